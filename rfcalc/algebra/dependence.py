@@ -1,0 +1,617 @@
+"""Which part of the model's input each element of a tensor depends on, followed axis by axis.
+
+A tensor axis is a product of *digits* (mixed radix), outermost first; a plain axis has one digit. A
+:class:`Leg` says that the elements depend on one spatial axis of the input through a virtual index
+``v = sum(weight * digit)``, and which input indices each ``v`` needs. Reshapes only split and regroup
+digits and transposes only move them, so a field is followed exactly through patch partitions, windows
+and pixel shuffles. What the elements depend on is the union of the legs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from math import prod
+from typing import Protocol, TypeVar
+
+from rfcalc.algebra.number import UNKNOWN, Num, is_known
+from rfcalc.algebra.relation import MAX_PERIOD, Relation, UnequalSlopes, whole
+from rfcalc.algebra.rows import Rows
+from rfcalc.algebra.window import Window, gather
+
+R = TypeVar("R", Relation, Rows)
+
+Weights = tuple[tuple[int, ...], ...]
+"""For each tensor axis, for each of its digits: how far the virtual index moves with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One way on which a tensor depends on one spatial axis of the input.
+
+    Parameters
+    ----------
+    axis : int
+        Which spatial axis of the input.
+    weights : tuple of tuple of int
+        How the virtual index is made from the digits of the tensor's axes.
+    relation : Relation or Rows
+        Which input indices each virtual index needs.
+    """
+
+    axis: int
+    weights: Weights
+    relation: Relation | Rows
+
+    @property
+    def gridless(self) -> bool:
+        """No axis of the tensor indexes it: every element depends on the same input indices."""
+        return not any(map(any, self.weights))
+
+
+@dataclass(frozen=True, slots=True)
+class Dependence:
+    """What the elements of one tensor depend on.
+
+    Parameters
+    ----------
+    factors : tuple of tuple of Num
+        For each tensor axis the extents of its digits, outermost first.
+    legs : tuple of Leg
+        The dependence is their union; no legs, no dependence on the chosen input.
+    reason : str
+        Why it is a bound, where it is one; empty where every step was exact.
+    """
+
+    factors: tuple[tuple[Num, ...], ...]
+    legs: tuple[Leg, ...] = ()
+    reason: str = ""
+
+    # ---- one axis ----------------------------------------------------------------------------------------
+
+    def slide(self, axis: int, window: Window, extent: Num, source: str) -> Dependence:
+        """Let output index i of `axis` read the input indices of `window`."""
+        factors = _put(self.factors, axis, (extent,))
+        legs = []
+        reason = self.reason
+        for leg in self.legs:
+            here = leg.weights[axis]
+            if not any(here):
+                legs.append(Leg(leg.axis, _put(leg.weights, axis, (0,)), leg.relation))
+                continue
+            if any(any(w) for place, w in enumerate(leg.weights) if place != axis):
+                reason = reason or f"{source!r} slides over an axis that a reshape split"
+                legs.append(_covered(leg, _put(leg.weights, axis, (0,))))
+                continue
+            relation = leg.relation
+            if here != (1,):
+                folded = _fold(relation, self.factors[axis], here)
+                if folded is None:
+                    reason = reason or f"{source!r} slides over an axis that a reshape made, of unknown extent"
+                    legs.append(_covered(leg, _put(leg.weights, axis, (0,))))
+                    continue
+                relation = folded
+            legs.append(Leg(leg.axis, _put(leg.weights, axis, (1,)), relation.after(window, extent, source)))
+        return Dependence(factors, tuple(legs), reason)
+
+    def scan(self, axis: int, *, forward: bool, source: str) -> Dependence:
+        """Let each index of `axis` depend on all before it and itself (or after it, backward)."""
+        legs = []
+        reason = self.reason
+        for leg in self.legs:
+            here = leg.weights[axis]
+            if not any(here):
+                legs.append(leg)
+            elif here == (1,) and not any(any(w) for p, w in enumerate(leg.weights) if p != axis):
+                legs.append(replace(leg, relation=leg.relation.opened(below=forward, above=not forward)))
+            else:
+                reason = reason or f"{source!r} runs along an axis that a reshape split or made"
+                legs.append(_covered(leg, leg.weights))
+        return Dependence(self.factors, tuple(legs), reason)
+
+    def mix(self, axes: Sequence[int], source: str) -> Dependence:
+        """Let every element depend on all elements along `axes`; the axes stay."""
+        legs = []
+        reason = self.reason
+        for leg in self.legs:
+            mixed = [(e, w) for a in axes for e, w in zip(self.factors[a], leg.weights[a], strict=True) if w]
+            kept = any(any(w) for place, w in enumerate(leg.weights) if place not in axes)
+            if not mixed:
+                legs.append(leg)
+            elif not kept:
+                legs.append(replace(leg, relation=leg.relation.opened()))
+            else:
+                window = _mixing(mixed)
+                if window is None:
+                    reason = reason or f"{source!r} mixes part of an axis of unknown or very large extent"
+                    legs.append(_covered(leg, leg.weights))
+                else:
+                    relation = leg.relation.after(window, self._span(leg), source)
+                    legs.append(replace(leg, relation=relation))
+        return Dependence(self.factors, tuple(legs), reason)
+
+    def _span(self, leg: Leg) -> Num:
+        """Number of values that the leg's virtual index takes."""
+        top = 1
+        for digits, weights in zip(self.factors, leg.weights, strict=True):
+            for extent, weight in zip(digits, weights, strict=True):
+                if weight:
+                    if not is_known(extent):
+                        return UNKNOWN
+                    top += weight * (extent - 1)
+        return top
+
+    def lose(self, axis: int, extent: Num, reason: str) -> Dependence:
+        """Give `axis` another extent where it is not known which element reads what."""
+        legs = tuple(
+            _covered(leg, _put(leg.weights, axis, (0,))) if any(leg.weights[axis]) else leg for leg in self.legs
+        )
+        lost = legs != self.legs
+        return Dependence(self.factors, legs, (self.reason or reason) if lost else self.reason).foreign(axis, extent)
+
+    def contract(self, axis: int, extent: Num, source: str) -> Dependence:
+        """Replace `axis` by a new one of `extent`, each element of which needs all of the old one."""
+        if any(any(leg.weights[axis]) for leg in self.legs):
+            return self.reduce((axis,), keep=True, source=source).foreign(axis, extent)
+        return self.foreign(axis, extent)
+
+    def foreign(self, axis: int, extent: Num) -> Dependence:
+        """Replace `axis`, on which nothing depends, by one of another extent."""
+        legs = tuple(
+            leg if leg.weights[axis] == (0,) else replace(leg, weights=_put(leg.weights, axis, (0,)))
+            for leg in self.legs
+        )
+        return Dependence(_put(self.factors, axis, (extent,)), legs, self.reason)
+
+    def reduce(self, axes: Sequence[int], *, keep: bool, source: str) -> Dependence:
+        """Reduce over `axes`: they go, or stay with one element."""
+        mixed = self.mix(axes, source)
+        legs = []
+        for leg in mixed.legs:
+            weights = tuple((0,) if place in axes else w for place, w in enumerate(leg.weights))
+            relation = leg.relation
+            if weights != leg.weights:
+                if not any(map(any, weights)):
+                    relation = whole() if isinstance(relation, Relation) and relation.whole else relation.constant()
+            legs.append(Leg(leg.axis, weights, relation))
+        factors = tuple((1,) if place in axes else digits for place, digits in enumerate(mixed.factors))
+        reduced = Dependence(factors, tuple(legs), mixed.reason)
+        return reduced if keep else reduced._drop(axes)
+
+    def select(self, axis: int, index: int, source: str) -> Dependence:
+        """Keep one index of `axis` and drop the axis."""
+        window = gather(1, 0, [[index]])
+        return self.slide(axis, window, 1, source).squeeze((axis,))
+
+    # ---- the shape ----------------------------------------------------------------------------------------
+
+    def _drop(self, axes: Sequence[int]) -> Dependence:
+        def kept(rows: tuple[tuple[Num, ...], ...]) -> tuple[tuple[Num, ...], ...]:
+            return tuple(row for place, row in enumerate(rows) if place not in axes)
+
+        legs = tuple(replace(leg, weights=kept(leg.weights)) for leg in self.legs)
+        return Dependence(kept(self.factors), legs, self.reason)
+
+    def squeeze(self, axes: Sequence[int]) -> Dependence:
+        """Drop axes of one element."""
+        return self.broadcast_axes(axes)._drop(axes)
+
+    def broadcast_axes(self, axes: Sequence[int]) -> Dependence:
+        """Forget the index along axes of one element: only index 0 exists."""
+        legs = []
+        for leg in self.legs:
+            if not any(any(leg.weights[a]) for a in axes):
+                legs.append(leg)
+                continue
+            weights = tuple((0,) if place in axes else w for place, w in enumerate(leg.weights))
+            relation = leg.relation
+            if not any(map(any, weights)):
+                relation = whole() if isinstance(relation, Relation) and relation.whole else relation.constant()
+            legs.append(Leg(leg.axis, weights, relation))
+        factors = tuple((1,) if place in axes else digits for place, digits in enumerate(self.factors))
+        return Dependence(factors, tuple(legs), self.reason)
+
+    def broadcast(self, shape: Sequence[Num]) -> Dependence:
+        """Stretch to `shape` by the rules of numpy: align to the right, repeat axes of one element."""
+        missing = len(shape) - len(self.factors)
+        dependence = self.insert(range(missing)) if missing else self
+        narrow = [
+            place
+            for place, (digits, extent) in enumerate(zip(dependence.factors, shape, strict=True))
+            if digits == (1,) and extent != 1
+        ]
+        if not narrow:
+            return dependence
+        dependence = dependence.broadcast_axes(narrow)
+        factors = tuple(
+            (shape[place],) if place in narrow else digits for place, digits in enumerate(dependence.factors)
+        )
+        return replace(dependence, factors=factors)
+
+    def insert(self, axes: Sequence[int]) -> Dependence:
+        """Insert axes of one element, at places counted in the result."""
+
+        def grown(rows: Sequence[tuple[Num, ...]], blank: tuple[Num, ...]) -> tuple[tuple[Num, ...], ...]:
+            out = list(rows)
+            for axis in sorted(axes):
+                out.insert(axis, blank)
+            return tuple(out)
+
+        legs = tuple(replace(leg, weights=grown(leg.weights, (0,))) for leg in self.legs)
+        return Dependence(grown(self.factors, (1,)), legs, self.reason)
+
+    def permute(self, order: Sequence[int]) -> Dependence:
+        """Reorder axes: result axis a is the present axis ``order[a]``."""
+        legs = tuple(replace(leg, weights=tuple(leg.weights[a] for a in order)) for leg in self.legs)
+        return Dependence(tuple(self.factors[a] for a in order), legs, self.reason)
+
+    def regroup(self, shape: Sequence[Num], source: str) -> Dependence:
+        """Reshape in row-major order: digits are split where needed and grouped anew."""
+        flat = [
+            (extent, tuple(leg.weights[a][d] for leg in self.legs))
+            for a, digits in enumerate(self.factors)
+            for d, extent in enumerate(digits)
+        ]
+        groups = _regroup(flat, list(shape), (0,) * len(self.legs))
+        if groups is None:
+            if all(leg.gridless for leg in self.legs):
+                weights = tuple((0,) for _ in shape)
+                legs = tuple(Leg(leg.axis, weights, leg.relation) for leg in self.legs)
+                return Dependence(tuple((extent,) for extent in shape), legs, self.reason)
+            reason = self.reason or f"the reshape {source!r} cuts an axis where it cannot be followed"
+            return self.covered(shape, reason)
+        groups = [_merged(group) for group in groups]
+        factors = tuple(tuple(extent for extent, _ in group) for group in groups)
+        legs = tuple(
+            Leg(leg.axis, tuple(tuple(weights[k] for _, weights in group) for group in groups), leg.relation)
+            for k, leg in enumerate(self.legs)
+        )
+        return Dependence(factors, legs, self.reason)
+
+    def covered(self, shape: Sequence[Num], reason: str) -> Dependence:
+        """Give up following: every element of a tensor of `shape` may need all that any element needs."""
+        weights = tuple((0,) for _ in shape)
+        legs = tuple(_covered(leg, weights) for leg in self.legs)
+        return Dependence(tuple((extent,) for extent in shape), legs, reason)
+
+    # ---- joins ---------------------------------------------------------------------------------------------
+
+    def join(self, other: Dependence, source: str) -> Dependence:
+        """Union of two dependences of tensors of one shape.
+
+        Raises
+        ------
+        UnequalSlopes
+            Two grids of unknown extent that advance differently.
+        """
+        if self is other or not other.legs:
+            return replace(self, reason=self.reason or other.reason) if other.reason else self
+        if not self.legs:
+            return replace(other, reason=self.reason or other.reason) if self.reason else other
+        a, b = self, other
+        if a.factors != b.factors:
+            aligned = _refined(a, b)
+            if aligned is None:
+                reason = f"{source!r} joins axes that were reshaped in different ways"
+                shape = [prod(digits) if all(map(is_known, digits)) else UNKNOWN for digits in a.factors]
+                a, b = a.covered(shape, reason), b.covered(shape, reason)
+            else:
+                a, b = aligned
+        legs = list(a.legs)
+        for leg in b.legs:
+            _add_leg(legs, leg, a._span(leg))
+        return Dependence(a.factors, _absorbed(legs), a.reason or b.reason)
+
+    def place(self, axis: int, before: Num, extent: Num, total: Num, source: str) -> Dependence:
+        """Stand as one part of a concatenation along `axis`, behind `before` elements of `total`."""
+        if not any(any(leg.weights[axis]) for leg in self.legs):
+            return self.foreign(axis, total)
+        if all(map(is_known, (before, extent, total))) and total <= MAX_PERIOD:
+            return self.slide(axis, _placed(before, extent, total), total, source)
+        shape = [
+            total if place == axis else prod(digits) if all(map(is_known, digits)) else UNKNOWN
+            for place, digits in enumerate(self.factors)
+        ]
+        reason = self.reason or f"{source!r} puts maps of unknown or very large extent end to end"
+        return self.covered(shape, reason)
+
+
+def _put(rows: tuple[tuple[Num, ...], ...], place: int, row: tuple[Num, ...]) -> tuple[tuple[Num, ...], ...]:
+    return (*rows[:place], row, *rows[place + 1 :])
+
+
+def _covered(leg: Leg, weights: Weights) -> Leg:
+    """Cover what any element needs, where it cannot be followed which element needs what."""
+    relation = leg.relation
+    if isinstance(relation, Rows):
+        every = relation.opened()
+        bound: Relation | Rows = Rows(every.masks if any(map(any, weights)) else every.masks[:1], exact=False)
+    else:
+        slope = (relation.period, relation.advance) if any(map(any, weights)) else (1, 0)
+        bound = whole(*slope, exact=False)
+    return Leg(leg.axis, weights, bound)
+
+
+def _fold(relation: R, digits: Sequence[Num], weights: Sequence[int]) -> R | None:
+    """Spell a relation over the digits of one axis as a relation over that axis's index."""
+    inner = digits[1:] if len(digits) > 1 else ()
+    if not all(map(is_known, inner)) or prod(inner) > MAX_PERIOD:
+        return None
+    rows = [
+        [sum(w * value for w, value in zip(weights[1:], values, strict=True))]
+        for values in product(*(range(extent) for extent in inner))
+    ]
+    outer = digits[0]
+    extent = outer * prod(inner) if is_known(outer) else UNKNOWN
+    if weights[0] == 0 and not is_known(outer):
+        return None
+    return relation.after(gather(len(rows), weights[0], rows), extent)
+
+
+def _mixing(mixed: Sequence[tuple[Num, int]]) -> Window | None:
+    """Window over the virtual index that lets some of its digits, (extent, weight), run freely."""
+    if not all(is_known(extent) for extent, _ in mixed):
+        return None
+    period = max(weight * extent for extent, weight in mixed)
+    if period > MAX_PERIOD:
+        return None
+    moves = sorted({sum(t) for t in product(*(range(0, w * e, w) for e, w in mixed))})
+    rows = []
+    for index in range(period):
+        own = sum(index // weight % extent * weight for extent, weight in mixed)
+        rows.append([index - own + move for move in moves])
+    return gather(period, period, rows)
+
+
+def _placed(start: int, extent: int, total: int) -> Window:
+    """Window of one part of a concatenation: outputs before and behind it need nothing of it."""
+    rows = [[i - start] if start <= i < start + extent else [] for i in range(total)]
+    return gather(total, total, rows)
+
+
+def _regroup(
+    flat: list[tuple[Num, tuple[int, ...]]], shape: list[Num], blank: tuple[int, ...]
+) -> list[list[tuple[Num, tuple[int, ...]]]] | None:
+    """Share out digits to the axes of `shape`, from both ends so that one unknown may lie between."""
+    front: list[list[tuple[Num, tuple[int, ...]]]] = []
+    back: list[list[tuple[Num, tuple[int, ...]]]] = []
+    while shape:
+        group = _take(flat, shape[-1], blank)
+        if group is None:
+            break
+        shape.pop()
+        back.insert(0, group)
+    while shape:
+        if flat and is_same(flat[0][0], shape[0]) and len(shape) > 1:
+            front.append([flat.pop(0)])
+            shape.pop(0)
+            continue
+        break
+    if len(shape) == 1 and not is_known(shape[0]):
+        return [*front, flat or [(1, blank)], *back]
+    if shape or any(extent != 1 for extent, _ in flat):
+        return None
+    return [*front, *back]
+
+
+def is_same(a: Num, b: Num) -> bool:
+    """Tell whether two extents are certainly the same one; an unknown matches an unknown at its place."""
+    return a is b or (is_known(a) and is_known(b) and a == b) or (not is_known(a) and a == b)
+
+
+def _take(
+    flat: list[tuple[Num, tuple[int, ...]]], extent: Num, blank: tuple[int, ...]
+) -> list[tuple[Num, tuple[int, ...]]] | None:
+    """Take digits worth `extent` from the inner end of `flat`, splitting the last one where it must."""
+    if not is_known(extent):
+        if flat and flat[-1][0] is not UNKNOWN and is_same(flat[-1][0], extent):
+            return [flat.pop()]
+        return None
+    group: list[tuple[Num, tuple[int, ...]]] = []
+    taken: list[tuple[Num, tuple[int, ...]]] = []
+    wanted = extent
+    while wanted > 1:
+        if not flat or not is_known(flat[-1][0]):
+            flat.extend(reversed(taken))
+            return None
+        size, weights = flat.pop()
+        taken.append((size, weights))
+        if size <= wanted:
+            if size == 0 or wanted % size:
+                flat.extend(reversed(taken))
+                return None
+            group.insert(0, (size, weights))
+            wanted //= size
+            continue
+        if size % wanted:
+            flat.extend(reversed(taken))
+            return None
+        group.insert(0, (wanted, weights))
+        flat.append((size // wanted, tuple(w * wanted for w in weights)))
+        wanted = 1
+    return group or [(1, blank)] if extent == 1 else group or None
+
+
+def _merged(group: list[tuple[Num, tuple[int, ...]]]) -> list[tuple[Num, tuple[int, ...]]]:
+    """Join neighbouring digits that count on from each other for every leg; drop those of one element."""
+    out: list[tuple[Num, tuple[int, ...]]] = []
+    for extent, weights in group:
+        if out and is_known(extent) and all(o == w * extent for o, w in zip(out[-1][1], weights, strict=True)):
+            out[-1] = (out[-1][0] * extent, weights)
+        elif extent != 1 or len(group) == 1:
+            out.append((extent, weights))
+    return out or [(1, tuple(0 for _ in group[0][1]))]
+
+
+def _refined(a: Dependence, b: Dependence) -> tuple[Dependence, Dependence] | None:
+    """Split the digits of both until they agree; None where they cannot."""
+    factors = []
+    for x, y in zip(a.factors, b.factors, strict=True):
+        common = _common(x, y)
+        if common is None:
+            return None
+        factors.append(common)
+    return _split(a, factors), _split(b, factors)
+
+
+def _common(x: tuple[Num, ...], y: tuple[Num, ...]) -> tuple[Num, ...] | None:
+    if x == y:
+        return x
+    if len(x) == 1 and len(y) == 1:  # the same extent, known to one side only
+        return x if is_known(x[0]) else y
+    left, right, out = list(x), list(y), []
+    while left and right:
+        p, q = left.pop(), right.pop()
+        if is_same(p, q):
+            out.insert(0, p)
+        elif not (is_known(p) and is_known(q)):
+            return None
+        else:
+            small, large, rest = (p, q, right) if p < q else (q, p, left)
+            if small == 0 or large % small:
+                return None
+            out.insert(0, small)
+            rest.append(large // small)
+    return None if left or right else tuple(out)
+
+
+def _split(dependence: Dependence, factors: Sequence[tuple[Num, ...]]) -> Dependence:
+    """Spell a dependence with finer digits."""
+    legs = []
+    for leg in dependence.legs:
+        weights = []
+        for old, mine, new in zip(dependence.factors, leg.weights, factors, strict=True):
+            weights.append(mine if len(old) == len(new) else _split_weights(old, mine, new))
+        legs.append(Leg(leg.axis, tuple(weights), leg.relation))
+    return Dependence(tuple(factors), tuple(legs), dependence.reason)
+
+
+def _split_weights(old: Sequence[Num], weights: Sequence[int], new: Sequence[Num]) -> tuple[int, ...]:
+    out: list[int] = []
+    fine = list(new)
+    for extent, weight in zip(reversed(old), reversed(weights), strict=True):
+        covered = 1
+        while fine and (covered == 1 or (is_known(extent) and covered < extent)):
+            digit = fine.pop()
+            out.insert(0, weight * covered)
+            covered = covered * digit if is_known(digit) else covered
+            if not is_known(extent):
+                break
+    return tuple(out)
+
+
+def _add_leg(legs: list[Leg], leg: Leg, span: Num) -> None:
+    """Join a leg to the one that goes the same way, or add it as a way of its own."""
+    for place, present in enumerate(legs):
+        if present.axis == leg.axis and present.weights == leg.weights:
+            if present.relation is not leg.relation:
+                legs[place] = replace(present, relation=_union(present.relation, leg.relation, span))
+            return
+    legs.append(leg)
+
+
+def _union(a: Relation | Rows, b: Relation | Rows, span: Num) -> Relation | Rows:
+    if isinstance(a, Rows) or isinstance(b, Rows):
+        assert isinstance(a, Rows) and isinstance(b, Rows)
+        return a.join(b)
+    try:
+        return a.join(b)
+    except UnequalSlopes:
+        if not is_known(span) or span > MAX_PERIOD:
+            raise
+        # the extent is known, so the rows of this map can be listed and united one by one
+        return _listed(a, span, a).join(_listed(b, span, a))
+
+
+def _listed(relation: Relation, extent: int, like: Relation) -> Relation:
+    """Spell the first `extent` rows outright, moving on as `like` does after the last."""
+    ends = [relation.ends(i) for i in range(extent)]
+    advance = extent * like.advance // like.period
+    taps = None if relation.taps is None else tuple(relation.taps[i % relation.period] for i in range(extent))
+    lo, hi = tuple(a for a, _ in ends), tuple(b for _, b in ends)
+    return Relation(extent, advance, lo, hi, taps, relation.slack, relation.loose, relation.exact)
+
+
+def _absorbed(legs: list[Leg]) -> tuple[Leg, ...]:
+    """Let a constant leg that covers the whole axis open the legs with a grid, and stand back."""
+    constants = [leg for leg in legs if leg.gridless]
+    if not constants or len(constants) == len(legs):
+        return tuple(legs)
+    out = []
+    absorbed = set()
+    for leg in legs:
+        if leg.gridless:
+            continue
+        for k, constant in enumerate(constants):
+            if constant.axis != leg.axis:
+                continue
+            if isinstance(constant.relation, Rows):
+                leg = replace(leg, relation=leg.relation.join(constant.relation))  # type: ignore[arg-type]  # one engine
+            elif constant.relation.whole:
+                assert isinstance(leg.relation, Relation)
+                opened = leg.relation.opened()
+                if not constant.relation.exact:
+                    opened = whole(opened.period, opened.advance, exact=False)
+                leg = replace(leg, relation=opened)
+            else:
+                continue
+            absorbed.add(k)
+        out.append(leg)
+    return (*out, *(leg for k, leg in enumerate(constants) if k not in absorbed))
+
+
+def plain(shape: Sequence[Num], legs: tuple[Leg, ...] = ()) -> Dependence:
+    """Return the dependence of a tensor whose axes are not split; without legs, on nothing."""
+    return Dependence(tuple((extent,) for extent in shape), legs)
+
+
+def axis_of(dependence: Dependence, leg: Leg) -> tuple[int, Relation | Rows] | None:
+    """Find the one tensor axis that indexes a leg, and the relation over that axis's index.
+
+    None where the leg has no grid, where its index is spread over several axes, or where the axis carries
+    another leg's index too (tokens of a flattened map).
+    """
+    places = [place for place, weights in enumerate(leg.weights) if any(weights)]
+    if len(places) != 1:
+        return None
+    place = places[0]
+    if any(any(other.weights[place]) for other in dependence.legs if other.axis != leg.axis):
+        return None
+    if leg.weights[place] == (1,):
+        return place, leg.relation
+    folded = _fold(leg.relation, dependence.factors[place], leg.weights[place])
+    return None if folded is None else (place, folded)
+
+
+def rows_by_index(dependence: Dependence, axis: int) -> tuple[tuple[int, ...], bool]:
+    """List the rows of a concrete dependence along one input axis, and whether they are exact.
+
+    One row for each index of the tensor axis that the legs lie on; where they lie on several, one for each
+    value of the virtual index; where on none, a single row.
+    """
+    union: tuple[int, ...] | None = None
+    exact = True
+    for leg in dependence.legs:
+        if leg.axis != axis:
+            continue
+        assert isinstance(leg.relation, Rows)
+        rows = leg.relation
+        places = [place for place, weights in enumerate(leg.weights) if any(weights)]
+        if len(places) == 1 and leg.weights[places[0]] != (1,):
+            place = places[0]
+            folded = _fold(rows, dependence.factors[place], leg.weights[place])
+            rows = rows.opened() if folded is None else folded
+            exact = exact and folded is not None
+        exact = exact and rows.exact
+        masks = rows.masks
+        if union is None:
+            union = masks
+        elif len(union) == len(masks):
+            union = tuple(a | b for a, b in zip(union, masks, strict=True))
+        else:  # no common index: one row for all
+            every = 0
+            for mask in (*union, *masks):
+                every |= mask
+            union = (every,)
+    return union or (0,), exact

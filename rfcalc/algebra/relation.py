@@ -1,0 +1,336 @@
+"""Periodic dependence: which input indices an output index needs, for all indices at once.
+
+A relation has period (P, Q) when (i+P, j+Q) is in it whenever (i, j) is; it is then P finite rows, and
+row of output ``P*q + r`` is ``Q*q + F_r``. Relations under union and composition form an idempotent
+semiring, so one topological pass over a graph is exact. A row is an interval, and in `taps` mode also
+the exact set, as the bits of a Python int. If no row is empty and the ends never move back, intervals
+compose exactly even where the sets have holes; otherwise only taps do, and :class:`NeedTaps` says so.
+
+The mathematics is laid out in docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import gcd, inf, lcm
+from typing import Final
+
+from rfcalc.algebra.window import Window, rises
+
+End = float  # an int, or -inf / +inf where the row has no end on that side
+
+MAX_PERIOD: Final = 4096
+"""Rows kept of one relation; a longer period is answered by a bound."""
+
+
+class NeedTaps(Exception):
+    """Intervals would not be exact here; the caller starts again with taps."""
+
+
+class UnequalSlopes(Exception):
+    """The two sides of a join lie on different grids."""
+
+
+class Relation:
+    """P rows of input indices, repeated every P outputs and moved on by Q inputs.
+
+    Parameters
+    ----------
+    period, advance : int
+        (P, Q). Q/P is the effective stride; Q = 0 is a constant.
+    lo, hi : tuple
+        First and last input index of each row; infinite where a row has no end; ``lo > hi`` where empty.
+    taps : tuple of int, optional
+        For each row a bit set: bit t stands for input ``lo + t``. None: rows are known by their ends only.
+    slack : int
+        All rows together lie between where they stand and this much further on: the offset is not known.
+    loose : frozenset of str
+        The layers that made the offset unknown; the same ones, the same offset.
+    exact : bool
+        False where the rows cover more than what is needed.
+    """
+
+    __slots__ = ("advance", "exact", "hi", "lo", "loose", "period", "regular", "slack", "taps")
+
+    def __init__(
+        self,
+        period: int,
+        advance: int,
+        lo: tuple[End, ...],
+        hi: tuple[End, ...],
+        taps: tuple[int, ...] | None = None,
+        slack: int = 0,
+        loose: frozenset[str] = frozenset(),
+        exact: bool = True,
+        regular: bool | None = None,
+    ) -> None:
+        self.period = period
+        self.advance = advance
+        self.lo = lo
+        self.hi = hi
+        self.taps = taps
+        self.slack = slack
+        self.loose = loose
+        self.exact = exact
+        if regular is None:
+            nonempty = all(a <= b for a, b in zip(lo, hi, strict=True))
+            regular = nonempty and rises(lo, advance) and rises(hi, advance)
+        self.regular = regular
+
+    def __repr__(self) -> str:
+        rows = ", ".join(f"[{a}, {b}]" for a, b in zip(self.lo, self.hi, strict=True))
+        return f"<Relation ({self.period}, {self.advance}): {rows}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Relation) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[object, ...]:
+        return (self.period, self.advance, self.lo, self.hi, self.taps, self.slack, self.loose, self.exact)
+
+    @property
+    def whole(self) -> bool:
+        """Every output depends on the whole axis."""
+        return self.lo[0] == -inf and all(a == -inf and b == inf for a, b in zip(self.lo, self.hi, strict=True))
+
+    @property
+    def bounded(self) -> bool:
+        """No row is infinite on either side."""
+        return -inf not in self.lo and inf not in self.hi
+
+    def ends(self, i: int) -> tuple[End, End]:
+        """First and last input index that output `i` needs."""
+        q, r = divmod(i, self.period)
+        return self.lo[r] + self.advance * q, self.hi[r] + self.advance * q
+
+    def sizes(self) -> list[End]:
+        """Span of each row in input pixels: 0 where empty, infinite where unbounded."""
+        return [max(b - a + 1, 0) for a, b in zip(self.lo, self.hi, strict=True)]
+
+    # ---- the semiring ------------------------------------------------------------------------------------
+
+    def after(self, outer: Window, extent: object = None, source: str = "") -> Relation:
+        """Compose: `outer` reads the axis that this relation describes.
+
+        Parameters
+        ----------
+        outer : Window
+            The next layer's window on this axis.
+        extent : Num, optional
+            Output extent; a periodic relation holds for every extent, so it is not used.
+        source : str
+            The layer that owns the window, remembered where its offset is not known.
+
+        Raises
+        ------
+        NeedTaps
+            Intervals would not be exact.
+        """
+        if outer.period == 1 and self.period == 1 and self.taps is None and outer.regular and self.regular:
+            advance = self.advance
+            return Relation(
+                1,
+                outer.advance * advance,
+                (self.lo[0] + outer.first(0) * advance,),
+                (self.hi[0] + outer.last(0) * advance,),
+                None,
+                self.slack + outer.slack * advance,
+                self.loose | {source} if outer.slack else self.loose,
+                self.exact,
+                True,
+            )
+        return self._after_rows(outer, source)
+
+    def _after_rows(self, outer: Window, source: str) -> Relation:
+        m = self.period // gcd(self.period, outer.advance)
+        period = outer.period * m
+        advance = outer.advance * m * self.advance // self.period
+        if period > MAX_PERIOD:
+            return whole(exact=False)
+        if self.whole:
+            return whole(period, advance, exact=self.exact)
+        slack, loose, exact, widen = self.slack, self.loose, self.exact, 0
+        if outer.slack:
+            if self.period == 1:
+                slack, loose = slack + outer.slack * self.advance, loose | {source}
+            else:  # an unknown offset on a phased grid is no shift any more: cover all that it may be
+                widen, exact = outer.slack, False
+        if self.taps is not None:
+            outputs = (_widened(outer.indices(i), widen) for i in range(period))
+            lo, hi, taps = zip(*map(self._union, outputs), strict=True)
+            return Relation(period, advance, lo, hi, taps, slack, loose, exact).reduced()
+        if not (outer.regular and self.regular):
+            raise NeedTaps
+        lo = tuple(self.ends(outer.first(i))[0] for i in range(period))
+        hi = tuple(self.ends(outer.last(i) + widen)[1] for i in range(period))
+        return Relation(period, advance, lo, hi, None, slack, loose, exact, True).reduced()
+
+    def _union(self, outputs: Iterable[int]) -> tuple[End, End, int]:
+        """Union of the rows of some outputs, as (lo, hi, taps)."""
+        assert self.taps is not None
+        rows = []
+        for i in outputs:
+            q, r = divmod(i, self.period)
+            rows.append((self.lo[r] + self.advance * q, self.hi[r] + self.advance * q, self.taps[r]))
+        return _merge_rows(rows)
+
+    def join(self, other: Relation) -> Relation:
+        """Union: an output needs what either side needs.
+
+        Raises
+        ------
+        UnequalSlopes
+            The sides advance differently, so they lie on different grids.
+        NeedTaps
+            Intervals would not be exact.
+        """
+        if self is other or self == other:
+            return self
+        if self.advance * other.period != other.advance * self.period:
+            raise UnequalSlopes
+        if self.whole or other.whole:
+            return whole(self.period, self.advance, exact=self.exact and other.exact)
+        period = lcm(self.period, other.period)
+        if period > MAX_PERIOD:
+            return whole(exact=False)
+        a, b = self.over(period), other.over(period)
+        if a.loose != b.loose:  # offsets that differ by an unknown amount: cover both at their widest
+            a, b = a.spread_out(), b.spread_out()
+        exact = a.exact and b.exact
+        if a.taps is None or b.taps is None:
+            if not (a.regular and b.regular):
+                raise NeedTaps
+            lo = tuple(map(min, a.lo, b.lo))
+            hi = tuple(map(max, a.hi, b.hi))
+            return Relation(period, a.advance, lo, hi, None, a.slack, a.loose, exact, True).reduced()
+        pairs = zip(zip(a.lo, a.hi, a.taps, strict=True), zip(b.lo, b.hi, b.taps, strict=True), strict=True)
+        low, high, taps = zip(*map(_merge_rows, pairs), strict=True)
+        return Relation(period, a.advance, low, high, taps, a.slack, a.loose, exact).reduced()
+
+    # ---- other spellings of the same or a wider relation ----------------------------------------------------
+
+    def over(self, period: int) -> Relation:
+        """Spell the same relation with a multiple of its period."""
+        m = period // self.period
+        if m == 1:
+            return self
+        moves = [self.advance * q for q in range(m)]
+        return Relation(
+            period,
+            self.advance * m,
+            tuple(end + move for move in moves for end in self.lo),
+            tuple(end + move for move in moves for end in self.hi),
+            None if self.taps is None else self.taps * m,
+            self.slack,
+            self.loose,
+            self.exact,
+            self.regular,
+        )
+
+    def reduced(self) -> Relation:
+        """Spell the same relation with its smallest period."""
+        current = self
+        remaining, factor = self.period, 2
+        while remaining > 1:
+            if remaining % factor:
+                factor += 1
+                continue
+            remaining //= factor
+            shorter = current._with_period(current.period // factor)
+            current = shorter if shorter is not None else current
+        return current
+
+    def _with_period(self, period: int) -> Relation | None:
+        times = self.period // period
+        if self.advance % times:
+            return None
+        short = Relation(
+            period,
+            self.advance // times,
+            self.lo[:period],
+            self.hi[:period],
+            None if self.taps is None else self.taps[:period],
+            self.slack,
+            self.loose,
+            self.exact,
+            self.regular,
+        )
+        long = short.over(self.period)
+        same = long.taps == self.taps and all(
+            (a == c and b == d) or (a > b and c > d)  # two empty rows are equal wherever they stand
+            for a, b, c, d in zip(self.lo, self.hi, long.lo, long.hi, strict=True)
+        )
+        return short if same else None
+
+    def spread_out(self) -> Relation:
+        """Cover every offset that the slack allows; a bound."""
+        if not self.slack:
+            return self
+        hi = tuple(b + self.slack if a <= b else b for a, b in zip(self.lo, self.hi, strict=True))
+        taps = None if self.taps is None else tuple(_smear(row, self.slack) for row in self.taps)
+        return Relation(self.period, self.advance, self.lo, hi, taps, exact=False)
+
+    def opened(self, *, below: bool = True, above: bool = True) -> Relation:
+        """Drop the ends: every output needs the whole axis, or all of it up to (or from) its own row."""
+        lo = (-inf,) * self.period if below else self.lo
+        hi = (inf,) * self.period if above else self.hi
+        taps = None if self.taps is None else (0,) * self.period
+        return Relation(self.period, self.advance, lo, hi, taps, self.slack, self.loose, self.exact).reduced()
+
+    def constant(self) -> Relation:
+        """Keep row 0 alone, for every output: what is left of an axis of one element."""
+        taps = None if self.taps is None else self.taps[:1]
+        return Relation(1, 0, self.lo[:1], self.hi[:1], taps, self.slack, self.loose, self.exact)
+
+
+Row = tuple[End, End, int]
+
+
+def _merge_rows(rows: Iterable[Row]) -> Row:
+    """Union of rows, each as (lo, hi, taps)."""
+    present = [row for row in rows if row[0] <= row[1]]
+    if not present:
+        return 0, -1, 0
+    lo = min(row[0] for row in present)
+    hi = max(row[1] for row in present)
+    if lo == -inf or hi == inf:
+        return lo, hi, 0
+    bits = 0
+    for start, _, taps in present:
+        bits |= taps << int(start - lo)
+    return lo, hi, bits
+
+
+def _widened(indices: Iterable[int], by: int) -> Iterable[int]:
+    return sorted({index + move for index in indices for move in range(by + 1)}) if by else indices
+
+
+def _smear(bits: int, by: int) -> int:
+    """Or together `bits` moved by 0, 1, ..., `by`."""
+    done = 0
+    while done < by:
+        move = min(done + 1, by - done)
+        bits |= bits << move
+        done += move
+    return bits
+
+
+def identity(*, taps: bool = False) -> Relation:
+    """Output i needs input i.
+
+    >>> identity()
+    <Relation (1, 1): [0, 0]>
+    """
+    return Relation(1, 1, (0,), (0,), (1,) if taps else None, regular=True)
+
+
+def whole(period: int = 1, advance: int = 0, *, exact: bool = True) -> Relation:
+    """Every output needs the whole axis; the slope, where there is one, is kept."""
+    common = gcd(period, advance) or 1
+    if advance == 0:
+        period, common = 1, 1
+    period //= common
+    rows = (-inf,) * period, (inf,) * period
+    return Relation(period, advance // common, *rows, (0,) * period, exact=exact, regular=True)

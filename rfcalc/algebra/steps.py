@@ -1,0 +1,185 @@
+"""The moves that a rule may make with the axes of a tensor, as data; a path of them is a layer's dependence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from rfcalc.algebra.dependence import Dependence
+from rfcalc.algebra.number import Num
+from rfcalc.algebra.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Slide:
+    """Output index i of `axis`, of `extent` in all, reads the window's input indices."""
+
+    axis: int
+    window: Window
+    extent: Num
+
+    def apply(self, dependence: Dependence, source: str) -> Dependence:
+        """Carry a dependence over this step; `source` is the layer's name."""
+        return dependence.slide(self.axis, self.window, self.extent, source)
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """`axis` is replaced by one of `extent`, each element of which reads all of the old axis."""
+
+    axis: int
+    extent: Num
+
+    def apply(self, dependence: Dependence, source: str) -> Dependence:
+        """Carry a dependence over this step; `source` is the layer's name."""
+        return dependence.contract(self.axis, self.extent, source)
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """Every element reads all elements along `axes`; the axes stay."""
+
+    axes: tuple[int, ...]
+
+    def apply(self, dependence: Dependence, source: str) -> Dependence:
+        """Carry a dependence over this step; `source` is the layer's name."""
+        return dependence.mix(self.axes, source)
+
+
+@dataclass(frozen=True, slots=True)
+class Reduce:
+    """`axes` are reduced: they go, or with `keep` stay with one element."""
+
+    axes: tuple[int, ...]
+    keep: bool = False
+
+    def apply(self, dependence: Dependence, source: str) -> Dependence:
+        """Carry a dependence over this step; `source` is the layer's name."""
+        return dependence.reduce(self.axes, keep=self.keep, source=source)
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Each index of `axis` reads itself and all before it, or with ``forward=False`` all after it."""
+
+    axis: int
+    forward: bool = True
+
+    def apply(self, dependence: Dependence, source: str) -> Dependence:
+        """Carry a dependence over this step; `source` is the layer's name."""
+        return dependence.scan(self.axis, forward=self.forward, source=source)
+
+
+@dataclass(frozen=True, slots=True)
+class Regroup:
+    """Reshape to `shape` in row-major order."""
+
+    shape: tuple[Num, ...]
+
+    def apply(self, dependence: Dependence, source: str) -> Dependence:
+        """Carry a dependence over this step; `source` is the layer's name."""
+        return dependence.regroup(self.shape, source)
+
+
+@dataclass(frozen=True, slots=True)
+class Permute:
+    """Result axis a is the present axis ``order[a]``."""
+
+    order: tuple[int, ...]
+
+    def apply(self, dependence: Dependence, source: str) -> Dependence:
+        """Carry a dependence over this step; `source` is the layer's name."""
+        return dependence.permute(self.order)
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Axes of one element are inserted at `axes`, counted in the result."""
+
+    axes: tuple[int, ...]
+
+    def apply(self, dependence: Dependence, source: str) -> Dependence:
+        """Carry a dependence over this step; `source` is the layer's name."""
+        return dependence.insert(self.axes)
+
+
+@dataclass(frozen=True, slots=True)
+class Squeeze:
+    """Axes of one element are dropped."""
+
+    axes: tuple[int, ...]
+
+    def apply(self, dependence: Dependence, source: str) -> Dependence:
+        """Carry a dependence over this step; `source` is the layer's name."""
+        return dependence.squeeze(self.axes)
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """Stretch to `shape` by the rules of numpy."""
+
+    shape: tuple[Num, ...]
+
+    def apply(self, dependence: Dependence, source: str) -> Dependence:
+        """Carry a dependence over this step; `source` is the layer's name."""
+        return dependence.broadcast(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """A bound: every element of a tensor of `shape` may read everything that its source read."""
+
+    shape: tuple[Num, ...]
+    reason: str
+
+    def apply(self, dependence: Dependence, source: str) -> Dependence:
+        """Carry a dependence over this step; `source` is the layer's name."""
+        return dependence.covered(self.shape, dependence.reason or self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Become the part of a concatenation along `axis` that stands behind `before` elements of `total`."""
+
+    axis: int
+    before: Num
+    extent: Num
+    total: Num
+
+    def apply(self, dependence: Dependence, source: str) -> Dependence:
+        """Carry a dependence over this step; `source` is the layer's name."""
+        return dependence.place(self.axis, self.before, self.extent, self.total, source)
+
+
+@dataclass(frozen=True, slots=True)
+class Lose:
+    """`axis` gets `extent` elements, and which of them reads what is not known; a bound, if it matters."""
+
+    axis: int
+    extent: Num
+    reason: str
+
+    def apply(self, dependence: Dependence, source: str) -> Dependence:
+        """Carry a dependence over this step; `source` is the layer's name."""
+        return dependence.lose(self.axis, self.extent, self.reason)
+
+
+Step = (
+    Slide | Contract | Mix | Reduce | Scan | Regroup | Permute | Insert | Squeeze | Broadcast | Cover | Place | Lose
+)
+"""One move."""
+
+
+def under(step: Step, extents: tuple[Num, ...]) -> Step:
+    """Let a step work below extra axes of `extents` that stand right behind the batch axis."""
+    lead = len(extents)
+
+    def move(axis: int) -> int:
+        return axis + lead if axis > 0 else axis
+
+    if isinstance(step, (Slide, Contract, Scan, Place, Lose)):
+        return replace(step, axis=move(step.axis))
+    if isinstance(step, (Mix, Reduce, Insert, Squeeze)):
+        return replace(step, axes=tuple(map(move, step.axes)))
+    if isinstance(step, Permute):
+        return Permute((step.order[0], *range(1, lead + 1), *map(move, step.order[1:])))
+    return replace(step, shape=(*step.shape[:1], *extents, *step.shape[1:]))

@@ -1,0 +1,203 @@
+"""What a rule says about one axis: which input indices an output index reaches, as formulas in the index.
+
+A window is written over ``Num``, like everything in a rule. Evaluated on integers it gives the rows that
+:mod:`rfcalc.algebra.relation` composes; evaluated on a symbol it gives the formula that ``rfcalc rules``
+prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rfcalc.algebra.number import UNKNOWN, Num, cdiv, is_known
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Taps of output index i: ``first(i), first(i) + step, ..., last(i)``, the same again every period.
+
+    Parameters
+    ----------
+    period, advance : Num
+        (P, Q): the taps of output i + P are those of output i, moved by Q.
+    first, last : callable
+        Num -> Num: the ends of the window of output i, where the window is not empty.
+    step : Num
+        Distance between taps.
+    taps : callable, optional
+        int -> sequence of int: the exact taps, where they are not an arithmetic progression.
+    regular : bool
+        No window is empty, and its ends never move back.
+    extents : (Num, Num), optional
+        Input and output extent, for windows that reach back in from the border (reflect padding).
+    border : str
+        What an index outside of the input stands for: ``drop`` (padding that depends on nothing),
+        ``reflect``, ``symmetric``, ``edge``, ``wrap``.
+    slack : Num
+        The window lies between here and this much further on, constant but not known (SAME padding of an
+        extent that is not known).
+    """
+
+    period: Num
+    advance: Num
+    first: Callable[[Num], Num]
+    last: Callable[[Num], Num]
+    step: Num = 1
+    taps: Callable[[int], Sequence[int]] | None = None
+    regular: bool = True
+    border: str = "drop"
+    slack: Num = 0
+
+    def indices(self, i: int) -> Sequence[int]:
+        """Taps of output `i`, before those in the padding are dropped.
+
+        >>> slide(3, stride=2, dilation=1, lo=1).indices(4)
+        range(7, 10)
+        """
+        if self.taps is not None:
+            return self.taps(i)
+        return range(self.first(i), self.last(i) + 1, self.step)
+
+    def inside(self, i: int, extent: int) -> list[int]:
+        """Taps of output `i` on an input of `extent` elements: padding dropped, or folded back in."""
+        if self.border == "drop":
+            return [tap for tap in self.indices(i) if 0 <= tap < extent]
+        fold = _BORDERS[self.border]
+        return [fold(tap, extent) for tap in self.indices(i)]
+
+
+def _reflect(tap: int, extent: int) -> int:
+    if extent == 1:
+        return 0
+    tap %= 2 * extent - 2
+    return tap if tap < extent else 2 * extent - 2 - tap
+
+
+def _symmetric(tap: int, extent: int) -> int:
+    tap %= 2 * extent
+    return tap if tap < extent else 2 * extent - 1 - tap
+
+
+_BORDERS: dict[str, Callable[[int, int], int]] = {
+    "reflect": _reflect,
+    "symmetric": _symmetric,
+    "edge": lambda tap, extent: min(max(tap, 0), extent - 1),
+    "wrap": lambda tap, extent: tap % extent,
+}
+
+
+def slide(kernel: Num, *, stride: Num = 1, dilation: Num = 1, lo: Num = 0, slack: Num = 0) -> Window:
+    """Slide a kernel: output i reaches ``stride*i - lo + {0, d, ..., d*(kernel-1)}``.
+
+    Examples
+    --------
+    >>> list(slide(3, dilation=2, lo=2).indices(10))
+    [8, 10, 12]
+    """
+    return Window(
+        1,
+        stride,
+        lambda i: stride * i - lo,
+        lambda i: stride * i - lo + dilation * (kernel - 1),
+        dilation,
+        slack=slack,
+    )
+
+
+def spread(kernel: Num, *, stride: Num, dilation: Num = 1, lo: Num = 0) -> Window:
+    """Transpose a slide: output i reaches every j with ``stride*j + dilation*t = i + lo``, 0 <= t < kernel.
+
+    With ``dilation = 1`` and ``kernel >= stride`` that is ``[(i+lo-k+s)//s, (i+lo)//s]``; otherwise some
+    windows are empty or have holes, and the exact taps are enumerated.
+
+    Examples
+    --------
+    >>> [list(spread(2, stride=2).indices(i)) for i in range(4)]
+    [[0], [0], [1], [1]]
+    >>> [list(spread(1, stride=2).indices(i)) for i in range(4)]
+    [[0], [], [1], []]
+    """
+    exact = None
+    plain = True
+    if is_known(kernel) and is_known(stride) and is_known(dilation):
+        plain = dilation == 1 and kernel >= stride
+        if not plain:
+
+            def exact(i: int) -> Sequence[int]:
+                reached = (i + lo - dilation * t for t in range(kernel - 1, -1, -1))
+                return [numerator // stride for numerator in reached if numerator % stride == 0]
+
+    return Window(
+        stride,
+        1,
+        lambda i: (i + lo - dilation * (kernel - 1) + stride - 1) // stride,
+        lambda i: (i + lo) // stride,
+        1,
+        exact,
+        regular=plain,
+    )
+
+
+def partition(extent: Num, size: Num, common: Num) -> Window:
+    """Adaptive pooling of `extent` to `size` with `common` = gcd: ``[i*n//m, ceil((i+1)*n/m) - 1]``.
+
+    Examples
+    --------
+    >>> [list(partition(10, 4, 2).indices(i)) for i in range(4)]
+    [[0, 1, 2], [2, 3, 4], [5, 6, 7], [7, 8, 9]]
+    """
+    return Window(
+        size // common,
+        extent // common,
+        lambda i: (i * extent) // size,
+        lambda i: cdiv((i + 1) * extent, size) - 1,
+    )
+
+
+def gather(period: int, advance: int, rows: Sequence[Sequence[int]], *, border: str = "drop") -> Window:
+    """Give the taps of each output of one period outright."""
+    firsts = [min(row) if row else 0 for row in rows]
+    lasts = [max(row) if row else 0 for row in rows]
+
+    def shift(ends: Sequence[int]) -> Callable[[Num], Num]:
+        return lambda i: ends[i % period] + advance * (i // period)
+
+    def taps(i: int) -> Sequence[int]:
+        return [tap + advance * (i // period) for tap in rows[i % period]]
+
+    return Window(
+        period,
+        advance,
+        shift(firsts),
+        shift(lasts),
+        1,
+        taps,
+        regular=all(rows) and rises(firsts, advance) and rises(lasts, advance),
+        border=border,
+    )
+
+
+def rises(ends: Sequence[Num], advance: Num) -> bool:
+    """Tell whether row ends never move back, across the seam of the period too."""
+    return all(a <= b for a, b in zip(ends, [*ends[1:], ends[0] + advance], strict=True))
+
+
+def same_padding(extent: Num, kernel: Num, stride: Num, dilation: Num = 1) -> Num:
+    """Total SAME padding: what makes the output ``ceil(extent/stride)`` long.
+
+    Source: TensorFlow, ``tf.nn`` notes on padding. `UNKNOWN` for an unknown extent, unless stride is 1.
+
+    Examples
+    --------
+    >>> same_padding(224, 7, 2), same_padding(225, 7, 2)
+    (5, 6)
+    """
+    from rfcalc.algebra.number import maximum
+
+    reach = dilation * (kernel - 1)
+    if is_known(stride) and stride == 1:
+        return reach
+    if extent is UNKNOWN:
+        return UNKNOWN
+    return maximum((cdiv(extent, stride) - 1) * stride + reach + 1 - extent, 0)

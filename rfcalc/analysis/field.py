@@ -1,0 +1,120 @@
+"""The exact field at a concrete size: what each output index of a layer needs, padding dropped on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rfcalc.algebra.dependence import Dependence, rows_by_index
+from rfcalc.algebra.number import is_known
+from rfcalc.algebra.rows import row_span
+from rfcalc.analysis.propagate import ancestors, choose_input, propagate, require_known, seed_rows
+from rfcalc.analysis.result import Note, Status
+from rfcalc.analysis.shapes import OnUnknown, resolve
+from rfcalc.errors import AnalysisError, UsageError
+from rfcalc.graph.graph import LayerGraph
+from rfcalc.graph.layer import Edge
+
+Span = tuple[int, int, int]
+"""First input index, last input index, how many taps."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldAxis:
+    """The field along one spatial axis of the input.
+
+    Parameters
+    ----------
+    extent : int
+        Number of output indices; 1 where the layer keeps no grid on this axis.
+    input_extent : int
+        Number of input indices.
+    status : str
+        ``exact`` or ``bound``.
+    rows : tuple of (tuple or None)
+        For each output index (first, last, how many taps); None where it depends on nothing.
+    masks : tuple of int
+        The same as bit masks: bit j for input index j.
+    """
+
+    extent: int
+    input_extent: int
+    status: Status
+    rows: tuple[Span | None, ...]
+    masks: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldResult:
+    """The field of one layer at a concrete size.
+
+    Parameters
+    ----------
+    model, layer, input : str
+        Names of the model, the layer, and the input that the field lies in.
+    axes : tuple of FieldAxis
+        One for each spatial axis of the input.
+    notes : tuple of Note
+        What else there is to say.
+    """
+
+    model: str
+    layer: str
+    input: str
+    axes: tuple[FieldAxis, ...]
+    notes: tuple[Note, ...] = ()
+
+
+def field_of(
+    graph: LayerGraph,
+    layer: str,
+    *,
+    input: str | None = None,  # noqa: A002  the contract's own word
+    on_unknown: OnUnknown = "report",
+) -> FieldResult:
+    """Give the exact field of a layer, or of an output tensor, at the input's size.
+
+    Raises
+    ------
+    UsageError
+        There is no such layer or input, or the input has no fixed size.
+    AnalysisError
+        A layer does not fit its inputs, or an op on the way is not known.
+    """
+    name, output = find_tensor(graph, layer)
+    chosen = choose_input(graph, input)
+    resolved = resolve(graph, on_unknown=on_unknown)
+    start = resolved[chosen.name].result
+    assert start is not None
+    spec = start.outputs[0]
+    require_known(spec, chosen.name)
+    seen = propagate(ancestors(graph, name), resolved, chosen, seed_rows)[0][name]
+    dependence = seen.full[output]
+    if dependence is None:
+        raise AnalysisError(f"it depends on {seen.blame}, which no rule knows", where=f"layer {layer!r}")
+    axes = tuple(_axis(dependence, axis, extent) for axis, extent in enumerate(spec.spatial))
+    notes = (Note("warning", "bound", layer, dependence.reason),) if dependence.reason else ()
+    return FieldResult(graph.name, layer, chosen.name, axes, notes)
+
+
+def find_tensor(graph: LayerGraph, name: str) -> Edge:
+    """Find a layer or an output tensor by name; of a nested model or block, its first output."""
+    if name in graph.layers:
+        return name, 0
+    for layer in graph:
+        if name in layer.outputs:
+            return layer.name, layer.outputs.index(name)
+    for block in graph.blocks.values():
+        if block.name == name:
+            return block.outputs[0]
+    import difflib
+
+    close = difflib.get_close_matches(name, list(graph.layers), 3)
+    hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+    raise UsageError(f"the model has no layer or tensor {name!r}{hint}")
+
+
+def _axis(dependence: Dependence, axis: int, extent: int) -> FieldAxis:
+    masks, exact = rows_by_index(dependence, axis)
+    status: Status = "exact" if exact and not dependence.reason else "bound"
+    assert is_known(extent)
+    return FieldAxis(len(masks), extent, status, tuple(map(row_span, masks)), masks)

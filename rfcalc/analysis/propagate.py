@@ -1,0 +1,222 @@
+"""Second pass: carry what each tensor depends on through the graph, with and without gates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rfcalc.algebra.dependence import Dependence, Leg, plain
+from rfcalc.algebra.number import is_known
+from rfcalc.algebra.relation import NeedTaps, Relation, UnequalSlopes, identity
+from rfcalc.algebra.rows import identity_rows
+from rfcalc.analysis.shapes import Resolved
+from rfcalc.errors import AnalysisError, UsageError
+from rfcalc.graph.graph import LayerGraph
+from rfcalc.graph.layer import SPATIAL, Layer, TensorSpec
+from rfcalc.rules.registry import Path, Result
+
+Seed = Callable[[TensorSpec], Dependence]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the outputs of one layer depend on.
+
+    Parameters
+    ----------
+    full : tuple of (Dependence or None)
+        For each output; None where an op on the way is not known.
+    local : tuple of (Dependence or None)
+        The same with gates and statistics over the map cut; the same objects where there are none.
+    blame : str
+        The unknown op on the way, and its layer.
+    """
+
+    full: tuple[Dependence | None, ...]
+    local: tuple[Dependence | None, ...]
+    blame: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Misaligned:
+    """Two branches that meet on grids of different strides."""
+
+    layer: str
+    branches: tuple[str, str]
+    strides: tuple[float, float]
+
+
+def choose_input(graph: LayerGraph, name: str | None) -> Layer:
+    """Return the input that figures refer to: the named one, or the first with spatial axes.
+
+    Raises
+    ------
+    UsageError
+        There is no such input.
+    AnalysisError
+        The model has no input.
+    """
+    inputs = graph.inputs
+    if not inputs:
+        raise AnalysisError("the model has no input")
+    if name is None:
+        return next((layer for layer in inputs if SPATIAL in layer.attrs["axes"]), inputs[0])
+    for layer in inputs:
+        if layer.name == name:
+            return layer
+    raise UsageError(f"the model has no input {name!r}; it has {', '.join(repr(layer.name) for layer in inputs)}")
+
+
+def seed_periodic(spec: TensorSpec, *, taps: bool = False) -> Dependence:
+    """Start from an input: every element depends on itself, at any extent."""
+    return _seed(spec, [identity(taps=taps)] * len(spec.spatial))
+
+
+def seed_rows(spec: TensorSpec) -> Dependence:
+    """Start from an input of known extent: every element depends on itself."""
+    return _seed(spec, [identity_rows(extent) for extent in spec.spatial])
+
+
+def _seed(spec: TensorSpec, relations: Sequence[object]) -> Dependence:
+    places = [place for place, role in enumerate(spec.axes) if role == SPATIAL]
+    legs = tuple(
+        Leg(axis, tuple((1,) if p == place else (0,) for p in range(len(spec.shape))), relation)  # type: ignore[arg-type]  # one of the two engines
+        for axis, (place, relation) in enumerate(zip(places, relations, strict=True))
+    )
+    return plain(spec.shape, legs)
+
+
+def propagate_periodic(
+    graph: LayerGraph, resolved: Mapping[str, Resolved], chosen: Layer
+) -> tuple[Mapping[str, Seen], list[Misaligned]]:
+    """Carry periodic relations through the graph; intervals where these are exact, otherwise taps."""
+    try:
+        return propagate(graph, resolved, chosen, seed_periodic)
+    except NeedTaps:
+        return propagate(graph, resolved, chosen, lambda spec: seed_periodic(spec, taps=True))
+
+
+def propagate(
+    layers: Iterable[Layer], resolved: Mapping[str, Resolved], chosen: Layer, seed: Seed
+) -> tuple[Mapping[str, Seen], list[Misaligned]]:
+    """Carry dependence from the chosen input through `layers`, which come in topological order."""
+    seen: dict[str, Seen] = {}
+    misaligned: list[Misaligned] = []
+    for layer in layers:
+        known = resolved[layer.name]
+        result = known.result
+        if layer.kind == "input":
+            assert result is not None
+            start = seed(result.outputs[0]) if layer.name == chosen.name else plain(result.outputs[0].shape)
+            seen[layer.name] = Seen((start,), (start,))
+            continue
+        blame = next((seen[producer].blame for producer, _ in layer.inputs if seen[producer].blame), "")
+        if known.unknown:
+            blame = blame or f"{known.unknown} ({layer.name!r})"
+        if result is None or blame:
+            nothing = (None,) * (len(result.outputs) if result else 1)
+            seen[layer.name] = Seen(nothing, nothing, blame or "an op before it")
+            continue
+        seen[layer.name] = _see(layer, result, seen, misaligned)
+    return seen, misaligned
+
+
+def _see(layer: Layer, result: Result, seen: Mapping[str, Seen], misaligned: list[Misaligned]) -> Seen:
+    inputs = [(seen[producer].full[output], seen[producer].local[output]) for producer, output in layer.inputs]
+    full = tuple(
+        _union(layer, [(path, inputs[path.input][0]) for path in paths], spec, misaligned)
+        for paths, spec in zip(result.paths, result.outputs, strict=True)
+    )
+    cut = any(whole is not local for whole, local in inputs)
+    gates = _gates(result, [local for _, local in inputs]) if result.gate and len(inputs) > 1 else frozenset()
+    if not cut and not gates and result.gated is None:
+        return Seen(full, full)
+    local = tuple(
+        _union(
+            layer,
+            [(p, inputs[p.input][1]) for p in result.gated or paths if p.input not in gates],
+            spec,
+            [],
+        )
+        for paths, spec in zip(result.paths, result.outputs, strict=True)
+    )
+    if local == full:
+        return Seen(full, full)
+    return Seen(full, local)
+
+
+def _gates(result: Result, inputs: Sequence[Dependence | None]) -> frozenset[int]:
+    """Find the inputs of a product that are gates: global and without a grid, beside one that has a grid."""
+    gridless = frozenset(
+        k
+        for k, dependence in enumerate(inputs)
+        if dependence is not None
+        and dependence.legs
+        and all(leg.gridless and _endless(leg) for leg in dependence.legs)
+    )
+    others = [dependence for k, dependence in enumerate(inputs) if k not in gridless]
+    with_grid = any(d is not None and any(not leg.gridless for leg in d.legs) for d in others)
+    return gridless if with_grid else frozenset()
+
+
+def _endless(leg: Leg) -> bool:
+    return not isinstance(leg.relation, Relation) or leg.relation.whole
+
+
+def _union(
+    layer: Layer,
+    paths: Sequence[tuple[Path, Dependence | None]],
+    spec: TensorSpec,
+    misaligned: list[Misaligned],
+) -> Dependence:
+    """Unite what an output depends on over its paths."""
+    union: Dependence | None = None
+    first = ""
+    for path, dependence in paths:
+        assert dependence is not None
+        for step in path.steps:
+            dependence = step.apply(dependence, layer.name)
+        branch = layer.inputs[path.input][0]
+        if union is None:
+            union, first = dependence, branch
+            continue
+        clash = _clash(union, dependence)
+        if clash is not None:
+            misaligned.append(Misaligned(layer.name, (first, branch), clash))
+        try:
+            union = union.join(dependence, layer.name)
+        except UnequalSlopes:
+            reason = f"{first!r} and {branch!r} meet in {layer.name!r} on grids of different strides"
+            union = union.covered(spec.shape, reason).join(dependence.covered(spec.shape, reason), layer.name)
+    return plain(spec.shape) if union is None else union
+
+
+def _clash(a: Dependence, b: Dependence) -> tuple[float, float] | None:
+    """Strides of two branches, where they differ on the same axis of the result."""
+    for x in a.legs:
+        for y in b.legs:
+            p, q = x.relation, y.relation
+            if p is q or x.axis != y.axis or x.weights != y.weights or x.gridless:
+                continue
+            if isinstance(p, Relation) and isinstance(q, Relation) and p.advance * q.period != q.advance * p.period:
+                return p.advance / p.period, q.advance / q.period
+    return None
+
+
+def ancestors(graph: LayerGraph, name: str) -> list[Layer]:
+    """Return the layers that a layer depends on, and itself, in topological order."""
+    wanted = {name}
+    chain = []
+    for layer in reversed(list(graph)):
+        if layer.name in wanted:
+            chain.append(layer)
+            wanted.update(producer for producer, _ in layer.inputs)
+    return chain[::-1]
+
+
+def require_known(spec: TensorSpec, name: str) -> None:
+    """Refuse an input whose spatial extents are open, where a concrete size is needed."""
+    if not all(map(is_known, spec.spatial)):
+        raise UsageError(
+            f"the input {name!r} has no fixed size; give one with --input-shape",
+        )

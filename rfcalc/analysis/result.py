@@ -1,0 +1,212 @@
+"""The result of an analysis as plain data: one row a layer of the source, totals, notes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from rfcalc.algebra.number import Num
+
+Status = Literal["exact", "bound", "unknown"]
+
+Size = int | None
+"""Pixels of the model input on one axis; None for the whole axis."""
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """Parameters of a layer or a model, each tensor counted once; None where the count is not known."""
+
+    trainable: Num | None
+    non_trainable: Num | None
+
+    @property
+    def total(self) -> Num | None:
+        """Trainable and non-trainable together."""
+        if self.trainable is None or self.non_trainable is None:
+            return None
+        return self.trainable + self.non_trainable
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something to say about the result.
+
+    Parameters
+    ----------
+    level : str
+        ``info``, ``warning`` or ``error``.
+    code : str
+        A short word that scripts can match.
+    layer : str
+        The layer that it is about, or an empty string.
+    message : str
+        One sentence or two.
+    """
+
+    level: str
+    code: str
+    layer: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """All figures of one layer of the source.
+
+    Parameters
+    ----------
+    name, kind, op : str
+        The source's name, the canonical kind, and what the source calls it.
+    inputs : tuple of str
+        Names of the layers whose outputs it takes.
+    outputs : tuple of str
+        Names of its output tensors, where the source names them.
+    block : str
+        Path of the nested model or block around it, or an empty string.
+    container : bool
+        The row sums up a nested model or block; where its layers have rows too, it does not count in totals.
+    output_shape : tuple, optional
+        Extents in the source's own order; None for batch or unknown extents; the whole is None if unknown.
+    spatial : tuple
+        Extents of the output's spatial axes.
+    receptive_field : tuple of (int or None), optional
+        For each spatial axis of the model input the largest field over phases, in pixels; None: whole axis;
+        0: no dependence. The whole is None if unknown, as for the fields below.
+    receptive_field_min : tuple of (int or None), optional
+        The smallest field over phases.
+    local_receptive_field : tuple of (int or None), optional
+        The field with gates and statistics over the map cut.
+    effective_stride : tuple of (int, float or None), optional
+        Stride product; None where the output keeps no grid.
+    effective_padding : tuple of (int or None), optional
+        Minus the first input index that output 0 reaches.
+    center : tuple of (float or None), optional
+        Centre of the field of output 0, in input pixels.
+    coverage : float, optional
+        Share of the input's area inside the field; None where it is not known.
+    status : str
+        ``exact``, ``bound`` or ``unknown``.
+    reason : str
+        Why it is not exact.
+    params : Params
+        Parameters; a tensor shared with an earlier layer counts there.
+    macs : Num, optional
+        Multiply-accumulates at batch 1, over all calls of the layer.
+    activations : Num, optional
+        Elements of the output at batch 1.
+    calls : tuple of Row
+        The rows of all calls, where the source calls the layer more than once; this row shows the first.
+    """
+
+    name: str
+    kind: str
+    op: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    block: str
+    container: bool
+    output_shape: tuple[Num | None, ...] | None
+    spatial: tuple[Num | None, ...]
+    receptive_field: tuple[Size, ...] | None
+    receptive_field_min: tuple[Size, ...] | None
+    local_receptive_field: tuple[Size, ...] | None
+    effective_stride: tuple[float | None, ...] | None
+    effective_padding: tuple[Size, ...] | None
+    center: tuple[float | None, ...] | None
+    coverage: float | None
+    status: Status
+    reason: str
+    params: Params
+    macs: Num | None
+    activations: Num | None
+    calls: tuple[Row, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InputRow:
+    """One input of the model: its name, its shape with None for open extents, its spatial extents."""
+
+    name: str
+    shape: tuple[Num | None, ...]
+    spatial: tuple[Num | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over the model, each weight tensor counted once.
+
+    Parameters
+    ----------
+    layers : int
+        Rows, nested models whose layers have rows of their own not counted.
+    resolved : int
+        How many of them have a shape and a field.
+    params : Params
+        Parameters; None where one of them is not known.
+    macs : Num, optional
+        Multiply-accumulates at batch 1; None where one of them is not known.
+    at_least : mapping
+        For each figure that is None the sum of what is known.
+    """
+
+    layers: int
+    resolved: int
+    params: Params
+    macs: Num | None
+    at_least: Mapping[str, Num]
+
+    @property
+    def complete(self) -> bool:
+        """Every figure is known."""
+        return not self.at_least
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisResult:
+    """Everything that rfcalc says of one model, as plain data; ``rfcalc.Analysis`` adds the renderings.
+
+    Parameters
+    ----------
+    name, format, source : str
+        The model's own name, its format, and the name of the file.
+    inputs : tuple of InputRow
+        All inputs of the model.
+    input : str
+        The input that fields, strides and centres refer to.
+    rows : tuple of Row
+        In topological order, ties broken by the source's order.
+    totals : Totals
+        Sums over the model.
+    notes : tuple of Note
+        What else there is to say.
+    """
+
+    name: str
+    format: str
+    source: str
+    inputs: tuple[InputRow, ...]
+    input: str
+    rows: tuple[Row, ...]
+    totals: Totals
+    notes: tuple[Note, ...]
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def layer(self, name: str) -> Row:
+        """Return the row of the layer, or of the output tensor, of that name.
+
+        Raises
+        ------
+        KeyError
+            There is none.
+        """
+        for row in self.rows:
+            if row.name == name or name in row.outputs:
+                return row
+        raise KeyError(name)

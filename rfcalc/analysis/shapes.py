@@ -1,0 +1,141 @@
+"""First pass: run every layer's rule, so that shapes, weights and multiply-accumulates are known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from rfcalc.algebra.number import UNKNOWN, Num
+from rfcalc.algebra.steps import Cover
+from rfcalc.errors import AnalysisError, RfcalcError
+from rfcalc.graph.graph import LayerGraph
+from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Layer, TensorSpec, Weight
+from rfcalc.rules.apply import apply_rule
+from rfcalc.rules.plain import HERE
+from rfcalc.rules.registry import Path, Result, find
+
+OnUnknown = Literal["report", "error", "bound", "identity"]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What the first pass knows of one layer.
+
+    Parameters
+    ----------
+    result : Result, optional
+        What its rule says; None where nothing is known, for the layer itself or for one before it.
+    weights : tuple of Weight, optional
+        Its weight tensors; None where they are not known.
+    unknown : str
+        The op that nobody knows, where this layer is one; its dependence is not known then.
+    assumed : str
+        What was assumed of it because the user said so.
+    """
+
+    result: Result | None
+    weights: tuple[Weight, ...] | None
+    unknown: str = ""
+    assumed: str = ""
+
+
+def resolve(graph: LayerGraph, *, on_unknown: OnUnknown = "report") -> Mapping[str, Resolved]:
+    """Run the rules of all layers in topological order.
+
+    Parameters
+    ----------
+    graph : LayerGraph
+        The model.
+    on_unknown : str
+        What to do with an op that no rule knows: ``report`` it and what depends on it as unknown, make it
+        an ``error``, take it to depend on everything (``bound``), or to change nothing (``identity``).
+
+    Raises
+    ------
+    AnalysisError
+        A layer does not fit its inputs, or an op is unknown and `on_unknown` is ``error``.
+    """
+    if on_unknown == "error":
+        _refuse_unknown(graph)
+    resolved: dict[str, Resolved] = {}
+    for layer in graph:
+        try:
+            resolved[layer.name] = _resolve_layer(layer, resolved, on_unknown)
+        except RfcalcError as error:
+            error.where = error.where or f"layer {layer.name!r}"
+            raise
+    return resolved
+
+
+def _refuse_unknown(graph: LayerGraph) -> None:
+    found: dict[str, list[str]] = {}
+    for layer in graph:
+        if find(layer.kind) is None:
+            found.setdefault(layer.op, []).append(layer.name)
+    if found:
+        listed = "; ".join(f"{op} ({_few(names)})" for op, names in found.items())
+        raise AnalysisError(f"no rule for {listed}; say --on-unknown bound or identity to go on without")
+
+
+def _few(names: list[str], most: int = 3) -> str:
+    shown = ", ".join(repr(name) for name in names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _resolve_layer(layer: Layer, resolved: Mapping[str, Resolved], on_unknown: OnUnknown) -> Resolved:
+    inputs: list[TensorSpec] = []
+    for producer, output in layer.inputs:
+        result = resolved[producer].result
+        if result is None:
+            return Resolved(None, layer.weights)
+        if output >= len(result.outputs):
+            raise AnalysisError(f"{producer!r} has {len(result.outputs)} outputs, there is no output {output}")
+        inputs.append(result.outputs[output])
+    kind = find(layer.kind)
+    if kind is None:
+        return _unknown_layer(layer, inputs, on_unknown)
+    result = apply_rule(kind, layer.attrs, inputs)
+    weights = layer.weights
+    if weights is None:
+        owner = layer.source_name
+        weights = tuple(
+            Weight(f"{owner}/{each.role}", each.shape, each.trainable and layer.trainable)
+            for each in result.weights
+        )
+    return Resolved(result, weights)
+
+
+def _unknown_layer(layer: Layer, inputs: list[TensorSpec], on_unknown: OnUnknown) -> Resolved:
+    """Stand in for a rule: the recorded shape where there is one, and what the user chose to assume."""
+    recorded = tuple(shape for shape in layer.recorded if shape is not None)
+    complete = bool(recorded) and len(recorded) == len(layer.recorded)
+    if on_unknown == "identity" and inputs:
+        same = not complete or recorded[0] == inputs[0].shape
+        if same:
+            return Resolved(Result((inputs[0],), ((HERE,),)), layer.weights, assumed="nothing changes in it")
+    if not complete:
+        if on_unknown != "bound" or not inputs:
+            return Resolved(None, layer.weights, unknown=layer.op)
+        recorded = (inputs[0].shape,)
+    outputs = tuple(TensorSpec(shape, _default_roles(shape, inputs)) for shape in recorded)
+    if on_unknown == "report":
+        return Resolved(Result(outputs, ((),) * len(outputs)), layer.weights, unknown=layer.op)
+    reason = f"{layer.op} is not known, so {layer.name!r} is taken to depend on everything"
+    paths = tuple(
+        tuple(Path(k, (Cover(spec.shape, reason),)) for k in range(len(inputs))) for spec in outputs
+    )
+    assumed = "its output has the shape of its input" if not complete else "it depends on everything"
+    return Resolved(Result(outputs, paths), layer.weights, assumed=assumed)
+
+
+def _default_roles(shape: tuple[Num, ...], inputs: list[TensorSpec]) -> str:
+    for spec in inputs:
+        if len(spec.shape) == len(shape):
+            return spec.axes
+    return (BATCH + SPATIAL * (len(shape) - 2) + CHANNEL)[: len(shape)] if len(shape) > 1 else BATCH * len(shape)
+
+
+def known_extent(extent: Num) -> Num | None:
+    """Return an extent for a report: None where it is open."""
+    return None if extent is UNKNOWN else extent

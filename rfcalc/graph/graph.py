@@ -1,0 +1,187 @@
+"""The layer graph: named layers in the source's order, checked once, never changed."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rfcalc.errors import GraphError
+from rfcalc.graph.layer import Edge, Layer
+
+if TYPE_CHECKING:
+    import networkx
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A nested model or a named block of layers.
+
+    Parameters
+    ----------
+    path : tuple of str
+        Its own name last, the names of the blocks around it before.
+    op : str
+        What the source calls it (``Functional``, ``Sequential``, ``block``).
+    outputs : tuple of Edge
+        The tensors that leave it.
+    is_layer : bool
+        True where the source itself counts it as a layer, as Keras does with nested models.
+    inputs : tuple of Edge
+        The tensors that enter it.
+    """
+
+    path: tuple[str, ...]
+    op: str
+    outputs: tuple[Edge, ...]
+    is_layer: bool = False
+    inputs: tuple[Edge, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Path with slashes."""
+        return "/".join(self.path)
+
+
+class LayerGraph:
+    """Layers, joined by the tensors between them.
+
+    Parameters
+    ----------
+    layers : iterable of Layer
+        In the source's order, which breaks ties of the topological order.
+    name : str
+        The model's own name.
+    format : str
+        ``rfcalc``, ``keras``, ``onnx`` or ``torch``.
+    source : str
+        File name, or a word such as ``<dict>``.
+    outputs : iterable of Edge, optional
+        The tensors that the model returns; by default those that no layer takes.
+    blocks : iterable of Block, optional
+        Nested models and named blocks.
+    notes : iterable of (code, layer, message), optional
+        What the reader wants said with the result.
+
+    Raises
+    ------
+    GraphError
+        A name used twice, an input that no layer makes, or a cycle, each by name.
+
+    Examples
+    --------
+    >>> graph = LayerGraph([Layer("x", "input", "Input"), Layer("y", "identity", "Identity", (("x", 0),))])
+    >>> [layer.name for layer in graph]
+    ['x', 'y']
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[Layer],
+        *,
+        name: str = "model",
+        format: str = "rfcalc",  # noqa: A002  the contract's own word
+        source: str = "",
+        outputs: Iterable[Edge] | None = None,
+        blocks: Iterable[Block] = (),
+        notes: Iterable[tuple[str, str, str]] = (),
+    ) -> None:
+        self.name = name
+        self.format = format
+        self.source = source
+        self.notes = tuple(notes)
+        by_name: dict[str, Layer] = {}
+        for layer in layers:
+            if layer.name in by_name:
+                raise GraphError("two layers have this name; give each its own", where=f"layer {layer.name!r}")
+            by_name[layer.name] = layer
+        self.layers: Mapping[str, Layer] = {name: by_name[name] for name in _topological(by_name)}
+        self.outputs: tuple[Edge, ...] = tuple(outputs) if outputs is not None else self._leaves()
+        for producer, _ in self.outputs:
+            if producer not in by_name:
+                raise GraphError(f"the model returns the output of {producer!r}, which is no layer")
+        self.blocks: Mapping[tuple[str, ...], Block] = {block.path: block for block in blocks}
+
+    def __iter__(self) -> Iterator[Layer]:
+        """Layers in topological order, ties broken by the source's order."""
+        return iter(self.layers.values())
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __getitem__(self, name: str) -> Layer:
+        return self.layers[name]
+
+    def __repr__(self) -> str:
+        return f"<LayerGraph {self.name!r}: {len(self)} layers>"
+
+    @property
+    def inputs(self) -> tuple[Layer, ...]:
+        """The model's inputs."""
+        return tuple(layer for layer in self if layer.kind == "input")
+
+    def _leaves(self) -> tuple[Edge, ...]:
+        taken = {producer for layer in self for producer, _ in layer.inputs}
+        return tuple((name, 0) for name in self.layers if name not in taken)
+
+    def to_networkx(self) -> networkx.MultiDiGraph:
+        """Give the graph to networkx, with a key for each tensor: paths, dominators, drawing.
+
+        Returns
+        -------
+        networkx.MultiDiGraph
+            Nodes are layer names with the layer under ``"layer"``; an edge carries ``output`` (which of the
+            producer's outputs) and ``input`` (which place in the consumer's inputs).
+        """
+        import networkx
+
+        graph = networkx.MultiDiGraph(name=self.name)
+        for layer in self:
+            graph.add_node(layer.name, layer=layer)
+        for layer in self:
+            for place, (producer, output) in enumerate(layer.inputs):
+                graph.add_edge(producer, layer.name, output=output, input=place)
+        return graph
+
+
+def _topological(layers: Mapping[str, Layer]) -> list[str]:
+    """Order names so that producers come first, the earliest in the source first among equals."""
+    rank = {name: place for place, name in enumerate(layers)}
+    waiting: dict[str, int] = {}
+    consumers: dict[str, list[str]] = {}
+    for layer in layers.values():
+        producers = dict.fromkeys(producer for producer, _ in layer.inputs)
+        for producer in producers:
+            if producer not in rank:
+                raise GraphError(
+                    f"its input {producer!r} is no layer of this model; check the spelling",
+                    where=f"layer {layer.name!r}",
+                )
+            consumers.setdefault(producer, []).append(layer.name)
+        waiting[layer.name] = len(producers)
+    ready = [rank[name] for name, count in waiting.items() if count == 0]
+    names = list(layers)
+    order: list[str] = []
+    while ready:
+        name = names[heapq.heappop(ready)]
+        order.append(name)
+        for consumer in consumers.get(name, ()):
+            waiting[consumer] -= 1
+            if waiting[consumer] == 0:
+                heapq.heappush(ready, rank[consumer])
+    if len(order) < len(names):
+        raise GraphError(f"the layers form a cycle: {_cycle(layers)}")
+    return order
+
+
+def _cycle(layers: Mapping[str, Layer], most: int = 8) -> str:
+    import graphlib
+
+    sorter = graphlib.TopologicalSorter({layer.name: [p for p, _ in layer.inputs] for layer in layers.values()})
+    try:
+        sorter.prepare()
+    except graphlib.CycleError as error:
+        loop = [repr(name) for name in error.args[1]]
+        return " -> ".join(loop if len(loop) <= most else [*loop[: most - 1], "...", loop[-1]])
+    raise AssertionError("a graph without a cycle was not ordered")

@@ -1,0 +1,127 @@
+"""What a graph is made of: layers, the tensors between them, the weights that they own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rfcalc.algebra.number import Num, prod
+
+Edge = tuple[str, int]
+"""A tensor by its producer: (layer name, which of its outputs)."""
+
+BATCH, SPATIAL, CHANNEL = "b", "s", "c"
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """The shape of a tensor in the source's own order, with a role for each axis.
+
+    Parameters
+    ----------
+    shape : tuple of Num
+        Extents in elements; `UNKNOWN` where the source leaves one open.
+    axes : str
+        A letter for each axis: ``b`` batch, ``s`` spatial (or time), ``c`` channel (or feature).
+    dtype : str
+        Element type, as the source names it.
+
+    Examples
+    --------
+    >>> TensorSpec((1, 28, 28, 3), "bssc").spatial
+    (28, 28)
+    """
+
+    shape: tuple[Num, ...]
+    axes: str
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        if len(self.shape) != len(self.axes):
+            raise ValueError(f"{len(self.shape)} extents but {len(self.axes)} axis roles")
+
+    @property
+    def spatial(self) -> tuple[Num, ...]:
+        """Extents of the spatial axes, in the source's order."""
+        return tuple(extent for extent, role in zip(self.shape, self.axes, strict=True) if role == SPATIAL)
+
+    @property
+    def elements(self) -> Num:
+        """Number of elements at batch 1."""
+        return prod(extent for extent, role in zip(self.shape, self.axes, strict=True) if role != BATCH)
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """A parameter tensor; two layers that hold the same `identity` share it, and it counts once.
+
+    Parameters
+    ----------
+    identity : str
+        What makes it this tensor: its name in the source, or owner and role.
+    shape : tuple of Num
+        Extents in elements.
+    trainable : bool
+        False for moving statistics and frozen weights.
+    dtype : str
+        Element type, as the source names it.
+    """
+
+    identity: str
+    shape: tuple[Num, ...]
+    trainable: bool = True
+    dtype: str = "float32"
+
+    @property
+    def count(self) -> Num:
+        """Number of elements."""
+        return prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One call of one operation.
+
+    Parameters
+    ----------
+    name : str
+        Unique in its graph; the source's own name.
+    kind : str
+        The canonical kind, a key of the rule registry (``conv``, ``max_pool``, ``add``).
+    op : str
+        What the source calls it (``Conv2D``).
+    inputs : tuple of Edge
+        The tensors it takes, in order.
+    attrs : mapping
+        Settings of the kind, as its rule documents them.
+    weights : tuple of Weight, optional
+        The tensors that the file names; None where the kind's rule derives them from shapes.
+    owner : str, optional
+        The source layer that this call belongs to, where one layer is called several times.
+    block : tuple of str
+        Names of the nested models or blocks around it, outermost first.
+    trainable : bool
+        False where the source froze it: all its weights are then non-trainable.
+    recorded : tuple of (tuple or None)
+        Output shapes that the file itself records; they stand in where no rule knows the op.
+    outputs : tuple of str
+        Names of its output tensors, where the source names them.
+    """
+
+    name: str
+    kind: str
+    op: str
+    inputs: tuple[Edge, ...] = ()
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+    weights: tuple[Weight, ...] | None = None
+    owner: str | None = None
+    block: tuple[str, ...] = ()
+    trainable: bool = True
+    recorded: tuple[tuple[Num, ...] | None, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+    @property
+    def source_name(self) -> str:
+        """The name of the source's layer, the same for all its calls."""
+        return self.owner or self.name

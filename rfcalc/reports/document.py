@@ -1,0 +1,115 @@
+"""The analysis document: raw figures as JSON, the same bytes from run to run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from rfcalc.analysis.result import AnalysisResult, Row, Totals
+from rfcalc.reports.humanise import plain
+from rfcalc.reports.tables import COLUMNS, Column
+
+SCHEMA: Final = "rfcalc/analysis/1"
+
+# between the keys that a row has only where there is something to say, the order of the contract
+_FIGURES: Final = (
+    "output_shape",
+    "spatial",
+    "receptive_field",
+    "receptive_field_min",
+    "local_receptive_field",
+    "effective_stride",
+    "effective_padding",
+    "center",
+    "coverage",
+    "status",
+)
+
+
+def analysis_document(result: AnalysisResult, columns: Sequence[Column] | None = None) -> dict[str, Any]:
+    """Return the analysis document as plain data; with `columns` its rows have those keys alone."""
+    rows: Iterable[dict[str, Any]]
+    if columns is None:
+        rows = (row_document(row) for row in result.rows)
+    else:
+        rows = ({column.name: column.value(row) for column in columns} for row in result.rows)
+    return {
+        "schema": SCHEMA,
+        "model": {"name": result.name, "format": result.format, "source": result.source},
+        "inputs": [
+            {"name": each.name, "shape": [plain(n) for n in each.shape], "spatial": [plain(n) for n in each.spatial]}
+            for each in result.inputs
+        ],
+        "input": result.input,
+        "layers": list(rows),
+        "totals": _totals_document(result.totals),
+        "notes": [
+            {"level": note.level, "code": note.code, "layer": note.layer, "message": note.message}
+            for note in result.notes
+        ],
+    }
+
+
+def row_document(row: Row) -> dict[str, Any]:
+    """Return one row as plain data."""
+    document: dict[str, Any] = {"name": row.name, "kind": row.kind, "op": row.op, "inputs": list(row.inputs)}
+    if row.outputs:
+        document["outputs"] = list(row.outputs)
+    if row.block:
+        document["block"] = row.block
+    if row.container:
+        document["container"] = True
+    for name in _FIGURES:
+        document[name] = COLUMNS[name].value(row)
+    if row.reason:
+        document["reason"] = row.reason
+    document["params"] = {
+        "trainable": plain(row.params.trainable),
+        "non_trainable": plain(row.params.non_trainable),
+    }
+    document["macs"] = plain(row.macs)
+    document["activations"] = plain(row.activations)
+    if len(row.calls) > 1:
+        document["calls"] = [row_document(call) for call in row.calls]
+    return document
+
+
+def _totals_document(totals: Totals) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "layers": totals.layers,
+        "resolved": totals.resolved,
+        "params": plain(totals.params.total),
+        "trainable": plain(totals.params.trainable),
+        "non_trainable": plain(totals.params.non_trainable),
+        "macs": plain(totals.macs),
+        "complete": totals.complete,
+    }
+    if not totals.complete:
+        # in the order of the figures that they stand in for, whoever filled the mapping
+        least = {name: plain(totals.at_least[name]) for name in document if name in totals.at_least}
+        document["at_least"] = least
+    return document
+
+
+def dump(document: Mapping[str, Any]) -> str:
+    """Write a document as JSON with one line for each key and each row, so that a diff shows the layer.
+
+    >>> print(dump({"schema": "x", "rows": [{"a": 1}, {"a": 2}], "notes": []}), end="")
+    {
+      "schema": "x",
+      "rows": [
+        {"a": 1},
+        {"a": 2}
+      ],
+      "notes": []
+    }
+    """
+    encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False).encode
+    entries = []
+    for key, value in document.items():
+        text = encode(value)
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            text = "[\n    " + ",\n    ".join(map(encode, value)) + "\n  ]"
+        entries.append(f"  {encode(key)}: {text}")
+    return "{\n" + ",\n".join(entries) + "\n}\n"

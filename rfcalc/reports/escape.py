@@ -1,0 +1,190 @@
+"""One escaper for each output format: a model file is untrusted, and its names reach them all.
+
+Every escaper begins with :func:`visible`, so that no format ever carries a control character, an ANSI
+sequence or a mark that changes the direction of the text around it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+_HTML: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
+
+# An entity where the dialects differ: Python-Markdown knows no backslash escape for these, and in GitHub's a pipe
+# after a backslash is read twice.
+_MARKDOWN: Final = str.maketrans(
+    {
+        "\\": "&#92;",
+        "&": "&amp;",
+        "<": "&lt;",
+        ">": "&gt;",
+        "|": "\\|",
+        "`": "\\`",
+        "*": "\\*",
+        "[": "\\[",
+        "]": "\\]",
+        "{": "\\{",
+        "}": "\\}",
+        "~": "&#126;",
+        "$": "&#36;",
+        ":": "&#58;",
+        "@": "&#64;",
+        "=": "&#61;",
+        "^": "&#94;",
+        '"': "&quot;",
+        "'": "&#39;",
+    }
+)
+_OUTER_UNDERSCORE: Final = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
+_WWW: Final = re.compile(r"(?i)\b(www)\.")
+
+_LATEX: Final = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "{": r"\{",
+        "}": r"\}",
+        "&": r"\&",
+        "%": r"\%",
+        "$": r"\$",
+        "#": r"\#",
+        "_": r"\_",
+        "^": r"\textasciicircum{}",
+        "~": r"\textasciitilde{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        '"': r"\textquotedbl{}",
+        "'": r"\textquotesingle{}",
+        "`": r"\textasciigrave{}",
+        "[": "{[}",  # a row that starts with a bracket would be an argument of the \\ before it
+        "]": "{]}",
+        "*": "{*}",  # the same for a star
+    }
+)
+_LATEX_LIGATURE: Final = re.compile(r"-(?=-)|\?(?=\\textasciigrave)|!(?=\\textasciigrave)")
+
+_RST: Final = re.compile(r"[\\*`|:@<>\[\]]|_(?![^\W_])|(?<![^\W_])_")
+_RST_ENUMERATOR: Final = re.compile(r"^([A-Za-z0-9#]+)([.)])(?=\s|$)")
+
+_FORMULA: Final = frozenset("=+-@\t\r＝＋－＠")
+
+
+def visible(text: str) -> str:
+    r"""Spell out what would not print as one character: controls, direction marks, lone surrogates.
+
+    >>> visible("a\x1b[31mb\u202e"), visible("größe")
+    ('a\\x1b[31mb\\u202e', 'größe')
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _code(char) for char in text)
+
+
+def _code(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
+
+
+def terminal(text: str, *, unicode: bool = True) -> str:
+    r"""Escape for a terminal; without `unicode` for one that shows ASCII alone.
+
+    >>> terminal("é\n", unicode=False)
+    '\\xe9\\n'
+    """
+    text = visible(text)
+    return text if unicode or text.isascii() else text.encode("ascii", "backslashreplace").decode("ascii")
+
+
+def markdown(text: str) -> str:
+    r"""Escape for a cell of a Markdown table, in CommonMark, GitHub's and Python-Markdown's dialects.
+
+    >>> markdown("conv2d_1"), markdown("a|b"), markdown("<b>[x]_")
+    ('conv2d_1', 'a\\|b', '&lt;b&gt;\\[x\\]\\_')
+    """
+    text = visible(text).translate(_MARKDOWN)
+    return _WWW.sub(r"\1&#46;", _OUTER_UNDERSCORE.sub(r"\\_", text))
+
+
+def html(text: str) -> str:
+    """Escape for HTML, in an element or in a quoted attribute.
+
+    >>> html("<script>")
+    '&lt;script&gt;'
+    """
+    return visible(text).translate(_HTML)
+
+
+def latex(text: str) -> str:
+    r"""Escape for LaTeX text.
+
+    >>> latex("block_1 50%"), latex("[x]")
+    ('block\\_1 50\\%', '{[}x{]}')
+    """
+    return _LATEX_LIGATURE.sub(r"\g<0>{}", visible(text).translate(_LATEX))
+
+
+def rst(text: str) -> str:
+    r"""Escape for a cell of a reStructuredText table, whose cells are documents of their own.
+
+    Characters wider than one column, or narrower, are spelled out: they would shift the columns.
+
+    >>> rst("conv2d_1"), rst("name_"), rst(".. raw:: html"), rst("1. x")
+    ('conv2d_1', 'name\\_', '\\.. raw\\:\\: html', '1\\. x')
+    """
+    text = visible(text)
+    if not text.isascii():
+        text = "".join(char if cells(char) == 1 else _code(char) for char in text)
+    text = text.strip()
+    escaped = _RST_ENUMERATOR.sub(r"\1\\\2", _RST.sub(r"\\\g<0>", text))
+    # bullets, directives, option lists, rulers: what starts a block is punctuation
+    return escaped if not escaped or escaped[0].isalnum() or escaped[0] == "\\" else "\\" + escaped
+
+
+def csv(text: str) -> str:
+    r"""Escape for a spreadsheet, which would run a cell that looks like a formula.
+
+    >>> csv("=1+1"), csv("conv1")
+    ("'=1+1", 'conv1')
+    """
+    text = visible(text)
+    return "'" + text if text[:1] in _FORMULA else text
+
+
+def cells(text: str) -> int:
+    """Count the columns of a terminal that a text takes.
+
+    >>> cells("conv"), cells("層"), cells("e\u0301")
+    (4, 2, 1)
+    """
+    if text.isascii():
+        return len(text)
+    return sum(_char_cells(char) for char in text)
+
+
+def _char_cells(char: str) -> int:
+    if unicodedata.category(char) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def shorten(text: str, width: int, ellipsis: str = "…") -> str:
+    """Cut the middle out of a text that is wider than `width` columns.
+
+    >>> shorten("conv5_block3_out", 9), shorten("conv1", 9)
+    ('conv…_out', 'conv1')
+    """
+    if cells(text) <= width:
+        return text
+    room = max(width - len(ellipsis), 2)
+    head, tail = _take(text, room - room // 2), _take(text[::-1], room // 2)[::-1]
+    return head + ellipsis + tail
+
+
+def _take(text: str, width: int) -> str:
+    used = 0
+    for place, char in enumerate(text):
+        used += _char_cells(char)
+        if used > width:
+            return text[:place]
+    return text

@@ -1,0 +1,141 @@
+"""Figures as people read them; documents carry the raw ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from rfcalc.algebra.number import UNKNOWN, Num
+
+_UNITS: Final = ("", " k", " M", " G", " T", " P", " E")
+
+
+def plain(value: Num | None) -> Any:
+    """Return a number as JSON has it: an integer, a float, a formula as text, or None where it is not known.
+
+    >>> plain(3), plain(2.0), plain(0.5), plain(UNKNOWN), plain(float("inf"))
+    (3, 2, 0.5, None, None)
+    """
+    kind = type(value)
+    if kind is int or value is None:
+        return value
+    if value is UNKNOWN:
+        return None
+    if kind is float:
+        if value - value != 0:  # JSON has neither infinity nor NaN
+            return None
+        return int(value) if value.is_integer() else value
+    if getattr(value, "is_Integer", False):
+        return int(value)
+    return formula(value)
+
+
+def formula(value: Num) -> str:
+    """Spell a formula; only called with sympy loaded already."""
+    return str(value)
+
+
+def number(value: Num | None) -> str:
+    """Write a number out, with separators between thousands.
+
+    >>> number(25636712), number(0.5), number(1/3), number(None), number(-3)
+    ('25,636,712', '0.5', '0.333', '?', '-3')
+    """
+    value = plain(value)
+    if value is None:
+        return "?"
+    if type(value) is int:
+        return f"{value:,}"
+    return f"{value:.3g}" if type(value) is float else str(value)
+
+
+def short(value: Num | None) -> str:
+    """Write a large number with three digits and a unit.
+
+    >>> short(118013952), short(3857973248), short(999999), short(640), short(None)
+    ('118 M', '3.86 G', '1.00 M', '640', '?')
+    """
+    value = plain(value)
+    if type(value) is not int or abs(value) < 1000:
+        return number(value)
+    scaled, unit = float(value), 0
+    while abs(scaled) >= 999.5 and unit < len(_UNITS) - 1:
+        scaled, unit = scaled / 1000, unit + 1
+    digits = 2 if abs(scaled) < 9.995 else 1 if abs(scaled) < 99.95 else 0
+    return f"{scaled:.{digits}f}{_UNITS[unit]}"
+
+
+def extents(sizes: Sequence[Num | None], missing: str = "?") -> str:
+    """Write extents with a cross between them; formulas stand apart.
+
+    >>> extents((18, 18)), extents((None, 10)), extents((0.5, 2.0)), extents(())
+    ('18x18', '?x10', '0.5x2', '-')
+    """
+    if not sizes:
+        return "-"
+    parts = [missing if (value := plain(size)) is None else _bare(value) for size in sizes]
+    return ("x" if all(_simple(part) for part in parts) else " x ").join(parts)
+
+
+def _bare(value: Any) -> str:
+    return f"{value:.4g}" if type(value) is float else str(value)
+
+
+def _simple(part: str) -> bool:
+    return part == "?" or part.replace(".", "").replace("-", "").isdigit()
+
+
+def shape(sizes: Sequence[Num | None] | None) -> str:
+    """Write a shape without the open batch axis in front.
+
+    >>> shape((None, 112, 112, 64)), shape((1, 10)), shape(None), shape((None,))
+    ('112x112x64', '1x10', '?', '?')
+    """
+    if sizes is None:
+        return "?"
+    if len(sizes) > 1 and plain(sizes[0]) is None:
+        sizes = sizes[1:]
+    return extents(sizes) if sizes else "scalar"
+
+
+def percent(share: float | None) -> str:
+    """Write a share of the input's area.
+
+    >>> percent(0.00098), percent(0.284), percent(0.9999), percent(1.0), percent(None), percent(0.0)
+    ('<1%', '28%', '99%', '100%', '?', '0%')
+    """
+    if share is None:
+        return "?"
+    if 0 < share < 0.01:
+        return "<1%"
+    # only what covers everything reads 100%
+    return f"{100 if share >= 1 else min(round(share * 100), 99)}%"
+
+
+def bar(share: float | None, width: int = 6, *, unicode: bool = True) -> str:
+    """Draw a share of the input's area as a small bar.
+
+    >>> bar(0.5), bar(0.001), bar(0.999), bar(0.5, unicode=False), bar(None)
+    ('███   ', '▏     ', '█████▉', '###...', '?     ')
+    """
+    if share is None:
+        return "?".ljust(width)
+    steps = 8 if unicode else 1
+    filled = round(share * width * steps)
+    if share > 0:
+        filled = max(filled, 1)
+    if share < 1:
+        filled = min(filled, width * steps - 1)
+    if not unicode:
+        return ("#" * filled).ljust(width, ".")
+    whole, part = divmod(filled, 8)
+    return ("█" * whole + (" ▏▎▍▌▋▊▉"[part] if part else "")).ljust(width)
+
+
+def sentence(count: int, noun: str) -> str:
+    """Count things.
+
+    >>> sentence(1, "layer"), sentence(1200, "layer")
+    ('1 layer', '1,200 layers')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,55 @@
+"""Apply a kind's rule to a layer: find it, run it below extra batch-like axes, name the layer in errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rfcalc.algebra.number import prod
+from rfcalc.algebra.steps import under
+from rfcalc.errors import AnalysisError
+from rfcalc.graph.layer import TensorSpec
+from rfcalc.rules.registry import Call, Kind, Path, Result
+
+
+def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec]) -> Result:
+    """Run the rule of `kind` on settings and input tensors.
+
+    The setting ``lead`` gives a number of axes behind the batch axis over which the layer is repeated (as
+    Keras's ``TimeDistributed`` does): the rule does not see them, and they come back afterwards.
+
+    Raises
+    ------
+    AnalysisError
+        The layer does not fit its inputs.
+    """
+    lead = attrs.get("lead", 0)
+    if not lead:
+        return kind.rule(Call(kind, attrs, inputs))
+    for spec in inputs:
+        if len(spec.shape) < lead + 2:
+            raise AnalysisError(f"repeating a layer over {lead} axes needs more axes than {len(spec.shape)}")
+    first = inputs[0]
+    extents, roles = first.shape[1 : lead + 1], first.axes[1 : lead + 1]
+    stripped = [TensorSpec(_without(s.shape, lead), s.axes[0] + s.axes[lead + 1 :], s.dtype) for s in inputs]
+    result = kind.rule(Call(kind, attrs, stripped))
+
+    def lifted(path: Path) -> Path:
+        return Path(path.input, tuple(under(step, extents) for step in path.steps))
+
+    outputs = tuple(
+        TensorSpec((*s.shape[:1], *extents, *s.shape[1:]), s.axes[0] + roles + s.axes[1:], s.dtype)
+        for s in result.outputs
+    )
+    return Result(
+        outputs,
+        tuple(tuple(map(lifted, paths)) for paths in result.paths),
+        result.weights,
+        result.macs * prod(extents),
+        None if result.gated is None else tuple(map(lifted, result.gated)),
+        result.gate,
+    )
+
+
+def _without(shape: tuple[Any, ...], lead: int) -> tuple[Any, ...]:
+    return (*shape[:1], *shape[lead + 1 :])

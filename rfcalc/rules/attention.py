@@ -1,0 +1,183 @@
+"""Attention: every query position depends on all key and value positions along the attended axes.
+
+Sources: Vaswani et al. 2017; Ainslie et al. 2023 for grouped queries; Bahdanau et al. 2015 for additive
+attention. MACs count the projections and both products with the scores.
+"""
+
+from __future__ import annotations
+
+from rfcalc.algebra.number import Num, prod
+from rfcalc.algebra.steps import Broadcast, Contract, Insert, Reduce, Step
+from rfcalc.errors import AnalysisError
+from rfcalc.graph.layer import BATCH, CHANNEL, TensorSpec
+from rfcalc.rules.registry import (
+    AXES,
+    COUNT,
+    FLAG,
+    INTERNAL,
+    REQUIRED,
+    Call,
+    Parameter,
+    Path,
+    Result,
+    Setting,
+    rule,
+)
+
+_ORDER = "inputs: query, key, value; key and value default to the query"
+
+
+def _operands(call: Call) -> tuple[tuple[int, TensorSpec], ...]:
+    """Return query, key and value as (which input, tensor), the last ones filled in from those before."""
+    count = len(call.inputs)
+    if not 1 <= count <= 3:
+        raise AnalysisError(f"{call.kind.name} takes a query, a key and a value, got {count} inputs")
+    places = (0, min(1, count - 1), min(2, count - 1))
+    for place in places:
+        call.check_rank(call.inputs[place], 3)
+    return tuple((place, call.inputs[place]) for place in places)
+
+
+def _positions(spec: TensorSpec, axes: tuple[int, ...]) -> Num:
+    return prod(spec.shape[axis] for axis in axes)
+
+
+def _product_shape(units: object, default: Num) -> tuple[Num, ...]:
+    if units is None:
+        return (default,)
+    return tuple(units) if isinstance(units, (tuple, list)) else (units,)
+
+
+@rule(
+    "multi_head_attention",
+    Setting("heads", COUNT, REQUIRED, "heads of the query"),
+    Setting("kv_heads", COUNT, None, "heads of key and value; by default as many"),
+    Setting("key_dim", COUNT, REQUIRED, "features of query and key for each head"),
+    Setting("value_dim", COUNT, None, "features of the value for each head; by default those of the key"),
+    Setting("units", COUNT, None, "output features; by default the query's"),
+    Setting("bias", FLAG, True, "whether the projections have biases"),
+    Setting("axes", AXES, None, "axes attended over; by default all between batch and features"),
+    Setting("scores", INTERNAL, False, "return the scores as a second output"),
+    summary=f"Attention of many heads with its projections ({_ORDER}).",
+)
+def multi_head_attention(call: Call) -> Result:
+    """Weights of the four projections; MACs of these, of query by key, and of scores by value."""
+    (_, query), (key_at, key), (value_at, value) = _operands(call)
+    heads = call["heads"]
+    kv_heads, key_dim = call["kv_heads"] or heads, call["key_dim"]
+    value_dim = call["value_dim"] or key_dim
+    places = call["axes"] or range(1, len(query.shape) - 1)
+    axes = tuple(sorted(call.axis(query, place) for place in places))
+    units = _product_shape(call["units"], query.shape[-1])
+    parts = (
+        ("query", (query.shape[-1], heads, key_dim), (heads, key_dim)),
+        ("key", (key.shape[-1], kv_heads, key_dim), (kv_heads, key_dim)),
+        ("value", (value.shape[-1], kv_heads, value_dim), (kv_heads, value_dim)),
+        ("output", (heads, value_dim, *units), units),
+    )
+    weights: list[Parameter] = []
+    for role, kernel, bias in parts:
+        weights.append(Parameter(f"{role}_kernel", kernel))
+        if call["bias"]:
+            weights.append(Parameter(f"{role}_bias", bias))
+    output = TensorSpec((*query.shape[:-1], *units), query.axes[:-1] + CHANNEL * len(units), query.dtype)
+    merged = (*query.shape[:-1], 1)  # the field is the same for all features
+    grow: tuple[Step, ...] = (Insert(tuple(range(len(merged), len(output.shape)))),) if len(units) > 1 else ()
+    paths = [Path(0, (Contract(len(query.shape) - 1, 1), *grow, Broadcast(output.shape)))]
+    for place, spec in {key_at: key, value_at: value}.items():
+        last = len(spec.shape) - 1
+        steps = (Reduce(axes, keep=True), Contract(last, 1), *grow, Broadcast(output.shape))
+        paths.append(Path(place, steps))
+    macs = _attention_macs(query, key, value, axes, weights)
+    score = prod((_rest(query, axes), heads, _positions(query, axes), _positions(key, axes)))
+    macs = macs + score * (key_dim + value_dim)
+    outputs, all_paths = [output], [tuple(paths)]
+    if call["scores"]:
+        spec, score_paths = _scores(query, key, axes, heads)
+        outputs.append(spec)
+        all_paths.append(score_paths)
+    return Result(tuple(outputs), tuple(all_paths), tuple(weights), macs)
+
+
+def _rest(spec: TensorSpec, axes: tuple[int, ...]) -> Num:
+    """Positions along the axes that are not attended over, at batch 1."""
+    return prod(
+        extent
+        for place, (extent, role) in enumerate(zip(spec.shape[:-1], spec.axes, strict=False))
+        if role != BATCH and place not in axes
+    )
+
+
+def _attention_macs(
+    query: TensorSpec, key: TensorSpec, value: TensorSpec, axes: tuple[int, ...], weights: list[Parameter]
+) -> Num:
+    """MACs of the projections: each kernel once for each position of the tensor it is applied to."""
+    kernels = [weight.count for weight in weights if weight.role.endswith("_kernel")]
+    sides = (query, key, value, query)
+    return sum(
+        (_rest(spec, axes) * _positions(spec, axes) * count for spec, count in zip(sides, kernels, strict=True)), 0
+    )
+
+
+def _scores(
+    query: TensorSpec, key: TensorSpec, axes: tuple[int, ...], heads: Num
+) -> tuple[TensorSpec, tuple[Path, ...]]:
+    """Scores of a head for each pair of positions; the softmax makes every one depend on all keys."""
+    shape = (query.shape[0], heads, *(query.shape[a] for a in axes), *(key.shape[a] for a in axes))
+    free = tuple(place for place in range(1, len(query.shape)) if place not in axes)
+    behind = tuple(range(2 + len(axes), 2 + 2 * len(axes)))
+    spread: tuple[Step, ...] = (Reduce(free), Insert((1,)), Insert(behind), Broadcast(shape))
+    everything: tuple[Step, ...] = (Reduce(tuple(range(1, len(key.shape))), keep=False), Insert(tuple(range(1, len(shape)))), Broadcast(shape))
+    spec = TensorSpec(shape, BATCH + CHANNEL * (len(shape) - 1))
+    return spec, (Path(0, spread), Path(1 if key is not query else 0, everything))
+
+
+def _weighted_sum(call: Call, weights: tuple[Parameter, ...]) -> Result:
+    """Attention without projections: scores between query and key weigh the value."""
+    (_, query), (key_at, key), (_, value) = _operands(call)
+    place_of_value = min(2, len(call.inputs) - 1)
+    output = TensorSpec((*query.shape[:-1], value.shape[-1]), query.axes[:-1] + CHANNEL, query.dtype)
+    axis = len(query.shape) - 2
+    last = len(query.shape) - 1
+    kept: tuple[Step, ...] = (Contract(last, 1), Broadcast(output.shape))
+    paths = [Path(0, kept)]
+    for place in dict.fromkeys((key_at, place_of_value)):
+        paths.append(Path(place, (Reduce((axis,), keep=True), *kept)))
+    outer = prod(query.shape[1:axis])
+    pairs = outer * query.shape[axis] * key.shape[axis]
+    macs = pairs * (query.shape[-1] + value.shape[-1])
+    outputs, all_paths = [output], [tuple(paths)]
+    if call["scores"]:
+        shape = (*query.shape[:-1], key.shape[axis])
+        outputs.append(TensorSpec(shape, query.axes[:-1] + CHANNEL))
+        grid: tuple[Step, ...] = (Contract(last, 1), Broadcast(shape))
+        all_paths.append((Path(0, grid), Path(key_at, (Reduce((axis,), keep=True), *grid))))
+    return Result(tuple(outputs), tuple(all_paths), weights, macs)
+
+
+SCORES = Setting("scores", INTERNAL, False, "return the scores as a second output")
+
+
+@rule(
+    "dot_attention",
+    Setting("scale", FLAG, False, "whether one factor is learned"),
+    Setting("concat_score", INTERNAL, False, "scores by a learned factor of tanh(query + key)"),
+    SCORES,
+    summary=f"Dot-product attention without projections ({_ORDER}).",
+)
+def dot_attention(call: Call) -> Result:
+    """At most one weight."""
+    roles = [role for role, used in (("scale", call["scale"]), ("concat_score_weight", call["concat_score"])) if used]
+    return _weighted_sum(call, tuple(Parameter(role, ()) for role in roles))
+
+
+@rule(
+    "additive_attention",
+    Setting("scale", FLAG, True, "whether a factor for each feature is learned"),
+    SCORES,
+    summary=f"Additive attention without projections ({_ORDER}).",
+)
+def additive_attention(call: Call) -> Result:
+    """One weight for each feature of the key."""
+    key = _operands(call)[1][1]
+    return _weighted_sum(call, (Parameter("scale", (key.shape[-1],)),) if call["scale"] else ())

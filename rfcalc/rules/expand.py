@@ -1,0 +1,252 @@
+"""Kinds that change the extent of a map without weights: upsampling, resizing, padding, cropping.
+
+Sources: half-pixel resampling as in ``jax.image.resize``, ``tf.image.resize`` and PyTorch's
+``interpolate(align_corners=False)``: output i of m samples input position ``(i + 1/2) * n/m - 1/2``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import gcd
+from typing import Final
+
+from rfcalc.algebra.number import Num, cdiv, is_known
+from rfcalc.algebra.steps import Contract, Lose, Slide, Step
+from rfcalc.algebra.window import Window, partition, rises, slide, spread
+from rfcalc.errors import AnalysisError
+from rfcalc.graph.layer import TensorSpec
+from rfcalc.rules.registry import (
+    CHOICE,
+    COUNT,
+    FLAG,
+    LAYOUT,
+    PAIRS,
+    PER_AXIS,
+    REQUIRED,
+    Call,
+    Path,
+    Result,
+    Setting,
+    rule,
+)
+from rfcalc.rules.window import replaced
+
+RADIUS: Final = {"linear": 1, "cubic": 2, "lanczos3": 3, "lanczos5": 5}
+"""How far each interpolation kernel reaches, in input elements."""
+
+MODES: Final = ("nearest", *RADIUS)
+
+
+def resample(extent: Num, size: Num, common: Num, mode: str) -> Window:
+    """Window of half-pixel resampling from `extent` to `size`, with `common` their greatest common divisor.
+
+    A kernel of radius R reads the R elements on either side of the sampled position, or just the one
+    where the position falls on it.
+
+    Examples
+    --------
+    >>> [list(resample(1, 2, 1, "linear").indices(i)) for i in range(3)]
+    [[-1, 0], [0, 1], [0, 1]]
+    >>> [list(resample(1, 3, 1, "cubic").indices(i)) for i in range(3)]
+    [[-2, -1, 0, 1], [0], [-1, 0, 1, 2]]
+    """
+    period, advance = size // common, extent // common
+    if mode == "nearest":
+        return Window(period, advance, *2 * (lambda i: ((2 * i + 1) * extent) // (2 * size),))
+    more = RADIUS[mode] - 1
+
+    def ends(i: Num) -> tuple[Num, Num]:
+        position = (2 * i + 1) * extent - size
+        return position // (2 * size), cdiv(position, 2 * size)
+
+    def first(i: Num) -> Num:
+        below, above = ends(i)
+        return below - more * (above - below)
+
+    def last(i: Num) -> Num:
+        below, above = ends(i)
+        return above + more * (above - below)
+
+    regular = True
+    if is_known(period) and more:
+        rows = range(period)
+        regular = rises([first(i) for i in rows], advance) and rises([last(i) for i in rows], advance)
+    return Window(period, advance, first, last, regular=regular)
+
+
+def antialiased(extent: Num, size: Num, common: Num, mode: str) -> Window:
+    """Window of resampling with the kernel widened by the shrinking factor ``extent/size`` (if that is > 1)."""
+    if mode == "nearest" or not is_known(extent) or not is_known(size) or extent <= size:
+        return resample(extent, size, common, mode)
+    radius = RADIUS[mode]
+
+    # taps j with |j - position| < radius * n/m, both sides times 2m to stay in integers
+    def first(i: Num) -> Num:
+        return ((2 * i + 1) * extent - size - 2 * radius * extent) // (2 * size) + 1
+
+    def last(i: Num) -> Num:
+        return cdiv((2 * i + 1) * extent - size + 2 * radius * extent, 2 * size) - 1
+
+    return Window(size // common, extent // common, first, last)
+
+
+def ratio_step(axis: int, extent: Num, size: Num, window: Callable[[Num, Num, Num], Window], what: str) -> Step:
+    """Step from `extent` to `size` elements by a window that repeats with their ratio."""
+    if is_known(extent) and is_known(size):
+        if extent < 1 or size < 1:
+            raise AnalysisError(f"{what}: an axis would go from {extent} to {size} elements")
+        return Slide(axis, window(extent, size, gcd(extent, size)), size)
+    return Lose(axis, size, f"{what}: the ratio of extents is not known; give the input's size")
+
+
+@rule(
+    "upsample",
+    Setting("scale", PER_AXIS, REQUIRED, "output elements for each input element"),
+    Setting("mode", CHOICE, "nearest", "interpolation, half-pixel", MODES),
+    LAYOUT,
+    summary="Upsampling by a whole factor.",
+)
+def upsample(call: Call) -> Result:
+    """Extent ``n * s``."""
+    spec = call.only()
+    spatial = call.spatial(spec)
+    scales, mode = call.per_axis("scale", len(spatial)), call["mode"]
+    extents = {a: spec.shape[a] * s for a, s in zip(spatial, scales, strict=True)}
+
+    def window(scale: Num) -> Window:
+        return spread(scale, stride=scale) if mode == "nearest" else resample(1, scale, 1, mode)
+
+    steps = tuple(Slide(a, window(s), extents[a]) for a, s in zip(spatial, scales, strict=True))
+    output = TensorSpec(replaced(spec, extents), spec.axes, spec.dtype)
+    return Result((output,), ((Path(0, steps),),))
+
+
+@rule(
+    "resize",
+    Setting("size", PER_AXIS, REQUIRED, "output extent, in elements"),
+    Setting("mode", CHOICE, "linear", "interpolation, half-pixel", (*MODES, "area")),
+    Setting("antialias", FLAG, False, "widen the kernel when shrinking"),
+    LAYOUT,
+    summary="Resampling to a fixed extent.",
+)
+def resize(call: Call) -> Result:
+    """The output extent is given; the window repeats with the ratio of the extents."""
+    spec = call.only()
+    spatial = call.spatial(spec)
+    sizes, mode = call.per_axis("size", len(spatial)), call["mode"]
+    kernel = antialiased if call["antialias"] else resample
+
+    def window(extent: Num, size: Num, common: Num) -> Window:
+        return partition(extent, size, common) if mode == "area" else kernel(extent, size, common, mode)
+
+    steps = tuple(
+        ratio_step(a, spec.shape[a], size, window, "resizing") for a, size in zip(spatial, sizes, strict=True)
+    )
+    output = TensorSpec(replaced(spec, dict(zip(spatial, sizes, strict=True))), spec.axes, spec.dtype)
+    return Result((output,), ((Path(0, steps),),))
+
+
+def _moved(call: Call, pairs: tuple[tuple[Num, Num], ...], border: str) -> Result:
+    """Pad (or with negative pairs crop) the spatial axes."""
+    spec = call.only()
+    spatial = call.spatial(spec)
+    extents: dict[int, Num] = {}
+    steps: list[Step] = []
+    for a, (lo, hi) in zip(spatial, pairs, strict=True):
+        extents[a] = spec.shape[a] + lo + hi
+        if is_known(extents[a]) and extents[a] < 1:
+            raise AnalysisError(f"cropping leaves {extents[a]} elements of {spec.shape[a]}; crop less")
+        window = slide(1, lo=lo)
+        if border != "drop":
+            window = Window(1, 1, window.first, window.last, border=border)
+        steps.append(Slide(a, window, extents[a]))
+    output = TensorSpec(replaced(spec, extents), spec.axes, spec.dtype)
+    return Result((output,), ((Path(0, tuple(steps)),),))
+
+
+@rule(
+    "pad",
+    Setting("padding", PAIRS, REQUIRED, "elements added before and after, for each spatial axis"),
+    Setting(
+        "mode", CHOICE, "constant", "what is added", ("constant", "reflect", "symmetric", "edge", "wrap")
+    ),
+    LAYOUT,
+    summary="Padding of the spatial axes.",
+)
+def pad(call: Call) -> Result:
+    """Extent ``n + lo + hi``; constant padding depends on nothing, the others on the map near the border."""
+    rank = len(call.spatial(call.only()))
+    mode = call["mode"]
+    return _moved(call, call.pairs("padding", rank), "drop" if mode == "constant" else mode)
+
+
+@rule(
+    "crop",
+    Setting("cropping", PAIRS, REQUIRED, "elements taken off before and after, for each spatial axis"),
+    LAYOUT,
+    summary="Cropping of the spatial axes.",
+)
+def crop(call: Call) -> Result:
+    """Extent ``n - lo - hi``."""
+    rank = len(call.spatial(call.only()))
+    return _moved(call, tuple((-lo, -hi) for lo, hi in call.pairs("cropping", rank)), "drop")
+
+
+@rule(
+    "center_crop",
+    Setting("size", PER_AXIS, REQUIRED, "output extent, in elements"),
+    LAYOUT,
+    summary="Cropping to a fixed extent around the centre; a smaller map is resized.",
+)
+def center_crop(call: Call) -> Result:
+    """Start at ``(n - size)//2``."""
+    spec = call.only()
+    spatial = call.spatial(spec)
+    sizes = call.per_axis("size", len(spatial))
+    extents = dict(zip(spatial, sizes, strict=True))
+    steps: list[Step] = []
+    fits = all(is_known(spec.shape[a]) and is_known(m) and spec.shape[a] >= m for a, m in extents.items())
+    for a, size in extents.items():
+        if fits:
+            steps.append(Slide(a, slide(1, lo=-((spec.shape[a] - size) // 2)), size))
+        else:
+            steps.append(Lose(a, size, "whether the map is cropped or resized depends on its extent"))
+    output = TensorSpec(replaced(spec, extents), spec.axes, spec.dtype)
+    return Result((output,), ((Path(0, tuple(steps)),),))
+
+
+BLOCK = Setting("block", COUNT, REQUIRED, "edge of the square that moves between space and channels")
+
+
+@rule("space_to_depth", BLOCK, LAYOUT, summary="Each block of pixels becomes the channels of one.")
+def space_to_depth(call: Call) -> Result:
+    """Extent ``n/b``, channels ``C * b**axes``."""
+    spec = call.only()
+    spatial, channel, block = call.spatial(spec), call.channel(spec), call["block"]
+    extents: dict[int, Num] = {}
+    for a in spatial:
+        if is_known(spec.shape[a]) and is_known(block) and spec.shape[a] % block:
+            raise AnalysisError(f"an extent of {spec.shape[a]} does not divide into blocks of {block}")
+        extents[a] = spec.shape[a] // block
+    steps: list[Step] = [Slide(a, slide(block, stride=block), extents[a]) for a in spatial]
+    extents[channel] = spec.shape[channel] * block ** len(spatial)
+    steps.append(Contract(channel, extents[channel]))
+    output = TensorSpec(replaced(spec, extents), spec.axes, spec.dtype)
+    return Result((output,), ((Path(0, tuple(steps)),),))
+
+
+@rule("depth_to_space", BLOCK, LAYOUT, summary="Channels become a block of pixels (pixel shuffle).")
+def depth_to_space(call: Call) -> Result:
+    """Extent ``n * b``, channels ``C / b**axes``."""
+    spec = call.only()
+    spatial, channel, block = call.spatial(spec), call.channel(spec), call["block"]
+    extents: dict[int, Num] = {a: spec.shape[a] * block for a in spatial}
+    parts = block ** len(spatial)
+    channels = spec.shape[channel]
+    if is_known(channels) and is_known(parts) and channels % parts:
+        raise AnalysisError(f"{channels} channels do not divide into blocks of {parts}")
+    steps: list[Step] = [Slide(a, spread(block, stride=block), extents[a]) for a in spatial]
+    extents[channel] = channels // parts
+    steps.append(Contract(channel, extents[channel]))
+    output = TensorSpec(replaced(spec, extents), spec.axes, spec.dtype)
+    return Result((output,), ((Path(0, tuple(steps)),),))

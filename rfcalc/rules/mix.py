@@ -1,0 +1,305 @@
+"""Kinds that mix along whole axes: linear layers, matrix products, reductions, softmax, embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rfcalc.algebra.number import Num, is_known, prod
+from rfcalc.algebra.steps import Broadcast, Contract, Insert, Mix, Permute, Reduce, Scan, Step
+from rfcalc.errors import AnalysisError
+from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, TensorSpec
+from rfcalc.rules.registry import (
+    AXES,
+    AXIS,
+    COUNT,
+    FLAG,
+    INTERNAL,
+    REQUIRED,
+    TEXT,
+    Call,
+    Parameter,
+    Path,
+    Result,
+    Setting,
+    format_shape,
+    rule,
+)
+from rfcalc.rules.plain import broadcast_extent, merged_extent
+
+
+def reduced_spec(spec: TensorSpec, axes: Sequence[int], *, keep: bool) -> tuple[TensorSpec, Step]:
+    """Reduce a tensor over `axes`: what is left of it, and the step."""
+    if keep:
+        shape = tuple(1 if place in axes else extent for place, extent in enumerate(spec.shape))
+        return TensorSpec(shape, spec.axes, spec.dtype), Reduce(tuple(axes), keep=True)
+    left = [place for place in range(len(spec.shape)) if place not in axes]
+    output = TensorSpec(
+        tuple(spec.shape[place] for place in left), "".join(spec.axes[place] for place in left), spec.dtype
+    )
+    return output, Reduce(tuple(axes))
+
+
+@rule(
+    "linear",
+    Setting("units", COUNT, REQUIRED, "output features"),
+    Setting("bias", FLAG, True, "whether a bias is added"),
+    Setting("axis", AXIS, -1, "the axis that is contracted"),
+    summary="Linear layer over one axis; after a flatten it sees the whole map.",
+)
+def linear(call: Call) -> Result:
+    """Weights ``C * F + F``; MACs ``C * F`` for each position."""
+    spec = call.only()
+    axis = call.axis(spec, call["axis"])
+    if axis == 0:
+        raise AnalysisError(f"linear needs a feature axis, its input has the shape {format_shape(spec.shape)}")
+    units, features = call["units"], spec.shape[axis]
+    shape = (*spec.shape[:axis], units, *spec.shape[axis + 1 :])
+    output = TensorSpec(shape, spec.axes[:axis] + CHANNEL + spec.axes[axis + 1 :], spec.dtype)
+    weights = [Parameter("kernel", (features, units))]
+    if call["bias"]:
+        weights.append(Parameter("bias", (units,)))
+    path = Path(0, (Contract(axis, units),))
+    return Result((output,), ((path,),), tuple(weights), output.elements * features)
+
+
+@rule(
+    "embedding",
+    Setting("vocabulary", COUNT, REQUIRED, "rows of the table"),
+    Setting("units", COUNT, REQUIRED, "features of each row"),
+    summary="A table that is looked up for each index.",
+)
+def embedding(call: Call) -> Result:
+    """Weights ``V * F``; no multiplication."""
+    output, path = _appended(call.only(), call["units"])
+    return Result((output,), ((path,),), (Parameter("table", (call["vocabulary"], call["units"])),))
+
+
+@rule("one_hot", Setting("size", COUNT, REQUIRED, "classes"), summary="One-hot coding of each index.")
+def one_hot(call: Call) -> Result:
+    """Append an axis; no weights."""
+    output, path = _appended(call.only(), call["size"])
+    return Result((output,), ((path,),))
+
+
+def _appended(spec: TensorSpec, units: Num) -> tuple[TensorSpec, Path]:
+    """Give every element a vector of `units`. The indices of a feature axis become positions."""
+    shape = (*spec.shape, units)
+    axes = spec.axes.replace(CHANNEL, SPATIAL) + CHANNEL
+    return TensorSpec(shape, axes), Path(0, (Insert((len(spec.shape),)), Broadcast(shape)))
+
+
+@rule(
+    "reduce",
+    Setting("axes", AXES, None, "axes that are reduced; by default all but the batch"),
+    Setting("keepdims", FLAG, False, "keep them, with one element each"),
+    Setting("mode", TEXT, "mean", "what is taken: mean, sum, max, ..."),
+    summary="Reduction over whole axes.",
+)
+def reduce(call: Call) -> Result:
+    """Each output depends on everything along the axes."""
+    spec = call.only()
+    places = call["axes"]
+    if places is None:
+        places = range(1, len(spec.shape))
+    axes = tuple(sorted({call.axis(spec, place) for place in places}))
+    output, step = reduced_spec(spec, axes, keep=bool(call["keepdims"]))
+    return Result((output,), ((Path(0, (step,)),),))
+
+
+@rule("softmax", Setting("axis", AXIS, -1, "the axis that sums to one"), summary="Softmax along one axis.")
+def softmax(call: Call) -> Result:
+    """Each output depends on everything along the axis."""
+    spec = call.only()
+    axes = call["axis"] if isinstance(call["axis"], (tuple, list)) else (call["axis"],)
+    path = Path(0, (Mix(tuple(call.axis(spec, axis) for axis in axes)),))
+    return Result((spec,), ((path,),))
+
+
+@rule(
+    "cumulative",
+    Setting("axis", AXIS, -1, "the axis along which it runs"),
+    Setting("reverse", FLAG, False, "run from the end"),
+    summary="Cumulative sum, product or maximum along one axis.",
+)
+def cumulative(call: Call) -> Result:
+    """Each output depends on all up to its own index."""
+    spec = call.only()
+    path = Path(0, (Scan(call.axis(spec, call["axis"]), not call["reverse"]),))
+    return Result((spec,), ((path,),))
+
+
+# ---- products of tensors -----------------------------------------------------------------------------------
+
+
+def _letters(term: str, rank: int, equation: str) -> list[str]:
+    """Name the axes of one operand; those under an ellipsis are counted from the right."""
+    if "..." in term:
+        before, _, after = term.partition("...")
+        hidden = rank - len(before) - len(after)
+        if hidden < 0 or "." in after:
+            raise AnalysisError(f"the equation {equation!r} does not fit an operand of {rank} axes")
+        return [*before, *(f"...{hidden - k}" for k in range(hidden)), *after]
+    if len(term) != rank:
+        raise AnalysisError(f"the equation {equation!r} does not fit an operand of {rank} axes")
+    return list(term)
+
+
+def _split_equation(equation: str, operands: int) -> tuple[list[str], str]:
+    left, arrow, right = equation.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if len(terms) != operands:
+        raise AnalysisError(f"the equation {equation!r} is for {len(terms)} operands, got {operands}")
+    if not arrow:
+        letters = left.replace(",", "").replace("...", "")
+        right = ("..." if "..." in left else "") + "".join(
+            letter for letter in sorted(set(letters)) if letters.count(letter) == 1
+        )
+    return terms, right
+
+
+def _product_path(index: int, mine: Sequence[str], out: Sequence[str], shape: tuple[Num, ...]) -> Path:
+    """Steps from one operand of a product to its result: sum out, reorder, stretch."""
+    summed = tuple(place for place, letter in enumerate(mine) if letter not in out)
+    kept = [letter for letter in mine if letter in out]
+    steps: list[Step] = []
+    if summed:
+        steps.append(Reduce(summed))
+    order = tuple(kept.index(letter) for letter in out if letter in kept)
+    if order != tuple(range(len(order))):
+        steps.append(Permute(order))
+    missing = tuple(place for place, letter in enumerate(out) if letter not in kept)
+    if missing:
+        steps.append(Insert(missing))
+    steps.append(Broadcast(shape))
+    return Path(index, tuple(steps))
+
+
+def product(call: Call, terms: Sequence[Sequence[str]], out: Sequence[str]) -> Result:
+    """Einstein sum of the inputs, axes named by letters; MACs are the product of all extents."""
+    extents: dict[str, Num] = {}
+    roles: dict[str, str] = {}
+    for spec, letters in zip(call.inputs, terms, strict=True):
+        for extent, role, letter in zip(spec.shape, spec.axes, letters, strict=True):
+            known = extents.get(letter, 1)
+            extents[letter] = broadcast_extent(known, extent) if letter in extents else extent
+            roles.setdefault(letter, role)
+    shape = tuple(extents[letter] for letter in out)
+    axes = "".join(roles[letter] for letter in out)
+    output = TensorSpec(shape, axes, call.inputs[0].dtype)
+    paths = tuple(_product_path(k, letters, out, shape) for k, letters in enumerate(terms))
+    macs = prod(extent for letter, extent in extents.items() if roles[letter] != BATCH)
+    return Result((output,), (paths,), (), macs if len(terms) > 1 else 0)
+
+
+@rule(
+    "einsum",
+    Setting("equation", TEXT, REQUIRED, "Einstein summation, such as 'bhqd,bhkd->bhqk'"),
+    summary="Einstein summation of tensors.",
+)
+def einsum(call: Call) -> Result:
+    """MACs are the product of the extents of all letters."""
+    terms, right = _split_equation(call["equation"], len(call.inputs))
+    named = [
+        _letters(term, len(spec.shape), call["equation"]) for term, spec in zip(terms, call.inputs, strict=True)
+    ]
+    hidden = max((sum(letter.startswith("...") for letter in letters) for letters in named), default=0)
+    plain = right.replace("...", "")
+    out = _letters(right, len(plain) + hidden, call["equation"]) if "..." in right else list(right)
+    for letter in out:
+        if not any(letter in letters for letters in named):
+            raise AnalysisError(f"{letter!r} in the result of {call['equation']!r} is no axis of an operand")
+    return product(call, named, out)
+
+
+@rule("matmul", summary="Matrix product of two tensors, batched by the axes before the last two.")
+def matmul(call: Call) -> Result:
+    """MACs ``n * k * m`` for each matrix."""
+    if len(call.inputs) != 2:
+        raise AnalysisError(f"matmul takes two inputs, got {len(call.inputs)}")
+    ranks = [len(spec.shape) for spec in call.inputs]
+    if 0 in ranks:
+        raise AnalysisError("matmul needs tensors with axes")
+    left = [f"...{k}" for k in range(ranks[0] - 2, 0, -1)] + (["n"] if ranks[0] > 1 else []) + ["k"]
+    right = [f"...{k}" for k in range(ranks[1] - 2, 0, -1)] + ["k"] + (["m"] if ranks[1] > 1 else [])
+    a, b = call.inputs[0].shape[-1], call.inputs[1].shape[-2 if ranks[1] > 1 else 0]
+    if is_known(a) and is_known(b) and a != b:
+        raise AnalysisError(f"matrices do not fit: {a} columns against {b} rows")
+    longer = max(left, right, key=len)
+    out = [letter for letter in longer if letter.startswith("...")]
+    out += [letter for letter in ("n", "m") if letter in left + right]
+    return product(call, (left, right), out)
+
+
+@rule(
+    "dot",
+    Setting("axes", AXES, REQUIRED, "the axis of each input that is contracted"),
+    Setting("normalize", FLAG, False, "normalise along these axes first"),
+    summary="Contraction of one axis of each of two inputs, batch by batch.",
+)
+def dot(call: Call) -> Result:
+    """Keras's ``Dot``."""
+    if len(call.inputs) != 2:
+        raise AnalysisError(f"dot takes two inputs, got {len(call.inputs)}")
+    axes = call["axes"]
+    pair = tuple(axes) if isinstance(axes, (tuple, list)) else (axes, axes)
+    x, y = call.inputs
+    a, b = call.axis(x, pair[0]), call.axis(y, pair[1])
+    merged_extent(x.shape[a], y.shape[b], "dot")
+    left = [f"x{k}" for k in range(len(x.shape))]
+    right = [f"y{k}" for k in range(len(y.shape))]
+    left[0] = right[0] = "batch"
+    left[a] = right[b] = "summed"
+    out = [letter for letter in (*left, *right[1:]) if letter != "summed"]
+    result = product(call, (left, right), out)
+    if len(out) == 1:  # Keras keeps a feature axis of one element
+        spec = result.outputs[0]
+        output = TensorSpec((*spec.shape, 1), spec.axes + CHANNEL, spec.dtype)
+        paths = tuple(Path(path.input, (*path.steps, Insert((1,)))) for path in result.paths[0])
+        return Result((output,), (paths,), (), result.macs)
+    return result
+
+
+@rule(
+    "einsum_dense",
+    Setting("equation", TEXT, REQUIRED, "Einstein summation of the input with the kernel"),
+    Setting("units", INTERNAL, REQUIRED, "output shape without the batch axis"),
+    Setting("bias_axes", TEXT, "", "letters of the output that the bias has"),
+    summary="Einstein summation with a kernel.",
+    native=False,
+)
+def einsum_dense(call: Call) -> Result:
+    """Weights: the extents of the kernel's letters, and of the bias's."""
+    spec = call.only()
+    equation = call["equation"]
+    terms, right = _split_equation(equation, 2)
+    mine = _letters(terms[0], len(spec.shape), equation)
+    hidden = sum(letter.startswith("...") for letter in mine)
+    out = _letters(right, len(right.replace("...", "")) + hidden, equation) if "..." in right else list(right)
+    extents: dict[str, Num] = dict(zip(mine, spec.shape, strict=True))
+    units = tuple(call["units"])
+    for letter, extent in zip(reversed(out), reversed(units), strict=False):
+        if extent is not None:
+            extents[letter] = extent
+    missing = [letter for letter in (*out, *terms[1]) if letter not in extents]
+    if missing:
+        raise AnalysisError(f"the extent of {missing[0]!r} in {equation!r} is not given")
+    shape = tuple(extents[letter] for letter in out)
+    roles = dict(zip(mine, spec.axes, strict=True))
+    output = TensorSpec(shape, "".join(roles.get(letter, CHANNEL) for letter in out), spec.dtype)
+    weights = [Parameter("kernel", tuple(extents[letter] for letter in terms[1]))]
+    if call["bias_axes"]:
+        weights.append(Parameter("bias", tuple(extents[letter] for letter in out if letter in call["bias_axes"])))
+    letters = dict.fromkeys((*mine, *terms[1]))
+    macs = prod(extents[letter] for letter in letters if roles.get(letter) != BATCH)
+    return Result((output,), ((_product_path(0, mine, out, shape),),), tuple(weights), macs)
+
+
+def positions(spec: TensorSpec, *, but: int) -> Num:
+    """Count the elements of a tensor at batch 1, one axis left out."""
+    return prod(
+        extent
+        for place, (extent, role) in enumerate(zip(spec.shape, spec.axes, strict=True))
+        if role != BATCH and place != but
+    )
+
+

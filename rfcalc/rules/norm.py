@@ -1,0 +1,171 @@
+"""Normalisation: what is learned, what moves in training, and over what the statistics are taken.
+
+At inference a batch normalisation uses stored statistics and is an identity; the others take their
+statistics from the very map, so where they reach over spatial axes every output depends on all of it.
+"""
+
+from __future__ import annotations
+
+from rfcalc.algebra.number import Num, is_known
+from rfcalc.algebra.steps import Mix
+from rfcalc.errors import AnalysisError
+from rfcalc.graph.layer import TensorSpec
+from rfcalc.rules.plain import HERE
+from rfcalc.rules.registry import (
+    AXES,
+    AXIS,
+    COUNT,
+    FLAG,
+    INTERNAL,
+    REQUIRED,
+    Call,
+    Parameter,
+    Path,
+    Result,
+    Setting,
+    find,
+    rule,
+)
+
+SCALE = Setting("scale", FLAG, True, "whether a factor is learned")
+CENTER = Setting("center", FLAG, True, "whether an offset is learned")
+
+
+def _affine(call: Call, shape: tuple[Num, ...]) -> tuple[Parameter, ...]:
+    """Learned factor and offset."""
+    roles = (("gamma", "scale"), ("beta", "center"))
+    return tuple(Parameter(role, shape) for role, setting in roles if call[setting])
+
+
+def _statistics(spec: TensorSpec, axes: tuple[int, ...], weights: tuple[Parameter, ...]) -> Result:
+    """Normalise by statistics over `axes`: global along them, local with the statistics cut."""
+    return Result((spec,), ((Path(0, (Mix(axes),)),),), weights, gated=(HERE,))
+
+
+@rule(
+    "batch_norm",
+    Setting("axis", AXIS, None, "the axis that keeps its own statistics; by default the channels"),
+    SCALE, CENTER,
+    summary="Batch normalisation; at inference with stored statistics.",
+)  # fmt: skip
+def batch_norm(call: Call) -> Result:
+    """Weights gamma and beta, and the moving mean and variance that training does not learn."""
+    spec = call.only()
+    axes = _feature_axes(call, spec)
+    shape = tuple(spec.shape[axis] for axis in axes)
+    moving = tuple(Parameter(role, shape, trainable=False) for role in ("moving_mean", "moving_variance"))
+    return Result((spec,), ((HERE,),), (*_affine(call, shape), *moving))
+
+
+def _feature_axes(call: Call, spec: TensorSpec) -> tuple[int, ...]:
+    axis = call["axis"]
+    if axis is None:
+        return (call.channel(spec),)
+    return tuple(call.axis(spec, place) for place in (axis if isinstance(axis, (tuple, list)) else (axis,)))
+
+
+@rule(
+    "layer_norm",
+    Setting("axes", AXES, (-1,), "axes of the statistics and of the weights"),
+    SCALE, CENTER,
+    summary="Layer normalisation over some axes of each sample.",
+)  # fmt: skip
+def layer_norm(call: Call) -> Result:
+    """Weights gamma and beta over the axes."""
+    spec = call.only()
+    axes = tuple(sorted(call.axis(spec, place) for place in call["axes"]))
+    return _statistics(spec, axes, _affine(call, tuple(spec.shape[axis] for axis in axes)))
+
+
+@rule(
+    "rms_norm",
+    Setting("axes", AXES, (-1,), "axes of the mean square and of the weights"),
+    SCALE,
+    summary="Normalisation by the root mean square.",
+)
+def rms_norm(call: Call) -> Result:
+    """One weight, gamma, over the axes."""
+    spec = call.only()
+    axes = tuple(sorted(call.axis(spec, place) for place in call["axes"]))
+    weights = (Parameter("gamma", tuple(spec.shape[axis] for axis in axes)),) if call["scale"] else ()
+    return _statistics(spec, axes, weights)
+
+
+@rule(
+    "group_norm",
+    Setting("groups", COUNT, 32, "groups of channels; -1 for one group a channel"),
+    Setting("axis", AXIS, None, "the channel axis; by default the one tagged so"),
+    SCALE, CENTER,
+    summary="Normalisation over the map and a group of channels.",
+)  # fmt: skip
+def group_norm(call: Call) -> Result:
+    """Weights gamma and beta, one for each channel."""
+    spec = call.only()
+    axis = call.channel(spec) if call["axis"] is None else call.axis(spec, call["axis"])
+    channels, groups = spec.shape[axis], call["groups"]
+    if is_known(channels) and is_known(groups) and groups > 0 and channels % groups:
+        raise AnalysisError(f"{channels} channels do not divide into {groups} groups")
+    return _statistics(spec, tuple(range(1, len(spec.shape))), _affine(call, (channels,)))
+
+
+@rule("instance_norm", SCALE, CENTER, summary="Normalisation over the map, channel by channel.")
+def instance_norm(call: Call) -> Result:
+    """Weights gamma and beta, one for each channel."""
+    spec = call.only()
+    channel = call.channel(spec)
+    axes = tuple(place for place in range(1, len(spec.shape)) if place != channel)
+    return _statistics(spec, axes, _affine(call, (spec.shape[channel],)))
+
+
+@rule("unit_norm", Setting("axes", AXES, (-1,), "axes of the norm"), summary="Scale to unit length along axes.")
+def unit_norm(call: Call) -> Result:
+    """No weights."""
+    spec = call.only()
+    return _statistics(spec, tuple(call.axis(spec, place) for place in call["axes"]), ())
+
+
+@rule(
+    "local_response_norm",
+    Setting("size", COUNT, 5, "neighbouring channels that are taken together"),
+    summary="Normalisation by neighbouring channels.",
+)
+def local_response_norm(call: Call) -> Result:
+    """Local in space; no weights."""
+    spec = call.only()
+    return Result((spec,), ((Path(0, (Mix((call.channel(spec),)),)),),))
+
+
+@rule(
+    "normalization",
+    Setting("axes", AXES, (-1,), "axes that keep their own statistics"),
+    Setting("given", FLAG, False, "the statistics are constants of the layer"),
+    summary="Keras's preprocessing layer: stored mean and variance.",
+    native=False,
+)
+def normalization(call: Call) -> Result:
+    """Weights mean, variance and a counter, none of them trained."""
+    spec = call.only()
+    if call["given"]:
+        return Result((spec,), ((HERE,),))
+    shape = tuple(spec.shape[call.axis(spec, place)] for place in call["axes"])
+    stored = (("mean", shape), ("variance", shape), ("count", ()))
+    return Result((spec,), ((HERE,),), tuple(Parameter(role, extents, trainable=False) for role, extents in stored))
+
+
+@rule(
+    "spectral_norm",
+    Setting("wrapped", INTERNAL, REQUIRED, "kind and attrs of the layer whose kernel is normalised"),
+    summary="A layer whose kernel is divided by its largest singular value.",
+    native=False,
+)
+def spectral_norm(call: Call) -> Result:
+    """As the wrapped layer, with a stored singular vector as long as the kernel's last axis."""
+    wrapped = call["wrapped"]
+    kind = find(wrapped["kind"])
+    if kind is None:
+        raise AnalysisError(f"spectral normalisation of the unknown kind {wrapped['kind']!r}")
+    result = kind.rule(Call(kind, wrapped["attrs"], call.inputs))
+    if not result.weights:
+        raise AnalysisError(f"spectral normalisation needs a layer with a kernel, got {kind.name}")
+    vector = Parameter("vector_u", (1, result.weights[0].shape[-1]), trainable=False)
+    return Result(result.outputs, result.paths, (*result.weights, vector), result.macs, result.gated, result.gate)

@@ -1,0 +1,190 @@
+"""Recurrent kinds: each step depends on all steps before it.
+
+Sources: Keras's ``SimpleRNN``, ``LSTM``, ``GRU`` (``reset_after`` has two biases), ``ConvLSTM2D``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from rfcalc.algebra.number import Num, is_known, prod
+from rfcalc.algebra.steps import Contract, Lose, Mix, Reduce, Scan, Slide, Step
+from rfcalc.algebra.window import slide
+from rfcalc.errors import AnalysisError
+from rfcalc.graph.layer import BATCH, CHANNEL, TensorSpec
+from rfcalc.rules.registry import (
+    CHOICE,
+    COUNT,
+    FLAG,
+    INTERNAL,
+    LAYOUT,
+    REQUIRED,
+    Call,
+    Parameter,
+    Path,
+    Result,
+    Setting,
+    format_shape,
+    rule,
+)
+from rfcalc.rules.window import BIAS, DILATION, FILTERS, KERNEL, PAD, STRIDE, replaced, resolve_axes
+
+GATES: Final = {"simple": 1, "lstm": 4, "gru": 3}
+"""How many products with the input a cell computes at each step."""
+
+STATES: Final = {"simple": 1, "lstm": 2, "gru": 1}
+
+SEQUENCES = Setting("sequences", FLAG, False, "return every step, not only the last")
+STATE = Setting("state", FLAG, False, "return the final states as further outputs")
+REVERSE = Setting("reverse", FLAG, False, "run from the end")
+BIDIRECTIONAL = Setting(
+    "bidirectional",
+    CHOICE,
+    None,
+    "run both ways, with weights for each, and merge so",
+    ("concat", "sum", "mul", "ave", "none"),
+)
+
+
+def _cell_weights(cell: Mapping[str, Any], features: Num, prefix: str) -> tuple[Parameter, ...]:
+    gates, units = GATES[cell["cell"]], cell["units"]
+    weights = [
+        Parameter(f"{prefix}kernel", (features, gates * units)),
+        Parameter(f"{prefix}recurrent_kernel", (units, gates * units)),
+    ]
+    if cell.get("bias", True):
+        double = cell["cell"] == "gru" and cell.get("reset_after", True)
+        weights.append(Parameter(f"{prefix}bias", (2, gates * units) if double else (gates * units,)))
+    return tuple(weights)
+
+
+def _recurrent(call: Call, cells: tuple[Mapping[str, Any], ...]) -> Result:
+    """Weights ``G(C u + u u + u)`` for a cell of G gates, for each direction."""
+    spec = call.only()
+    if len(spec.shape) != 3:
+        raise AnalysisError(f"{call.kind.name} needs (batch, steps, features), got {format_shape(spec.shape)}")
+    both = call["bidirectional"]
+    weights: list[Parameter] = []
+    macs: Num = 0
+    for direction in ("forward", "backward") if both else ("",):
+        features = spec.shape[2]
+        for number, cell in enumerate(cells):
+            prefix = f"{direction}/" * bool(direction) + f"{number}/" * (len(cells) > 1)
+            weights.extend(_cell_weights(cell, features, prefix))
+            macs = macs + spec.shape[1] * GATES[cell["cell"]] * cell["units"] * (features + cell["units"])
+            features = cell["units"]
+    units = cells[-1]["units"]
+    width = units * 2 if both == "concat" else units
+    directions: tuple[bool | None, ...] = (True, False) if both == "none" else (None,) if both else (not call["reverse"],)
+    outputs: list[TensorSpec] = []
+    paths: list[tuple[Path, ...]] = []
+    for forward in directions:
+        if call["sequences"]:
+            outputs.append(TensorSpec((*spec.shape[:2], width), spec.axes[:2] + CHANNEL, spec.dtype))
+            along: Step = Mix((1,)) if forward is None else Scan(1, forward)
+            paths.append((Path(0, (Contract(2, width), along)),))
+        else:
+            outputs.append(TensorSpec((spec.shape[0], width), BATCH + CHANNEL, spec.dtype))
+            paths.append((Path(0, (Contract(2, width), Reduce((1,)))),))
+    if call["state"]:
+        for cell in cells * (2 if both else 1):
+            for _ in range(STATES[cell["cell"]]):
+                outputs.append(TensorSpec((spec.shape[0], cell["units"]), BATCH + CHANNEL, spec.dtype))
+                paths.append((Path(0, (Contract(2, cell["units"]), Reduce((1,)))),))
+    return Result(tuple(outputs), tuple(paths), tuple(weights), macs)
+
+
+@rule(
+    "recurrent",
+    Setting("cells", INTERNAL, REQUIRED, "the cells of the stack, each with cell, units, bias, reset_after"),
+    SEQUENCES, STATE, REVERSE, BIDIRECTIONAL,
+    summary="A stack of recurrent cells.",
+    native=False,
+)  # fmt: skip
+def recurrent(call: Call) -> Result:
+    """Sum over the cells."""
+    return _recurrent(call, tuple(call["cells"]))
+
+
+def _single(call: Call) -> Result:
+    """One cell of the kind's own name."""
+    name = call.kind.name
+    cell = {"cell": "simple" if name == "simple_rnn" else name, "units": call["units"], "bias": call["bias"]}
+    if name == "gru":
+        cell["reset_after"] = call["reset_after"]
+    return _recurrent(call, (cell,))
+
+
+_COMMON = (
+    Setting("units", COUNT, REQUIRED, "features of the state"),
+    Setting("bias", FLAG, True, "whether biases are added"),
+    SEQUENCES,
+    STATE,
+    REVERSE,
+    BIDIRECTIONAL,
+)
+rule("simple_rnn", _COMMON, summary="Recurrent layer with one product a step.")(_single)
+rule("lstm", _COMMON, summary="Long short-term memory: four products a step.")(_single)
+rule(
+    "gru",
+    _COMMON,
+    Setting("reset_after", FLAG, True, "reset after the recurrent product, with a bias of its own"),
+    summary="Gated recurrent unit: three products a step.",
+)(_single)
+
+
+@rule(
+    "conv_lstm",
+    FILTERS, KERNEL, STRIDE, PAD, DILATION, BIAS, SEQUENCES, STATE, REVERSE, BIDIRECTIONAL, LAYOUT,
+    summary="LSTM whose products are convolutions: the field grows with every step.",
+)  # fmt: skip
+def conv_lstm(call: Call) -> Result:
+    """A convolution of the input, then one recurrent convolution for each step before."""
+    spec = call.only()
+    channel = call.channel(spec)
+    spatial = call.attrs.get("spatial") or tuple(place for place in call.spatial(spec) if place != 1)
+    axes = resolve_axes(call, spec, spatial)
+    kernel, filters = call.per_axis("kernel", len(spatial)), call["filters"]
+    both = call["bidirectional"]
+    width = filters * 2 if both == "concat" else filters
+    length = spec.shape[1]
+    steps: list[Step] = []
+    extents: dict[int, Num] = {}
+    for place, axis, k in zip(spatial, axes, kernel, strict=True):
+        extents[place] = axis.extent
+        steps.append(Slide(place, axis.window, axis.extent))
+        if is_known(length):
+            times = length - 1
+            steps.append(Slide(place, slide(times * (k - 1) + 1, lo=times * ((k - 1) // 2)), axis.extent))
+        else:
+            steps.append(Lose(place, axis.extent, "the field of a convolutional LSTM grows with its steps"))
+    steps.append(Contract(channel, width))
+    outputs: list[TensorSpec] = []
+    paths: list[tuple[Path, ...]] = []
+    directions: tuple[bool | None, ...] = (True, False) if both == "none" else (None,) if both else (not call["reverse"],)
+    whole = TensorSpec(replaced(spec, {**extents, channel: width}), spec.axes, spec.dtype)
+    last = TensorSpec(whole.shape[:1] + whole.shape[2:], whole.axes[:1] + whole.axes[2:], spec.dtype)
+    for forward in directions:
+        along: Step = Mix((1,)) if forward is None else Scan(1, forward)
+        outputs.append(whole if call["sequences"] else last)
+        paths.append((Path(0, (*steps, along) if call["sequences"] else (*steps, Reduce((1,)))),))
+    if call["state"]:
+        state = TensorSpec(
+            tuple(filters if place == channel else extent for place, extent in enumerate(whole.shape) if place != 1),
+            last.axes,
+            spec.dtype,
+        )
+        for _ in range(4 if both else 2):
+            outputs.append(state)
+            paths.append((Path(0, (*steps[:-1], Contract(channel, filters), Reduce((1,)))),))
+    channels = spec.shape[channel]
+    weights: list[Parameter] = []
+    for prefix in ("forward/", "backward/") if both else ("",):
+        weights.append(Parameter(f"{prefix}kernel", (*kernel, channels, 4 * filters)))
+        weights.append(Parameter(f"{prefix}recurrent_kernel", (*kernel, filters, 4 * filters)))
+        if call["bias"]:
+            weights.append(Parameter(f"{prefix}bias", (4 * filters,)))
+    area = prod(extents.values())
+    macs = length * area * prod(kernel) * (channels + filters) * 4 * filters * (2 if both else 1)
+    return Result(tuple(outputs), tuple(paths), tuple(weights), macs)

@@ -1,0 +1,305 @@
+"""The table of layer kinds: what each one is called, which settings it takes, and its one rule.
+
+A rule is a function from a :class:`Call` (settings and input tensors) to a :class:`Result` (output
+tensors, dependence, weights, multiply-accumulates), written over ``Num``, so that the same lines give
+numbers, formulas and arrays. Readers, the native format, its JSON schema, ``rfcalc rules`` and the tests
+all read the settings from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from rfcalc.algebra.number import Num, prove
+from rfcalc.algebra.steps import Step
+from rfcalc.errors import AnalysisError
+from rfcalc.graph.layer import CHANNEL, SPATIAL, TensorSpec
+
+# The forms that a setting may take.
+COUNT: Final = "count"  # a positive number
+NATURAL: Final = "natural"  # zero or more
+INTEGER: Final = "integer"
+PER_AXIS: Final = "per axis"  # a positive number, or one for each spatial axis
+NATURAL_PER_AXIS: Final = "natural per axis"
+PADDING: Final = "padding"  # "valid", "same", "same_lower", "causal", a number, or (before, after) per axis
+PAIRS: Final = "pairs"  # (before, after) for each spatial axis, or one number for all
+FLAG: Final = "flag"
+CHOICE: Final = "choice"
+AXIS: Final = "axis"  # a place among the tensor's axes, negative from the end
+AXES: Final = "axes"
+SHAPE: Final = "shape"
+TEXT: Final = "text"
+NUMBER: Final = "number"  # any real number; it changes nothing that rfcalc computes
+INTERNAL: Final = "internal"  # set by readers, not by hand
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting of a kind.
+
+    Parameters
+    ----------
+    name : str
+        Its key in ``Layer.attrs`` and in the native format.
+    form : str
+        One of the forms of this module.
+    default : object
+        The value when left out; `REQUIRED` where there is none.
+    doc : str
+        What it means, with its unit.
+    choices : tuple of str
+        The words that it may be, for `CHOICE`.
+    """
+
+    name: str
+    form: str
+    default: Any
+    doc: str
+    choices: tuple[str, ...] = ()
+
+
+REQUIRED: Final = object()
+
+LAYOUT: Final = (
+    Setting("spatial", INTERNAL, None, "places of the spatial axes; by default those tagged so"),
+    Setting("channel", INTERNAL, None, "place of the channel axis; by default the one tagged so"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """How an output depends on one input: the steps from that input's axes to the output's."""
+
+    input: int
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A weight tensor that a rule asks for: its role, shape, and whether training changes it."""
+
+    role: str
+    shape: tuple[Num, ...]
+    trainable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a rule says of one layer.
+
+    Parameters
+    ----------
+    outputs : tuple of TensorSpec
+        The output tensors.
+    paths : tuple of tuple of Path
+        For each output the paths whose union it depends on.
+    weights : tuple of Parameter
+        The weight tensors.
+    macs : Num
+        Multiply-accumulates at batch 1.
+    gated : tuple of Path, optional
+        Where the layer contains a gate or a statistic over the whole map: the paths that are left with it
+        cut (of every output).
+    gate : bool
+        The layer multiplies its inputs, so that a global one among them is a gate.
+    """
+
+    outputs: tuple[TensorSpec, ...]
+    paths: tuple[tuple[Path, ...], ...]
+    weights: tuple[Parameter, ...] = ()
+    macs: Num = 0
+    gated: tuple[Path, ...] | None = None
+    gate: bool = False
+
+
+class Call:
+    """One application of a rule: the layer's settings and its input tensors.
+
+    Parameters
+    ----------
+    kind : Kind
+        Whose rule is applied.
+    attrs : mapping
+        The layer's settings.
+    inputs : sequence of TensorSpec
+        Its input tensors.
+    """
+
+    __slots__ = ("attrs", "inputs", "kind")
+
+    def __init__(self, kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec]) -> None:
+        self.kind = kind
+        self.attrs = attrs
+        self.inputs = inputs
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a setting, or its default.
+
+        Raises
+        ------
+        AnalysisError
+            A required setting is missing.
+        """
+        value = self.attrs.get(name)
+        if value is None:
+            value = self.kind.defaults[name]
+            if value is REQUIRED:
+                raise AnalysisError(f"{self.kind.name} needs the setting {name!r}")
+        return value
+
+    def only(self) -> TensorSpec:
+        """Return the one input tensor."""
+        if len(self.inputs) != 1:
+            raise AnalysisError(f"{self.kind.name} takes one input, got {len(self.inputs)}")
+        return self.inputs[0]
+
+    def spatial(self, spec: TensorSpec) -> tuple[int, ...]:
+        """Places of the spatial axes of an input."""
+        places = self.attrs.get("spatial")
+        if places is None:
+            places = tuple(place for place, role in enumerate(spec.axes) if role == SPATIAL)
+        self.check_rank(spec, max(places, default=0) + 1)
+        if not places:
+            raise AnalysisError(
+                f"{self.kind.name} needs spatial axes, but its input has the shape {format_shape(spec.shape)}"
+            )
+        return tuple(places)
+
+    def channel(self, spec: TensorSpec) -> int:
+        """Place of the channel axis of an input."""
+        place = self.attrs.get("channel")
+        if place is None:
+            found = [place for place, role in enumerate(spec.axes) if role == CHANNEL]
+            if not found:
+                raise AnalysisError(
+                    f"{self.kind.name} needs a channel axis, but its input has the shape "
+                    f"{format_shape(spec.shape)}"
+                )
+            place = found[-1]
+        place = int(place)
+        self.check_rank(spec, place + 1 if place >= 0 else -place)
+        return place % len(spec.shape)
+
+    def check_rank(self, spec: TensorSpec, rank: int) -> None:
+        """Refuse an input of fewer axes than `rank`."""
+        if len(spec.shape) < rank:
+            raise AnalysisError(
+                f"{self.kind.name} needs an input of {rank} axes or more, got the shape {format_shape(spec.shape)}"
+            )
+
+    def axis(self, spec: TensorSpec, place: int) -> int:
+        """Count a place that may be negative from the front."""
+        rank = len(spec.shape)
+        if not -rank <= place < rank:
+            raise AnalysisError(f"axis {place} is outside of an input of shape {format_shape(spec.shape)}")
+        return place % rank
+
+    def per_axis(self, name: str, rank: int) -> tuple[Num, ...]:
+        """Return a setting as one number for each of `rank` spatial axes."""
+        value = self[name]
+        if isinstance(value, (tuple, list)):
+            if len(value) == 1:
+                return tuple(value) * rank
+            if len(value) != rank:
+                raise AnalysisError(f"{name} has {len(value)} values for {rank} spatial axes")
+            return tuple(value)
+        return (value,) * rank
+
+    def pairs(self, name: str, rank: int) -> tuple[tuple[Num, Num], ...]:
+        """Return a setting as (before, after) for each of `rank` spatial axes."""
+        value = self[name]
+        if not isinstance(value, (tuple, list)):
+            return ((value, value),) * rank
+        if len(value) != rank:
+            raise AnalysisError(f"{name} has {len(value)} values for {rank} spatial axes")
+        return tuple((v[0], v[1]) if isinstance(v, (tuple, list)) else (v, v) for v in value)
+
+    def require(self, condition: Any, message: str) -> None:
+        """Refuse the layer where `condition` is certainly false.
+
+        Raises
+        ------
+        AnalysisError
+            With `message`.
+        """
+        if prove(condition) is False:
+            raise AnalysisError(message)
+
+
+Rule = Callable[[Call], Result]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A layer kind.
+
+    Parameters
+    ----------
+    name : str
+        Its key.
+    rule : callable
+        Call -> Result.
+    settings : tuple of Setting
+        What ``Layer.attrs`` may hold.
+    summary : str
+        One line for people.
+    native : bool
+        Whether the native format offers it.
+    """
+
+    name: str
+    rule: Rule
+    settings: tuple[Setting, ...]
+    summary: str
+    native: bool = True
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+_KINDS: dict[str, Kind] = {}
+
+
+def rule(
+    name: str, *settings: Setting | tuple[Setting, ...], summary: str, native: bool = True
+) -> Callable[[Rule], Rule]:
+    """Register the decorated function as the rule of the kind `name`.
+
+    Raises
+    ------
+    ValueError
+        The kind is registered already.
+    """
+    flat: list[Setting] = []
+    for entry in settings:
+        flat.extend(entry if isinstance(entry, tuple) else (entry,))
+
+    def register(function: Rule) -> Rule:
+        if name in _KINDS:
+            raise ValueError(f"the kind {name!r} is registered twice")
+        defaults = {setting.name: setting.default for setting in flat}
+        _KINDS[name] = Kind(name, function, tuple(flat), summary, native, defaults)
+        return function
+
+    return register
+
+
+def kinds() -> Mapping[str, Kind]:
+    """Return all kinds by name."""
+    import rfcalc.rules  # noqa: F401  importing the package registers every rule
+
+    return _KINDS
+
+
+def find(name: str) -> Kind | None:
+    """Return the kind of that name, or None."""
+    return kinds().get(name)
+
+
+def format_shape(shape: Sequence[Num]) -> str:
+    """Spell a shape for people.
+
+    >>> format_shape((None, 28, 28, 1))
+    '(?, 28, 28, 1)'
+    """
+    return "(" + ", ".join("?" if extent is None else str(extent) for extent in shape) + ")"

@@ -1,0 +1,352 @@
+"""Kinds that slide a window: convolution, transposed convolution and pooling.
+
+Sources: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016) for extents;
+Araujo, Norris and Sim, "Computing receptive fields of convolutional neural networks" (Distill, 2019) for
+fields; TensorFlow's notes on SAME padding; PyTorch's ``MaxPool2d`` for ceil mode.
+"""
+
+from __future__ import annotations
+
+from rfcalc.algebra.number import UNKNOWN, Num, cdiv, is_known, maximum, minimum, prod
+from rfcalc.algebra.steps import Contract, Slide, Step
+from rfcalc.algebra.window import Window, partition, same_padding, slide, spread
+from rfcalc.errors import AnalysisError
+from rfcalc.graph.layer import TensorSpec
+from rfcalc.rules.registry import (
+    CHOICE,
+    COUNT,
+    FLAG,
+    LAYOUT,
+    NATURAL_PER_AXIS,
+    PADDING,
+    PER_AXIS,
+    REQUIRED,
+    Call,
+    Parameter,
+    Path,
+    Result,
+    Setting,
+    format_shape,
+    rule,
+)
+
+FILTERS = Setting("filters", COUNT, REQUIRED, "output channels")
+KERNEL = Setting("kernel", PER_AXIS, REQUIRED, "window length, in input elements")
+STRIDE = Setting("stride", PER_AXIS, 1, "step between windows, in input elements")
+DILATION = Setting("dilation", PER_AXIS, 1, "distance between taps, in input elements")
+PAD = Setting(
+    "padding",
+    PADDING,
+    "valid",
+    "'valid' (none), 'same' (output ceil(n/stride), the odd one after), 'same_lower' (the odd one before), "
+    "'causal' (all before), a number for both sides, or [before, after] for each axis",
+)
+GROUPS = Setting("groups", COUNT, 1, "groups of channels that do not see each other")
+MULTIPLIER = Setting("multiplier", COUNT, 1, "output channels for each input channel")
+BIAS = Setting("bias", FLAG, True, "whether a bias is added")
+CEIL = Setting("ceil", FLAG, False, "round the output extent up, where a window starts inside the input")
+
+
+def window_extent(extent: Num, reach: Num, stride: Num, lo: Num, hi: Num, *, ceil: bool = False) -> Num:
+    """Count the windows of `reach` elements that fit on ``extent + lo + hi``.
+
+    In ceil mode a last window may hang over the end, unless it starts in the end padding.
+
+    Examples
+    --------
+    >>> window_extent(224, 7, 2, 3, 3), window_extent(112, 3, 2, 0, 0, ceil=True)
+    (112, 56)
+    """
+    room = extent + lo + hi - reach
+    if ceil:
+        return minimum(cdiv(room, stride) + 1, (extent + lo - 1) // stride + 1)
+    return maximum(room // stride + 1, 0)
+
+
+class _Axis:
+    """Padding, output extent and window of one spatial axis."""
+
+    __slots__ = ("extent", "window")
+
+    def __init__(self, extent: Num, window: Window) -> None:
+        self.extent = extent
+        self.window = window
+
+
+def _same_slack(reach: Num, stride: Num) -> tuple[Num, Num]:
+    """Least and most that SAME padding puts before, where the extent is not known."""
+    least = maximum(reach + 1 - stride, 0) // 2
+    return least, reach // 2
+
+
+def axis_window(
+    extent: Num, kernel: Num, stride: Num, dilation: Num, padding: object, *, ceil: bool = False, name: str = ""
+) -> _Axis:
+    """Resolve the padding of one axis: its output extent and its window."""
+    reach = dilation * (kernel - 1)
+    if padding == "valid":
+        padding = (0, 0)
+    elif padding == "causal":
+        padding = (reach, 0)
+    elif padding in ("same", "same_lower"):
+        total = same_padding(extent, kernel, stride, dilation)
+        out = cdiv(extent, stride)
+        if total is UNKNOWN:
+            least, most = _same_slack(reach, stride)
+            if padding == "same_lower":
+                least, most = (maximum(reach + 1 - stride, 0) + 1) // 2, (reach + 1) // 2
+            return _Axis(out, slide(kernel, stride=stride, dilation=dilation, lo=most, slack=most - least))
+        lo = (total + 1) // 2 if padding == "same_lower" else total // 2
+        return _Axis(out, slide(kernel, stride=stride, dilation=dilation, lo=lo))
+    elif not isinstance(padding, (tuple, list)):
+        raise AnalysisError(f"padding {padding!r} is not one of 'valid', 'same', 'same_lower', 'causal'")
+    lo, hi = padding
+    out = window_extent(extent, reach + 1, stride, lo, hi, ceil=ceil)
+    if is_known(out) and out < 1:
+        raise AnalysisError(
+            f"the window of {reach + 1} is larger than the map of {extent + lo + hi}"
+            f"{' with its padding' if prod((lo, hi)) or lo or hi else ''}; "
+            "use a smaller kernel or dilation, more padding, or a larger input"
+        )
+    return _Axis(out, slide(kernel, stride=stride, dilation=dilation, lo=lo))
+
+
+def axis_paddings(call: Call, rank: int) -> tuple[object, ...]:
+    """Return the padding of each axis: a word, or (before, after)."""
+    padding = call["padding"]
+    if isinstance(padding, str):
+        return (padding,) * rank
+    return call.pairs("padding", rank)
+
+
+def resolve_axes(call: Call, spec: TensorSpec, spatial: tuple[int, ...], *, ceil: bool = False) -> list[_Axis]:
+    """Resolve window and output extent of every spatial axis."""
+    rank = len(spatial)
+    settings = zip(
+        spatial,
+        call.per_axis("kernel", rank),
+        call.per_axis("stride", rank) if call.attrs.get("stride") is not None else _default_stride(call, rank),
+        call.per_axis("dilation", rank),
+        axis_paddings(call, rank),
+        strict=True,
+    )
+    return [axis_window(spec.shape[a], k, s, d, p, ceil=ceil) for a, k, s, d, p in settings]
+
+
+def _default_stride(call: Call, rank: int) -> tuple[Num, ...]:
+    """Pooling moves by its own window where no stride is given; convolution by one."""
+    return call.per_axis("kernel", rank) if call.kind.defaults["stride"] is None else call.per_axis("stride", rank)
+
+
+def replaced(spec: TensorSpec, extents: dict[int, Num]) -> tuple[Num, ...]:
+    """Return a shape with some axes of another extent."""
+    return tuple(extents.get(place, extent) for place, extent in enumerate(spec.shape))
+
+
+def _convolve(call: Call, filters: Num, kernel_shape: tuple[Num, ...], taps: Num, bias: bool) -> Result:
+    """Finish any convolution: extents, dependence, kernel and bias, `taps` MACs for each output element."""
+    spec = call.only()
+    spatial, channel = call.spatial(spec), call.channel(spec)
+    axes = resolve_axes(call, spec, spatial)
+    extents: dict[int, Num] = {a: axis.extent for a, axis in zip(spatial, axes, strict=True)}
+    extents[channel] = filters
+    output = TensorSpec(replaced(spec, extents), spec.axes, spec.dtype)
+    steps: list[Step] = [Slide(a, axis.window, axis.extent) for a, axis in zip(spatial, axes, strict=True)]
+    steps.append(Contract(channel, filters))
+    weights = [Parameter("kernel", kernel_shape)]
+    if bias:
+        weights.append(Parameter("bias", (filters,)))
+    return Result((output,), ((Path(0, tuple(steps)),),), tuple(weights), output.elements * taps)
+
+
+@rule(
+    "conv",
+    FILTERS, KERNEL, STRIDE, PAD, DILATION, GROUPS, BIAS, LAYOUT,
+    summary="Convolution: every output sees a window of the input, in all channels of its group.",
+)  # fmt: skip
+def conv(call: Call) -> Result:
+    """Extent ``(n + lo + hi - d(k-1) - 1)//s + 1``, weights ``prod(k) * C/g * F + F``."""
+    spec = call.only()
+    channels = spec.shape[call.channel(spec)]
+    kernel = call.per_axis("kernel", len(call.spatial(spec)))
+    filters, groups = call["filters"], call["groups"]
+    for count, what in ((channels, "input channels"), (filters, "filters")):
+        if is_known(count) and is_known(groups) and count % groups:
+            raise AnalysisError(f"{count} {what} do not divide into {groups} groups")
+    inner = channels // groups
+    return _convolve(call, filters, (*kernel, inner, filters), prod(kernel) * inner, call["bias"])
+
+
+@rule(
+    "depthwise_conv",
+    MULTIPLIER, KERNEL, STRIDE, PAD, DILATION, BIAS, LAYOUT,
+    summary="Depthwise convolution: every channel has its own window filters.",
+)  # fmt: skip
+def depthwise_conv(call: Call) -> Result:
+    """Compute a convolution with as many groups as channels."""
+    spec = call.only()
+    channels = spec.shape[call.channel(spec)]
+    kernel = call.per_axis("kernel", len(call.spatial(spec)))
+    multiplier = call["multiplier"]
+    return _convolve(
+        call, channels * multiplier, (*kernel, channels, multiplier), prod(kernel), call["bias"]
+    )
+
+
+@rule(
+    "separable_conv",
+    FILTERS, MULTIPLIER, KERNEL, STRIDE, PAD, DILATION, BIAS, LAYOUT,
+    summary="Depthwise convolution, then a pointwise one over the channels.",
+)  # fmt: skip
+def separable_conv(call: Call) -> Result:
+    """Weights ``prod(k) * C * m + C * m * F + F``."""
+    spec = call.only()
+    channels = spec.shape[call.channel(spec)]
+    kernel = call.per_axis("kernel", len(call.spatial(spec)))
+    filters, multiplier = call["filters"], call["multiplier"]
+    middle = channels * multiplier
+    result = _convolve(call, filters, (*kernel, channels, multiplier), 0, call["bias"])
+    depthwise, *bias = result.weights
+    weights = (
+        Parameter("depthwise_kernel", depthwise.shape),
+        Parameter("pointwise_kernel", (*(1 for _ in kernel), middle, filters)),
+        *bias,
+    )
+    output = result.outputs[0]
+    positions = prod(output.shape[a] for a in call.spatial(spec))
+    macs = positions * middle * (prod(kernel) + filters)
+    return Result(result.outputs, result.paths, weights, macs)
+
+
+@rule(
+    "transposed_conv",
+    FILTERS, KERNEL, STRIDE, PAD, DILATION,
+    Setting("output_padding", NATURAL_PER_AXIS, None, "elements added at the end of the output"),
+    GROUPS, BIAS, LAYOUT,
+    summary="Transposed convolution: every input spreads over a window of the output.",
+)  # fmt: skip
+def transposed_conv(call: Call) -> Result:
+    """Extent ``(n-1)s + d(k-1) + 1 - lo - hi + output_padding``, weights as a convolution's."""
+    spec = call.only()
+    spatial, channel = call.spatial(spec), call.channel(spec)
+    rank = len(spatial)
+    channels, filters, groups = spec.shape[channel], call["filters"], call["groups"]
+    if is_known(filters) and is_known(groups) and (filters % groups or (is_known(channels) and channels % groups)):
+        raise AnalysisError(f"{channels} input channels and {filters} filters do not divide into {groups} groups")
+    kernel, stride, dilation = (call.per_axis(name, rank) for name in ("kernel", "stride", "dilation"))
+    extra: tuple[Num | None, ...] = (None,) * rank
+    if call.attrs.get("output_padding") is not None:
+        extra = call.per_axis("output_padding", rank)
+    extents: dict[int, Num] = {}
+    steps: list[Step] = []
+    for a, k, s, d, p, o in zip(
+        spatial, kernel, stride, dilation, axis_paddings(call, rank), extra, strict=True
+    ):
+        extents[a], window = transposed_window(spec.shape[a], k, s, d, p, o)
+        steps.append(Slide(a, window, extents[a]))
+    extents[channel] = filters
+    steps.append(Contract(channel, filters))
+    output = TensorSpec(replaced(spec, extents), spec.axes, spec.dtype)
+    weights = [Parameter("kernel", (*kernel, filters // groups, channels))]
+    if call["bias"]:
+        weights.append(Parameter("bias", (filters,)))
+    macs = prod(spec.shape[a] for a in spatial) * channels * prod(kernel) * (filters // groups)
+    return Result((output,), ((Path(0, tuple(steps)),),), tuple(weights), macs)
+
+
+def transposed_window(
+    extent: Num, kernel: Num, stride: Num, dilation: Num, padding: object, extra: Num | None
+) -> tuple[Num, Window]:
+    """Output extent and window of one axis of a transposed convolution.
+
+    'same' without output padding makes the output exactly ``extent * stride`` long, as Keras does. With
+    output padding, Keras crops ``(d(k-1)+1)//2`` before, for 'same' and explicit output padding alike.
+    """
+    reach = dilation * (kernel - 1)
+    full = (extent - 1) * stride + reach + 1
+    if padding == "valid":
+        lo: Num = 0
+        if extra is None:
+            # Keras and TensorFlow: never shorter than extent * stride
+            out = extent * stride + maximum(reach + 1 - stride, 0)
+        else:
+            out = full + extra
+    elif padding == "same":
+        if extra is None:
+            out = extent * stride
+            lo = maximum(reach + 1 - stride, 0) // 2
+        else:
+            lo = (reach + 1) // 2
+            out = full - 2 * lo + extra
+    elif isinstance(padding, (tuple, list)):
+        lo, hi = padding
+        out = full - lo - hi + (0 if extra is None else extra)
+    else:
+        raise AnalysisError(f"padding {padding!r} does not apply to a transposed convolution")
+    if is_known(out) and out < 1:
+        raise AnalysisError(f"the output would have {out} elements on an axis; use less padding")
+    return out, spread(kernel, stride=stride, dilation=dilation, lo=lo)
+
+
+POOLING = (
+    KERNEL,
+    Setting("stride", PER_AXIS, None, "step between windows; by default the window length"),
+    PAD,
+    DILATION,
+    CEIL,
+    *LAYOUT,
+)
+
+
+def _pool(call: Call) -> Result:
+    """Extent as a convolution's, in floor or ceil mode; no weights."""
+    spec = call.only()
+    spatial = call.spatial(spec)
+    axes = resolve_axes(call, spec, spatial, ceil=bool(call["ceil"]))
+    extents = {a: axis.extent for a, axis in zip(spatial, axes, strict=True)}
+    steps = tuple(Slide(a, axis.window, axis.extent) for a, axis in zip(spatial, axes, strict=True))
+    output = TensorSpec(replaced(spec, extents), spec.axes, spec.dtype)
+    return Result((output,), ((Path(0, steps),),))
+
+
+for _name, _word in (("max", "largest"), ("average", "mean"), ("lp", "p-norm"), ("median", "median")):
+    rule(f"{_name}_pool", POOLING, summary=f"Pooling: the {_word} of each window, channel by channel.")(_pool)
+
+
+@rule(
+    "global_pool",
+    Setting("mode", CHOICE, "average", "what is taken of the map", ("average", "max", "lp", "median", "sum")),
+    Setting("keepdims", FLAG, False, "keep the spatial axes, with one element each"),
+    LAYOUT,
+    summary="Global pooling: one value for each channel of the whole map.",
+)
+def global_pool(call: Call) -> Result:
+    """Every output depends on the whole map."""
+    from rfcalc.rules.mix import reduced_spec
+
+    spec = call.only()
+    spatial = call.spatial(spec)
+    output, step = reduced_spec(spec, spatial, keep=bool(call["keepdims"]))
+    return Result((output,), ((Path(0, (step,)),),))
+
+
+@rule(
+    "adaptive_pool",
+    Setting("size", PER_AXIS, REQUIRED, "output extent, in elements"),
+    Setting("mode", CHOICE, "average", "what is taken of each window", ("average", "max")),
+    LAYOUT,
+    summary="Adaptive pooling: the output extent is fixed, the windows follow.",
+)
+def adaptive_pool(call: Call) -> Result:
+    """Output i of m takes ``[i*n//m, ceil((i+1)*n/m) - 1]`` of n."""
+    from rfcalc.rules.expand import ratio_step
+
+    spec = call.only()
+    spatial = call.spatial(spec)
+    sizes = call.per_axis("size", len(spatial))
+    steps = tuple(
+        ratio_step(a, spec.shape[a], size, partition, f"adaptive pooling of {format_shape(spec.shape)}")
+        for a, size in zip(spatial, sizes, strict=True)
+    )
+    output = TensorSpec(replaced(spec, dict(zip(spatial, sizes, strict=True))), spec.axes, spec.dtype)
+    return Result((output,), ((Path(0, steps),),))
