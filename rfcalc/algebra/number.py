@@ -7,6 +7,7 @@ designs (numpy integer arrays) or :data:`UNKNOWN` where the source leaves an ext
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable
 from typing import Any, Final
@@ -119,6 +120,24 @@ def prod(values: Iterable[Num]) -> Num:
     for value in values:
         result = result * value
     return result
+
+
+def greatest_common(a: Num, b: Num) -> Num:
+    """Return the greatest common divisor; of arrays, element by element.
+
+    >>> greatest_common(12, 18)
+    6
+    """
+    family = _family(a, b)
+    if family == "unknown":
+        return UNKNOWN
+    if family == "numpy":
+        return sys.modules["numpy"].gcd(a, b)
+    if family == "sympy":
+        from rfcalc.algebra import symbols
+
+        return symbols.greatest_common(a, b)
+    return math.gcd(a, b)
 
 
 def prove(condition: Any) -> bool | None:

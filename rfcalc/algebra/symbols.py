@@ -79,16 +79,39 @@ def decide(condition: Any) -> bool | None:
     return True if yes else False if no else None
 
 
+def greatest_common(a: Num, b: Num) -> sympy.Expr:
+    """Return the greatest common divisor of two formulas, unevaluated where it is not known.
+
+    ``sympy.gcd`` is that of polynomials, which of two symbols is 1.
+    """
+    return _Gcd(a, b)
+
+
+class _Gcd(sympy.Function):
+    """Greatest common divisor of integers."""
+
+    nargs = 2
+    is_integer = True
+    is_positive = True
+
+    @classmethod
+    def eval(cls, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr | None:
+        return sympy.Integer(sympy.igcd(a, b)) if a.is_Integer and b.is_Integer else None
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"gcd({', '.join(map(printer.doprint, self.args))})"
+
+
 def equal(a: Num, b: Num) -> bool | None:
     """Decide whether two formulas are equal, by value and not by structure: True, False or None."""
-    difference = tidy(sympy.sympify(a) - sympy.sympify(b))
+    difference = sympy.sympify(tidy(sympy.sympify(a) - sympy.sympify(b)))
     if difference.is_zero:
         return True
     return False if difference.is_nonzero else None
 
 
-def tidy(value: Num) -> Num:
-    """Flatten nested floors and multiply out; other numbers are returned as they are.
+def tidy(value: Num, *, expand: bool = True) -> Num:
+    """Flatten nested floors, and multiply out; other numbers are returned as they are.
 
     ``floor((floor(u) + b)/c) = floor((u + b)/c)`` for integers b and c > 0.
 
@@ -101,7 +124,7 @@ def tidy(value: Num) -> Num:
     if value is UNKNOWN or isinstance(value, int) or not isinstance(value, sympy.Expr):
         return value
     flat = value.replace(lambda e: isinstance(e, sympy.floor), _flatten)
-    flat = sympy.expand(flat)
+    flat = sympy.expand(flat) if expand else flat
     return int(flat) if flat.is_Integer else flat
 
 
@@ -135,7 +158,7 @@ def spell(value: Num) -> str:
     """
     if not isinstance(value, sympy.Expr):
         return "?" if value is UNKNOWN else str(value)
-    return _Printer({"order": "none"}).doprint(value)
+    return str(_Printer().doprint(value))
 
 
 class _Printer(sympy.printing.str.StrPrinter):
@@ -143,10 +166,10 @@ class _Printer(sympy.printing.str.StrPrinter):
 
     def _print_floor(self, expr: sympy.floor) -> str:
         numerator, denominator = sympy.fraction(sympy.together(expr.args[0]))
-        over = self._print(sympy.expand(numerator))
+        over = self._print(numerator)
         if denominator == 1:
             return f"⌊{over}⌋"
-        top = f"({over})" if isinstance(sympy.expand(numerator), sympy.Add) else over
+        top = f"({over})" if isinstance(numerator, sympy.Add) else over
         under = self._print(denominator)
         return f"⌊{top}/{under if denominator.is_Atom else f'({under})'}⌋"
 

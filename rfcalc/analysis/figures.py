@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import gc
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import inf
 
@@ -10,7 +12,7 @@ from rfcalc.algebra.dependence import Dependence, Leg, axis_of
 from rfcalc.algebra.number import UNKNOWN, Num, is_known
 from rfcalc.algebra.relation import Relation
 from rfcalc.analysis.propagate import Misaligned, Seen, choose_input, propagate_periodic
-from rfcalc.analysis.result import AnalysisResult, InputRow, Note, Params, Row, Size, Totals
+from rfcalc.analysis.result import AnalysisResult, InputRow, Note, Params, Row, Size, Status, Totals
 from rfcalc.analysis.shapes import OnUnknown, Resolved, known_extent, resolve
 from rfcalc.graph.graph import Block, LayerGraph
 from rfcalc.graph.layer import Edge, Layer, TensorSpec, Weight
@@ -28,13 +30,32 @@ class _Axis:
 
 
 @dataclass(frozen=True, slots=True)
+class _Field:
+    """The part of a row that says what the tensor sees."""
+
+    receptive_field: tuple[Size, ...] | None = None
+    receptive_field_min: tuple[Size, ...] | None = None
+    local_receptive_field: tuple[Size, ...] | None = None
+    effective_stride: tuple[float | None, ...] | None = None
+    effective_padding: tuple[Size, ...] | None = None
+    center: tuple[float | None, ...] | None = None
+    coverage: float | None = None
+    status: Status = "unknown"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class _Context:
-    """What all rows of one analysis share."""
+    """What all rows of one analysis share.
+
+    `fields` remembers the field of every dependence: most layers hand on the very one of their input.
+    """
 
     graph: LayerGraph
     resolved: Mapping[str, Resolved]
     seen: Mapping[str, Seen]
     extents: tuple[Num, ...]
+    fields: dict[tuple[int, int], _Field]
 
 
 def analyze_graph(
@@ -64,11 +85,28 @@ def analyze_graph(
     UsageError
         There is no such input.
     """
-    chosen = choose_input(graph, input)
+    with _collector_paused():
+        return _analyze(graph, input, on_unknown, depth)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Pause the cycle collector: an analysis makes many small objects that it would walk again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _analyze(graph: LayerGraph, name: str | None, on_unknown: OnUnknown, depth: int | None) -> AnalysisResult:
+    chosen = choose_input(graph, name)
     resolved = resolve(graph, on_unknown=on_unknown)
     seen, misaligned = propagate_periodic(graph, resolved, chosen)
     spec = _input_spec(resolved, chosen)
-    context = _Context(graph, resolved, seen, spec.spatial)
+    context = _Context(graph, resolved, seen, spec.spatial, {})
     rows = _rows(context, depth)
     leaves = [row for row in rows if not row.container or (depth is not None and _collapsed(row, depth))]
     return AnalysisResult(
@@ -249,12 +287,7 @@ def _row(
     layer, place = edge
     result, seen = context.resolved[layer].result, context.seen[layer]
     spec = None if result is None else result.outputs[place]
-    full = seen.full[place] if place < len(seen.full) else None
-    local = seen.local[place] if place < len(seen.local) else None
-    figures = None if full is None or local is None else _figures(full, local, len(context.extents))
-    reason = f"depends on {seen.blame}, which no rule knows" if seen.blame else ""
-    if full is not None:
-        reason = full.reason or ("" if _exact(full) else "the rows of a phased or very long relation are covered")
+    view = _field(context, seen, place)
     return Row(
         name,
         kind,
@@ -265,19 +298,45 @@ def _row(
         container,
         None if spec is None else report_shape(spec),
         () if spec is None else tuple(known_extent(extent) for extent in spec.spatial),
-        None if figures is None else tuple(axis.size for axis, _ in figures),
-        None if figures is None else tuple(axis.least for axis, _ in figures),
-        None if figures is None else tuple(size for _, size in figures),
-        None if figures is None else tuple(axis.stride for axis, _ in figures),
-        None if figures is None else tuple(axis.padding for axis, _ in figures),
-        None if figures is None else tuple(axis.center for axis, _ in figures),
-        None if figures is None else _coverage([axis.size for axis, _ in figures], context.extents),
-        "unknown" if figures is None else "bound" if reason else "exact",
-        reason,
+        view.receptive_field,
+        view.receptive_field_min,
+        view.local_receptive_field,
+        view.effective_stride,
+        view.effective_padding,
+        view.center,
+        view.coverage,
+        view.status,
+        view.reason,
         params,
         macs,
         activations,
     )
+
+
+def _field(context: _Context, seen: Seen, place: int) -> _Field:
+    """Say what output `place` of a layer sees."""
+    full, local = (each[place] if place < len(each) else None for each in (seen.full, seen.local))
+    if full is None or local is None:
+        return _Field(reason=f"depends on {seen.blame}, which no rule knows")
+    key = (id(full), id(local))
+    known = context.fields.get(key)
+    if known is not None:
+        return known
+    figures = _figures(full, local, len(context.extents))
+    reason = full.reason or ("" if _exact(full) else "the rows of a phased or very long relation are covered")
+    sizes = tuple(axis.size for axis, _ in figures)
+    known = context.fields[key] = _Field(
+        sizes,
+        tuple(axis.least for axis, _ in figures),
+        tuple(size for _, size in figures),
+        tuple(axis.stride for axis, _ in figures),
+        tuple(axis.padding for axis, _ in figures),
+        tuple(axis.center for axis, _ in figures),
+        _coverage(sizes, context.extents),
+        "bound" if reason else "exact",
+        reason,
+    )
+    return known
 
 
 def _exact(dependence: Dependence) -> bool:
@@ -288,30 +347,20 @@ def _exact(dependence: Dependence) -> bool:
 
 
 def _figures(full: Dependence, local: Dependence, rank: int) -> list[tuple[_Axis, Size]]:
-    """Figures of each input axis, with the local size beside."""
-    out = []
-    previous: tuple[object, object, tuple[_Axis, Size]] | None = None
+    """Figures of each input axis, with the local size beside.
+
+    Where the full field is the whole axis, the grid of the local one says where it stands.
+    """
+    out: list[tuple[_Axis, Size]] = []
     for axis in range(rank):
-        legs = [leg for leg in full.legs if leg.axis == axis]
-        local_legs = legs if local is full else [leg for leg in local.legs if leg.axis == axis]
-        if previous is not None and len(legs) == len(local_legs) == 1 and not legs[0].gridless:
-            # most maps are square: the same relation on both axes has the same figures
-            if legs[0].relation is previous[0] and local_legs[0].relation is previous[1]:
-                if axis_of(full, legs[0]) is not None:
-                    out.append(previous[2])
-                    continue
-        figures = _axis_figures(full, legs)
-        inner = figures if local is full else _axis_figures(local, local_legs)
-        merged = _Axis(
-            figures.size,
-            figures.least,
-            inner.stride if figures.stride is None else figures.stride,
-            inner.padding if figures.padding is None else figures.padding,
-            inner.center if figures.center is None else figures.center,
-        )
-        out.append((merged, inner.size))
-        if len(legs) == len(local_legs) == 1:
-            previous = (legs[0].relation, local_legs[0].relation, out[-1])
+        figures = _axis_figures(full, [leg for leg in full.legs if leg.axis == axis])
+        inner = figures
+        if local is not full:
+            inner = _axis_figures(local, [leg for leg in local.legs if leg.axis == axis])
+        if figures.padding is None:
+            stride = inner.stride if figures.stride is None else figures.stride
+            figures = replace(figures, stride=stride, padding=inner.padding, center=inner.center)
+        out.append((figures, inner.size))
     return out
 
 

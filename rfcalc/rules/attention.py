@@ -64,9 +64,10 @@ def multi_head_attention(call: Call) -> Result:
     """Weights of the four projections; MACs of these, of query by key, and of scores by value."""
     (_, query), (key_at, key), (value_at, value) = _operands(call)
     heads = call["heads"]
-    kv_heads, key_dim = call["kv_heads"] or heads, call["key_dim"]
-    value_dim = call["value_dim"] or key_dim
-    places = call["axes"] or range(1, len(query.shape) - 1)
+    key_dim = call["key_dim"]
+    kv_heads = heads if call["kv_heads"] is None else call["kv_heads"]
+    value_dim = key_dim if call["value_dim"] is None else call["value_dim"]
+    places = range(1, len(query.shape) - 1) if call["axes"] is None else call["axes"]
     axes = tuple(sorted(call.axis(query, place) for place in places))
     units = _product_shape(call["units"], query.shape[-1])
     parts = (

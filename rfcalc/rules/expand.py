@@ -7,10 +7,9 @@ Sources: half-pixel resampling as in ``jax.image.resize``, ``tf.image.resize`` a
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import gcd
 from typing import Final
 
-from rfcalc.algebra.number import Num, cdiv, is_known
+from rfcalc.algebra.number import UNKNOWN, Num, cdiv, greatest_common, is_known, prove
 from rfcalc.algebra.steps import Contract, Lose, Slide, Step
 from rfcalc.algebra.window import Window, partition, rises, slide, spread
 from rfcalc.errors import AnalysisError
@@ -92,11 +91,11 @@ def antialiased(extent: Num, size: Num, common: Num, mode: str) -> Window:
 
 def ratio_step(axis: int, extent: Num, size: Num, window: Callable[[Num, Num, Num], Window], what: str) -> Step:
     """Step from `extent` to `size` elements by a window that repeats with their ratio."""
-    if is_known(extent) and is_known(size):
-        if extent < 1 or size < 1:
-            raise AnalysisError(f"{what}: an axis would go from {extent} to {size} elements")
-        return Slide(axis, window(extent, size, gcd(extent, size)), size)
-    return Lose(axis, size, f"{what}: the ratio of extents is not known; give the input's size")
+    if extent is UNKNOWN or size is UNKNOWN:
+        return Lose(axis, size, f"{what}: the ratio of extents is not known; give the input's size")
+    if prove(extent < 1) or prove(size < 1):
+        raise AnalysisError(f"{what}: an axis would go from {extent} to {size} elements")
+    return Slide(axis, window(extent, size, greatest_common(extent, size)), size)
 
 
 @rule(
@@ -205,7 +204,7 @@ def center_crop(call: Call) -> Result:
     sizes = call.per_axis("size", len(spatial))
     extents = dict(zip(spatial, sizes, strict=True))
     steps: list[Step] = []
-    fits = all(is_known(spec.shape[a]) and is_known(m) and spec.shape[a] >= m for a, m in extents.items())
+    fits = all(prove(spec.shape[a] >= size) for a, size in extents.items())
     for a, size in extents.items():
         if fits:
             steps.append(Slide(a, slide(1, lo=-((spec.shape[a] - size) // 2)), size))

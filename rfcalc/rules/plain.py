@@ -18,7 +18,7 @@ from rfcalc.algebra.steps import (
     Squeeze,
     Step,
 )
-from rfcalc.algebra.window import Window, gather, slide, spread
+from rfcalc.algebra.window import Window, slide, spread
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, TensorSpec
 from rfcalc.rules.registry import (
@@ -403,13 +403,23 @@ def tile(call: Call) -> Result:
     shape = tuple(extent * times for extent, times in zip(spec.shape, repeats, strict=True))
     steps: list[Step] = []
     for axis, (extent, times) in enumerate(zip(spec.shape, repeats, strict=True)):
-        if times == 1:
+        if is_known(times) and times == 1:
             continue
-        if is_known(extent) and 0 < extent:
-            steps.append(Slide(axis, gather(extent, 0, [[i] for i in range(extent)]), shape[axis]))
-        else:
+        if extent is UNKNOWN:
             steps.append(Lose(axis, shape[axis], "an axis of unknown extent is tiled"))
+        else:
+            steps.append(Slide(axis, _repeated(extent), shape[axis]))
     return Result((TensorSpec(shape, spec.axes, spec.dtype),), ((Path(0, tuple(steps)),),))
+
+
+def _repeated(extent: Num) -> Window:
+    """Output i reads ``i mod extent``."""
+    return Window(extent, 0, *2 * (lambda i: i - extent * (i // extent),), regular=False)
+
+
+def _point(index: Num) -> Window:
+    """Every output reads the same index."""
+    return Window(1, 0, *2 * (lambda i: index,))
 
 
 def sliced_axis(axis: int, extent: Num, bounds: tuple[Num | None, Num | None, Num | None]) -> Step:
@@ -467,9 +477,9 @@ def select(call: Call) -> Result:
     if is_known(extent):
         if not -extent <= index < extent:
             raise AnalysisError(f"index {index} is outside of an axis of {extent} elements")
-        step = Slide(axis, gather(1, 0, [[index % extent]]), 1)
+        step = Slide(axis, _point(index % extent), 1)
     elif index >= 0:
-        step = Slide(axis, gather(1, 0, [[index]]), 1)
+        step = Slide(axis, _point(index), 1)
     else:
         step = Lose(axis, 1, "an index counts from the end of an axis of unknown extent")
     left = [place for place in range(len(spec.shape)) if place != axis]
@@ -483,13 +493,19 @@ def select(call: Call) -> Result:
 def flip(call: Call) -> Result:
     """Output i reads ``n - 1 - i``."""
     spec = call.only()
-    steps = tuple(
-        sliced_axis(axis, spec.shape[axis], (None, None, -1))
-        if is_known(spec.shape[axis])
-        else Lose(axis, spec.shape[axis], "an axis of unknown extent is reversed")
-        for axis in (call.axis(spec, place) for place in call["axes"])
-    )
-    return Result((spec,), ((Path(0, steps),),))
+    steps: list[Step] = []
+    for axis in (call.axis(spec, place) for place in call["axes"]):
+        extent = spec.shape[axis]
+        if extent is UNKNOWN:
+            steps.append(Lose(axis, extent, "an axis of unknown extent is reversed"))
+        else:
+            steps.append(Slide(axis, _reversed(extent), extent))
+    return Result((spec,), ((Path(0, tuple(steps)),),))
+
+
+def _reversed(extent: Num) -> Window:
+    """Output i reads ``extent - 1 - i``."""
+    return Window(1, -1, *2 * (lambda i: extent - 1 - i,), regular=False)
 
 
 @rule(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from rfcalc.algebra.number import Num, is_known, prod
+from rfcalc.algebra.number import UNKNOWN, Num, prod
 from rfcalc.algebra.steps import Contract, Lose, Mix, Reduce, Scan, Slide, Step
 from rfcalc.algebra.window import slide
 from rfcalc.errors import AnalysisError
@@ -154,7 +154,7 @@ def conv_lstm(call: Call) -> Result:
     for place, axis, k in zip(spatial, axes, kernel, strict=True):
         extents[place] = axis.extent
         steps.append(Slide(place, axis.window, axis.extent))
-        if is_known(length):
+        if length is not UNKNOWN:
             times = length - 1
             steps.append(Slide(place, slide(times * (k - 1) + 1, lo=times * ((k - 1) // 2)), axis.extent))
         else:

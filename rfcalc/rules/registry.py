@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from rfcalc.algebra.number import Num, prove
+from rfcalc.algebra.number import Num, prod, prove
 from rfcalc.algebra.steps import Step
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import CHANNEL, SPATIAL, TensorSpec
@@ -83,6 +83,11 @@ class Parameter:
     role: str
     shape: tuple[Num, ...]
     trainable: bool = True
+
+    @property
+    def count(self) -> Num:
+        """Number of elements."""
+        return prod(self.shape)
 
 
 @dataclass(frozen=True, slots=True)

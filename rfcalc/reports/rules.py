@@ -1,0 +1,253 @@
+"""``rfcalc rules``: the formulas of each kind, made by running its rule on symbols."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rfcalc.algebra.number import Num
+from rfcalc.algebra.steps import (
+    Contract,
+    Cover,
+    Lose,
+    Mix,
+    Place,
+    Reduce,
+    Scan,
+    Slide,
+    Step,
+)
+from rfcalc.algebra.window import Window
+from rfcalc.errors import UsageError
+from rfcalc.graph.layer import TensorSpec
+from rfcalc.rules.apply import apply_rule
+from rfcalc.rules.registry import INTERNAL, REQUIRED, Kind, Result, Setting, kinds
+from rfcalc.rules.specimens import SPECIMENS, Specimen
+
+_NATURAL: Final = frozenset("pqo")
+"""Letters of numbers that may be zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class Formulas:
+    """The formulas of one specimen: pairs of what it is and how it is written."""
+
+    title: str
+    lines: tuple[tuple[str, str], ...]
+
+
+def _make(letter: str) -> Num:
+    from rfcalc.algebra.symbols import symbol
+
+    return symbol(letter, natural=letter[:1] in _NATURAL)
+
+
+def formulas(specimen: Specimen) -> Formulas:
+    """Run the rule of a specimen on symbols and write down what it says."""
+    attrs, inputs = specimen.build(_make)
+    result = apply_rule(kinds()[specimen.kind], attrs, inputs)
+    lines = [("input", " and ".join(map(_shape, inputs)))] if inputs else []
+    for number, output in enumerate(result.outputs):
+        lines.append(("output" if number == 0 else f"output {number}", _shape(output)))
+    lines.extend(_dependence(result, inputs))
+    for weight in result.weights:
+        role = f"weight {weight.role}" + ("" if weight.trainable else " (not trained)")
+        lines.append((role, _product(weight.shape)))
+    if result.weights:
+        lines.append(("parameters", _spell(sum((weight.count for weight in result.weights), 0))))
+    if not isinstance(result.macs, int) or result.macs:
+        lines.append(("MACs", _macs(result, inputs)))
+    return Formulas(specimen.title, tuple(lines))
+
+
+def _macs(result: Result, inputs: Sequence[TensorSpec]) -> str:
+    """Write MACs with a dash for the output's extents, which stand above in full."""
+    names: dict[Num, Num] = {}
+    for before, after in zip(inputs[0].shape, result.outputs[0].shape, strict=False):
+        if before != after and len(inputs[0].shape) == len(result.outputs[0].shape):
+            names[after] = _make(f"{before}'")
+    macs = result.macs
+    for extent, name in names.items():
+        macs = macs.subs(extent, name) if len(str(extent)) > len(str(name)) else macs
+    return _spell(macs)
+
+
+def _spell(value: Num) -> str:
+    from rfcalc.algebra.symbols import spell, tidy
+
+    return spell(tidy(value, expand=False))
+
+
+def _shape(spec: TensorSpec) -> str:
+    return "(" + ", ".join(_spell(extent) for extent in spec.shape) + ")"
+
+
+def _product(shape: Sequence[Num]) -> str:
+    return " × ".join(_spell(extent) for extent in shape) or "1"
+
+
+def _dependence(result: Result, inputs: Sequence[TensorSpec]) -> list[tuple[str, str]]:
+    """Write down what one output index needs, axis by axis, for the first output."""
+    lines: list[tuple[str, str]] = []
+    for path in result.paths[0]:
+        which = f" of input {path.input}" if len(inputs) > 1 else ""
+        said = False
+        for step in path.steps:
+            for axis, text in _step_lines(step, inputs[path.input]):
+                lines.append((f"field along {axis}{which}", text))
+                said = True
+        if not said:
+            lines.append((f"field{which}", "each element depends on the one at its own place"))
+    if result.gated is not None:
+        lines.append(("local field", "with the statistics cut: the element at its own place"))
+    return lines
+
+
+def _axis_name(spec: TensorSpec, axis: int) -> str:
+    return _spell(spec.shape[axis]) if axis < len(spec.shape) else f"axis {axis}"
+
+
+def _step_lines(step: Step, spec: TensorSpec) -> list[tuple[str, str]]:
+    if isinstance(step, Slide):
+        return [(_axis_name(spec, step.axis), _window(step.window))]
+    if isinstance(step, Contract):
+        return [(_axis_name(spec, step.axis), "all of it")]
+    if isinstance(step, (Mix, Reduce)):
+        return [(_axis_name(spec, axis), "all of it") for axis in step.axes]
+    if isinstance(step, Scan):
+        return [(_axis_name(spec, step.axis), "all up to i" if step.forward else "all from i on")]
+    if isinstance(step, Place) and step.before != 0:
+        return [(_axis_name(spec, step.axis), f"i - {_spell(step.before)}")]
+    if isinstance(step, Lose):
+        return [(_axis_name(spec, step.axis), f"at most all of it ({step.reason})")]
+    if isinstance(step, Cover):
+        return [("every axis", f"at most all of it ({step.reason})")]
+    return []
+
+
+def _window(window: Window) -> str:
+    from rfcalc.algebra.symbols import symbol
+
+    i = symbol("i", natural=True)
+    first, last = window.first(i), window.last(i)
+    one = _spell(first) == _spell(last)
+    text = _spell(first) if one else f"{_spell(first)} ... {_spell(last)}"
+    if not one and _spell(window.step) != "1":
+        text += f", every {_spell(window.step)}"
+    return f"output i reads {text}; period ({_spell(window.period)}, {_spell(window.advance)})"
+
+
+# ---- rendering ---------------------------------------------------------------------------------------------
+
+
+def chosen_kinds(names: Sequence[str]) -> list[Kind]:
+    """Return the kinds of those names, or all.
+
+    Raises
+    ------
+    UsageError
+        There is no kind of a name.
+    """
+    table = kinds()
+    if not names:
+        return sorted(table.values(), key=lambda kind: kind.name)
+    for name in names:
+        if name not in table:
+            import difflib
+
+            close = difflib.get_close_matches(name, table, 3)
+            hint = f"; did you mean {' or '.join(close)}?" if close else "; rfcalc rules lists them all"
+            raise UsageError(f"there is no kind {name!r}{hint}")
+    return [table[name] for name in names]
+
+
+def render(names: Sequence[str] = (), format: str = "text") -> str:  # noqa: A002  the option's own word
+    """Write the formulas of kinds as ``text``, ``markdown`` or ``json``.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Kinds; all, where empty.
+    format : str
+        The format.
+
+    Raises
+    ------
+    UsageError
+        There is no such kind.
+    """
+    chosen = [(kind, [formulas(s) for s in SPECIMENS if s.kind == kind.name]) for kind in chosen_kinds(names)]
+    if format == "json":
+        return json.dumps({"schema": "rfcalc/rules/1", "kinds": [_as_data(*each) for each in chosen]}, indent=1)
+    if format == "markdown":
+        head = _MARKDOWN_HEAD if not names else ""
+        return head + "\n".join(_as_markdown(*each) for each in chosen)
+    return "\n".join(_as_text(*each) for each in chosen)
+
+
+def _as_data(kind: Kind, specimens: Sequence[Formulas]) -> dict[str, Any]:
+    return {
+        "kind": kind.name,
+        "summary": kind.summary,
+        "settings": [
+            {"name": s.name, "form": s.form, "default": _default(s), "doc": s.doc} for s in _public(kind)
+        ],
+        "formulas": [{"case": each.title, **dict(each.lines)} for each in specimens],
+    }
+
+
+def _public(kind: Kind) -> list[Setting]:
+    return [setting for setting in kind.settings if setting.form != INTERNAL]
+
+
+def _default(setting: Setting) -> str:
+    if setting.default is REQUIRED:
+        return "required"
+    return json.dumps(setting.default) if setting.default is not None else ""
+
+
+def _as_text(kind: Kind, specimens: Sequence[Formulas]) -> str:
+    lines = [f"{kind.name}", f"  {kind.summary}"]
+    for setting in _public(kind):
+        default = _default(setting)
+        shown = f" [{default}]" if default else ""
+        lines.append(f"    {setting.name}: {setting.doc}{shown}")
+    for each in specimens:
+        if each.title:
+            lines.append(f"  {each.title}:")
+        width = max(len(name) for name, _ in each.lines)
+        lines.extend(f"    {name:<{width}}  {text}" for name, text in each.lines)
+    return "\n".join(lines) + "\n"
+
+
+_MARKDOWN_HEAD: Final = """# Rules
+
+Every layer kind has one rule, written once over numbers, formulas and arrays. The formulas below are not
+typed by hand: `rfcalc rules --format markdown` makes this page by running each rule on symbols.
+
+Letters: B batch, H W T extents of the map, C channels, F filters or units, k kernel, s stride, d dilation,
+p and q padding before and after, g groups, i an output index. Subscripts name the axis. A *period* (P, Q)
+says that what output i + P reads is what output i reads, moved by Q; Q/P is the stride of the layer.
+
+"""
+
+
+def _as_markdown(kind: Kind, specimens: Sequence[Formulas]) -> str:
+    lines = [f"## {kind.name}", "", kind.summary, ""]
+    if _public(kind):
+        lines += ["| setting | default | meaning |", "| --- | --- | --- |"]
+        for setting in _public(kind):
+            default = _default(setting)
+            doc = setting.doc.replace("|", "\\|")
+            lines.append(f"| `{setting.name}` | {f'`{default}`' if default else ''} | {doc} |")
+        lines.append("")
+    for each in specimens:
+        if each.title:
+            lines += [f"*{each.title}*", ""]
+        lines += ["```text"]
+        width = max(len(name) for name, _ in each.lines)
+        lines.extend(f"{name:<{width}}  {text}" for name, text in each.lines)
+        lines += ["```", ""]
+    return "\n".join(lines)
