@@ -13,14 +13,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
-from typing import Protocol, TypeVar
 
+from rfcalc.algebra.digits import (
+    common_digits,
+    merge_digits,
+    mixing_window,
+    placed_window,
+    regroup_digits,
+    split_weights,
+)
 from rfcalc.algebra.number import UNKNOWN, Num, is_known
 from rfcalc.algebra.relation import MAX_PERIOD, Relation, UnequalSlopes, whole
 from rfcalc.algebra.rows import Rows
 from rfcalc.algebra.window import Window, gather
-
-R = TypeVar("R", Relation, Rows)
 
 Weights = tuple[tuple[int, ...], ...]
 """For each tensor axis, for each of its digits: how far the virtual index moves with it."""
@@ -88,7 +93,9 @@ class Dependence:
             if here != (1,):
                 folded = _fold(relation, self.factors[axis], here)
                 if folded is None:
-                    reason = reason or f"{source!r} slides over an axis that a reshape made, of unknown extent"
+                    reason = (
+                        reason or f"{source!r} slides over an axis that a reshape made, of unknown extent"
+                    )
                     legs.append(_covered(leg, _put(leg.weights, axis, (0,))))
                     continue
                 relation = folded
@@ -122,17 +129,17 @@ class Dependence:
             elif not kept:
                 legs.append(replace(leg, relation=leg.relation.opened()))
             else:
-                window = _mixing(mixed)
+                window = mixing_window(mixed)
                 if window is None:
                     reason = reason or f"{source!r} mixes part of an axis of unknown or very large extent"
                     legs.append(_covered(leg, leg.weights))
                 else:
-                    relation = leg.relation.after(window, self._span(leg), source)
+                    relation = leg.relation.after(window, int(self._span(leg)), source)
                     legs.append(replace(leg, relation=relation))
         return Dependence(self.factors, tuple(legs), reason)
 
     def _span(self, leg: Leg) -> Num:
-        """Number of values that the leg's virtual index takes."""
+        """Count the values that the leg's virtual index takes."""
         top = 1
         for digits, weights in zip(self.factors, leg.weights, strict=True):
             for extent, weight in zip(digits, weights, strict=True):
@@ -145,10 +152,13 @@ class Dependence:
     def lose(self, axis: int, extent: Num, reason: str) -> Dependence:
         """Give `axis` another extent where it is not known which element reads what."""
         legs = tuple(
-            _covered(leg, _put(leg.weights, axis, (0,))) if any(leg.weights[axis]) else leg for leg in self.legs
+            _covered(leg, _put(leg.weights, axis, (0,))) if any(leg.weights[axis]) else leg
+            for leg in self.legs
         )
         lost = legs != self.legs
-        return Dependence(self.factors, legs, (self.reason or reason) if lost else self.reason).foreign(axis, extent)
+        return Dependence(self.factors, legs, (self.reason or reason) if lost else self.reason).foreign(
+            axis, extent
+        )
 
     def contract(self, axis: int, extent: Num, source: str) -> Dependence:
         """Replace `axis` by a new one of `extent`, each element of which needs all of the old one."""
@@ -171,9 +181,8 @@ class Dependence:
         for leg in mixed.legs:
             weights = tuple((0,) if place in axes else w for place, w in enumerate(leg.weights))
             relation = leg.relation
-            if weights != leg.weights:
-                if not any(map(any, weights)):
-                    relation = whole() if isinstance(relation, Relation) and relation.whole else relation.constant()
+            if weights != leg.weights and not any(map(any, weights)):
+                relation = relation.constant()
             legs.append(Leg(leg.axis, weights, relation))
         factors = tuple((1,) if place in axes else digits for place, digits in enumerate(mixed.factors))
         reduced = Dependence(factors, tuple(legs), mixed.reason)
@@ -207,7 +216,7 @@ class Dependence:
             weights = tuple((0,) if place in axes else w for place, w in enumerate(leg.weights))
             relation = leg.relation
             if not any(map(any, weights)):
-                relation = whole() if isinstance(relation, Relation) and relation.whole else relation.constant()
+                relation = relation.constant()
             legs.append(Leg(leg.axis, weights, relation))
         factors = tuple((1,) if place in axes else digits for place, digits in enumerate(self.factors))
         return Dependence(factors, tuple(legs), self.reason)
@@ -253,7 +262,7 @@ class Dependence:
             for a, digits in enumerate(self.factors)
             for d, extent in enumerate(digits)
         ]
-        groups = _regroup(flat, list(shape), (0,) * len(self.legs))
+        groups = regroup_digits(flat, list(shape), (0,) * len(self.legs))
         if groups is None:
             if all(leg.gridless for leg in self.legs):
                 weights = tuple((0,) for _ in shape)
@@ -261,7 +270,7 @@ class Dependence:
                 return Dependence(tuple((extent,) for extent in shape), legs, self.reason)
             reason = self.reason or f"the reshape {source!r} cuts an axis where it cannot be followed"
             return self.covered(shape, reason)
-        groups = [_merged(group) for group in groups]
+        groups = [merge_digits(group) for group in groups]
         factors = tuple(tuple(extent for extent, _ in group) for group in groups)
         legs = tuple(
             Leg(leg.axis, tuple(tuple(weights[k] for _, weights in group) for group in groups), leg.relation)
@@ -308,7 +317,7 @@ class Dependence:
         if not any(any(leg.weights[axis]) for leg in self.legs):
             return self.foreign(axis, total)
         if all(map(is_known, (before, extent, total))) and total <= MAX_PERIOD:
-            return self.slide(axis, _placed(before, extent, total), total, source)
+            return self.slide(axis, placed_window(before, extent, total), total, source)
         shape = [
             total if place == axis else prod(digits) if all(map(is_known, digits)) else UNKNOWN
             for place, digits in enumerate(self.factors)
@@ -333,7 +342,7 @@ def _covered(leg: Leg, weights: Weights) -> Leg:
     return Leg(leg.axis, weights, bound)
 
 
-def _fold(relation: R, digits: Sequence[Num], weights: Sequence[int]) -> R | None:
+def _fold(relation: Relation | Rows, digits: Sequence[Num], weights: Sequence[int]) -> Relation | Rows | None:
     """Spell a relation over the digits of one axis as a relation over that axis's index."""
     inner = digits[1:] if len(digits) > 1 else ()
     if not all(map(is_known, inner)) or prod(inner) > MAX_PERIOD:
@@ -349,131 +358,15 @@ def _fold(relation: R, digits: Sequence[Num], weights: Sequence[int]) -> R | Non
     return relation.after(gather(len(rows), weights[0], rows), extent)
 
 
-def _mixing(mixed: Sequence[tuple[Num, int]]) -> Window | None:
-    """Window over the virtual index that lets some of its digits, (extent, weight), run freely."""
-    if not all(is_known(extent) for extent, _ in mixed):
-        return None
-    period = max(weight * extent for extent, weight in mixed)
-    if period > MAX_PERIOD:
-        return None
-    moves = sorted({sum(t) for t in product(*(range(0, w * e, w) for e, w in mixed))})
-    rows = []
-    for index in range(period):
-        own = sum(index // weight % extent * weight for extent, weight in mixed)
-        rows.append([index - own + move for move in moves])
-    return gather(period, period, rows)
-
-
-def _placed(start: int, extent: int, total: int) -> Window:
-    """Window of one part of a concatenation: outputs before and behind it need nothing of it."""
-    rows = [[i - start] if start <= i < start + extent else [] for i in range(total)]
-    return gather(total, total, rows)
-
-
-def _regroup(
-    flat: list[tuple[Num, tuple[int, ...]]], shape: list[Num], blank: tuple[int, ...]
-) -> list[list[tuple[Num, tuple[int, ...]]]] | None:
-    """Share out digits to the axes of `shape`, from both ends so that one unknown may lie between."""
-    front: list[list[tuple[Num, tuple[int, ...]]]] = []
-    back: list[list[tuple[Num, tuple[int, ...]]]] = []
-    while shape:
-        group = _take(flat, shape[-1], blank)
-        if group is None:
-            break
-        shape.pop()
-        back.insert(0, group)
-    while shape:
-        if flat and is_same(flat[0][0], shape[0]) and len(shape) > 1:
-            front.append([flat.pop(0)])
-            shape.pop(0)
-            continue
-        break
-    if len(shape) == 1 and not is_known(shape[0]):
-        return [*front, flat or [(1, blank)], *back]
-    if shape or any(extent != 1 for extent, _ in flat):
-        return None
-    return [*front, *back]
-
-
-def is_same(a: Num, b: Num) -> bool:
-    """Tell whether two extents are certainly the same one; an unknown matches an unknown at its place."""
-    return a is b or (is_known(a) and is_known(b) and a == b) or (not is_known(a) and a == b)
-
-
-def _take(
-    flat: list[tuple[Num, tuple[int, ...]]], extent: Num, blank: tuple[int, ...]
-) -> list[tuple[Num, tuple[int, ...]]] | None:
-    """Take digits worth `extent` from the inner end of `flat`, splitting the last one where it must."""
-    if not is_known(extent):
-        if flat and flat[-1][0] is not UNKNOWN and is_same(flat[-1][0], extent):
-            return [flat.pop()]
-        return None
-    group: list[tuple[Num, tuple[int, ...]]] = []
-    taken: list[tuple[Num, tuple[int, ...]]] = []
-    wanted = extent
-    while wanted > 1:
-        if not flat or not is_known(flat[-1][0]):
-            flat.extend(reversed(taken))
-            return None
-        size, weights = flat.pop()
-        taken.append((size, weights))
-        if size <= wanted:
-            if size == 0 or wanted % size:
-                flat.extend(reversed(taken))
-                return None
-            group.insert(0, (size, weights))
-            wanted //= size
-            continue
-        if size % wanted:
-            flat.extend(reversed(taken))
-            return None
-        group.insert(0, (wanted, weights))
-        flat.append((size // wanted, tuple(w * wanted for w in weights)))
-        wanted = 1
-    return group or [(1, blank)] if extent == 1 else group or None
-
-
-def _merged(group: list[tuple[Num, tuple[int, ...]]]) -> list[tuple[Num, tuple[int, ...]]]:
-    """Join neighbouring digits that count on from each other for every leg; drop those of one element."""
-    out: list[tuple[Num, tuple[int, ...]]] = []
-    for extent, weights in group:
-        if out and is_known(extent) and all(o == w * extent for o, w in zip(out[-1][1], weights, strict=True)):
-            out[-1] = (out[-1][0] * extent, weights)
-        elif extent != 1 or len(group) == 1:
-            out.append((extent, weights))
-    return out or [(1, tuple(0 for _ in group[0][1]))]
-
-
 def _refined(a: Dependence, b: Dependence) -> tuple[Dependence, Dependence] | None:
     """Split the digits of both until they agree; None where they cannot."""
     factors = []
     for x, y in zip(a.factors, b.factors, strict=True):
-        common = _common(x, y)
+        common = common_digits(x, y)
         if common is None:
             return None
         factors.append(common)
     return _split(a, factors), _split(b, factors)
-
-
-def _common(x: tuple[Num, ...], y: tuple[Num, ...]) -> tuple[Num, ...] | None:
-    if x == y:
-        return x
-    if len(x) == 1 and len(y) == 1:  # the same extent, known to one side only
-        return x if is_known(x[0]) else y
-    left, right, out = list(x), list(y), []
-    while left and right:
-        p, q = left.pop(), right.pop()
-        if is_same(p, q):
-            out.insert(0, p)
-        elif not (is_known(p) and is_known(q)):
-            return None
-        else:
-            small, large, rest = (p, q, right) if p < q else (q, p, left)
-            if small == 0 or large % small:
-                return None
-            out.insert(0, small)
-            rest.append(large // small)
-    return None if left or right else tuple(out)
 
 
 def _split(dependence: Dependence, factors: Sequence[tuple[Num, ...]]) -> Dependence:
@@ -482,23 +375,9 @@ def _split(dependence: Dependence, factors: Sequence[tuple[Num, ...]]) -> Depend
     for leg in dependence.legs:
         weights = []
         for old, mine, new in zip(dependence.factors, leg.weights, factors, strict=True):
-            weights.append(mine if len(old) == len(new) else _split_weights(old, mine, new))
+            weights.append(mine if len(old) == len(new) else split_weights(old, mine, new))
         legs.append(Leg(leg.axis, tuple(weights), leg.relation))
     return Dependence(tuple(factors), tuple(legs), dependence.reason)
-
-
-def _split_weights(old: Sequence[Num], weights: Sequence[int], new: Sequence[Num]) -> tuple[int, ...]:
-    out: list[int] = []
-    fine = list(new)
-    for extent, weight in zip(reversed(old), reversed(weights), strict=True):
-        covered = 1
-        while fine and (covered == 1 or (is_known(extent) and covered < extent)):
-            digit = fine.pop()
-            out.insert(0, weight * covered)
-            covered = covered * digit if is_known(digit) else covered
-            if not is_known(extent):
-                break
-    return tuple(out)
 
 
 def _add_leg(legs: list[Leg], leg: Leg, span: Num) -> None:
@@ -513,7 +392,8 @@ def _add_leg(legs: list[Leg], leg: Leg, span: Num) -> None:
 
 def _union(a: Relation | Rows, b: Relation | Rows, span: Num) -> Relation | Rows:
     if isinstance(a, Rows) or isinstance(b, Rows):
-        assert isinstance(a, Rows) and isinstance(b, Rows)
+        assert isinstance(a, Rows)
+        assert isinstance(b, Rows)
         return a.join(b)
     try:
         return a.join(b)
@@ -538,27 +418,30 @@ def _absorbed(legs: list[Leg]) -> tuple[Leg, ...]:
     constants = [leg for leg in legs if leg.gridless]
     if not constants or len(constants) == len(legs):
         return tuple(legs)
+    absorbed: set[int] = set()
     out = []
-    absorbed = set()
     for leg in legs:
-        if leg.gridless:
-            continue
-        for k, constant in enumerate(constants):
-            if constant.axis != leg.axis:
-                continue
-            if isinstance(constant.relation, Rows):
-                leg = replace(leg, relation=leg.relation.join(constant.relation))  # type: ignore[arg-type]  # one engine
-            elif constant.relation.whole:
-                assert isinstance(leg.relation, Relation)
-                opened = leg.relation.opened()
-                if not constant.relation.exact:
-                    opened = whole(opened.period, opened.advance, exact=False)
-                leg = replace(leg, relation=opened)
-            else:
-                continue
-            absorbed.add(k)
-        out.append(leg)
+        if not leg.gridless:
+            relation = leg.relation
+            for k, constant in enumerate(constants):
+                if constant.axis == leg.axis:
+                    opened = _opened_by(relation, constant.relation)
+                    if opened is not None:
+                        relation = opened
+                        absorbed.add(k)
+            out.append(leg if relation is leg.relation else replace(leg, relation=relation))
     return (*out, *(leg for k, leg in enumerate(constants) if k not in absorbed))
+
+
+def _opened_by(relation: Relation | Rows, constant: Relation | Rows) -> Relation | Rows | None:
+    """Join a constant to a relation with a grid: any rows, but of a periodic one only the whole axis."""
+    if isinstance(relation, Rows):
+        assert isinstance(constant, Rows)
+        return relation.join(constant)
+    assert isinstance(constant, Relation)
+    if not constant.whole:
+        return None
+    return whole(relation.period, relation.advance, exact=relation.exact and constant.exact)
 
 
 def plain(shape: Sequence[Num], legs: tuple[Leg, ...] = ()) -> Dependence:

@@ -52,7 +52,7 @@ class Relation:
 
     __slots__ = ("advance", "exact", "hi", "lo", "loose", "period", "regular", "slack", "taps")
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  built by the thousand, and keywords cost
         self,
         period: int,
         advance: int,
@@ -93,7 +93,9 @@ class Relation:
     @property
     def whole(self) -> bool:
         """Every output depends on the whole axis."""
-        return self.lo[0] == -inf and all(a == -inf and b == inf for a, b in zip(self.lo, self.hi, strict=True))
+        return self.lo[0] == -inf and all(
+            a == -inf and b == inf for a, b in zip(self.lo, self.hi, strict=True)
+        )
 
     @property
     def bounded(self) -> bool:
@@ -209,7 +211,7 @@ class Relation:
         low, high, taps = zip(*map(_merge_rows, pairs), strict=True)
         return Relation(period, a.advance, low, high, taps, a.slack, a.loose, exact).reduced()
 
-    # ---- other spellings of the same or a wider relation ----------------------------------------------------
+    # ---- other spellings of the same or a wider relation -------------------------------------------------
 
     def over(self, period: int) -> Relation:
         """Spell the same relation with a multiple of its period."""

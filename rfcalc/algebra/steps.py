@@ -1,4 +1,4 @@
-"""The moves that a rule may make with the axes of a tensor, as data; a path of them is a layer's dependence."""
+"""The moves that a rule may make with the axes of a tensor, as data; a path of them is a dependence."""
 
 from __future__ import annotations
 
@@ -164,7 +164,19 @@ class Lose:
 
 
 Step = (
-    Slide | Contract | Mix | Reduce | Scan | Regroup | Permute | Insert | Squeeze | Broadcast | Cover | Place | Lose
+    Slide
+    | Contract
+    | Mix
+    | Reduce
+    | Scan
+    | Regroup
+    | Permute
+    | Insert
+    | Squeeze
+    | Broadcast
+    | Cover
+    | Place
+    | Lose
 )
 """One move."""
 

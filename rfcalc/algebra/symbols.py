@@ -8,7 +8,7 @@ ceiling nor merge floors. Nothing here reads text: expressions in files go throu
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Any, Final
 
 import sympy
@@ -19,7 +19,7 @@ _FAR: Final = 10**9
 """An extent so large that every window fits; used to see which side of a maximum is meant."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def symbol(name: str, *, natural: bool = False) -> sympy.Symbol:
     """Make the symbol of that name: a positive integer, or with `natural` one that may be zero.
 
@@ -87,7 +87,7 @@ def greatest_common(a: Num, b: Num) -> sympy.Expr:
     return _Gcd(a, b)
 
 
-class _Gcd(sympy.Function):
+class _Gcd(sympy.Function):  # type: ignore[misc]  # sympy ships no types
     """Greatest common divisor of integers."""
 
     nargs = 2
@@ -161,7 +161,7 @@ def spell(value: Num) -> str:
     return str(_Printer().doprint(value))
 
 
-class _Printer(sympy.printing.str.StrPrinter):
+class _Printer(sympy.printing.str.StrPrinter):  # type: ignore[misc]  # sympy ships no types
     """Sympy's printer, with floors as brackets and fractions over one denominator."""
 
     def _print_floor(self, expr: sympy.floor) -> str:

@@ -68,7 +68,7 @@ def field_of(
     graph: LayerGraph,
     layer: str,
     *,
-    input: str | None = None,  # noqa: A002  the contract's own word
+    input: str | None = None,
     on_unknown: OnUnknown = "report",
 ) -> FieldResult:
     """Give the exact field of a layer, or of an output tensor, at the input's size.

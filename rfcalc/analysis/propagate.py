@@ -64,7 +64,9 @@ def choose_input(graph: LayerGraph, name: str | None) -> Layer:
     for layer in inputs:
         if layer.name == name:
             return layer
-    raise UsageError(f"the model has no input {name!r}; it has {', '.join(repr(layer.name) for layer in inputs)}")
+    raise UsageError(
+        f"the model has no input {name!r}; it has {', '.join(repr(layer.name) for layer in inputs)}"
+    )
 
 
 def seed_periodic(spec: TensorSpec, *, taps: bool = False) -> Dependence:
@@ -122,7 +124,9 @@ def propagate(
 
 
 def _see(layer: Layer, result: Result, seen: Mapping[str, Seen], misaligned: list[Misaligned]) -> Seen:
-    inputs = [(seen[producer].full[output], seen[producer].local[output]) for producer, output in layer.inputs]
+    inputs = [
+        (seen[producer].full[output], seen[producer].local[output]) for producer, output in layer.inputs
+    ]
     full = tuple(
         _union(layer, [(path, inputs[path.input][0]) for path in paths], spec, misaligned)
         for paths, spec in zip(result.paths, result.outputs, strict=True)
@@ -172,8 +176,9 @@ def _union(
     """Unite what an output depends on over its paths."""
     union: Dependence | None = None
     first = ""
-    for path, dependence in paths:
-        assert dependence is not None
+    for path, start in paths:
+        assert start is not None
+        dependence = start
         for step in path.steps:
             dependence = step.apply(dependence, layer.name)
         branch = layer.inputs[path.input][0]
@@ -198,7 +203,11 @@ def _clash(a: Dependence, b: Dependence) -> tuple[float, float] | None:
             p, q = x.relation, y.relation
             if p is q or x.axis != y.axis or x.weights != y.weights or x.gridless:
                 continue
-            if isinstance(p, Relation) and isinstance(q, Relation) and p.advance * q.period != q.advance * p.period:
+            if (
+                isinstance(p, Relation)
+                and isinstance(q, Relation)
+                and p.advance * q.period != q.advance * p.period
+            ):
                 return p.advance / p.period, q.advance / q.period
     return None
 

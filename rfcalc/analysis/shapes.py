@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from rfcalc.algebra.number import UNKNOWN, Num
@@ -40,7 +40,9 @@ class Resolved:
     assumed: str = ""
 
 
-def resolve(graph: LayerGraph, *, on_unknown: OnUnknown = "report") -> Mapping[str, Resolved]:
+def resolve(
+    graph: LayerGraph, *, on_unknown: OnUnknown = "report", symbolic: bool = False
+) -> Mapping[str, Resolved]:
     """Run the rules of all layers in topological order.
 
     Parameters
@@ -50,6 +52,8 @@ def resolve(graph: LayerGraph, *, on_unknown: OnUnknown = "report") -> Mapping[s
     on_unknown : str
         What to do with an op that no rule knows: ``report`` it and what depends on it as unknown, make it
         an ``error``, take it to depend on everything (``bound``), or to change nothing (``identity``).
+    symbolic : bool
+        Extents are formulas: flatten them layer by layer.
 
     Raises
     ------
@@ -61,11 +65,21 @@ def resolve(graph: LayerGraph, *, on_unknown: OnUnknown = "report") -> Mapping[s
     resolved: dict[str, Resolved] = {}
     for layer in graph:
         try:
-            resolved[layer.name] = _resolve_layer(layer, resolved, on_unknown)
+            known = _resolve_layer(layer, resolved, on_unknown)
+            resolved[layer.name] = _tidied(known) if symbolic else known
         except RfcalcError as error:
             error.where = error.where or f"layer {layer.name!r}"
             raise
     return resolved
+
+
+def _tidied(known: Resolved) -> Resolved:
+    from rfcalc.algebra.symbols import tidy
+
+    if known.result is None:
+        return known
+    outputs = tuple(replace(spec, shape=tuple(map(tidy, spec.shape))) for spec in known.result.outputs)
+    return replace(known, result=replace(known.result, outputs=outputs))
 
 
 def _refuse_unknown(graph: LayerGraph) -> None:
@@ -90,7 +104,9 @@ def _resolve_layer(layer: Layer, resolved: Mapping[str, Resolved], on_unknown: O
         if result is None:
             return Resolved(None, layer.weights)
         if output >= len(result.outputs):
-            raise AnalysisError(f"{producer!r} has {len(result.outputs)} outputs, there is no output {output}")
+            raise AnalysisError(
+                f"{producer!r} has {len(result.outputs)} outputs, there is no output {output}"
+            )
         inputs.append(result.outputs[output])
     kind = find(layer.kind)
     if kind is None:
@@ -133,9 +149,17 @@ def _default_roles(shape: tuple[Num, ...], inputs: list[TensorSpec]) -> str:
     for spec in inputs:
         if len(spec.shape) == len(shape):
             return spec.axes
-    return (BATCH + SPATIAL * (len(shape) - 2) + CHANNEL)[: len(shape)] if len(shape) > 1 else BATCH * len(shape)
+    return (
+        (BATCH + SPATIAL * (len(shape) - 2) + CHANNEL)[: len(shape)] if len(shape) > 1 else BATCH * len(shape)
+    )
 
 
 def known_extent(extent: Num) -> Num | None:
-    """Return an extent for a report: None where it is open."""
-    return None if extent is UNKNOWN else extent
+    """Return a number for a report: None where it is not known, a formula in its plainest form."""
+    if type(extent) is int:
+        return extent
+    if extent is UNKNOWN or extent is None:
+        return None
+    from rfcalc.algebra.symbols import tidy
+
+    return tidy(extent)

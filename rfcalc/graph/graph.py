@@ -81,7 +81,7 @@ class LayerGraph:
         layers: Iterable[Layer],
         *,
         name: str = "model",
-        format: str = "rfcalc",  # noqa: A002  the contract's own word
+        format: str = "rfcalc",
         source: str = "",
         outputs: Iterable[Edge] | None = None,
         blocks: Iterable[Block] = (),
@@ -94,7 +94,9 @@ class LayerGraph:
         by_name: dict[str, Layer] = {}
         for layer in layers:
             if layer.name in by_name:
-                raise GraphError("two layers have this name; give each its own", where=f"layer {layer.name!r}")
+                raise GraphError(
+                    "two layers have this name; give each its own", where=f"layer {layer.name!r}"
+                )
             by_name[layer.name] = layer
         self.layers: Mapping[str, Layer] = {name: by_name[name] for name in _topological(by_name)}
         self.outputs: tuple[Edge, ...] = tuple(outputs) if outputs is not None else self._leaves()
@@ -125,7 +127,7 @@ class LayerGraph:
         taken = {producer for layer in self for producer, _ in layer.inputs}
         return tuple((name, 0) for name in self.layers if name not in taken)
 
-    def to_networkx(self) -> networkx.MultiDiGraph:
+    def to_networkx(self) -> networkx.MultiDiGraph[str]:
         """Give the graph to networkx, with a key for each tensor: paths, dominators, drawing.
 
         Returns
@@ -136,7 +138,7 @@ class LayerGraph:
         """
         import networkx
 
-        graph = networkx.MultiDiGraph(name=self.name)
+        graph: networkx.MultiDiGraph[str] = networkx.MultiDiGraph(name=self.name)
         for layer in self:
             graph.add_node(layer.name, layer=layer)
         for layer in self:
@@ -178,7 +180,9 @@ def _topological(layers: Mapping[str, Layer]) -> list[str]:
 def _cycle(layers: Mapping[str, Layer], most: int = 8) -> str:
     import graphlib
 
-    sorter = graphlib.TopologicalSorter({layer.name: [p for p, _ in layer.inputs] for layer in layers.values()})
+    sorter = graphlib.TopologicalSorter(
+        {layer.name: [p for p, _ in layer.inputs] for layer in layers.values()}
+    )
     try:
         sorter.prepare()
     except graphlib.CycleError as error:

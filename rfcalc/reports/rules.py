@@ -85,7 +85,7 @@ def _shape(spec: TensorSpec) -> str:
 
 
 def _product(shape: Sequence[Num]) -> str:
-    return " × ".join(_spell(extent) for extent in shape) or "1"
+    return " × ".join(_spell(extent) for extent in shape) or "1"  # noqa: RUF001  a product is meant
 
 
 def _dependence(result: Result, inputs: Sequence[TensorSpec]) -> list[tuple[str, str]]:
@@ -110,21 +110,24 @@ def _axis_name(spec: TensorSpec, axis: int) -> str:
 
 
 def _step_lines(step: Step, spec: TensorSpec) -> list[tuple[str, str]]:
-    if isinstance(step, Slide):
-        return [(_axis_name(spec, step.axis), _window(step.window))]
-    if isinstance(step, Contract):
-        return [(_axis_name(spec, step.axis), "all of it")]
-    if isinstance(step, (Mix, Reduce)):
-        return [(_axis_name(spec, axis), "all of it") for axis in step.axes]
-    if isinstance(step, Scan):
-        return [(_axis_name(spec, step.axis), "all up to i" if step.forward else "all from i on")]
-    if isinstance(step, Place) and step.before != 0:
-        return [(_axis_name(spec, step.axis), f"i - {_spell(step.before)}")]
-    if isinstance(step, Lose):
-        return [(_axis_name(spec, step.axis), f"at most all of it ({step.reason})")]
-    if isinstance(step, Cover):
-        return [("every axis", f"at most all of it ({step.reason})")]
-    return []
+    """Write down one step, as pairs of the axis and what is read along it; nothing for mere reshaping."""
+    texts: tuple[tuple[int, str], ...] = ()
+    match step:
+        case Slide():
+            texts = ((step.axis, _window(step.window)),)
+        case Contract():
+            texts = ((step.axis, "all of it"),)
+        case Mix() | Reduce():
+            texts = tuple((axis, "all of it") for axis in step.axes)
+        case Scan():
+            texts = ((step.axis, "all up to i" if step.forward else "all from i on"),)
+        case Place() if step.before != 0:
+            texts = ((step.axis, f"i - {_spell(step.before)}"),)
+        case Lose():
+            texts = ((step.axis, f"at most all of it ({step.reason})"),)
+        case Cover():
+            texts = tuple((axis, f"at most all of it ({step.reason})") for axis in range(len(spec.shape)))
+    return [(_axis_name(spec, axis), text) for axis, text in texts]
 
 
 def _window(window: Window) -> str:
@@ -163,7 +166,7 @@ def chosen_kinds(names: Sequence[str]) -> list[Kind]:
     return [table[name] for name in names]
 
 
-def render(names: Sequence[str] = (), format: str = "text") -> str:  # noqa: A002  the option's own word
+def render(names: Sequence[str] = (), format: str = "text") -> str:
     """Write the formulas of kinds as ``text``, ``markdown`` or ``json``.
 
     Parameters
@@ -180,7 +183,9 @@ def render(names: Sequence[str] = (), format: str = "text") -> str:  # noqa: A00
     """
     chosen = [(kind, [formulas(s) for s in SPECIMENS if s.kind == kind.name]) for kind in chosen_kinds(names)]
     if format == "json":
-        return json.dumps({"schema": "rfcalc/rules/1", "kinds": [_as_data(*each) for each in chosen]}, indent=1)
+        return json.dumps(
+            {"schema": "rfcalc/rules/1", "kinds": [_as_data(*each) for each in chosen]}, indent=1
+        )
     if format == "markdown":
         head = _MARKDOWN_HEAD if not names else ""
         return head + "\n".join(_as_markdown(*each) for each in chosen)

@@ -1,5 +1,5 @@
 """One rule for each layer kind; importing the package registers them all."""
 
-from rfcalc.rules import attention, capsule, expand, mix, norm, plain, recurrent, signal, window
+from rfcalc.rules import attention, capsule, expand, mix, norm, plain, recurrent, shape, signal, window
 
-__all__ = ["attention", "capsule", "expand", "mix", "norm", "plain", "recurrent", "signal", "window"]
+__all__ = ["attention", "capsule", "expand", "mix", "norm", "plain", "recurrent", "shape", "signal", "window"]

@@ -116,7 +116,11 @@ def _attention_macs(
     kernels = [weight.count for weight in weights if weight.role.endswith("_kernel")]
     sides = (query, key, value, query)
     return sum(
-        (_rest(spec, axes) * _positions(spec, axes) * count for spec, count in zip(sides, kernels, strict=True)), 0
+        (
+            _rest(spec, axes) * _positions(spec, axes) * count
+            for spec, count in zip(sides, kernels, strict=True)
+        ),
+        0,
     )
 
 
@@ -128,7 +132,11 @@ def _scores(
     free = tuple(place for place in range(1, len(query.shape)) if place not in axes)
     behind = tuple(range(2 + len(axes), 2 + 2 * len(axes)))
     spread: tuple[Step, ...] = (Reduce(free), Insert((1,)), Insert(behind), Broadcast(shape))
-    everything: tuple[Step, ...] = (Reduce(tuple(range(1, len(key.shape))), keep=False), Insert(tuple(range(1, len(shape)))), Broadcast(shape))
+    everything: tuple[Step, ...] = (
+        Reduce(tuple(range(1, len(key.shape))), keep=False),
+        Insert(tuple(range(1, len(shape)))),
+        Broadcast(shape),
+    )
     spec = TensorSpec(shape, BATCH + CHANNEL * (len(shape) - 1))
     return spec, (Path(0, spread), Path(1 if key is not query else 0, everything))
 
@@ -168,7 +176,11 @@ SCORES = Setting("scores", INTERNAL, False, "return the scores as a second outpu
 )
 def dot_attention(call: Call) -> Result:
     """At most one weight."""
-    roles = [role for role, used in (("scale", call["scale"]), ("concat_score_weight", call["concat_score"])) if used]
+    roles = [
+        role
+        for role, used in (("scale", call["scale"]), ("concat_score_weight", call["concat_score"]))
+        if used
+    ]
     return _weighted_sum(call, tuple(Parameter(role, ()) for role in roles))
 
 

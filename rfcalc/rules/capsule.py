@@ -6,7 +6,20 @@ from rfcalc.algebra.number import prod
 from rfcalc.algebra.steps import Contract, Permute, Regroup, Step
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, TensorSpec
-from rfcalc.rules.registry import COUNT, FLAG, LAYOUT, REQUIRED, Call, Parameter, Path, Result, Setting, find, format_shape, rule
+from rfcalc.rules.registry import (
+    COUNT,
+    FLAG,
+    LAYOUT,
+    REQUIRED,
+    Call,
+    Parameter,
+    Path,
+    Result,
+    Setting,
+    find,
+    format_shape,
+    rule,
+)
 from rfcalc.rules.window import BIAS, DILATION, KERNEL, PAD, STRIDE
 
 DIM = Setting("dim", COUNT, REQUIRED, "features of each capsule")

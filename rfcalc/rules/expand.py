@@ -74,7 +74,7 @@ def resample(extent: Num, size: Num, common: Num, mode: str) -> Window:
 
 
 def antialiased(extent: Num, size: Num, common: Num, mode: str) -> Window:
-    """Window of resampling with the kernel widened by the shrinking factor ``extent/size`` (if that is > 1)."""
+    """Widen the kernel of resampling by the factor ``extent/size`` that it shrinks by."""
     if mode == "nearest" or not is_known(extent) or not is_known(size) or extent <= size:
         return resample(extent, size, common, mode)
     radius = RADIUS[mode]
@@ -89,7 +89,9 @@ def antialiased(extent: Num, size: Num, common: Num, mode: str) -> Window:
     return Window(size // common, extent // common, first, last)
 
 
-def ratio_step(axis: int, extent: Num, size: Num, window: Callable[[Num, Num, Num], Window], what: str) -> Step:
+def ratio_step(
+    axis: int, extent: Num, size: Num, window: Callable[[Num, Num, Num], Window], what: str
+) -> Step:
     """Step from `extent` to `size` elements by a window that repeats with their ratio."""
     if extent is UNKNOWN or size is UNKNOWN:
         return Lose(axis, size, f"{what}: the ratio of extents is not known; give the input's size")

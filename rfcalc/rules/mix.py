@@ -8,6 +8,7 @@ from rfcalc.algebra.number import Num, is_known, prod
 from rfcalc.algebra.steps import Broadcast, Contract, Insert, Mix, Permute, Reduce, Scan, Step
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, TensorSpec
+from rfcalc.rules.plain import broadcast_extent, merged_extent
 from rfcalc.rules.registry import (
     AXES,
     AXIS,
@@ -24,7 +25,6 @@ from rfcalc.rules.registry import (
     format_shape,
     rule,
 )
-from rfcalc.rules.plain import broadcast_extent, merged_extent
 
 
 def reduced_spec(spec: TensorSpec, axes: Sequence[int], *, keep: bool) -> tuple[TensorSpec, Step]:
@@ -51,7 +51,9 @@ def linear(call: Call) -> Result:
     spec = call.only()
     axis = call.axis(spec, call["axis"])
     if axis == 0:
-        raise AnalysisError(f"linear needs a feature axis, its input has the shape {format_shape(spec.shape)}")
+        raise AnalysisError(
+            f"linear needs a feature axis, its input has the shape {format_shape(spec.shape)}"
+        )
     units, features = call["units"], spec.shape[axis]
     shape = (*spec.shape[:axis], units, *spec.shape[axis + 1 :])
     output = TensorSpec(shape, spec.axes[:axis] + CHANNEL + spec.axes[axis + 1 :], spec.dtype)
@@ -200,7 +202,8 @@ def einsum(call: Call) -> Result:
     """MACs are the product of the extents of all letters."""
     terms, right = _split_equation(call["equation"], len(call.inputs))
     named = [
-        _letters(term, len(spec.shape), call["equation"]) for term, spec in zip(terms, call.inputs, strict=True)
+        _letters(term, len(spec.shape), call["equation"])
+        for term, spec in zip(terms, call.inputs, strict=True)
     ]
     hidden = max((sum(letter.startswith("...") for letter in letters) for letters in named), default=0)
     plain = right.replace("...", "")
@@ -288,7 +291,9 @@ def einsum_dense(call: Call) -> Result:
     output = TensorSpec(shape, "".join(roles.get(letter, CHANNEL) for letter in out), spec.dtype)
     weights = [Parameter("kernel", tuple(extents[letter] for letter in terms[1]))]
     if call["bias_axes"]:
-        weights.append(Parameter("bias", tuple(extents[letter] for letter in out if letter in call["bias_axes"])))
+        weights.append(
+            Parameter("bias", tuple(extents[letter] for letter in out if letter in call["bias_axes"]))
+        )
     letters = dict.fromkeys((*mine, *terms[1]))
     macs = prod(extents[letter] for letter in letters if roles.get(letter) != BATCH)
     return Result((output,), ((_product_path(0, mine, out, shape),),), tuple(weights), macs)
@@ -301,5 +306,3 @@ def positions(spec: TensorSpec, *, but: int) -> Num:
         for place, (extent, role) in enumerate(zip(spec.shape, spec.axes, strict=True))
         if role != BATCH and place != but
     )
-
-

@@ -117,7 +117,9 @@ def instance_norm(call: Call) -> Result:
     return _statistics(spec, axes, _affine(call, (spec.shape[channel],)))
 
 
-@rule("unit_norm", Setting("axes", AXES, (-1,), "axes of the norm"), summary="Scale to unit length along axes.")
+@rule(
+    "unit_norm", Setting("axes", AXES, (-1,), "axes of the norm"), summary="Scale to unit length along axes."
+)
 def unit_norm(call: Call) -> Result:
     """No weights."""
     spec = call.only()
@@ -149,7 +151,9 @@ def normalization(call: Call) -> Result:
         return Result((spec,), ((HERE,),))
     shape = tuple(spec.shape[call.axis(spec, place)] for place in call["axes"])
     stored = (("mean", shape), ("variance", shape), ("count", ()))
-    return Result((spec,), ((HERE,),), tuple(Parameter(role, extents, trainable=False) for role, extents in stored))
+    return Result(
+        (spec,), ((HERE,),), tuple(Parameter(role, extents, trainable=False) for role, extents in stored)
+    )
 
 
 @rule(
@@ -168,4 +172,6 @@ def spectral_norm(call: Call) -> Result:
     if not result.weights:
         raise AnalysisError(f"spectral normalisation needs a layer with a kernel, got {kind.name}")
     vector = Parameter("vector_u", (1, result.weights[0].shape[-1]), trainable=False)
-    return Result(result.outputs, result.paths, (*result.weights, vector), result.macs, result.gated, result.gate)
+    return Result(
+        result.outputs, result.paths, (*result.weights, vector), result.macs, result.gated, result.gate
+    )

@@ -8,24 +8,16 @@ from typing import Final
 from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known, prod
 from rfcalc.algebra.steps import (
     Broadcast,
-    Cover,
     Insert,
-    Lose,
-    Permute,
     Place,
-    Regroup,
     Slide,
-    Squeeze,
-    Step,
 )
-from rfcalc.algebra.window import Window, slide, spread
+from rfcalc.algebra.window import slide
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, TensorSpec
 from rfcalc.rules.registry import (
     AXES,
     AXIS,
-    COUNT,
-    INTEGER,
     INTERNAL,
     NUMBER,
     REQUIRED,
@@ -119,9 +111,11 @@ def broadcast_spec(specs: Sequence[TensorSpec], constants: Sequence[Sequence[Num
     full = max(specs, key=lambda spec: len(spec.shape))
     axes = full.axes
     if len(axes) < rank:  # a constant of more axes than any input
-        axes = BATCH + SPATIAL * (rank - len(axes) - 1) + axes if axes[:1] != BATCH else axes[:1] + SPATIAL * (
-            rank - len(axes)
-        ) + axes[1:]
+        axes = (
+            BATCH + SPATIAL * (rank - len(axes) - 1) + axes
+            if axes[:1] != BATCH
+            else axes[:1] + SPATIAL * (rank - len(axes)) + axes[1:]
+        )
     shape: list[Num] = [1] * rank
     for extents in (*(spec.shape for spec in specs), *constants):
         for place in range(1, len(extents) + 1):
@@ -150,7 +144,9 @@ def _elementwise(call: Call) -> Result:
 CONSTANTS = Setting("constants", INTERNAL, (), "shapes of constant operands")
 
 for _name in ("add", "subtract", "multiply", "divide", "maximum", "minimum", "average"):
-    rule(_name, CONSTANTS, summary=f"Element-wise {_name} of all inputs, stretched to one shape.")(_elementwise)
+    rule(_name, CONSTANTS, summary=f"Element-wise {_name} of all inputs, stretched to one shape.")(
+        _elementwise
+    )
 rule(
     "elementwise",
     Setting("function", TEXT, "", "name of the function"),
@@ -162,7 +158,9 @@ rule(
 # ---- joining and parting -----------------------------------------------------------------------------------
 
 
-@rule("concat", Setting("axis", AXIS, -1, "the axis along which"), summary="Inputs end to end along one axis.")
+@rule(
+    "concat", Setting("axis", AXIS, -1, "the axis along which"), summary="Inputs end to end along one axis."
+)
 def concat(call: Call) -> Result:
     """Extents add up along the axis; along a spatial axis each position belongs to one input."""
     if not call.inputs:
@@ -191,7 +189,11 @@ def concat(call: Call) -> Result:
     return Result((TensorSpec(tuple(shape), first.axes, first.dtype),), (paths,))
 
 
-@rule("stack", Setting("axis", AXIS, 0, "place of the new axis"), summary="Inputs side by side along a new axis.")
+@rule(
+    "stack",
+    Setting("axis", AXIS, 0, "place of the new axis"),
+    summary="Inputs side by side along a new axis.",
+)
 def stack(call: Call) -> Result:
     """A new axis as long as there are inputs."""
     merged = broadcast_spec(call.inputs)
@@ -224,324 +226,3 @@ def split(call: Call) -> Result:
         paths.append((Path(0, (Slide(axis, slide(1, lo=-start), size),)),))
         start = start + size
     return Result(tuple(outputs), tuple(paths))
-
-
-# ---- shape -------------------------------------------------------------------------------------------------
-
-
-def _roles(spec: TensorSpec, shape: Sequence[Num]) -> str:
-    """Guess what the axes of a reshaped tensor are, from those that stay and those that merge or split."""
-    lead = tail = 0
-    least = min(len(shape), len(spec.shape))
-    while lead < least and equal(spec.shape[lead], shape[lead]) is not False and (
-        spec.shape[lead] is shape[lead] or equal(spec.shape[lead], shape[lead])
-    ):
-        lead += 1
-    while tail < least - lead and equal(spec.shape[-1 - tail], shape[-1 - tail]):
-        tail += 1
-    inner = spec.axes[lead : len(spec.axes) - tail]
-    count = len(shape) - lead - tail
-    before, after = spec.axes[:lead], spec.axes[len(spec.axes) - tail :] if tail else ""
-    if count == 0:
-        return before + after
-    roles = set(inner)
-    if BATCH in roles:
-        middle = BATCH + SPATIAL * (count - 1)
-    elif SPATIAL in roles:
-        middle = SPATIAL * count if roles == {SPATIAL} else SPATIAL * (count - 1) + CHANNEL
-    elif SPATIAL not in spec.axes and count > 1:  # a vector becomes a map, channels last
-        middle = SPATIAL * (count - 1) + CHANNEL
-    else:
-        middle = CHANNEL * count
-    if not after and middle == SPATIAL * count and lead <= 1 and CHANNEL not in before:
-        middle = middle[:-1] + CHANNEL
-    return before + middle + after
-
-
-def reshape_result(call: Call, spec: TensorSpec, shape: tuple[Num, ...], axes: str | None) -> Result:
-    """Finish a reshape to a resolved shape."""
-    output = TensorSpec(shape, axes or _roles(spec, shape), spec.dtype)
-    return Result((output,), ((Path(0, (Regroup(shape),)),),))
-
-
-@rule(
-    "reshape",
-    Setting("shape", SHAPE, REQUIRED, "extents, batch included; -1 for the one that follows from the others"),
-    Setting("axes", INTERNAL, None, "roles of the new axes"),
-    summary="The same elements in row-major order under another shape.",
-)
-def reshape(call: Call) -> Result:
-    """The element count stays."""
-    spec = call.only()
-    target = [
-        spec.shape[place] if extent is None and place < len(spec.shape) else extent
-        for place, extent in enumerate(call["shape"])
-    ]
-    wild = [place for place, extent in enumerate(target) if is_known(extent) and extent == -1]
-    if len(wild) > 1:
-        raise AnalysisError("only one extent of a reshape may be -1")
-    # the batch stays out of the count where it stays in front, since it is often not known
-    same_batch = bool(target) and spec.shape[0] is target[0]
-    have = prod(spec.shape[1:] if same_batch else spec.shape)
-    rest = prod(extent for place, extent in enumerate(target) if place not in wild and (place or not same_batch))
-    message = f"a tensor of shape {format_shape(spec.shape)} cannot be reshaped to {format_shape(target)}"
-    if wild:
-        if is_known(have) and is_known(rest) and (rest == 0 or have % rest):
-            raise AnalysisError(message)
-        target[wild[0]] = UNKNOWN if have is UNKNOWN or rest is UNKNOWN else have // rest
-    elif equal(have, rest) is False:
-        raise AnalysisError(message)
-    return reshape_result(call, spec, tuple(target), call["axes"])
-
-
-@rule(
-    "flatten",
-    Setting("channel_first", INTERNAL, False, "move the channel axis behind the spatial ones first"),
-    summary="All axes but the batch become one.",
-)
-def flatten(call: Call) -> Result:
-    """Extent: the product of all but the batch."""
-    spec = call.only()
-    steps: list[Step] = []
-    order = [0, *range(2, len(spec.shape)), 1]
-    if call["channel_first"] and len(spec.shape) > 2:
-        steps.append(Permute(tuple(order)))
-    shape = (*spec.shape[:1], prod(spec.shape[1:]))
-    steps.append(Regroup(shape))
-    return Result((TensorSpec(shape, BATCH + CHANNEL, spec.dtype),), ((Path(0, tuple(steps)),),))
-
-
-@rule("permute", Setting("order", AXES, REQUIRED, "for each new axis the present one"), summary="Reorder axes.")
-def permute(call: Call) -> Result:
-    """Extents move with their axes."""
-    spec = call.only()
-    order = tuple(call.axis(spec, place) for place in call["order"])
-    if sorted(order) != list(range(len(spec.shape))):
-        raise AnalysisError(f"{list(order)} is no order of the axes of {format_shape(spec.shape)}")
-    output = TensorSpec(
-        tuple(spec.shape[place] for place in order), "".join(spec.axes[place] for place in order), spec.dtype
-    )
-    return Result((output,), ((Path(0, (Permute(order),)),),))
-
-
-@rule("expand_dims", Setting("axes", AXES, REQUIRED, "places of the new axes"), summary="Insert axes of one element.")
-def expand_dims(call: Call) -> Result:
-    """A new axis has one element."""
-    spec = call.only()
-    rank = len(spec.shape) + len(call["axes"])
-    places = tuple(sorted(place % rank for place in call["axes"]))
-    shape, roles = list(spec.shape), list(spec.axes)
-    for place in places:
-        shape.insert(place, 1)
-        roles.insert(place, SPATIAL)
-    return Result((TensorSpec(tuple(shape), "".join(roles), spec.dtype),), ((Path(0, (Insert(places),)),),))
-
-
-@rule("squeeze", Setting("axes", AXES, None, "axes of one element; by default all"), summary="Drop axes of one element.")
-def squeeze(call: Call) -> Result:
-    """Only axes of one element may go."""
-    spec = call.only()
-    if call["axes"] is None:
-        places = tuple(p for p, extent in enumerate(spec.shape) if is_known(extent) and extent == 1)
-    else:
-        places = tuple(sorted(call.axis(spec, place) for place in call["axes"]))
-    for place in places:
-        if equal(spec.shape[place], 1) is False:
-            raise AnalysisError(f"axis {place} of {format_shape(spec.shape)} has more than one element")
-    left = [place for place in range(len(spec.shape)) if place not in places]
-    output = TensorSpec(
-        tuple(spec.shape[place] for place in left), "".join(spec.axes[place] for place in left), spec.dtype
-    )
-    return Result((output,), ((Path(0, (Squeeze(places),)),),))
-
-
-@rule("broadcast_to", Setting("shape", SHAPE, REQUIRED, "extents, batch included"), summary="Stretch to a shape.")
-def broadcast_to(call: Call) -> Result:
-    """Axes of one element repeat."""
-    spec = call.only()
-    output = broadcast_spec((spec,), (tuple(UNKNOWN if e is None else e for e in call["shape"]),))
-    return Result((output,), ((Path(0, (Broadcast(output.shape),)),),))
-
-
-@rule("repeat_vector", Setting("count", COUNT, REQUIRED, "repetitions"), summary="Repeat a vector as a sequence.")
-def repeat_vector(call: Call) -> Result:
-    """A new axis behind the batch."""
-    spec = call.only()
-    shape = (spec.shape[0], call["count"], *spec.shape[1:])
-    output = TensorSpec(shape, spec.axes[0] + SPATIAL + spec.axes[1:], spec.dtype)
-    return Result((output,), ((Path(0, (Insert((1,)), Broadcast(shape))),),))
-
-
-@rule(
-    "repeat",
-    Setting("count", COUNT, REQUIRED, "repetitions of each element"),
-    Setting("axis", AXIS, 1, "the axis along which"),
-    summary="Repeat each element along one axis.",
-)
-def repeat(call: Call) -> Result:
-    """Output i reads ``i // count``."""
-    spec = call.only()
-    axis, count = call.axis(spec, call["axis"]), call["count"]
-    extent = spec.shape[axis] * count
-    output = TensorSpec((*spec.shape[:axis], extent, *spec.shape[axis + 1 :]), spec.axes, spec.dtype)
-    return Result((output,), ((Path(0, (Slide(axis, spread(count, stride=count), extent),)),),))
-
-
-@rule(
-    "tile",
-    Setting("repeats", SHAPE, REQUIRED, "repetitions of each axis, batch included"),
-    summary="Repeat whole axes end to end.",
-)
-def tile(call: Call) -> Result:
-    """Output i reads ``i mod n``."""
-    spec = call.only()
-    repeats = tuple(call["repeats"])
-    missing = max(len(spec.shape) - len(repeats), 0)
-    repeats = (1,) * missing + repeats
-    if len(repeats) > len(spec.shape):
-        raise AnalysisError(f"{len(repeats)} repeats for an input of shape {format_shape(spec.shape)}")
-    shape = tuple(extent * times for extent, times in zip(spec.shape, repeats, strict=True))
-    steps: list[Step] = []
-    for axis, (extent, times) in enumerate(zip(spec.shape, repeats, strict=True)):
-        if is_known(times) and times == 1:
-            continue
-        if extent is UNKNOWN:
-            steps.append(Lose(axis, shape[axis], "an axis of unknown extent is tiled"))
-        else:
-            steps.append(Slide(axis, _repeated(extent), shape[axis]))
-    return Result((TensorSpec(shape, spec.axes, spec.dtype),), ((Path(0, tuple(steps)),),))
-
-
-def _repeated(extent: Num) -> Window:
-    """Output i reads ``i mod extent``."""
-    return Window(extent, 0, *2 * (lambda i: i - extent * (i // extent),), regular=False)
-
-
-def _point(index: Num) -> Window:
-    """Every output reads the same index."""
-    return Window(1, 0, *2 * (lambda i: index,))
-
-
-def sliced_axis(axis: int, extent: Num, bounds: tuple[Num | None, Num | None, Num | None]) -> Step:
-    """Step of a slice along one axis, with Python's meaning of start, stop and step."""
-    start, stop, by = bounds
-    by = 1 if by is None else by
-    if by == 0:
-        raise AnalysisError("a slice cannot move by 0")
-    if is_known(extent):
-        taken = range(*slice(start, stop, by).indices(extent))
-        first = taken[0] if taken else 0
-        return Slide(axis, Window(1, by, *2 * (lambda i: first + by * i,), regular=by > 0), len(taken))
-    lost = Lose(axis, UNKNOWN, "a slice counts from the end of an axis of unknown extent")
-    if by < 0 or (start is not None and start < 0):
-        return lost
-    start = start or 0
-    if stop is None:
-        return Slide(axis, slide(1, stride=by, lo=-start), (extent - start + by - 1) // by)
-    if stop < 0:
-        return Slide(axis, slide(1, stride=by, lo=-start), (extent + stop - start + by - 1) // by)
-    return Slide(axis, slide(1, stride=by, lo=-start), UNKNOWN)
-
-
-@rule(
-    "slice",
-    Setting("slices", INTERNAL, REQUIRED, "(axis, start, stop, step) for each axis that is cut"),
-    summary="Cut axes to a range of indices.",
-    native=False,
-)
-def slice_axes(call: Call) -> Result:
-    """Output i reads ``start + step * i``."""
-    spec = call.only()
-    steps: list[Step] = []
-    shape = list(spec.shape)
-    for axis, *bounds in call["slices"]:
-        place = call.axis(spec, axis)
-        step = sliced_axis(place, shape[place], (bounds[0], bounds[1], bounds[2]))
-        steps.append(step)
-        shape[place] = step.extent  # type: ignore[union-attr]  # a slice gives Slide or Lose
-    return Result((TensorSpec(tuple(shape), spec.axes, spec.dtype),), ((Path(0, tuple(steps)),),))
-
-
-@rule(
-    "select",
-    Setting("axis", AXIS, REQUIRED, "the axis that goes"),
-    Setting("index", INTEGER, REQUIRED, "the index that is kept; negative from the end"),
-    summary="Take one index of an axis.",
-)
-def select(call: Call) -> Result:
-    """The axis goes; what is left depends on that index alone."""
-    spec = call.only()
-    axis, index = call.axis(spec, call["axis"]), call["index"]
-    extent = spec.shape[axis]
-    step: Step
-    if is_known(extent):
-        if not -extent <= index < extent:
-            raise AnalysisError(f"index {index} is outside of an axis of {extent} elements")
-        step = Slide(axis, _point(index % extent), 1)
-    elif index >= 0:
-        step = Slide(axis, _point(index), 1)
-    else:
-        step = Lose(axis, 1, "an index counts from the end of an axis of unknown extent")
-    left = [place for place in range(len(spec.shape)) if place != axis]
-    output = TensorSpec(
-        tuple(spec.shape[place] for place in left), "".join(spec.axes[place] for place in left), spec.dtype
-    )
-    return Result((output,), ((Path(0, (step, Squeeze((axis,)))),),))
-
-
-@rule("flip", Setting("axes", AXES, REQUIRED, "axes that are reversed"), summary="Reverse axes.")
-def flip(call: Call) -> Result:
-    """Output i reads ``n - 1 - i``."""
-    spec = call.only()
-    steps: list[Step] = []
-    for axis in (call.axis(spec, place) for place in call["axes"]):
-        extent = spec.shape[axis]
-        if extent is UNKNOWN:
-            steps.append(Lose(axis, extent, "an axis of unknown extent is reversed"))
-        else:
-            steps.append(Slide(axis, _reversed(extent), extent))
-    return Result((spec,), ((Path(0, tuple(steps)),),))
-
-
-def _reversed(extent: Num) -> Window:
-    """Output i reads ``extent - 1 - i``."""
-    return Window(1, -1, *2 * (lambda i: extent - 1 - i,), regular=False)
-
-
-@rule(
-    "roll",
-    Setting("shift", INTEGER, REQUIRED, "places that every element moves on"),
-    Setting("axes", AXES, REQUIRED, "axes along which"),
-    summary="Move along axes; what leaves at the end comes in at the start.",
-)
-def roll(call: Call) -> Result:
-    """Output i reads ``(i - shift) mod n``."""
-    spec = call.only()
-    shifts = call["shift"] if isinstance(call["shift"], (tuple, list)) else (call["shift"],) * len(call["axes"])
-    steps = []
-    for place, shift in zip(call["axes"], shifts, strict=True):
-        axis = call.axis(spec, place)
-        moved = slide(1, lo=shift)
-        window = Window(1, 1, moved.first, moved.last, border="wrap")
-        steps.append(Slide(axis, window, spec.shape[axis]))
-    return Result((spec,), ((Path(0, tuple(steps)),),))
-
-
-@rule(
-    "cover",
-    Setting("shape", INTERNAL, REQUIRED, "extents, batch included"),
-    Setting("axes", INTERNAL, REQUIRED, "a role for each axis"),
-    Setting("reason", TEXT, REQUIRED, "why nothing better is known"),
-    summary="A known shape whose dependence is only bounded.",
-    native=False,
-)
-def cover(call: Call) -> Result:
-    """Every output may depend on everything."""
-    shape = tuple(
-        call.inputs[0].shape[place] if extent is None else extent for place, extent in enumerate(call["shape"])
-    )
-    output = TensorSpec(shape, call["axes"], call.inputs[0].dtype if call.inputs else "float32")
-    steps = (Cover(shape, call["reason"]),)
-    return Result((output,), (tuple(Path(k, steps) for k in range(len(call.inputs))),))
-
-

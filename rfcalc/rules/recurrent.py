@@ -63,7 +63,9 @@ def _recurrent(call: Call, cells: tuple[Mapping[str, Any], ...]) -> Result:
     """Weights ``G(C u + u u + u)`` for a cell of G gates, for each direction."""
     spec = call.only()
     if len(spec.shape) != 3:
-        raise AnalysisError(f"{call.kind.name} needs (batch, steps, features), got {format_shape(spec.shape)}")
+        raise AnalysisError(
+            f"{call.kind.name} needs (batch, steps, features), got {format_shape(spec.shape)}"
+        )
     both = call["bidirectional"]
     weights: list[Parameter] = []
     macs: Num = 0
@@ -76,7 +78,9 @@ def _recurrent(call: Call, cells: tuple[Mapping[str, Any], ...]) -> Result:
             features = cell["units"]
     units = cells[-1]["units"]
     width = units * 2 if both == "concat" else units
-    directions: tuple[bool | None, ...] = (True, False) if both == "none" else (None,) if both else (not call["reverse"],)
+    directions: tuple[bool | None, ...] = (
+        (True, False) if both == "none" else (None,) if both else (not call["reverse"],)
+    )
     outputs: list[TensorSpec] = []
     paths: list[tuple[Path, ...]] = []
     for forward in directions:
@@ -162,7 +166,9 @@ def conv_lstm(call: Call) -> Result:
     steps.append(Contract(channel, width))
     outputs: list[TensorSpec] = []
     paths: list[tuple[Path, ...]] = []
-    directions: tuple[bool | None, ...] = (True, False) if both == "none" else (None,) if both else (not call["reverse"],)
+    directions: tuple[bool | None, ...] = (
+        (True, False) if both == "none" else (None,) if both else (not call["reverse"],)
+    )
     whole = TensorSpec(replaced(spec, {**extents, channel: width}), spec.axes, spec.dtype)
     last = TensorSpec(whole.shape[:1] + whole.shape[2:], whole.axes[:1] + whole.axes[2:], spec.dtype)
     for forward in directions:
@@ -171,7 +177,11 @@ def conv_lstm(call: Call) -> Result:
         paths.append((Path(0, (*steps, along) if call["sequences"] else (*steps, Reduce((1,)))),))
     if call["state"]:
         state = TensorSpec(
-            tuple(filters if place == channel else extent for place, extent in enumerate(whole.shape) if place != 1),
+            tuple(
+                filters if place == channel else extent
+                for place, extent in enumerate(whole.shape)
+                if place != 1
+            ),
             last.axes,
             spec.dtype,
         )

@@ -190,8 +190,9 @@ class Call:
     def check_rank(self, spec: TensorSpec, rank: int) -> None:
         """Refuse an input of fewer axes than `rank`."""
         if len(spec.shape) < rank:
+            shape = format_shape(spec.shape)
             raise AnalysisError(
-                f"{self.kind.name} needs an input of {rank} axes or more, got the shape {format_shape(spec.shape)}"
+                f"{self.kind.name} needs an input of {rank} axes or more, got the shape {shape}"
             )
 
     def axis(self, spec: TensorSpec, place: int) -> int:

@@ -36,7 +36,5 @@ def frames(call: Call) -> Result:
     if call["transposed"]:
         order = [*range(place), place + 1, place, *range(place + 2, len(shape))]
         steps.append(Permute(tuple(order)))
-        output = TensorSpec(
-            tuple(shape[a] for a in order), "".join(roles[a] for a in order), spec.dtype
-        )
+        output = TensorSpec(tuple(shape[a] for a in order), "".join(roles[a] for a in order), spec.dtype)
     return Result((output,), ((Path(0, tuple(steps)),),))

@@ -69,7 +69,9 @@ class Specimen:
         kind = kinds()[self.kind]
         specs = [TensorSpec(tuple(make(letter) for letter in shape), roles) for shape, roles in self.inputs]
         rank = self.inputs[0][1].count("s") if self.inputs else 0
-        attrs = {s.name: value for s in kind.settings if (value := self._setting(s, kind, rank, make)) is not None}
+        attrs = {
+            s.name: value for s in kind.settings if (value := self._setting(s, kind, rank, make)) is not None
+        }
         return attrs, specs
 
     def _setting(self, setting: Setting, kind: Kind, rank: int, make: Make) -> Any:
@@ -119,7 +121,9 @@ SPECIMENS: Final[tuple[Specimen, ...]] = (
     Specimen("upsample", "cubic", fixed={"mode": "cubic"}),
     Specimen("resize"),
     Specimen("pad"),
-    Specimen("crop", fixed={"cropping": lambda make: ((make("p_h"), make("q_h")), (make("p_w"), make("q_w")))}),
+    Specimen(
+        "crop", fixed={"cropping": lambda make: ((make("p_h"), make("q_h")), (make("p_w"), make("q_w")))}
+    ),
     Specimen("center_crop", fixed={"size": (1, 1)}),
     Specimen("space_to_depth"),
     Specimen("depth_to_space"),
@@ -216,9 +220,7 @@ SPECIMENS: Final[tuple[Specimen, ...]] = (
     Specimen("primary_capsules"),
     Specimen("capsules", "", (VECTORS,), {"count": lambda make: make("M")}),
     Specimen("frames", "", (("BT", "bs"),)),
-    Specimen(
-        "cover", "", (MAP,), {"shape": (None, None, None, None), "axes": "bssc", "reason": "not known"}
-    ),
+    Specimen("cover", "", (MAP,), {"shape": (None, None, None, None), "axes": "bssc", "reason": "not known"}),
     Specimen("input", "", (), {"shape": lambda make: tuple(map(make, "BHWC")), "axes": "bssc"}),
 )
 """At least one specimen of every kind; a test proves it."""

@@ -80,7 +80,14 @@ def _same_slack(reach: Num, stride: Num) -> tuple[Num, Num]:
 
 
 def axis_window(
-    extent: Num, kernel: Num, stride: Num, dilation: Num, padding: object, *, ceil: bool = False, name: str = ""
+    extent: Num,
+    kernel: Num,
+    stride: Num,
+    dilation: Num,
+    padding: object,
+    *,
+    ceil: bool = False,
+    name: str = "",
 ) -> _Axis:
     """Resolve the padding of one axis: its output extent and its window."""
     reach = dilation * (kernel - 1)
@@ -119,13 +126,17 @@ def axis_paddings(call: Call, rank: int) -> tuple[object, ...]:
     return call.pairs("padding", rank)
 
 
-def resolve_axes(call: Call, spec: TensorSpec, spatial: tuple[int, ...], *, ceil: bool = False) -> list[_Axis]:
+def resolve_axes(
+    call: Call, spec: TensorSpec, spatial: tuple[int, ...], *, ceil: bool = False
+) -> list[_Axis]:
     """Resolve window and output extent of every spatial axis."""
     rank = len(spatial)
     settings = zip(
         spatial,
         call.per_axis("kernel", rank),
-        call.per_axis("stride", rank) if call.attrs.get("stride") is not None else _default_stride(call, rank),
+        call.per_axis("stride", rank)
+        if call.attrs.get("stride") is not None
+        else _default_stride(call, rank),
         call.per_axis("dilation", rank),
         axis_paddings(call, rank),
         strict=True,
@@ -135,7 +146,11 @@ def resolve_axes(call: Call, spec: TensorSpec, spatial: tuple[int, ...], *, ceil
 
 def _default_stride(call: Call, rank: int) -> tuple[Num, ...]:
     """Pooling moves by its own window where no stride is given; convolution by one."""
-    return call.per_axis("kernel", rank) if call.kind.defaults["stride"] is None else call.per_axis("stride", rank)
+    return (
+        call.per_axis("kernel", rank)
+        if call.kind.defaults["stride"] is None
+        else call.per_axis("stride", rank)
+    )
 
 
 def replaced(spec: TensorSpec, extents: dict[int, Num]) -> tuple[Num, ...]:
@@ -188,9 +203,7 @@ def depthwise_conv(call: Call) -> Result:
     channels = spec.shape[call.channel(spec)]
     kernel = call.per_axis("kernel", len(call.spatial(spec)))
     multiplier = call["multiplier"]
-    return _convolve(
-        call, channels * multiplier, (*kernel, channels, multiplier), prod(kernel), call["bias"]
-    )
+    return _convolve(call, channels * multiplier, (*kernel, channels, multiplier), prod(kernel), call["bias"])
 
 
 @rule(
@@ -231,8 +244,14 @@ def transposed_conv(call: Call) -> Result:
     spatial, channel = call.spatial(spec), call.channel(spec)
     rank = len(spatial)
     channels, filters, groups = spec.shape[channel], call["filters"], call["groups"]
-    if is_known(filters) and is_known(groups) and (filters % groups or (is_known(channels) and channels % groups)):
-        raise AnalysisError(f"{channels} input channels and {filters} filters do not divide into {groups} groups")
+    if (
+        is_known(filters)
+        and is_known(groups)
+        and (filters % groups or (is_known(channels) and channels % groups))
+    ):
+        raise AnalysisError(
+            f"{channels} input channels and {filters} filters do not divide into {groups} groups"
+        )
     kernel, stride, dilation = (call.per_axis(name, rank) for name in ("kernel", "stride", "dilation"))
     extra: tuple[Num | None, ...] = (None,) * rank
     if call.attrs.get("output_padding") is not None:
@@ -266,11 +285,8 @@ def transposed_window(
     full = (extent - 1) * stride + reach + 1
     if padding == "valid":
         lo: Num = 0
-        if extra is None:
-            # Keras and TensorFlow: never shorter than extent * stride
-            out = extent * stride + maximum(reach + 1 - stride, 0)
-        else:
-            out = full + extra
+        # without output padding Keras never makes it shorter than extent * stride
+        out = extent * stride + maximum(reach + 1 - stride, 0) if extra is None else full + extra
     elif padding == "same":
         if extra is None:
             out = extent * stride

@@ -21,7 +21,17 @@ from rfcalc.rules.specimens import SPECIMENS, Specimen
 
 SAMPLES = 25
 FORMULA_SAMPLES = 6  # substitution is slow
-SIZES = {"B": (1, 4), "k": (1, 6), "s": (1, 4), "d": (1, 3), "p": (0, 5), "q": (0, 5), "o": (0, 2), "m": (1, 9)}
+SIZES = {
+    "B": (1, 4),
+    "k": (1, 6),
+    "s": (1, 4),
+    "d": (1, 3),
+    "p": (0, 5),
+    "q": (0, 5),
+    "o": (0, 2),
+    "m": (1, 9),
+    "r": (2, 9),
+}
 """Ranges of the letters; every other one is between 1 and 12."""
 
 

@@ -1,0 +1,157 @@
+"""Mixed radix: tensor axes as products of digits, split, merged and regrouped by reshapes.
+
+A digit is its extent and, for each leg of a dependence, how far the leg's virtual index moves with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+
+from rfcalc.algebra.number import UNKNOWN, Num, is_known
+from rfcalc.algebra.relation import MAX_PERIOD
+from rfcalc.algebra.window import Window, gather
+
+Digit = tuple[Num, tuple[int, ...]]
+"""(extent, weight for each leg)."""
+
+
+def mixing_window(mixed: Sequence[tuple[Num, int]]) -> Window | None:
+    """Window over the virtual index that lets some of its digits, (extent, weight), run freely."""
+    if not all(is_known(extent) for extent, _ in mixed):
+        return None
+    period = max(weight * extent for extent, weight in mixed)
+    if period > MAX_PERIOD:
+        return None
+    moves = sorted({sum(t) for t in product(*(range(0, w * e, w) for e, w in mixed))})
+    rows = []
+    for index in range(period):
+        own = sum(index // weight % extent * weight for extent, weight in mixed)
+        rows.append([index - own + move for move in moves])
+    return gather(period, period, rows)
+
+
+def placed_window(start: int, extent: int, total: int) -> Window:
+    """Window of one part of a concatenation: outputs before and behind it need nothing of it."""
+    rows = [[i - start] if start <= i < start + extent else [] for i in range(total)]
+    return gather(total, total, rows)
+
+
+def regroup_digits(flat: list[Digit], shape: list[Num], blank: tuple[int, ...]) -> list[list[Digit]] | None:
+    """Share out digits to the axes of `shape`, from both ends so that one unknown may lie between."""
+    front: list[list[Digit]] = []
+    back: list[list[Digit]] = []
+    while shape:
+        group = _take(flat, shape[-1], blank)
+        if group is None:
+            break
+        shape.pop()
+        back.insert(0, group)
+    while shape:
+        if flat and is_same(flat[0][0], shape[0]) and len(shape) > 1:
+            front.append([flat.pop(0)])
+            shape.pop(0)
+            continue
+        break
+    if len(shape) == 1 and not is_known(shape[0]):
+        return [*front, flat or [(1, blank)], *back]
+    if shape or any(extent != 1 for extent, _ in flat):
+        return None
+    return [*front, *back]
+
+
+def is_same(a: Num, b: Num) -> bool:
+    """Tell whether two extents are certainly the same one; an unknown matches an unknown at its place."""
+    return a is b or (is_known(a) and is_known(b) and a == b) or (not is_known(a) and a == b)
+
+
+def _take(flat: list[Digit], extent: Num, blank: tuple[int, ...]) -> list[Digit] | None:
+    """Take digits worth `extent` from the inner end of `flat`, splitting the last one where it must."""
+    if not is_known(extent):
+        if flat and flat[-1][0] is not UNKNOWN and is_same(flat[-1][0], extent):
+            return [flat.pop()]
+        return None
+    group: list[Digit] = []
+    taken: list[Digit] = []
+    wanted = extent
+    while wanted > 1:
+        if not flat or not is_known(flat[-1][0]):
+            flat.extend(reversed(taken))
+            return None
+        size, weights = flat.pop()
+        taken.append((size, weights))
+        if size <= wanted:
+            if size == 0 or wanted % size:
+                flat.extend(reversed(taken))
+                return None
+            group.insert(0, (size, weights))
+            wanted //= size
+            continue
+        if size % wanted:
+            flat.extend(reversed(taken))
+            return None
+        group.insert(0, (wanted, weights))
+        flat.append((size // wanted, tuple(w * wanted for w in weights)))
+        wanted = 1
+    return group or [(1, blank)] if extent == 1 else group or None
+
+
+def merge_digits(group: list[Digit]) -> list[Digit]:
+    """Join neighbouring digits that count on from each other for every leg; drop those of one element."""
+    out: list[Digit] = []
+    for extent, weights in group:
+        if (
+            out
+            and is_known(extent)
+            and all(o == w * extent for o, w in zip(out[-1][1], weights, strict=True))
+        ):
+            out[-1] = (out[-1][0] * extent, weights)
+        elif extent != 1 or len(group) == 1:
+            out.append((extent, weights))
+    return out or [(1, tuple(0 for _ in group[0][1]))]
+
+
+def common_digits(x: tuple[Num, ...], y: tuple[Num, ...]) -> tuple[Num, ...] | None:
+    """Return the coarsest digits that refine both; None where there are none.
+
+    >>> common_digits((12,), (3, 4)), common_digits((2, 6), (4, 3))
+    ((3, 4), (2, 2, 3))
+    """
+    if x == y:
+        return x
+    if len(x) == 1 and len(y) == 1:  # the same extent, known to one side only
+        return x if is_known(x[0]) else y
+    left, right = list(x), list(y)
+    out: list[Num] = []
+    while left and right:
+        p, q = left.pop(), right.pop()
+        if is_same(p, q):
+            out.insert(0, p)
+        elif not (is_known(p) and is_known(q)):
+            return None
+        else:
+            small, large, rest = (p, q, right) if p < q else (q, p, left)
+            if small == 0 or large % small:
+                return None
+            out.insert(0, small)
+            rest.append(large // small)
+    return None if left or right else tuple(out)
+
+
+def split_weights(old: Sequence[Num], weights: Sequence[int], new: Sequence[Num]) -> tuple[int, ...]:
+    """Spell the weights of one axis for finer digits.
+
+    >>> split_weights((12,), (1,), (3, 4))
+    (4, 1)
+    """
+    out: list[int] = []
+    fine = list(new)
+    for extent, weight in zip(reversed(old), reversed(weights), strict=True):
+        covered = 1
+        while fine and (covered == 1 or (is_known(extent) and covered < extent)):
+            digit = fine.pop()
+            out.insert(0, weight * covered)
+            covered = covered * digit if is_known(digit) else covered
+            if not is_known(extent):
+                break
+    return tuple(out)

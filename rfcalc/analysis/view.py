@@ -1,0 +1,136 @@
+"""What one tensor sees: the figures that are made from its dependence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import inf
+
+from rfcalc.algebra.dependence import Dependence, Leg, axis_of
+from rfcalc.algebra.number import Num, is_known
+from rfcalc.algebra.relation import Relation
+from rfcalc.analysis.propagate import Seen
+from rfcalc.analysis.result import Size, Status
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """Figures of one tensor along one spatial axis of the input."""
+
+    size: Size
+    least: Size
+    stride: float | None
+    padding: Size
+    center: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FieldView:
+    """The part of a row that says what the tensor sees."""
+
+    receptive_field: tuple[Size, ...] | None = None
+    receptive_field_min: tuple[Size, ...] | None = None
+    local_receptive_field: tuple[Size, ...] | None = None
+    effective_stride: tuple[float | None, ...] | None = None
+    effective_padding: tuple[Size, ...] | None = None
+    center: tuple[float | None, ...] | None = None
+    coverage: float | None = None
+    status: Status = "unknown"
+    reason: str = ""
+
+
+def view_of(seen: Seen, place: int, extents: Sequence[Num]) -> FieldView:
+    """Say what output `place` of a layer sees of an input of those spatial extents."""
+    full, local = (each[place] if place < len(each) else None for each in (seen.full, seen.local))
+    if full is None or local is None:
+        return FieldView(reason=f"depends on {seen.blame}, which no rule knows")
+    figures = _figures(full, local, len(extents))
+    reason = full.reason or ("" if _exact(full) else "the rows of a phased or very long relation are covered")
+    sizes = tuple(axis.size for axis, _ in figures)
+    return FieldView(
+        sizes,
+        tuple(axis.least for axis, _ in figures),
+        tuple(size for _, size in figures),
+        tuple(axis.stride for axis, _ in figures),
+        tuple(axis.padding for axis, _ in figures),
+        tuple(axis.center for axis, _ in figures),
+        _coverage(sizes, extents),
+        "bound" if reason else "exact",
+        reason,
+    )
+
+
+def _exact(dependence: Dependence) -> bool:
+    return all(leg.relation.exact for leg in dependence.legs)
+
+
+def _figures(full: Dependence, local: Dependence, rank: int) -> list[tuple[_Axis, Size]]:
+    """Figures of each input axis, with the local size beside.
+
+    Where the full field is the whole axis, the grid of the local one says where it stands.
+    """
+    out: list[tuple[_Axis, Size]] = []
+    for axis in range(rank):
+        figures = _axis_figures(full, [leg for leg in full.legs if leg.axis == axis])
+        inner = figures
+        if local is not full:
+            inner = _axis_figures(local, [leg for leg in local.legs if leg.axis == axis])
+        if figures.padding is None:
+            stride = inner.stride if figures.stride is None else figures.stride
+            figures = replace(figures, stride=stride, padding=inner.padding, center=inner.center)
+        out.append((figures, inner.size))
+    return out
+
+
+_NOTHING = _Axis(0, 0, None, None, None)
+_WHOLE = _Axis(None, None, None, None, None)
+
+
+def _axis_figures(dependence: Dependence, legs: Sequence[Leg]) -> _Axis:
+    if not legs:
+        return _NOTHING
+    if len(legs) > 1:
+        return _several(legs)
+    leg = legs[0]
+    folded = axis_of(dependence, leg)
+    relation = leg.relation if folded is None else folded[1]
+    assert isinstance(relation, Relation)
+    sizes = relation.sizes()
+    largest, least = max(sizes), min(sizes)
+    stride = None if folded is None else _number(abs(relation.advance), relation.period)
+    first, last = relation.lo[0], relation.hi[0]
+    placed = relation.bounded and not relation.loose and first <= last and folded is not None
+    return _Axis(
+        None if largest == inf else int(largest),
+        None if least == inf else int(least),
+        stride,
+        -int(first) if placed else None,
+        (first + last) / 2 if placed else None,
+    )
+
+
+def _number(over: int, under: int) -> float:
+    return over // under if over % under == 0 else over / under
+
+
+def _several(legs: Sequence[Leg]) -> _Axis:
+    """Size of a union of ways that no single index orders: exact for constants, else the whole axis."""
+    relations = [leg.relation for leg in legs if isinstance(leg.relation, Relation)]
+    if all(leg.gridless for leg in legs) and all(relation.bounded for relation in relations):
+        size = int(max(r.hi[0] for r in relations) - min(r.lo[0] for r in relations)) + 1
+        return _Axis(size, size, None, None, None)
+    return _WHOLE
+
+
+def _coverage(sizes: Sequence[Size], extents: Sequence[Num]) -> float | None:
+    """Share of the input's area inside the field; its parts outside of the input do not count."""
+    share = 1.0
+    for size, extent in zip(sizes, extents, strict=True):
+        if size is None:
+            continue
+        if size == 0:
+            return 0.0
+        if not is_known(extent) or extent == 0:
+            return None
+        share *= min(size, extent) / extent
+    return share
