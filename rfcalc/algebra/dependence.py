@@ -355,7 +355,12 @@ def _fold(relation: Relation | Rows, digits: Sequence[Num], weights: Sequence[in
     extent = outer * prod(inner) if is_known(outer) else UNKNOWN
     if weights[0] == 0 and not is_known(outer):
         return None
-    return relation.after(gather(len(rows), weights[0], rows), extent)
+    window = gather(len(rows), weights[0], rows)
+    return (
+        relation.after(window, extent)
+        if isinstance(relation, Relation)
+        else relation.after(window, int(extent))
+    )
 
 
 def _refined(a: Dependence, b: Dependence) -> tuple[Dependence, Dependence] | None:
@@ -476,25 +481,31 @@ def rows_by_index(dependence: Dependence, axis: int) -> tuple[tuple[int, ...], b
     union: tuple[int, ...] | None = None
     exact = True
     for leg in dependence.legs:
-        if leg.axis != axis:
-            continue
-        assert isinstance(leg.relation, Rows)
-        rows = leg.relation
-        places = [place for place, weights in enumerate(leg.weights) if any(weights)]
-        if len(places) == 1 and leg.weights[places[0]] != (1,):
-            place = places[0]
-            folded = _fold(rows, dependence.factors[place], leg.weights[place])
-            rows = rows.opened() if folded is None else folded
-            exact = exact and folded is not None
-        exact = exact and rows.exact
-        masks = rows.masks
-        if union is None:
-            union = masks
-        elif len(union) == len(masks):
-            union = tuple(a | b for a, b in zip(union, masks, strict=True))
-        else:  # no common index: one row for all
-            every = 0
-            for mask in (*union, *masks):
-                every |= mask
-            union = (every,)
+        if leg.axis == axis:
+            rows = _folded_rows(dependence, leg)
+            exact = exact and rows.exact
+            union = rows.masks if union is None else _united(union, rows.masks)
     return union or (0,), exact
+
+
+def _folded_rows(dependence: Dependence, leg: Leg) -> Rows:
+    """List the rows of a leg by the index of the axis it lies on, or by its virtual index."""
+    rows = leg.relation
+    assert isinstance(rows, Rows)
+    places = [place for place, weights in enumerate(leg.weights) if any(weights)]
+    if len(places) != 1 or leg.weights[places[0]] == (1,):
+        return rows
+    folded = _fold(rows, dependence.factors[places[0]], leg.weights[places[0]])
+    if isinstance(folded, Rows):
+        return folded
+    return Rows(rows.opened().masks, exact=False)
+
+
+def _united(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+    """Unite row by row, or without a common index in one row for all."""
+    if len(a) == len(b):
+        return tuple(x | y for x, y in zip(a, b, strict=True))
+    every = 0
+    for mask in (*a, *b):
+        every |= mask
+    return (every,)

@@ -47,10 +47,10 @@ def totals_of(graph: LayerGraph, resolved: Mapping[str, Resolved], rows: Sequenc
         at_least.update(params=params.total, trainable=params.trainable, non_trainable=params.non_trainable)
     if macs_missing:
         at_least["macs"] = macs
-    resolved = sum(row.status != "unknown" for row in rows)
+    with_field = sum(row.status != "unknown" for row in rows)
     return Totals(
         len(rows),
-        resolved,
+        with_field,
         Params(None, None) if missing else params,
         None if macs_missing else macs,
         at_least,

@@ -192,7 +192,7 @@ class Call:
         if len(spec.shape) < rank:
             shape = format_shape(spec.shape)
             raise AnalysisError(
-                f"{self.kind.name} needs an input of {rank} axes or more, got the shape {shape}"
+                f"{self.kind.name} needs {rank} axes or more, its input has the shape {shape}"
             )
 
     def axis(self, spec: TensorSpec, place: int) -> int:
