@@ -352,7 +352,7 @@ def _fold(relation: Relation | Rows, digits: Sequence[Num], weights: Sequence[in
         for values in product(*(range(extent) for extent in inner))
     ]
     outer = digits[0]
-    extent = outer * prod(inner) if is_known(outer) else UNKNOWN
+    extent: Num = outer * prod(inner) if is_known(outer) else UNKNOWN
     if weights[0] == 0 and not is_known(outer):
         return None
     window = gather(len(rows), weights[0], rows)
