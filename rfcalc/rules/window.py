@@ -278,22 +278,19 @@ def transposed_window(
 ) -> tuple[Num, Window]:
     """Output extent and window of one axis of a transposed convolution.
 
-    'same' without output padding makes the output exactly ``extent * stride`` long, as Keras does. With
-    output padding, Keras crops ``(d(k-1)+1)//2`` before, for 'same' and explicit output padding alike.
+    Without output padding 'same' makes the output ``extent * stride`` long, and 'valid' no shorter than that,
+    as Keras does. What 'same' takes off the full result is shared out, the smaller half before.
     """
     reach = dilation * (kernel - 1)
     full = (extent - 1) * stride + reach + 1
+    lo: Num = 0
     if padding == "valid":
-        lo: Num = 0
-        # without output padding Keras never makes it shorter than extent * stride
         out = extent * stride + maximum(reach + 1 - stride, 0) if extra is None else full + extra
     elif padding == "same":
-        if extra is None:
-            out = extent * stride
-            lo = maximum(reach + 1 - stride, 0) // 2
-        else:
-            lo = (reach + 1) // 2
-            out = full - 2 * lo + extra
+        out = extent * stride if extra is None else full - 2 * ((reach + 1) // 2) + extra
+        # full - out, spelled without the extent, which may be open
+        taken = reach + 1 - stride if extra is None else 2 * ((reach + 1) // 2) - extra
+        lo = maximum(taken, 0) // 2
     elif isinstance(padding, (tuple, list)):
         lo, hi = padding
         out = full - lo - hi + (0 if extra is None else extra)

@@ -1,0 +1,332 @@
+"""What the analysis makes of a graph: unknown ops, gates, several inputs, shared weights, totals, notes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rfcalc.algebra.number import UNKNOWN
+from rfcalc.analysis.field import field_of
+from rfcalc.analysis.figures import analyze_graph
+from rfcalc.analysis.result import AnalysisResult
+from rfcalc.errors import AnalysisError, UsageError
+from rfcalc.graph import Block, Layer, LayerGraph, Weight
+
+
+def image(name: str = "x", shape: tuple[Any, ...] = (UNKNOWN, 32, 32, 3), axes: str = "bssc") -> Layer:
+    return Layer(name, "input", "Input", attrs={"shape": shape, "axes": axes})
+
+
+def layer(name: str, kind: str, *inputs: str, **attrs: Any) -> Layer:
+    return Layer(name, kind, kind.title(), tuple((producer, 0) for producer in inputs), attrs)
+
+
+def conv(name: str, source: str, kernel: int = 3, **attrs: Any) -> Layer:
+    return layer(name, "conv", source, filters=4, kernel=kernel, **{"padding": "same", **attrs})
+
+
+def analyze(*layers: Layer, **options: Any) -> AnalysisResult:
+    return analyze_graph(LayerGraph(layers), **options)
+
+
+# ---- unknown ops -------------------------------------------------------------------------------------------
+
+WITH_UNKNOWN = (
+    image(),
+    conv("before", "x"),
+    Layer("odd", "unknown", "MyOp", (("before", 0),), {"why": "a custom layer"}),
+    conv("behind", "odd"),
+    conv("beside", "before"),
+)
+
+
+def test_an_unknown_op_poisons_only_what_lies_downstream() -> None:
+    result = analyze(*WITH_UNKNOWN)
+    assert [(row.name, row.status) for row in result] == [
+        ("x", "exact"),
+        ("before", "exact"),
+        ("odd", "unknown"),
+        ("behind", "unknown"),
+        ("beside", "exact"),
+    ]
+    behind = result.layer("behind")
+    assert behind.receptive_field is None
+    assert behind.output_shape is None
+    assert behind.params.total is None
+    assert result.totals.resolved == 3
+    assert result.totals.params.total is None
+    assert result.totals.at_least["params"] == 112 + 148  # before and beside
+    assert [note.code for note in result.notes] == ["unknown-op"]
+    assert "MyOp" in result.notes[0].message
+
+
+def test_a_recorded_shape_keeps_the_counts_behind_an_unknown_op() -> None:
+    odd = Layer("odd", "unknown", "MyOp", (("x", 0),), recorded=((UNKNOWN, 32, 32, 7),))
+    behind = analyze(image(), odd, conv("behind", "odd")).layer("behind")
+    assert behind.output_shape == (None, 32, 32, 4)
+    assert behind.params.total == 9 * 7 * 4 + 4
+    assert (behind.status, behind.receptive_field) == ("unknown", None)
+
+
+def test_on_unknown_error_lists_every_kind_once() -> None:
+    more = Layer("more", "unknown", "Other", (("x", 0),))
+    with pytest.raises(AnalysisError) as caught:
+        analyze(*WITH_UNKNOWN, more, on_unknown="error")
+    assert "MyOp ('odd')" in str(caught.value)
+    assert "Other ('more')" in str(caught.value)
+
+
+def test_on_unknown_bound_is_global_and_says_so() -> None:
+    behind = analyze(*WITH_UNKNOWN, on_unknown="bound").layer("behind")
+    assert (behind.status, behind.receptive_field) == ("bound", (None, None))
+    assert "MyOp" in behind.reason
+
+
+def test_on_unknown_identity_is_noted() -> None:
+    result = analyze(*WITH_UNKNOWN, on_unknown="identity")
+    assert result.layer("behind").receptive_field == (5, 5)
+    assert [note.code for note in result.notes] == ["assumed"]
+
+
+# ---- gates -------------------------------------------------------------------------------------------------
+
+
+def gate(source: str, prefix: str = "") -> tuple[Layer, ...]:
+    return (
+        layer(f"{prefix}squeeze", "global_pool", source, keepdims=True),
+        conv(f"{prefix}excite", f"{prefix}squeeze", 1),
+        layer(f"{prefix}gate", "activation", f"{prefix}excite", function="sigmoid"),
+        layer(f"{prefix}gated", "multiply", source, f"{prefix}gate"),
+    )
+
+
+def test_squeeze_and_excitation_is_global_with_a_finite_local_field() -> None:
+    rows = analyze(image(), conv("a", "x"), *gate("a"), conv("b", "gated", stride=2))
+    assert rows.layer("gated").receptive_field == (None, None)
+    assert rows.layer("gated").local_receptive_field == (3, 3)
+    behind = rows.layer("b")
+    assert behind.receptive_field == (None, None)
+    assert behind.local_receptive_field == (5, 5)
+    assert behind.effective_stride == (2, 2)
+    assert behind.coverage == 1.0
+
+
+def test_a_second_gate_behind_the_first_is_found_too() -> None:
+    rows = analyze(image(), conv("a", "x"), *gate("a"), conv("b", "gated"), *gate("b", "second_"))
+    assert rows.layer("second_gated").local_receptive_field == (5, 5)
+
+
+def test_a_global_branch_that_is_added_is_no_gate() -> None:
+    rows = analyze(image(), conv("a", "x"), *gate("a")[:3], layer("sum", "add", "a", "gate"))
+    assert rows.layer("sum").local_receptive_field == (None, None)
+    assert rows.layer("sum").effective_stride == (1, 1)
+
+
+def test_a_spatial_gate_is_local_and_stays() -> None:
+    rows = analyze(
+        image(), conv("a", "x"), conv("attention", "a", 7), layer("gated", "multiply", "a", "attention")
+    )
+    assert rows.layer("gated").receptive_field == (9, 9)
+    assert rows.layer("gated").local_receptive_field == (9, 9)
+
+
+def test_statistics_over_the_map_are_cut_like_gates() -> None:
+    rows = analyze(image(), layer("norm", "instance_norm", "x"), conv("a", "norm"))
+    assert rows.layer("a").receptive_field == (None, None)
+    assert rows.layer("a").local_receptive_field == (3, 3)
+
+
+# ---- inputs ------------------------------------------------------------------------------------------------
+
+TWO_INPUTS = (
+    image("vector", (UNKNOWN, 8), "bc"),
+    image("left"),
+    image("right"),
+    conv("a", "left", 3),
+    conv("b", "right", 5),
+    layer("sum", "add", "a", "b"),
+)
+
+
+@pytest.mark.parametrize(("name", "field"), [(None, (3, 3)), ("left", (3, 3)), ("right", (5, 5))])
+def test_figures_are_those_of_the_chosen_input(name: str | None, field: tuple[int, int]) -> None:
+    result = analyze(*TWO_INPUTS, input=name)
+    assert result.input == (name or "left")
+    assert result.layer("sum").receptive_field == field
+
+
+def test_a_tensor_that_does_not_depend_on_the_input_sees_nothing() -> None:
+    row = analyze(*TWO_INPUTS, input="left").layer("b")
+    assert (row.receptive_field, row.effective_stride, row.coverage) == ((0, 0), (None, None), 0.0)
+
+
+def test_an_unknown_input_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="no input 'middle'; it has 'vector', 'left', 'right'"):
+        analyze(*TWO_INPUTS, input="middle")
+
+
+# ---- counting ----------------------------------------------------------------------------------------------
+
+
+def test_a_layer_that_is_called_twice_counts_once_and_keeps_both_calls() -> None:
+    second = Layer("a@2", "conv", "Conv2D", (("a", 0),), {"filters": 3, "kernel": 3}, owner="a")
+    result = analyze(image(), layer("a", "conv", "x", filters=3, kernel=3), second)
+    row = result.layer("a")
+    assert [call.receptive_field for call in row.calls] == [(3, 3), (5, 5)]
+    assert row.receptive_field == (3, 3)
+    assert (row.params.total, result.totals.params.total, result.totals.layers) == (84, 84, 2)
+    assert row.macs == 3 * 27 * (30 * 30 + 28 * 28) == result.totals.macs
+
+
+def test_named_weights_count_by_identity() -> None:
+    tied = Weight("table", (10, 4))
+    first = Layer("a", "linear", "Linear", (("x", 0),), {"units": 4}, (tied, Weight("bias", (4,))))
+    second = Layer("b", "linear", "Linear", (("a", 0),), {"units": 4}, (tied,))
+    result = analyze(image("x", (UNKNOWN, 10), "bc"), first, second)
+    assert [row.params.total for row in result] == [0, 44, 0]
+    assert result.totals.params.total == 44
+
+
+def test_a_frozen_layer_has_no_trainable_weights() -> None:
+    frozen = Layer("a", "batch_norm", "BatchNorm", (("x", 0),), trainable=False)
+    params = analyze(image(), frozen).totals.params
+    assert (params.trainable, params.non_trainable) == (0, 12)
+
+
+def test_open_extents_leave_counts_open_with_a_lower_bound() -> None:
+    result = analyze(
+        image("x", (UNKNOWN, UNKNOWN, UNKNOWN, 3)),
+        conv("a", "x"),
+        layer("f", "flatten", "a"),
+        layer("d", "linear", "f", units=2),
+    )
+    assert result.layer("a").params.total == 112
+    assert result.layer("d").params.total is None
+    assert result.totals.at_least["params"] == 114
+    assert not result.totals.complete
+
+
+# ---- blocks ------------------------------------------------------------------------------------------------
+
+
+def nested() -> LayerGraph:
+    inside = [
+        Layer("body/a", "conv", "Conv2D", (("x", 0),), {"filters": 3, "kernel": 3}, block=("body",)),
+        Layer("body/b", "conv", "Conv2D", (("body/a", 0),), {"filters": 3, "kernel": 3}, block=("body",)),
+    ]
+    block = Block(("body",), "Functional", (("body/b", 0),), is_layer=True)
+    return LayerGraph([image(), *inside, conv("c", "body/b")], blocks=[block])
+
+
+def test_a_nested_model_has_a_row_before_those_of_its_layers() -> None:
+    result = analyze_graph(nested())
+    assert [row.name for row in result] == ["x", "body", "body/a", "body/b", "c"]
+    body = result.layer("body")
+    assert body.container
+    assert (body.params.total, body.receptive_field, body.output_shape) == (168, (5, 5), (None, 28, 28, 3))
+    assert result.totals.layers == 4
+    assert result.totals.params.total == 168 + 112
+
+
+def test_depth_collapses_a_nested_model_into_its_row() -> None:
+    result = analyze_graph(nested(), depth=1)
+    assert [row.name for row in result] == ["x", "body", "c"]
+    assert result.totals.layers == 3
+    assert result.totals.params.total == 168 + 112
+
+
+# ---- errors and notes --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (conv("a", "x", 33, padding="valid"), "layer 'a': the window of 33 is larger than the map of 32"),
+        (conv("a", "x", groups=2), "layer 'a': 3 input channels do not divide into 2 groups"),
+        (layer("a", "reshape", "x", shape=(None, 7)), "layer 'a': a tensor of shape (?, 32, 32, 3) cannot"),
+        (layer("a", "crop", "x", cropping=16), "layer 'a': cropping leaves 0 elements of 32"),
+        (layer("a", "permute", "x", order=(0, 1, 1, 2)), "layer 'a': [0, 1, 1, 2] is no order of the axes"),
+        (layer("a", "linear", "x"), "layer 'a': linear needs the setting 'units'"),
+    ],
+    ids=lambda value: value.kind if isinstance(value, Layer) else "",
+)
+def test_a_layer_that_does_not_fit_is_named(wrong: Layer, message: str) -> None:
+    with pytest.raises(AnalysisError) as caught:
+        analyze(image(), wrong)
+    assert message in str(caught.value)
+
+
+def test_shapes_that_do_not_join_are_named() -> None:
+    with pytest.raises(AnalysisError, match=r"layer 'sum': inputs of shapes .*32, 32, 4.* and .*30, 30, 4"):
+        analyze(image(), conv("a", "x"), conv("b", "x", padding="valid"), layer("sum", "add", "a", "b"))
+
+
+def test_unequal_strides_are_exact_at_a_known_size_and_noted() -> None:
+    branches = (conv("a", "x", 2, stride=2, padding="valid"), conv("b", "x", 17, padding="valid"))
+    result = analyze(image(), *branches, layer("sum", "add", "a", "b"))
+    row = result.layer("sum")
+    assert (row.receptive_field, row.status) == ((17, 17), "exact")
+    assert [note.code for note in result.notes] == ["unequal-strides"]
+    assert "'a' and 'b'" in result.notes[0].message
+    truth = field_of(LayerGraph([image(), *branches, layer("sum", "add", "a", "b")]), "sum")
+    assert [row for row in truth.axes[0].rows if row][0] == (0, 16, 17)
+
+
+def test_unequal_strides_of_unknown_size_are_a_bound() -> None:
+    result = analyze(
+        image("x", (UNKNOWN, UNKNOWN, UNKNOWN, 3)),
+        conv("a", "x", 2, stride=2, padding="valid"),
+        conv("b", "x", 17, padding="valid"),
+        layer("sum", "add", "a", "b"),
+    )
+    row = result.layer("sum")
+    assert (row.receptive_field, row.status) == ((None, None), "bound")
+    assert "'a' and 'b'" in row.reason
+
+
+def test_same_padding_of_an_open_extent_keeps_sizes_exact() -> None:
+    result = analyze(
+        image("x", (UNKNOWN, UNKNOWN, UNKNOWN, 3)),
+        conv("a", "x", stride=2),
+        conv("b", "a"),
+        layer("sum", "add", "a", "b"),
+    )
+    row = result.layer("sum")
+    assert (row.receptive_field, row.effective_padding, row.status) == ((7, 7), (None, None), "exact")
+
+
+def test_a_join_of_different_open_offsets_is_a_bound_that_covers_every_size() -> None:
+    def model(extent: Any) -> AnalysisResult:
+        return analyze(
+            image("x", (UNKNOWN, extent, extent, 3)),
+            conv("a", "x", 3, stride=2),
+            conv("b", "x", 6, stride=2),
+            layer("sum", "add", "a", "b"),
+        )
+
+    open_row = model(UNKNOWN).layer("sum")
+    assert open_row.status == "bound"
+    assert open_row.receptive_field is not None
+    for extent in range(6, 20):
+        row = model(extent).layer("sum")
+        assert row.status == "exact"
+        assert row.receptive_field is not None
+        assert row.receptive_field[0] <= open_row.receptive_field[0]  # type: ignore[operator]  # both are finite
+
+
+# ---- symbols -----------------------------------------------------------------------------------------------
+
+
+def test_symbolic_extents_give_formulas() -> None:
+    graph = LayerGraph(
+        [
+            image("x", (UNKNOWN, UNKNOWN, UNKNOWN, 3)),
+            conv("a", "x", stride=2),
+            layer("p", "max_pool", "a", kernel=2),
+        ]
+    )
+    row = analyze_graph(graph, symbolic=True).layer("p")
+    assert row.output_shape is not None
+    assert str(row.output_shape[1]) == "floor(H/4 + 1/4)"
+    assert row.receptive_field == (5, 5)
