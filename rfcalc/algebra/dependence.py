@@ -475,8 +475,8 @@ def axis_of(dependence: Dependence, leg: Leg) -> tuple[int, Relation | Rows] | N
 def rows_by_index(dependence: Dependence, axis: int) -> tuple[tuple[int, ...], bool]:
     """List the rows of a concrete dependence along one input axis, and whether they are exact.
 
-    One row for each index of the tensor axis that the legs lie on; where they lie on several, one for each
-    value of the virtual index; where on none, a single row.
+    One row for each index of the tensor axis that the legs lie on; where they lie on several, of the one that
+    moves most; where on none, a single row.
     """
     union: tuple[int, ...] | None = None
     exact = True
@@ -493,12 +493,29 @@ def _folded_rows(dependence: Dependence, leg: Leg) -> Rows:
     rows = leg.relation
     assert isinstance(rows, Rows)
     places = [place for place, weights in enumerate(leg.weights) if any(weights)]
-    if len(places) != 1 or leg.weights[places[0]] == (1,):
+    if not places or (len(places) == 1 and leg.weights[places[0]] == (1,)):
         return rows
-    folded = _fold(rows, dependence.factors[places[0]], leg.weights[places[0]])
-    if isinstance(folded, Rows):
-        return folded
-    return Rows(rows.opened().masks, exact=False)
+    # of several axes the one that moves the index most; each of its indices needs what the others come to
+    place = max(places, key=lambda p: max(leg.weights[p]))
+    inner = [p for p in places if p != place]
+    others = _offsets(
+        [(e, w) for p in inner for e, w in zip(dependence.factors[p], leg.weights[p], strict=True)]
+    )
+    own = [_offsets([(e, w)]) for e, w in zip(dependence.factors[place], leg.weights[place], strict=True)]
+    starts = [sum(values) for values in product(*own)]
+    return Rows([_any(rows.masks, start, others) for start in starts], rows.exact)
+
+
+def _offsets(digits: Sequence[tuple[Num, int]]) -> list[int]:
+    """List what digits, (extent, weight), come to, for all their values in order."""
+    return [sum(values) for values in product(*([w * value for value in range(int(e))] for e, w in digits))]
+
+
+def _any(masks: Sequence[int], start: int, offsets: Sequence[int]) -> int:
+    every = 0
+    for offset in offsets:
+        every |= masks[start + offset]
+    return every
 
 
 def _united(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:

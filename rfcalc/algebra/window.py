@@ -183,6 +183,20 @@ def rises(ends: Sequence[Num], advance: Num) -> bool:
     return all(a <= b for a, b in zip(ends, [*ends[1:], ends[0] + advance], strict=True))
 
 
+def backward(extent: Num) -> Window:
+    """Reverse an axis: output i reads ``extent - 1 - i``."""
+    return Window(1, -1, *2 * (lambda i: extent - 1 - i,), regular=False)
+
+
+def within_groups(size: Num) -> Window:
+    """Let every index read the whole of its group of `size` neighbours.
+
+    >>> [list(within_groups(2).indices(i)) for i in range(4)]
+    [[0, 1], [0, 1], [2, 3], [2, 3]]
+    """
+    return Window(size, size, lambda i: i // size * size, lambda i: i // size * size + size - 1)
+
+
 def same_padding(extent: Num, kernel: Num, stride: Num, dilation: Num = 1) -> Num:
     """Total SAME padding: what makes the output ``ceil(extent/stride)`` long.
 

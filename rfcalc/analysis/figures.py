@@ -192,7 +192,7 @@ def _layer_row(context: _Context, layer: Layer, counted: set[str]) -> Row:
         outputs=layer.outputs,
         block="/".join(layer.block),
         container=False,
-        params=count_params(None if unknown and not layer.weights else fresh),
+        params=count_params(None if unknown and layer.weights is None else fresh),
         macs=None if result is None or known.unknown else known_extent(result.macs),
         activations=None if result is None else known_extent(_sum(spec.elements for spec in result.outputs)),
     )
@@ -210,7 +210,7 @@ def _block_row(context: _Context, block: Block) -> Row:
     macs: Num | None = 0
     for layer in inside:
         known = context.resolved[layer.name]
-        if known.weights is None or (known.unknown and not layer.weights):
+        if known.weights is None or (known.unknown and layer.weights is None):
             weights = None
         elif weights is not None:
             weights.update((weight.identity, weight) for weight in known.weights)

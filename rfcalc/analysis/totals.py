@@ -30,7 +30,7 @@ def totals_of(graph: LayerGraph, resolved: Mapping[str, Resolved], rows: Sequenc
     macs_missing = False
     for layer in graph:
         known = resolved[layer.name]
-        if known.weights is None or ((known.unknown or known.assumed) and not layer.weights):
+        if known.weights is None or ((known.unknown or known.assumed) and layer.weights is None):
             missing = True
         for weight in known.weights or ():
             weights.setdefault(weight.identity, weight)

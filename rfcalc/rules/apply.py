@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from rfcalc.algebra.number import prod
+from rfcalc.algebra.number import Num, prod
 from rfcalc.algebra.steps import under
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import TensorSpec
-from rfcalc.rules.registry import Call, Kind, Path, Result
+from rfcalc.rules.registry import Call, Kind, Parameter, Path, Result
 
 
 def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec]) -> Result:
     """Run the rule of `kind` on settings and input tensors.
 
+    The setting ``constant`` says that the file holds the kernel as a constant, so that it is no weight;
+    ``lora`` gives the rank of a low-rank adaptation of the layer's first weight.
     The setting ``lead`` gives a number of axes behind the batch axis over which the layer is repeated (as
     Keras's ``TimeDistributed`` does): the rule does not see them, and they come back afterwards.
 
@@ -25,7 +28,10 @@ def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec
     """
     lead = attrs.get("lead", 0)
     if not lead:
-        return kind.rule(Call(kind, attrs, inputs))
+        result = kind.rule(Call(kind, attrs, inputs))
+        if attrs.get("constant"):
+            return replace(result, weights=())
+        return _adapted(result, attrs["lora"]) if "lora" in attrs else result
     for spec in inputs:
         if len(spec.shape) < lead + 2:
             raise AnalysisError(f"repeating a layer over {lead} axes needs more axes than {len(spec.shape)}")
@@ -49,6 +55,16 @@ def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec
         None if result.gated is None else tuple(map(lifted, result.gated)),
         result.gate,
     )
+
+
+def _adapted(result: Result, rank: Num) -> Result:
+    """Freeze the kernel and add a product of two thin ones in its place to train (LoRA, Hu et al. 2021)."""
+    kernel, *others = result.weights
+    thin = (
+        Parameter("lora_a", (*kernel.shape[:-1], rank)),
+        Parameter("lora_b", (rank, kernel.shape[-1])),
+    )
+    return replace(result, weights=(replace(kernel, trainable=False), *others, *thin))
 
 
 def _without(shape: tuple[Any, ...], lead: int) -> tuple[Any, ...]:

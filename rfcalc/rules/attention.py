@@ -7,7 +7,7 @@ attention. MACs count the projections and both products with the scores.
 from __future__ import annotations
 
 from rfcalc.algebra.number import Num, prod
-from rfcalc.algebra.steps import Broadcast, Contract, Insert, Reduce, Step
+from rfcalc.algebra.steps import Broadcast, Contract, Insert, Reduce, Scan, Step
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, CHANNEL, TensorSpec
 from rfcalc.rules.registry import (
@@ -38,6 +38,14 @@ def _operands(call: Call) -> tuple[tuple[int, TensorSpec], ...]:
     return tuple((place, call.inputs[place]) for place in places)
 
 
+CAUSAL = Setting("causal", FLAG, False, "a position attends to itself and those before it alone")
+
+
+def _attend(call: Call, axes: tuple[int, ...]) -> Step:
+    """Read keys and values along the attended axes: all of them, or those up to the query's own position."""
+    return Scan(axes[0]) if call["causal"] and len(axes) == 1 else Reduce(axes, keep=True)
+
+
 def _positions(spec: TensorSpec, axes: tuple[int, ...]) -> Num:
     return prod(spec.shape[axis] for axis in axes)
 
@@ -58,6 +66,8 @@ def _product_shape(units: object, default: Num) -> tuple[Num, ...]:
     Setting("bias", FLAG, True, "whether the projections have biases"),
     Setting("axes", AXES, None, "axes attended over; by default all between batch and features"),
     Setting("scores", INTERNAL, False, "return the scores as a second output"),
+    CAUSAL,
+    Setting("gate", FLAG, False, "multiply the result by a learned projection of the query"),
     summary=f"Attention of many heads with its projections ({_ORDER}).",
 )
 def multi_head_attention(call: Call) -> Result:
@@ -70,12 +80,14 @@ def multi_head_attention(call: Call) -> Result:
     places = range(1, len(query.shape) - 1) if call["axes"] is None else call["axes"]
     axes = tuple(sorted(call.axis(query, place) for place in places))
     units = _product_shape(call["units"], query.shape[-1])
-    parts = (
+    parts = [
         ("query", (query.shape[-1], heads, key_dim), (heads, key_dim)),
         ("key", (key.shape[-1], kv_heads, key_dim), (kv_heads, key_dim)),
         ("value", (value.shape[-1], kv_heads, value_dim), (kv_heads, value_dim)),
         ("output", (heads, value_dim, *units), units),
-    )
+    ]
+    if call["gate"]:
+        parts.append(("gate", (query.shape[-1], heads, value_dim), (heads, value_dim)))
     weights: list[Parameter] = []
     for role, kernel, bias in parts:
         weights.append(Parameter(f"{role}_kernel", kernel))
@@ -87,7 +99,7 @@ def multi_head_attention(call: Call) -> Result:
     paths = [Path(0, (Contract(len(query.shape) - 1, 1), *grow, Broadcast(output.shape)))]
     for place, spec in {key_at: key, value_at: value}.items():
         last = len(spec.shape) - 1
-        steps = (Reduce(axes, keep=True), Contract(last, 1), *grow, Broadcast(output.shape))
+        steps = (_attend(call, axes), Contract(last, 1), *grow, Broadcast(output.shape))
         paths.append(Path(place, steps))
     macs = _attention_macs(query, key, value, axes, weights)
     score = prod((_rest(query, axes), heads, _positions(query, axes), _positions(key, axes)))
@@ -114,7 +126,7 @@ def _attention_macs(
 ) -> Num:
     """MACs of the projections: each kernel once for each position of the tensor it is applied to."""
     kernels = [weight.count for weight in weights if weight.role.endswith("_kernel")]
-    sides = (query, key, value, query)
+    sides = (query, key, value, query, query)[: len(kernels)]
     return sum(
         (
             _rest(spec, axes) * _positions(spec, axes) * count
@@ -151,7 +163,7 @@ def _weighted_sum(call: Call, weights: tuple[Parameter, ...]) -> Result:
     kept: tuple[Step, ...] = (Contract(last, 1), Broadcast(output.shape))
     paths = [Path(0, kept)]
     for place in dict.fromkeys((key_at, place_of_value)):
-        paths.append(Path(place, (Reduce((axis,), keep=True), *kept)))
+        paths.append(Path(place, (_attend(call, (axis,)), *kept)))
     outer = prod(query.shape[1:axis])
     pairs = outer * query.shape[axis] * key.shape[axis]
     macs = pairs * (query.shape[-1] + value.shape[-1])
@@ -164,12 +176,32 @@ def _weighted_sum(call: Call, weights: tuple[Parameter, ...]) -> Result:
     return Result(tuple(outputs), tuple(all_paths), weights, macs)
 
 
+@rule(
+    "head_attention",
+    summary="Attention of ready-made heads: inputs (batch, positions, heads, features).",
+    native=False,
+)
+def head_attention(call: Call) -> Result:
+    """No weights; MACs of query by key and of scores by value."""
+    (_, query), (key_at, key), (value_at, value) = _operands(call)
+    for spec in (query, key, value):
+        call.check_rank(spec, 4)
+    output = TensorSpec((*query.shape[:-1], value.shape[-1]), query.axes, query.dtype)
+    kept: tuple[Step, ...] = (Contract(3, 1), Broadcast(output.shape))
+    others = tuple(
+        Path(place, (Reduce((1,), keep=True), *kept)) for place in dict.fromkeys((key_at, value_at))
+    )
+    macs = query.shape[1] * key.shape[1] * query.shape[2] * (query.shape[3] + value.shape[3])
+    return Result((output,), ((Path(0, kept), *others),), (), macs)
+
+
 SCORES = Setting("scores", INTERNAL, False, "return the scores as a second output")
 
 
 @rule(
     "dot_attention",
     Setting("scale", FLAG, False, "whether one factor is learned"),
+    CAUSAL,
     Setting("concat_score", INTERNAL, False, "scores by a learned factor of tanh(query + key)"),
     SCORES,
     summary=f"Dot-product attention without projections ({_ORDER}).",
@@ -187,6 +219,7 @@ def dot_attention(call: Call) -> Result:
 @rule(
     "additive_attention",
     Setting("scale", FLAG, True, "whether a factor for each feature is learned"),
+    CAUSAL,
     SCORES,
     summary=f"Additive attention without projections ({_ORDER}).",
 )

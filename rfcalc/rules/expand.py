@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from rfcalc.algebra.number import UNKNOWN, Num, cdiv, greatest_common, is_known, prove
+from rfcalc.algebra.number import UNKNOWN, Num, cdiv, equal, greatest_common, is_known, prove
 from rfcalc.algebra.steps import Contract, Lose, Slide, Step
-from rfcalc.algebra.window import Window, partition, rises, slide, spread
+from rfcalc.algebra.window import Window, gather, partition, rises, slide, spread
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import TensorSpec
 from rfcalc.rules.registry import (
@@ -77,16 +77,16 @@ def antialiased(extent: Num, size: Num, common: Num, mode: str) -> Window:
     """Widen the kernel of resampling by the factor ``extent/size`` that it shrinks by."""
     if mode == "nearest" or not is_known(extent) or not is_known(size) or extent <= size:
         return resample(extent, size, common, mode)
-    radius = RADIUS[mode]
-
-    # taps j with |j - position| < radius * n/m, both sides times 2m to stay in integers
-    def first(i: Num) -> Num:
-        return ((2 * i + 1) * extent - size - 2 * radius * extent) // (2 * size) + 1
-
-    def last(i: Num) -> Num:
-        return cdiv((2 * i + 1) * extent - size + 2 * radius * extent, 2 * size) - 1
-
-    return Window(size // common, extent // common, first, last)
+    period, reach = size // common, RADIUS[mode]
+    rows = []
+    for i in range(period):
+        # taps j at kernel position x = ((2j+1)m - (2i+1)n)/2n with |x| < reach; a kernel wider than the linear
+        # one is zero at every whole x but 0
+        first = ((2 * i + 1) * extent - size - 2 * reach * extent) // (2 * size) + 1
+        last = cdiv((2 * i + 1) * extent - size + 2 * reach * extent, 2 * size) - 1
+        offsets = {j: (2 * j + 1) * size - (2 * i + 1) * extent for j in range(first, last + 1)}
+        rows.append([j for j, x in offsets.items() if x == 0 or x % (2 * extent)])
+    return gather(period, extent // common, rows)
 
 
 def ratio_step(
@@ -127,6 +127,7 @@ def upsample(call: Call) -> Result:
     Setting("size", PER_AXIS, REQUIRED, "output extent, in elements"),
     Setting("mode", CHOICE, "linear", "interpolation, half-pixel", (*MODES, "area")),
     Setting("antialias", FLAG, False, "widen the kernel when shrinking"),
+    Setting("aspect", FLAG, False, "keep the aspect ratio by cropping or padding"),
     LAYOUT,
     summary="Resampling to a fixed extent.",
 )
@@ -140,11 +141,14 @@ def resize(call: Call) -> Result:
     def window(extent: Num, size: Num, common: Num) -> Window:
         return partition(extent, size, common) if mode == "area" else kernel(extent, size, common, mode)
 
-    steps = tuple(
-        ratio_step(a, spec.shape[a], size, window, "resizing") for a, size in zip(spatial, sizes, strict=True)
-    )
+    steps: list[Step] = []
+    for a, size in zip(spatial, sizes, strict=True):
+        if call["aspect"] and equal(spec.shape[a], size) is not True:
+            steps.append(Lose(a, size, "resizing that keeps the aspect ratio is not followed"))
+        else:
+            steps.append(ratio_step(a, spec.shape[a], size, window, "resizing"))
     output = TensorSpec(replaced(spec, dict(zip(spatial, sizes, strict=True))), spec.axes, spec.dtype)
-    return Result((output,), ((Path(0, steps),),))
+    return Result((output,), ((Path(0, tuple(steps)),),))
 
 
 def _moved(call: Call, pairs: tuple[tuple[Num, Num], ...], border: str) -> Result:

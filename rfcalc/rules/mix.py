@@ -12,6 +12,7 @@ from rfcalc.rules.plain import broadcast_extent, merged_extent
 from rfcalc.rules.registry import (
     AXES,
     AXIS,
+    CHOICE,
     COUNT,
     FLAG,
     INTERNAL,
@@ -68,18 +69,39 @@ def linear(call: Call) -> Result:
     "embedding",
     Setting("vocabulary", COUNT, REQUIRED, "rows of the table"),
     Setting("units", COUNT, REQUIRED, "features of each row"),
+    Setting("reversible", FLAG, False, "a second table leads back from features to indices"),
     summary="A table that is looked up for each index.",
 )
 def embedding(call: Call) -> Result:
     """Weights ``V * F``; no multiplication."""
     output, path = _appended(call.only(), call["units"])
-    return Result((output,), ((path,),), (Parameter("table", (call["vocabulary"], call["units"])),))
+    weights = [Parameter("table", (call["vocabulary"], call["units"]))]
+    if call["reversible"]:
+        weights.append(Parameter("reverse_table", (call["units"], call["vocabulary"])))
+    return Result((output,), ((path,),), tuple(weights))
 
 
-@rule("one_hot", Setting("size", COUNT, REQUIRED, "classes"), summary="One-hot coding of each index.")
+@rule(
+    "one_hot",
+    Setting("size", COUNT, REQUIRED, "classes"),
+    Setting(
+        "mode",
+        CHOICE,
+        "each",
+        "'each' appends an axis, 'one' too but replaces a last axis of one element, 'multi' replaces the last axis",
+        ("each", "one", "multi"),
+    ),
+    summary="One-hot (or multi-hot) coding of indices.",
+)
 def one_hot(call: Call) -> Result:
-    """Append an axis; no weights."""
-    output, path = _appended(call.only(), call["size"])
+    """Append an axis, or replace the last one; no weights."""
+    spec, size, mode = call.only(), call["size"], call["mode"]
+    last = len(spec.shape) - 1
+    single = last > 0 and is_known(spec.shape[last]) and spec.shape[last] == 1
+    if last > 0 and (mode == "multi" or (mode == "one" and single)):
+        output = TensorSpec((*spec.shape[:-1], size), spec.axes[:-1] + CHANNEL, spec.dtype)
+        return Result((output,), ((Path(0, (Contract(last, size),)),),))
+    output, path = _appended(spec, size)
     return Result((output,), ((path,),))
 
 
@@ -92,7 +114,7 @@ def _appended(spec: TensorSpec, units: Num) -> tuple[TensorSpec, Path]:
 
 @rule(
     "reduce",
-    Setting("axes", AXES, None, "axes that are reduced; by default all but the batch"),
+    Setting("axes", AXES, None, "axes that are reduced; by default all but the batch, which 'all' includes"),
     Setting("keepdims", FLAG, False, "keep them, with one element each"),
     Setting("mode", TEXT, "mean", "what is taken: mean, sum, max, ..."),
     summary="Reduction over whole axes.",
@@ -101,8 +123,8 @@ def reduce(call: Call) -> Result:
     """Each output depends on everything along the axes."""
     spec = call.only()
     places = call["axes"]
-    if places is None:
-        places = range(1, len(spec.shape))
+    if places is None or places == "all":
+        places = range(0 if places else 1, len(spec.shape))
     axes = tuple(sorted({call.axis(spec, place) for place in places}))
     output, step = reduced_spec(spec, axes, keep=bool(call["keepdims"]))
     return Result((output,), ((Path(0, (step,)),),))

@@ -6,8 +6,9 @@ statistics from the very map, so where they reach over spatial axes every output
 
 from __future__ import annotations
 
-from rfcalc.algebra.number import Num, is_known
-from rfcalc.algebra.steps import Mix
+from rfcalc.algebra.number import Num, equal, is_known
+from rfcalc.algebra.steps import Mix, Slide
+from rfcalc.algebra.window import within_groups
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import TensorSpec
 from rfcalc.rules.plain import HERE
@@ -46,6 +47,7 @@ def _statistics(spec: TensorSpec, axes: tuple[int, ...], weights: tuple[Paramete
     "batch_norm",
     Setting("axis", AXIS, None, "the axis that keeps its own statistics; by default the channels"),
     SCALE, CENTER,
+    Setting("renorm", FLAG, False, "batch renormalisation, with three more moving vectors"),
     summary="Batch normalisation; at inference with stored statistics.",
 )  # fmt: skip
 def batch_norm(call: Call) -> Result:
@@ -53,7 +55,10 @@ def batch_norm(call: Call) -> Result:
     spec = call.only()
     axes = _feature_axes(call, spec)
     shape = tuple(spec.shape[axis] for axis in axes)
-    moving = tuple(Parameter(role, shape, trainable=False) for role in ("moving_mean", "moving_variance"))
+    stored = ["moving_mean", "moving_variance"]
+    if call["renorm"]:
+        stored += ["moving_stddev", "renorm_mean", "renorm_stddev"]
+    moving = tuple(Parameter(role, shape, trainable=False) for role in stored)
     return Result((spec,), ((HERE,),), (*_affine(call, shape), *moving))
 
 
@@ -105,7 +110,10 @@ def group_norm(call: Call) -> Result:
     channels, groups = spec.shape[axis], call["groups"]
     if is_known(channels) and is_known(groups) and groups > 0 and channels % groups:
         raise AnalysisError(f"{channels} channels do not divide into {groups} groups")
-    return _statistics(spec, tuple(range(1, len(spec.shape))), _affine(call, (channels,)))
+    others = tuple(place for place in range(1, len(spec.shape)) if place != axis)
+    size = 1 if is_known(groups) and groups < 1 else channels // groups
+    path = Path(0, (Mix(others), Slide(axis, within_groups(size), channels)))
+    return Result((spec,), ((path,),), _affine(call, (channels,)), gated=(HERE,))
 
 
 @rule("instance_norm", SCALE, CENTER, summary="Normalisation over the map, channel by channel.")
@@ -124,6 +132,19 @@ def unit_norm(call: Call) -> Result:
     """No weights."""
     spec = call.only()
     return _statistics(spec, tuple(call.axis(spec, place) for place in call["axes"]), ())
+
+
+@rule(
+    "channel_scale",
+    Setting("size", COUNT, REQUIRED, "channels"),
+    summary="A learned factor for each channel.",
+)
+def channel_scale(call: Call) -> Result:
+    """One weight for each channel; stretches along the last axis."""
+    spec = call.only()
+    if equal(spec.shape[-1], call["size"]) is False:
+        raise AnalysisError(f"{call['size']} factors do not fit {spec.shape[-1]} channels")
+    return Result((spec,), ((HERE,),), (Parameter("gamma", (call["size"],)),))
 
 
 @rule(

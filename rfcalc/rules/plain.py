@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known, prod
+from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known
 from rfcalc.algebra.steps import (
     Broadcast,
     Insert,
     Place,
     Slide,
+    Squeeze,
+    Step,
 )
 from rfcalc.algebra.window import slide
 from rfcalc.errors import AnalysisError
@@ -18,6 +20,7 @@ from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, TensorSpec
 from rfcalc.rules.registry import (
     AXES,
     AXIS,
+    COUNT,
     INTERNAL,
     NUMBER,
     REQUIRED,
@@ -208,21 +211,48 @@ def stack(call: Call) -> Result:
 
 @rule(
     "split",
-    Setting("sizes", SHAPE, REQUIRED, "extents of the parts along the axis"),
+    Setting("sizes", SHAPE, None, "extents of the parts along the axis"),
+    Setting("sections", COUNT, None, "how many equal parts, in place of sizes"),
+    Setting("cuts", INTERNAL, None, "where parts begin, in place of sizes"),
     Setting("axis", AXIS, -1, "the axis that is cut"),
+    Setting("drop", INTERNAL, False, "parts of one element lose the axis"),
     summary="Cut one axis into parts, one output each.",
 )
 def split(call: Call) -> Result:
     """Part k starts where the parts before it end."""
     spec = call.only()
     axis = call.axis(spec, call["axis"])
-    sizes = tuple(call["sizes"])
-    if equal(prod((1,)) * sum(sizes), spec.shape[axis]) is False:
-        raise AnalysisError(f"parts of {sum(sizes)} elements in all do not fit an axis of {spec.shape[axis]}")
+    sizes = _part_sizes(call, spec.shape[axis])
     outputs, paths = [], []
     start: Num = 0
     for size in sizes:
-        outputs.append(TensorSpec((*spec.shape[:axis], size, *spec.shape[axis + 1 :]), spec.axes, spec.dtype))
-        paths.append((Path(0, (Slide(axis, slide(1, lo=-start), size),)),))
+        steps: tuple[Step, ...] = (Slide(axis, slide(1, lo=-start), size),)
+        shape, axes = (*spec.shape[:axis], size, *spec.shape[axis + 1 :]), spec.axes
+        if call["drop"]:
+            steps = (*steps, Squeeze((axis,)))
+            shape, axes = shape[:axis] + shape[axis + 1 :], axes[:axis] + axes[axis + 1 :]
+        outputs.append(TensorSpec(shape, axes, spec.dtype))
+        paths.append((Path(0, steps),))
         start = start + size
     return Result(tuple(outputs), tuple(paths))
+
+
+def _part_sizes(call: Call, extent: Num) -> tuple[Num, ...]:
+    """Extents of the parts of a split, however they are given."""
+    if call["sizes"] is not None:
+        sizes = tuple(call["sizes"])
+    elif call["cuts"] is not None:
+        ends = (0, *call["cuts"], extent)
+        sizes = tuple(b - a for a, b in zip(ends, ends[1:], strict=False))
+    else:
+        sections = call["sections"]
+        if sections == "each":
+            sections = extent
+        if not is_known(sections):
+            raise AnalysisError("how many parts a split has must be known")
+        if is_known(extent) and extent % sections:
+            raise AnalysisError(f"an axis of {extent} elements does not divide into {sections} parts")
+        sizes = (extent // sections,) * sections
+    if equal(sum(sizes), extent) is False or any(is_known(size) and size < 0 for size in sizes):
+        raise AnalysisError(f"parts of {format_shape(sizes)} elements do not fit an axis of {extent}")
+    return sizes

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from rfcalc.algebra.number import UNKNOWN, Num, prod
 from rfcalc.algebra.steps import Contract, Lose, Mix, Reduce, Scan, Slide, Step
-from rfcalc.algebra.window import slide
+from rfcalc.algebra.window import backward, slide
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, CHANNEL, TensorSpec
 from rfcalc.rules.registry import (
@@ -37,7 +37,7 @@ STATES: Final = {"simple": 1, "lstm": 2, "gru": 1}
 
 SEQUENCES = Setting("sequences", FLAG, False, "return every step, not only the last")
 STATE = Setting("state", FLAG, False, "return the final states as further outputs")
-REVERSE = Setting("reverse", FLAG, False, "run from the end")
+REVERSE = Setting("reverse", FLAG, False, "run from the end, and leave the output in that order")
 BIDIRECTIONAL = Setting(
     "bidirectional",
     CHOICE,
@@ -59,6 +59,24 @@ def _cell_weights(cell: Mapping[str, Any], features: Num, prefix: str) -> tuple[
     return tuple(weights)
 
 
+def _directions(both: str | None, reverse: bool) -> tuple[bool | None, ...]:
+    """For each output whether it runs forward; None for both ways merged into one."""
+    if both == "none":
+        return (True, False)
+    return (None,) if both else (not reverse,)
+
+
+def _along(length: Num, forward: bool | None, *, turned: bool) -> tuple[Step, ...]:
+    """Steps along time; a layer that runs backward by itself leaves its output in that order, as Keras does."""
+    if forward is None:
+        return (Mix((1,)),)
+    if forward or not turned:
+        return (Scan(1, forward),)
+    if length is UNKNOWN:
+        return (Lose(1, length, "a sequence of unknown length is reversed"),)
+    return (Scan(1, False), Slide(1, backward(length), length))
+
+
 def _recurrent(call: Call, cells: tuple[Mapping[str, Any], ...]) -> Result:
     """Weights ``G(C u + u u + u)`` for a cell of G gates, for each direction."""
     spec = call.only()
@@ -67,32 +85,30 @@ def _recurrent(call: Call, cells: tuple[Mapping[str, Any], ...]) -> Result:
             f"{call.kind.name} needs (batch, steps, features), got {format_shape(spec.shape)}"
         )
     both = call["bidirectional"]
+    back = tuple(call.attrs.get("backward_cells") or cells)
     weights: list[Parameter] = []
     macs: Num = 0
-    for direction in ("forward", "backward") if both else ("",):
+    for direction, stack in (("forward/", cells), ("backward/", back)) if both else (("", cells),):
         features = spec.shape[2]
-        for number, cell in enumerate(cells):
-            prefix = f"{direction}/" * bool(direction) + f"{number}/" * (len(cells) > 1)
+        for number, cell in enumerate(stack):
+            prefix = direction + f"{number}/" * (len(stack) > 1)
             weights.extend(_cell_weights(cell, features, prefix))
             macs = macs + spec.shape[1] * GATES[cell["cell"]] * cell["units"] * (features + cell["units"])
             features = cell["units"]
     units = cells[-1]["units"]
-    width = units * 2 if both == "concat" else units
-    directions: tuple[bool | None, ...] = (
-        (True, False) if both == "none" else (None,) if both else (not call["reverse"],)
-    )
+    width = units + back[-1]["units"] if both == "concat" else units
     outputs: list[TensorSpec] = []
     paths: list[tuple[Path, ...]] = []
-    for forward in directions:
+    for forward in _directions(both, call["reverse"]):
         if call["sequences"]:
             outputs.append(TensorSpec((*spec.shape[:2], width), spec.axes[:2] + CHANNEL, spec.dtype))
-            along: Step = Mix((1,)) if forward is None else Scan(1, forward)
-            paths.append((Path(0, (Contract(2, width), along)),))
+            along = _along(spec.shape[1], forward, turned=bool(call["reverse"]))
+            paths.append((Path(0, (Contract(2, width), *along)),))
         else:
             outputs.append(TensorSpec((spec.shape[0], width), BATCH + CHANNEL, spec.dtype))
             paths.append((Path(0, (Contract(2, width), Reduce((1,)))),))
     if call["state"]:
-        for cell in cells * (2 if both else 1):
+        for cell in (*cells, *back) if both else cells:
             for _ in range(STATES[cell["cell"]]):
                 outputs.append(TensorSpec((spec.shape[0], cell["units"]), BATCH + CHANNEL, spec.dtype))
                 paths.append((Path(0, (Contract(2, cell["units"]), Reduce((1,)))),))
@@ -102,6 +118,7 @@ def _recurrent(call: Call, cells: tuple[Mapping[str, Any], ...]) -> Result:
 @rule(
     "recurrent",
     Setting("cells", INTERNAL, REQUIRED, "the cells of the stack, each with cell, units, bias, reset_after"),
+    Setting("backward_cells", INTERNAL, None, "the cells that run backward, where they differ"),
     SEQUENCES, STATE, REVERSE, BIDIRECTIONAL,
     summary="A stack of recurrent cells.",
     native=False,
@@ -166,15 +183,12 @@ def conv_lstm(call: Call) -> Result:
     steps.append(Contract(channel, width))
     outputs: list[TensorSpec] = []
     paths: list[tuple[Path, ...]] = []
-    directions: tuple[bool | None, ...] = (
-        (True, False) if both == "none" else (None,) if both else (not call["reverse"],)
-    )
     whole = TensorSpec(replaced(spec, {**extents, channel: width}), spec.axes, spec.dtype)
     last = TensorSpec(whole.shape[:1] + whole.shape[2:], whole.axes[:1] + whole.axes[2:], spec.dtype)
-    for forward in directions:
-        along: Step = Mix((1,)) if forward is None else Scan(1, forward)
+    for forward in _directions(both, call["reverse"]):
+        along = _along(length, forward, turned=bool(call["reverse"]))
         outputs.append(whole if call["sequences"] else last)
-        paths.append((Path(0, (*steps, along) if call["sequences"] else (*steps, Reduce((1,)))),))
+        paths.append((Path(0, (*steps, *along) if call["sequences"] else (*steps, Reduce((1,)))),))
     if call["state"]:
         state = TensorSpec(
             tuple(

@@ -165,12 +165,12 @@ class Call:
         places = self.attrs.get("spatial")
         if places is None:
             places = tuple(place for place, role in enumerate(spec.axes) if role == SPATIAL)
-        self.check_rank(spec, max(places, default=0) + 1)
+        self.check_rank(spec, max((p + 1 if p >= 0 else -p for p in places), default=0))
         if not places:
             raise AnalysisError(
                 f"{self.kind.name} needs spatial axes, but its input has the shape {format_shape(spec.shape)}"
             )
-        return tuple(places)
+        return tuple(place % len(spec.shape) for place in places)
 
     def channel(self, spec: TensorSpec) -> int:
         """Place of the channel axis of an input."""
@@ -206,8 +206,6 @@ class Call:
         """Return a setting as one number for each of `rank` spatial axes."""
         value = self[name]
         if isinstance(value, (tuple, list)):
-            if len(value) == 1:
-                return tuple(value) * rank
             if len(value) != rank:
                 raise AnalysisError(f"{name} has {len(value)} values for {rank} spatial axes")
             return tuple(value)

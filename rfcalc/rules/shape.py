@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known, prod
 from rfcalc.algebra.steps import Broadcast, Cover, Insert, Lose, Permute, Regroup, Slide, Squeeze, Step
-from rfcalc.algebra.window import Window, slide, spread
+from rfcalc.algebra.window import Window, backward, slide, spread
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, TensorSpec
 from rfcalc.rules.plain import broadcast_spec
@@ -114,13 +114,33 @@ def flatten(call: Call) -> Result:
     return Result((TensorSpec(shape, BATCH + CHANNEL, spec.dtype),), ((Path(0, tuple(steps)),),))
 
 
+def _order(call: Call, spec: TensorSpec) -> tuple[int, ...]:
+    """Spell an order out: places, ``"reversed"``, ``("swap", a, b)`` or ``("move", sources, targets)``."""
+    order = call["order"]
+    rank = len(spec.shape)
+    if order == "reversed":
+        return tuple(reversed(range(rank)))
+    if order[0] == "swap":
+        swapped = list(range(rank))
+        a, b = (call.axis(spec, place) for place in order[1:])
+        swapped[a], swapped[b] = b, a
+        return tuple(swapped)
+    if order[0] == "move":
+        sources, targets = ([call.axis(spec, place) for place in places] for places in order[1:])
+        moved = [place for place in range(rank) if place not in sources]
+        for target, source in sorted(zip(targets, sources, strict=True)):
+            moved.insert(target, source)
+        return tuple(moved)
+    return tuple(call.axis(spec, place) for place in order)
+
+
 @rule(
     "permute", Setting("order", AXES, REQUIRED, "for each new axis the present one"), summary="Reorder axes."
 )
 def permute(call: Call) -> Result:
     """Extents move with their axes."""
     spec = call.only()
-    order = tuple(call.axis(spec, place) for place in call["order"])
+    order = _order(call, spec)
     if sorted(order) != list(range(len(spec.shape))):
         raise AnalysisError(f"{list(order)} is no order of the axes of {format_shape(spec.shape)}")
     output = TensorSpec(
@@ -249,7 +269,7 @@ def _point(index: Num) -> Window:
     return Window(1, 0, *2 * (lambda i: index,))
 
 
-def sliced_axis(axis: int, extent: Num, bounds: tuple[Num | None, Num | None, Num | None]) -> Step:
+def sliced_axis(axis: int, extent: Num, bounds: tuple[Num | None, ...]) -> Slide | Lose:
     """Step of a slice along one axis, with Python's meaning of start, stop and step."""
     start, stop, by = bounds
     by = 1 if by is None else by
@@ -283,10 +303,68 @@ def slice_axes(call: Call) -> Result:
     shape = list(spec.shape)
     for axis, *bounds in call["slices"]:
         place = call.axis(spec, axis)
-        step = sliced_axis(place, shape[place], (bounds[0], bounds[1], bounds[2]))
+        step = sliced_axis(place, shape[place], tuple(bounds))
         steps.append(step)
-        shape[place] = step.extent  # type: ignore[union-attr]  # a slice gives Slide or Lose
+        shape[place] = step.extent
     return Result((TensorSpec(tuple(shape), spec.axes, spec.dtype),), ((Path(0, tuple(steps)),),))
+
+
+@rule(
+    "index",
+    Setting("key", INTERNAL, REQUIRED, "for each axis a number, (start, stop, step), '...' or 'new'"),
+    summary="Python's indexing: slices, numbers, new axes.",
+    native=False,
+)
+def index_axes(call: Call) -> Result:
+    """Slide along sliced axes, drop those with a number, insert the new ones."""
+    spec = call.only()
+    key = list(call["key"])
+    real = sum(each not in ("...", "new") for each in key)
+    if key.count("...") > 1 or real > len(spec.shape):
+        raise AnalysisError(f"{real} indices for a tensor of shape {format_shape(spec.shape)}")
+    everything = [(None, None, None)] * (len(spec.shape) - real)
+    at = key.index("...") if "..." in key else len(key)
+    key[at : at + 1] = everything
+    steps: list[Step] = []
+    shape: list[Num] = []
+    roles: list[str] = []
+    gone: list[int] = []
+    inserted: list[int] = []
+    place = 0
+    for each in key:
+        if each == "new":
+            inserted.append(len(shape))
+            shape.append(1)
+            roles.append(SPATIAL if place else BATCH)
+            continue
+        extent = spec.shape[place]
+        if isinstance(each, int):
+            steps.append(_selected(place, extent, each))
+            gone.append(place)
+        else:
+            if each != (None, None, None):
+                step = sliced_axis(place, extent, each)
+                steps.append(step)
+                extent = step.extent
+            shape.append(extent)
+            roles.append(spec.axes[place])
+        place += 1
+    if gone:
+        steps.append(Squeeze(tuple(gone)))
+    if inserted:
+        steps.append(Insert(tuple(inserted)))
+    return Result((TensorSpec(tuple(shape), "".join(roles), spec.dtype),), ((Path(0, tuple(steps)),),))
+
+
+def _selected(axis: int, extent: Num, index: int) -> Slide | Lose:
+    """Step to one index of an axis."""
+    if is_known(extent):
+        if not -extent <= index < extent:
+            raise AnalysisError(f"index {index} is outside of an axis of {extent} elements")
+        return Slide(axis, _point(index % extent), 1)
+    if index >= 0:
+        return Slide(axis, _point(index), 1)
+    return Lose(axis, 1, "an index counts from the end of an axis of unknown extent")
 
 
 @rule(
@@ -299,16 +377,7 @@ def select(call: Call) -> Result:
     """The axis goes; what is left depends on that index alone."""
     spec = call.only()
     axis, index = call.axis(spec, call["axis"]), call["index"]
-    extent = spec.shape[axis]
-    step: Step
-    if is_known(extent):
-        if not -extent <= index < extent:
-            raise AnalysisError(f"index {index} is outside of an axis of {extent} elements")
-        step = Slide(axis, _point(index % extent), 1)
-    elif index >= 0:
-        step = Slide(axis, _point(index), 1)
-    else:
-        step = Lose(axis, 1, "an index counts from the end of an axis of unknown extent")
+    step = _selected(axis, spec.shape[axis], index)
     left = [place for place in range(len(spec.shape)) if place != axis]
     output = TensorSpec(
         tuple(spec.shape[place] for place in left), "".join(spec.axes[place] for place in left), spec.dtype
@@ -326,13 +395,8 @@ def flip(call: Call) -> Result:
         if extent is UNKNOWN:
             steps.append(Lose(axis, extent, "an axis of unknown extent is reversed"))
         else:
-            steps.append(Slide(axis, _reversed(extent), extent))
+            steps.append(Slide(axis, backward(extent), extent))
     return Result((spec,), ((Path(0, tuple(steps)),),))
-
-
-def _reversed(extent: Num) -> Window:
-    """Output i reads ``extent - 1 - i``."""
-    return Window(1, -1, *2 * (lambda i: extent - 1 - i,), regular=False)
 
 
 @rule(

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from rfcalc.algebra.steps import Broadcast, Insert, Permute, Slide, Step
+from rfcalc.algebra.steps import Broadcast, Contract, Insert, Permute, Slide, Step
 from rfcalc.graph.layer import CHANNEL, SPATIAL, TensorSpec
-from rfcalc.rules.registry import AXIS, COUNT, FLAG, NATURAL, REQUIRED, Call, Path, Result, Setting, rule
-from rfcalc.rules.window import axis_window
+from rfcalc.rules.registry import (
+    AXIS,
+    COUNT,
+    FLAG,
+    LAYOUT,
+    NATURAL,
+    REQUIRED,
+    TEXT,
+    Call,
+    Parameter,
+    Path,
+    Result,
+    Setting,
+    rule,
+)
+from rfcalc.rules.window import PAD, axis_window, replaced
 
 
 @rule(
@@ -38,3 +52,39 @@ def frames(call: Call) -> Result:
         steps.append(Permute(tuple(order)))
         output = TensorSpec(tuple(shape[a] for a in order), "".join(roles[a] for a in order), spec.dtype)
     return Result((output,), ((Path(0, tuple(steps)),),))
+
+
+@rule(
+    "stft",
+    Setting("kernel", COUNT, REQUIRED, "samples of each frame"),
+    Setting("stride", COUNT, REQUIRED, "samples between frames"),
+    Setting("bins", COUNT, REQUIRED, "frequencies of each frame"),
+    Setting("mode", TEXT, "log", "what is kept: real, imag, stft (both) or a function of both"),
+    PAD,
+    Setting("expand", FLAG, False, "keep the channels apart from the bins"),
+    LAYOUT,
+    summary="Keras's spectrogram: a convolution with stored sines and cosines.",
+    native=False,
+)
+def stft(call: Call) -> Result:
+    """Weights: one kernel of ``k * bins`` for the real part and one for the imaginary part."""
+    spec = call.only()
+    (place,), channel = call.spatial(spec), call.channel(spec)
+    kernel, bins, mode = call["kernel"], call["bins"], call["mode"]
+    axis = axis_window(spec.shape[place], kernel, call["stride"], 1, call["padding"])
+    parts = [part for part, other in (("real", "imag"), ("imag", "real")) if mode != other]
+    width = bins * 2 if mode == "stft" else bins
+    channels = spec.shape[channel]
+    steps: list[Step] = [Slide(place, axis.window, axis.extent)]
+    if call["expand"]:
+        shape = replaced(spec, {place: axis.extent})
+        behind = place + 1
+        shape = (*shape[:behind], width, *shape[behind:])
+        roles = spec.axes[:behind] + CHANNEL + spec.axes[behind:]
+        steps += [Insert((behind,)), Broadcast(shape)]
+    else:
+        shape, roles = replaced(spec, {place: axis.extent, channel: width * channels}), spec.axes
+        steps.append(Contract(channel, width * channels))
+    weights = tuple(Parameter(f"{part}_kernel", (kernel, 1, bins)) for part in parts)
+    macs = axis.extent * channels * kernel * bins * len(parts)
+    return Result((TensorSpec(shape, roles, spec.dtype),), ((Path(0, tuple(steps)),),), weights, macs)

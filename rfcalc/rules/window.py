@@ -16,6 +16,7 @@ from rfcalc.rules.registry import (
     CHOICE,
     COUNT,
     FLAG,
+    INTERNAL,
     LAYOUT,
     NATURAL_PER_AXIS,
     PADDING,
@@ -176,7 +177,8 @@ def _convolve(call: Call, filters: Num, kernel_shape: tuple[Num, ...], taps: Num
 
 @rule(
     "conv",
-    FILTERS, KERNEL, STRIDE, PAD, DILATION, GROUPS, BIAS, LAYOUT,
+    FILTERS, KERNEL, STRIDE, PAD, DILATION, GROUPS, BIAS,
+    Setting("depth", INTERNAL, None, "input channels of the kernel, where the groups follow from it"), LAYOUT,
     summary="Convolution: every output sees a window of the input, in all channels of its group.",
 )  # fmt: skip
 def conv(call: Call) -> Result:
@@ -185,6 +187,8 @@ def conv(call: Call) -> Result:
     channels = spec.shape[call.channel(spec)]
     kernel = call.per_axis("kernel", len(call.spatial(spec)))
     filters, groups = call["filters"], call["groups"]
+    if call["depth"] is not None:
+        groups = channels // call["depth"]
     for count, what in ((channels, "input channels"), (filters, "filters")):
         if is_known(count) and is_known(groups) and count % groups:
             raise AnalysisError(f"{count} {what} do not divide into {groups} groups")
@@ -299,6 +303,20 @@ def transposed_window(
     if is_known(out) and out < 1:
         raise AnalysisError(f"the output would have {out} elements on an axis; use less padding")
     return out, spread(kernel, stride=stride, dilation=dilation, lo=lo)
+
+
+@rule(
+    "patches",
+    KERNEL, Setting("stride", PER_AXIS, None, "step between patches; by default their length"), PAD, DILATION,
+    LAYOUT,
+    summary="Each window becomes the channels of one position.",
+)  # fmt: skip
+def patches(call: Call) -> Result:
+    """Channels ``prod(k) * C``; no weights and no multiplication."""
+    spec = call.only()
+    channels = spec.shape[call.channel(spec)]
+    result = _convolve(call, prod(call.per_axis("kernel", len(call.spatial(spec)))) * channels, (), 0, False)
+    return Result(result.outputs, result.paths)
 
 
 POOLING = (

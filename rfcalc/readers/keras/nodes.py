@@ -1,0 +1,196 @@
+"""How a Keras model wires its layers: the nodes of ``inbound_nodes``, in the spelling of Keras 2 and of Keras 3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from rfcalc.algebra.number import Num
+from rfcalc.errors import ReadError
+from rfcalc.readers.keras.config import read_shape, shown
+
+DEEPEST: Final = 64
+"""Nesting of a call's arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A tensor by its layer, which of the layer's calls, and which of its outputs; with the recorded shape."""
+
+    layer: str
+    node: int
+    tensor: int
+    shape: tuple[Num, ...] | None = None
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """What identifies the tensor."""
+        return (self.layer, self.node, self.tensor)
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """An array written into the file: its shape."""
+
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A Python slice."""
+
+    start: Any
+    stop: Any
+    step: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One call of a layer: its arguments, with `Ref` for tensors."""
+
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    def refs(self) -> Iterator[Ref]:
+        """Tensors among the arguments, masks left out, in the order that Keras flattens them."""
+        yield from flatten(self.args)
+        for name, value in self.kwargs.items():
+            if not name.endswith("mask"):
+                yield from flatten(value)
+
+
+def flatten(value: Any) -> Iterator[Ref]:
+    """Tensors of a structure; those of a dict by sorted keys, as Keras does it."""
+    if isinstance(value, Ref):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for each in value:
+            yield from flatten(each)
+    elif isinstance(value, dict):
+        for name in sorted(value):
+            yield from flatten(value[name])
+
+
+def read_nodes(value: object, where: str) -> list[Node]:
+    """Read ``inbound_nodes``."""
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise ReadError(f"must be a list, got {shown(value)}", where=where)
+    return [_read_node(each, f"{where}[{k}]") for k, each in enumerate(value)]
+
+
+def _read_node(value: object, where: str) -> Node:
+    if isinstance(value, dict):
+        args, kwargs = value.get("args", []), value.get("kwargs") or {}
+        if not isinstance(args, list) or not isinstance(kwargs, dict):
+            raise ReadError("must have a list args and an object kwargs", where=where)
+        return Node(
+            tuple(_argument(each, where) for each in args),
+            {name: _argument(each, where) for name, each in kwargs.items()},
+        )
+    if isinstance(value, list):
+        return _read_node_2(value, where)
+    raise ReadError(f"must be an object or a list, got {shown(value)}", where=where)
+
+
+def _argument(value: object, where: str, depth: int = 0) -> Any:
+    """Read one argument of Keras 3."""
+    if depth > DEEPEST:
+        raise ReadError("arguments are nested too deep", where=where)
+    if isinstance(value, list):
+        return tuple(_argument(each, where, depth + 1) for each in value)
+    if not isinstance(value, dict):
+        return value
+    kind, config = value.get("class_name"), value.get("config")
+    if not isinstance(kind, str) or not isinstance(config, dict):
+        return {name: _argument(each, where, depth + 1) for name, each in value.items()}
+    if kind == "__keras_tensor__":
+        shape = config.get("shape")
+        return read_ref(
+            config.get("keras_history"), where, None if shape is None else read_shape(shape, f"{where}.shape")
+        )
+    if kind == "__slice__":
+        return Slice(config.get("start"), config.get("stop"), config.get("step"))
+    if kind == "__ellipsis__":
+        return Ellipsis
+    if kind in ("__numpy__", "__tensor__", "__array__"):
+        return Constant(_extents(config.get("value")))
+    return {"class_name": kind}
+
+
+def _extents(value: object) -> tuple[int, ...]:
+    """Shape of an array written as nested lists."""
+    shape = []
+    while isinstance(value, list) and len(shape) < DEEPEST:
+        shape.append(len(value))
+        value = value[0] if value else None
+    return tuple(shape)
+
+
+def read_ref(value: object, where: str, shape: tuple[Num, ...] | None = None) -> Ref:
+    """Read ``[layer, node, tensor]``."""
+    if (
+        isinstance(value, list)
+        and len(value) >= 3
+        and isinstance(value[0], str)
+        and type(value[1]) is int
+        and type(value[2]) is int
+        and min(value[1], value[2]) >= 0
+    ):
+        return Ref(value[0], value[1], value[2], shape)
+    raise ReadError(f"must be [layer, call, output], got {shown(value)}", where=where)
+
+
+def is_ref(value: object) -> bool:
+    """Tell whether a list of Keras 2 names a tensor."""
+    return (
+        isinstance(value, list)
+        and len(value) in (3, 4)
+        and isinstance(value[0], str)
+        and type(value[1]) is int
+    )
+
+
+def _read_node_2(value: list[Any], where: str) -> Node:
+    """Read a node of Keras 2: a list of tensors, each with the call's keywords, or one tensor alone."""
+    entries = [value] if is_ref(value) or (value and value[0] == "_CONSTANT_VALUE") else value
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+    for entry in entries:
+        args.append(_argument_2(entry, where))
+        if isinstance(entry, list) and len(entry) == 4 and isinstance(entry[3], dict):
+            kwargs.update({name: _argument_2(each, where) for name, each in entry[3].items()})
+    return Node(tuple(args), kwargs)
+
+
+def _argument_2(value: object, where: str, depth: int = 0) -> Any:
+    if depth > DEEPEST:
+        raise ReadError("arguments are nested too deep", where=where)
+    if isinstance(value, list):
+        if value and value[0] == "_CONSTANT_VALUE":
+            return value[2] if len(value) > 2 else None
+        if is_ref(value):
+            return read_ref(value, where)
+        return tuple(_argument_2(each, where, depth + 1) for each in value)
+    if isinstance(value, dict):
+        if set(value) >= {"start", "stop", "step"}:
+            return Slice(value["start"], value["stop"], value["step"])
+        if value.get("class_name") == "__ellipsis__" or value.get("type") == "ellipsis":
+            return Ellipsis
+        return {name: _argument_2(each, where, depth + 1) for name, each in value.items()}
+    return value
+
+
+def read_structure(value: object, where: str, depth: int = 0) -> Any:
+    """Read ``input_layers`` or ``output_layers``: one tensor, a list or a dict of them."""
+    if depth > DEEPEST:
+        raise ReadError("is nested too deep", where=where)
+    if is_ref(value):
+        return read_ref(value, where)
+    if isinstance(value, list):
+        return tuple(read_structure(each, f"{where}[{k}]", depth + 1) for k, each in enumerate(value))
+    if isinstance(value, dict):
+        return {name: read_structure(each, f"{where}.{name}", depth + 1) for name, each in value.items()}
+    raise ReadError(f"must name tensors, got {shown(value)}", where=where)
