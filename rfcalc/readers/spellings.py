@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from rfcalc.rules import registry
@@ -47,6 +46,8 @@ RANKED: Final[Mapping[str, str]] = {
 }
 """Names that may end in 1d, 2d or 3d; windows then have as many axes, also where one number is given."""
 
+RANKS: Final = (1, 2, 3)
+
 PRESETS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "adaptive_avg_pool": ("adaptive_pool", {"mode": "average"}),
     "adaptive_max_pool": ("adaptive_pool", {"mode": "max"}),
@@ -59,12 +60,12 @@ PRESETS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
 
 ACTIVATIONS: Final = (
     "celu", "elu", "exponential", "gelu", "hard_sigmoid", "hard_swish", "hard_tanh", "leaky_relu",
-    "log_sigmoid", "mish", "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "softsign", "swish", "tanh",
+    "log_sigmoid", "mish", "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "softsign", "swish",
+    "tanh",
 )  # fmt: skip
 """Functions whose name stands for an activation with that function."""
 
 
-@dataclass(frozen=True, slots=True)
 class Spelling:
     """A name that a layer's ``kind`` may be.
 
@@ -74,31 +75,39 @@ class Spelling:
         As it stands in the document.
     kind : Kind
         What it means.
-    presets : mapping
+    presets : mapping, optional
         Settings that it fixes.
     rank : int, optional
         How many spatial axes it fixes.
+
+    Attributes
+    ----------
+    settings : mapping of str to Setting
+        The settings that a document may give.
+    required : tuple of str
+        The settings that a document has to give.
+    is_alias : bool
+        Whether the name is another than the kind's own.
     """
 
-    name: str
-    kind: Kind
-    presets: Mapping[str, Any] = field(default_factory=dict)
-    rank: int | None = None
+    __slots__ = ("is_alias", "kind", "name", "presets", "rank", "required", "settings")
 
-    @property
-    def settings(self) -> tuple[Setting, ...]:
-        """The settings that a document may give."""
-        return tuple(s for s in self.kind.settings if s.form != registry.INTERNAL and s.name not in self.presets)
-
-    @property
-    def required(self) -> tuple[str, ...]:
-        """The settings that a document has to give."""
-        return tuple(s.name for s in self.settings if s.default is registry.REQUIRED)
-
-    @property
-    def is_alias(self) -> bool:
-        """Tell whether the name is another than the kind's own."""
-        return self.name != self.kind.name
+    def __init__(
+        self, name: str, kind: Kind, presets: Mapping[str, Any] | None = None, rank: int | None = None
+    ) -> None:
+        self.name = name
+        self.kind = kind
+        self.presets: Mapping[str, Any] = presets or {}
+        self.rank = rank
+        self.is_alias = name != kind.name
+        self.settings: Mapping[str, Setting] = {
+            setting.name: setting
+            for setting in kind.settings
+            if setting.form != registry.INTERNAL and setting.name not in self.presets
+        }
+        self.required = tuple(
+            name for name, setting in self.settings.items() if setting.default is registry.REQUIRED
+        )
 
 
 @functools.cache
@@ -113,6 +122,6 @@ def spellings() -> Mapping[str, Spelling]:
     for function in ACTIVATIONS:
         table[function] = Spelling(function, kinds["activation"], {"function": function})
     for stem, name in RANKED.items():
-        for rank in (1, 2, 3):
+        for rank in RANKS:
             table[f"{stem}{rank}d"] = Spelling(f"{stem}{rank}d", kinds[name], rank=rank)
     return table

@@ -7,6 +7,7 @@ repeat gives them other values at each use.
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
 import re
@@ -19,6 +20,9 @@ from rfcalc.algebra.number import Num, prove
 from rfcalc.errors import ReadError
 from rfcalc.rules import registry
 from rfcalc.rules.registry import Setting
+
+INDEX: Final = "index"
+"""The name of the number of the copy, from 0, in expressions inside a repeat."""
 
 LONGEST_TEXT: Final = 500
 LONGEST_NAME: Final = 200
@@ -74,21 +78,25 @@ def got(raw: object) -> str:
     >>> got(True), got(None), got([1, 2]), got(10**400)
     ('true', 'null', 'a list', 'an integer of about 400 digits')
     """
-    if raw is None:
-        return "null"
     if isinstance(raw, bool):
         return "true" if raw else "false"
-    if isinstance(raw, int):
-        # the digits of a huge integer are slow to make, and Python refuses to
-        huge = raw.bit_length() > 128
-        return f"an integer of about {int(raw.bit_length() * 0.30103):,} digits" if huge else str(int(raw))
-    if isinstance(raw, str):
-        return quoted(raw)
-    if isinstance(raw, float):
-        return repr(float(raw))
-    if isinstance(raw, (list, tuple)):
-        return "a list"
-    return "an object" if isinstance(raw, Mapping) else f"a {type(raw).__name__}"
+    # the digits of a huge integer are slow to make, and Python refuses to
+    if isinstance(raw, int) and raw.bit_length() > 128:
+        return f"an integer of about {int(raw.bit_length() * 0.30103):,} digits"
+    for types, spell in _SPELLED:
+        if isinstance(raw, types):
+            return spell(raw)
+    return f"a {type(raw).__name__}"
+
+
+_SPELLED: Final[tuple[tuple[Any, Callable[[Any], str]], ...]] = (
+    (type(None), lambda _: "null"),
+    (int, lambda raw: str(int(raw))),
+    (str, quoted),
+    (float, lambda raw: repr(float(raw))),
+    ((list, tuple), lambda _: "a list"),
+    (Mapping, lambda _: "an object"),
+)
 
 
 def closest(word: object, known: Iterable[str]) -> str:
@@ -103,8 +111,8 @@ def closest(word: object, known: Iterable[str]) -> str:
 
     if not isinstance(word, str):
         return ""
-    # names are compared at a bounded length, because the comparison is quadratic
-    found = difflib.get_close_matches(word[:LONGEST_NAME], list(known), n=1)
+    # bounded in length and number, because the comparison is slow and a document decides both
+    found = difflib.get_close_matches(word[:64], list(itertools.islice(known, 1000)), n=1)
     return f"; did you mean {quoted(found[0])}?" if found else ""
 
 
@@ -142,7 +150,7 @@ def a_list(raw: object, place: Place, *, of: str, most: int | None = None) -> li
     return list(raw)
 
 
-def known_keys(document: Mapping[str, Any], known: Iterable[str], place: Place, what: str) -> None:
+def known_keys(document: Iterable[str], known: Iterable[str], place: Place, what: str) -> None:
     """Refuse keys that mean nothing, with the one that was probably meant."""
     known = tuple(known)
     for key in document:
@@ -194,7 +202,7 @@ def number(raw: object, place: Place, least: int | None = 1, *, plain: bool = Fa
     least : int, optional
         1, 0, or None for any integer.
     plain : bool
-        Whether the value must be known where it is used, because it decides how many axes or layers there are.
+        Whether the value must be known where it is used, because it decides on axes or layers.
 
     Raises
     ------
@@ -228,8 +236,9 @@ def _expression(text: str, place: Place, least: int | None, plain: bool) -> Numb
     except ReadError as error:
         raise place.error(f"must be {_WANTED[least]} or an expression: {error.message}") from None
     for name in sorted(expression.names - place.names):
-        known = f" (known names: {', '.join(sorted(place.names)) or 'none'})"
-        hint = closest(name, place.names) or known
+        hint = closest(name, place.names) or f" (known names: {', '.join(sorted(place.names)) or 'none'})"
+        if name == INDEX:
+            hint = ", which has a value only inside a repeat"
         raise place.error(f"{quoted(text)} uses the unknown name {name!r}{hint}")
     deferred = Deferred(expression, least, plain, place.where)
     if expression.names:

@@ -1,0 +1,250 @@
+"""Which format a model is in, from its contents; the file's name only breaks ties."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from rfcalc.algebra.number import Num
+from rfcalc.errors import ReadError, RfcalcError, UsageError
+from rfcalc.graph.graph import LayerGraph
+from rfcalc.readers import parsing
+from rfcalc.readers.sources import Source, opened
+from rfcalc.readers.values import got, listed
+
+MOST_ARCHIVE: Final = 1 << 30
+"""Bytes of an archive that does not come from a file on disk, and so has to be held."""
+
+RFCALC, KERAS = "rfcalc", "keras"
+
+EXPECTED: Final = (
+    'a model is JSON with "rfcalc": 1 (see docs/formats.md), or Keras\'s to_json() output or .keras file'
+)
+
+_ONNX: Final = "reading ONNX comes with a later version of rfcalc"
+_PICKLE: Final = (
+    "is a Python pickle, which runs code when it is read, so rfcalc does not; describe the model in "
+    "rfcalc's own format"
+)
+_TORCH: Final = (
+    "is a PyTorch file with a Python pickle in it, which runs code when it is read, so rfcalc does not; "
+    "describe the model in rfcalc's own format"
+)
+_HDF5: Final = (
+    "is an HDF5 file (weights, or a model in Keras's old .h5 format), which rfcalc does not read; write the "
+    "architecture with model.to_json(), or save the model as .keras"
+)
+
+_MAGIC: Final = (
+    (re.compile(rb"\x89HDF\r\n\x1a\n"), _HDF5),
+    (re.compile(rb"\x80[\x00-\x05]"), _PICKLE),
+    (re.compile(rb"\x08[\x01-\x20][\x12\x1a\x22\x2a\x32\x3a\x42\x72]"), _ONNX),
+    (re.compile(rb".{4}TFL3", re.S), "is a TensorFlow Lite file, which rfcalc does not read"),
+    (re.compile(rb".{4}\0{4}\{", re.S), "is a safetensors file: weights without an architecture"),
+    (re.compile(rb"\x1f\x8b|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|7z\xbc\xaf"), "is compressed; unpack it first"),
+    (re.compile(rb"\x93NUMPY"), "is a numpy array: weights without an architecture"),
+    (re.compile(rb"\s*<[!?A-Za-z]"), "looks like HTML or XML; was a web page saved instead of the file?"),
+)
+"""What the first bytes give away, and what to say then."""
+
+_ARCHIVES: Final = (
+    (re.compile(rb"data\.pkl"), _TORCH),
+    (re.compile(rb"archive_format|serialized_exported_program|models/[^/]*\.json"), "reading PyTorch exports "
+     "comes with a later version of rfcalc"),
+    (re.compile(rb"\.npy"), "is a numpy archive: weights without an architecture"),
+)  # fmt: skip
+"""The same for the first members of a zip archive."""
+
+_TOML_KEY: Final = re.compile(r"""^[ \t]*["']?rfcalc["']?[ \t]*=""", re.M)
+_YAML_KEY: Final = re.compile(r"""^[ \t]*["']?rfcalc["']?[ \t]*:|^\{.*\brfcalc["']?\s*:""", re.M)
+_YAML_FLOW: Final = re.compile(r"\s*\{\s*[A-Za-z_]")
+_SUFFIXES: Final = {".yaml": "YAML", ".yml": "YAML", ".toml": "TOML", ".json": "JSON"}
+
+
+def load(
+    model: Any,
+    *,
+    parameters: Mapping[str, Num] | None = None,
+    shapes: Mapping[str, Sequence[Num]] | None = None,
+    format: str | None = None,
+) -> LayerGraph:
+    """Read a model in whatever format it is.
+
+    Parameters
+    ----------
+    model : str, path, file, bytes, mapping or LayerGraph
+        A path, ``"-"`` for standard input, an open file, the contents of one, a parsed document, or a graph
+        that was loaded before.
+    parameters : mapping of str to Num, optional
+        Values for the parameters of a model in rfcalc's own format.
+    shapes : mapping of str to sequence of Num, optional
+        Extents of inputs by name (``""``: the first), which replace the file's own.
+    format : str, optional
+        ``rfcalc`` or ``keras``; by default the contents decide.
+
+    Returns
+    -------
+    LayerGraph
+        The model's layers.
+
+    Raises
+    ------
+    ReadError
+        The model cannot be read, with its name and what to do.
+    GraphError
+        The layers do not form a graph.
+    UsageError
+        A format, a parameter or an input that does not exist.
+
+    Examples
+    --------
+    >>> load({"rfcalc": 1, "input": [28, 28, 1], "layers": ["flatten"]})
+    <LayerGraph 'model': 2 layers>
+    """
+    if format is not None and format not in _READERS:
+        raise UsageError(f"there is no format {got(format)}; rfcalc reads {listed(_READERS, 'and')}")
+    if isinstance(model, LayerGraph):
+        if parameters or shapes:
+            raise UsageError(
+                "a loaded graph has its parameters and shapes already; load the file with others"
+            )
+        return model
+    kind, document, source = read_document(model, format=format)
+    try:
+        return _READERS[kind](document, source, parameters, shapes)
+    except RfcalcError as error:
+        error.source = error.source or source
+        raise
+    except RecursionError:
+        raise ReadError("is nested too deeply to be a model", source=source) from None
+
+
+def read_document(model: Any, *, format: str | None = None) -> tuple[str, dict[str, Any], str]:
+    """Read a model's document, and tell which format it is in.
+
+    Parameters
+    ----------
+    model : str, path, file, bytes or mapping
+        As for :func:`load`.
+    format : str, optional
+        The format that the caller knows it to be.
+
+    Returns
+    -------
+    kind : str
+        ``rfcalc`` or ``keras``.
+    document : dict
+        What it holds.
+    source : str
+        Its name, for messages.
+
+    Raises
+    ------
+    ReadError
+        It cannot be read, or is no model.
+    """
+    if isinstance(model, Mapping):
+        return format or _kind_of(model, "<dict>"), dict(model), "<dict>"
+    with opened(model) as source:
+        document = _document(source)
+        if not isinstance(document, dict):
+            raise ReadError(f"holds {got(document)}; {EXPECTED}")
+        return format or _kind_of(document, source.name), document, source.name
+
+
+def _kind_of(document: Mapping[str, Any], source: str) -> str:
+    """Tell the format of a parsed document by its keys."""
+    if "rfcalc" in document:
+        return RFCALC
+    if "class_name" in document and "config" in document:
+        return KERAS
+    keys = list(document)[:5]
+    held = f"has the keys {', '.join(map(got, keys))}" if keys else "is an empty object"
+    raise ReadError(f"{held}{', ...' if len(document) > len(keys) else ''}; {EXPECTED}", source=source)
+
+
+def _document(source: Source) -> Any:
+    """Parse what the first bytes show to be a model."""
+    head = source.head
+    if not head:
+        raise ReadError("is empty")
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return _archive(source)
+    for pattern, message in _MAGIC:
+        if pattern.match(head):
+            raise ReadError(message)
+    wide = head.startswith(parsing.UTF16_MARKS)
+    start = head.decode("utf-16" if wide else "utf-8", errors="ignore").lstrip("\ufeff \t\r\n")
+    if start.startswith(("{", "[")):
+        return _json(source)
+    if not wide and b"\0" in head:
+        raise ReadError(f"is a binary file of an unknown kind; {EXPECTED}")
+    return _other(source, start)
+
+
+def _archive(source: Source) -> Any:
+    """Read a zip archive, which only Keras has."""
+    for pattern, message in _ARCHIVES:
+        if pattern.search(source.head):
+            raise ReadError(message)
+    from rfcalc.readers.archive import read_archive
+
+    return read_archive(source.path if source.path is not None else source.everything(MOST_ARCHIVE))
+
+
+def _json(source: Source) -> Any:
+    """Parse JSON, or YAML that begins with a brace."""
+    text = parsing.decode(source.everything(parsing.MOST_JSON))
+    # a large file is parsed only where it can be a model
+    if len(text) > parsing.MOST_OTHER and not any(key in text for key in ('"rfcalc"', '"class_name"')):
+        raise ReadError(f"is JSON, but no model; {EXPECTED}")
+    try:
+        return parsing.parse_json(text)
+    except ReadError:
+        if len(text) <= parsing.MOST_OTHER and _YAML_FLOW.match(text):
+            return parsing.parse_yaml(text)
+        raise
+
+
+def _other(source: Source, start: str) -> Any:
+    """Parse YAML or TOML, known by the key that every model has."""
+    data = source.start(parsing.MOST_OTHER + 1)
+    fits = len(data) <= parsing.MOST_OTHER
+    text = parsing.decode(data) if fits else start
+    suffix = _SUFFIXES.get(re.sub(r".*(?=\.)", "", source.name, flags=re.S).lower()) if fits else None
+    syntax = "TOML" if _TOML_KEY.search(text) else "YAML" if _YAML_KEY.search(text) else suffix
+    if syntax is not None:
+        source.everything(parsing.MOST_OTHER)
+        return parsing.PARSERS[syntax](text)
+    if not text.strip():
+        raise ReadError("holds nothing but white space")
+    raise ReadError(f"is no model: it begins with {got(text.strip()[:20])}; {EXPECTED}")
+
+
+# ---- readers -----------------------------------------------------------------------------------------------
+
+_Shapes = Mapping[str, Sequence[Num]] | None
+_Parameters = Mapping[str, Num] | None
+
+
+def _native(document: dict[str, Any], source: str, parameters: _Parameters, shapes: _Shapes) -> LayerGraph:
+    from rfcalc.readers.native import read_native
+
+    return read_native(document, source=source, parameters=parameters, shapes=shapes)
+
+
+def _keras(document: dict[str, Any], source: str, parameters: _Parameters, shapes: _Shapes) -> LayerGraph:
+    if parameters:
+        raise UsageError("parameters belong to models in rfcalc's own format; a Keras model has none")
+    from rfcalc.readers.keras import read_keras
+
+    given = {name: tuple(shape) for name, shape in shapes.items()} if shapes else None
+    return read_keras(document, source=source, shapes=given)
+
+
+_READERS: Final[Mapping[str, Callable[[dict[str, Any], str, _Parameters, _Shapes], LayerGraph]]] = {
+    RFCALC: _native,
+    KERAS: _keras,
+}
+"""For each format what reads its documents."""
