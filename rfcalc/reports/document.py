@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -36,9 +37,9 @@ def analysis_document(result: AnalysisResult, columns: Sequence[Column] | None =
         rows = ({column.name: column.value(row) for column in columns} for row in result.rows)
     return {
         "schema": SCHEMA,
-        "model": {"name": result.name, "format": result.format, "source": result.source},
+        "model": {"name": result.name, "format": result.format, "source": _file_name(result.source)},
         "inputs": [
-            {"name": each.name, "shape": [plain(n) for n in each.shape], "spatial": [plain(n) for n in each.spatial]}
+            {"name": each.name, "shape": [*map(plain, each.shape)], "spatial": [*map(plain, each.spatial)]}
             for each in result.inputs
         ],
         "input": result.input,
@@ -49,6 +50,11 @@ def analysis_document(result: AnalysisResult, columns: Sequence[Column] | None =
             for note in result.notes
         ],
     }
+
+
+def _file_name(source: str) -> str:
+    # the name alone: the document is the same wherever the file lies
+    return source.replace(os.sep, "/").rpartition("/")[2]
 
 
 def row_document(row: Row) -> dict[str, Any]:

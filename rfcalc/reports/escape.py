@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 from typing import Final
 
 _HTML: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
 
-# An entity where the dialects differ: Python-Markdown knows no backslash escape for these, and in GitHub's a pipe
-# after a backslash is read twice.
+# An entity where the dialects differ: Python-Markdown knows no backslash escape for these, and in GitHub's a
+# pipe after a backslash is read twice.
 _MARKDOWN: Final = str.maketrans(
     {
         "\\": "&#92;",
@@ -33,12 +34,10 @@ _MARKDOWN: Final = str.maketrans(
         "@": "&#64;",
         "=": "&#61;",
         "^": "&#94;",
-        '"': "&quot;",
-        "'": "&#39;",
     }
 )
 _OUTER_UNDERSCORE: Final = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
-_WWW: Final = re.compile(r"(?i)\b(www)\.")
+_WWW: Final = re.compile(r"(?i)(www)\.")
 
 _LATEX: Final = str.maketrans(
     {
@@ -55,20 +54,21 @@ _LATEX: Final = str.maketrans(
         "<": r"\textless{}",
         ">": r"\textgreater{}",
         "|": r"\textbar{}",
-        '"': r"\textquotedbl{}",
-        "'": r"\textquotesingle{}",
-        "`": r"\textasciigrave{}",
+        "⌊": r"$\lfloor$",  # of a formula, and not in every font
+        "⌋": r"$\rfloor$",
+        '"': "{''}",
+        "`": "{`}",
         "[": "{[}",  # a row that starts with a bracket would be an argument of the \\ before it
         "]": "{]}",
         "*": "{*}",  # the same for a star
     }
 )
-_LATEX_LIGATURE: Final = re.compile(r"-(?=-)|\?(?=\\textasciigrave)|!(?=\\textasciigrave)")
+_LATEX_LIGATURE: Final = re.compile(r"-(?=-)")
 
 _RST: Final = re.compile(r"[\\*`|:@<>\[\]]|_(?![^\W_])|(?<![^\W_])_")
 _RST_ENUMERATOR: Final = re.compile(r"^([A-Za-z0-9#]+)([.)])(?=\s|$)")
 
-_FORMULA: Final = frozenset("=+-@\t\r＝＋－＠")
+_FORMULA: Final = frozenset("=+-@\t\r\uff1d\uff0b\uff0d\uff20")  # full-width ones too
 
 
 def visible(text: str) -> str:
@@ -138,7 +138,9 @@ def rst(text: str) -> str:
     text = text.strip()
     escaped = _RST_ENUMERATOR.sub(r"\1\\\2", _RST.sub(r"\\\g<0>", text))
     # bullets, directives, option lists, rulers: what starts a block is punctuation
-    return escaped if not escaped or escaped[0].isalnum() or escaped[0] == "\\" else "\\" + escaped
+    if not escaped.strip("\\"):  # a line of backslashes would be a ruler; backslash and blank are nothing
+        return "\\ " + escaped if escaped else ""
+    return escaped if escaped[0].isalnum() or escaped[0] == "\\" else "\\" + escaped
 
 
 def csv(text: str) -> str:
@@ -157,11 +159,10 @@ def cells(text: str) -> int:
     >>> cells("conv"), cells("層"), cells("e\u0301")
     (4, 2, 1)
     """
-    if text.isascii():
-        return len(text)
-    return sum(_char_cells(char) for char in text)
+    return len(text) if text.isascii() else sum(map(_char_cells, text))
 
 
+@cache
 def _char_cells(char: str) -> int:
     if unicodedata.category(char) in ("Mn", "Me"):
         return 0

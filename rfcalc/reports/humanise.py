@@ -31,8 +31,18 @@ def plain(value: Num | None) -> Any:
 
 
 def formula(value: Num) -> str:
-    """Spell a formula; only called with sympy loaded already."""
-    return str(value)
+    """Spell a formula for a program; sympy is loaded already where there is one."""
+    from rfcalc.algebra.symbols import tidy
+
+    return str(tidy(value))
+
+
+def _spelled(value: Num) -> str:
+    """Spell a formula for people."""
+    from rfcalc.algebra.symbols import spell, tidy
+
+    # products stay products: (H - 2)*(W - 2) says more than what comes of it
+    return spell(tidy(value, expand=False))
 
 
 def number(value: Num | None) -> str:
@@ -41,12 +51,12 @@ def number(value: Num | None) -> str:
     >>> number(25636712), number(0.5), number(1/3), number(None), number(-3)
     ('25,636,712', '0.5', '0.333', '?', '-3')
     """
-    value = plain(value)
-    if value is None:
+    figure = plain(value)
+    if figure is None:
         return "?"
-    if type(value) is int:
-        return f"{value:,}"
-    return f"{value:.3g}" if type(value) is float else str(value)
+    if type(figure) is int:
+        return f"{figure:,}"
+    return f"{figure:.3g}" if type(figure) is float else _spelled(value)
 
 
 def short(value: Num | None) -> str:
@@ -66,23 +76,26 @@ def short(value: Num | None) -> str:
 
 
 def extents(sizes: Sequence[Num | None], missing: str = "?") -> str:
-    """Write extents with a cross between them; formulas stand apart.
+    """Write extents with a cross between them; with a formula among them, as a tuple.
 
     >>> extents((18, 18)), extents((None, 10)), extents((0.5, 2.0)), extents(())
     ('18x18', '?x10', '0.5x2', '-')
     """
     if not sizes:
         return "-"
-    parts = [missing if (value := plain(size)) is None else _bare(value) for size in sizes]
-    return ("x" if all(_simple(part) for part in parts) else " x ").join(parts)
+    figures = [plain(size) for size in sizes]
+    texts = map(_extent, sizes, figures, [missing] * len(figures))
+    if len(figures) > 1 and any(type(figure) is str for figure in figures):
+        return f"({', '.join(texts)})"
+    return "x".join(texts)
 
 
-def _bare(value: Any) -> str:
-    return f"{value:.4g}" if type(value) is float else str(value)
-
-
-def _simple(part: str) -> bool:
-    return part == "?" or part.replace(".", "").replace("-", "").isdigit()
+def _extent(size: Num | None, figure: Any, missing: str) -> str:
+    if figure is None:
+        return missing
+    if type(figure) is float:
+        return f"{figure:.4g}"
+    return _spelled(size) if type(figure) is str else str(figure)
 
 
 def shape(sizes: Sequence[Num | None] | None) -> str:
@@ -132,10 +145,10 @@ def bar(share: float | None, width: int = 6, *, unicode: bool = True) -> str:
     return ("█" * whole + (" ▏▎▍▌▋▊▉"[part] if part else "")).ljust(width)
 
 
-def sentence(count: int, noun: str) -> str:
+def sentence(count: int, noun: str, plural: str = "") -> str:
     """Count things.
 
-    >>> sentence(1, "layer"), sentence(1200, "layer")
-    ('1 layer', '1,200 layers')
+    >>> sentence(1, "layer"), sentence(1200, "layer"), sentence(2, "axis", "axes")
+    ('1 layer', '1,200 layers', '2 axes')
     """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"

@@ -7,8 +7,7 @@ A column is named as its figure is in the JSON document.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.number import Num
 from rfcalc.analysis.result import AnalysisResult, Row, Size
@@ -20,8 +19,7 @@ LEFT: Final = "left"
 RIGHT: Final = "right"
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """One column of a table of layers.
 
     Parameters
@@ -45,8 +43,7 @@ class Column:
     align: str = RIGHT
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """Cells as text, not yet escaped for any format."""
 
     titles: tuple[str, ...]
@@ -100,6 +97,15 @@ def _tuple(values: Sequence[float | None] | None) -> str:
     return ", ".join("-" if value is None else str(plain(value)) for value in values)
 
 
+def _coverage_cell(row: Row) -> str:
+    return humanise.percent(row.coverage) if has_area(row) else "-"
+
+
+def has_area(row: Row) -> bool:
+    """Tell whether there is an input area to cover: its input may have no spatial axes."""
+    return row.receptive_field != ()
+
+
 def _layer_cell(row: Row) -> str:
     return f"{row.name} ({len(row.calls)} calls)" if len(row.calls) > 1 else row.name
 
@@ -111,9 +117,14 @@ def _plain_all(values: Sequence[Num | None] | None) -> list[Any] | None:
     return None if values is None else [plain(value) for value in values]
 
 
-def _center_all(values: Sequence[float | None] | None) -> list[Any] | None:
-    # a centre is a place between pixels: 0.0 stays a float, unlike a size
-    return None if values is None else [float(v) if type(v := plain(value)) is int else v for value in values]
+def _real(value: float | None) -> Any:
+    """Return a figure that is a real number by nature, so that 1.0 stays a float."""
+    figure = plain(value)
+    return float(figure) if type(figure) is int else figure
+
+
+def _center(row: Row) -> list[Any] | None:
+    return None if row.center is None else [_real(value) for value in row.center]
 
 
 def _raw(attribute: str) -> Callable[[Row], Any]:
@@ -146,7 +157,9 @@ _ALL: Final = (
     Column("inputs", "inputs", *_list("inputs"), LEFT),
     Column("outputs", "outputs", *_list("outputs"), LEFT),
     Column("block", "block", _of("block"), _of("block"), LEFT),
-    Column("output_shape", "output shape", _raw("output_shape"), lambda row: humanise.shape(row.output_shape)),
+    Column(
+        "output_shape", "output shape", _raw("output_shape"), lambda row: humanise.shape(row.output_shape)
+    ),
     Column("spatial", "spatial", _raw("spatial"), lambda row: humanise.extents(row.spatial)),
     Column("receptive_field", "receptive field", _raw("receptive_field"), field_cell),
     Column(
@@ -162,9 +175,11 @@ _ALL: Final = (
         lambda row: _field(row.local_receptive_field),
     ),
     Column("effective_stride", "stride", _raw("effective_stride"), lambda row: _grid(row.effective_stride)),
-    Column("effective_padding", "padding", _raw("effective_padding"), lambda row: _tuple(row.effective_padding)),
-    Column("center", "center", lambda row: _center_all(row.center), lambda row: _tuple(row.center)),
-    Column("coverage", "coverage", lambda row: plain(row.coverage), lambda row: humanise.percent(row.coverage)),
+    Column(
+        "effective_padding", "padding", _raw("effective_padding"), lambda row: _tuple(row.effective_padding)
+    ),
+    Column("center", "center", _center, lambda row: _tuple(row.center)),
+    Column("coverage", "coverage", lambda row: _real(row.coverage), _coverage_cell),
     Column("status", "status", _of("status"), _of("status"), LEFT),
     Column("reason", "reason", _of("reason"), _of("reason"), LEFT),
     Column("params", "params", *_params("total")),
@@ -233,7 +248,10 @@ def _total(result: AnalysisResult, columns: Sequence[Column]) -> tuple[str, ...]
     }
     if not any(column.name in sums for column in columns):
         return None
-    cells = [total_cell(result, column.name, sums[column.name]) if column.name in sums else "" for column in columns]
+    cells = [
+        total_cell(result, column.name, sums[column.name]) if column.name in sums else ""
+        for column in columns
+    ]
     if not cells[0]:
         cells[0] = f"total ({resolved(result)})"
     return tuple(cells)
@@ -244,7 +262,8 @@ def total_cell(result: AnalysisResult, name: str, value: Num | None) -> str:
     if plain(value) is not None:
         return humanise.number(value)
     least = result.totals.at_least.get(name)
-    return "?" if plain(least) is None else f"at least {humanise.number(least)}"
+    # "at least 0" would say nothing
+    return f"at least {humanise.number(least)}" if plain(least) else "?"
 
 
 def resolved(result: AnalysisResult) -> str:
@@ -272,7 +291,9 @@ def select(result: AnalysisResult, patterns: Sequence[str]) -> AnalysisResult:
     kept: set[str] = set()
     for pattern in patterns:
         found = [
-            row.name for row in result.rows if any(fnmatchcase(name, pattern) for name in (row.name, *row.outputs))
+            row.name
+            for row in result.rows
+            if any(n == pattern or fnmatchcase(n, pattern) for n in (row.name, *row.outputs))
         ]
         if not found:
             raise UsageError(f"--layers {pattern!r} matches no layer; {_close_layers(result, pattern)}")
@@ -287,4 +308,6 @@ def _close_layers(result: AnalysisResult, pattern: str) -> str:
     close = difflib.get_close_matches(pattern.strip("*?"), names, 3, 0.5)
     if close:
         return f"did you mean {' or '.join(map(repr, close))}?"
-    return f"names go from {names[0]!r} to {names[-1]!r}; a star stands for any text" if names else "there are none"
+    return (
+        f"names go from {names[0]!r} to {names[-1]!r}; a star stands for any text" if names else "it has none"
+    )

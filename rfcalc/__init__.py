@@ -1,0 +1,64 @@
+"""Receptive fields, output shapes and parameter counts of neural networks, from the architecture file alone.
+
+Examples
+--------
+>>> import rfcalc
+>>> model = {
+...     "rfcalc": 1,
+...     "inputs": {"image": {"shape": [None, 28, 28, 1]}},
+...     "layers": [{"name": "c1", "kind": "conv", "filters": 32, "kernel": 3}],
+... }
+>>> rfcalc.analyze(model).layer("c1").receptive_field
+(3, 3)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rfcalc.api import Analysis, analyze, field, load
+    from rfcalc.errors import AnalysisError, CheckFailed, GraphError, ReadError, RfcalcError, UsageError
+    from rfcalc.graph.graph import LayerGraph
+    from rfcalc.reports.field import Field
+
+__all__ = [
+    "Analysis",
+    "AnalysisError",
+    "CheckFailed",
+    "Field",
+    "GraphError",
+    "LayerGraph",
+    "ReadError",
+    "RfcalcError",
+    "UsageError",
+    "__version__",
+    "analyze",
+    "field",
+    "load",
+]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "rfcalc.api": ("Analysis", "analyze", "field", "load"),
+    "rfcalc.errors": ("AnalysisError", "CheckFailed", "GraphError", "ReadError", "RfcalcError", "UsageError"),
+    "rfcalc.graph.graph": ("LayerGraph",),
+    "rfcalc.reports.field": ("Field",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    # the names come when they are asked for, so that `rfcalc --version` loads nothing
+    for home, names in _HOMES.items():
+        if name in names:
+            import importlib
+
+            value = getattr(importlib.import_module(home), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,325 @@
+"""The library's face: load a model, analyse it, ask for one field; results that render themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
+
+from rfcalc.algebra.number import Num
+from rfcalc.analysis.figures import analyze_graph
+from rfcalc.analysis.propagate import choose_input
+from rfcalc.analysis.result import AnalysisResult
+from rfcalc.analysis.shapes import OnUnknown
+from rfcalc.errors import RfcalcError, UsageError
+from rfcalc.graph.graph import LayerGraph
+from rfcalc.graph.layer import SPATIAL, Layer
+from rfcalc.readers import detect
+
+if TYPE_CHECKING:
+    import os
+
+    from rfcalc.reports.field import Field
+
+Model: TypeAlias = "str | os.PathLike[str] | IO[str] | IO[bytes] | Mapping[str, Any] | LayerGraph"
+"""A path, an open file, a parsed document, or a graph that was loaded before."""
+
+Shape: TypeAlias = "Sequence[int | None]"
+"""Extents in the source's order, with the batch axis or without it; None for an open one."""
+
+_LENGTH = ("L", "T")  # both are in use for the one axis of a sequence
+
+
+class Analysis(AnalysisResult):
+    """The result of :func:`analyze`: one row a layer, totals, notes, and their renderings.
+
+    Iterating gives the rows, ``len()`` their number, :meth:`layer` one of them by name. In a notebook it
+    shows itself as a table.
+
+    Examples
+    --------
+    >>> analysis = analyze({"rfcalc": 1, "input": [28, 28, 1], "layers": [
+    ...     {"kind": "conv", "name": "c1", "filters": 32, "kernel": 3},
+    ...     {"kind": "max_pool", "name": "p1", "kernel": 2},
+    ... ]})
+    >>> analysis.layer("p1").receptive_field
+    (4, 4)
+    >>> analysis.totals.params.total
+    320
+    """
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the analysis document, ``rfcalc/analysis/1``, as plain data with raw figures."""
+        from rfcalc.reports.document import analysis_document
+
+        return analysis_document(self)
+
+    def to_json(self) -> str:
+        """Return the analysis document as JSON, the same bytes from run to run."""
+        from rfcalc.reports.document import dump
+
+        return dump(self.to_dict())
+
+    def to_markdown(self, columns: Sequence[str] | None = None) -> str:
+        """Return the layers as a Markdown table.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            What to show, by the keys of a row in the document.
+
+        Raises
+        ------
+        UsageError
+            There is no such column.
+        """
+        from rfcalc.reports.markup import analysis_markup
+        from rfcalc.reports.tables import choose
+
+        return analysis_markup(self, "markdown", None if columns is None else choose(columns))
+
+    def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
+        """Return the table for a terminal, with the notes below.
+
+        Parameters
+        ----------
+        width : int
+            Columns of the terminal.
+        unicode : bool
+            False for a terminal that shows ASCII alone.
+        """
+        from rfcalc.reports.text import analysis_text
+
+        return analysis_text(self, width=width, unicode=unicode)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def _repr_html_(self) -> str:
+        from rfcalc.reports.markup import notebook
+
+        return notebook(self)
+
+    def _repr_markdown_(self) -> str:
+        return self.to_markdown()
+
+
+def load(
+    x: Model,
+    *,
+    parameters: Mapping[str, int] | None = None,
+    input_shape: Shape | Mapping[str, Shape] | None = None,
+    dims: Mapping[str, int] | None = None,
+    input: str | None = None,
+) -> LayerGraph:
+    """Read a model.
+
+    Parameters
+    ----------
+    x : path, open file, mapping or LayerGraph
+        The architecture file; of a file without a name the content says the format.
+    parameters : mapping of str to int, optional
+        Values for the parameters of a native model, in place of its own.
+    input_shape : sequence or mapping, optional
+        The shape of the input, or shapes by input name, in place of the file's.
+    dims : mapping of str to int, optional
+        Extents in pixels of spatial axes of the chosen input by letter: ``D``, ``H``, ``W``, or ``L`` (``T``)
+        of a sequence.
+    input : str, optional
+        The chosen input; by default the first with spatial axes.
+
+    Returns
+    -------
+    LayerGraph
+        The layers and the tensors between them.
+
+    Raises
+    ------
+    ReadError
+        It is not a model that rfcalc can read.
+    GraphError
+        Its layers do not form a graph.
+    UsageError
+        A parameter, input or axis that the model does not have.
+
+    Examples
+    --------
+    >>> model = {"rfcalc": 1, "input": [None, None, 3], "layers": [{"kind": "max_pool", "kernel": 2}]}
+    >>> load(model, dims={"H": 64, "W": 32}).inputs[0].attrs["shape"]
+    (?, 64, 32, 3)
+    """
+    shapes = _shapes(input_shape)
+    graph = detect.load(x, parameters=parameters, shapes=shapes)
+    if "" in shapes and len(graph.inputs) > 1:
+        names = ", ".join(repr(layer.name) for layer in graph.inputs)
+        raise UsageError(f"say which input the shape is for: {names}", source=graph.source)
+    return _with_dims(graph, dims, input) if dims else graph
+
+
+def analyze(
+    x: Model,
+    *,
+    parameters: Mapping[str, int] | None = None,
+    input_shape: Shape | Mapping[str, Shape] | None = None,
+    dims: Mapping[str, int] | None = None,
+    input: str | None = None,
+    depth: int | None = None,
+    on_unknown: OnUnknown = "report",
+    symbolic: bool = False,
+) -> Analysis:
+    """Analyse a model: what each layer sees, which shape it puts out, and what it costs.
+
+    Parameters
+    ----------
+    x, parameters, input_shape, dims
+        The model, as for :func:`load`.
+    input : str, optional
+        The input that fields, strides and centres refer to; by default the first with spatial axes.
+    depth : int, optional
+        Collapse nested models and blocks below this depth into one row each.
+    on_unknown : str
+        What to do with an op that no rule knows: ``report`` it and what depends on it as unknown, make it
+        an ``error``, take it to depend on everything (``bound``), or to change nothing (``identity``).
+    symbolic : bool
+        Put a symbol for every open extent of the inputs (H and W; T; D, H and W), so that figures become
+        formulas. This needs sympy, which takes a moment to import.
+
+    Returns
+    -------
+    Analysis
+        Rows in topological order: fields in pixels of the input, shapes in elements, multiply-accumulates
+        at batch 1.
+
+    Raises
+    ------
+    RfcalcError
+        Of the kinds that :func:`load` raises; UsageError too where there is no such input; AnalysisError
+        where a layer does not fit its inputs.
+
+    Examples
+    --------
+    >>> vgg_block = {"rfcalc": 1, "input": [None, None, 3], "layers": [
+    ...     {"kind": "conv", "filters": 64, "kernel": 3, "padding": "same"},
+    ...     {"kind": "conv", "filters": 64, "kernel": 3, "padding": "same"},
+    ...     {"kind": "max_pool", "kernel": 2},
+    ... ]}
+    >>> [row.receptive_field for row in analyze(vgg_block)]
+    [(1, 1), (3, 3), (5, 5), (6, 6)]
+    """
+    graph = load(x, parameters=parameters, input_shape=input_shape, dims=dims, input=input)
+    try:
+        if symbolic:
+            from rfcalc.analysis.symbolic import with_symbols
+
+            graph = with_symbols(graph)
+        result = analyze_graph(graph, input=input, on_unknown=on_unknown, depth=depth)
+    except RfcalcError as error:
+        error.source = error.source or graph.source
+        raise
+    return Analysis(**{each.name: getattr(result, each.name) for each in fields(result)})
+
+
+def field(
+    x: Model,
+    layer: str,
+    at: Sequence[int] | None = None,
+    *,
+    parameters: Mapping[str, int] | None = None,
+    input_shape: Shape | Mapping[str, Shape] | None = None,
+    dims: Mapping[str, int] | None = None,
+    input: str | None = None,
+) -> Field:
+    """Tell what each output index of a layer truly depends on, at the input's own size.
+
+    Padding depends on nothing and is dropped at the layer that adds it, so that fields near the border are
+    smaller than :func:`analyze` says.
+
+    Parameters
+    ----------
+    x, parameters, input_shape, dims, input
+        The model, as for :func:`analyze`; all spatial extents of the input have to be known.
+    layer : str
+        A layer, or an output tensor.
+    at : sequence of int, optional
+        The one output unit to look at, an index for each spatial axis of the input.
+
+    Returns
+    -------
+    Field
+        For each axis and output index the first and the last input index, and how many there are.
+
+    Raises
+    ------
+    RfcalcError
+        Of the kinds that :func:`analyze` raises; UsageError too where there is no such layer or unit, or
+        an extent is open.
+
+    Examples
+    --------
+    >>> model = {"rfcalc": 1, "input": [5, 5, 1], "layers": [
+    ...     {"kind": "conv", "name": "c1", "filters": 1, "kernel": 3, "padding": "same"},
+    ... ]}
+    >>> field(model, "c1").axes[0].rows
+    ((0, 1, 2), (0, 2, 3), (1, 3, 3), (2, 4, 3), (3, 4, 2))
+    >>> field(model, "c1", at=(0, 2)).box
+    ((0, 1), (1, 3))
+    """
+    from rfcalc.analysis.field import field_of
+    from rfcalc.reports.field import Field
+
+    graph = load(x, parameters=parameters, input_shape=input_shape, dims=dims, input=input)
+    try:
+        result = field_of(graph, layer, input=input)
+        whole = Field(**{each.name: getattr(result, each.name) for each in fields(result)})
+        return whole if at is None else whole.unit(at)
+    except RfcalcError as error:
+        error.source = error.source or graph.source
+        raise
+
+
+# ---- shapes of inputs --------------------------------------------------------------------------------------
+
+
+def _shapes(given: Shape | Mapping[str, Shape] | None) -> dict[str, Shape]:
+    """Return shapes by input name; an empty name is the one input that there is."""
+    if given is None:
+        return {}
+    return dict(given) if isinstance(given, Mapping) else {"": given}
+
+
+def _with_dims(graph: LayerGraph, dims: Mapping[str, int], name: str | None) -> LayerGraph:
+    """Return the graph with other extents for spatial axes of the chosen input."""
+    try:
+        chosen = choose_input(graph, name)
+        resized = _resized(chosen, dims)
+    except RfcalcError as error:
+        error.source = error.source or graph.source
+        raise
+    return LayerGraph(
+        (resized if layer.name == chosen.name else layer for layer in graph),
+        name=graph.name,
+        format=graph.format,
+        source=graph.source,
+        outputs=graph.outputs,
+        blocks=graph.blocks.values(),
+        notes=graph.notes,
+    )
+
+
+def _resized(layer: Layer, dims: Mapping[str, int]) -> Layer:
+    from rfcalc.analysis.symbolic import axis_letters
+
+    places = [place for place, role in enumerate(layer.attrs["axes"]) if role == SPATIAL]
+    letters = axis_letters(len(places))
+    shape: list[Num] = list(layer.attrs["shape"])
+    for letter, extent in dims.items():
+        spelled = letters[0] if len(letters) == 1 and letter in _LENGTH else letter
+        if spelled not in letters:
+            has = f"its axes are {', '.join(letters)}" if letters else "it has none"
+            raise UsageError(f"the input {layer.name!r} has no spatial axis {letter!r}; {has}")
+        if type(extent) is not int or extent < 1:
+            raise UsageError(f"the extent of {letter!r} must be a positive integer, got {extent!r}")
+        shape[places[letters.index(spelled)]] = extent
+    return replace(layer, attrs={**layer.attrs, "shape": tuple(shape)})

@@ -1,0 +1,382 @@
+"""The command line: parse, call, render, exit code. Whatever a command needs is imported when it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import click
+
+from rfcalc import __version__
+from rfcalc.errors import CheckFailed, RfcalcError, UsageError
+
+if TYPE_CHECKING:
+    from rfcalc.analysis.result import AnalysisResult, Row
+    from rfcalc.api import Analysis
+    from rfcalc.reports.tables import Column
+
+INTERRUPTED: Final = 130  # as a shell says that an interrupt ended it
+BROKEN_PIPE: Final = 141  # as a shell says that a closed pipe ended it
+
+_NAMED_AT_MOST: Final = 5
+
+
+class Program(click.Group):
+    """A command group that turns every exception into one line and an exit code."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run; where click would print and exit in its own words, use the project's."""
+        arguments = sys.argv[1:] if args is None else list(args)
+
+        def run() -> Any:
+            name = prog_name or "rfcalc"
+            return super(Program, self).main(arguments, name, complete_var, standalone_mode=False, **extra)
+
+        if not standalone_mode:
+            return run()
+        try:
+            status = run()
+        except SystemExit:
+            raise
+        except BaseException as error:
+            _fail(error, debug="--debug" in arguments)
+        sys.exit(status if isinstance(status, int) else 0)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a reader who had enough is no error."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # before click sees it and exits with 1, which is a check that did not hold
+            _silence_stdout()
+            raise click.exceptions.Exit(BROKEN_PIPE) from None
+
+
+def _silence_stdout() -> None:
+    # whoever read this is gone; without this, the flush at exit would complain on stderr
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        sys.stdout = None
+
+
+def _fail(error: BaseException, *, debug: bool) -> NoReturn:
+    """Say in one line what went wrong, and exit."""
+    if debug and not isinstance(error, (click.ClickException, click.Abort)):
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        sys.exit(INTERRUPTED)
+    if isinstance(error, click.ClickException):
+        _usage(error)
+    if isinstance(error, RfcalcError):
+        _complain(f"error: {error}")
+        sys.exit(error.exit_code)
+    what = ": ".join(part for part in (type(error).__name__, str(error)) if part)
+    _complain(
+        f"error: internal error: {what}; run again with --debug for the whole story, and please report it"
+    )
+    sys.exit(3)
+
+
+def _usage(error: click.ClickException) -> NoReturn:
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError" and context is not None:
+        click.echo(context.get_help(), err=True)
+        sys.exit(2)
+    message = error.format_message().rstrip(".")
+    hint = f"see '{context.command_path} --help'" if context is not None else ""
+    _complain(
+        "error: " + (" " if message.endswith("?") else "; ").join(part for part in (message, hint) if part)
+    )
+    sys.exit(error.exit_code)
+
+
+def _complain(line: str) -> None:
+    from rfcalc.reports.escape import visible
+    from rfcalc.reports.write import write_stream
+
+    with contextlib.suppress(BrokenPipeError):
+        write_stream(f"rfcalc: {visible(line)}\n", sys.stderr)
+
+
+# ---- options -----------------------------------------------------------------------------------------------
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def _together(*options: Decorator) -> Decorator:
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+_debug = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+
+_output = click.option(
+    "--output", "-o", default="-", metavar="FILE", help="Write to FILE, whole or not at all."
+)
+
+_model = _together(
+    click.argument("model"),
+    click.option(
+        "--input-shape",
+        multiple=True,
+        metavar="[NAME=]N,N,...",
+        help="The shape of an input, such as 1,224,224,3; ? for an open extent. Repeat for several inputs.",
+    ),
+    click.option(
+        "--dim",
+        multiple=True,
+        metavar="AXIS=N",
+        help="A spatial extent of the input: D, H or W, or L (or T) of a sequence. May be repeated.",
+    ),
+    click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="NAME=N",
+        help="The value of a parameter of a native model. May be repeated.",
+    ),
+    click.option("--input", "input_name", metavar="NAME", help="The input that fields refer to."),
+)
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    """Split at the last equals sign, since names of inputs may hold one."""
+    name, equals, value = text.rpartition("=")
+    if not equals or not name:
+        raise UsageError(f"{option} {text!r} is not of the form NAME=N")
+    return name, value
+
+
+def _integer(text: str, option: str) -> int:
+    digits = text.strip()
+    unsigned = digits.removeprefix("-")
+    if not (unsigned.isascii() and unsigned.isdigit() and len(unsigned) < 20):
+        raise UsageError(f"{option}: {text!r} is not a whole number")
+    return int(digits)
+
+
+def _integers(texts: Iterable[str], option: str) -> dict[str, int]:
+    return {name: _integer(value, option) for name, value in _once((_pair(t, option) for t in texts), option)}
+
+
+def _shapes(texts: Iterable[str]) -> dict[str, list[int | None]]:
+    option = "--input-shape"
+    pairs = [(name, value) for name, _, value in (text.rpartition("=") for text in texts)]
+    return {name: [*map(_extent, value.strip("()[], ").split(","))] for name, value in _once(pairs, option)}
+
+
+def _once(pairs: Iterable[tuple[str, str]], option: str) -> Iterator[tuple[str, str]]:
+    """Pass on pairs, and refuse a name that comes again, whose value would be a guess."""
+    seen: set[str] = set()
+    for name, value in pairs:
+        if name in seen:
+            raise UsageError(f"{option} is given twice" + (f" for {name!r}" if name else ""))
+        seen.add(name)
+        yield name, value
+
+
+def _extent(text: str) -> int | None:
+    return None if text.strip().lower() in ("?", "none", "null") else _integer(text, "--input-shape")
+
+
+def _loading(
+    input_shape: Sequence[str], dim: Sequence[str], settings: Sequence[str], input_name: str | None
+) -> dict[str, Any]:
+    """Return the options of every command that reads a model, as the library takes them."""
+    return {
+        "input_shape": _shapes(input_shape) or None,
+        "dims": _integers(dim, "--dim") or None,
+        "parameters": _integers(settings, "--set") or None,
+        "input": input_name,
+    }
+
+
+# ---- commands ----------------------------------------------------------------------------------------------
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="rfcalc", message="%(prog)s %(version)s")
+def main() -> None:
+    """Receptive fields, shapes and parameter counts of neural networks, from the architecture file alone."""
+
+
+@main.command()
+@_model
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "markdown", "rst", "latex", "html", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="What to write. A table fits the terminal's width (or COLUMNS; 80 where there is neither).",
+)
+@click.option("--columns", metavar="A,B,...", help="The columns to show, by their keys in the JSON document.")
+@_output
+@click.option("--layers", multiple=True, metavar="GLOB", help="Show these layers alone. May be repeated.")
+@click.option("--depth", type=click.IntRange(min=1), metavar="N", help="Collapse blocks below this depth.")
+@click.option(
+    "--on-unknown",
+    type=click.Choice(["report", "error", "bound", "identity"]),
+    default="report",
+    show_default=True,
+    help="What to do with an op that no rule knows.",
+)
+@click.option("--strict", is_flag=True, help="Exit with 1 unless every figure is exact.")
+@click.option("--symbolic", is_flag=True, help="Formulas in H and W for what the input leaves open.")
+@_debug
+def analyze(
+    model: str,
+    *,
+    form: str,
+    columns: str | None,
+    output: str,
+    layers: Sequence[str],
+    depth: int | None,
+    on_unknown: Any,
+    strict: bool,
+    symbolic: bool,
+    **loading: Any,
+) -> None:
+    """Show what each layer of MODEL sees, puts out and costs.
+
+    MODEL is an architecture file, or - for standard input.
+    """
+    from rfcalc import api
+    from rfcalc.reports.tables import choose, select
+    from rfcalc.reports.write import check_output, write
+
+    chosen = None if columns is None else choose(name.strip() for name in columns.split(","))
+    check_output(output, source=model)
+    analysis = api.analyze(
+        model, depth=depth, on_unknown=on_unknown, symbolic=symbolic, **_loading(**loading)
+    )
+    shown = select(analysis, layers) if layers else analysis
+    inexact = [row for row in analysis if row.status != "exact"] if strict else []
+    if not inexact or output == "-":
+        write(_render(shown, form, chosen, output), output)
+    if form != "json":  # there they are part of the document
+        _say_notes(analysis)
+    if inexact:
+        raise CheckFailed(_not_exact(inexact, output), source=analysis.source)
+
+
+def _render(result: AnalysisResult, form: str, columns: Sequence[Column] | None, output: str) -> str:
+    """Render in the format asked for; each imports what it needs alone."""
+    if form == "table":
+        from rfcalc.reports.text import analysis_text
+        from rfcalc.reports.write import terminal_width, unicode_output
+
+        # a file is UTF-8, and as wide as is said or usual
+        unicode = output != "-" or unicode_output(sys.stdout)
+        width = terminal_width(sys.stdout if output == "-" else None)
+        return analysis_text(result, width=width, unicode=unicode, columns=columns, notes=False)
+    if form == "json":
+        from rfcalc.reports.document import analysis_document, dump
+
+        return dump(analysis_document(result, columns))
+    from rfcalc.reports.markup import analysis_csv, analysis_markup
+
+    return analysis_csv(result, columns) if form == "csv" else analysis_markup(result, form, columns)
+
+
+def _say_notes(analysis: Analysis) -> None:
+    if not analysis.notes:
+        return
+    from rfcalc.reports.text import note_line
+
+    for note in analysis.notes:
+        _complain(note_line(note))
+
+
+def _not_exact(rows: Sequence[Row], output: str) -> str:
+    shown = ", ".join(f"'{row.name}' ({row.status})" for row in rows[:_NAMED_AT_MOST])
+    more = f" and {len(rows) - _NAMED_AT_MOST} more" if len(rows) > _NAMED_AT_MOST else ""
+    unwritten = "" if output == "-" else f"; {output} was not written"
+    return f"--strict: not exact: {shown}{more}{unwritten}"
+
+
+@main.command()
+@_model
+@click.argument("layer")
+@click.option("--at", metavar="Y,X", help="One output unit, by its index on each axis.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@_output
+@_debug
+def field(model: str, layer: str, *, at: str | None, form: str, output: str, **loading: Any) -> None:
+    """Show what each output index of LAYER in MODEL truly depends on, padding dropped layer by layer.
+
+    LAYER is a layer's name or an output tensor's.
+    """
+    from rfcalc import api
+    from rfcalc.reports.write import check_output, unicode_output, write
+
+    unit = None if at is None else [_integer(part, "--at") for part in at.split(",")]
+    check_output(output, source=model)
+    result = api.field(model, layer, unit, **_loading(**loading))
+    unicode = output != "-" or unicode_output(sys.stdout)
+    write(result.to_json() if form == "json" else result.to_text(unicode=unicode), output)
+
+
+@main.command()
+@click.argument("kinds", nargs=-1, metavar="[KIND]...")
+@click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default=None)
+@click.option(
+    "--check",
+    metavar="FILE",
+    help="Exit with 1 unless FILE holds exactly this (Markdown unless --format says so).",
+)
+@_output
+@_debug
+def rules(kinds: Sequence[str], *, form: str | None, check: str | None, output: str) -> None:
+    """Show the rules behind the numbers: shapes, fields, parameters and MACs of each layer kind."""
+    from rfcalc.reports.rules import render
+    from rfcalc.reports.write import check_output, write
+
+    check_output(output)
+    if check is None:
+        write(render(kinds, form or "text"), output)
+        return
+    if _content(check) != render(kinds, form or "markdown"):
+        command = f"rfcalc rules --format {form or 'markdown'} --output {check}"
+        raise CheckFailed(f"is stale; run: {command}", source=check)
+
+
+def _content(path: str) -> str | None:
+    """Return the text of a file, None where there is none."""
+    from pathlib import Path
+
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise RfcalcError(f"cannot be read: {reason}", source=path) from error
+
+
+@main.command()
+@_output
+@_debug
+def schema(output: str) -> None:
+    """Print the JSON Schema of the native format."""
+    from rfcalc.readers.schema import schema_text
+    from rfcalc.reports.write import check_output, write
+
+    check_output(output)
+    write(schema_text(), output)

@@ -1,0 +1,135 @@
+"""The field of a layer: its document, and the same for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from rfcalc.analysis.field import FieldAxis, FieldResult, Span
+from rfcalc.errors import UsageError
+from rfcalc.reports.document import dump
+from rfcalc.reports.escape import terminal
+from rfcalc.reports.humanise import sentence
+
+SCHEMA: Final = "rfcalc/field/1"
+
+_AXES: Final = {1: ("position",), 2: ("row", "column"), 3: ("slice", "row", "column")}
+
+
+@dataclass(frozen=True, slots=True)
+class Field(FieldResult):
+    """The result of :func:`rfcalc.field`: for each axis the input indices that each output index depends on.
+
+    Parameters
+    ----------
+    at : tuple of int, optional
+        The one output unit that the rows are of; by default they are of all.
+    """
+
+    at: tuple[int, ...] | None = None
+
+    def unit(self, at: Sequence[int]) -> Field:
+        """Keep the one output unit at an index: one row an axis.
+
+        Raises
+        ------
+        UsageError
+            The index has too many or too few places, or lies outside of the layer's output.
+        """
+        if len(at) != len(self.axes):
+            axes = sentence(len(self.axes), "spatial axis", "spatial axes")
+            raise UsageError(f"{_tuple(at)} has {sentence(len(at), 'place')}, but the input has {axes}")
+        return replace(self, axes=tuple(map(_axis_at, self.axes, at)), at=tuple(at))
+
+    @property
+    def box(self) -> tuple[tuple[int, int] | None, ...] | None:
+        """First and last input index on each axis, for a field of one unit; None on an axis not seen."""
+        if self.at is None:
+            return None
+        return tuple(None if row is None else row[:2] for axis in self.axes for row in axis.rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the field document, ``rfcalc/field/1``, as plain data."""
+        document: dict[str, Any] = {"schema": SCHEMA, "layer": self.layer}
+        if self.at is not None and self.box is not None:
+            document["at"] = list(self.at)
+            document["box"] = [None if span is None else list(span) for span in self.box]
+        document["axes"] = [
+            {
+                "extent": axis.extent,
+                "input_extent": axis.input_extent,
+                "status": axis.status,
+                "rows": [None if row is None else list(row) for row in axis.rows],
+            }
+            for axis in self.axes
+        ]
+        return document
+
+    def to_json(self) -> str:
+        """Return the field document as JSON."""
+        return dump(self.to_dict())
+
+    def to_text(self, *, unicode: bool = True) -> str:
+        """Return the rows as a table for a terminal, or one unit's field as a sentence.
+
+        Parameters
+        ----------
+        unicode : bool
+            False for a terminal that shows ASCII alone.
+        """
+        of = f"of {self.input} ({'x'.join(str(axis.input_extent) for axis in self.axes)})"
+        bound = ", at most" if any(axis.status != "exact" for axis in self.axes) else ""
+        if self.at is not None:
+            sees = " x ".join(_words(axis.rows[0], name) for axis, name in _named(self))
+            return (
+                terminal(f"{self.layer} at {_tuple(self.at)} sees {sees} {of}{bound}", unicode=unicode) + "\n"
+            )
+        head = f"{self.layer} ({self.model}): the part that each output index sees {of}{bound}"
+        return "\n".join([terminal(head, unicode=unicode), "", *_lines(self)]) + "\n"
+
+
+def _axis_at(axis: FieldAxis, place: int) -> FieldAxis:
+    extent = len(axis.rows)
+    if not 0 <= place < extent:
+        raise UsageError(f"there is no output {place} on an axis of {extent}; give 0 to {extent - 1}")
+    return replace(axis, rows=(axis.rows[place],), masks=(axis.masks[place],))
+
+
+def _tuple(index: Sequence[int]) -> str:
+    return f"({', '.join(map(str, index))})"
+
+
+def _named(result: FieldResult) -> list[tuple[FieldAxis, str]]:
+    rank = len(result.axes)
+    return list(zip(result.axes, _AXES.get(rank) or [f"axis {k}" for k in range(rank)], strict=True))
+
+
+def _words(row: Span | None, name: str) -> str:
+    if row is None:
+        return f"no {name}"
+    first, last, taps = row
+    if first == last:
+        return f"{name} {first}"
+    holes = "" if taps == last - first + 1 else f" ({taps} of {last - first + 1})"
+    return f"{name}s {first} to {last}{holes}"
+
+
+def _lines(result: FieldResult) -> list[str]:
+    """Lay out the rows of all axes side by side, equal axes once."""
+    groups: dict[tuple[int, tuple[Span | None, ...]], str] = {}
+    for axis, name in _named(result):
+        key = (axis.input_extent, axis.rows)
+        groups[key] = f"{groups[key]} and {name}s" if key in groups else f"{name}s"
+    count = max((len(rows) for _, rows in groups), default=0)
+    strips = [["output", *map(str, range(count))]]
+    for (_, rows), title in groups.items():
+        short = [""] * (count - len(rows))
+        spans = ["none" if row is None else f"{row[0]} to {row[1]}" for row in rows]
+        taps = ["0" if row is None else str(row[2]) for row in rows]
+        strips += [[title, *spans, *short], ["taps", *taps, *short]]
+    widths = [max(map(len, strip)) for strip in strips]
+    return [
+        "  ".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+        for cells in zip(*strips, strict=True)
+    ]

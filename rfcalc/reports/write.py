@@ -1,0 +1,113 @@
+"""Where a report goes: standard output as far as its encoding carries, or a file, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+from rfcalc.errors import RfcalcError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def check_output(path: str, *, source: str = "") -> None:
+    """Refuse an output file that could not be written, before any work is done.
+
+    Parameters
+    ----------
+    path : str
+        The file, or ``-`` for standard output.
+    source : str
+        The model file, which must not be overwritten by its own report.
+
+    Raises
+    ------
+    UsageError
+        It is a directory, its directory does not exist, or it is the model itself.
+    """
+    if path == "-":
+        return
+    from pathlib import Path
+
+    target = Path(path)
+    if target.is_dir():
+        raise UsageError("--output is a directory; name a file in it", source=path)
+    if not target.resolve().parent.is_dir():
+        raise UsageError("--output lies in a directory that does not exist; make it first", source=path)
+    if target.exists() and not os.access(target, os.W_OK):
+        raise UsageError("--output may not be written to", source=path)
+    if source and source != "-" and target.exists() and Path(source).exists() and target.samefile(source):
+        raise UsageError("--output is the model file itself; name another file", source=path)
+
+
+def write(text: str, path: str = "-") -> None:
+    """Write a report to a file, or to standard output for ``-``.
+
+    Raises
+    ------
+    RfcalcError
+        The file cannot be written.
+    """
+    if path == "-":
+        write_stream(text, sys.stdout)
+        return
+    from pathlib import Path
+
+    try:
+        write_file(text, Path(path))
+    except OSError as error:
+        raise RfcalcError(f"cannot be written: {error.strerror or error}", source=path) from error
+
+
+def write_stream(text: str, stream: TextIO) -> None:
+    """Write to a stream; what its encoding lacks is spelled out, never an error."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    stream.flush()
+
+
+def write_file(text: str, path: Path) -> None:
+    """Replace a file in one step, keeping its mode; a failure leaves it as it was."""
+    data = text.encode("utf-8", "backslashreplace")
+    path = path.resolve()  # a link stays a link, and the file behind it changes
+    mode = path.stat().st_mode if path.exists() else None
+    if mode is not None and not stat.S_ISREG(mode):
+        path.write_bytes(data)  # a device or a pipe: replacing it would destroy it
+        return
+    temporary = path.with_name(f".rfcalc-{os.urandom(8).hex()}.tmp")
+    file = temporary.open("xb")
+    try:
+        with file:
+            if mode is not None:
+                temporary.chmod(stat.S_IMODE(mode))
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def unicode_output(stream: TextIO) -> bool:
+    """Tell whether a stream carries the characters of the table's bars and rules."""
+    encoding = getattr(stream, "encoding", None) or "ascii"
+    try:
+        "█▏…─".encode(encoding)
+    except (LookupError, UnicodeEncodeError):
+        return False
+    return True
+
+
+def terminal_width(stream: TextIO | None) -> int:
+    """Return the columns of the terminal: ``COLUMNS`` where it is set, or what the terminal says, or 80."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isascii() and told.isdigit() and len(told) < 6 and int(told) > 0:
+        return int(told)
+    try:
+        return (os.get_terminal_size(stream.fileno()).columns if stream else 0) or 80
+    except (OSError, ValueError, AttributeError):
+        return 80

@@ -1,0 +1,416 @@
+"""The command line as a user meets it: what it prints where, and how it ends."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import rfcalc
+from rfcalc import cli
+
+MODEL = {
+    "rfcalc": 1,
+    "name": "pooling",
+    "parameters": {"width": 32},
+    "input": [28, 28, 1],
+    "layers": [
+        {"kind": "conv", "name": "conv1", "filters": "width", "kernel": 3},
+        {"kind": "max_pool", "name": "pool1", "kernel": 2},
+        {"kind": "conv", "name": "conv2", "filters": "2 * width", "kernel": 3},
+    ],
+}
+UNKNOWN = {
+    "rfcalc": 1,
+    "input": [28, 28, 1],
+    "layers": [
+        {"kind": "conv", "name": "c", "filters": 1, "kernel": 3},
+        {"kind": "unknown", "name": "u", "op": "Odd"},
+    ],
+}
+
+
+class Run(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Runner = Callable[..., Run]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Runner:
+    """Run the command in this process."""
+
+    def call(*arguments: str | Path) -> Run:
+        with pytest.raises(SystemExit) as ended:
+            cli.main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        code = ended.value.code
+        return Run(0 if code is None else int(code), out, err)
+
+    return call
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(MODEL))
+    return path
+
+
+@pytest.fixture
+def unknown(tmp_path: Path) -> Path:
+    path = tmp_path / "unknown.json"
+    path.write_text(json.dumps(UNKNOWN))
+    return path
+
+
+def spawn(
+    *arguments: str | Path, stdin: bytes = b"", **environment: str
+) -> subprocess.CompletedProcess[bytes]:
+    """Run the command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "rfcalc", *map(str, arguments)],
+        input=stdin,
+        capture_output=True,
+        check=False,
+        env={**os.environ, **environment},
+        timeout=60,
+    )
+
+
+# ---- analyze -----------------------------------------------------------------------------------------------
+
+
+def test_analyze_prints_a_table(run: Runner, model: Path) -> None:
+    code, out, err = run("analyze", model)
+    assert (code, err) == (0, "")
+    assert out.startswith("pooling (rfcalc)   input input 28x28x1\n")
+    assert "parameters  18,816" in out
+
+
+def test_analyze_prints_the_document(run: Runner, model: Path) -> None:
+    document = json.loads(run("analyze", model, "--format", "json").out)
+    assert document == rfcalc.analyze(str(model)).to_dict()
+    assert document["model"] == {"name": "pooling", "format": "rfcalc", "source": "model.json"}
+    assert document["layers"][-1]["receptive_field"] == [8, 8]
+
+
+@pytest.mark.parametrize("form", ["table", "markdown", "rst", "latex", "html", "csv", "json"])
+def test_every_format_shows_every_layer(run: Runner, model: Path, form: str) -> None:
+    code, out, err = run("analyze", model, "--format", form)
+    assert (code, err) == (0, "")
+    assert all(name in out for name in ("conv1", "pool1", "conv2"))
+    assert out.endswith("\n")
+
+
+def test_columns_in_their_order(run: Runner, model: Path) -> None:
+    out = run("analyze", model, "--format", "csv", "--columns", "params,layer").out
+    assert out.splitlines()[:3] == ["params,name", "0,input", "320,conv1"]
+    document = json.loads(run("analyze", model, "--format", "json", "--columns", "layer,macs").out)
+    assert document["layers"][1] == {"name": "conv1", "macs": 194688}
+
+
+def test_layers_by_pattern(run: Runner, model: Path) -> None:
+    document = json.loads(run("analyze", model, "--layers", "conv?", "--format", "json").out)
+    assert [layer["name"] for layer in document["layers"]] == ["conv1", "conv2"]
+    assert document["totals"]["params"] == 18816
+    assert document["totals"]["layers"] == 4
+
+
+def test_other_shapes_and_parameters(run: Runner, model: Path) -> None:
+    def figures(*options: str) -> tuple[list[int], int]:
+        document = json.loads(run("analyze", model, "--format", "json", *options).out)
+        return document["inputs"][0]["spatial"], document["totals"]["params"]
+
+    assert figures("--dim", "H=64", "--dim", "W=32") == ([64, 32], 18816)
+    assert figures("--input-shape", "1,56,40,1") == ([56, 40], 18816)
+    assert figures("--input-shape", "input=?,56,None,1") == ([56, None], 18816)
+    assert figures("--set", "width=1") == ([28, 28], 10 + 20)
+
+
+def test_symbolic_gives_formulas(run: Runner, model: Path) -> None:
+    options = ("--input-shape", "?,?,?,1", "--symbolic")
+    document = json.loads(run("analyze", model, "--format", "json", *options).out)
+    assert document["layers"][1]["spatial"] == ["H - 2", "W - 2"]
+    assert "(H - 2, W - 2, 32)" in run("analyze", model, *options).out
+
+
+def test_analyze_reads_standard_input(model: Path) -> None:
+    done = spawn("analyze", "-", "--format", "json", stdin=model.read_bytes())
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["model"]["source"] == "<stdin>"
+
+
+def test_notes_go_to_stderr_but_are_part_of_the_document(run: Runner, unknown: Path) -> None:
+    code, out, err = run("analyze", unknown)
+    assert code == 0
+    assert "Odd" in err
+    assert err.startswith("rfcalc: ")
+    assert "warning" not in out
+    code, out, err = run("analyze", unknown, "--format", "json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["notes"]
+
+
+@pytest.mark.parametrize(("choice", "code"), [("report", 0), ("bound", 0), ("identity", 0), ("error", 3)])
+def test_on_unknown(run: Runner, unknown: Path, choice: str, code: int) -> None:
+    assert run("analyze", unknown, "--on-unknown", choice).code == code
+
+
+def test_strict_says_which_layers_are_not_exact(
+    run: Runner, unknown: Path, model: Path, tmp_path: Path
+) -> None:
+    code, out, err = run("analyze", unknown, "--strict", "--format", "json")
+    assert code == 1
+    assert json.loads(out)["layers"][1]["name"] == "c"
+    assert f"{unknown}: --strict: not exact: 'u' (unknown)" in err
+    assert run("analyze", model, "--strict").code == 0
+    output = tmp_path / "out.txt"
+    assert run("analyze", unknown, "--strict", "--output", output).code == 1
+    assert not output.exists()
+
+
+# ---- output ------------------------------------------------------------------------------------------------
+
+
+def test_output_is_a_file(run: Runner, model: Path, tmp_path: Path) -> None:
+    printed = run("analyze", model, "--format", "json").out
+    path = tmp_path / "out.json"
+    assert run("analyze", model, "--format", "json", "--output", path) == (0, "", "")
+    assert path.read_text() == printed
+    assert run("analyze", model, "--format", "json", "--output", "-").out == printed
+
+
+def test_nothing_is_written_unless_all_went_well(run: Runner, tmp_path: Path, model: Path) -> None:
+    path = tmp_path / "out.json"
+    path.write_text("old")
+    assert run("analyze", tmp_path / "none.json", "--output", path).code == 3
+    assert run("analyze", model, "--layers", "zzz", "--output", path).code == 2
+    assert path.read_text() == "old"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["model.json", "out.json"]
+
+
+def test_output_may_not_be_the_model_or_a_directory(run: Runner, tmp_path: Path, model: Path) -> None:
+    before = model.read_bytes()
+    for path in (model, tmp_path, tmp_path / "none" / "out.json"):
+        code, out, err = run("analyze", model, "--output", path)
+        assert (code, out) == (2, "")
+        assert err.startswith(f"rfcalc: error: {path}: --output ")
+    assert model.read_bytes() == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such pipes")
+def test_a_closed_pipe_is_silent(model: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as stdout:
+        done = subprocess.run(
+            [sys.executable, "-m", "rfcalc", "analyze", str(model)],
+            stdout=stdout, stderr=subprocess.PIPE, check=False, timeout=60,
+        )  # fmt: skip
+    assert done.stderr == b""
+    assert done.returncode == cli.BROKEN_PIPE
+
+
+def test_a_terminal_without_unicode(model: Path) -> None:
+    done = spawn("analyze", model, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert done.returncode == 0
+    assert done.stdout.decode("ascii").count("---") > 1
+
+
+def test_columns_of_the_terminal(model: Path) -> None:
+    wide = spawn("analyze", model, COLUMNS="160", PYTHONIOENCODING="utf-8").stdout.decode()
+    narrow = spawn("analyze", model, COLUMNS="60", PYTHONIOENCODING="utf-8").stdout.decode()
+    assert "activations" in wide
+    assert "activations" not in narrow
+    assert max(map(len, narrow.splitlines()[:8])) <= 60
+
+
+@pytest.mark.parametrize("form", ["table", "markdown", "rst", "latex", "html", "csv", "json"])
+def test_the_same_bytes_whatever_the_hash_seed(model: Path, form: str) -> None:
+    outputs = {spawn("analyze", model, "--format", form, PYTHONHASHSEED=seed).stdout for seed in "012"}
+    assert len(outputs) == 1
+    assert outputs != {b""}
+
+
+# ---- errors ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["analyze"], 2, "Missing argument 'MODEL'"),
+        (["analyze", "MODEL", "--colour"], 2, "No such option"),
+        (["analyze", "MODEL", "--format", "xml"], 2, "'xml' is not one of"),
+        (["analyze", "MODEL", "--columns", "parms"], 2, "there is no column 'parms'; did you mean 'params'"),
+        (["analyze", "MODEL", "--columns", ""], 2, "there is no column ''; the columns are name, kind"),
+        (["analyze", "MODEL", "--layers", "cnv1"], 2, "matches no layer; did you mean 'conv1'"),
+        (["analyze", "MODEL", "--input", "img"], 2, "no input 'img'; it has 'input'"),
+        (["analyze", "MODEL", "--input-shape", "img=1,2,3,4"], 2, "no input"),
+        (["analyze", "MODEL", "--input-shape", "1,a,3,4"], 2, "--input-shape: 'a' is not a whole number"),
+        (["analyze", "MODEL", "--input-shape", "1,2"], 2, "MODEL"),
+        (["analyze", "MODEL", "--input-shape", "1,,3,4"], 2, "--input-shape: '' is not a whole number"),
+        (["analyze", "MODEL", "--dim", "H=3", "--dim", "H=4"], 2, "--dim is given twice for 'H'"),
+        (["analyze", "MODEL", "--dim", "H"], 2, "--dim 'H' is not of the form NAME=N"),
+        (["analyze", "MODEL", "--dim", "D=3"], 2, "has no spatial axis 'D'; its axes are H, W"),
+        (["analyze", "MODEL", "--dim", "H=0"], 2, "must be a positive integer"),
+        (["analyze", "MODEL", "--set", "wdth=3"], 2, "has no parameter"),
+        (["analyze", "MODEL", "--set", "width=x"], 2, "--set: 'x' is not a whole number"),
+        (["analyze", "MODEL", "--set", "width=" + "9" * 6000], 2, "is not a whole number"),
+        (["analyze", "MODEL", "--depth", "0"], 2, "is not in the range"),
+        (["analyze", "NONE"], 3, "NONE: no such file"),
+        (["field", "MODEL", "conv9"], 2, "no layer or tensor 'conv9'"),
+        (["field", "MODEL", "conv2", "--at", "1"], 2, "(1) has 1 place, but the input has 2 spatial axes"),
+        (["field", "MODEL", "conv2", "--at", "1,x"], 2, "--at: 'x' is not a whole number"),
+        (["rules", "cnv"], 2, "cnv"),
+        (["nothing"], 2, "No such command"),
+    ],
+)
+def test_errors_are_one_line_with_a_code(
+    run: Runner, model: Path, arguments: list[str], code: int, message: str
+) -> None:
+    known = {"MODEL": str(model), "NONE": str(model.parent / "none.json")}
+    got = run(*(known.get(argument, argument) for argument in arguments))
+    assert got.code == code
+    assert got.out == ""
+    assert got.err.startswith("rfcalc: error: ")
+    assert got.err.count("\n") == 1
+    for name, path in known.items():
+        message = message.replace(name, path) if message != f"Missing argument '{name}'" else message
+    assert message in got.err
+
+
+def test_errors_name_the_layer(run: Runner, tmp_path: Path) -> None:
+    path = tmp_path / "small.json"
+    layers = [{"kind": "conv", "name": "conv3", "filters": 1, "kernel": 9}]
+    path.write_text(json.dumps({"rfcalc": 1, "input": [4, 4, 1], "layers": layers}))
+    code, out, err = run("analyze", path)
+    assert (code, out) == (3, "")
+    assert err.startswith(f"rfcalc: error: {path}: layer 'conv3': ")
+
+
+def test_names_in_errors_are_escaped(run: Runner, tmp_path: Path) -> None:
+    code, _, err = run("analyze", tmp_path / "a\x1b[31m\nb.json")
+    assert code == 3
+    assert "a\\x1b[31m\\nb.json" in err
+    assert err.count("\n") == 1
+
+
+def test_what_nobody_expected_is_one_line_too(
+    run: Runner, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise ZeroDivisionError("by \x1b zero")
+
+    monkeypatch.setattr("rfcalc.api.analyze", fail)
+    code, out, err = run("analyze", model)
+    assert (code, out) == (3, "")
+    assert err.startswith(
+        "rfcalc: error: internal error: ZeroDivisionError: by \\x1b zero; run again with --debug"
+    )
+    assert err.count("\n") == 1
+    code, out, err = run("analyze", model, "--debug")
+    assert code == 3
+    assert "Traceback" in err
+
+
+def test_debug_shows_the_traceback(run: Runner, tmp_path: Path) -> None:
+    code, _, err = run("analyze", tmp_path / "none.json", "--debug")
+    assert code == 3
+    assert err.startswith("Traceback")
+    assert err.splitlines()[-1].startswith("rfcalc: error: ")
+
+
+def test_an_interrupt(run: Runner, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rfcalc.api.analyze", interrupt)
+    assert run("analyze", model).code == cli.INTERRUPTED
+
+
+def test_library_calls_of_the_command_see_the_exceptions(model: Path) -> None:
+    with pytest.raises(rfcalc.UsageError):
+        cli.main(["analyze", str(model), "--columns", "x"], standalone_mode=False)
+
+
+# ---- the other commands ------------------------------------------------------------------------------------
+
+
+def test_field(run: Runner, model: Path) -> None:
+    document = json.loads(run("field", model, "conv2", "--format", "json").out)
+    assert document["schema"] == "rfcalc/field/1"
+    assert [axis["extent"] for axis in document["axes"]] == [11, 11]
+    assert document["axes"][0]["rows"][1] == [2, 9, 8]
+    unit = json.loads(run("field", model, "conv2", "--at", "0,10", "--format", "json").out)
+    assert unit["box"] == [[0, 7], [20, 27]]
+    assert "sees rows 0 to 7 x columns 20 to 27" in run("field", model, "conv2", "--at", "0,10").out
+
+
+def test_rules_and_their_check(run: Runner, tmp_path: Path) -> None:
+    page = tmp_path / "rules.md"
+    assert run("rules", "--format", "markdown", "--output", page) == (0, "", "")
+    assert run("rules", "--check", page) == (0, "", "")
+    page.write_text(page.read_text() + "x")
+    for path in (page, tmp_path / "none.md"):
+        code, out, err = run("rules", "--check", path)
+        assert (code, out) == (1, "")
+        assert f"{path}: is stale; run: rfcalc rules" in err
+    assert "conv" in run("rules", "conv").out
+
+
+def test_schema(run: Runner) -> None:
+    assert json.loads(run("schema").out)["$schema"].startswith("https://json-schema.org/")
+
+
+def test_version_and_help(run: Runner) -> None:
+    assert run("--version") == (0, f"rfcalc {rfcalc.__version__}\n", "")
+    assert "analyze" in run("--help").out
+    code, out, err = run()
+    assert (code, out) == (2, "")
+    assert err.startswith("Usage: rfcalc")
+
+
+# ---- what a command loads ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "absent"),
+    [
+        (["--help"], "sympy networkx numpy onnx torch yaml tabulate rfcalc.api rfcalc.rules"),
+        (["analyze", "MODEL"], "sympy networkx numpy onnx torch yaml tabulate csv"),
+        (["analyze", "MODEL", "--format", "json"], "sympy networkx numpy onnx torch yaml tabulate csv"),
+        (["analyze", "MODEL", "--format", "markdown"], "sympy networkx numpy onnx torch yaml"),
+        (["field", "MODEL", "conv2"], "sympy networkx numpy onnx torch yaml tabulate csv"),
+    ],
+)
+def test_a_command_loads_what_it_needs_alone(model: Path, arguments: list[str], absent: str) -> None:
+    arguments = [str(model) if argument == "MODEL" else argument for argument in arguments]
+    code = (
+        "import sys\n"
+        "from rfcalc.cli import main\n"
+        "try:\n"
+        f"    main({arguments!r})\n"
+        "except SystemExit as end:\n"
+        "    assert not end.code, end.code\n"
+        "print(*sys.modules, file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert not set(done.stderr.split()) & set(absent.split())
+
+
+def test_stdin_in_process(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(json.dumps(MODEL).encode())))
+    assert "conv2" in run("analyze", "-").out
