@@ -54,7 +54,7 @@ def _config_text(archive: zipfile.ZipFile) -> bytes:
         raise ReadError(f"has {len(members):,} members, no archive of Keras has so many")
     for member in members:
         if member.filename.startswith(("/", "\\")) or ".." in member.filename.replace("\\", "/").split("/"):
-            raise ReadError(f"holds {member.filename!r}, which points out of the archive; it is not to be trusted")
+            raise ReadError(f"holds {member.filename!r}, which points out of the archive; do not trust it")
     found = [member for member in members if member.filename == CONFIG]
     if len(found) != 1:
         raise ReadError(f"holds {len(found) or 'no'} {CONFIG}; a .keras archive has one")
@@ -63,5 +63,5 @@ def _config_text(archive: zipfile.ZipFile) -> bytes:
     with archive.open(found[0]) as stream:  # the size in the directory may lie, so count what comes
         text = stream.read(MOST_UNPACKED + 1)
     if len(text) > MOST_UNPACKED:
-        raise ReadError(f"unpacks to more than {MOST_UNPACKED >> 20} MB, no model needs so much", where=CONFIG)
+        raise ReadError(f"unpacks to more than {MOST_UNPACKED >> 20} MB; no model needs it", where=CONFIG)
     return text

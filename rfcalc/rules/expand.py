@@ -80,8 +80,8 @@ def antialiased(extent: Num, size: Num, common: Num, mode: str) -> Window:
     period, reach = size // common, RADIUS[mode]
     rows = []
     for i in range(period):
-        # taps j at kernel position x = ((2j+1)m - (2i+1)n)/2n with |x| < reach; a kernel wider than the linear
-        # one is zero at every whole x but 0
+        # taps j at kernel position x = ((2j+1)m - (2i+1)n)/2n with |x| < reach; a kernel wider than the
+        # linear one is zero at every whole x but 0
         first = ((2 * i + 1) * extent - size - 2 * reach * extent) // (2 * size) + 1
         last = cdiv((2 * i + 1) * extent - size + 2 * reach * extent, 2 * size) - 1
         offsets = {j: (2 * j + 1) * size - (2 * i + 1) * extent for j in range(first, last + 1)}

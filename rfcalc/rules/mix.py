@@ -88,7 +88,7 @@ def embedding(call: Call) -> Result:
         "mode",
         CHOICE,
         "each",
-        "'each' appends an axis, 'one' too but replaces a last axis of one element, 'multi' replaces the last axis",
+        "'each' appends an axis; 'one' too, but replaces a last axis of one element; 'multi' replaces it",
         ("each", "one", "multi"),
     ),
     summary="One-hot (or multi-hot) coding of indices.",

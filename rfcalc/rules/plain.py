@@ -242,8 +242,8 @@ def _part_sizes(call: Call, extent: Num) -> tuple[Num, ...]:
     if call["sizes"] is not None:
         sizes = tuple(call["sizes"])
     elif call["cuts"] is not None:
-        ends = (0, *call["cuts"], extent)
-        sizes = tuple(b - a for a, b in zip(ends, ends[1:], strict=False))
+        starts = (0, *call["cuts"])
+        sizes = tuple(b - a for a, b in zip(starts, (*starts[1:], extent), strict=True))
     else:
         sections = call["sections"]
         if sections == "each":

@@ -67,7 +67,7 @@ def _directions(both: str | None, reverse: bool) -> tuple[bool | None, ...]:
 
 
 def _along(length: Num, forward: bool | None, *, turned: bool) -> tuple[Step, ...]:
-    """Steps along time; a layer that runs backward by itself leaves its output in that order, as Keras does."""
+    """Steps along time; a layer that runs backward leaves its output in that order, as Keras does."""
     if forward is None:
         return (Mix((1,)),)
     if forward or not turned:

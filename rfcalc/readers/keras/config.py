@@ -1,4 +1,4 @@
-"""Typed access to a Keras config: every value is checked, and an error says where in the document it stands."""
+"""Typed access to a Keras config: every value is checked, and an error says where it stands."""
 
 from __future__ import annotations
 

@@ -516,7 +516,7 @@ LAYERS: Final[dict[str, Maker]] = {
 
 
 def make_layer(class_name: str, config: Config) -> Made:
-    """Return the canonical kind of a Keras layer, and its settings; ``unknown`` for a class that nobody knows."""
+    """Return the canonical kind of a Keras layer and its settings; ``unknown`` for an unknown class."""
     if class_name == "SpectralNormalization":
         inner = config.object("layer")
         kind, attrs = make_layer(inner.text("class_name"), inner.object("config"))

@@ -84,7 +84,7 @@ def _holds_layers(config: Config) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """Where a model stands: names of the models around this call, and of the layers as the source has them."""
+    """Where a model stands: the names of this call, those of the layers in the source, what is frozen."""
 
     path: tuple[str, ...]
     owner: tuple[str, ...]
@@ -186,7 +186,7 @@ class _Reader:
         return out
 
     def _node_bases(self, entries: Mapping[str, tuple[Config, list[Node]]], config: Config) -> dict[str, int]:
-        """Index of each layer's first node: Keras 2 also counts the calls that a nested model was built with."""
+        """Index of each layer's first node: Keras 2 counts the calls that built a nested model too."""
         lowest: dict[str, int] = {}
         structure = read_structure(config.get("output_layers"), f"{config.where}.output_layers")
         refs = [ref for _, nodes in entries.values() for node in nodes for ref in node.refs()]
@@ -353,7 +353,7 @@ class _Reader:
                 chosen = (shape[0], *chosen)
             if shape is not None and len(chosen) != len(shape):
                 raise UsageError(
-                    f"the input {name!r} has {len(shape)} axes, the given shape {shown(list(chosen))} has {len(chosen)}"
+                    f"the input {name!r} has {len(shape)} axes, but {shown(list(chosen))} has {len(chosen)}"
                 )
             shape = chosen
         if shape is None:
@@ -467,7 +467,7 @@ def _bound(inputs: Any, given: Any, where: str) -> dict[tuple[str, int, int], Ed
 def _ordered(
     entries: Mapping[str, tuple[Config, list[Node]]], base: Mapping[str, int], where: str
 ) -> list[tuple[str, int]]:
-    """Order the calls of a functional model so that producers come first, in the file's order where it can be."""
+    """Order the calls of a functional model so that producers come first."""
     waiting: dict[tuple[str, int], int] = {}
     consumers: dict[tuple[str, int], list[tuple[str, int]]] = {}
     for name, (entry, nodes) in entries.items():
@@ -497,7 +497,7 @@ def _ordered(
 
 
 def _query_key_value(node: Node, edges: list[Edge]) -> list[Edge]:
-    """Put the inputs of an attention layer into the order query, key, value; Keras takes (query, value, key)."""
+    """Put the inputs of attention in order: query, key, value, where Keras has (query, value, key)."""
     refs = list(node.refs())
     by_ref = dict(zip((ref.key for ref in refs), edges, strict=True))
     plain = [by_ref[ref.key] for ref in flatten(node.args)]

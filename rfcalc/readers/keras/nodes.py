@@ -1,8 +1,8 @@
-"""How a Keras model wires its layers: the nodes of ``inbound_nodes``, in the spelling of Keras 2 and of Keras 3."""
+"""How a Keras model wires its layers: ``inbound_nodes``, as Keras 2 and as Keras 3 spell them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ DEEPEST: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A tensor by its layer, which of the layer's calls, and which of its outputs; with the recorded shape."""
+    """A tensor: its layer, which of the layer's calls, which of its outputs, and the recorded shape."""
 
     layer: str
     node: int
@@ -106,23 +106,34 @@ def _argument(value: object, where: str, depth: int = 0) -> Any:
     kind, config = value.get("class_name"), value.get("config")
     if not isinstance(kind, str) or not isinstance(config, dict):
         return {name: _argument(each, where, depth + 1) for name, each in value.items()}
-    if kind == "__keras_tensor__":
-        shape = config.get("shape")
-        return read_ref(
-            config.get("keras_history"), where, None if shape is None else read_shape(shape, f"{where}.shape")
-        )
-    if kind == "__slice__":
-        return Slice(config.get("start"), config.get("stop"), config.get("step"))
-    if kind == "__ellipsis__":
-        return Ellipsis
-    if kind in ("__numpy__", "__tensor__", "__array__"):
-        return Constant(_extents(config.get("value")))
-    return {"class_name": kind}
+    special = _SPECIAL.get(kind)
+    return {"class_name": kind} if special is None else special(config, where)
+
+
+def _tensor(config: Mapping[str, Any], where: str) -> Ref:
+    shape = config.get("shape")
+    known = None if shape is None else read_shape(shape, f"{where}.shape")
+    return read_ref(config.get("keras_history"), where, known)
+
+
+def _array(config: Mapping[str, Any], _where: str) -> Constant:
+    return Constant(_extents(config.get("value")))
+
+
+_SPECIAL: Final[Mapping[str, Callable[[Mapping[str, Any], str], Any]]] = {
+    "__keras_tensor__": _tensor,
+    "__slice__": lambda config, _where: Slice(config.get("start"), config.get("stop"), config.get("step")),
+    "__ellipsis__": lambda _config, _where: Ellipsis,
+    "__numpy__": _array,
+    "__tensor__": _array,
+    "__array__": _array,
+}
+"""What Keras 3 writes for arguments that are no plain JSON."""
 
 
 def _extents(value: object) -> tuple[int, ...]:
     """Shape of an array written as nested lists."""
-    shape = []
+    shape: list[int] = []
     while isinstance(value, list) and len(shape) < DEEPEST:
         shape.append(len(value))
         value = value[0] if value else None
@@ -145,12 +156,9 @@ def read_ref(value: object, where: str, shape: tuple[Num, ...] | None = None) ->
 
 def is_ref(value: object) -> bool:
     """Tell whether a list of Keras 2 names a tensor."""
-    return (
-        isinstance(value, list)
-        and len(value) in (3, 4)
-        and isinstance(value[0], str)
-        and type(value[1]) is int
-    )
+    if not isinstance(value, list) or len(value) not in (3, 4):
+        return False
+    return isinstance(value[0], str) and value[0] != "_CONSTANT_VALUE" and type(value[1]) is int
 
 
 def _read_node_2(value: list[Any], where: str) -> Node:
@@ -166,21 +174,24 @@ def _read_node_2(value: list[Any], where: str) -> Node:
 
 
 def _argument_2(value: object, where: str, depth: int = 0) -> Any:
+    """Read one argument of Keras 2."""
     if depth > DEEPEST:
         raise ReadError("arguments are nested too deep", where=where)
+    if is_ref(value):
+        return read_ref(value, where)
     if isinstance(value, list):
         if value and value[0] == "_CONSTANT_VALUE":
             return value[2] if len(value) > 2 else None
-        if is_ref(value):
-            return read_ref(value, where)
         return tuple(_argument_2(each, where, depth + 1) for each in value)
-    if isinstance(value, dict):
-        if set(value) >= {"start", "stop", "step"}:
-            return Slice(value["start"], value["stop"], value["step"])
-        if value.get("class_name") == "__ellipsis__" or value.get("type") == "ellipsis":
-            return Ellipsis
-        return {name: _argument_2(each, where, depth + 1) for name, each in value.items()}
-    return value
+    return _object_2(value, where, depth) if isinstance(value, dict) else value
+
+
+def _object_2(value: dict[str, Any], where: str, depth: int) -> Any:
+    if set(value) >= {"start", "stop", "step"}:
+        return Slice(value["start"], value["stop"], value["step"])
+    if value.get("class_name") == "__ellipsis__" or value.get("type") == "ellipsis":
+        return Ellipsis
+    return {name: _argument_2(each, where, depth + 1) for name, each in value.items()}
 
 
 def read_structure(value: object, where: str, depth: int = 0) -> Any:

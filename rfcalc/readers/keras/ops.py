@@ -10,7 +10,7 @@ from rfcalc.errors import ReadError
 from rfcalc.graph import Edge
 from rfcalc.readers.keras.config import Config, shown
 from rfcalc.readers.keras.layers import MODES, PADDINGS, layout
-from rfcalc.readers.keras.nodes import Constant, Node, Ref, Slice, flatten
+from rfcalc.readers.keras.nodes import Constant, Node, Slice, flatten
 
 Made = tuple[str, dict[str, Any], list[Edge]]
 
@@ -300,7 +300,7 @@ def _pool(kind: str) -> Maker:
 
 
 def _rank(op: Operation) -> int:
-    refs = [ref for ref in flatten(op.node.args) if isinstance(ref, Ref)]
+    refs = list(flatten(op.node.args))
     shape = refs[0].shape if refs else None
     return len(shape) - 2 if shape else 2
 
@@ -573,21 +573,22 @@ _KERAS2: Final = {
     "math.truediv": "TrueDivide", "math.divide": "TrueDivide", "math.maximum": "Maximum",
     "math.minimum": "Minimum", "math.pow": "Power", "math.abs": "Absolute", "math.sqrt": "Sqrt",
     "math.square": "Square", "math.exp": "Exp", "math.log": "Log", "math.sigmoid": "Sigmoid",
-    "math.negative": "Negative", "math.reduce_mean": "Mean", "math.reduce_sum": "Sum", "math.reduce_max": "Max",
-    "math.reduce_min": "Min", "math.reduce_prod": "Prod", "math.reduce_std": "Std",
-    "math.reduce_variance": "Var", "math.reduce_any": "Any", "math.reduce_all": "All",
-    "math.argmax": "Argmax", "math.l2_normalize": "Normalize", "math.cumsum": "Cumsum", "math.floordiv": "FloorDivide",
-    "math.greater": "Greater", "math.less": "Less", "math.equal": "Equal", "math.not_equal": "NotEqual",
-    "math.tanh": "Tanh", "math.softplus": "Softplus", "math.erf": "Erf", "math.floormod": "Mod",
-    "nn.relu": "Relu", "nn.relu6": "Relu6", "nn.softmax": "Softmax", "nn.sigmoid": "Sigmoid", "nn.tanh": "Tanh",
-    "nn.silu": "Silu", "nn.swish": "Silu", "nn.gelu": "Gelu", "nn.elu": "Elu", "nn.leaky_relu": "LeakyRelu",
+    "math.negative": "Negative", "math.reduce_mean": "Mean", "math.reduce_sum": "Sum",
+    "math.reduce_max": "Max", "math.reduce_min": "Min", "math.reduce_prod": "Prod",
+    "math.reduce_std": "Std", "math.reduce_variance": "Var", "math.reduce_any": "Any",
+    "math.reduce_all": "All", "math.argmax": "Argmax", "math.l2_normalize": "Normalize",
+    "math.cumsum": "Cumsum", "math.floordiv": "FloorDivide", "math.greater": "Greater", "math.less": "Less",
+    "math.equal": "Equal", "math.not_equal": "NotEqual", "math.tanh": "Tanh", "math.softplus": "Softplus",
+    "math.erf": "Erf", "math.floormod": "Mod", "nn.relu": "Relu", "nn.relu6": "Relu6",
+    "nn.softmax": "Softmax", "nn.sigmoid": "Sigmoid", "nn.tanh": "Tanh", "nn.silu": "Silu",
+    "nn.swish": "Silu", "nn.gelu": "Gelu", "nn.elu": "Elu", "nn.leaky_relu": "LeakyRelu",
     "nn.space_to_depth": "SpaceToDepth", "nn.depth_to_space": "DepthToSpace", "linalg.matmul": "Matmul",
     "linalg.einsum": "Einsum", "image.resize": "Resize", "cast": "Cast", "identity": "Identity",
-    "reshape": "Reshape", "transpose": "Transpose", "concat": "Concat", "stack": "Stack", "unstack": "Unstack",
-    "split": "Split", "expand_dims": "ExpandDims", "squeeze": "Squeeze", "tile": "Tile", "repeat": "Repeat",
-    "pad": "Pad", "clip_by_value": "Clip", "one_hot": "OneHot", "reverse": "Flip", "roll": "Roll",
-    "broadcast_to": "BroadcastTo", "where": "Where", "stop_gradient": "StopGradient",
-    "ones_like": "OnesLike", "zeros_like": "ZerosLike",
+    "reshape": "Reshape", "transpose": "Transpose", "concat": "Concat", "stack": "Stack",
+    "unstack": "Unstack", "split": "Split", "expand_dims": "ExpandDims", "squeeze": "Squeeze",
+    "tile": "Tile", "repeat": "Repeat", "pad": "Pad", "clip_by_value": "Clip", "one_hot": "OneHot",
+    "reverse": "Flip", "roll": "Roll", "broadcast_to": "BroadcastTo", "where": "Where",
+    "stop_gradient": "StopGradient", "ones_like": "OnesLike", "zeros_like": "ZerosLike",
 }  # fmt: skip
 """Functions of TensorFlow in a ``TFOpLambda`` of Keras 2, by what they are called in Keras 3."""
 
