@@ -406,7 +406,10 @@ def _union(a: Relation | Rows, b: Relation | Rows, span: Num) -> Relation | Rows
         if not is_known(span) or span > MAX_PERIOD:
             raise
         # the extent is known, so the rows of this map can be listed and united one by one
-        return _listed(a, span, a).join(_listed(b, span, a))
+        union = _listed(a, span, a).join(_listed(b, span, a))
+        if not union.whole:
+            union.listed = True
+        return union
 
 
 def _listed(relation: Relation, extent: int, like: Relation) -> Relation:

@@ -48,9 +48,12 @@ class Relation:
         The layers that made the offset unknown; the same ones, the same offset.
     exact : bool
         False where the rows cover more than what is needed.
+    listed : bool
+        The rows are those of one map, and beyond its border they do not truly go on: what reads them through
+        a window may be told too much. Set after the making, by the one join that lists rows.
     """
 
-    __slots__ = ("advance", "exact", "hi", "lo", "loose", "period", "regular", "slack", "taps")
+    __slots__ = ("advance", "exact", "hi", "listed", "lo", "loose", "period", "regular", "slack", "taps")
 
     def __init__(  # noqa: PLR0917  built by the thousand, and keywords cost
         self,
@@ -72,6 +75,7 @@ class Relation:
         self.slack = slack
         self.loose = loose
         self.exact = exact
+        self.listed = False
         if regular is None:
             nonempty = all(a <= b for a, b in zip(lo, hi, strict=True))
             regular = nonempty and rises(lo, advance) and rises(hi, advance)
@@ -140,7 +144,7 @@ class Relation:
                 None,
                 self.slack + outer.slack * advance,
                 self.loose | {source} if outer.slack else self.loose,
-                self.exact,
+                self.exact and not self.listed,
                 True,
             )
         return self._after_rows(outer, source)
@@ -153,7 +157,7 @@ class Relation:
             return whole(exact=False)
         if self.whole:
             return whole(period, advance, exact=self.exact)
-        slack, loose, exact, widen = self.slack, self.loose, self.exact, 0
+        slack, loose, exact, widen = self.slack, self.loose, self.exact and not self.listed, 0
         if outer.slack:
             if self.period == 1:
                 slack, loose = slack + outer.slack * self.advance, loose | {source}
@@ -188,7 +192,7 @@ class Relation:
         NeedTaps
             Intervals would not be exact.
         """
-        if self is other or self == other:
+        if self is other or (self == other and self.listed == other.listed):
             return self
         if self.advance * other.period != other.advance * self.period:
             raise UnequalSlopes
@@ -206,10 +210,14 @@ class Relation:
                 raise NeedTaps
             lo = tuple(map(min, a.lo, b.lo))
             hi = tuple(map(max, a.hi, b.hi))
-            return Relation(period, a.advance, lo, hi, None, a.slack, a.loose, exact, True).reduced()
+            union = Relation(period, a.advance, lo, hi, None, a.slack, a.loose, exact, True).reduced()
+            union.listed = self.listed or other.listed
+            return union
         pairs = zip(zip(a.lo, a.hi, a.taps, strict=True), zip(b.lo, b.hi, b.taps, strict=True), strict=True)
         low, high, taps = zip(*map(_merge_rows, pairs), strict=True)
-        return Relation(period, a.advance, low, high, taps, a.slack, a.loose, exact).reduced()
+        union = Relation(period, a.advance, low, high, taps, a.slack, a.loose, exact).reduced()
+        union.listed = self.listed or other.listed
+        return union
 
     # ---- other spellings of the same or a wider relation -------------------------------------------------
 

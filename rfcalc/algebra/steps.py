@@ -1,16 +1,18 @@
-"""The moves that a rule may make with the axes of a tensor, as data; a path of them is a dependence."""
+"""The moves that a rule may make with the axes of a tensor, as data; a path of them is a dependence.
+
+Named tuples, since they are made for every layer, and thirteen dataclasses would slow every start.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.number import Num
 from rfcalc.algebra.window import Window
 
 
-@dataclass(frozen=True, slots=True)
-class Slide:
+class Slide(NamedTuple):
     """Output index i of `axis`, of `extent` in all, reads the window's input indices."""
 
     axis: int
@@ -22,8 +24,7 @@ class Slide:
         return dependence.slide(self.axis, self.window, self.extent, source)
 
 
-@dataclass(frozen=True, slots=True)
-class Contract:
+class Contract(NamedTuple):
     """`axis` is replaced by one of `extent`, each element of which reads all of the old axis."""
 
     axis: int
@@ -34,8 +35,7 @@ class Contract:
         return dependence.contract(self.axis, self.extent, source)
 
 
-@dataclass(frozen=True, slots=True)
-class Mix:
+class Mix(NamedTuple):
     """Every element reads all elements along `axes`; the axes stay."""
 
     axes: tuple[int, ...]
@@ -45,8 +45,7 @@ class Mix:
         return dependence.mix(self.axes, source)
 
 
-@dataclass(frozen=True, slots=True)
-class Reduce:
+class Reduce(NamedTuple):
     """`axes` are reduced: they go, or with `keep` stay with one element."""
 
     axes: tuple[int, ...]
@@ -57,8 +56,7 @@ class Reduce:
         return dependence.reduce(self.axes, keep=self.keep, source=source)
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(NamedTuple):
     """Each index of `axis` reads itself and all before it, or with ``forward=False`` all after it."""
 
     axis: int
@@ -69,8 +67,7 @@ class Scan:
         return dependence.scan(self.axis, forward=self.forward, source=source)
 
 
-@dataclass(frozen=True, slots=True)
-class Regroup:
+class Regroup(NamedTuple):
     """Reshape to `shape` in row-major order."""
 
     shape: tuple[Num, ...]
@@ -80,8 +77,7 @@ class Regroup:
         return dependence.regroup(self.shape, source)
 
 
-@dataclass(frozen=True, slots=True)
-class Permute:
+class Permute(NamedTuple):
     """Result axis a is the present axis ``order[a]``."""
 
     order: tuple[int, ...]
@@ -91,8 +87,7 @@ class Permute:
         return dependence.permute(self.order)
 
 
-@dataclass(frozen=True, slots=True)
-class Insert:
+class Insert(NamedTuple):
     """Axes of one element are inserted at `axes`, counted in the result."""
 
     axes: tuple[int, ...]
@@ -102,8 +97,7 @@ class Insert:
         return dependence.insert(self.axes)
 
 
-@dataclass(frozen=True, slots=True)
-class Squeeze:
+class Squeeze(NamedTuple):
     """Axes of one element are dropped."""
 
     axes: tuple[int, ...]
@@ -113,8 +107,7 @@ class Squeeze:
         return dependence.squeeze(self.axes)
 
 
-@dataclass(frozen=True, slots=True)
-class Broadcast:
+class Broadcast(NamedTuple):
     """Stretch to `shape` by the rules of numpy."""
 
     shape: tuple[Num, ...]
@@ -124,8 +117,7 @@ class Broadcast:
         return dependence.broadcast(self.shape)
 
 
-@dataclass(frozen=True, slots=True)
-class Cover:
+class Cover(NamedTuple):
     """A bound: every element of a tensor of `shape` may read everything that its source read."""
 
     shape: tuple[Num, ...]
@@ -136,8 +128,7 @@ class Cover:
         return dependence.covered(self.shape, dependence.reason or self.reason)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Become the part of a concatenation along `axis` that stands behind `before` elements of `total`."""
 
     axis: int
@@ -150,8 +141,7 @@ class Place:
         return dependence.place(self.axis, self.before, self.extent, self.total, source)
 
 
-@dataclass(frozen=True, slots=True)
-class Lose:
+class Lose(NamedTuple):
     """`axis` gets `extent` elements, and which of them reads what is not known; a bound, if it matters."""
 
     axis: int
@@ -189,9 +179,9 @@ def under(step: Step, extents: tuple[Num, ...]) -> Step:
         return axis + lead if axis > 0 else axis
 
     if isinstance(step, (Slide, Contract, Scan, Place, Lose)):
-        return replace(step, axis=move(step.axis))
+        return step._replace(axis=move(step.axis))
     if isinstance(step, (Mix, Reduce, Insert, Squeeze)):
-        return replace(step, axes=tuple(map(move, step.axes)))
+        return step._replace(axes=tuple(map(move, step.axes)))
     if isinstance(step, Permute):
         return Permute((step.order[0], *range(1, lead + 1), *map(move, step.order[1:])))
-    return replace(step, shape=(*step.shape[:1], *extents, *step.shape[1:]))
+    return step._replace(shape=(*step.shape[:1], *extents, *step.shape[1:]))

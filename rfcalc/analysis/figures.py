@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rfcalc.algebra.number import Num
 from rfcalc.analysis.propagate import Seen, choose_input, propagate_periodic
@@ -152,11 +152,10 @@ def _rows(context: _Context, depth: int | None) -> list[Row]:
             calls.setdefault(owner, [rows[places[owner]]]).append(row)
         else:
             places[owner] = len(rows)
-            rows.append(replace(row, name=owner) if row.name != owner else row)
+            rows.append(row._replace(name=owner) if row.name != owner else row)
     for owner, group in calls.items():
         first = rows[places[owner]]
-        rows[places[owner]] = replace(
-            first,
+        rows[places[owner]] = first._replace(
             macs=_sum(row.macs for row in group),
             activations=_sum(row.activations for row in group),
             status=max((row.status for row in group), key=("exact", "bound", "unknown").index),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rfcalc.algebra.dependence import Dependence, Leg, plain
 from rfcalc.algebra.number import is_known
@@ -188,13 +188,11 @@ def _union(
         clash = _clash(union, dependence)
         if clash is not None:
             misaligned.append(Misaligned(layer.name, (first, branch), clash))
-        reason = f"{first!r} and {branch!r} meet in {layer.name!r} on grids of different strides"
         try:
             union = union.join(dependence, layer.name)
         except UnequalSlopes:
+            reason = f"{first!r} and {branch!r} meet in {layer.name!r} on grids of different strides"
             union = union.covered(spec.shape, reason).join(dependence.covered(spec.shape, reason), layer.name)
-        if clash is not None and not all(leg.relation.whole for leg in union.legs):
-            union = replace(union, reason=union.reason or reason)  # beyond the map its rows do not go on so
     return plain(spec.shape) if union is None else union
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from rfcalc.algebra.number import Num
 
@@ -14,8 +14,7 @@ Size = int | None
 """Pixels of the model input on one axis; None for the whole axis."""
 
 
-@dataclass(frozen=True, slots=True)
-class Params:
+class Params(NamedTuple):
     """Parameters of a layer or a model, each tensor counted once; None where the count is not known."""
 
     trainable: Num | None
@@ -29,8 +28,7 @@ class Params:
         return self.trainable + self.non_trainable
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """Something to say about the result.
 
     Parameters
@@ -51,8 +49,7 @@ class Note:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """All figures of one layer of the source.
 
     Parameters
@@ -124,8 +121,7 @@ class Row:
     calls: tuple[Row, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class InputRow:
+class InputRow(NamedTuple):
     """One input of the model: its name, its shape with None for open extents, its spatial extents."""
 
     name: str
@@ -133,8 +129,7 @@ class InputRow:
     spatial: tuple[Num | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(NamedTuple):
     """Sums over the model, each weight tensor counted once.
 
     Parameters

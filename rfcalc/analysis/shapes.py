@@ -79,7 +79,7 @@ def _tidied(known: Resolved) -> Resolved:
     if known.result is None:
         return known
     outputs = tuple(replace(spec, shape=tuple(map(tidy, spec.shape))) for spec in known.result.outputs)
-    return replace(known, result=replace(known.result, outputs=outputs))
+    return replace(known, result=known.result._replace(outputs=outputs))
 
 
 def _refuse_unknown(graph: LayerGraph) -> None:

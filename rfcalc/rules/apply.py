@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from rfcalc.algebra.number import Num, prod
@@ -30,7 +29,7 @@ def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec
     if not lead:
         result = kind.rule(Call(kind, attrs, inputs))
         if attrs.get("constant"):
-            return replace(result, weights=())
+            return result._replace(weights=())
         return _adapted(result, attrs["lora"]) if "lora" in attrs else result
     for spec in inputs:
         if len(spec.shape) < lead + 2:
@@ -64,7 +63,7 @@ def _adapted(result: Result, rank: Num) -> Result:
         Parameter("lora_a", (*kernel.shape[:-1], rank)),
         Parameter("lora_b", (rank, kernel.shape[-1])),
     )
-    return replace(result, weights=(replace(kernel, trainable=False), *others, *thin))
+    return result._replace(weights=(kernel._replace(trainable=False), *others, *thin))
 
 
 def _without(shape: tuple[Any, ...], lead: int) -> tuple[Any, ...]:

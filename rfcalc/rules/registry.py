@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.number import Num, prod, prove
 from rfcalc.algebra.steps import Step
@@ -35,8 +35,7 @@ NUMBER: Final = "number"  # any real number; it changes nothing that rfcalc comp
 INTERNAL: Final = "internal"  # set by readers, not by hand
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """One setting of a kind.
 
     Parameters
@@ -68,16 +67,14 @@ LAYOUT: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(NamedTuple):
     """How an output depends on one input: the steps from that input's axes to the output's."""
 
     input: int
     steps: tuple[Step, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """A weight tensor that a rule asks for: its role, shape, and whether training changes it."""
 
     role: str
@@ -90,8 +87,7 @@ class Parameter:
         return prod(self.shape)
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What a rule says of one layer.
 
     Parameters
@@ -276,7 +272,7 @@ def rule(
     """
     flat: list[Setting] = []
     for entry in settings:
-        flat.extend(entry if isinstance(entry, tuple) else (entry,))
+        flat.extend((entry,) if isinstance(entry, Setting) else entry)
 
     def register(function: Rule) -> Rule:
         if name in _KINDS:

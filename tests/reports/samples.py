@@ -208,7 +208,7 @@ def complete() -> AnalysisResult:
 def named(name: str) -> AnalysisResult:
     """A model in which every text that comes from the file is `name`."""
     rows = tuple(
-        replace(each, name=name, op=name, kind=name, inputs=(name, name), outputs=(name,), reason=name)
+        each._replace(name=name, op=name, kind=name, inputs=(name, name), outputs=(name,), reason=name)
         for each in (row("a"), row("b", receptive_field=(3, 3), params=Params(10, 0)))
     )
     return AnalysisResult(
