@@ -23,7 +23,7 @@ from rfcalc.algebra.digits import (
     split_weights,
 )
 from rfcalc.algebra.number import UNKNOWN, Num, is_known
-from rfcalc.algebra.relation import MAX_PERIOD, Relation, UnequalSlopes, whole
+from rfcalc.algebra.relation import MAX_PERIOD, NeedTaps, Relation, UnequalSlopes, whole
 from rfcalc.algebra.rows import Rows
 from rfcalc.algebra.window import Window, gather
 
@@ -471,7 +471,10 @@ def axis_of(dependence: Dependence, leg: Leg) -> tuple[int, Relation | Rows] | N
         return None
     if leg.weights[place] == (1,):
         return place, leg.relation
-    folded = _fold(leg.relation, dependence.factors[place], leg.weights[place])
+    try:
+        folded = _fold(leg.relation, dependence.factors[place], leg.weights[place])
+    except NeedTaps:  # along this axis the index does not go up steadily, so it is no grid
+        return None
     return None if folded is None else (place, folded)
 
 

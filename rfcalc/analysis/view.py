@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf
+from typing import Final
 
 from rfcalc.algebra.dependence import Dependence, Leg, axis_of
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.algebra.relation import Relation
 from rfcalc.analysis.propagate import Seen
 from rfcalc.analysis.result import Size, Status
+
+COVERED: Final = (
+    "more is covered than is needed: phases repeat too late to be listed, padding depends on an open extent, "
+    "or a window reads beyond a join of grids of different strides"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,7 @@ def view_of(seen: Seen, place: int, extents: Sequence[Num]) -> FieldView:
     if full is None or local is None:
         return FieldView(reason=f"depends on {seen.blame}, which no rule knows")
     figures = _figures(full, local, len(extents))
-    reason = full.reason or ("" if _exact(full) else "the rows of a phased or very long relation are covered")
+    reason = full.reason or ("" if _exact(full) else COVERED)
     sizes = tuple(axis.size for axis, _ in figures)
     return FieldView(
         sizes,

@@ -267,6 +267,8 @@ def dot(call: Call) -> Result:
         raise AnalysisError(f"dot takes two inputs, got {len(call.inputs)}")
     axes = call["axes"]
     pair = tuple(axes) if isinstance(axes, (tuple, list)) else (axes, axes)
+    if len(pair) != 2:
+        raise AnalysisError(f"dot contracts one axis of each input, got axes {list(pair)}")
     x, y = call.inputs
     a, b = call.axis(x, pair[0]), call.axis(y, pair[1])
     merged_extent(x.shape[a], y.shape[b], "dot")

@@ -78,6 +78,10 @@ def reshape(call: Call) -> Result:
         spec.shape[place] if extent is None and place < len(spec.shape) else extent
         for place, extent in enumerate(call["shape"])
     ]
+    if any(extent is None for extent in target):
+        raise AnalysisError(
+            f"a shape of {len(target)} extents keeps an axis that {format_shape(spec.shape)} does not have"
+        )
     wild = [place for place, extent in enumerate(target) if is_known(extent) and extent == -1]
     if len(wild) > 1:
         raise AnalysisError("only one extent of a reshape may be -1")
@@ -118,6 +122,8 @@ def _order(call: Call, spec: TensorSpec) -> tuple[int, ...]:
     """Spell an order out: places, ``"reversed"``, ``("swap", a, b)`` or ``("move", sources, targets)``."""
     order = call["order"]
     rank = len(spec.shape)
+    if not order:
+        raise AnalysisError(f"an empty order does not fit the axes of {format_shape(spec.shape)}")
     if order == "reversed":
         return tuple(reversed(range(rank)))
     if order[0] == "swap":

@@ -237,7 +237,15 @@ def separable_conv(call: Call) -> Result:
 
 @rule(
     "transposed_conv",
-    FILTERS, KERNEL, STRIDE, PAD, DILATION,
+    FILTERS, KERNEL, STRIDE,
+    Setting(
+        "padding",
+        PADDING,
+        "valid",
+        "elements taken off the full result: 'valid' (none, and never shorter than n*stride), 'same' (output "
+        "n*stride), a number for both sides, or [before, after] for each axis",
+    ),
+    DILATION,
     Setting("output_padding", NATURAL_PER_AXIS, None, "elements added at the end of the output"),
     GROUPS, BIAS, LAYOUT,
     summary="Transposed convolution: every input spreads over a window of the output.",

@@ -270,7 +270,7 @@ def test_unequal_strides_are_exact_at_a_known_size_and_noted() -> None:
     assert [note.code for note in result.notes] == ["unequal-strides"]
     assert "'a' and 'b'" in result.notes[0].message
     truth = field_of(LayerGraph([image(), *branches, layer("sum", "add", "a", "b")]), "sum")
-    assert [row for row in truth.axes[0].rows if row][0] == (0, 16, 17)
+    assert next(row for row in truth.axes[0].rows if row) == (0, 16, 17)
 
 
 def test_unequal_strides_of_unknown_size_are_a_bound() -> None:

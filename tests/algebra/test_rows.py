@@ -1,0 +1,82 @@
+"""Concrete rows against plain sets."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rfcalc.algebra.rows import Rows, identity_rows, row_span
+from rfcalc.algebra.window import slide
+from tests.algebra.plain import Drawn, windows
+
+sets_of_taps = st.lists(st.frozensets(st.integers(0, 12)), min_size=1, max_size=8)
+
+
+def rows_of(sets: list[frozenset[int]]) -> Rows:
+    return Rows([sum(1 << j for j in taps) for taps in sets])
+
+
+def sets_of(rows: Rows) -> list[frozenset[int]]:
+    return [frozenset(j for j in range(mask.bit_length()) if mask >> j & 1) for mask in rows.masks]
+
+
+@given(sets_of_taps, windows, st.integers(1, 10))
+def test_composition_drops_the_padding_at_once(sets: list[frozenset[int]], drawn: Drawn, extent: int) -> None:
+    window, taps = drawn
+    wanted = [frozenset().union(*(sets[j] for j in taps(i) if 0 <= j < len(sets))) for i in range(extent)]
+    assert sets_of(rows_of(sets).after(window, extent)) == wanted
+
+
+@given(sets_of_taps, st.data())
+def test_union(sets: list[frozenset[int]], data: st.DataObject) -> None:
+    other = data.draw(st.lists(st.frozensets(st.integers(0, 12)), min_size=len(sets), max_size=len(sets)))
+    a, b = rows_of(sets), rows_of(other)
+    assert sets_of(a.join(b)) == [x | y for x, y in zip(sets, other, strict=True)]
+    assert a.join(b) == b.join(a)
+    assert a.join(a) == a
+
+
+@given(sets_of_taps, st.frozensets(st.integers(0, 12)))
+def test_a_constant_belongs_to_every_row(sets: list[frozenset[int]], constant: frozenset[int]) -> None:
+    a, b = rows_of(sets), rows_of([constant])
+    assert sets_of(a.join(b)) == sets_of(b.join(a)) == [taps | constant for taps in sets]
+
+
+@given(sets_of_taps)
+def test_opened(sets: list[frozenset[int]]) -> None:
+    rows = rows_of(sets)
+    everything = frozenset().union(*sets)
+    assert sets_of(rows.opened()) == [everything] * len(sets)
+    before = [frozenset().union(*sets[: i + 1]) for i in range(len(sets))]
+    after = [frozenset().union(*sets[i:]) for i in range(len(sets))]
+    assert sets_of(rows.opened(above=False)) == before
+    assert sets_of(rows.opened(below=False)) == after
+
+
+@given(sets_of_taps)
+def test_exactness_is_kept(sets: list[frozenset[int]]) -> None:
+    bound = Rows(rows_of(sets).masks, exact=False)
+    for made in (
+        bound.after(slide(1), 1),
+        bound.join(rows_of(sets)),
+        rows_of(sets).join(bound),
+        bound.opened(),
+    ):
+        assert not made.exact
+    assert not bound.constant().exact
+    assert bound.constant().masks == bound.masks[:1]
+    assert bound != rows_of(sets)
+
+
+@given(st.frozensets(st.integers(0, 90)))
+def test_row_span(taps: frozenset[int]) -> None:
+    wanted = (min(taps), max(taps), len(taps)) if taps else None
+    assert row_span(sum(1 << j for j in taps)) == wanted
+
+
+@given(st.integers(0, 20), windows)
+def test_identity_is_neutral(extent: int, drawn: Drawn) -> None:
+    window, taps = drawn
+    made = identity_rows(extent).after(window, 9)
+    assert sets_of(made) == [taps(i) & set(range(extent)) for i in range(9)]
+    assert made.after(slide(1), 9) == made
