@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 from math import prod
 
 from rfcalc.algebra.digits import (
     common_digits,
+    fold,
     merge_digits,
     mixing_window,
     placed_window,
@@ -23,7 +23,7 @@ from rfcalc.algebra.digits import (
     split_weights,
 )
 from rfcalc.algebra.number import UNKNOWN, Num, is_known
-from rfcalc.algebra.relation import MAX_PERIOD, NeedTaps, Relation, UnequalSlopes, whole
+from rfcalc.algebra.relation import MAX_PERIOD, Relation, UnequalSlopes, whole
 from rfcalc.algebra.rows import Rows
 from rfcalc.algebra.window import Window, gather
 
@@ -91,7 +91,7 @@ class Dependence:
                 continue
             relation = leg.relation
             if here != (1,):
-                folded = _fold(relation, self.factors[axis], here)
+                folded = fold(relation, self.factors[axis], here)
                 if folded is None:
                     reason = (
                         reason or f"{source!r} slides over an axis that a reshape made, of unknown extent"
@@ -342,27 +342,6 @@ def _covered(leg: Leg, weights: Weights) -> Leg:
     return Leg(leg.axis, weights, bound)
 
 
-def _fold(relation: Relation | Rows, digits: Sequence[Num], weights: Sequence[int]) -> Relation | Rows | None:
-    """Spell a relation over the digits of one axis as a relation over that axis's index."""
-    inner = digits[1:] if len(digits) > 1 else ()
-    if not all(map(is_known, inner)) or prod(inner) > MAX_PERIOD:
-        return None
-    rows = [
-        [sum(w * value for w, value in zip(weights[1:], values, strict=True))]
-        for values in product(*(range(extent) for extent in inner))
-    ]
-    outer = digits[0]
-    extent: Num = outer * prod(inner) if is_known(outer) else UNKNOWN
-    if weights[0] == 0 and not is_known(outer):
-        return None
-    window = gather(len(rows), weights[0], rows)
-    return (
-        relation.after(window, extent)
-        if isinstance(relation, Relation)
-        else relation.after(window, int(extent))
-    )
-
-
 def _refined(a: Dependence, b: Dependence) -> tuple[Dependence, Dependence] | None:
     """Split the digits of both until they agree; None where they cannot."""
     factors = []
@@ -455,80 +434,3 @@ def _opened_by(relation: Relation | Rows, constant: Relation | Rows) -> Relation
 def plain(shape: Sequence[Num], legs: tuple[Leg, ...] = ()) -> Dependence:
     """Return the dependence of a tensor whose axes are not split; without legs, on nothing."""
     return Dependence(tuple((extent,) for extent in shape), legs)
-
-
-def axis_of(dependence: Dependence, leg: Leg) -> tuple[int, Relation | Rows] | None:
-    """Find the one tensor axis that indexes a leg, and the relation over that axis's index.
-
-    None where the leg has no grid, where its index is spread over several axes, or where the axis carries
-    another leg's index too (tokens of a flattened map).
-    """
-    places = [place for place, weights in enumerate(leg.weights) if any(weights)]
-    if len(places) != 1:
-        return None
-    place = places[0]
-    if any(any(other.weights[place]) for other in dependence.legs if other.axis != leg.axis):
-        return None
-    if leg.weights[place] == (1,):
-        return place, leg.relation
-    try:
-        folded = _fold(leg.relation, dependence.factors[place], leg.weights[place])
-    except NeedTaps:  # along this axis the index does not go up steadily, so it is no grid
-        return None
-    return None if folded is None else (place, folded)
-
-
-def rows_by_index(dependence: Dependence, axis: int) -> tuple[tuple[int, ...], bool]:
-    """List the rows of a concrete dependence along one input axis, and whether they are exact.
-
-    One row for each index of the tensor axis that the legs lie on; where they lie on several, of the one that
-    moves most; where on none, a single row.
-    """
-    union: tuple[int, ...] | None = None
-    exact = True
-    for leg in dependence.legs:
-        if leg.axis == axis:
-            rows = _folded_rows(dependence, leg)
-            exact = exact and rows.exact
-            union = rows.masks if union is None else _united(union, rows.masks)
-    return union or (0,), exact
-
-
-def _folded_rows(dependence: Dependence, leg: Leg) -> Rows:
-    """List the rows of a leg by the index of the axis it lies on, or by its virtual index."""
-    rows = leg.relation
-    assert isinstance(rows, Rows)
-    places = [place for place, weights in enumerate(leg.weights) if any(weights)]
-    if not places or (len(places) == 1 and leg.weights[places[0]] == (1,)):
-        return rows
-    # of several axes the one that moves the index most; each of its indices needs what the others come to
-    place = max(places, key=lambda p: max(leg.weights[p]))
-    inner = [p for p in places if p != place]
-    others = _offsets(
-        [(e, w) for p in inner for e, w in zip(dependence.factors[p], leg.weights[p], strict=True)]
-    )
-    own = [_offsets([(e, w)]) for e, w in zip(dependence.factors[place], leg.weights[place], strict=True)]
-    starts = [sum(values) for values in product(*own)]
-    return Rows([_any(rows.masks, start, others) for start in starts], rows.exact)
-
-
-def _offsets(digits: Sequence[tuple[Num, int]]) -> list[int]:
-    """List what digits, (extent, weight), come to, for all their values in order."""
-    return [sum(values) for values in product(*([w * value for value in range(int(e))] for e, w in digits))]
-
-
-def _any(masks: Sequence[int], start: int, offsets: Sequence[int]) -> int:
-    every = 0
-    for offset in offsets:
-        every |= masks[start + offset]
-    return every
-
-
-def _united(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
-    """Unite row by row, or without a common index in one row for all."""
-    if len(a) == len(b):
-        return tuple(x | y for x, y in zip(a, b, strict=True))
-    every = 0
-    for mask in (*a, *b):
-        every |= mask
-    return (every,)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
+from math import prod
 
 from rfcalc.algebra.number import UNKNOWN, Num, is_known
-from rfcalc.algebra.relation import MAX_PERIOD
+from rfcalc.algebra.relation import MAX_PERIOD, Relation
+from rfcalc.algebra.rows import Rows
 from rfcalc.algebra.window import Window, gather
 
 Digit = tuple[Num, tuple[int, ...]]
@@ -155,3 +157,24 @@ def split_weights(old: Sequence[Num], weights: Sequence[int], new: Sequence[Num]
             if not is_known(extent):
                 break
     return tuple(out)
+
+
+def fold(relation: Relation | Rows, digits: Sequence[Num], weights: Sequence[int]) -> Relation | Rows | None:
+    """Spell a relation over the digits of one axis as a relation over that axis's index."""
+    inner = digits[1:] if len(digits) > 1 else ()
+    if not all(map(is_known, inner)) or prod(inner) > MAX_PERIOD:
+        return None
+    rows = [
+        [sum(w * value for w, value in zip(weights[1:], values, strict=True))]
+        for values in product(*(range(extent) for extent in inner))
+    ]
+    outer = digits[0]
+    extent: Num = outer * prod(inner) if is_known(outer) else UNKNOWN
+    if weights[0] == 0 and not is_known(outer):
+        return None
+    window = gather(len(rows), weights[0], rows)
+    return (
+        relation.after(window, extent)
+        if isinstance(relation, Relation)
+        else relation.after(window, int(extent))
+    )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rfcalc.algebra.dependence import Dependence, rows_by_index
+from rfcalc.algebra.dependence import Dependence
+from rfcalc.algebra.indexing import rows_by_index
 from rfcalc.algebra.number import is_known
 from rfcalc.algebra.rows import row_span
 from rfcalc.analysis.propagate import ancestors, choose_input, propagate, require_known, seed_rows

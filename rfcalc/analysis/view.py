@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import Final
 
-from rfcalc.algebra.dependence import Dependence, Leg, axis_of
+from rfcalc.algebra.dependence import Dependence, Leg
+from rfcalc.algebra.indexing import axis_of
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.algebra.relation import Relation
 from rfcalc.analysis.propagate import Seen
