@@ -210,11 +210,7 @@ def analyze(
     """
     graph = load(x, parameters=parameters, input_shape=input_shape, dims=dims, input=input)
     try:
-        if symbolic:
-            from rfcalc.analysis.symbolic import with_symbols
-
-            graph = with_symbols(graph)
-        result = analyze_graph(graph, input=input, on_unknown=on_unknown, depth=depth)
+        result = analyze_graph(graph, input=input, on_unknown=on_unknown, depth=depth, symbolic=symbolic)
     except RfcalcError as error:
         error.source = error.source or graph.source
         raise
