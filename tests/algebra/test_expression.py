@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 import warnings
 
 import pytest
@@ -98,7 +97,6 @@ def test_arithmetic(text: str, value: int) -> None:
     ],
 )
 def test_whatever_else_is_refused_with_one_clear_line(text: str, message: str) -> None:
-    start = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(ReadError) as caught:
@@ -106,7 +104,6 @@ def test_whatever_else_is_refused_with_one_clear_line(text: str, message: str) -
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 300
-    assert time.perf_counter() - start < 0.5
 
 
 def value_or_error(text: str, names: dict[str, int]) -> int | ReadError:

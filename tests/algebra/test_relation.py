@@ -108,14 +108,18 @@ def test_a_long_period_is_a_bound() -> None:
 
 @st.composite
 def parallel(draw: st.DrawFn, count: int = 2) -> list[list[Drawn]]:
-    """Chains of equal slope: the same kinds of step and strides, other kernels and offsets."""
+    """Chains of equal slope: the same strides up to the order, and a way down and up again that each has alone.
+
+    So two branches may have periods of which neither divides the other.
+    """
     from tests.algebra import plain
 
-    strides = draw(st.lists(st.tuples(st.booleans(), st.integers(1, 3)), min_size=1, max_size=3))
+    strides = draw(st.lists(st.tuples(st.booleans(), st.integers(1, 3)), min_size=1, max_size=2))
     made = []
     for _ in range(count):
         steps = []
-        for down, stride in draw(st.permutations(strides)):
+        detour = draw(st.integers(1, 3))
+        for down, stride in [(True, detour), *draw(st.permutations(strides)), (False, detour)]:
             make = plain._slide if down else plain._spread
             kernel, dilation, lo = draw(st.integers(1, 4)), draw(st.integers(1, 2)), draw(st.integers(-2, 3))
             steps.append(make(kernel, stride, dilation, lo))
@@ -191,10 +195,12 @@ def test_the_whole_axis_absorbs(drawn: Drawn) -> None:
 
 
 @given(windows)
-def test_the_whole_axis_stays_whole(drawn: Drawn) -> None:
-    window, _ = drawn
+def test_the_whole_axis_stays_whole_but_for_empty_windows(drawn: Drawn) -> None:
+    window, sets = drawn
     after = whole(1, 1).after(window)
-    assert after.whole
+    for i in OUTPUTS:
+        lo, hi = after.ends(i)
+        assert (lo, hi) == (-inf, inf) if sets(i) else lo > hi
     assert after.advance * window.period == window.advance * after.period
 
 
@@ -221,6 +227,24 @@ def test_over_and_reduced(steps: list[Drawn], times: int) -> None:
     assert all(row(longer, i) == row(relation, i) for i in OUTPUTS)
     assert longer.reduced() == relation
     assert longer.reduced().reduced() == longer.reduced()
+
+
+def test_rows_with_the_same_ends_and_other_holes_are_not_the_same() -> None:
+    relation = identity(taps=True).after(gather(2, 2, [[0, 1, 3], [1, 3, 4]]))
+    assert relation.period == 2
+    assert [row(relation, i) for i in (2, 3)] == [{2, 3, 5}, {3, 5, 6}]
+
+
+@given(chains, st.integers(1, 4), st.integers(1, 3), st.integers(1, 4))
+def test_an_offset_that_is_not_known_is_covered(steps: list[Drawn], k: int, stride: int, slack: int) -> None:
+    """A window that lies anywhere between its place and `slack` further on, over any grid."""
+    relation = relation_of(steps).after(slide(k, stride=stride, lo=slack, slack=slack), source="open")
+    covered = relation.spread_out()
+    for move in range(slack + 1):
+        moved = relation_of(steps).after(slide(k, stride=stride, lo=slack - move))
+        assert all(row(moved, i) <= row(covered, i) for i in OUTPUTS)
+        if relation.exact:  # then it is one of these, moved as a whole
+            assert relation.sizes() == moved.sizes()
 
 
 @given(windows, st.integers(0, 5))
