@@ -136,7 +136,7 @@ _model = _together(
         "--input-shape",
         multiple=True,
         metavar="[NAME=]N,N,...",
-        help="The shape of an input, such as 1,224,224,3; ? for an open extent. Repeat for several inputs.",
+        help="The shape of an input, such as 224,224,3 or '?,?,3' (? is open). Repeat for several inputs.",
     ),
     click.option(
         "--dim",
@@ -151,7 +151,12 @@ _model = _together(
         metavar="NAME=N",
         help="The value of a parameter of a native model. May be repeated.",
     ),
-    click.option("--input", "input_name", metavar="NAME", help="The input that fields refer to."),
+    click.option(
+        "--input",
+        "input_name",
+        metavar="NAME",
+        help="The input that fields refer to; by default the first with spatial axes.",
+    ),
 )
 
 
@@ -216,7 +221,16 @@ def main() -> None:
     """Receptive fields, shapes and parameter counts of neural networks, from the architecture file alone."""
 
 
-@main.command()
+_LEGEND: Final = """A receptive field reads 18x18, in pixels of the input; global for the whole map, whatever
+its size; global (7x7) where gates make it so, with the field without them; ~18x18 for an upper bound; none
+where the layer does not depend on the input; ? where it is not known. The bar under covers is the share of
+the input's area in the field.
+
+Exit codes: 0 done, 1 --strict or --check did not hold, 2 wrong usage, 3 the model cannot be read or
+analysed."""
+
+
+@main.command(epilog=_LEGEND)
 @_model
 @click.option(
     "--format",
@@ -224,21 +238,36 @@ def main() -> None:
     type=click.Choice(["table", "markdown", "rst", "latex", "html", "csv", "json"]),
     default="table",
     show_default=True,
-    help="What to write. A table fits the terminal's width (or COLUMNS; 80 where there is neither).",
+    help="What to write. A table leaves out columns that the terminal (or COLUMNS; else 80) has no room for.",
 )
-@click.option("--columns", metavar="A,B,...", help="The columns to show, by their keys in the JSON document.")
+@click.option("--columns", metavar="A,B,...", help="Show these columns, by their keys in the JSON document.")
 @_output
-@click.option("--layers", multiple=True, metavar="GLOB", help="Show these layers alone. May be repeated.")
-@click.option("--depth", type=click.IntRange(min=1), metavar="N", help="Collapse blocks below this depth.")
+@click.option(
+    "--layers",
+    multiple=True,
+    metavar="GLOB",
+    help="Show these layers alone, such as 'conv*'. May be repeated.",
+)
+@click.option(
+    "--depth",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="One row for each block this deep, 1 being the top.",
+)
 @click.option(
     "--on-unknown",
     type=click.Choice(["report", "error", "bound", "identity"]),
     default="report",
     show_default=True,
-    help="What to do with an op that no rule knows.",
+    help="For an op that no rule knows: report it and what depends on it as unknown, stop with an error, "
+    "bound it (it depends on everything), or pass its input on (identity).",
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 unless every figure is exact.")
-@click.option("--symbolic", is_flag=True, help="Formulas in H and W for what the input leaves open.")
+@click.option(
+    "--symbolic",
+    is_flag=True,
+    help="Formulas in H and W where the input is open, as with --input-shape '?,?,3'.",
+)
 @_debug
 def analyze(
     model: str,
@@ -314,14 +343,15 @@ def _not_exact(rows: Sequence[Row], output: str) -> str:
 @main.command()
 @_model
 @click.argument("layer")
-@click.option("--at", metavar="Y,X", help="One output unit, by its index on each axis.")
+@click.option("--at", metavar="Y,X", help="One output unit alone, by its index on each axis, such as 0,2.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @_output
 @_debug
 def field(model: str, layer: str, *, at: str | None, form: str, output: str, **loading: Any) -> None:
     """Show what each output index of LAYER in MODEL truly depends on, padding dropped layer by layer.
 
-    LAYER is a layer's name or an output tensor's.
+    LAYER is a layer's name or an output tensor's. Taps counts the input indices between first and last that
+    are read. The input needs a size: give one with --input-shape or --dim where it is open.
     """
     from rfcalc import api
     from rfcalc.reports.write import check_output, unicode_output, write
@@ -344,7 +374,10 @@ def field(model: str, layer: str, *, at: str | None, form: str, output: str, **l
 @_output
 @_debug
 def rules(kinds: Sequence[str], *, form: str | None, check: str | None, output: str) -> None:
-    """Show the rules behind the numbers: shapes, fields, parameters and MACs of each layer kind."""
+    """Show the rules behind the numbers: shapes, fields, parameters and MACs of each layer kind.
+
+    KIND is any name that a model may give, such as conv or dense; by default all kinds are shown.
+    """
     from rfcalc.reports.rules import render
     from rfcalc.reports.write import check_output, write
 

@@ -91,8 +91,11 @@ def transposed(settings: Mapping[str, Any], axis: int, n: int) -> Op:
     padding = settings.get("padding", "valid")
     reach = d * (k - 1) + 1
     extra = per_axis(settings.get("output_padding", 0), axis)
-    if padding == "same":  # what the convolution with SAME padding from n*s to n has as its gradient
-        before, extent = max(reach - s, 0) // 2, n * s
+    if padding == "same":  # the gradient of the convolution with SAME padding from the output to n
+        extent = n * s
+        if "output_padding" in settings:
+            extent = (n - 1) * s + reach - 2 * (reach // 2) + extra
+        before = max((n - 1) * s + reach - extent, 0) // 2
     elif padding == "valid" and "output_padding" not in settings:  # Keras: no shorter than n * s
         before, extent = 0, n * s + max(reach - s, 0)
     else:
@@ -107,20 +110,33 @@ def transposed(settings: Mapping[str, Any], axis: int, n: int) -> Op:
     return Op(taps, extent, Fraction(1, s))
 
 
-def resample(mode: str, n: int, m: int) -> Op:
-    """Half-pixel resampling from n to m: output i lies at (i + 1/2) * n/m - 1/2."""
+RADII = {"linear": 1, "cubic": 2, "lanczos3": 3, "lanczos5": 5}
+
+
+def resample(mode: str, n: int, m: int, *, antialias: bool = False) -> Op:
+    """Half-pixel resampling from n to m: output i lies at (i + 1/2) * n/m - 1/2.
+
+    An interpolation kernel of radius R is 1 at 0 and 0 at all other integers; against aliases it is stretched
+    by the factor that the map shrinks by.
+    """
     step = Fraction(n, m)
+    wide = max(step, Fraction(1)) if antialias else Fraction(1)
 
     def taps(i: int) -> list[int]:
-        at = (i + Fraction(1, 2)) * step - Fraction(1, 2)
         if mode == "nearest":
             return [floor((i + Fraction(1, 2)) * step)]
-        if at.denominator == 1:
-            return [int(at)]
-        low = floor(at)
-        return [low, low + 1] if mode == "linear" else [low - 1, low, low + 1, low + 2]
+        at = (i + Fraction(1, 2)) * step - Fraction(1, 2)
+        far = ceil(RADII[mode] * wide) + 1
+        offsets = {j: abs(j - at) / wide for j in range(floor(at) - far, ceil(at) + far + 1)}
+        return [j for j, x in offsets.items() if x == 0 or (x < RADII[mode] and x.denominator != 1)]
 
-    return Op(taps, m, step, clamp=True)
+    return Op(taps, m, step, clamp=not antialias)
+
+
+def adaptive(n: int, m: int) -> Op:
+    """Output i of m covers [i, i + 1) * n/m."""
+    step = Fraction(n, m)
+    return Op(lambda i: list(range(floor(i * step), ceil((i + 1) * step))), m, step)
 
 
 def pads(settings: Mapping[str, Any], axis: int, n: int) -> Op:
@@ -156,7 +172,9 @@ def along(  # noqa: PLR0911  one case a kind reads best
     if kind == "upsample":
         return resample(settings.get("mode", "nearest"), n, n * per_axis(settings["scale"], axis))
     if kind == "resize":
-        return resample(settings.get("mode", "linear"), n, per_axis(settings["size"], axis))
+        mode, m = settings.get("mode", "linear"), per_axis(settings["size"], axis)
+        antialias = bool(settings.get("antialias"))
+        return adaptive(n, m) if mode == "area" else resample(mode, n, m, antialias=antialias)
     if kind == "pad":
         return pads(settings, axis, n)
     if kind == "crop":
@@ -169,9 +187,10 @@ def along(  # noqa: PLR0911  one case a kind reads best
         b = settings["block"]
         return Op(lambda i: [i // b], n * b, Fraction(1, b))
     if kind == "adaptive_pool":
+        return adaptive(n, per_axis(settings["size"], axis))
+    if kind == "center_crop":
         m = per_axis(settings["size"], axis)
-        step = Fraction(n, m)
-        return Op(lambda i: list(range(floor(i * step), ceil((i + 1) * step))), m, step)
+        return Op(lambda i: [i + (n - m) // 2], m, same)
     if kind == "repeat":
         c = settings["count"]
         return Op(lambda i: [i // c], n * c, Fraction(1, c))

@@ -83,6 +83,8 @@ class Dependence:
         for leg in self.legs:
             here = leg.weights[axis]
             if not any(here):
+                if leg.gridless and _misses(window, self.factors[axis], extent):
+                    reason = reason or f"{source!r} puts padding or another map beside one that is global"
                 legs.append(Leg(leg.axis, _put(leg.weights, axis, (0,)), leg.relation))
                 continue
             if any(any(w) for place, w in enumerate(leg.weights) if place != axis):
@@ -314,7 +316,7 @@ class Dependence:
 
     def place(self, axis: int, before: Num, extent: Num, total: Num, source: str) -> Dependence:
         """Stand as one part of a concatenation along `axis`, behind `before` elements of `total`."""
-        if not any(any(leg.weights[axis]) for leg in self.legs):
+        if not any(leg.gridless or any(leg.weights[axis]) for leg in self.legs):
             return self.foreign(axis, total)
         if all(map(is_known, (before, extent, total))) and total <= MAX_PERIOD:
             return self.slide(axis, placed_window(before, extent, total), total, source)
@@ -324,6 +326,14 @@ class Dependence:
         ]
         reason = self.reason or f"{source!r} puts maps of unknown or very large extent end to end"
         return self.covered(shape, reason)
+
+
+def _misses(window: Window, digits: Sequence[Num], extent: Num) -> bool:
+    """Tell whether some output reads nothing of an axis, which a leg without a grid cannot say."""
+    if not (is_known(extent) and all(map(is_known, digits))):
+        return False
+    before = prod(digits)
+    return not all(window.inside(i, before) for i in range(extent))
 
 
 def _put(rows: tuple[tuple[Num, ...], ...], place: int, row: tuple[Num, ...]) -> tuple[tuple[Num, ...], ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import product
 
 from rfcalc.algebra.dependence import Dependence, Leg
@@ -36,26 +36,34 @@ def axis_of(dependence: Dependence, leg: Leg) -> tuple[int, Relation | Rows] | N
 def rows_by_index(dependence: Dependence, axis: int) -> tuple[tuple[int, ...], bool]:
     """List the rows of a concrete dependence along one input axis, and whether they are exact.
 
-    One row for each index of the tensor axis that the legs lie on; where they lie on several, of the one that
-    moves most; where on none, a single row.
+    One row for each index of the tensor axis that the legs lie on; where one lies on several, of the one that
+    moves most; where they lie on none, or each on another, a single row.
     """
-    union: tuple[int, ...] | None = None
-    exact = True
+    by_place: dict[int | None, Rows] = {}
     for leg in dependence.legs:
         if leg.axis == axis:
-            rows = _folded_rows(dependence, leg)
-            exact = exact and rows.exact
-            union = rows.masks if union is None else _united(union, rows.masks)
-    return union or (0,), exact
+            place, rows = _folded_rows(dependence, leg)
+            by_place[place] = rows if place not in by_place else by_place[place].join(rows)
+    constant = by_place.pop(None, None)
+    if not by_place:
+        return ((0,), True) if constant is None else (constant.masks[:1], constant.exact)
+    first, *others = by_place.values()
+    if others:  # no one index orders them: a map added to its transpose
+        every = _any([mask for rows in by_place.values() for mask in rows.masks])
+        return (every if constant is None else every | constant.masks[0],), False
+    union = first if constant is None else first.join(constant)
+    return union.masks, union.exact
 
 
-def _folded_rows(dependence: Dependence, leg: Leg) -> Rows:
-    """List the rows of a leg by the index of the axis it lies on, or by its virtual index."""
+def _folded_rows(dependence: Dependence, leg: Leg) -> tuple[int | None, Rows]:
+    """List the rows of a leg by the index of the axis it lies on, and say which; None without a grid."""
     rows = leg.relation
     assert isinstance(rows, Rows)
     places = [place for place, weights in enumerate(leg.weights) if any(weights)]
-    if not places or (len(places) == 1 and leg.weights[places[0]] == (1,)):
-        return rows
+    if not places:
+        return None, rows
+    if len(places) == 1 and leg.weights[places[0]] == (1,):
+        return places[0], rows
     # of several axes the one that moves the index most; each of its indices needs what the others come to
     place = max(places, key=lambda p: max(leg.weights[p]))
     inner = [p for p in places if p != place]
@@ -64,7 +72,7 @@ def _folded_rows(dependence: Dependence, leg: Leg) -> Rows:
     )
     own = [_offsets([(e, w)]) for e, w in zip(dependence.factors[place], leg.weights[place], strict=True)]
     starts = [sum(values) for values in product(*own)]
-    return Rows([_any(rows.masks, start, others) for start in starts], rows.exact)
+    return place, Rows([_any(rows.masks[start + k] for k in others) for start in starts], rows.exact)
 
 
 def _offsets(digits: Sequence[tuple[Num, int]]) -> list[int]:
@@ -72,18 +80,8 @@ def _offsets(digits: Sequence[tuple[Num, int]]) -> list[int]:
     return [sum(values) for values in product(*([w * value for value in range(int(e))] for e, w in digits))]
 
 
-def _any(masks: Sequence[int], start: int, offsets: Sequence[int]) -> int:
+def _any(masks: Iterable[int]) -> int:
     every = 0
-    for offset in offsets:
-        every |= masks[start + offset]
-    return every
-
-
-def _united(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
-    """Unite row by row, or without a common index in one row for all."""
-    if len(a) == len(b):
-        return tuple(x | y for x, y in zip(a, b, strict=True))
-    every = 0
-    for mask in (*a, *b):
+    for mask in masks:
         every |= mask
-    return (every,)
+    return every

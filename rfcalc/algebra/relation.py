@@ -155,7 +155,7 @@ class Relation:
         advance = outer.advance * m * self.advance // self.period
         if period > MAX_PERIOD:
             return whole(exact=False)
-        if self.whole:
+        if self.whole and outer.regular:
             return whole(period, advance, exact=self.exact)
         slack, loose, exact, widen = self.slack, self.loose, self.exact and not self.listed, 0
         if outer.slack:

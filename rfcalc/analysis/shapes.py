@@ -70,7 +70,20 @@ def resolve(
         except RfcalcError as error:
             error.where = error.where or f"layer {layer.name!r}"
             raise
+    _check_outputs(graph, resolved)
     return resolved
+
+
+def _check_outputs(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> None:
+    """Refuse an output of the model, or of a block, that its layer does not have."""
+    for producer, output in (
+        *graph.outputs,
+        *(edge for block in graph.blocks.values() for edge in block.outputs),
+    ):
+        result = resolved[producer].result
+        if result is not None and output >= len(result.outputs):
+            message = f"has {len(result.outputs)} outputs, there is no output {output}"
+            raise AnalysisError(message, where=f"layer {producer!r}")
 
 
 def _tidied(known: Resolved) -> Resolved:

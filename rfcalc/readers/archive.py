@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import zipfile
+import zlib
 from io import BytesIO
 from typing import Any, Final
 
 from rfcalc.errors import ReadError
+from rfcalc.readers.parsing import decode, parse_json
 
 MOST_MEMBERS: Final = 10_000
 MOST_UNPACKED: Final = 64 * 2**20
@@ -34,14 +35,21 @@ def read_archive(source: str | os.PathLike[str] | bytes) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(BytesIO(source) if isinstance(source, bytes) else source) as archive:
             text = _config_text(archive)
-    except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        EOFError,
+        OSError,
+        ValueError,
+        NotImplementedError,
+        RuntimeError,
+        zlib.error,
+    ) as error:
         raise ReadError(f"is a damaged archive: {error}") from None
     try:
-        document = json.loads(text)
-    except RecursionError:
-        raise ReadError("is nested too deep", where=CONFIG) from None
-    except ValueError as error:
-        raise ReadError(f"is no JSON: {error}", where=CONFIG) from None
+        document = parse_json(decode(text))  # with its bounds on how much a text may cost
+    except ReadError as error:
+        error.where = f"{CONFIG}, {error.where}" if error.where else CONFIG
+        raise
     if not isinstance(document, dict):
         raise ReadError("must hold an object", where=CONFIG)
     return document

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, groupby
 from typing import Any, Final
 
 from rfcalc.analysis.field import FieldAxis, FieldResult, Span
@@ -116,20 +117,24 @@ def _words(row: Span | None, name: str) -> str:
 
 
 def _lines(result: FieldResult) -> list[str]:
-    """Lay out the rows of all axes side by side, equal axes once."""
+    """Lay out the rows of all axes side by side, equal axes once and equal rows on end in one line."""
     groups: dict[tuple[int, tuple[Span | None, ...]], str] = {}
     for axis, name in _named(result):
         key = (axis.input_extent, axis.rows)
         groups[key] = f"{groups[key]} and {name}s" if key in groups else f"{name}s"
     count = max((len(rows) for _, rows in groups), default=0)
-    strips = [["output", *map(str, range(count))]]
-    for (_, rows), title in groups.items():
-        short = [""] * (count - len(rows))
-        spans = ["none" if row is None else f"{row[0]} to {row[1]}" for row in rows]
-        taps = ["0" if row is None else str(row[2]) for row in rows]
-        strips += [[title, *spans, *short], ["taps", *taps, *short]]
-    widths = [max(map(len, strip)) for strip in strips]
+    columns = [[*map(_cells, rows), *[("", "")] * (count - len(rows))] for _, rows in groups]
+    lines = [("output", *chain.from_iterable((title, "taps") for title in groups.values()))]
+    for pairs, run in groupby(range(count), lambda place: tuple(column[place] for column in columns)):
+        places = list(run)  # a flatten has as many equal rows on end as there are channels
+        label = str(places[0]) if len(places) == 1 else f"{places[0]} to {places[-1]}"
+        lines.append((label, *chain.from_iterable(pairs)))
+    widths = [max(map(len, strip)) for strip in zip(*lines, strict=True)]
     return [
-        "  ".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
-        for cells in zip(*strips, strict=True)
+        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
     ]
+
+
+def _cells(row: Span | None) -> tuple[str, str]:
+    return ("none", "0") if row is None else (f"{row[0]} to {row[1]}", str(row[2]))

@@ -65,10 +65,10 @@ def short(value: Num | None) -> str:
     >>> short(118013952), short(3857973248), short(999999), short(640), short(None)
     ('118 M', '3.86 G', '1.00 M', '640', '?')
     """
-    value = plain(value)
-    if type(value) is not int or abs(value) < 1000:
+    figure = plain(value)
+    if type(figure) is not int or abs(figure) < 1000:
         return number(value)
-    scaled, unit = float(value), 0
+    scaled, unit = float(figure), 0
     while abs(scaled) >= 999.5 and unit < len(_UNITS) - 1:
         scaled, unit = scaled / 1000, unit + 1
     digits = 2 if abs(scaled) < 9.995 else 1 if abs(scaled) < 99.95 else 0

@@ -96,7 +96,8 @@ def _dependence(result: Result, inputs: Sequence[TensorSpec]) -> list[tuple[str,
         said = False
         for step in path.steps:
             for axis, text in _step_lines(step, inputs[path.input]):
-                lines.append((f"field along {axis}{which}", text))
+                line = (f"field along {axis}{which}", text)
+                lines += [line] if line not in lines else []  # attention contracts the features twice
                 said = True
         if not said:
             lines.append((f"field{which}", "each element depends on the one at its own place"))
@@ -146,24 +147,27 @@ def _window(window: Window) -> str:
 
 
 def chosen_kinds(names: Sequence[str]) -> list[Kind]:
-    """Return the kinds of those names, or all.
+    """Return the kinds of those names, or of the other names that a model may give them; or all.
 
     Raises
     ------
     UsageError
         There is no kind of a name.
     """
-    table = kinds()
     if not names:
-        return sorted(table.values(), key=lambda kind: kind.name)
+        return sorted(kinds().values(), key=lambda kind: kind.name)
+    from rfcalc.readers.spellings import spellings
+
+    # whatever a model may call a kind: max_pool2d, dense, relu
+    table = {name: spelling.kind for name, spelling in spellings().items()} | dict(kinds())
     for name in names:
         if name not in table:
             import difflib
 
-            close = difflib.get_close_matches(name, table, 3)
+            close = difflib.get_close_matches(name.lower(), table, 3)
             hint = f"; did you mean {' or '.join(close)}?" if close else "; rfcalc rules lists them all"
             raise UsageError(f"there is no kind {name!r}{hint}")
-    return [table[name] for name in names]
+    return list({table[name].name: table[name] for name in names}.values())
 
 
 def render(names: Sequence[str] = (), format: str = "text") -> str:
@@ -189,7 +193,7 @@ def render(names: Sequence[str] = (), format: str = "text") -> str:
     if format == "markdown":
         head = _MARKDOWN_HEAD if not names else ""
         return head + "\n".join(_as_markdown(*each) for each in chosen)
-    return "\n".join(_as_text(*each) for each in chosen)
+    return "\n".join([*(_as_text(*each) for each in chosen), _LETTERS])
 
 
 def _as_data(kind: Kind, specimens: Sequence[Formulas]) -> dict[str, Any]:
@@ -227,15 +231,19 @@ def _as_text(kind: Kind, specimens: Sequence[Formulas]) -> str:
     return "\n".join(lines) + "\n"
 
 
-_MARKDOWN_HEAD: Final = """# Rules
+_LETTERS: Final = """Letters: B batch, H W T extents of the map, C channels, F filters or units, k kernel,
+s stride, d dilation, p and q padding before and after, g groups, m an output extent that is given,
+i an output index. Subscripts name the axis, and a dash stands for the output: H' is its extent along H.
+A period (P, Q) says that what output i + P reads is what output i reads, moved by Q; Q/P is the stride
+of the layer.
+"""
+
+_MARKDOWN_HEAD: Final = f"""# Rules
 
 Every layer kind has one rule, written once over numbers, formulas and arrays. The formulas below are not
 typed by hand: `rfcalc rules --format markdown` makes this page by running each rule on symbols.
 
-Letters: B batch, H W T extents of the map, C channels, F filters or units, k kernel, s stride, d dilation,
-p and q padding before and after, g groups, i an output index. Subscripts name the axis. A *period* (P, Q)
-says that what output i + P reads is what output i reads, moved by Q; Q/P is the stride of the layer.
-
+{_LETTERS}
 """
 
 

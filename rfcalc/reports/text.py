@@ -63,8 +63,8 @@ _SHORT_CELLS: Final[Mapping[str, Callable[[Row, Glyphs], str]]] = {
     "coverage": lambda row, glyphs: (
         humanise.bar(row.coverage, unicode=glyphs.unicode) if has_area(row) else "-"
     ),
-    "macs": lambda row, glyphs: humanise.short(row.macs),
-    "activations": lambda row, glyphs: humanise.short(row.activations),
+    "macs": lambda row, glyphs: glyphs.formula(humanise.short(row.macs)),
+    "activations": lambda row, glyphs: glyphs.formula(humanise.short(row.activations)),
     "op": lambda row, glyphs: shorten(terminal(row.op, unicode=glyphs.unicode), _LONGEST_OP, glyphs.ellipsis),
 }
 _SHORT_TITLES: Final = {"coverage": "covers"}
@@ -246,16 +246,17 @@ def _foot(result: AnalysisResult, glyphs: Glyphs) -> list[str]:
         counts = f"{totals.resolved:,} of {totals.layers:,} layers resolved"
     params = total_cell(result, "params", totals.params.total)
     if plain(totals.params.non_trainable) == 0:
-        split = "all trainable"
+        split = " (all trainable)"
     else:
         trainable = total_cell(result, "trainable", totals.params.trainable)
         fixed = total_cell(result, "non_trainable", totals.params.non_trainable)
-        split = f"{trainable} trainable, {fixed} non-trainable"
+        # of which nothing is known says nothing, and then the rest is the total
+        split = "" if "?" in (trainable, fixed) else f" ({trainable} trainable, {fixed} non-trainable)"
     macs = total_cell(result, "macs", totals.macs)
     about = "" if (short := humanise.short(totals.macs)) == macs or totals.macs is None else f" ({short})"
     lines = [
         ("layers", counts),
-        ("parameters", f"{params} ({split})"),
+        ("parameters", f"{params}{split}"),
         ("MACs", f"{macs}{about} at batch 1; FLOPs = 2 x MACs"),
     ]
     return [f"{label:<12}{glyphs.formula(text)}" for label, text in lines]

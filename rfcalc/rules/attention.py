@@ -35,6 +35,9 @@ def _operands(call: Call) -> tuple[tuple[int, TensorSpec], ...]:
     places = (0, min(1, count - 1), min(2, count - 1))
     for place in places:
         call.check_rank(call.inputs[place], 3)
+    if len({len(call.inputs[place].shape) for place in places}) > 1:
+        ranks = ", ".join(str(len(call.inputs[place].shape)) for place in places)
+        raise AnalysisError(f"query, key and value must have as many axes as each other, got {ranks}")
     return tuple((place, call.inputs[place]) for place in places)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rfcalc.algebra.number import UNKNOWN, Num, prod
-from rfcalc.algebra.steps import Contract, Lose, Mix, Reduce, Scan, Slide, Step
+from rfcalc.algebra.steps import Broadcast, Contract, Insert, Lose, Mix, Reduce, Scan, Slide, Step
 from rfcalc.algebra.window import backward, slide
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, CHANNEL, TensorSpec
@@ -54,7 +54,7 @@ def _cell_weights(cell: Mapping[str, Any], features: Num, prefix: str) -> tuple[
         Parameter(f"{prefix}recurrent_kernel", (units, gates * units)),
     ]
     if cell.get("bias", True):
-        double = cell["cell"] == "gru" and cell.get("reset_after", True)
+        double = cell.get("double_bias", False) or (cell["cell"] == "gru" and cell.get("reset_after", True))
         weights.append(Parameter(f"{prefix}bias", (2, gates * units) if double else (gates * units,)))
     return tuple(weights)
 
@@ -77,9 +77,24 @@ def _along(length: Num, forward: bool | None, *, turned: bool) -> tuple[Step, ..
     return (Scan(1, False), Slide(1, backward(length), length))
 
 
+def _from_states(call: Call, output: TensorSpec) -> tuple[Path, ...]:
+    """Paths from the states that a sequence starts from: every output depends on all of each."""
+    paths: list[Path] = []
+    for k, state in enumerate(call.inputs[1:], 1):
+        if len(state.shape) != 2:
+            raise AnalysisError(f"a state must be (batch, features), got {format_shape(state.shape)}")
+        steps: tuple[Step, ...] = (Contract(1, output.shape[-1]),)
+        if len(output.shape) == 3:
+            steps = (*steps, Insert((1,)), Broadcast(output.shape))
+        paths.append(Path(k, steps))
+    return tuple(paths)
+
+
 def _recurrent(call: Call, cells: tuple[Mapping[str, Any], ...]) -> Result:
     """Weights ``G(C u + u u + u)`` for a cell of G gates, for each direction."""
-    spec = call.only()
+    if not call.inputs:
+        raise AnalysisError(f"{call.kind.name} needs an input")
+    spec = call.inputs[0]  # the others are states that it starts from
     if len(spec.shape) != 3:
         raise AnalysisError(
             f"{call.kind.name} needs (batch, steps, features), got {format_shape(spec.shape)}"
@@ -112,6 +127,8 @@ def _recurrent(call: Call, cells: tuple[Mapping[str, Any], ...]) -> Result:
             for _ in range(STATES[cell["cell"]]):
                 outputs.append(TensorSpec((spec.shape[0], cell["units"]), BATCH + CHANNEL, spec.dtype))
                 paths.append((Path(0, (Contract(2, cell["units"]), Reduce((1,)))),))
+    if len(call.inputs) > 1:
+        paths = [(*own, *_from_states(call, output)) for own, output in zip(paths, outputs, strict=True)]
     return Result(tuple(outputs), tuple(paths), tuple(weights), macs)
 
 

@@ -189,6 +189,8 @@ def conv(call: Call) -> Result:
     filters, groups = call["filters"], call["groups"]
     if call["depth"] is not None:
         groups = channels // call["depth"]
+        if is_known(groups) and groups < 1:
+            raise AnalysisError(f"a kernel for {call['depth']} channels does not fit an input of {channels}")
     for count, what in ((channels, "input channels"), (filters, "filters")):
         if is_known(count) and is_known(groups) and count % groups:
             raise AnalysisError(f"{count} {what} do not divide into {groups} groups")

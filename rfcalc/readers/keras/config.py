@@ -16,7 +16,14 @@ MISSING: Final = object()
 
 def shown(value: object, most: int = 40) -> str:
     """Spell a value of the document for an error line."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to spell integers of thousands of digits
+        text = (
+            f"an integer of about {int(value.bit_length() * 0.30103):,} digits"
+            if type(value) is int
+            else "..."
+        )
     return text if len(text) <= most else text[: most - 3] + "..."
 
 

@@ -207,7 +207,8 @@ def _cell(config: Config, class_name: str) -> dict[str, Any]:
         "cell": _CELLS[class_name],
         "units": config.whole("units"),
         "bias": config.flag("use_bias", True),
-        "reset_after": config.flag("reset_after", class_name.startswith("GRU")),
+        "reset_after": config.flag("reset_after", "GRU" in class_name),
+        "double_bias": class_name == "CuDNNLSTM",
     }
 
 
@@ -230,7 +231,7 @@ def _rnn(config: Config) -> Made:
         each = [Config(value, f"{inner.where}.cells[{k}]") for k, value in enumerate(inner.list("cells"))]
     else:
         each = [cell]
-    names = [one.text("class_name") for one in each]
+    names = [class_of(one) for one in each]
     unknown = [name for name in names if name not in _CELLS]
     if unknown or not each:
         return "unknown", {"why": f"its cell {', '.join(unknown) or 'list'} is not known"}
@@ -250,7 +251,7 @@ def _conv_lstm(rank: int) -> Maker:
 
 def _bidirectional(config: Config) -> Made:
     inner = config.object("layer")
-    kind, settings = make_layer(inner.text("class_name"), inner.object("config"))
+    kind, settings = make_layer(class_of(inner), inner.object("config"))
     if kind not in ("recurrent", "conv_lstm"):
         return "unknown", {"why": f"Bidirectional around {inner.text('class_name')} is not known"}
     merge = config.get("merge_mode", "concat")
@@ -259,9 +260,10 @@ def _bidirectional(config: Config) -> Made:
     settings = {**settings, "bidirectional": merge or "none"}
     if kind == "recurrent" and config.get("backward_layer") is not None:
         back = config.object("backward_layer")
-        settings["backward_cells"] = make_layer(back.text("class_name"), back.object("config"))[1].get(
-            "cells"
-        )
+        other, back_settings = make_layer(class_of(back), back.object("config"))
+        if other != kind:
+            return "unknown", {"why": "its two directions are of different kinds"}
+        settings["backward_cells"] = back_settings["cells"]
     return kind, settings
 
 
@@ -360,6 +362,21 @@ def _categories(size: str) -> Maker:
     return make
 
 
+def _crossing(config: Config) -> Made:
+    if config.text("output_mode", "int") == "int":
+        return "elementwise", {"function": "crossing"}
+    return "unknown", {"why": "a crossing that is coded one-hot"}
+
+
+def _text(config: Config) -> Made:
+    """Tokens of a text: their number is that of the settings, whatever the input's shape."""
+    mode = config.text("output_mode", "int")
+    count = config.optional("output_sequence_length" if mode == "int" else "vocabulary_size")
+    size = UNKNOWN if count is None else count
+    settings = {"shape": (None, size), "axes": "bs" if mode == "int" else "bc"}
+    return "cover", {**settings, "reason": "a text is split into tokens"}
+
+
 def _stft(config: Config) -> Made:
     frame = config.whole("frame_length", 256)
     step = config.optional("frame_step") or max(frame // 2, 1)
@@ -395,53 +412,17 @@ def _scale(config: Config) -> Made:
     return "channel_scale", {"size": config.whole("projection_dim")}
 
 
-_IDENTITIES: Final = [
-    "Identity",
-    "Dropout",
-    "SpatialDropout1D",
-    "SpatialDropout2D",
-    "SpatialDropout3D",
-    "GaussianDropout",
-    "GaussianNoise",
-    "AlphaDropout",
-    "ActivityRegularization",
-    "Masking",
-    "StochasticDepth",
-    "MaxNumBoundingBoxes",
-    "Rescaling",
-    "AugMix",
-    "CutMix",
-    "MixUp",
-    "RandAugment",
-    "RandomApply",
-    "RandomBrightness",
-    "RandomChannelShift",
-    "RandomChoice",
-    "RandomColorDegeneration",
-    "RandomColorJitter",
-    "RandomContrast",
-    "RandomElasticTransform",
-    "RandomErasing",
-    "RandomFlip",
-    "RandomGaussianBlur",
-    "RandomGrayscale",
-    "RandomHeight",
-    "RandomHue",
-    "RandomInvert",
-    "RandomPerspective",
-    "RandomPosterization",
-    "RandomRotation",
-    "RandomSaturation",
-    "RandomSharpness",
-    "RandomShear",
-    "RandomTranslation",
-    "RandomWidth",
-    "RandomZoom",
-    "Solarization",
-    "Hashing",
-    "HashedCrossing",
-]
-"""Nothing changes at inference: dropout, noise, augmentation, element-wise scaling and hashing."""
+_IDENTITIES: Final = (
+    "Identity", "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "GaussianDropout",
+    "GaussianNoise", "AlphaDropout", "ActivityRegularization", "Masking", "StochasticDepth",
+    "MaxNumBoundingBoxes", "Rescaling", "AugMix", "CutMix", "MixUp", "RandAugment", "RandomApply",
+    "RandomBrightness", "RandomChannelShift", "RandomChoice", "RandomColorDegeneration",
+    "RandomColorJitter", "RandomContrast", "RandomElasticTransform", "RandomErasing", "RandomFlip",
+    "RandomGaussianBlur", "RandomGrayscale", "RandomHeight", "RandomHue", "RandomInvert",
+    "RandomPerspective", "RandomPosterization", "RandomRotation", "RandomSaturation", "RandomSharpness",
+    "RandomShear", "RandomTranslation", "RandomWidth", "RandomZoom", "Solarization", "Equalization",
+)  # fmt: skip
+"""Nothing changes at inference: dropout, noise, augmentation, element-wise scaling."""
 
 _ACTIVATIONS: Final = ("ReLU", "LeakyReLU", "ELU", "ThresholdedReLU")
 
@@ -500,13 +481,14 @@ LAYERS: Final[dict[str, Maker]] = {
     "CenterCrop": _center_crop,
     "RandomCrop": _center_crop,
     "AutoContrast": _plain("instance_norm", scale=False, center=False),
-    "Equalization": _plain("instance_norm", scale=False, center=False),
     "ContrastLimitedAdaptiveHistogramEqualization": _plain("instance_norm", scale=False, center=False),
     "CategoryEncoding": _categories("num_tokens"),
     "Discretization": _categories("num_bins"),
     "StringLookup": _categories("vocabulary_size"),
     "IntegerLookup": _categories("vocabulary_size"),
-    "TextVectorization": _categories("vocabulary_size"),
+    "TextVectorization": _text,
+    "Hashing": _categories("num_bins"),
+    "HashedCrossing": _crossing,
     "STFTSpectrogram": _stft,
     "MelSpectrogram": _mel,
     "LayerScale": _scale,
@@ -515,17 +497,33 @@ LAYERS: Final[dict[str, Maker]] = {
 """Every layer class that has a config, but for those that hold models (keras.py) and the wrappers below."""
 
 
+def class_of(entry: Config) -> str:
+    """Return an entry's class; that of another author keeps its package, so that no class of Keras is meant.
+
+    >>> class_of(Config({"class_name": "Dense", "module": None, "registered_name": "mine>Dense"}, ""))
+    'mine>Dense'
+    """
+    name = entry.text("class_name")
+    if "module" not in entry.data:  # before Keras 2.13 the name alone has to do
+        return name
+    module = entry.get("module")
+    if isinstance(module, str) and module.partition(".")[0] in ("keras", "tensorflow", "tf_keras"):
+        return name
+    registered = entry.get("registered_name")
+    return registered if isinstance(registered, str) and ">" in registered else f"{module or 'custom'}>{name}"
+
+
 def make_layer(class_name: str, config: Config) -> Made:
     """Return the canonical kind of a Keras layer and its settings; ``unknown`` for an unknown class."""
     if class_name == "SpectralNormalization":
         inner = config.object("layer")
-        kind, attrs = make_layer(inner.text("class_name"), inner.object("config"))
+        kind, attrs = make_layer(class_of(inner), inner.object("config"))
         return ("unknown", attrs) if kind == "unknown" else (
             "spectral_norm", {"wrapped": {"kind": kind, "attrs": attrs}}
         )  # fmt: skip
     if class_name == "TimeDistributed":
         inner = config.object("layer")
-        kind, attrs = make_layer(inner.text("class_name"), inner.object("config"))
+        kind, attrs = make_layer(class_of(inner), inner.object("config"))
         return kind, attrs if kind == "unknown" else {**attrs, "lead": attrs.get("lead", 0) + 1}
     maker = LAYERS.get(class_name)
     if maker is None and class_name == "Lambda" and isinstance(config.get("output_shape"), list):

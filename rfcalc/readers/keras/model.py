@@ -6,20 +6,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from rfcalc.algebra.number import Num
+from rfcalc.algebra.number import UNKNOWN, Num
 from rfcalc.errors import ReadError, UsageError
 from rfcalc.graph import Block, Edge, Layer, LayerGraph
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL
-from rfcalc.readers.keras.config import Config, shown
-from rfcalc.readers.keras.layers import make_layer
+from rfcalc.readers.keras.config import Config, read_shape, shown
+from rfcalc.readers.keras.layers import class_of, make_layer
 from rfcalc.readers.keras.nodes import Node, Ref, flatten, read_nodes, read_structure
 from rfcalc.readers.keras.ops import is_operation, make_operation
 
 MOST_LAYERS: Final = 200_000
+MOST_MODELS: Final = 10_000
+"""Calls of nested models; models that call each other twice multiply with every level."""
+
 DEEPEST: Final = 50
 """Nesting of models in models."""
 
 SEQUENTIAL: Final = ("Sequential", "Pipeline")
+MODELS: Final = (*SEQUENTIAL, "Functional", "Model", "Network")
 ROLES: Final = {0: "", 1: "b", 2: "bc", 3: "bsc", 4: "bssc", 5: "bsssc", 6: "bssssc"}
 
 Shapes = Mapping[str, Sequence[Any]]
@@ -50,9 +54,9 @@ def read_keras(
     model.where = "model"
     class_name = model.text("class_name")
     config = _model_config(model)
-    if not _holds_layers(config):
+    if not _is_model(model):
         raise ReadError(
-            f"{class_name} is a subclassed model, whose file does not hold its layers; "
+            f"{shown(class_name)} is a subclassed model, whose file does not hold its layers; "
             "build it with the functional API, or export it to ONNX"
         )
     reader = _Reader(dict(shapes or {}))
@@ -78,8 +82,17 @@ def _model_config(model: Config) -> Config:
     return model.object("config")
 
 
-def _holds_layers(config: Config) -> bool:
-    return isinstance(config.get("layers"), list)
+def _is_model(entry: Config) -> bool:
+    """Tell whether an entry is a model whose layers are wired in the file.
+
+    A layer of another author may keep layers in its config too, but how it calls them is in its code.
+    """
+    if not isinstance(entry.get("config"), (dict, list)):
+        return False
+    config = _model_config(entry)
+    if not isinstance(config.get("layers"), list):
+        return False
+    return class_of(entry) in MODELS or ("input_layers" in config.data and "output_layers" in config.data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +110,17 @@ class _Scope:
         return _Scope((*self.path, call), (*self.owner, name), self.lead + lead, self.trainable)
 
 
-def _wrapped(class_name: str, config: Config) -> tuple[str, Config, int]:
-    """Look through TimeDistributed around a model: class, config, and how many axes lead."""
+def _model_in(entry: Config) -> tuple[str, Config, int] | None:
+    """Return the model that an entry is, or holds in TimeDistributed: class, config, how many axes lead."""
     lead = 0
-    while class_name == "TimeDistributed":
-        inner = config.get("layer")
-        if not isinstance(inner, dict) or not isinstance(inner.get("config"), (dict, list)):
-            break
-        layer = config.object("layer")
-        if not _holds_layers(_model_config(layer)) and layer.get("class_name") != "TimeDistributed":
-            break
-        class_name, config, lead = layer.text("class_name"), _model_config(layer), lead + 1
-    return class_name, config, lead
+    while not _is_model(entry):
+        config = entry.get("config")
+        if entry.get("class_name") != "TimeDistributed" or not isinstance(config, dict) or lead > DEEPEST:
+            return None
+        if not isinstance(config.get("layer"), dict):
+            return None
+        entry, lead = entry.object("config").object("layer"), lead + 1
+    return entry.text("class_name"), _model_config(entry), lead
 
 
 class _Reader:
@@ -122,13 +134,22 @@ class _Reader:
         self.blocks: list[Block] = []
         self.recorded: dict[Edge, tuple[Num, ...]] = {}
         self.roles: dict[str, str] = {}
-        self.calls: dict[str, int] = {}
+        self.axes_of: dict[str, str] = {}
+        self.calls: dict[tuple[str, ...], int] = {}
+        self.owners: dict[tuple[str, ...], str] = {}
+        self.names: set[str] = set()
+        self.reserved: set[str] = set()
+        self.models = 0
+        self.resized = False
         self.notes: list[tuple[str, str, str]] = []
 
     # ---- models --------------------------------------------------------------------------------------------
 
     def expand(self, config: Config, scope: _Scope, given: Any) -> list[Edge]:
         """Add the layers of a model; `given` are the tensors it is called on, None for the outermost."""
+        self.models += 1
+        if self.models > MOST_MODELS:
+            raise ReadError(f"nested models are called more than {MOST_MODELS:,} times", where=config.where)
         if "input_layers" in config.data or any(
             isinstance(each, dict) and each.get("inbound_nodes") for each in config.list("layers")
         ):
@@ -145,8 +166,10 @@ class _Reader:
             class_name = entry.text("class_name")
             inner = _model_config(entry)
             name = _layer_name(entry, inner)
+            if name in names and isinstance(entry.get("config"), list):  # Keras 2.2 wrote no name here
+                name = next(f"{name}_{k}" for k in range(1, len(names) + 2) if f"{name}_{k}" not in names)
             if name in names:
-                raise ReadError(f"two layers are called {name!r}; give each its own name", where=entry.where)
+                raise ReadError(f"two layers are called {shown(name)}; give each its own", where=entry.where)
             names.add(name)
             if class_name == "InputLayer":
                 if not current:
@@ -154,6 +177,7 @@ class _Reader:
                 continue
             if not current:
                 current = [self._implied_input(config, inner, scope)]
+            self._record_built(entry, current, scope)
             current = self._call(entry, name, 0, current, Node(()), scope)
         if not current:
             raise ReadError("the model has no layers", where=f"{config.where}.layers")
@@ -165,40 +189,29 @@ class _Reader:
             entry = Config(value, f"{config.where}.layers[{k}]")
             name = _layer_name(entry, _model_config(entry))
             if name in entries:
-                raise ReadError(f"two layers are called {name!r}; give each its own name", where=entry.where)
+                raise ReadError(f"two layers are called {shown(name)}; give each its own", where=entry.where)
             nodes = read_nodes(entry.get("inbound_nodes"), f"{entry.where}.inbound_nodes")
             entries[name] = (entry, nodes or [Node(())])
         tensors: dict[tuple[str, int, int], Edge] = {}
         inputs = read_structure(config.get("input_layers"), f"{config.where}.input_layers")
         if given is not None:
             tensors.update(_bound(inputs, given, config.where))
-        base = self._node_bases(entries, config)
+        # the names of the file come before those that are made for further calls and nested layers
+        self.reserved.update("/".join((*scope.path, name)) for name in entries if "@" in name or "/" in name)
+        structure = read_structure(config.get("output_layers"), f"{config.where}.output_layers")
+        base, returned = _node_bases(entries, list(flatten(structure)))
+        whole: dict[tuple[str, int], str] = {}
         for name, index in _ordered(entries, base, config.where):
             entry, nodes = entries[name]
             self._functional_call(
-                entry, name, index, nodes[index - base[name]], tensors, scope, given is None
+                entry, name, index, nodes[index - base[name]], tensors, whole, scope, given is None
             )
         out = []
-        for ref in flatten(read_structure(config.get("output_layers"), f"{config.where}.output_layers")):
-            if ref.key not in tensors:
-                raise ReadError(f"there is no tensor {list(ref.key)}", where=f"{config.where}.output_layers")
-            out.append(tensors[ref.key])
+        for ref in flatten(structure):
+            shift = base.get(ref.layer, 0) - returned.get(ref.layer, 0)
+            key = (ref.layer, ref.node + shift, ref.tensor)
+            out.append(_tensor(key, tensors, whole, f"{config.where}.output_layers"))
         return out
-
-    def _node_bases(self, entries: Mapping[str, tuple[Config, list[Node]]], config: Config) -> dict[str, int]:
-        """Index of each layer's first node: Keras 2 counts the calls that built a nested model too."""
-        lowest: dict[str, int] = {}
-        structure = read_structure(config.get("output_layers"), f"{config.where}.output_layers")
-        refs = [ref for _, nodes in entries.values() for node in nodes for ref in node.refs()]
-        for ref in (*refs, *flatten(structure)):
-            lowest[ref.layer] = min(ref.node, lowest.get(ref.layer, ref.node))
-        return {
-            name: lowest.get(name, 0) if self._is_nested(entry) else 0 for name, (entry, _) in entries.items()
-        }
-
-    @staticmethod
-    def _is_nested(entry: Config) -> bool:
-        return isinstance(entry.get("config"), (dict, list)) and _holds_layers(_model_config(entry))
 
     def _functional_call(
         self,
@@ -207,6 +220,7 @@ class _Reader:
         index: int,
         node: Node,
         tensors: dict[tuple[str, int, int], Edge],
+        whole: dict[tuple[str, int], str],
         scope: _Scope,
         outermost: bool,
     ) -> None:
@@ -218,18 +232,26 @@ class _Reader:
             return
         edges = []
         for ref in node.refs():
-            edge = tensors.get(ref.key)
-            if edge is None:
-                raise ReadError(f"there is no tensor {list(ref.key)}", where=f"{entry.where}.inbound_nodes")
+            edge = _tensor(ref.key, tensors, whole, f"{entry.where}.inbound_nodes")
             edges.append(edge)
-            if ref.shape is not None:
+            if ref.shape is not None and not scope.lead:  # inside TimeDistributed an axis is missing
                 self.recorded.setdefault(edge, ref.shape)
-        for place, edge in enumerate(self._call(entry, name, index, edges, node, scope, tensors)):
+        before = len(self.blocks)
+        made = self._call(entry, name, index, edges, node, scope)
+        for place, edge in enumerate(made):
             tensors[name, index, place] = edge
-        first = tensors.get((name, index, 0))
-        if first is not None and first[0] == self.layers[-1].name:
-            for place in range(1, _MOST_OUTPUTS):
-                tensors.setdefault((name, index, place), (first[0], place))
+        if len(self.blocks) == before:  # a layer, whose rule says how many outputs it has
+            whole[name, index] = made[0][0]
+
+    def _record_built(self, entry: Config, current: list[Edge], scope: _Scope) -> None:
+        """Keep the input shape that a layer was built with: in a Sequential nothing else records it."""
+        built = entry.get("build_config")
+        shape = built.get("input_shape") if isinstance(built, dict) else None
+        if not isinstance(shape, list) or any(isinstance(each, (list, dict)) for each in shape):
+            return
+        if len(current) == 1 and not scope.lead:
+            known = read_shape(shape, f"{entry.where}.build_config.input_shape")
+            self.recorded.setdefault(current[0], known)
 
     # ---- layers --------------------------------------------------------------------------------------------
 
@@ -241,29 +263,30 @@ class _Reader:
         edges: list[Edge],
         node: Node,
         scope: _Scope,
-        tensors: Mapping[tuple[str, int, int], Edge] | None = None,
     ) -> list[Edge]:
         """Add one call of a layer or of a nested model, and return its outputs."""
-        class_name, config, lead = _wrapped(entry.text("class_name"), _model_config(entry))
-        owner = "/".join((*scope.owner, name))
-        times = self.calls[owner] = self.calls.get(owner, 0) + 1
+        key = (*scope.owner, name)
+        times = self.calls[key] = self.calls.get(key, 0) + 1
         call = name if times == 1 else f"{name}@{times}"
-        if _holds_layers(config):
-            given = _given(node, edges, tensors)
+        nested = _model_in(entry)
+        if nested is not None:
+            class_name, config, lead = nested
+            given = _given(node, edges)
             inner = scope.inner(name, call, lead)
             # inner layers of a second call are named by this call's name, but belong to the same layers
             outputs = self.expand(config, inner, given)
             block = Block(inner.path, class_name, tuple(outputs), is_layer=True, inputs=tuple(edges))
             self.blocks.append(block)
             return outputs
-        full = "/".join((*scope.path, call))
-        if full in self.calls and "@" in call:
-            raise ReadError(f"two layers are called {full!r}; give each its own name", where=entry.where)
-        made = self._make(class_name, config, entry, edges, node)
-        kind, attrs, edges = made
+        class_name, config = entry.text("class_name"), _model_config(entry)
+        full = self._fresh("/".join((*scope.path, call)), own=times == 1 and ("@" in name or "/" in name))
+        owner = self._owner(key, full)
+        kind, attrs, edges = self._make(class_name, config, entry, edges, node, full)
+        if not edges and kind != "unknown":
+            raise ReadError("is called on no tensor", where=f"{entry.where}.inbound_nodes")
         if scope.lead and kind != "unknown":
             attrs = {**attrs, "lead": attrs.get("lead", 0) + scope.lead}
-        self._look_for_layout(kind, attrs, edges)
+        self._look_for_layout(kind, attrs, edges, full)
         if _quantised(config):
             self.notes.append(
                 ("quantised", full, "the scales of its quantisation are left out; counts are those before it")
@@ -285,12 +308,25 @@ class _Reader:
             raise ReadError(f"the model has more than {MOST_LAYERS:,} layers")
         return [(full, 0)]
 
+    def _fresh(self, wanted: str, *, own: bool = False) -> str:
+        """Return a name that no layer has: slashes and @ in names of the file could make two equal."""
+        name, number = wanted, 1
+        while name in self.names or (name in self.reserved and not own):
+            number += 1
+            name = f"{wanted}#{number}"
+        self.names.add(name)
+        return name
+
+    def _owner(self, key: tuple[str, ...], full: str) -> str:
+        """Return the name of the first call of the source's layer, by which its weights are known."""
+        return self.owners.setdefault(key, full)
+
     def _make(
-        self, class_name: str, config: Config, entry: Config, edges: list[Edge], node: Node
+        self, class_name: str, config: Config, entry: Config, edges: list[Edge], node: Node, full: str
     ) -> tuple[str, dict[str, Any], list[Edge]]:
         if is_operation(entry, class_name):
             return make_operation(class_name, config, node, edges, entry.get("config", {}))
-        kind, attrs = make_layer(class_name, config)
+        kind, attrs = make_layer(class_of(entry), config)
         if kind == "embedding" and node.kwargs.get("reverse") is True:
             return "linear", {"units": attrs["vocabulary"], "bias": False}, edges
         if kind in _ATTENTION:
@@ -299,15 +335,18 @@ class _Reader:
                 attrs = {**attrs, "scores": True}
             if node.kwargs.get("use_causal_mask") is True and edges[0] == edges[1] == edges[2]:
                 attrs = {**attrs, "causal": True}
-        elif kind in ("recurrent", "conv_lstm"):
-            edges = edges[:1]  # initial states are values of the start, not inputs of the steps
+        elif kind == "conv_lstm" and len(edges) > 1:
+            edges = edges[:1]
+            self.notes.append(("states", full, "what its initial states depend on is left out of the fields"))
         return kind, attrs, edges
 
-    def _look_for_layout(self, kind: str, attrs: Mapping[str, Any], edges: Sequence[Edge]) -> None:
-        """Remember what the first consumer of an input says of its axes."""
-        name = edges[0][0] if edges else ""
-        if name not in self.input_names or name in self.roles:
+    def _look_for_layout(self, kind: str, attrs: Mapping[str, Any], edges: Sequence[Edge], full: str) -> None:
+        """Remember what the first layer that knows the axes of an input says of them."""
+        name = self.axes_of.get(edges[0][0], "") if edges else ""
+        if not name or name in self.roles:
             return
+        if kind in _KEEP_AXES:
+            self.axes_of[full] = name
         if kind in ("embedding", "frames"):
             self.roles[name] = "bs"
         elif isinstance(attrs.get("spatial"), tuple) and min(attrs["spatial"]) > 0 and "channel" in attrs:
@@ -355,14 +394,18 @@ class _Reader:
                 raise UsageError(
                     f"the input {name!r} has {len(shape)} axes, but {shown(list(chosen))} has {len(chosen)}"
                 )
-            shape = chosen
+            known = shape or (0,) * len(chosen)
+            self.resized |= any(a is not UNKNOWN and a != b for a, b in zip(known, chosen, strict=True))
+            shape = tuple(UNKNOWN if extent is None else extent for extent in chosen)
         if shape is None:
             raise ReadError(
                 "the file does not say the shape of its input; give one with --input-shape", where=where
             )
         if len(shape) not in ROLES:
             raise ReadError(f"inputs of {len(shape)} axes are not known", where=where)
+        name = self._fresh(name)
         self.input_names.append(name)
+        self.axes_of[name] = name
         self.layers.append(Layer(name, "input", "InputLayer", attrs={"shape": shape, "dtype": dtype}))
         return name, 0
 
@@ -385,14 +428,20 @@ class _Reader:
                 layer = replace(layer, attrs={**layer.attrs, "axes": roles})
             elif layer.kind == "unknown":
                 recorded = list(layer.recorded)
-                while (layer.name, len(recorded)) in self.recorded:
+                # what the file records holds for its own input sizes alone
+                while not self.resized and (layer.name, len(recorded)) in self.recorded:
                     recorded.append(self.recorded[layer.name, len(recorded)])
                 layer = replace(layer, recorded=tuple(recorded))
             out.append(layer)
         return out
 
 
-_MOST_OUTPUTS: Final = 64
+_KEEP_AXES: Final = frozenset(
+    ("activation", "add", "batch_norm", "elementwise", "identity", "layer_norm", "maximum", "multiply",
+     "normalization", "prelu", "subtract")
+)  # fmt: skip
+"""Kinds whose output has the axes of their input."""
+
 _ATTENTION: Final = ("multi_head_attention", "dot_attention", "additive_attention")
 
 
@@ -436,6 +485,66 @@ def _nested_input_shape(config: Config) -> tuple[Num, ...] | None:
     return None
 
 
+def _node_bases(
+    entries: Mapping[str, tuple[Config, list[Node]]], outputs: Sequence[Ref]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Index of each layer's first node, in calls and in the model's outputs.
+
+    A model that was built on inputs of its own has a call already. Keras 2 counts it everywhere, Keras 3 in
+    the outputs of the model around it alone. As every call is used somewhere, the indices in use tell; the
+    version decides where they do not.
+    """
+    nested = {name for name, (entry, _) in entries.items() if _is_model(entry)}
+    base, returned = dict.fromkeys(entries, 0), dict.fromkeys(entries, 0)
+    if not nested:
+        return base, returned
+    taken: dict[str, set[int]] = {name: set() for name in nested}
+    given: dict[str, set[int]] = {name: set() for name in nested}
+    keras3 = True
+    for entry, nodes in entries.values():
+        raw = entry.get("inbound_nodes")
+        keras3 &= not (isinstance(raw, list) and raw and not (isinstance(raw[0], dict) and "args" in raw[0]))
+        for ref in (ref for node in nodes for ref in node.refs()):
+            if ref.layer in nested:
+                taken[ref.layer].add(ref.node)
+    for ref in outputs:
+        if ref.layer in nested:
+            given[ref.layer].add(ref.node)
+    for name in nested:
+        entry, nodes = entries[name]
+        usual = int(entry.get("class_name") not in SEQUENTIAL)
+        if keras3:
+            base[name] = _base(taken[name], len(nodes), 0)
+            returned[name] = _base(given[name], len(nodes), usual)
+        else:
+            base[name] = returned[name] = _base(taken[name] | given[name], len(nodes), 1)
+    return base, returned
+
+
+def _base(used: set[int], count: int, usual: int) -> int:
+    """Return the index of the first of `count` calls, such that all those in use are among them."""
+    if 0 in used:
+        return 0
+    most = max(used, default=0)
+    return most - count + 1 if most >= count else usual
+
+
+def _tensor(
+    key: tuple[str, int, int],
+    tensors: Mapping[tuple[str, int, int], Edge],
+    whole: Mapping[tuple[str, int], str],
+    where: str,
+) -> Edge:
+    """Return a tensor of a functional model."""
+    edge = tensors.get(key)
+    if edge is not None:
+        return edge
+    layer = whole.get(key[:2])
+    if layer is None:
+        raise ReadError(f"there is no tensor {shown(list(key))}", where=where)
+    return layer, key[2]
+
+
 def _edges(given: Any) -> list[Edge]:
     """Tensors of a structure of edges, in Keras's order."""
     if isinstance(given, dict):
@@ -445,10 +554,14 @@ def _edges(given: Any) -> list[Edge]:
     return [given]
 
 
-def _given(node: Node, edges: list[Edge], tensors: Mapping[tuple[str, int, int], Edge] | None) -> Any:
+def _given(node: Node, edges: list[Edge]) -> Any:
     """Return what a nested model is called on, by name where it is called on a dict."""
-    if tensors is not None and len(node.args) == 1 and isinstance(node.args[0], dict):
-        return {name: [tensors[ref.key] for ref in flatten(value)] for name, value in node.args[0].items()}
+    if len(node.args) == 1 and isinstance(node.args[0], dict):
+        rest = iter(edges)  # in the order of the sorted names
+        return {
+            name: [edge for _, edge in zip(flatten(value), rest, strict=False)]
+            for name, value in sorted(node.args[0].items())
+        }
     return list(edges)
 
 
@@ -456,6 +569,8 @@ def _bound(inputs: Any, given: Any, where: str) -> dict[tuple[str, int, int], Ed
     """Bind the inputs of a nested model to the tensors that it is called on."""
     if isinstance(inputs, dict) and isinstance(given, dict) and set(inputs) <= set(given):
         pairs = [(r, e) for name in inputs for r, e in zip(flatten(inputs[name]), _edges(given[name]))]  # noqa: B905  lengths are compared below
+    elif isinstance(given, dict) and {ref.layer for ref in flatten(inputs)} <= set(given):
+        pairs = [(ref, edge) for ref in flatten(inputs) for edge in given[ref.layer]]
     else:
         pairs = list(zip(flatten(inputs), _edges(given)))  # noqa: B905  lengths are compared below
     wanted = len(list(flatten(inputs)))
@@ -478,7 +593,7 @@ def _ordered(
                 if producer[0] not in entries or not (
                     0 <= producer[1] - base[producer[0]] < len(entries[producer[0]][1])
                 ):
-                    what = f"its input {producer[0]!r} (call {producer[1]}) is no layer of this model"
+                    what = f"its input {shown(producer[0])} (call {producer[1]}) is no layer of this model"
                     raise ReadError(what, where=f"{entry.where}.inbound_nodes")
                 consumers.setdefault(producer, []).append(key)
             waiting[key] = len(producers)
@@ -500,7 +615,7 @@ def _query_key_value(node: Node, edges: list[Edge]) -> list[Edge]:
     """Put the inputs of attention in order: query, key, value, where Keras has (query, value, key)."""
     refs = list(node.refs())
     by_ref = dict(zip((ref.key for ref in refs), edges, strict=True))
-    plain = [by_ref[ref.key] for ref in flatten(node.args)]
+    plain = [by_ref[ref.key] for ref in flatten(node.args) if ref.key in by_ref]
     named = {
         name: by_ref[value.key]
         for name, value in node.kwargs.items()

@@ -82,7 +82,7 @@ def read_nodes(value: object, where: str) -> list[Node]:
 
 
 def _read_node(value: object, where: str) -> Node:
-    if isinstance(value, dict):
+    if isinstance(value, dict) and ("args" in value or "kwargs" in value or not value):
         args, kwargs = value.get("args", []), value.get("kwargs") or {}
         if not isinstance(args, list) or not isinstance(kwargs, dict):
             raise ReadError("must have a list args and an object kwargs", where=where)
@@ -92,6 +92,8 @@ def _read_node(value: object, where: str) -> Node:
         )
     if isinstance(value, list):
         return _read_node_2(value, where)
+    if isinstance(value, dict):  # Keras 2 calls a model with named inputs so
+        return _read_node_2([value], where)
     raise ReadError(f"must be an object or a list, got {shown(value)}", where=where)
 
 

@@ -8,11 +8,15 @@ from typing import Any, Final
 from rfcalc.algebra.number import UNKNOWN
 from rfcalc.errors import ReadError
 from rfcalc.graph import Edge
-from rfcalc.readers.keras.config import Config, shown
+from rfcalc.readers.keras.config import LARGEST, Config, shown
 from rfcalc.readers.keras.layers import MODES, PADDINGS, layout
-from rfcalc.readers.keras.nodes import Constant, Node, Slice, flatten
+from rfcalc.readers.keras.nodes import Constant, Node, Ref, Slice, flatten
 
 Made = tuple[str, dict[str, Any], list[Edge]]
+
+
+class AtRunTimeError(Exception):
+    """An argument is worked out when the model runs, so the operation is not known; its text says which."""
 
 
 class Operation:
@@ -68,7 +72,21 @@ class Operation:
         """Return an argument that is a shape; entries that are tensors are open."""
         value = self.value(*names, place=place)
         values = value if isinstance(value, tuple) else (value,)
-        return tuple(each if type(each) is int else None if each is None else UNKNOWN for each in values)
+        if value is None or not all(
+            each is None or type(each) is int or type(each) is Ref for each in values
+        ):
+            self.wrong(names[0], "a list of extents", value)
+        return tuple(UNKNOWN if type(each) is Ref else each for each in values)
+
+    def numbers(self, *names: str, place: int | None = None, least: int = 1) -> tuple[int, ...]:
+        """Return an argument that is a whole number or a list of them."""
+        value = self.value(*names, place=place)
+        if type(value) is Constant or any(flatten(value)):
+            raise AtRunTimeError(names[0])
+        values = value if isinstance(value, tuple) else (value,)
+        if not values or not all(type(each) is int and least <= each <= LARGEST for each in values):
+            self.wrong(names[0], f"a whole number of at least {least}, or a list of them", value)
+        return values
 
     def constants(self) -> tuple[tuple[int, ...], ...]:
         """Return the shapes of constant arrays among the arguments."""
@@ -115,7 +133,19 @@ def _every(axes: tuple[int, ...] | None) -> Any:
 
 
 def _along(kind: str) -> Maker:
-    return lambda op: (kind, {"axis": op.axes("axis", default=-1)})
+    def make(op: Operation) -> tuple[str, dict[str, Any]]:
+        axes = op.axes("axis", default=-1)
+        return ("unknown", {"why": "it runs over all axes"}) if axes is None else (kind, {"axis": axes})
+
+    return make
+
+
+def _quantile(op: Operation) -> tuple[str, dict[str, Any]]:
+    if not isinstance(op.value("q", place=1), (int, float)):
+        return "unknown", {"why": "several quantiles at once"}
+    axes = op.axes("axis", place=2)
+    keep = op.value("keepdims", default=False) is True
+    return "reduce", {"axes": _every(axes), "keepdims": keep, "mode": "quantile"}
 
 
 def _reshape(op: Operation) -> tuple[str, dict[str, Any]]:
@@ -133,11 +163,16 @@ def _swapaxes(op: Operation) -> tuple[str, dict[str, Any]]:
 
 def _moveaxis(op: Operation) -> tuple[str, dict[str, Any]]:
     source, target = op.axes("source", place=1), op.axes("destination", place=2)
+    if source is None or target is None or len(source) != len(target):
+        op.wrong("source", "as many axes as the destination", source)
     return "permute", {"order": ("move", source, target)}
 
 
 def _expand(op: Operation) -> tuple[str, dict[str, Any]]:
-    return "expand_dims", {"axes": op.axes("axis")}
+    axes = op.axes("axis")
+    if axes is None:
+        op.wrong("axis", "an axis or a list of axes", axes)
+    return "expand_dims", {"axes": axes}
 
 
 def _squeeze(op: Operation) -> tuple[str, dict[str, Any]]:
@@ -153,11 +188,12 @@ def _stack(op: Operation) -> tuple[str, dict[str, Any]]:
 
 
 def _split(op: Operation) -> tuple[str, dict[str, Any]]:
-    parts = op.value("indices_or_sections", "num_or_size_splits", place=1)
+    names = ("indices_or_sections", "num_or_size_splits")
+    parts = op.numbers(*names, place=1, least=-1)
     settings = {"axis": op.axis("axis", default=0, place=2)}
-    if type(parts) is int:
-        return "split", {"sections": parts, **settings}
-    if op.name.islower():  # TensorFlow's split takes sizes
+    if type(op.value(*names, place=1)) is int:
+        return "split", {"sections": op.numbers(*names, place=1)[0], **settings}
+    if "num_or_size_splits" in op.node.kwargs:  # TensorFlow's split takes sizes
         return "split", {"sizes": parts, **settings}
     return "split", {"cuts": parts, **settings}
 
@@ -168,14 +204,16 @@ def _unstack(op: Operation) -> tuple[str, dict[str, Any]]:
 
 def _repeat(op: Operation) -> tuple[str, dict[str, Any]]:
     count, axis = op.value("repeats", place=1), op.value("axis", place=2)
-    if type(count) is not int or type(axis) is not int:
+    if type(count) is not int or type(axis) is not int or not 0 < count <= LARGEST:
         return "unknown", {"why": "repeats that differ, or of the flattened tensor"}
     return "repeat", {"count": count, "axis": axis}
 
 
 def _tile(op: Operation) -> tuple[str, dict[str, Any]]:
-    repeats = op.value("repeats", "multiples", place=1)
-    return "tile", {"repeats": repeats if isinstance(repeats, tuple) else (repeats,)}
+    return "tile", {"repeats": op.numbers("repeats", "multiples", place=1)}
+
+
+_PAD_MODES: Final = ("constant", "reflect", "symmetric", "edge", "wrap")
 
 
 def _pad(op: Operation) -> tuple[str, dict[str, Any]]:
@@ -183,10 +221,14 @@ def _pad(op: Operation) -> tuple[str, dict[str, Any]]:
     mode = str(op.value("mode", default="constant")).lower()
     if type(pairs) is int:
         return "unknown", {"why": "it pads every axis, the batch too"}
+    if mode not in _PAD_MODES:
+        return "unknown", {"why": f"no rule for padding of the mode {shown(mode)}"}
+    if any(flatten(pairs)):
+        raise AtRunTimeError("pad_width")
     if not isinstance(pairs, tuple) or not pairs:
         op.wrong("pad_width", "a list of pairs", pairs)
     pairs = tuple(pair if isinstance(pair, tuple) else (pair, pair) for pair in pairs)
-    if len(pairs[0]) != 2:
+    if not all(len(pair) == 2 and all(type(n) is int and 0 <= n <= LARGEST for n in pair) for pair in pairs):
         op.wrong("pad_width", "a list of pairs", pairs)
     places = tuple(place for place, pair in enumerate(pairs) if pair != (0, 0))
     return "pad", {
@@ -207,8 +249,10 @@ def _readable(key: tuple[Any, ...], op: Operation) -> tuple[Any, ...]:
         if isinstance(each, Slice):
             ends = (each.start, each.stop, each.step)
             if not all(end is None or type(end) is int for end in ends):
-                op.wrong("slice", "of numbers", ends)
+                raise AtRunTimeError("slice")
             out.append(ends)
+        elif isinstance(each, (Ref, Constant, tuple)):
+            raise AtRunTimeError("index")
         elif each is Ellipsis or each is None or type(each) is int:
             out.append("..." if each is Ellipsis else "new" if each is None else each)
         else:
@@ -228,18 +272,25 @@ def _einsum(op: Operation) -> tuple[str, dict[str, Any]]:
 def _matmul(op: Operation) -> tuple[str, dict[str, Any]]:
     if op.constants() or len(op.edges) != 2:
         return "unknown", {"why": "a product with an array written into the file"}
+    turned = [
+        any(op.value(f"{word}_{side}", default=False) is True for word in ("transpose", "adjoint"))
+        for side in "ab"
+    ]
+    if any(turned):  # TensorFlow's options
+        left, right = "...ki" if turned[0] else "...ik", "...jk" if turned[1] else "...kj"
+        return "einsum", {"equation": f"{left},{right}->...ij"}
     return "matmul", {}
 
 
 def _resize(op: Operation) -> tuple[str, dict[str, Any]]:
-    size = op.value("size", place=1)
+    size = op.numbers("size", place=1)
     mode = str(op.value("interpolation", "method", default="bilinear")).lower()
     if mode not in MODES:
         return "unknown", {"why": f"interpolation {shown(mode)} is not known"}
     aspect = any(op.value(name) is True for name in ("crop_to_aspect_ratio", "pad_to_aspect_ratio"))
     antialias = op.value("antialias", default=False) is True
     return "resize", {
-        "size": size if isinstance(size, tuple) else (size, size),
+        "size": size if len(size) > 1 else size * 2,
         "mode": MODES[mode],
         "antialias": antialias,
         "aspect": aspect,
@@ -262,7 +313,7 @@ def _conv(op: Operation) -> tuple[str, dict[str, Any]]:
     """Convolution with a kernel written into the file: no weights of the model."""
     shape = _kernel_shape(op)
     rank = len(shape) - 2
-    if rank not in (1, 2, 3):
+    if rank not in (1, 2, 3) or min(shape) < 1:
         return "unknown", {"why": "its kernel is a tensor of the model, not a constant"}
     *kernel, inner, outer = shape
     settings = {
@@ -277,6 +328,8 @@ def _conv(op: Operation) -> tuple[str, dict[str, Any]]:
     if op.name in ("DepthwiseConv", "SeparableConv"):
         if op.name == "SeparableConv":
             pointwise = op.constants()[-1]
+            if not pointwise or pointwise[-1] < 1:
+                op.wrong("pointwise_kernel", "an array", pointwise)
             return "separable_conv", {"multiplier": outer, "filters": pointwise[-1], **settings}
         return "depthwise_conv", {"multiplier": outer, **settings}
     if op.name == "ConvTranspose":
@@ -329,7 +382,13 @@ def _patches(op: Operation) -> tuple[str, dict[str, Any]]:
 
 
 def _blocks(kind: str) -> Maker:
-    return lambda op: (kind, {"block": op.config.whole("block_size"), **layout(op.config, _rank(op))})
+    def make(op: Operation) -> tuple[str, dict[str, Any]]:
+        block = op.value("block_size", place=1)
+        if type(block) is not int or block < 1:
+            op.wrong("block_size", "a positive integer", block)
+        return kind, {"block": block, **layout(op.config, _rank(op))}
+
+    return make
 
 
 def _images(kind: str, word: str) -> Maker:
@@ -337,7 +396,7 @@ def _images(kind: str, word: str) -> Maker:
 
     def make(op: Operation) -> tuple[str, dict[str, Any]]:
         edges = [op.value(f"{side}_{word}") for side in ("top", "bottom", "left", "right")]
-        if not all(type(edge) is int for edge in edges):
+        if not all(type(edge) is int and 0 <= edge <= LARGEST for edge in edges):
             return "unknown", {"why": "an edge follows from a target size"}
         setting = "padding" if kind == "pad" else "cropping"
         return kind, {setting: ((edges[0], edges[1]), (edges[2], edges[3])), **_image(op)}
@@ -369,140 +428,43 @@ def _sorted(op: Operation) -> tuple[str, dict[str, Any]]:
 
 
 def _roll(op: Operation) -> tuple[str, dict[str, Any]]:
-    axes, shift = op.axes("axis", place=2), op.value("shift", place=1)
+    axes, shift = op.axes("axis", place=2), op.numbers("shift", place=1, least=-LARGEST)
     if axes is None:
         return "unknown", {"why": "it rolls the flattened tensor"}
-    return "roll", {"axes": axes, "shift": shift}
+    if len(shift) not in (1, len(axes)):
+        op.wrong("shift", "one number, or one for each axis", shift)
+    return "roll", {"axes": axes, "shift": shift if len(shift) == len(axes) else shift * len(axes)}
 
 
-_UNARY: Final = [
-    "Absolute",
-    "Abs",
-    "Arccos",
-    "Arccosh",
-    "Arcsin",
-    "Arcsinh",
-    "Arctan",
-    "Arctanh",
-    "Cast",
-    "Ceil",
-    "Celu",
-    "Clip",
-    "Copy",
-    "Cos",
-    "Cosh",
-    "Elu",
-    "Erf",
-    "Erfinv",
-    "Exp",
-    "Exp2",
-    "Expm1",
-    "Floor",
-    "FloorDivide",
-    "Gelu",
-    "HardShrink",
-    "HardSigmoid",
-    "HardSilu",
-    "HardSwish",
-    "HardTanh",
-    "Isfinite",
-    "Isinf",
-    "Isnan",
-    "LeakyRelu",
-    "Log",
-    "Log10",
-    "Log1p",
-    "Log2",
-    "LogSigmoid",
-    "LogicalNot",
-    "NanToNum",
-    "Negative",
-    "OnesLike",
-    "ZerosLike",
-    "FullLike",
-    "Reciprocal",
-    "Relu",
-    "Relu6",
-    "Round",
-    "Rsqrt",
-    "Selu",
-    "Sigmoid",
-    "Sign",
-    "Signbit",
-    "Silu",
-    "Sin",
-    "Sinh",
-    "SoftShrink",
-    "Softplus",
-    "Softsign",
-    "SparsePlus",
-    "SparseSigmoid",
-    "Sqrt",
-    "Square",
-    "Squareplus",
-    "StopGradient",
-    "Tan",
-    "Tanh",
-    "TanhShrink",
-    "Threshold",
-    "Trunc",
-    "Identity",
-    "Real",
-    "Imag",
-    "Conjugate",
-    "Angle",
-    "Tril",
-    "Triu",
-    "Bernoulli",
-    "BitwiseNot",
-]
-_BINARY: Final = [
-    "Power",
-    "Mod",
-    "Arctan2",
-    "Equal",
-    "NotEqual",
-    "Greater",
-    "GreaterEqual",
-    "Less",
-    "LessEqual",
-    "LogicalAnd",
-    "LogicalOr",
-    "LogicalXor",
-    "Where",
-    "SquaredDifference",
-    "Hypot",
-    "Logaddexp",
-    "BitwiseAnd",
-    "BitwiseOr",
-    "BitwiseXor",
-    "SelectV2",
-]
-_REDUCE: Final = [
-    "All",
-    "Amax",
-    "Amin",
-    "Any",
-    "Argmax",
-    "Argmin",
-    "Average",
-    "CountNonzero",
-    "Logsumexp",
-    "Max",
-    "Mean",
-    "Median",
-    "Min",
-    "Norm",
-    "Prod",
-    "Quantile",
-    "Std",
-    "Sum",
-    "Var",
-]
+_UNARY: Final = (
+    "Absolute", "Abs", "Arccos", "Arccosh", "Arcsin", "Arcsinh", "Arctan", "Arctanh", "Cast", "Ceil",
+    "Celu", "Clip", "Copy", "Cos", "Cosh", "Elu", "Erf", "Erfinv", "Exp", "Exp2", "Expm1", "Floor",
+    "FloorDivide", "Gelu", "HardShrink", "HardSigmoid", "HardSilu", "HardSwish", "HardTanh", "Isfinite",
+    "Isinf", "Isnan", "LeakyRelu", "Log", "Log10", "Log1p", "Log2", "LogSigmoid", "LogicalNot",
+    "NanToNum", "Negative", "OnesLike", "ZerosLike", "FullLike", "Reciprocal", "Relu", "Relu6", "Round",
+    "Rsqrt", "Selu", "Sigmoid", "Sign", "Signbit", "Silu", "Sin", "Sinh", "SoftShrink", "Softplus",
+    "Softsign", "SparsePlus", "SparseSigmoid", "Sqrt", "Square", "Squareplus", "StopGradient", "Tan",
+    "Tanh", "TanhShrink", "Threshold", "Trunc", "Identity", "Real", "Imag", "Conjugate", "Angle", "Tril",
+    "Triu", "Bernoulli", "BitwiseNot", "BitwiseInvert", "Cbrt", "Conj", "ConvertToTensor", "Deg2rad",
+    "Erfc", "Fabs", "I0", "Isneginf", "Isposinf", "Isreal", "Rad2deg", "SaturateCast", "Sinc",
+)  # fmt: skip
+_BINARY: Final = (
+    "Power", "Mod", "Arctan2", "Equal", "NotEqual", "Greater", "GreaterEqual", "Less", "LessEqual",
+    "LogicalAnd", "LogicalOr", "LogicalXor", "Where", "SquaredDifference", "Hypot", "Logaddexp",
+    "BitwiseAnd", "BitwiseOr", "BitwiseXor", "SelectV2", "BitwiseLeftShift", "BitwiseRightShift", "Fmax",
+    "Fmin", "Fmod", "Gcd", "Heaviside", "Isclose", "Lcm", "Ldexp", "LeftShift", "Logaddexp2", "Nextafter",
+    "RightShift",
+)  # fmt: skip
+_REDUCE: Final = (
+    "All", "Amax", "Amin", "Any", "Argmax", "Argmin", "Average", "CountNonzero", "Logsumexp", "Max",
+    "Mean", "Median", "Min", "Nanmax", "Nanmean", "Nanmedian", "Nanmin", "Nanprod", "Nanstd", "Nansum",
+    "Nanvar", "Norm", "Prod", "Ptp", "Std", "Sum", "Var",
+)  # fmt: skip
 
 OPERATIONS: Final[dict[str, Maker]] = {
     **{name: _pointwise("elementwise") for name in (*_UNARY, *_BINARY)},
     **dict.fromkeys(_REDUCE, _reduce),
+    "Quantile": _quantile,
     "Add": _pointwise("add"),
     "Subtract": _pointwise("subtract"),
     "Multiply": _pointwise("multiply"),
@@ -589,6 +551,14 @@ _KERAS2: Final = {
     "tile": "Tile", "repeat": "Repeat", "pad": "Pad", "clip_by_value": "Clip", "one_hot": "OneHot",
     "reverse": "Flip", "roll": "Roll", "broadcast_to": "BroadcastTo", "where": "Where",
     "stop_gradient": "StopGradient", "ones_like": "OnesLike", "zeros_like": "ZerosLike",
+    "math.rsqrt": "Rsqrt", "math.log1p": "Log1p", "math.reciprocal": "Reciprocal", "math.sin": "Sin",
+    "math.cos": "Cos", "math.floor": "Floor", "math.ceil": "Ceil", "math.round": "Round", "math.sign": "Sign",
+    "math.divide_no_nan": "DivideNoNan", "math.squared_difference": "SquaredDifference",
+    "math.greater_equal": "GreaterEqual", "math.less_equal": "LessEqual", "math.logical_and": "LogicalAnd",
+    "math.logical_or": "LogicalOr", "math.logical_not": "LogicalNot", "math.reduce_logsumexp": "Logsumexp",
+    "nn.selu": "Selu", "nn.softplus": "Softplus", "nn.log_softmax": "LogSoftmax",
+    "nn.l2_normalize": "Normalize", "compat.v1.transpose": "Transpose",
+    "convert_to_tensor": "ConvertToTensor",
 }  # fmt: skip
 """Functions of TensorFlow in a ``TFOpLambda`` of Keras 2, by what they are called in Keras 3."""
 
@@ -612,5 +582,9 @@ def make_operation(
     maker = OPERATIONS.get(name)
     if maker is None:
         return "unknown", {"why": "no rule for this operation"}, edges
-    kind, attrs = maker(Operation(name, config, node, edges))
-    return kind, attrs, edges
+    try:
+        kind, attrs = maker(Operation(name, config, node, edges))
+    except AtRunTimeError as error:
+        return "unknown", {"why": f"its {error} is worked out when the model runs"}, edges
+    # a shape may hold tensors, which say how long axes are and not what is in them
+    return kind, attrs, edges[:1] if kind in ("reshape", "broadcast_to") else edges
