@@ -101,7 +101,10 @@ class Dependence:
                     legs.append(_covered(leg, _put(leg.weights, axis, (0,))))
                     continue
                 relation = folded
-            legs.append(Leg(leg.axis, _put(leg.weights, axis, (1,)), relation.after(window, extent, source)))
+            moved = relation.after(window, extent, source)
+            if relation.exact and not moved.exact:
+                reason = reason or _why_covered(relation, window, source)
+            legs.append(Leg(leg.axis, _put(leg.weights, axis, (1,)), moved))
         return Dependence(factors, tuple(legs), reason)
 
     def scan(self, axis: int, *, forward: bool, source: str) -> Dependence:
@@ -312,7 +315,8 @@ class Dependence:
         legs = list(a.legs)
         for leg in b.legs:
             _add_leg(legs, leg, a._span(leg))
-        return Dependence(a.factors, _absorbed(legs), a.reason or b.reason)
+        reason = a.reason or b.reason or _why_widened(a.legs, b.legs, legs, source)
+        return Dependence(a.factors, _absorbed(legs), reason)
 
     def place(self, axis: int, before: Num, extent: Num, total: Num, source: str) -> Dependence:
         """Stand as one part of a concatenation along `axis`, behind `before` elements of `total`."""
@@ -334,6 +338,27 @@ def _misses(window: Window, digits: Sequence[Num], extent: Num) -> bool:
         return False
     before = prod(digits)
     return not all(window.inside(i, before) for i in range(extent))
+
+
+def _why_covered(relation: Relation | Rows, window: Window, source: str) -> str:
+    """Say why a window gave a bound from exact rows."""
+    if isinstance(relation, Relation) and relation.listed:
+        return f"{source!r} reads beyond the border of a map where grids of different strides met"
+    if window.slack:
+        return f"the padding of {source!r} depends on an open extent; give the input's size"
+    return f"the phases of {source!r} repeat too late to be listed"
+
+
+def _why_widened(a: Sequence[Leg], b: Sequence[Leg], union: Sequence[Leg], source: str) -> str:
+    """Say why a join gave a bound from exact sides: their offsets differ by what is not known."""
+    if all(leg.relation.exact for leg in union) or not all(leg.relation.exact for leg in (*a, *b)):
+        return ""
+    loose = {name for leg in (*a, *b) if isinstance(leg.relation, Relation) for name in leg.relation.loose}
+    names = ", ".join(map(repr, sorted(loose)[:3])) + (" and others" if len(loose) > 3 else "")
+    return (
+        f"branches meet in {source!r} whose offset depends on the padding of {names}, so on an open extent; "
+        "give the input's size"
+    )
 
 
 def _put(rows: tuple[tuple[Num, ...], ...], place: int, row: tuple[Num, ...]) -> tuple[tuple[Num, ...], ...]:

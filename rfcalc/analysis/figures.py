@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -154,14 +154,26 @@ def _rows(context: _Context, depth: int | None) -> list[Row]:
             places[owner] = len(rows)
             rows.append(row._replace(name=owner) if row.name != owner else row)
     for owner, group in calls.items():
-        first = rows[places[owner]]
-        rows[places[owner]] = first._replace(
-            macs=_sum(row.macs for row in group),
-            activations=_sum(row.activations for row in group),
-            status=max((row.status for row in group), key=("exact", "bound", "unknown").index),
-            calls=tuple(group),
-        )
+        place = places[owner]
+        rows[place] = _shared_row(rows[place], group)
     return rows
+
+
+def _shared_row(first: Row, group: Sequence[Row]) -> Row:
+    """Make the row of a layer that is called several times: the first call that sees the chosen input."""
+    shown = next(
+        (row for row in group if row.receptive_field is None or any(s != 0 for s in row.receptive_field)),
+        first,
+    )
+    return shown._replace(
+        name=first.name,
+        inputs=first.inputs,
+        params=first.params,
+        macs=_sum(row.macs for row in group),
+        activations=_sum(row.activations for row in group),
+        status=max((row.status for row in group), key=("exact", "bound", "unknown").index),
+        calls=tuple(group),
+    )
 
 
 def _sum(values: Iterable[Num | None]) -> Num | None:
@@ -192,7 +204,7 @@ def _layer_row(context: _Context, layer: Layer, counted: set[str]) -> Row:
         block="/".join(layer.block),
         container=False,
         params=count_params(None if unknown and layer.weights is None else fresh),
-        macs=None if result is None or known.unknown else known_extent(result.macs),
+        macs=None if result is None or known.unknown or known.assumed else known_extent(result.macs),
         activations=None if result is None else known_extent(_sum(spec.elements for spec in result.outputs)),
     )
 

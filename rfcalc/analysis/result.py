@@ -94,7 +94,8 @@ class Row(NamedTuple):
     activations : Num, optional
         Elements of the output at batch 1.
     calls : tuple of Row
-        The rows of all calls, where the source calls the layer more than once; this row shows the first.
+        The rows of all calls, where the source calls the layer more than once; this row shows
+        the first of them that depends on the chosen input.
     """
 
     name: str

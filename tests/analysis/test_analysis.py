@@ -179,6 +179,14 @@ def test_a_layer_that_is_called_twice_counts_once_and_keeps_both_calls() -> None
     assert row.macs == 3 * 27 * (30 * 30 + 28 * 28) == result.totals.macs
 
 
+def test_the_row_of_a_shared_layer_shows_the_call_that_sees_the_chosen_input() -> None:
+    second = Layer("tower@2", "conv", "Conv2D", (("right", 0),), {"filters": 3, "kernel": 3}, owner="tower")
+    layers = (image("left"), image("right"), layer("tower", "conv", "left", filters=3, kernel=3), second)
+    for name in ("left", "right"):
+        row = analyze(*layers, input=name).layer("tower")
+        assert (row.receptive_field, row.params.total, len(row.calls)) == ((3, 3), 84, 2)
+
+
 def test_named_weights_count_by_identity() -> None:
     tied = Weight("table", (10, 4))
     first = Layer("a", "linear", "Linear", (("x", 0),), {"units": 4}, (tied, Weight("bias", (4,))))
@@ -307,6 +315,7 @@ def test_a_join_of_different_open_offsets_is_a_bound_that_covers_every_size() ->
 
     open_row = model(UNKNOWN).layer("sum")
     assert open_row.status == "bound"
+    assert "'a', 'b'" in open_row.reason
     assert open_row.receptive_field is not None
     for extent in range(6, 20):
         row = model(extent).layer("sum")
