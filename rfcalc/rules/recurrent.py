@@ -182,6 +182,7 @@ def conv_lstm(call: Call) -> Result:
     spec = call.only()
     channel = call.channel(spec)
     spatial = call.attrs.get("spatial") or tuple(place for place in call.spatial(spec) if place != 1)
+    call.check_rank(spec, max(spatial, default=1) + 1)
     axes = resolve_axes(call, spec, spatial)
     kernel, filters = call.per_axis("kernel", len(spatial)), call["filters"]
     both = call["bidirectional"]

@@ -333,7 +333,7 @@ class _Reader:
             edges = _query_key_value(node, edges)
             if node.kwargs.get("return_attention_scores") is True:
                 attrs = {**attrs, "scores": True}
-            if node.kwargs.get("use_causal_mask") is True and edges[0] == edges[1] == edges[2]:
+            if node.kwargs.get("use_causal_mask") is True and len(set(edges)) == 1:
                 attrs = {**attrs, "causal": True}
         elif kind == "conv_lstm" and len(edges) > 1:
             edges = edges[:1]
