@@ -82,6 +82,9 @@ def _fail(error: BaseException, *, debug: bool) -> NoReturn:
     if isinstance(error, RfcalcError):
         _complain(f"error: {error}")
         sys.exit(error.exit_code)
+    if isinstance(error, MemoryError):
+        _complain("error: the model needs more memory than there is; try a smaller input")
+        sys.exit(3)
     what = ": ".join(part for part in (type(error).__name__, str(error)) if part)
     _complain(
         f"error: internal error: {what}; run again with --debug for the whole story, and please report it"

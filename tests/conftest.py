@@ -1,4 +1,7 @@
-"""Hypothesis profiles: `ci` runs the same many examples every time, `dev` a few new ones."""
+"""Hypothesis profiles: `ci` runs the same many examples every time, `dev` a few new ones, `search` very many.
+
+`HYPOTHESIS_PROFILE` names one; otherwise it is `ci` where `CI` is set, and `dev` elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -15,4 +18,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.register_profile("dev", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("ci" if os.environ.get("CI") else "dev")
+settings.register_profile(
+    "search", deadline=None, max_examples=5000, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))

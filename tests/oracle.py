@@ -158,7 +158,7 @@ def pads(settings: Mapping[str, Any], axis: int, n: int) -> Op:
     return Op(taps, n + before + after, Fraction(1))
 
 
-def along(  # noqa: PLR0911  one case a kind reads best
+def along(  # noqa: PLR0911, PLR0912  one case a kind reads best
     kind: str, settings: Mapping[str, Any], axis: int, n: int
 ) -> Op | None:
     """Give the op of a layer along a spatial axis of n elements; None where the layer is no such op."""

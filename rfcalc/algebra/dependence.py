@@ -337,7 +337,11 @@ def _misses(window: Window, digits: Sequence[Num], extent: Num) -> bool:
     if not (is_known(extent) and all(map(is_known, digits))):
         return False
     before = prod(digits)
-    return not all(window.inside(i, before) for i in range(extent))
+    if window.border != "drop" or extent < 1:
+        return False
+    if window.regular and window.taps is None and window.step == 1:  # the outermost windows tell of all
+        return bool(window.last(0) < 0 or window.first(extent - 1) >= before)
+    return extent > MAX_PERIOD or not all(window.inside(i, before) for i in range(extent))
 
 
 def _why_covered(relation: Relation | Rows, window: Window, source: str) -> str:
@@ -346,7 +350,7 @@ def _why_covered(relation: Relation | Rows, window: Window, source: str) -> str:
         return f"{source!r} reads beyond the border of a map where grids of different strides met"
     if window.slack:
         return f"the padding of {source!r} depends on an open extent; give the input's size"
-    return f"the phases of {source!r} repeat too late to be listed"
+    return f"the phases or the taps of {source!r} are too many to be listed"
 
 
 def _why_widened(a: Sequence[Leg], b: Sequence[Leg], union: Sequence[Leg], source: str) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import product
+from math import prod
 
 from rfcalc.algebra.dependence import Dependence, Leg
 from rfcalc.algebra.digits import fold
 from rfcalc.algebra.number import Num
 from rfcalc.algebra.relation import NeedTaps, Relation
-from rfcalc.algebra.rows import Rows
+from rfcalc.algebra.rows import Rows, require_room
 
 
 def axis_of(dependence: Dependence, leg: Leg) -> tuple[int, Relation | Rows] | None:
@@ -70,6 +71,8 @@ def _folded_rows(dependence: Dependence, leg: Leg) -> tuple[int | None, Rows]:
     others = _offsets(
         [(e, w) for p in inner for e, w in zip(dependence.factors[p], leg.weights[p], strict=True)]
     )
+    width = max(map(int.bit_length, rows.masks), default=0)
+    require_room(prod(int(e) for p in places for e in dependence.factors[p]), width)
     own = [_offsets([(e, w)]) for e, w in zip(dependence.factors[place], leg.weights[place], strict=True)]
     starts = [sum(values) for values in product(*own)]
     return place, Rows([_any(rows.masks[start + k] for k in others) for start in starts], rows.exact)

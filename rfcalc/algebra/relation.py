@@ -22,6 +22,12 @@ End = float  # an int, or -inf / +inf where the row has no end on that side
 MAX_PERIOD: Final = 4096
 """Rows kept of one relation; a longer period is answered by a bound."""
 
+MAX_TAPS: Final = 1 << 18
+"""Taps that one composition walks over; more are answered by a bound."""
+
+MAX_BITS: Final = 1 << 26
+"""Bits that all rows of one relation take up in taps mode; more are answered by a bound."""
+
 
 class NeedTaps(Exception):
     """Intervals would not be exact here; the caller starts again with taps."""
@@ -164,6 +170,10 @@ class Relation:
             else:  # an unknown offset on a phased grid is no shift any more: cover all that it may be
                 widen, exact = outer.slack, False
         if self.taps is not None:
+            reach = max(outer.last(i) - outer.first(i) for i in range(period)) + widen
+            walked = period * (reach // outer.step + 1) * (widen + 1)
+            if walked > MAX_TAPS or self._too_wide(period, reach):
+                return whole(period, advance, exact=False)
             outputs = (_widened(outer.indices(i), widen) for i in range(period))
             lo, hi, taps = zip(*map(self._union, outputs), strict=True)
             return Relation(period, advance, lo, hi, taps, slack, loose, exact).reduced()
@@ -172,6 +182,11 @@ class Relation:
         lo = tuple(self.ends(outer.first(i))[0] for i in range(period))
         hi = tuple(self.ends(outer.last(i) + widen)[1] for i in range(period))
         return Relation(period, advance, lo, hi, None, slack, loose, exact, True).reduced()
+
+    def _too_wide(self, period: int, reach: int) -> bool:
+        """Tell whether the bits of `period` unions of rows that lie `reach` outputs apart are too many."""
+        widest = max((size for size in self.sizes() if size != inf), default=0)
+        return period * (abs(self.advance) * (reach // self.period + 1) + widest) > MAX_BITS
 
     def _union(self, outputs: Iterable[int]) -> tuple[End, End, int]:
         """Union of the rows of some outputs, as (lo, hi, taps)."""
@@ -213,6 +228,8 @@ class Relation:
             union = Relation(period, a.advance, lo, hi, None, a.slack, a.loose, exact, True).reduced()
             union.listed = self.listed or other.listed
             return union
+        if _apart(a, b) * period > MAX_BITS:
+            return whole(period, a.advance, exact=False)
         pairs = zip(zip(a.lo, a.hi, a.taps, strict=True), zip(b.lo, b.hi, b.taps, strict=True), strict=True)
         low, high, taps = zip(*map(_merge_rows, pairs), strict=True)
         union = Relation(period, a.advance, low, high, taps, a.slack, a.loose, exact).reduced()
@@ -311,6 +328,16 @@ def _merge_rows(rows: Iterable[Row]) -> Row:
     for start, _, taps in present:
         bits |= taps << int(start - lo)
     return lo, hi, bits
+
+
+def _apart(a: Relation, b: Relation) -> End:
+    """Span of the widest union of a row of each that has ends."""
+    spans = [
+        max(p[1], q[1]) - min(p[0], q[0])
+        for p, q in zip(zip(a.lo, a.hi, strict=True), zip(b.lo, b.hi, strict=True), strict=True)
+        if p[0] <= p[1] and q[0] <= q[1]
+    ]
+    return max((span for span in spans if span != inf), default=0)
 
 
 def _widened(indices: Iterable[int], by: int) -> Iterable[int]:

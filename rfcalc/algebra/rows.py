@@ -7,8 +7,16 @@ is dropped at its own layer, which clipping the final field to the image would n
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final, NoReturn
 
 from rfcalc.algebra.window import Window
+from rfcalc.errors import AnalysisError
+
+MAX_BITS: Final = 1 << 29
+"""Bits that the masks of one axis take up: 23,000 outputs of as many inputs."""
+
+MAX_WORK: Final = 1 << 36
+"""Bits that one layer may touch in OR operations, some ten seconds of them."""
 
 
 class Rows:
@@ -45,10 +53,17 @@ class Rows:
     def after(self, outer: Window, extent: int, source: str = "") -> Rows:
         """Compose: `outer` reads the axis that these rows describe and gives `extent` outputs."""
         masks, size = self.masks, len(self.masks)
+        width = max(map(int.bit_length, masks), default=0)
+        require_room(extent, width, source)
         out = []
+        touched = 0
         for i in range(extent):
             bits = 0
-            for j in outer.inside(i, size):
+            taps = outer.inside(i, size)
+            touched += len(taps)
+            if touched * width > MAX_WORK:
+                _refuse(source)
+            for j in taps:
                 bits |= masks[j]
             out.append(bits)
         return Rows(out, self.exact)
@@ -74,6 +89,25 @@ class Rows:
         return Rows(self.masks[:1], self.exact)
 
 
+def require_room(extent: int, width: int, source: str = "") -> None:
+    """Refuse more masks than there is room for, `extent` of them of `width` bits.
+
+    Raises
+    ------
+    AnalysisError
+        There is no room.
+    """
+    if extent * max(width, 64) > MAX_BITS:
+        _refuse(source)
+
+
+def _refuse(source: str) -> NoReturn:
+    raise AnalysisError(
+        "the map is too large to list what every index depends on; give a smaller input with --dim",
+        where=f"layer {source!r}" if source else None,
+    )
+
+
 def _running(masks: Sequence[int]) -> list[int]:
     bits, out = 0, []
     for mask in masks:
@@ -88,6 +122,7 @@ def identity_rows(extent: int) -> Rows:
     >>> identity_rows(3).masks
     (1, 2, 4)
     """
+    require_room(extent, extent)
     return Rows([1 << i for i in range(extent)])
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import gcd
 
 from rfcalc.algebra.number import UNKNOWN, Num, cdiv, is_known
 
@@ -59,10 +60,14 @@ class Window:
             return self.taps(i)
         return range(self.first(i), self.last(i) + 1, self.step)
 
-    def inside(self, i: int, extent: int) -> list[int]:
+    def inside(self, i: int, extent: int) -> Sequence[int]:
         """Taps of output `i` on an input of `extent` elements: padding dropped, or folded back in."""
         if self.border == "drop":
-            return [tap for tap in self.indices(i) if 0 <= tap < extent]
+            taps = self.indices(i)
+            if isinstance(taps, range):  # cut, not walked: a window may be far longer than the map
+                hidden = max(-(taps.start // taps.step), 0)
+                return range(taps.start + hidden * taps.step, min(taps.stop, extent), taps.step)
+            return [tap for tap in taps if 0 <= tap < extent]
         fold = _BORDERS[self.border]
         return [fold(tap, extent) for tap in self.indices(i)]
 
@@ -123,10 +128,22 @@ def spread(kernel: Num, *, stride: Num, dilation: Num = 1, lo: Num = 0) -> Windo
     if is_known(kernel) and is_known(stride) and is_known(dilation):
         plain = dilation == 1 and kernel >= stride
         if not plain:
+            common = gcd(dilation, stride)
+            every = stride // common  # of the kernel's taps every so many reach an input of their own
+            inverse = pow(dilation // common, -1, every)
 
             def exact(i: int) -> Sequence[int]:
-                reached = (i + lo - dilation * t for t in range(kernel - 1, -1, -1))
-                return [numerator // stride for numerator in reached if numerator % stride == 0]
+                if (i + lo) % common:
+                    return ()
+                nearest = (i + lo) // common * inverse % every
+                if nearest >= kernel:
+                    return ()
+                farthest = nearest + (kernel - 1 - nearest) // every * every
+                start, stop = (
+                    (i + lo - dilation * farthest) // stride,
+                    (i + lo - dilation * nearest) // stride,
+                )
+                return range(start, stop + 1, dilation // common)
 
     return Window(
         stride,

@@ -88,7 +88,9 @@ def field_of(
     assert start is not None
     spec = start.outputs[0]
     require_known(spec, chosen.name)
-    seen = propagate(ancestors(graph, name), resolved, chosen, seed_rows)[0][name]
+    chain = ancestors(graph, name)
+    last = {producer: taker for taker in chain for producer, _ in taker.inputs}
+    seen = propagate(chain, resolved, chosen, seed_rows, last=last)[0][name]
     dependence = seen.full[output]
     if dependence is None:
         raise AnalysisError(f"it depends on {seen.blame}, which no rule knows", where=f"layer {layer!r}")

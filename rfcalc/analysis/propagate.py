@@ -99,12 +99,26 @@ def propagate_periodic(
 
 
 def propagate(
-    layers: Iterable[Layer], resolved: Mapping[str, Resolved], chosen: Layer, seed: Seed
+    layers: Iterable[Layer],
+    resolved: Mapping[str, Resolved],
+    chosen: Layer,
+    seed: Seed,
+    *,
+    last: Mapping[str, Layer] | None = None,
 ) -> tuple[Mapping[str, Seen], list[Misaligned]]:
-    """Carry dependence from the chosen input through `layers`, which come in topological order."""
+    """Carry dependence from the chosen input through `layers`, which come in topological order.
+
+    With `last`, which gives for a layer the one that takes it last, a dependence is dropped behind that one:
+    the rows of a large map take megabytes each.
+    """
     seen: dict[str, Seen] = {}
     misaligned: list[Misaligned] = []
+    done: Layer | None = None
     for layer in layers:
+        if last is not None and done is not None:
+            for producer in {producer for producer, _ in done.inputs if last[producer] is done}:
+                del seen[producer]
+        done = layer
         known = resolved[layer.name]
         result = known.result
         if layer.kind == "input":

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from rfcalc.algebra.number import UNKNOWN, Num, cdiv, equal, greatest_common, is_known, prove
+from rfcalc.algebra.relation import MAX_PERIOD
 from rfcalc.algebra.steps import Contract, Lose, Slide, Step
 from rfcalc.algebra.window import Window, gather, partition, rises, slide, spread
 from rfcalc.errors import AnalysisError
@@ -34,6 +35,9 @@ RADIUS: Final = {"linear": 1, "cubic": 2, "lanczos3": 3, "lanczos5": 5}
 """How far each interpolation kernel reaches, in input elements."""
 
 MODES: Final = ("nearest", *RADIUS)
+
+MOST_TAPS: Final = 1 << 20
+"""Taps of all phases of one axis that are listed; the widest kernel of a real model has some thousands."""
 
 
 def resample(extent: Num, size: Num, common: Num, mode: str) -> Window:
@@ -67,17 +71,24 @@ def resample(extent: Num, size: Num, common: Num, mode: str) -> Window:
         return above + more * (above - below)
 
     regular = True
-    if is_known(period) and more:
+    if is_known(period) and period > MAX_PERIOD:
+        regular = False  # the relation is a bound then, whatever its rows
+    elif is_known(period) and more:
         rows = range(period)
         regular = rises([first(i) for i in rows], advance) and rises([last(i) for i in rows], advance)
     return Window(period, advance, first, last, regular=regular)
 
 
-def antialiased(extent: Num, size: Num, common: Num, mode: str) -> Window:
-    """Widen the kernel of resampling by the factor ``extent/size`` that it shrinks by."""
+def antialiased(extent: Num, size: Num, common: Num, mode: str) -> Window | None:
+    """Widen the kernel of resampling by the factor ``extent/size`` that it shrinks by.
+
+    None where it has too many taps to list.
+    """
     if mode == "nearest" or not is_known(extent) or not is_known(size) or extent <= size:
         return resample(extent, size, common, mode)
     period, reach = size // common, RADIUS[mode]
+    if 2 * reach * extent // common > MOST_TAPS:
+        return None
     rows = []
     for i in range(period):
         # taps j at kernel position x = ((2j+1)m - (2i+1)n)/2n with |x| < reach; a kernel wider than the
@@ -90,14 +101,19 @@ def antialiased(extent: Num, size: Num, common: Num, mode: str) -> Window:
 
 
 def ratio_step(
-    axis: int, extent: Num, size: Num, window: Callable[[Num, Num, Num], Window], what: str
+    axis: int, extent: Num, size: Num, window: Callable[[Num, Num, Num], Window | None], what: str
 ) -> Step:
     """Step from `extent` to `size` elements by a window that repeats with their ratio."""
     if extent is UNKNOWN or size is UNKNOWN:
         return Lose(axis, size, f"{what}: the ratio of extents is not known; give the input's size")
     if prove(extent < 1) or prove(size < 1):
         raise AnalysisError(f"{what}: an axis would go from {extent} to {size} elements")
-    return Slide(axis, window(extent, size, greatest_common(extent, size)), size)
+    found = window(extent, size, greatest_common(extent, size))
+    return (
+        Lose(axis, size, f"{what}: it has too many taps to list")
+        if found is None
+        else Slide(axis, found, size)
+    )
 
 
 @rule(
@@ -138,7 +154,7 @@ def resize(call: Call) -> Result:
     sizes, mode = call.per_axis("size", len(spatial)), call["mode"]
     kernel = antialiased if call["antialias"] else resample
 
-    def window(extent: Num, size: Num, common: Num) -> Window:
+    def window(extent: Num, size: Num, common: Num) -> Window | None:
         return partition(extent, size, common) if mode == "area" else kernel(extent, size, common, mode)
 
     steps: list[Step] = []

@@ -35,6 +35,9 @@ from rfcalc.rules.registry import (
     rule,
 )
 
+MOST_PARTS: Final = 10_000
+"""Outputs of one split; more are a damaged file."""
+
 HERE: Final = Path(0)
 """Every output element depends on the input element at its own place."""
 
@@ -138,8 +141,7 @@ def _elementwise(call: Call) -> Result:
     try:
         output = broadcast_spec(call.inputs, constants)
     except AnalysisError:
-        shapes = " and ".join(format_shape(spec.shape) for spec in call.inputs)
-        raise AnalysisError(f"inputs of shapes {shapes} do not fit together") from None
+        raise AnalysisError(f"inputs of shapes {_shapes(call)} do not fit together") from None
     stretch = (Broadcast(output.shape),)
     return Result((output,), (tuple(Path(k, stretch) for k in range(len(call.inputs))),), gate=gate)
 
@@ -158,6 +160,12 @@ rule(
 )(_elementwise)
 
 
+def _shapes(call: Call, most: int = 8) -> str:
+    """Spell the shapes of a layer's inputs for an error line."""
+    shapes = " and ".join(format_shape(spec.shape) for spec in call.inputs[:most])
+    return shapes if len(call.inputs) <= most else f"{shapes} and {len(call.inputs) - most} more"
+
+
 # ---- joining and parting -----------------------------------------------------------------------------------
 
 
@@ -172,15 +180,16 @@ def concat(call: Call) -> Result:
     axis = call.axis(first, call["axis"])
     shape = list(first.shape)
     for spec in call.inputs[1:]:
-        shapes = " and ".join(format_shape(each.shape) for each in call.inputs)
         if len(spec.shape) != len(shape):
-            raise AnalysisError(f"inputs of shapes {shapes} do not fit together")
+            raise AnalysisError(f"inputs of shapes {_shapes(call)} do not fit together")
         for place, extent in enumerate(spec.shape):
             if place != axis:
                 try:
                     shape[place] = merged_extent(shape[place], extent, "concat")
                 except AnalysisError:
-                    raise AnalysisError(f"inputs of shapes {shapes} fit only along axis {axis}") from None
+                    raise AnalysisError(
+                        f"inputs of shapes {_shapes(call)} fit only along axis {axis}"
+                    ) from None
     before: list[Num] = [0]
     for spec in call.inputs:
         before.append(before[-1] + spec.shape[axis])
@@ -250,6 +259,8 @@ def _part_sizes(call: Call, extent: Num) -> tuple[Num, ...]:
             sections = extent
         if not is_known(sections):
             raise AnalysisError("how many parts a split has must be known")
+        if sections > MOST_PARTS:
+            raise AnalysisError(f"a split into {sections} parts is too large; at most {MOST_PARTS} are read")
         if is_known(extent) and extent % sections:
             raise AnalysisError(f"an axis of {extent} elements does not divide into {sections} parts")
         sizes = (extent // sections,) * sections

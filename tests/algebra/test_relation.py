@@ -108,7 +108,7 @@ def test_a_long_period_is_a_bound() -> None:
 
 @st.composite
 def parallel(draw: st.DrawFn, count: int = 2) -> list[list[Drawn]]:
-    """Chains of equal slope: the same strides up to the order, and a way down and up again that each has alone.
+    """Chains of equal slope: the same strides in any order, and a way down and up again that each has alone.
 
     So two branches may have periods of which neither divides the other.
     """
