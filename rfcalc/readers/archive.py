@@ -12,7 +12,7 @@ from rfcalc.errors import ReadError
 from rfcalc.readers.parsing import decode, parse_json
 
 MOST_MEMBERS: Final = 10_000
-MOST_UNPACKED: Final = 64 * 2**20
+MOST_UNPACKED: Final = 16 * 2**20
 """Bytes of config.json; the largest published models need 2 MB."""
 
 CONFIG: Final = "config.json"
