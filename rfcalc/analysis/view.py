@@ -14,6 +14,10 @@ from rfcalc.algebra.relation import Relation
 from rfcalc.analysis.propagate import Seen
 from rfcalc.analysis.result import Size, Status
 
+SEVERAL: Final = (
+    "it is reached by several ways that no one index orders; rfcalc field lists what each index needs"
+)
+
 COVERED: Final = (
     "more is covered than is needed: phases repeat too late to be listed, padding depends on an open extent, "
     "or a window reads beyond a join of grids of different strides"
@@ -52,7 +56,9 @@ def view_of(seen: Seen, place: int, extents: Sequence[Num]) -> FieldView:
     if full is None or local is None:
         return FieldView(reason=f"depends on {seen.blame}, which no rule knows")
     figures = _figures(full, local, len(extents))
-    reason = full.reason or ("" if _exact(full) else COVERED)
+    reason = (
+        full.reason or ("" if _exact(full) else COVERED) or ("" if _ordered(full, len(extents)) else SEVERAL)
+    )
     sizes = tuple(axis.size for axis, _ in figures)
     return FieldView(
         sizes,
@@ -65,6 +71,16 @@ def view_of(seen: Seen, place: int, extents: Sequence[Num]) -> FieldView:
         "bound" if reason else "exact",
         reason,
     )
+
+
+def _ordered(dependence: Dependence, rank: int) -> bool:
+    """Tell whether the size along every axis is known: one way, constants alone, or one that is global."""
+    for axis in range(rank):
+        legs = [leg for leg in dependence.legs if leg.axis == axis]
+        known = len(legs) < 2 or all(leg.gridless for leg in legs)
+        if not known and not any(isinstance(r, Relation) and r.whole for r in (leg.relation for leg in legs)):
+            return False
+    return True
 
 
 def _exact(dependence: Dependence) -> bool:

@@ -324,6 +324,20 @@ def test_a_join_of_different_open_offsets_is_a_bound_that_covers_every_size() ->
         assert row.receptive_field[0] <= open_row.receptive_field[0]  # type: ignore[operator]  # both are finite
 
 
+def test_windows_beside_single_positions_are_a_bound() -> None:
+    """Attention within windows of 4, its residual kept: `field` knows the 4 taps, the figure covers them."""
+    graph = LayerGraph(
+        [
+            image("x", (UNKNOWN, 16, 8), "bsc"),
+            layer("cut", "reshape", "x", shape=(None, 4, 4, 8)),
+            layer("attend", "multi_head_attention", "cut", heads=1, key_dim=8, axes=(2,)),
+            layer("back", "reshape", "attend", shape=(None, 16, 8)),
+        ]
+    )
+    assert analyze_graph(graph).layer("back").status == "bound"
+    assert field_of(graph, "back").axes[0].rows[:5] == ((0, 3, 4),) * 4 + ((4, 7, 4),)
+
+
 # ---- symbols -----------------------------------------------------------------------------------------------
 
 
