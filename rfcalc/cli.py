@@ -22,6 +22,7 @@ INTERRUPTED: Final = 130  # as a shell says that an interrupt ended it
 BROKEN_PIPE: Final = 141  # as a shell says that a closed pipe ended it
 
 _NAMED_AT_MOST: Final = 5
+_LONGEST_SHOWN: Final = 40
 
 
 class Program(click.Group):
@@ -83,6 +84,7 @@ def _fail(error: BaseException, *, debug: bool) -> NoReturn:
         _complain(f"error: {error}")
         sys.exit(error.exit_code)
     if isinstance(error, MemoryError):
+        error.__traceback__ = None  # frees what its frames hold, so that there is room to say it
         _complain("error: the model needs more memory than there is; try a smaller input")
         sys.exit(3)
     what = ": ".join(part for part in (type(error).__name__, str(error)) if part)
@@ -175,7 +177,8 @@ def _integer(text: str, option: str) -> int:
     digits = text.strip()
     unsigned = digits.removeprefix("-")
     if not (unsigned.isascii() and unsigned.isdigit() and len(unsigned) < 20):
-        raise UsageError(f"{option}: {text!r} is not a whole number")
+        shown = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+        raise UsageError(f"{option}: {shown!r} is not a whole number")
     return int(digits)
 
 

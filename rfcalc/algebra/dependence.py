@@ -23,7 +23,7 @@ from rfcalc.algebra.digits import (
     split_weights,
 )
 from rfcalc.algebra.number import UNKNOWN, Num, is_known
-from rfcalc.algebra.relation import MAX_PERIOD, Relation, UnequalSlopes, whole
+from rfcalc.algebra.relation import MAX_PERIOD, MAX_TAPS, Relation, UnequalSlopes, whole
 from rfcalc.algebra.rows import Rows
 from rfcalc.algebra.window import Window, gather
 
@@ -287,7 +287,7 @@ class Dependence:
         """Give up following: every element of a tensor of `shape` may need all that any element needs."""
         weights = tuple((0,) for _ in shape)
         legs = tuple(_covered(leg, weights) for leg in self.legs)
-        return Dependence(tuple((extent,) for extent in shape), legs, reason)
+        return Dependence(tuple((extent,) for extent in shape), legs, reason if legs else self.reason)
 
     # ---- joins ---------------------------------------------------------------------------------------------
 
@@ -318,17 +318,22 @@ class Dependence:
         reason = a.reason or b.reason or _why_widened(a.legs, b.legs, legs, source)
         return Dependence(a.factors, _absorbed(legs), reason)
 
-    def place(self, axis: int, before: Num, extent: Num, total: Num, source: str) -> Dependence:
-        """Stand as one part of a concatenation along `axis`, behind `before` elements of `total`."""
+    def place(
+        self, axis: int, before: Num, extent: Num, total: Num, source: str, *, parts: int = 1
+    ) -> Dependence:
+        """Stand as one of `parts` of a concatenation along `axis`, behind `before` elements of `total`."""
         if not any(leg.gridless or any(leg.weights[axis]) for leg in self.legs):
             return self.foreign(axis, total)
-        if all(map(is_known, (before, extent, total))) and total <= MAX_PERIOD:
+        listed = all(map(is_known, (before, extent, total))) and total <= MAX_PERIOD
+        if listed and total * parts <= MAX_TAPS:  # every part lists all rows
             return self.slide(axis, placed_window(before, extent, total), total, source)
         shape = [
             total if place == axis else prod(digits) if all(map(is_known, digits)) else UNKNOWN
             for place, digits in enumerate(self.factors)
         ]
-        reason = self.reason or f"{source!r} puts maps of unknown or very large extent end to end"
+        reason = (
+            self.reason or f"{source!r} puts maps of unknown or very large extent, or very many, end to end"
+        )
         return self.covered(shape, reason)
 
 

@@ -8,9 +8,10 @@ from math import prod
 
 from rfcalc.algebra.dependence import Dependence, Leg
 from rfcalc.algebra.digits import fold
-from rfcalc.algebra.number import Num
+from rfcalc.algebra.number import Num, is_known
 from rfcalc.algebra.relation import NeedTaps, Relation
 from rfcalc.algebra.rows import Rows, require_room
+from rfcalc.errors import AnalysisError
 
 
 def axis_of(dependence: Dependence, leg: Leg) -> tuple[int, Relation | Rows] | None:
@@ -71,6 +72,8 @@ def _folded_rows(dependence: Dependence, leg: Leg) -> tuple[int | None, Rows]:
     others = _offsets(
         [(e, w) for p in inner for e, w in zip(dependence.factors[p], leg.weights[p], strict=True)]
     )
+    if not all(is_known(e) for p in places for e in dependence.factors[p]):
+        raise AnalysisError("the field lies on an axis of unknown extent; give the input's size")
     width = max(map(int.bit_length, rows.masks), default=0)
     require_room(prod(int(e) for p in places for e in dependence.factors[p]), width)
     own = [_offsets([(e, w)]) for e, w in zip(dependence.factors[place], leg.weights[place], strict=True)]

@@ -129,16 +129,17 @@ class Cover(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Become the part of a concatenation along `axis` that stands behind `before` elements of `total`."""
+    """Become one of the `parts` of a concatenation along `axis`, behind `before` elements of `total`."""
 
     axis: int
     before: Num
     extent: Num
     total: Num
+    parts: int = 1
 
     def apply(self, dependence: Dependence, source: str) -> Dependence:
         """Carry a dependence over this step; `source` is the layer's name."""
-        return dependence.place(self.axis, self.before, self.extent, self.total, source)
+        return dependence.place(self.axis, self.before, self.extent, self.total, source, parts=self.parts)
 
 
 class Lose(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rfcalc.algebra.number import Num, prod
-from rfcalc.algebra.steps import under
+from rfcalc.algebra.steps import Cover, Mix, under
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import TensorSpec
 from rfcalc.rules.registry import Call, Kind, Parameter, Path, Result
@@ -17,6 +17,8 @@ def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec
 
     The setting ``constant`` says that the file holds the kernel as a constant, so that it is no weight;
     ``lora`` gives the rank of a low-rank adaptation of the layer's first weight.
+    The setting ``softmax`` says that a softmax along the last axis is fused into the layer; ``masks`` that so
+    many inputs, the last ones, are masks, whose values every output may depend on.
     The setting ``lead`` gives a number of axes behind the batch axis over which the layer is repeated (as
     Keras's ``TimeDistributed`` does): the rule does not see them, and they come back afterwards.
 
@@ -25,6 +27,21 @@ def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec
     AnalysisError
         The layer does not fit its inputs.
     """
+    masks = attrs.get("masks", 0)
+    result = _apply(kind, attrs, inputs[: len(inputs) - masks])
+    if not (masks or attrs.get("softmax")):
+        return result
+    paths = []
+    for spec, own in zip(result.outputs, result.paths, strict=True):
+        mix = (Mix((len(spec.shape) - 1,)),) if attrs.get("softmax") and spec.shape else ()
+        cover = Cover(spec.shape, "how a mask that depends on the input is used is not followed")
+        mixed = (Path(path.input, (*path.steps, *mix)) for path in own)
+        paths.append((*mixed, *(Path(k, (cover,)) for k in range(len(inputs) - masks, len(inputs)))))
+    return result._replace(paths=tuple(paths))
+
+
+def _apply(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec]) -> Result:
+    """Run the rule, below the axes that lead."""
     lead = attrs.get("lead", 0)
     if not lead:
         result = kind.rule(Call(kind, attrs, inputs))

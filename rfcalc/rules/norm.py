@@ -6,8 +6,8 @@ statistics from the very map, so where they reach over spatial axes every output
 
 from __future__ import annotations
 
-from rfcalc.algebra.number import Num, equal, is_known
-from rfcalc.algebra.steps import Mix, Slide
+from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known
+from rfcalc.algebra.steps import Lose, Mix, Slide, Step
 from rfcalc.algebra.window import within_groups
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import TensorSpec
@@ -112,7 +112,10 @@ def group_norm(call: Call) -> Result:
         raise AnalysisError(f"{channels} channels do not divide into {groups} groups")
     others = tuple(place for place in range(1, len(spec.shape)) if place != axis)
     size = 1 if is_known(groups) and groups < 1 else channels // groups
-    path = Path(0, (Mix(others), Slide(axis, within_groups(size), channels)))
+    group: Step = Slide(axis, within_groups(size), channels)
+    if size is UNKNOWN:
+        group = Lose(axis, channels, "groups of an axis of unknown extent")
+    path = Path(0, (Mix(others), group))
     return Result((spec,), ((path,),), _affine(call, (channels,)), gated=(HERE,))
 
 

@@ -195,7 +195,8 @@ def concat(call: Call) -> Result:
         before.append(before[-1] + spec.shape[axis])
     total = before[-1]
     paths = tuple(
-        Path(k, (Place(axis, before[k], spec.shape[axis], total),)) for k, spec in enumerate(call.inputs)
+        Path(k, (Place(axis, before[k], spec.shape[axis], total, len(call.inputs)),))
+        for k, spec in enumerate(call.inputs)
     )
     shape[axis] = total
     return Result((TensorSpec(tuple(shape), first.axes, first.dtype),), (paths,))

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rfcalc.algebra.number import UNKNOWN, Num, prod
-from rfcalc.algebra.steps import Broadcast, Contract, Insert, Lose, Mix, Reduce, Scan, Slide, Step
+from rfcalc.algebra.steps import Broadcast, Contract, Cover, Insert, Lose, Mix, Reduce, Scan, Slide, Step
 from rfcalc.algebra.window import backward, slide
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, CHANNEL, TensorSpec
@@ -179,7 +179,9 @@ rule(
 )  # fmt: skip
 def conv_lstm(call: Call) -> Result:
     """A convolution of the input, then one recurrent convolution for each step before."""
-    spec = call.only()
+    if not call.inputs:
+        raise AnalysisError(f"{call.kind.name} needs an input")
+    spec = call.inputs[0]  # the others are states that it starts from
     channel = call.channel(spec)
     spatial = call.attrs.get("spatial") or tuple(place for place in call.spatial(spec) if place != 1)
     call.check_rank(spec, max(spatial, default=1) + 1)
@@ -229,4 +231,10 @@ def conv_lstm(call: Call) -> Result:
             weights.append(Parameter(f"{prefix}bias", (4 * filters,)))
     area = prod(extents.values())
     macs = length * area * prod(kernel) * (channels + filters) * 4 * filters * (2 if both else 1)
-    return Result(tuple(outputs), tuple(paths), tuple(weights), macs)
+    states = range(1, len(call.inputs))
+    reason = "what a convolutional LSTM makes of its initial states is not followed"
+    started = [
+        (*each, *(Path(k, (Cover(output.shape, reason),)) for k in states))
+        for each, output in zip(paths, outputs, strict=True)
+    ]
+    return Result(tuple(outputs), tuple(started), tuple(weights), macs)

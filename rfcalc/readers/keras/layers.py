@@ -174,12 +174,16 @@ def _softmax(config: Config) -> Made:
     return "softmax", {"axis": config.axes("axis", (-1,))}
 
 
+SOFTMAXES: Final = ("softmax", "log_softmax", "sparsemax")
+"""Activations that are no function of each element by itself."""
+
+
 def _activation(config: Config) -> Made:
     function = config.get("activation")
     if isinstance(function, dict):
         function = function.get("class_name", "custom")
     name = function if isinstance(function, str) else "linear"
-    if name in ("softmax", "log_softmax", "sparsemax"):
+    if name in SOFTMAXES:
         return "softmax", {"axis": (-1,)}
     return "activation", {"function": name}
 
@@ -537,5 +541,7 @@ def make_layer(class_name: str, config: Config) -> Made:
         )
         return "unknown", {"why": why}
     kind, attrs = maker(config)
+    if kind not in ("softmax", "recurrent") and config.get("activation") in SOFTMAXES:
+        attrs = {**attrs, "softmax": True}  # along the last axis, which channels_first makes a spatial one
     rank = config.optional("lora_rank")
     return kind, attrs if rank is None else {**attrs, "lora": rank}

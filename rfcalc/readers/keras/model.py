@@ -211,6 +211,10 @@ class _Reader:
             shift = base.get(ref.layer, 0) - returned.get(ref.layer, 0)
             key = (ref.layer, ref.node + shift, ref.tensor)
             out.append(_tensor(key, tensors, whole, f"{config.where}.output_layers"))
+        if not out:
+            raise ReadError(
+                "must name the tensors that the model returns", where=f"{config.where}.output_layers"
+            )
         return out
 
     def _functional_call(
@@ -269,6 +273,8 @@ class _Reader:
         times = self.calls[key] = self.calls.get(key, 0) + 1
         call = name if times == 1 else f"{name}@{times}"
         nested = _model_in(entry)
+        inner_count = len(edges) - sum(1 for _ in node.masks())
+        edges, masks = edges[:inner_count], edges[inner_count:]
         if nested is not None:
             class_name, config, lead = nested
             given = _given(node, edges)
@@ -286,6 +292,8 @@ class _Reader:
             raise ReadError("is called on no tensor", where=f"{entry.where}.inbound_nodes")
         if scope.lead and kind != "unknown":
             attrs = {**attrs, "lead": attrs.get("lead", 0) + scope.lead}
+        if masks:
+            edges, attrs = [*edges, *masks], {**attrs, "masks": len(masks)}
         self._look_for_layout(kind, attrs, edges, full)
         if _quantised(config):
             self.notes.append(
@@ -335,9 +343,6 @@ class _Reader:
                 attrs = {**attrs, "scores": True}
             if node.kwargs.get("use_causal_mask") is True and len(set(edges)) == 1:
                 attrs = {**attrs, "causal": True}
-        elif kind == "conv_lstm" and len(edges) > 1:
-            edges = edges[:1]
-            self.notes.append(("states", full, "what its initial states depend on is left out of the fields"))
         return kind, attrs, edges
 
     def _look_for_layout(self, kind: str, attrs: Mapping[str, Any], edges: Sequence[Edge], full: str) -> None:
@@ -613,7 +618,7 @@ def _ordered(
 
 def _query_key_value(node: Node, edges: list[Edge]) -> list[Edge]:
     """Put the inputs of attention in order: query, key, value, where Keras has (query, value, key)."""
-    refs = list(node.refs())
+    refs = list(node.refs())[: len(edges)]
     by_ref = dict(zip((ref.key for ref in refs), edges, strict=True))
     plain = [by_ref[ref.key] for ref in flatten(node.args) if ref.key in by_ref]
     named = {

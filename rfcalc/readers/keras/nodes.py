@@ -53,10 +53,17 @@ class Node:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
 
     def refs(self) -> Iterator[Ref]:
-        """Tensors among the arguments, masks left out, in the order that Keras flattens them."""
+        """Tensors among the arguments in the order that Keras flattens them, then those of masks."""
         yield from flatten(self.args)
         for name, value in self.kwargs.items():
             if not name.endswith("mask"):
+                yield from flatten(value)
+        yield from self.masks()
+
+    def masks(self) -> Iterator[Ref]:
+        """Tensors that are given as masks, by name."""
+        for name, value in self.kwargs.items():
+            if name.endswith("mask"):
                 yield from flatten(value)
 
 
