@@ -188,22 +188,47 @@ class Builder:
     def patches(self) -> None:
         """Cut axes into patches by a reshape, mix within or across them, and put the map together again."""
         x = self.map()
+        if (
+            self.pixels.tensors[x].axes != self.pixels.tensors["input"].axes
+        ):  # transposed: which is which is lost
+            return
         *extents, channels = self.shape(x)[1:]
         sizes = [self.one_of(*(w for w in range(1, n + 1) if n % w == 0)) for n in extents]
         digits = [part for n, w in zip(extents, sizes, strict=True) for part in (n // w, w)]
-        if 1 in digits:  # what an axis of one element is, nothing can say
-            return
-        x = self.add("reshape", x, shape=[None, *digits, channels])
+        first, x = x, self.add("reshape", x, shape=[None, *digits, channels])
         places = sorted({self.number(1, 2 * self.rank) for _ in range(2)})
         kind = self.one_of("layer_norm", "multi_head_attention", "softmax")
         settings = {"softmax": {"axis": places[0]}, "multi_head_attention": {"heads": 1, "key_dim": 1}}
         x = self.add(kind, x, **settings.get(kind, {}), **({} if kind == "softmax" else {"axes": places}))
         if self.draw(st.booleans()):  # the outer index of an axis runs fastest
-            first = 2 * self.number(0, self.rank - 1) + 1
+            place = 2 * self.number(0, self.rank - 1) + 1
             order = list(range(2 * self.rank + 2))
-            order[first], order[first + 1] = order[first + 1], order[first]
+            order[place], order[place + 1] = order[place + 1], order[place]
             x = self.add("permute", x, order=order)
-        self.add("reshape", x, shape=[None, *extents, channels])
+        x = self.add("reshape", x, shape=[None, *extents, channels])
+        if self.draw(st.booleans()):
+            self.add("add", x, first)
+
+    def within(self) -> None:
+        """Slide within the patches of an axis, or over them, and put the axis together again."""
+        x = self.map()
+        if self.rank > 1:
+            return
+        (extent,), channels = self.extents(x), self.shape(x)[-1]
+        size = self.one_of(*(w for w in range(1, extent + 1) if extent % w == 0))
+        first, x = x, self.add("reshape", x, shape=[None, extent // size, size, channels])
+        kernel = [self.number(1, min(3, extent // size)), self.number(1, min(3, size))]
+        stride = [self.number(1, 2), self.number(1, 2)]
+        x = self.add(
+            "max_pool", x, kernel=kernel, stride=stride, padding=self.one_of("same", [[1, 0], [0, 1]])
+        )
+        if self.draw(st.booleans()):
+            mixed = self.one_of([1], [2], [1, 2])
+            y = self.add("reduce", x, axes=mixed, keepdims=True)
+            x = self.add(self.one_of("add", "subtract"), x, y)
+        x = self.add("reshape", x, shape=[None, -1, channels])
+        if self.shape(x) == self.shape(first):
+            self.add("add", x, first)
 
     def join(self) -> None:
         """Join two maps; the second is first cut, padded or resized to the extents of the first."""
@@ -248,7 +273,7 @@ class Builder:
 
 
 KINDS = ("conv", "conv", "pool", "transposed", "resample", "border", "cut", "move", "shuffle", "plain", "mix",
-         "attend", "gate", "patches", "join", "join", "join", "end_to_end")  # fmt: skip
+         "attend", "gate", "patches", "within", "join", "join", "join", "end_to_end")  # fmt: skip
 
 
 @st.composite

@@ -380,7 +380,10 @@ def _capsules(settings: Settings, x: Tensor) -> Tensor:
 @rule("reshape")
 def _reshape(settings: Settings, x: Tensor) -> Tensor:
     sets = x.sets.reshape([1, *settings["shape"][1:]])
-    return Tensor(sets, x.axes if sets.shape == x.shape else "b" + "?" * (sets.ndim - 1))
+    if sets.shape == x.shape:
+        return Tensor(sets, x.axes)
+    cut = x.axes == "blc" and sets.ndim == 4 and sets.shape[-1] == x.shape[-1]
+    return Tensor(sets, "bhwc" if cut else "b" + "?" * (sets.ndim - 1))
 
 
 @rule("flatten")

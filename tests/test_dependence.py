@@ -99,7 +99,8 @@ def check_row(line: Line, row: Any, axis: int) -> bool:
     size, least = row.receptive_field[axis], row.receptive_field_min[axis]
     seen = inf if size is None else size
     slope, period = line.slope(name), line.periods[name]
-    outputs = [line.taps(name, i) for i in range(period)]
+    count = row.spatial[axis] if axis < len(row.spatial) else period
+    outputs = [line.taps(name, i) for i in range(min(period, count))]  # a small map ends within a period
     whole = any(taps is WHOLE for taps in outputs)
     if (
         slope is None and not whole

@@ -16,43 +16,18 @@ from math import prod
 from rfcalc.algebra.digits import (
     common_digits,
     fold,
+    is_mixed_radix,
     merge_digits,
     mixing_window,
     placed_window,
     regroup_digits,
-    split_weights,
+    strided_window,
 )
+from rfcalc.algebra.legs import Factors, Leg, covered, digits_of, span_of, split, unite
 from rfcalc.algebra.number import UNKNOWN, Num, is_known
-from rfcalc.algebra.relation import MAX_PERIOD, MAX_TAPS, Relation, UnequalSlopes, whole
+from rfcalc.algebra.relation import MAX_PERIOD, MAX_TAPS, Relation
 from rfcalc.algebra.rows import Rows
 from rfcalc.algebra.window import Window, gather
-
-Weights = tuple[tuple[int, ...], ...]
-"""For each tensor axis, for each of its digits: how far the virtual index moves with it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """One way on which a tensor depends on one spatial axis of the input.
-
-    Parameters
-    ----------
-    axis : int
-        Which spatial axis of the input.
-    weights : tuple of tuple of int
-        How the virtual index is made from the digits of the tensor's axes.
-    relation : Relation or Rows
-        Which input indices each virtual index needs.
-    """
-
-    axis: int
-    weights: Weights
-    relation: Relation | Rows
-
-    @property
-    def gridless(self) -> bool:
-        """No axis of the tensor indexes it: every element depends on the same input indices."""
-        return not any(map(any, self.weights))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,43 +44,74 @@ class Dependence:
         Why it is a bound, where it is one; empty where every step was exact.
     """
 
-    factors: tuple[tuple[Num, ...], ...]
+    factors: Factors
     legs: tuple[Leg, ...] = ()
     reason: str = ""
 
     # ---- one axis ----------------------------------------------------------------------------------------
 
-    def slide(self, axis: int, window: Window, extent: Num, source: str) -> Dependence:
-        """Let output index i of `axis` read the input indices of `window`."""
-        factors = _put(self.factors, axis, (extent,))
+    def slide(
+        self, axis: int, window: Window, extent: Num, source: str, *, alike: bool = False
+    ) -> Dependence:
+        """Let output index i of `axis` read the input indices of `window`.
+
+        With `alike` the elements along the axis are channels, which are not told apart.
+        """
         legs = []
         reason = self.reason
+        indexed = any(any(leg.weights[axis]) for leg in self.legs)
         for leg in self.legs:
-            here = leg.weights[axis]
-            if not any(here):
-                if leg.gridless and _misses(window, self.factors[axis], extent):
+            if not any(leg.weights[axis]):
+                bare = leg.gridless or not indexed
+                if bare and not alike and _misses(window, self.factors[axis], extent):
                     reason = reason or f"{source!r} puts padding or another map beside one that is global"
                 legs.append(Leg(leg.axis, _put(leg.weights, axis, (0,)), leg.relation))
                 continue
-            if any(any(w) for place, w in enumerate(leg.weights) if place != axis):
-                reason = reason or f"{source!r} slides over an axis that a reshape split"
-                legs.append(_covered(leg, _put(leg.weights, axis, (0,))))
-                continue
-            relation = leg.relation
-            if here != (1,):
-                folded = fold(relation, self.factors[axis], here)
-                if folded is None:
-                    reason = (
-                        reason or f"{source!r} slides over an axis that a reshape made, of unknown extent"
-                    )
-                    legs.append(_covered(leg, _put(leg.weights, axis, (0,))))
-                    continue
-                relation = folded
-            moved = relation.after(window, extent, source)
-            if relation.exact and not moved.exact:
-                reason = reason or _why_covered(relation, window, source)
-            legs.append(Leg(leg.axis, _put(leg.weights, axis, (1,)), moved))
-        return Dependence(factors, tuple(legs), reason)
+            moved, why = self._slid(leg, axis, window, extent, source)
+            reason = reason or why
+            legs.append(moved)
+        return Dependence(_put(self.factors, axis, (extent,)), tuple(legs), reason)
+
+    def _slid(self, leg: Leg, axis: int, window: Window, extent: Num, source: str) -> tuple[Leg, str]:
+        """Slide along an axis that moves a leg's index; with it, why that is a bound where it is one."""
+        here = leg.weights[axis]
+        relation = leg.relation
+        if any(any(w) for place, w in enumerate(leg.weights) if place != axis):
+            moved = self._slid_digit(leg, axis, window, extent, source)
+            if moved is not None:
+                return moved, ""
+            return covered(
+                leg, _put(leg.weights, axis, (0,))
+            ), f"{source!r} slides over an axis that a reshape split"
+        if here != (1,):
+            folded = fold(relation, self.factors[axis], here)
+            if folded is None:
+                why = f"{source!r} slides over an axis that a reshape made, of unknown extent"
+                return covered(leg, _put(leg.weights, axis, (0,))), why
+            relation = folded
+        after = relation.after(window, extent, source)
+        why = _why_covered(relation, window, source) if relation.exact and not after.exact else ""
+        return Leg(leg.axis, _put(leg.weights, axis, (1,)), after), why
+
+    def _slid_digit(self, leg: Leg, axis: int, window: Window, extent: Num, source: str) -> Leg | None:
+        """Slide along an axis that holds one digit of a leg's index; None where that cannot be said."""
+        here = leg.weights[axis]
+        if len(here) != 1 or not is_mixed_radix(digits_of(self.factors, leg.weights)):
+            return None
+        (weight,), (before,) = here, self.factors[axis]
+        above = any(w > weight for row in leg.weights for w in row)
+        moved = strided_window(window, weight, (before, extent) if above else None)
+        if moved is None:
+            return None
+        weights = leg.weights
+        if above:  # the digits above move on by as much as there is now below them
+            old, new = weight * before, weight * extent
+            weights = tuple(tuple(w // old * new if w > weight else w for w in row) for row in weights)
+        span = span_of(_put(self.factors, axis, (extent,)), weights)
+        if isinstance(leg.relation, Rows):
+            return Leg(leg.axis, weights, leg.relation.after(moved, int(span), source))
+        relation = leg.relation.after(moved, span, source)
+        return Leg(leg.axis, weights, relation) if relation.exact or not leg.relation.exact else None
 
     def scan(self, axis: int, *, forward: bool, source: str) -> Dependence:
         """Let each index of `axis` depend on all before it and itself (or after it, backward)."""
@@ -119,7 +125,7 @@ class Dependence:
                 legs.append(replace(leg, relation=leg.relation.opened(below=forward, above=not forward)))
             else:
                 reason = reason or f"{source!r} runs along an axis that a reshape split or made"
-                legs.append(_covered(leg, leg.weights))
+                legs.append(covered(leg, leg.weights))
         return Dependence(self.factors, tuple(legs), reason)
 
     def mix(self, axes: Sequence[int], source: str) -> Dependence:
@@ -134,30 +140,24 @@ class Dependence:
             elif not kept:
                 legs.append(replace(leg, relation=leg.relation.opened()))
             else:
-                window = mixing_window(mixed)
+                window = (
+                    mixing_window(mixed) if is_mixed_radix(digits_of(self.factors, leg.weights)) else None
+                )
                 if window is None:
                     reason = reason or f"{source!r} mixes part of an axis of unknown or very large extent"
-                    legs.append(_covered(leg, leg.weights))
-                else:
-                    relation = leg.relation.after(window, int(self._span(leg)), source)
-                    legs.append(replace(leg, relation=relation))
+                    legs.append(covered(leg, leg.weights))
+                    continue
+                span = span_of(self.factors, leg.weights)
+                relation = leg.relation.after(window, span, source)
+                if isinstance(relation, Relation) and is_known(span) and window.period >= span:
+                    relation.listed = True  # the outermost digit ran through the whole map
+                legs.append(replace(leg, relation=relation))
         return Dependence(self.factors, tuple(legs), reason)
-
-    def _span(self, leg: Leg) -> Num:
-        """Count the values that the leg's virtual index takes."""
-        top = 1
-        for digits, weights in zip(self.factors, leg.weights, strict=True):
-            for extent, weight in zip(digits, weights, strict=True):
-                if weight:
-                    if not is_known(extent):
-                        return UNKNOWN
-                    top += weight * (extent - 1)
-        return top
 
     def lose(self, axis: int, extent: Num, reason: str) -> Dependence:
         """Give `axis` another extent where it is not known which element reads what."""
         legs = tuple(
-            _covered(leg, _put(leg.weights, axis, (0,))) if any(leg.weights[axis]) else leg
+            covered(leg, _put(leg.weights, axis, (0,))) if any(leg.weights[axis]) else leg
             for leg in self.legs
         )
         lost = legs != self.legs
@@ -286,7 +286,7 @@ class Dependence:
     def covered(self, shape: Sequence[Num], reason: str) -> Dependence:
         """Give up following: every element of a tensor of `shape` may need all that any element needs."""
         weights = tuple((0,) for _ in shape)
-        legs = tuple(_covered(leg, weights) for leg in self.legs)
+        legs = tuple(covered(leg, weights) for leg in self.legs)
         return Dependence(tuple((extent,) for extent in shape), legs, reason if legs else self.reason)
 
     # ---- joins ---------------------------------------------------------------------------------------------
@@ -312,21 +312,30 @@ class Dependence:
                 a, b = a.covered(shape, reason), b.covered(shape, reason)
             else:
                 a, b = aligned
-        legs = list(a.legs)
-        for leg in b.legs:
-            _add_leg(legs, leg, a._span(leg))
+        legs = unite(a.legs, b.legs, a.factors)
         reason = a.reason or b.reason or _why_widened(a.legs, b.legs, legs, source)
-        return Dependence(a.factors, _absorbed(legs), reason)
+        return Dependence(a.factors, legs, reason)
 
     def place(
-        self, axis: int, before: Num, extent: Num, total: Num, source: str, *, parts: int = 1
+        self,
+        axis: int,
+        before: Num,
+        extent: Num,
+        total: Num,
+        source: str,
+        *,
+        parts: int = 1,
+        alike: bool = False,
     ) -> Dependence:
-        """Stand as one of `parts` of a concatenation along `axis`, behind `before` elements of `total`."""
-        if not any(leg.gridless or any(leg.weights[axis]) for leg in self.legs):
+        """Stand as one of `parts` of a concatenation along `axis`, behind `before` elements of `total`.
+
+        With `alike` the elements along the axis are not told apart: they are channels.
+        """
+        if not any((leg.gridless and not alike) or any(leg.weights[axis]) for leg in self.legs):
             return self.foreign(axis, total)
         listed = all(map(is_known, (before, extent, total))) and total <= MAX_PERIOD
         if listed and total * parts <= MAX_TAPS:  # every part lists all rows
-            return self.slide(axis, placed_window(before, extent, total), total, source)
+            return self.slide(axis, placed_window(before, extent, total), total, source, alike=alike)
         shape = [
             total if place == axis else prod(digits) if all(map(is_known, digits)) else UNKNOWN
             for place, digits in enumerate(self.factors)
@@ -374,18 +383,6 @@ def _put(rows: tuple[tuple[Num, ...], ...], place: int, row: tuple[Num, ...]) ->
     return (*rows[:place], row, *rows[place + 1 :])
 
 
-def _covered(leg: Leg, weights: Weights) -> Leg:
-    """Cover what any element needs, where it cannot be followed which element needs what."""
-    relation = leg.relation
-    if isinstance(relation, Rows):
-        every = relation.opened()
-        bound: Relation | Rows = Rows(every.masks if any(map(any, weights)) else every.masks[:1], exact=False)
-    else:
-        slope = (relation.period, relation.advance) if any(map(any, weights)) else (1, 0)
-        bound = whole(*slope, exact=False)
-    return Leg(leg.axis, weights, bound)
-
-
 def _refined(a: Dependence, b: Dependence) -> tuple[Dependence, Dependence] | None:
     """Split the digits of both until they agree; None where they cannot."""
     factors = []
@@ -394,85 +391,13 @@ def _refined(a: Dependence, b: Dependence) -> tuple[Dependence, Dependence] | No
         if common is None:
             return None
         factors.append(common)
-    return _split(a, factors), _split(b, factors)
+    return _split(a, tuple(factors)), _split(b, tuple(factors))
 
 
-def _split(dependence: Dependence, factors: Sequence[tuple[Num, ...]]) -> Dependence:
+def _split(dependence: Dependence, factors: Factors) -> Dependence:
     """Spell a dependence with finer digits."""
-    legs = []
-    for leg in dependence.legs:
-        weights = []
-        for old, mine, new in zip(dependence.factors, leg.weights, factors, strict=True):
-            weights.append(mine if len(old) == len(new) else split_weights(old, mine, new))
-        legs.append(Leg(leg.axis, tuple(weights), leg.relation))
-    return Dependence(tuple(factors), tuple(legs), dependence.reason)
-
-
-def _add_leg(legs: list[Leg], leg: Leg, span: Num) -> None:
-    """Join a leg to the one that goes the same way, or add it as a way of its own."""
-    for place, present in enumerate(legs):
-        if present.axis == leg.axis and present.weights == leg.weights:
-            if present.relation is not leg.relation:
-                legs[place] = replace(present, relation=_union(present.relation, leg.relation, span))
-            return
-    legs.append(leg)
-
-
-def _union(a: Relation | Rows, b: Relation | Rows, span: Num) -> Relation | Rows:
-    if isinstance(a, Rows) or isinstance(b, Rows):
-        assert isinstance(a, Rows)
-        assert isinstance(b, Rows)
-        return a.join(b)
-    try:
-        return a.join(b)
-    except UnequalSlopes:
-        if not is_known(span) or span > MAX_PERIOD:
-            raise
-        # the extent is known, so the rows of this map can be listed and united one by one
-        union = _listed(a, span, a).join(_listed(b, span, a))
-        if not union.whole:
-            union.listed = True
-        return union
-
-
-def _listed(relation: Relation, extent: int, like: Relation) -> Relation:
-    """Spell the first `extent` rows outright, moving on as `like` does after the last."""
-    ends = [relation.ends(i) for i in range(extent)]
-    advance = extent * like.advance // like.period
-    taps = None if relation.taps is None else tuple(relation.taps[i % relation.period] for i in range(extent))
-    lo, hi = tuple(a for a, _ in ends), tuple(b for _, b in ends)
-    return Relation(extent, advance, lo, hi, taps, relation.slack, relation.loose, relation.exact)
-
-
-def _absorbed(legs: list[Leg]) -> tuple[Leg, ...]:
-    """Let a constant leg that covers the whole axis open the legs with a grid, and stand back."""
-    constants = [leg for leg in legs if leg.gridless]
-    if not constants or len(constants) == len(legs):
-        return tuple(legs)
-    absorbed: set[int] = set()
-    out = []
-    for leg in legs:
-        if not leg.gridless:
-            relation = leg.relation
-            for k, constant in enumerate(constants):
-                if constant.axis == leg.axis:
-                    opened = _opened_by(relation, constant.relation)
-                    if opened is not None:
-                        relation = opened
-                        absorbed.add(k)
-            out.append(leg if relation is leg.relation else replace(leg, relation=relation))
-    return (*out, *(leg for k, leg in enumerate(constants) if k not in absorbed))
-
-
-def _opened_by(relation: Relation | Rows, constant: Relation | Rows) -> Relation | Rows | None:
-    """Join a constant to a relation with a grid: any rows, but of a periodic one only the whole axis."""
-    if isinstance(relation, Rows):
-        assert isinstance(constant, Rows)
-        return relation.join(constant)
-    assert isinstance(constant, Relation)
-    if not constant.whole:
-        return None
-    return whole(relation.period, relation.advance, exact=relation.exact and constant.exact)
+    legs = tuple(split(leg, dependence.factors, factors) for leg in dependence.legs)
+    return Dependence(factors, legs, dependence.reason)
 
 
 def plain(shape: Sequence[Num], legs: tuple[Leg, ...] = ()) -> Dependence:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import product
 from math import prod
 
-from rfcalc.algebra.number import UNKNOWN, Num, is_known
+from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known
 from rfcalc.algebra.relation import MAX_PERIOD, Relation
 from rfcalc.algebra.rows import Rows
 from rfcalc.algebra.window import Window, gather
@@ -18,19 +18,92 @@ Digit = tuple[Num, tuple[int, ...]]
 """(extent, weight for each leg)."""
 
 
+def is_mixed_radix(digits: Sequence[tuple[Num, int]]) -> bool:
+    """Tell whether digits, (extent, weight), can be read off the index that they add up to.
+
+    >>> is_mixed_radix([(8, 7), (7, 1)]), is_mixed_radix([(8, 1), (8, 1)])
+    (True, False)
+    """
+    room: Num = 1
+    for extent, weight in sorted(digits, key=lambda digit: digit[1]):
+        if not is_known(room) or weight % room:
+            return False
+        room = weight * extent if is_known(extent) else UNKNOWN
+    return True
+
+
 def mixing_window(mixed: Sequence[tuple[Num, int]]) -> Window | None:
     """Window over the virtual index that lets some of its digits, (extent, weight), run freely."""
-    if not all(is_known(extent) for extent, _ in mixed):
-        return None
-    period = max(weight * extent for extent, weight in mixed)
-    if period > MAX_PERIOD:
+    period = _period(mixed)
+    if period is None:
         return None
     moves = sorted({sum(t) for t in product(*(range(0, w * e, w) for e, w in mixed))})
-    rows = []
-    for index in range(period):
-        own = sum(index // weight % extent * weight for extent, weight in mixed)
-        rows.append([index - own + move for move in moves])
-    return gather(period, period, rows)
+    return gather(period, period, [[i - _worth(i, mixed) + move for move in moves] for i in range(period)])
+
+
+def forgetting_window(unread: Sequence[tuple[Num, int]]) -> Window | None:
+    """Window over the virtual index that takes some of its digits, (extent, weight), for 0."""
+    period = _period(unread)
+    return (
+        None if period is None else gather(period, period, [[i - _worth(i, unread)] for i in range(period)])
+    )
+
+
+def _period(digits: Sequence[tuple[Num, int]]) -> int | None:
+    """After how many indices digits repeat; None where that is not known, or too late to be listed."""
+    if not all(is_known(extent) for extent, _ in digits):
+        return None
+    period = max(weight * extent for extent, weight in digits)
+    return period if 0 < period <= MAX_PERIOD else None
+
+
+def _worth(index: int, digits: Sequence[tuple[Num, int]]) -> int:
+    """Return what some digits add to a virtual index."""
+    return sum(index // weight % extent * weight for extent, weight in digits)
+
+
+def strided_window(window: Window, weight: int, extents: tuple[Num, Num] | None) -> Window | None:
+    """Let a window read one digit of a virtual index that moves `weight` times as fast.
+
+    Parameters
+    ----------
+    window : Window
+        What an index of the digit reads.
+    weight : int
+        How far the virtual index moves with the digit; the digits below it stay as they are.
+    extents : (Num, Num), optional
+        Extents of the digit before and after, where other digits stand above it: the window does not reach
+        into their neighbours. None for the outermost digit.
+
+    Returns
+    -------
+    Window or None
+        None where it repeats too late to be listed, or where an extent is not known.
+
+    Examples
+    --------
+    >>> from rfcalc.algebra.window import slide
+    >>> moved = strided_window(slide(3, lo=1), 2, None)
+    >>> [list(moved.indices(i)) for i in (2, 3)]
+    [[0, 2, 4], [1, 3, 5]]
+    """
+    if window.slack or not (is_known(window.period) and is_known(window.advance)):
+        return None
+    if extents is None:
+        if window.border != "drop":
+            return None
+        period, advance = window.period, window.advance
+        taps = [window.indices(i) for i in range(period)] if period * weight <= MAX_PERIOD else []
+    else:
+        before, after = extents
+        if not (is_known(before) and is_known(after) and after > 0):
+            return None
+        period, advance = after, before
+        taps = [window.inside(i, before) for i in range(period)] if period * weight <= MAX_PERIOD else []
+    if not taps:
+        return None
+    rows = [[weight * tap + low for tap in row] for row in taps for low in range(weight)]
+    return gather(period * weight, advance * weight, rows)
 
 
 def placed_window(start: int, extent: int, total: int) -> Window:
@@ -64,7 +137,7 @@ def regroup_digits(flat: list[Digit], shape: list[Num], blank: tuple[int, ...]) 
 
 def is_same(a: Num, b: Num) -> bool:
     """Tell whether two extents are certainly the same one; an unknown matches an unknown at its place."""
-    return a is b or (is_known(a) and is_known(b) and a == b) or (not is_known(a) and a == b)
+    return a is b or equal(a, b) is True
 
 
 def _take(flat: list[Digit], extent: Num, blank: tuple[int, ...]) -> list[Digit] | None:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from itertools import product
 from math import prod
 
-from rfcalc.algebra.dependence import Dependence, Leg
+from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.digits import fold
+from rfcalc.algebra.legs import Leg
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.algebra.relation import NeedTaps, Relation
 from rfcalc.algebra.rows import Rows, require_room
@@ -61,11 +62,14 @@ def _folded_rows(dependence: Dependence, leg: Leg) -> tuple[int | None, Rows]:
     """List the rows of a leg by the index of the axis it lies on, and say which; None without a grid."""
     rows = leg.relation
     assert isinstance(rows, Rows)
-    places = [place for place, weights in enumerate(leg.weights) if any(weights)]
+    indexed = [place for place, weights in enumerate(leg.weights) if any(weights)]
+    # an axis of one element orders nothing, unless there is no other
+    places = [place for place in indexed if dependence.factors[place] != (1,)] or indexed[:1]
     if not places:
         return None, rows
     if len(places) == 1 and leg.weights[places[0]] == (1,):
-        return places[0], rows
+        count = prod(dependence.factors[places[0]])  # digits above it may have gone
+        return places[0], Rows(rows.masks[:count], rows.exact) if is_known(count) else rows
     # of several axes the one that moves the index most; each of its indices needs what the others come to
     place = max(places, key=lambda p: max(leg.weights[p]))
     inner = [p for p in places if p != place]

@@ -129,17 +129,23 @@ class Cover(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Become one of the `parts` of a concatenation along `axis`, behind `before` elements of `total`."""
+    """Become one of the `parts` of a concatenation along `axis`, behind `before` elements of `total`.
+
+    With `alike` the elements along the axis are channels, which are not told apart.
+    """
 
     axis: int
     before: Num
     extent: Num
     total: Num
     parts: int = 1
+    alike: bool = False
 
     def apply(self, dependence: Dependence, source: str) -> Dependence:
         """Carry a dependence over this step; `source` is the layer's name."""
-        return dependence.place(self.axis, self.before, self.extent, self.total, source, parts=self.parts)
+        return dependence.place(
+            self.axis, self.before, self.extent, self.total, source, parts=self.parts, alike=self.alike
+        )
 
 
 class Lose(NamedTuple):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rfcalc.algebra.dependence import Dependence, Leg, plain
+from rfcalc.algebra.dependence import Dependence, plain
+from rfcalc.algebra.legs import Leg
 from rfcalc.algebra.number import is_known
 from rfcalc.algebra.relation import NeedTaps, Relation, UnequalSlopes, identity
 from rfcalc.algebra.rows import identity_rows

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import Final
 
-from rfcalc.algebra.dependence import Dependence, Leg
+from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.indexing import axis_of
-from rfcalc.algebra.number import Num, is_known
+from rfcalc.algebra.legs import Leg, span_of
+from rfcalc.algebra.number import Num, is_known, prod
 from rfcalc.algebra.relation import Relation
 from rfcalc.analysis.propagate import Seen
 from rfcalc.analysis.result import Size, Status
@@ -118,9 +119,15 @@ def _axis_figures(dependence: Dependence, legs: Sequence[Leg]) -> _Axis:
     folded = axis_of(dependence, leg)
     relation = leg.relation if folded is None else folded[1]
     assert isinstance(relation, Relation)
-    sizes = relation.sizes()
+    # where the rows repeat only behind the end of the map, those beyond it belong to no output
+    count = span_of(dependence.factors, leg.weights)
+    if folded is not None:
+        count = prod(dependence.factors[folded[0]])
+    sizes = relation.sizes()[: count if is_known(count) and count > 0 else None]
     largest, least = max(sizes), min(sizes)
-    stride = None if folded is None else _number(abs(relation.advance), relation.period)
+    stride = None
+    if folded is not None and relation.advance:
+        stride = _number(abs(relation.advance), relation.period)
     first, last = relation.lo[0], relation.hi[0]
     placed = relation.bounded and not relation.loose and first <= last and folded is not None
     return _Axis(

@@ -26,6 +26,8 @@ class TensorSpec:
         A letter for each axis: ``b`` batch, ``s`` spatial (or time), ``c`` channel (or feature).
     dtype : str
         Element type, as the source names it.
+    folded : Num
+        Positions of one sample that a reshape merged into the batch axis, as attention over windows does.
 
     Examples
     --------
@@ -36,6 +38,7 @@ class TensorSpec:
     shape: tuple[Num, ...]
     axes: str
     dtype: str = "float32"
+    folded: Num = 1
 
     def __post_init__(self) -> None:
         if len(self.shape) != len(self.axes):
@@ -49,7 +52,8 @@ class TensorSpec:
     @property
     def elements(self) -> Num:
         """Number of elements at batch 1."""
-        return prod(extent for extent, role in zip(self.shape, self.axes, strict=True) if role != BATCH)
+        shown = prod(extent for extent, role in zip(self.shape, self.axes, strict=True) if role != BATCH)
+        return shown * self.folded
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,17 @@
 """One rule for each layer kind; importing the package registers them all."""
 
-from rfcalc.rules import attention, capsule, expand, mix, norm, plain, recurrent, shape, signal, window
+from rfcalc.rules import attention, capsule, cut, expand, mix, norm, plain, recurrent, shape, signal, window
 
-__all__ = ["attention", "capsule", "expand", "mix", "norm", "plain", "recurrent", "shape", "signal", "window"]
+__all__ = [
+    "attention",
+    "capsule",
+    "cut",
+    "expand",
+    "mix",
+    "norm",
+    "plain",
+    "recurrent",
+    "shape",
+    "signal",
+    "window",
+]

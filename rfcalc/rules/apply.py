@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from rfcalc.algebra.number import Num, prod
+from rfcalc.algebra.number import Num, is_known, prod
 from rfcalc.algebra.steps import Cover, Mix, under
 from rfcalc.errors import AnalysisError
-from rfcalc.graph.layer import TensorSpec
+from rfcalc.graph.layer import BATCH, TensorSpec
 from rfcalc.rules.registry import Call, Kind, Parameter, Path, Result
+from rfcalc.rules.roles import shared_fold
 
 
 def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec]) -> Result:
@@ -28,7 +30,7 @@ def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec
         The layer does not fit its inputs.
     """
     masks = attrs.get("masks", 0)
-    result = _apply(kind, attrs, inputs[: len(inputs) - masks])
+    result = _apply_unfolded(kind, attrs, inputs[: len(inputs) - masks])
     if not (masks or attrs.get("softmax")):
         return result
     paths = []
@@ -38,6 +40,16 @@ def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec
         mixed = (Path(path.input, (*path.steps, *mix)) for path in own)
         paths.append((*mixed, *(Path(k, (cover,)) for k in range(len(inputs) - masks, len(inputs)))))
     return result._replace(paths=tuple(paths))
+
+
+def _apply_unfolded(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec]) -> Result:
+    """Run the rule on one of the parts that a reshape folded into the batch axis, and count them all."""
+    folded = shared_fold(inputs)
+    if kind.folds or (is_known(folded) and folded == 1):
+        return _apply(kind, attrs, inputs)
+    result = _apply(kind, attrs, [replace(spec, folded=1) for spec in inputs])
+    outputs = tuple(replace(spec, folded=folded) if BATCH in spec.axes else spec for spec in result.outputs)
+    return result._replace(outputs=outputs, macs=result.macs * folded)
 
 
 def _apply(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec]) -> Result:

@@ -10,21 +10,15 @@ from rfcalc.algebra.steps import (
     Broadcast,
     Insert,
     Place,
-    Slide,
-    Squeeze,
-    Step,
 )
-from rfcalc.algebra.window import slide
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, TensorSpec
 from rfcalc.rules.registry import (
     AXES,
     AXIS,
-    COUNT,
     INTERNAL,
     NUMBER,
     REQUIRED,
-    SHAPE,
     TEXT,
     Call,
     Parameter,
@@ -34,9 +28,7 @@ from rfcalc.rules.registry import (
     format_shape,
     rule,
 )
-
-MOST_PARTS: Final = 10_000
-"""Outputs of one split; more are a damaged file."""
+from rfcalc.rules.roles import shared_fold
 
 HERE: Final = Path(0)
 """Every output element depends on the input element at its own place."""
@@ -170,7 +162,10 @@ def _shapes(call: Call, most: int = 8) -> str:
 
 
 @rule(
-    "concat", Setting("axis", AXIS, -1, "the axis along which"), summary="Inputs end to end along one axis."
+    "concat",
+    Setting("axis", AXIS, -1, "the axis along which"),
+    folds=True,
+    summary="Inputs end to end along one axis.",
 )
 def concat(call: Call) -> Result:
     """Extents add up along the axis; along a spatial axis each position belongs to one input."""
@@ -194,12 +189,14 @@ def concat(call: Call) -> Result:
     for spec in call.inputs:
         before.append(before[-1] + spec.shape[axis])
     total = before[-1]
+    alike = first.axes[axis] == CHANNEL
     paths = tuple(
-        Path(k, (Place(axis, before[k], spec.shape[axis], total, len(call.inputs)),))
+        Path(k, (Place(axis, before[k], spec.shape[axis], total, len(call.inputs), alike),))
         for k, spec in enumerate(call.inputs)
     )
     shape[axis] = total
-    return Result((TensorSpec(tuple(shape), first.axes, first.dtype),), (paths,))
+    folded = shared_fold(call.inputs) if first.axes[axis] != BATCH else sum(s.folded for s in call.inputs)
+    return Result((TensorSpec(tuple(shape), first.axes, first.dtype, folded),), (paths,))
 
 
 @rule(
@@ -217,54 +214,3 @@ def stack(call: Call) -> Result:
     output = TensorSpec(shape, merged.axes[:axis] + CHANNEL + merged.axes[axis:], merged.dtype)
     paths = tuple(Path(k, (Insert((axis,)), Broadcast(shape))) for k in range(count))
     return Result((output,), (paths,))
-
-
-@rule(
-    "split",
-    Setting("sizes", SHAPE, None, "extents of the parts along the axis"),
-    Setting("sections", COUNT, None, "how many equal parts, in place of sizes"),
-    Setting("cuts", INTERNAL, None, "where parts begin, in place of sizes"),
-    Setting("axis", AXIS, -1, "the axis that is cut"),
-    Setting("drop", INTERNAL, False, "parts of one element lose the axis"),
-    summary="Cut one axis into parts, one output each.",
-)
-def split(call: Call) -> Result:
-    """Part k starts where the parts before it end."""
-    spec = call.only()
-    axis = call.axis(spec, call["axis"])
-    sizes = _part_sizes(call, spec.shape[axis])
-    outputs, paths = [], []
-    start: Num = 0
-    for size in sizes:
-        steps: tuple[Step, ...] = (Slide(axis, slide(1, lo=-start), size),)
-        shape, axes = (*spec.shape[:axis], size, *spec.shape[axis + 1 :]), spec.axes
-        if call["drop"]:
-            steps = (*steps, Squeeze((axis,)))
-            shape, axes = shape[:axis] + shape[axis + 1 :], axes[:axis] + axes[axis + 1 :]
-        outputs.append(TensorSpec(shape, axes, spec.dtype))
-        paths.append((Path(0, steps),))
-        start = start + size
-    return Result(tuple(outputs), tuple(paths))
-
-
-def _part_sizes(call: Call, extent: Num) -> tuple[Num, ...]:
-    """Extents of the parts of a split, however they are given."""
-    if call["sizes"] is not None:
-        sizes = tuple(call["sizes"])
-    elif call["cuts"] is not None:
-        starts = (0, *call["cuts"])
-        sizes = tuple(b - a for a, b in zip(starts, (*starts[1:], extent), strict=True))
-    else:
-        sections = call["sections"]
-        if sections == "each":
-            sections = extent
-        if not is_known(sections):
-            raise AnalysisError("how many parts a split has must be known")
-        if sections > MOST_PARTS:
-            raise AnalysisError(f"a split into {sections} parts is too large; at most {MOST_PARTS} are read")
-        if is_known(extent) and extent % sections:
-            raise AnalysisError(f"an axis of {extent} elements does not divide into {sections} parts")
-        sizes = (extent // sections,) * sections
-    if equal(sum(sizes), extent) is False or any(is_known(size) and size < 0 for size in sizes):
-        raise AnalysisError(f"parts of {format_shape(sizes)} elements do not fit an axis of {extent}")
-    return sizes

@@ -247,6 +247,9 @@ class Kind:
         One line for people.
     native : bool
         Whether the native format offers it.
+    folds : bool
+        The rule says itself how many positions are folded into the batch axis of its outputs; all others are
+        applied to one of the parts, and the parts come back afterwards.
     """
 
     name: str
@@ -254,6 +257,7 @@ class Kind:
     settings: tuple[Setting, ...]
     summary: str
     native: bool = True
+    folds: bool = False
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -261,7 +265,11 @@ _KINDS: dict[str, Kind] = {}
 
 
 def rule(
-    name: str, *settings: Setting | tuple[Setting, ...], summary: str, native: bool = True
+    name: str,
+    *settings: Setting | tuple[Setting, ...],
+    summary: str,
+    native: bool = True,
+    folds: bool = False,
 ) -> Callable[[Rule], Rule]:
     """Register the decorated function as the rule of the kind `name`.
 
@@ -278,7 +286,7 @@ def rule(
         if name in _KINDS:
             raise ValueError(f"the kind {name!r} is registered twice")
         defaults = {setting.name: setting.default for setting in flat}
-        _KINDS[name] = Kind(name, function, tuple(flat), summary, native, defaults)
+        _KINDS[name] = Kind(name, function, tuple(flat), summary, native, folds, defaults)
         return function
 
     return register

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known, prod
 from rfcalc.algebra.steps import Broadcast, Cover, Insert, Lose, Permute, Regroup, Slide, Squeeze, Step
 from rfcalc.algebra.window import Window, backward, slide, spread
@@ -26,49 +24,19 @@ from rfcalc.rules.registry import (
     format_shape,
     rule,
 )
-
-
-def _roles(spec: TensorSpec, shape: Sequence[Num]) -> str:
-    """Guess what the axes of a reshaped tensor are, from those that stay and those that merge or split."""
-    lead = tail = 0
-    least = min(len(shape), len(spec.shape))
-    while (
-        lead < least
-        and equal(spec.shape[lead], shape[lead]) is not False
-        and (spec.shape[lead] is shape[lead] or equal(spec.shape[lead], shape[lead]))
-    ):
-        lead += 1
-    while tail < least - lead and equal(spec.shape[-1 - tail], shape[-1 - tail]):
-        tail += 1
-    inner = spec.axes[lead : len(spec.axes) - tail]
-    count = len(shape) - lead - tail
-    before, after = spec.axes[:lead], spec.axes[len(spec.axes) - tail :] if tail else ""
-    if count == 0:
-        return before + after
-    roles = set(inner)
-    if BATCH in roles:
-        middle = BATCH + SPATIAL * (count - 1)
-    elif SPATIAL in roles:
-        middle = SPATIAL * count if roles == {SPATIAL} else SPATIAL * (count - 1) + CHANNEL
-    elif SPATIAL not in spec.axes and count > 1:  # a vector becomes a map, channels last
-        middle = SPATIAL * (count - 1) + CHANNEL
-    else:
-        middle = CHANNEL * count
-    if not after and middle == SPATIAL * count and lead <= 1 and CHANNEL not in before:
-        middle = middle[:-1] + CHANNEL
-    return before + middle + after
+from rfcalc.rules.roles import reshaped
 
 
 def reshape_result(call: Call, spec: TensorSpec, shape: tuple[Num, ...], axes: str | None) -> Result:
     """Finish a reshape to a resolved shape."""
-    output = TensorSpec(shape, axes or _roles(spec, shape), spec.dtype)
-    return Result((output,), ((Path(0, (Regroup(shape),)),),))
+    return Result((reshaped(spec, shape, axes),), ((Path(0, (Regroup(shape),)),),))
 
 
 @rule(
     "reshape",
     Setting("shape", SHAPE, REQUIRED, "extents, batch included; -1 for the one that follows from the others"),
     Setting("axes", INTERNAL, None, "roles of the new axes"),
+    folds=True,
     summary="The same elements in row-major order under another shape.",
 )
 def reshape(call: Call) -> Result:
@@ -104,6 +72,7 @@ def reshape(call: Call) -> Result:
 @rule(
     "flatten",
     Setting("channel_first", INTERNAL, False, "move the channel axis behind the spatial ones first"),
+    folds=True,
     summary="All axes but the batch become one.",
 )
 def flatten(call: Call) -> Result:
@@ -115,7 +84,7 @@ def flatten(call: Call) -> Result:
         steps.append(Permute(tuple(order)))
     shape = (*spec.shape[:1], prod(spec.shape[1:]))
     steps.append(Regroup(shape))
-    return Result((TensorSpec(shape, BATCH + CHANNEL, spec.dtype),), ((Path(0, tuple(steps)),),))
+    return Result((reshaped(spec, shape, BATCH + CHANNEL),), ((Path(0, tuple(steps)),),))
 
 
 def _order(call: Call, spec: TensorSpec) -> tuple[int, ...]:
@@ -229,6 +198,7 @@ def repeat_vector(call: Call) -> Result:
     "repeat",
     Setting("count", COUNT, REQUIRED, "repetitions of each element"),
     Setting("axis", AXIS, 1, "the axis along which"),
+    folds=True,
     summary="Repeat each element along one axis.",
 )
 def repeat(call: Call) -> Result:
@@ -236,13 +206,15 @@ def repeat(call: Call) -> Result:
     spec = call.only()
     axis, count = call.axis(spec, call["axis"]), call["count"]
     extent = spec.shape[axis] * count
-    output = TensorSpec((*spec.shape[:axis], extent, *spec.shape[axis + 1 :]), spec.axes, spec.dtype)
+    folded = spec.folded * (count if spec.axes[axis] == BATCH else 1)
+    output = TensorSpec((*spec.shape[:axis], extent, *spec.shape[axis + 1 :]), spec.axes, spec.dtype, folded)
     return Result((output,), ((Path(0, (Slide(axis, spread(count, stride=count), extent),)),),))
 
 
 @rule(
     "tile",
     Setting("repeats", SHAPE, REQUIRED, "repetitions of each axis, batch included"),
+    folds=True,
     summary="Repeat whole axes end to end.",
 )
 def tile(call: Call) -> Result:
@@ -262,133 +234,13 @@ def tile(call: Call) -> Result:
             steps.append(Lose(axis, shape[axis], "an axis of unknown extent is tiled"))
         else:
             steps.append(Slide(axis, _repeated(extent), shape[axis]))
-    return Result((TensorSpec(shape, spec.axes, spec.dtype),), ((Path(0, tuple(steps)),),))
+    folded = prod(n for n, role in zip(repeats, spec.axes, strict=True) if role == BATCH) * spec.folded
+    return Result((TensorSpec(shape, spec.axes, spec.dtype, folded),), ((Path(0, tuple(steps)),),))
 
 
 def _repeated(extent: Num) -> Window:
     """Output i reads ``i mod extent``."""
     return Window(extent, 0, *2 * (lambda i: i - extent * (i // extent),), regular=False)
-
-
-def _point(index: Num) -> Window:
-    """Every output reads the same index."""
-    return Window(1, 0, *2 * (lambda i: index,))
-
-
-def sliced_axis(axis: int, extent: Num, bounds: tuple[Num | None, ...]) -> Slide | Lose:
-    """Step of a slice along one axis, with Python's meaning of start, stop and step."""
-    start, stop, by = bounds
-    by = 1 if by is None else by
-    if by == 0:
-        raise AnalysisError("a slice cannot move by 0")
-    if is_known(extent):
-        taken = range(*slice(start, stop, by).indices(extent))
-        first = taken[0] if taken else 0
-        return Slide(axis, Window(1, by, *2 * (lambda i: first + by * i,), regular=by > 0), len(taken))
-    lost = Lose(axis, UNKNOWN, "a slice counts from the end of an axis of unknown extent")
-    if by < 0 or (start is not None and start < 0):
-        return lost
-    start = start or 0
-    if stop is None:
-        return Slide(axis, slide(1, stride=by, lo=-start), (extent - start + by - 1) // by)
-    if stop < 0:
-        return Slide(axis, slide(1, stride=by, lo=-start), (extent + stop - start + by - 1) // by)
-    return Slide(axis, slide(1, stride=by, lo=-start), UNKNOWN)
-
-
-@rule(
-    "slice",
-    Setting("slices", INTERNAL, REQUIRED, "(axis, start, stop, step) for each axis that is cut"),
-    summary="Cut axes to a range of indices.",
-    native=False,
-)
-def slice_axes(call: Call) -> Result:
-    """Output i reads ``start + step * i``."""
-    spec = call.only()
-    steps: list[Step] = []
-    shape = list(spec.shape)
-    for axis, *bounds in call["slices"]:
-        place = call.axis(spec, axis)
-        step = sliced_axis(place, shape[place], tuple(bounds))
-        steps.append(step)
-        shape[place] = step.extent
-    return Result((TensorSpec(tuple(shape), spec.axes, spec.dtype),), ((Path(0, tuple(steps)),),))
-
-
-@rule(
-    "index",
-    Setting("key", INTERNAL, REQUIRED, "for each axis a number, (start, stop, step), '...' or 'new'"),
-    summary="Python's indexing: slices, numbers, new axes.",
-    native=False,
-)
-def index_axes(call: Call) -> Result:
-    """Slide along sliced axes, drop those with a number, insert the new ones."""
-    spec = call.only()
-    key = list(call["key"])
-    real = sum(each not in ("...", "new") for each in key)
-    if key.count("...") > 1 or real > len(spec.shape):
-        raise AnalysisError(f"{real} indices for a tensor of shape {format_shape(spec.shape)}")
-    everything = [(None, None, None)] * (len(spec.shape) - real)
-    at = key.index("...") if "..." in key else len(key)
-    key[at : at + 1] = everything
-    steps: list[Step] = []
-    shape: list[Num] = []
-    roles: list[str] = []
-    gone: list[int] = []
-    inserted: list[int] = []
-    place = 0
-    for each in key:
-        if each == "new":
-            inserted.append(len(shape))
-            shape.append(1)
-            roles.append(SPATIAL if place else BATCH)
-            continue
-        extent = spec.shape[place]
-        if isinstance(each, int):
-            steps.append(_selected(place, extent, each))
-            gone.append(place)
-        else:
-            if each != (None, None, None):
-                step = sliced_axis(place, extent, each)
-                steps.append(step)
-                extent = step.extent
-            shape.append(extent)
-            roles.append(spec.axes[place])
-        place += 1
-    if gone:
-        steps.append(Squeeze(tuple(gone)))
-    if inserted:
-        steps.append(Insert(tuple(inserted)))
-    return Result((TensorSpec(tuple(shape), "".join(roles), spec.dtype),), ((Path(0, tuple(steps)),),))
-
-
-def _selected(axis: int, extent: Num, index: int) -> Slide | Lose:
-    """Step to one index of an axis."""
-    if is_known(extent):
-        if not -extent <= index < extent:
-            raise AnalysisError(f"index {index} is outside of an axis of {extent} elements")
-        return Slide(axis, _point(index % extent), 1)
-    if index >= 0:
-        return Slide(axis, _point(index), 1)
-    return Lose(axis, 1, "an index counts from the end of an axis of unknown extent")
-
-
-@rule(
-    "select",
-    Setting("axis", AXIS, REQUIRED, "the axis that goes"),
-    Setting("index", INTEGER, REQUIRED, "the index that is kept; negative from the end"),
-    summary="Take one index of an axis.",
-)
-def select(call: Call) -> Result:
-    """The axis goes; what is left depends on that index alone."""
-    spec = call.only()
-    axis, index = call.axis(spec, call["axis"]), call["index"]
-    step = _selected(axis, spec.shape[axis], index)
-    left = [place for place in range(len(spec.shape)) if place != axis]
-    output = TensorSpec(
-        tuple(spec.shape[place] for place in left), "".join(spec.axes[place] for place in left), spec.dtype
-    )
-    return Result((output,), ((Path(0, (step, Squeeze((axis,)))),),))
 
 
 @rule("flip", Setting("axes", AXES, REQUIRED, "axes that are reversed"), summary="Reverse axes.")

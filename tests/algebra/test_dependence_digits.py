@@ -9,8 +9,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rfcalc.algebra.dependence import Dependence, Leg, plain
+from rfcalc.algebra.dependence import Dependence, plain
 from rfcalc.algebra.digits import common_digits, merge_digits, mixing_window, placed_window, split_weights
+from rfcalc.algebra.legs import Leg
 from rfcalc.algebra.rows import Rows, identity_rows
 
 MAKES = ("regroup", "permute", "mix", "scan", "reduce", "insert", "contract", "join")

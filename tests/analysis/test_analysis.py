@@ -324,18 +324,82 @@ def test_a_join_of_different_open_offsets_is_a_bound_that_covers_every_size() ->
         assert row.receptive_field[0] <= open_row.receptive_field[0]  # type: ignore[operator]  # both are finite
 
 
-def test_windows_beside_single_positions_are_a_bound() -> None:
-    """Attention within windows of 4, its residual kept: `field` knows the 4 taps, the figure covers them."""
+# ---- reshapes ----------------------------------------------------------------------------------------------
+
+
+def test_windows_beside_single_positions_are_united() -> None:
+    """Attention within windows of 4, its residual kept: every position sees its window, no more."""
     graph = LayerGraph(
         [
             image("x", (UNKNOWN, 16, 8), "bsc"),
             layer("cut", "reshape", "x", shape=(None, 4, 4, 8)),
             layer("attend", "multi_head_attention", "cut", heads=1, key_dim=8, axes=(2,)),
             layer("back", "reshape", "attend", shape=(None, 16, 8)),
+            layer("beside", "add", "back", "x"),
+            conv("behind", "beside"),
         ]
     )
-    assert analyze_graph(graph).layer("back").status == "bound"
-    assert field_of(graph, "back").axes[0].rows[:5] == ((0, 3, 4),) * 4 + ((4, 7, 4),)
+    result = analyze_graph(graph)
+    for name, sizes in (("back", (4, 4)), ("beside", (4, 4)), ("behind", (8, 4))):
+        row = result.layer(name)
+        assert (row.receptive_field, row.receptive_field_min) == ((sizes[0],), (sizes[1],))
+        assert (row.effective_stride, row.status) == ((1,), "exact")
+    assert field_of(graph, "beside").axes[0].rows[:5] == ((0, 3, 4),) * 4 + ((4, 7, 4),)
+    assert field_of(graph, "behind").axes[0].rows[2:5] == ((0, 3, 4), (0, 7, 8), (0, 7, 8))
+
+
+def test_windows_merged_into_the_batch_are_all_counted() -> None:
+    """Swin's partition of 16x16 into windows of 4x4: (-1, 16, 6) is one of 16 windows of each sample."""
+    windows = [
+        image("x", (UNKNOWN, 16, 16, 6)),
+        layer("cut", "reshape", "x", shape=(None, 4, 4, 4, 4, 6)),
+        layer("order", "permute", "cut", order=(0, 1, 3, 2, 4, 5)),
+        layer("windows", "reshape", "order", shape=(-1, 16, 6)),
+        layer("attend", "multi_head_attention", "windows", heads=1, key_dim=6),
+        layer("dense", "linear", "attend", units=5),
+        layer("uncut", "reshape", "dense", shape=(-1, 4, 4, 4, 4, 5)),
+        layer("reorder", "permute", "uncut", order=(0, 1, 3, 2, 4, 5)),
+        layer("back", "reshape", "reorder", shape=(-1, 16, 16, 5)),
+    ]
+    result = analyze(*windows)
+    assert [result.layer(name).activations for name in ("windows", "attend", "dense", "back")] == [
+        1536, 1536, 256 * 5, 256 * 5,
+    ]  # fmt: skip
+    assert result.layer("dense").macs == 256 * 6 * 5
+    assert result.layer("attend").macs == 16 * (16 * 4 * 6 * 6 + 16 * 16 * 2 * 6)
+    assert result.layer("back").spatial == (16, 16)
+    assert result.layer("back").receptive_field == (4, 4)
+    assert result.totals.complete
+
+
+@pytest.mark.parametrize(
+    ("shape", "target", "activations"),
+    [
+        pytest.param((8, 16, 16, 4), (128, 16, 4), 1024, id="a batch of known size takes rows in"),
+        pytest.param((8, 16, 16, 4), (2, 4, 16, 16, 4), 1024, id="a batch of known size is split"),
+        pytest.param((1, 16, 16, 4), (16, 16, 4), 1024, id="one sample"),
+        pytest.param((UNKNOWN, 16, UNKNOWN, 4), (-1, 16, 4), None, id="it is not known how many"),
+    ],
+)
+def test_a_batch_that_a_reshape_changes(
+    shape: tuple[Any, ...], target: tuple[int, ...], activations: int | None
+) -> None:
+    result = analyze(
+        image("x", shape), layer("cut", "reshape", "x", shape=target), layer("a", "activation", "cut")
+    )
+    assert result.layer("cut").activations == result.layer("a").activations == activations
+
+
+def test_axes_of_one_element_are_nobodys() -> None:
+    """The last stage of Swin cuts a map into one window; axes of one element must not spoil the others."""
+    result = analyze(
+        image("x", (UNKNOWN, 4, 6, 2)),
+        layer("cut", "reshape", "x", shape=(None, 4, 1, 1, 6, 2)),
+        layer("order", "permute", "cut", order=(0, 2, 1, 3, 4, 5)),
+        layer("back", "reshape", "order", shape=(None, 4, 6, 2)),
+        conv("conv", "back", padding="valid"),
+    )
+    assert result.layer("conv").spatial == (2, 4)
 
 
 # ---- symbols -----------------------------------------------------------------------------------------------

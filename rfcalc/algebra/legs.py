@@ -1,0 +1,219 @@
+"""Legs: the single ways on which a tensor depends on the input, and how those that meet unite.
+
+Two legs that move alike with the digits of the tensor's axes are one relation, joined row by row. Where one
+moves with more digits than the other (a map added to the means of its windows), the coarser is first spelled
+over the finer index. What no single index orders (a map added to its transpose) stays two legs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rfcalc.algebra.digits import forgetting_window, is_mixed_radix, split_weights
+from rfcalc.algebra.number import UNKNOWN, Num, is_known
+from rfcalc.algebra.relation import MAX_PERIOD, Relation, UnequalSlopes, whole
+from rfcalc.algebra.rows import Rows
+
+Factors = tuple[tuple[Num, ...], ...]
+"""For each tensor axis the extents of its digits, outermost first."""
+
+Weights = tuple[tuple[int, ...], ...]
+"""For each tensor axis, for each of its digits: how far the virtual index moves with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One way on which a tensor depends on one spatial axis of the input.
+
+    Parameters
+    ----------
+    axis : int
+        Which spatial axis of the input.
+    weights : tuple of tuple of int
+        How the virtual index is made from the digits of the tensor's axes.
+    relation : Relation or Rows
+        Which input indices each virtual index needs.
+    """
+
+    axis: int
+    weights: Weights
+    relation: Relation | Rows
+
+    @property
+    def gridless(self) -> bool:
+        """No axis of the tensor indexes it: every element depends on the same input indices."""
+        return not any(map(any, self.weights))
+
+
+def digits_of(factors: Factors, weights: Weights) -> list[tuple[Num, int]]:
+    """List the digits that move the virtual index, as (extent, weight)."""
+    return [
+        (extent, weight)
+        for digits, row in zip(factors, weights, strict=True)
+        for extent, weight in zip(digits, row, strict=True)
+        if weight
+    ]
+
+
+def span_of(factors: Factors, weights: Weights) -> Num:
+    """Count the values that a virtual index takes, those between the first and the last."""
+    top = 1
+    for extent, weight in digits_of(factors, weights):
+        if not is_known(extent):
+            return UNKNOWN
+        top += weight * (extent - 1)
+    return top
+
+
+def covered(leg: Leg, weights: Weights) -> Leg:
+    """Cover what any element needs, where it cannot be followed which element needs what."""
+    relation = leg.relation
+    if isinstance(relation, Rows):
+        every = relation.opened()
+        bound: Relation | Rows = Rows(every.masks if any(map(any, weights)) else every.masks[:1], exact=False)
+    else:
+        slope = (relation.period, relation.advance) if any(map(any, weights)) else (1, 0)
+        bound = whole(*slope, exact=False)
+    return Leg(leg.axis, weights, bound)
+
+
+def split(leg: Leg, old: Factors, new: Factors) -> Leg:
+    """Spell a leg for finer digits."""
+    weights = tuple(
+        mine if len(coarse) == len(fine) else split_weights(coarse, mine, fine)
+        for coarse, mine, fine in zip(old, leg.weights, new, strict=True)
+    )
+    return Leg(leg.axis, weights, leg.relation)
+
+
+def unite(a: Sequence[Leg], b: Sequence[Leg], factors: Factors) -> tuple[Leg, ...]:
+    """Unite the legs of two dependences on one input, of tensors of the same digits.
+
+    Raises
+    ------
+    UnequalSlopes
+        Two grids of unknown extent that advance differently.
+    """
+    legs = list(a)
+    for leg in b:
+        _add(legs, leg, factors)
+    return _absorbed(legs, factors)
+
+
+def _add(legs: list[Leg], leg: Leg, factors: Factors) -> None:
+    """Join a leg to the one that goes the same way, or add it as a way of its own."""
+    for place, present in enumerate(legs):
+        if present.axis != leg.axis:
+            continue
+        if present.weights == leg.weights:
+            if present.relation is not leg.relation:
+                relation = _union(present.relation, leg.relation, span_of(factors, leg.weights))
+                legs[place] = replace(present, relation=relation)
+            return
+        if present.gridless or leg.gridless:
+            continue  # constants are absorbed once all legs with a grid are known
+        pair = _on_one_index(present, leg, factors)
+        if pair is not None:
+            del legs[place]
+            relation = _union(pair[0].relation, pair[1].relation, span_of(factors, pair[0].weights))
+            _add(legs, replace(pair[0], relation=relation), factors)
+            return
+    legs.append(leg)
+
+
+def _on_one_index(a: Leg, b: Leg, factors: Factors) -> tuple[Leg, Leg] | None:
+    """Spell two legs over the digits that either reads; None where their indices do not agree."""
+    weights = tuple(
+        tuple(max(x, y) if 0 in (x, y) or x == y else -1 for x, y in zip(p, q, strict=True))
+        for p, q in zip(a.weights, b.weights, strict=True)
+    )
+    if any(-1 in row for row in weights) or not is_mixed_radix(digits_of(factors, weights)):
+        return None
+    pair = (_refined(a, weights, factors), _refined(b, weights, factors))
+    return None if pair[0] is None or pair[1] is None else (pair[0], pair[1])
+
+
+def _refined(leg: Leg, weights: Weights, factors: Factors) -> Leg | None:
+    """Spell a leg over an index that also counts digits which it does not read; None where it cannot be."""
+    if leg.weights == weights:
+        return leg
+    unread = [
+        (extent, weight)
+        for digits, mine, row in zip(factors, leg.weights, weights, strict=True)
+        for extent, own, weight in zip(digits, mine, row, strict=True)
+        if weight and not own
+    ]
+    span = span_of(factors, weights)
+    window = forgetting_window(unread)
+    if window is None or (isinstance(leg.relation, Rows) and not is_known(span)):
+        return None
+    if isinstance(leg.relation, Rows):
+        return Leg(leg.axis, weights, leg.relation.after(window, int(span)))
+    relation = leg.relation.after(window)
+    if is_known(span) and window.period >= span and not relation.whole:
+        relation.listed = True
+    return Leg(leg.axis, weights, relation)
+
+
+def _union(a: Relation | Rows, b: Relation | Rows, span: Num) -> Relation | Rows:
+    if isinstance(a, Rows) or isinstance(b, Rows):
+        assert isinstance(a, Rows)
+        assert isinstance(b, Rows)
+        return a.join(b)
+    try:
+        return a.join(b)
+    except UnequalSlopes:
+        if not is_known(span) or span > MAX_PERIOD:
+            raise
+        # the extent is known, so the rows of this map can be listed and united one by one
+        union = _listed(a, span, a).join(_listed(b, span, a))
+        if not union.whole:
+            union.listed = True
+        return union
+
+
+def _listed(relation: Relation, extent: int, like: Relation) -> Relation:
+    """Spell the first `extent` rows outright, moving on as `like` does after the last."""
+    ends = [relation.ends(i) for i in range(extent)]
+    advance = extent * like.advance // like.period
+    taps = None if relation.taps is None else tuple(relation.taps[i % relation.period] for i in range(extent))
+    lo, hi = tuple(a for a, _ in ends), tuple(b for _, b in ends)
+    return Relation(extent, advance, lo, hi, taps, relation.slack, relation.loose, relation.exact)
+
+
+def _absorbed(legs: list[Leg], factors: Factors) -> tuple[Leg, ...]:
+    """Let a constant leg join those with a grid where their rows can say it, and stand back."""
+    constants = [leg for leg in legs if leg.gridless]
+    if not constants or len(constants) == len(legs):
+        return tuple(legs)
+    absorbed: set[int] = set()
+    out = []
+    for leg in legs:
+        if not leg.gridless:
+            joined = leg
+            for k, constant in enumerate(constants):
+                if constant.axis == leg.axis:
+                    opened = _opened_by(joined, constant, factors)
+                    if opened is not None:
+                        joined = opened
+                        absorbed.add(k)
+            out.append(joined)
+    return (*out, *(leg for k, leg in enumerate(constants) if k not in absorbed))
+
+
+def _opened_by(leg: Leg, constant: Leg, factors: Factors) -> Leg | None:
+    """Join a constant to a leg with a grid; None where no row can say it."""
+    relation, other = leg.relation, constant.relation
+    if isinstance(relation, Rows):
+        assert isinstance(other, Rows)
+        return replace(leg, relation=relation.join(other))
+    assert isinstance(other, Relation)
+    if other.whole:
+        opened = whole(relation.period, relation.advance, exact=relation.exact and other.exact)
+        return replace(leg, relation=opened)
+    listed = _refined(constant, leg.weights, factors)
+    if listed is None:
+        return None
+    assert isinstance(listed.relation, Relation)
+    return replace(leg, relation=_union(relation, listed.relation, span_of(factors, leg.weights)))

@@ -1,0 +1,157 @@
+"""What the axes of a reshaped tensor are, and how many positions of one sample lie in its batch axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from rfcalc.algebra.digits import regroup_digits
+from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known, prod
+from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, TensorSpec
+
+_MIXED: Final = "?"
+"""Positions and channels in one axis, until it is clear whether another axis holds channels alone."""
+
+_LETTERS: Final = (BATCH, SPATIAL, CHANNEL)
+
+
+def reshaped(spec: TensorSpec, shape: tuple[Num, ...], axes: str | None = None) -> TensorSpec:
+    """Return the tensor that the elements of `spec` make in row-major order under another shape.
+
+    An axis is what the digits are that it is made of: merged positions are positions, a split channel axis is
+    several. Where positions and channels merge, the axis holds channels if no other one does. Positions that
+    merge with the batch go with it, and are counted as folded.
+
+    Examples
+    --------
+    >>> cut = reshaped(TensorSpec((UNKNOWN, 56, 56, 96), "bssc"), (UNKNOWN, 49, 96))
+    >>> cut.axes, cut.folded
+    ('bsc', 64)
+    """
+    lead, tail = _kept(spec, shape)
+    last = len(spec.shape) - tail
+    middle = [
+        (extent, tuple(int(role == letter) for letter in _LETTERS))
+        for extent, role in zip(spec.shape[lead:last], spec.axes[lead:last], strict=True)
+    ]
+    wanted = list(shape[lead : len(shape) - tail])
+    groups = regroup_digits(list(middle), list(wanted), (0, 0, 0)) if wanted else []
+    if groups is None:  # it is not known where one axis ends and the next begins
+        groups = [middle, *([digit for digit in middle if not digit[1][0]] for _ in wanted[1:])]
+        apart = False
+    else:
+        apart = all(_letters(group) == {BATCH} or BATCH not in _letters(group) for group in groups)
+    roles = [_role(_letters(group)) for group in groups]
+    if wanted and not lead and spec.axes[:1] == BATCH:
+        roles[0] = BATCH  # also a batch of one sample
+        apart = apart and BATCH in _letters(groups[0])
+    if axes is None:
+        axes = _settled(spec.axes[:lead], roles, spec.axes[last:], vector=SPATIAL not in spec.axes)
+    folded = spec.folded if apart else _folded(spec, shape, axes)
+    return TensorSpec(shape, axes, spec.dtype, folded)
+
+
+def _kept(spec: TensorSpec, shape: tuple[Num, ...]) -> tuple[int, int]:
+    """Count the axes that stay as they are at the front and at the back."""
+    least = min(len(shape), len(spec.shape))
+    tail = 0
+    while tail < least and equal(spec.shape[-1 - tail], shape[-1 - tail]):
+        tail += 1
+    lead = 0
+    while lead < least - tail and _is_kept(spec.shape[lead:], shape[lead:]):
+        lead += 1
+    return lead, tail
+
+
+def _is_kept(old: tuple[Num, ...], new: tuple[Num, ...]) -> bool:
+    """Tell whether the first axis stays; an open one does where as much lies behind it as before."""
+    same = equal(old[0], new[0])
+    if same is not None:
+        return same
+    behind, behind_now = prod(old[1:]), prod(new[1:])
+    return old[0] is new[0] and (behind is behind_now or equal(behind, behind_now) is True)
+
+
+def _letters(digits: Sequence[tuple[Num, tuple[int, ...]]]) -> set[str]:
+    """Collect what the digits of an axis are; those of one element count where there are no others."""
+    wide = [flags for extent, flags in digits if not _is_one(extent)]
+    return {
+        letter
+        for flags in wide or [flags for _, flags in digits]
+        for letter, flag in zip(_LETTERS, flags, strict=True)
+        if flag
+    }
+
+
+def _role(letters: set[str]) -> str:
+    if BATCH in letters:
+        return BATCH
+    if letters == {SPATIAL, CHANNEL}:
+        return _MIXED
+    return CHANNEL if letters == {CHANNEL} else SPATIAL
+
+
+def _settled(before: str, roles: list[str], after: str, *, vector: bool) -> str:
+    """Decide what mixed axes are, and see to it that a tensor has channels."""
+    inner = "".join(roles)
+    if vector and inner.count(CHANNEL) == len(inner) > 1 and CHANNEL not in before + after:
+        inner = SPATIAL * (len(inner) - 1) + CHANNEL  # a vector becomes a map, channels last
+    if CHANNEL not in before + inner + after and _MIXED in inner:
+        place = inner.rindex(_MIXED)
+        inner = inner[:place] + CHANNEL + inner[place + 1 :]
+    inner = inner.replace(_MIXED, SPATIAL)
+    axes = before + inner + after
+    if inner and CHANNEL not in axes and axes[-1] == SPATIAL:
+        axes = axes[:-1] + CHANNEL
+    return axes
+
+
+def _folded(spec: TensorSpec, shape: tuple[Num, ...], axes: str) -> Num:
+    """Count the positions in the batch axis: a reshape keeps the elements that one sample has."""
+    elements = spec.elements
+    shown = prod(extent for extent, role in zip(shape, axes, strict=True) if role != BATCH)
+    if equal(elements, shown):
+        return 1
+    if is_known(elements) and is_known(shown) and shown > 0 and elements % shown == 0:
+        return elements // shown
+    return UNKNOWN
+
+
+def shared_fold(specs: Sequence[TensorSpec]) -> Num:
+    """Return how many positions are folded into the batch axis of tensors that go together.
+
+    Tensors of one sample, which stretch, say nothing; those that differ make it unknown.
+    """
+    folds = [
+        spec.folded
+        for spec in specs
+        if any(
+            r == BATCH and not (is_known(n) and n == 1) for n, r in zip(spec.shape, spec.axes, strict=True)
+        )
+        or not (is_known(spec.folded) and spec.folded == 1)
+    ]
+    if not folds:
+        return 1
+    return folds[0] if all(fold is folds[0] or equal(fold, folds[0]) for fold in folds) else UNKNOWN
+
+
+def _is_one(value: Num) -> bool:
+    return is_known(value) and value == 1
+
+
+def _is_one_sample(spec: TensorSpec) -> bool:
+    """Tell whether no batch axis of a tensor has more than one element."""
+    return all(_is_one(n) for n, role in zip(spec.shape, spec.axes, strict=True) if role == BATCH)
+
+
+def cut_batch(spec: TensorSpec, axis: int, parts: Num = UNKNOWN) -> Num:
+    """Return what stays folded where `axis` is cut to one of `parts` equal parts.
+
+    Samples that are left out leave the others as they are; folded positions can be taken apart only evenly.
+    """
+    folded = spec.folded
+    if spec.axes[axis] != BATCH or _is_one(folded):
+        return folded
+    if is_known(folded) and is_known(parts) and parts > 0 and folded % parts == 0:
+        return folded // parts
+    return UNKNOWN
