@@ -169,9 +169,18 @@ class Builder:
 
     def attend(self) -> None:
         x = self.map()
-        keys = [name for name in self.maps if self.shape(name) == self.shape(x)]
-        axes = {"axes": [self.axis()]} if self.draw(st.booleans()) else {}
-        self.add("multi_head_attention", x, self.one_of(*keys), heads=1, key_dim=1, **axes)
+        axis = self.axis()
+        one = self.rank == 1 or self.draw(st.booleans())
+        keys = [
+            name
+            for name in self.maps
+            if all(
+                n == m or (one and place == axis)
+                for place, (n, m) in enumerate(zip(self.shape(name), self.shape(x), strict=True))
+            )
+        ]
+        settings = {"axes": [axis], "causal": self.draw(st.booleans())} if one else {}
+        self.add("multi_head_attention", x, self.one_of(*keys), heads=1, key_dim=1, **settings)
 
     def gate(self) -> None:
         """Squeeze and excitation, or along one axis alone."""

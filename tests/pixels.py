@@ -325,8 +325,16 @@ def _attention(settings: Settings, *inputs: Tensor) -> Tensor:
     axes = range(1, last) if settings["kind"] == "multi_head_attention" else [last - 1]
     shape = (*query.shape[:-1], units)
     sets = stretched(anything(query.sets, last), shape)
+    axes = settings.get("axes", axes)
     for each in others or [query]:
-        sets |= stretched(anything(each.sets, *settings.get("axes", axes), last), shape)
+        read = each.sets
+        if settings.get("causal"):  # query i reads the keys up to i
+            (axis,) = axes
+            rows = [range(min(i + 1, each.shape[axis])) for i in range(query.shape[axis])]
+            read = gathered(read, axis, rows)
+        else:
+            read = anything(read, *axes)
+        sets |= stretched(anything(read, last), shape)
     return Tensor(sets, query.axes)
 
 

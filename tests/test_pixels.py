@@ -153,8 +153,10 @@ ALONE: list[tuple[list[int], list[dict[str, Any]]]] = [
         ],
     ),
     *(
-        (SEQUENCE, [layer("crop", cropping=[[2, 3]]), layer(kind, "input", "crop")])
+        (SEQUENCE, [layer("crop", cropping=[[2, 3]]), layer(kind, *inputs, causal=causal)])
         for kind in ("dot_attention", "additive_attention")
+        for inputs in (["input", "crop"], ["crop", "input"])
+        for causal in (False, True)
     ),
     (MAP, [layer("reduce", axes=[2]), layer("einsum", "input", "reduce", equation="bhwc,bhk->bwkh")]),
     (SEQUENCE, [layer("permute", order=[0, 2, 1]), layer("matmul", "input", "permute")]),

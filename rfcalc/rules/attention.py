@@ -6,8 +6,9 @@ attention. MACs count the projections and both products with the scores.
 
 from __future__ import annotations
 
-from rfcalc.algebra.number import Num, prod
-from rfcalc.algebra.steps import Broadcast, Contract, Insert, Reduce, Scan, Step
+from rfcalc.algebra.number import Num, equal, prod
+from rfcalc.algebra.steps import Broadcast, Contract, Insert, Reduce, Scan, Slide, Step
+from rfcalc.algebra.window import Window, slide
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, CHANNEL, TensorSpec
 from rfcalc.rules.registry import (
@@ -44,9 +45,18 @@ def _operands(call: Call) -> tuple[tuple[int, TensorSpec], ...]:
 CAUSAL = Setting("causal", FLAG, False, "a position attends to itself and those before it alone")
 
 
-def _attend(call: Call, axes: tuple[int, ...]) -> Step:
+def _attend(call: Call, axes: tuple[int, ...], query: TensorSpec, key: TensorSpec) -> tuple[Step, ...]:
     """Read keys and values along the attended axes: all of them, or those up to the query's own position."""
-    return Scan(axes[0]) if call["causal"] and len(axes) == 1 else Reduce(axes, keep=True)
+    if not call["causal"]:
+        return (Reduce(axes, keep=True),)
+    if len(axes) > 1:
+        raise AnalysisError("causal attention has an order along one axis alone; give the one in axes")
+    (axis,) = axes
+    if equal(query.shape[axis], key.shape[axis]) or query is key:
+        return (Scan(axis),)
+    here = slide(1)  # a query behind the last key sees all of them
+    upto = Window(1, 1, here.first, here.last, border="edge")
+    return Scan(axis), Slide(axis, upto, query.shape[axis])
 
 
 def _positions(spec: TensorSpec, axes: tuple[int, ...]) -> Num:
@@ -102,7 +112,8 @@ def multi_head_attention(call: Call) -> Result:
     paths = [Path(0, (Contract(len(query.shape) - 1, 1), *grow, Broadcast(output.shape)))]
     for place, spec in {key_at: key, value_at: value}.items():
         last = len(spec.shape) - 1
-        steps = (_attend(call, axes), Contract(last, 1), *grow, Broadcast(output.shape))
+        attended = _attend(call, axes, query, spec)
+        steps = (*attended, Contract(last, 1), *grow, Broadcast(output.shape))
         paths.append(Path(place, steps))
     macs = _attention_macs(query, key, value, axes, weights)
     score = prod((_rest(query, axes), heads, _positions(query, axes), _positions(key, axes)))
@@ -166,7 +177,7 @@ def _weighted_sum(call: Call, weights: tuple[Parameter, ...]) -> Result:
     kept: tuple[Step, ...] = (Contract(last, 1), Broadcast(output.shape))
     paths = [Path(0, kept)]
     for place in dict.fromkeys((key_at, place_of_value)):
-        paths.append(Path(place, (_attend(call, (axis,)), *kept)))
+        paths.append(Path(place, (*_attend(call, (axis,), query, call.inputs[place]), *kept)))
     outer = prod(query.shape[1:axis])
     pairs = outer * query.shape[axis] * key.shape[axis]
     macs = pairs * (query.shape[-1] + value.shape[-1])
