@@ -28,6 +28,7 @@ from rfcalc.algebra.number import UNKNOWN, Num, is_known
 from rfcalc.algebra.relation import MAX_PERIOD, MAX_TAPS, Relation
 from rfcalc.algebra.rows import Rows
 from rfcalc.algebra.window import Window, gather
+from rfcalc.wording import few
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,10 +373,9 @@ def _why_widened(a: Sequence[Leg], b: Sequence[Leg], union: Sequence[Leg], sourc
     if all(leg.relation.exact for leg in union) or not all(leg.relation.exact for leg in (*a, *b)):
         return ""
     loose = {name for leg in (*a, *b) if isinstance(leg.relation, Relation) for name in leg.relation.loose}
-    names = ", ".join(map(repr, sorted(loose)[:3])) + (" and others" if len(loose) > 3 else "")
     return (
-        f"branches meet in {source!r} whose offset depends on the padding of {names}, so on an open extent; "
-        "give the input's size"
+        f"branches meet in {source!r} whose offset depends on the padding of {few(sorted(loose))}, "
+        "so on an open extent; give the input's size"
     )
 
 

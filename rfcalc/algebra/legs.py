@@ -167,7 +167,8 @@ def _union(a: Relation | Rows, b: Relation | Rows, span: Num) -> Relation | Rows
         if not is_known(span) or span > MAX_PERIOD:
             raise
         # the extent is known, so the rows of this map can be listed and united one by one
-        union = _listed(a, span, a).join(_listed(b, span, a))
+        grid = min((a, b), key=lambda relation: (relation.period, abs(relation.advance)))
+        union = _listed(a, span, grid).join(_listed(b, span, grid))
         if not union.whole:
             union.listed = True
         return union

@@ -5,14 +5,15 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from rfcalc.algebra.number import Num
 from rfcalc.analysis.propagate import Seen, choose_input, propagate_periodic
-from rfcalc.analysis.result import AnalysisResult, InputRow, Params, Row
+from rfcalc.analysis.result import AnalysisResult, InputRow, Row
 from rfcalc.analysis.shapes import OnUnknown, Resolved, known_extent, resolve
-from rfcalc.analysis.symbolic import with_symbols
-from rfcalc.analysis.totals import count_params, notes_of, totals_of
+from rfcalc.analysis.symbolic import conditions_of, with_symbols
+from rfcalc.analysis.totals import count_params, has_weights, macs_of, notes_of, totals_of
 from rfcalc.analysis.view import FieldView, view_of
 from rfcalc.graph.graph import Block, LayerGraph
 from rfcalc.graph.layer import Edge, Layer, TensorSpec, Weight
@@ -89,8 +90,11 @@ def _analyze(
         resolved = resolve(with_symbols(graph), on_unknown=on_unknown, symbolic=True)
     spec = _input_spec(resolved, chosen)
     context = _Context(graph, resolved, seen, spec.spatial, {})
-    rows = _rows(context, depth)
-    leaves = [row for row in rows if not row.container or (depth is not None and _collapsed(row, depth))]
+    rows, headings = _rows(context, depth)
+    leaves = [row for place, row in enumerate(rows) if place not in headings]
+    notes = notes_of(graph, resolved, rows, misaligned)
+    if symbolic:
+        notes += conditions_of(graph, resolved)
     return AnalysisResult(
         graph.name,
         graph.format,
@@ -99,12 +103,8 @@ def _analyze(
         chosen.name,
         tuple(rows),
         totals_of(graph, resolved, leaves),
-        tuple(notes_of(graph, resolved, rows, misaligned)),
+        tuple(notes),
     )
-
-
-def _collapsed(row: Row, depth: int) -> bool:
-    return row.name.count("/") + 1 >= depth if not row.block else len(row.block.split("/")) + 1 >= depth
 
 
 def _input_spec(resolved: Mapping[str, Resolved], layer: Layer) -> TensorSpec:
@@ -125,14 +125,18 @@ def report_shape(spec: TensorSpec) -> tuple[Num | None, ...]:
 # ---- rows --------------------------------------------------------------------------------------------------
 
 
-def _rows(context: _Context, depth: int | None) -> list[Row]:
-    """Make a row for each source layer and each block that counts as one, in topological order."""
+def _rows(context: _Context, depth: int | None) -> tuple[list[Row], set[int]]:
+    """Make a row for each source layer and each block that counts as one, in topological order.
+
+    With them, the places of those blocks whose layers have rows of their own, and which only head these.
+    """
     blocks = context.graph.blocks
     rows: list[Row] = []
     calls: dict[str, list[Row]] = {}
     places: dict[str, int] = {}
     counted: set[str] = set()
     shown: set[tuple[str, ...]] = set()
+    headings: set[int] = set()
     for layer in context.graph:
         hidden = False
         for length in range(1, len(layer.block) + 1):
@@ -140,6 +144,8 @@ def _rows(context: _Context, depth: int | None) -> list[Row]:
             hidden = depth is not None and length >= depth
             block = blocks.get(path)
             if block is not None and path not in shown and (hidden or block.is_layer):
+                if not hidden:
+                    headings.add(len(rows))
                 rows.append(_block_row(context, block))
             shown.add(path)
             if hidden:
@@ -156,22 +162,27 @@ def _rows(context: _Context, depth: int | None) -> list[Row]:
     for owner, group in calls.items():
         place = places[owner]
         rows[place] = _shared_row(rows[place], group)
-    return rows
+    return rows, headings
+
+
+_RANK: Final = ("exact", "bound", "unknown")
+
+
+def _doubt(row: Row | FieldView) -> int:
+    """Rank how much is in doubt: nothing, the size, everything."""
+    return _RANK.index(row.status)
 
 
 def _shared_row(first: Row, group: Sequence[Row]) -> Row:
-    """Make the row of a layer that is called several times: the first call that sees the chosen input."""
-    shown = next(
-        (row for row in group if row.receptive_field is None or any(s != 0 for s in row.receptive_field)),
-        first,
-    )
+    """Make the row of a layer that is called several times: of those that see the input the most doubtful."""
+    seeing = [row for row in group if row.receptive_field is None or any(s != 0 for s in row.receptive_field)]
+    shown = max(seeing or group, key=_doubt)
     return shown._replace(
         name=first.name,
         inputs=first.inputs,
         params=first.params,
         macs=_sum(row.macs for row in group),
         activations=_sum(row.activations for row in group),
-        status=max((row.status for row in group), key=("exact", "bound", "unknown").index),
         calls=tuple(group),
     )
 
@@ -188,14 +199,11 @@ def _sum(values: Iterable[Num | None]) -> Num | None:
 def _layer_row(context: _Context, layer: Layer, counted: set[str]) -> Row:
     known = context.resolved[layer.name]
     fresh = None
-    if known.weights is not None:
-        fresh = [weight for weight in known.weights if weight.identity not in counted]
+    if has_weights(layer, known):
+        fresh = [weight for weight in known.weights or () if weight.identity not in counted]
         counted.update(weight.identity for weight in fresh)
     result = known.result
-    unknown = bool(known.unknown) or (find_unweighted(layer) and bool(known.assumed))
-    return _row(
-        context,
-        (layer.name, 0),
+    return Row(
         name=layer.name,
         kind=layer.kind,
         op=layer.op,
@@ -203,37 +211,31 @@ def _layer_row(context: _Context, layer: Layer, counted: set[str]) -> Row:
         outputs=layer.outputs,
         block="/".join(layer.block),
         container=False,
-        params=count_params(None if unknown and layer.weights is None else fresh),
-        macs=None if result is None or known.unknown or known.assumed else known_extent(result.macs),
+        **_tensor_figures(context, (layer.name, 0)),
+        params=count_params(fresh),
+        macs=macs_of(known),
         activations=None if result is None else known_extent(_sum(spec.elements for spec in result.outputs)),
     )
-
-
-def find_unweighted(layer: Layer) -> bool:
-    """Whether nobody says which weights the layer has."""
-    return layer.weights is None
 
 
 def _block_row(context: _Context, block: Block) -> Row:
     inside = [layer for layer in context.graph if layer.block[: len(block.path)] == block.path]
     names = {layer.name for layer in inside}
     weights: dict[str, Weight] | None = {}
-    macs: Num | None = 0
     for layer in inside:
         known = context.resolved[layer.name]
-        if known.weights is None or (known.unknown and layer.weights is None):
+        if not has_weights(layer, known):
             weights = None
         elif weights is not None:
-            weights.update((weight.identity, weight) for weight in known.weights)
-        result = known.result
-        value = None if result is None or known.unknown else known_extent(result.macs)
-        macs = None if macs is None or value is None else macs + value
+            weights.update((weight.identity, weight) for weight in known.weights or ())
     outside = (p for layer in inside for p, _ in layer.inputs if p not in names)
     result = context.resolved[block.outputs[0][0]].result
     spec = None if result is None else result.outputs[block.outputs[0][1]]
-    return _row(
-        context,
-        block.outputs[0],
+    figures = _tensor_figures(context, block.outputs[0])
+    worst = max((_view(context, (name, 0)) for name in names), key=_doubt)
+    if _doubt(worst) > _RANK.index(figures["status"]):  # a side output, or what the output does not depend on
+        figures.update(status=worst.status, reason=worst.reason)
+    return Row(
         name=block.name,
         kind="model" if block.is_layer else "block",
         op=block.op,
@@ -241,59 +243,41 @@ def _block_row(context: _Context, block: Block) -> Row:
         outputs=(),
         block="/".join(block.path[:-1]),
         container=True,
+        **figures,
         params=count_params(None if weights is None else list(weights.values())),
-        macs=macs,
+        macs=_sum(macs_of(context.resolved[layer.name]) for layer in inside),
         activations=None if spec is None else known_extent(spec.elements),
     )
 
 
-def _row(
-    context: _Context,
-    edge: Edge,
-    *,
-    name: str,
-    kind: str,
-    op: str,
-    inputs: tuple[str, ...],
-    outputs: tuple[str, ...],
-    block: str,
-    container: bool,
-    params: Params,
-    macs: Num | None,
-    activations: Num | None,
-) -> Row:
-    """Fill in the figures of the tensor `edge`."""
+def _tensor_figures(context: _Context, edge: Edge) -> dict[str, Any]:
+    """Fields of a row that describe one tensor: its shape, and what it sees."""
     layer, place = edge
-    result, seen = context.resolved[layer].result, context.seen[layer]
+    result = context.resolved[layer].result
     spec = None if result is None else result.outputs[place]
-    view = _view(context, seen, place)
-    return Row(
-        name,
-        kind,
-        op,
-        inputs,
-        outputs,
-        block,
-        container,
-        None if spec is None else report_shape(spec),
-        () if spec is None else tuple(known_extent(extent) for extent in spec.spatial),
-        view.receptive_field,
-        view.receptive_field_min,
-        view.local_receptive_field,
-        view.effective_stride,
-        view.effective_padding,
-        view.center,
-        view.coverage,
-        view.status,
-        view.reason,
-        params,
-        macs,
-        activations,
-    )
+    view = _view(context, edge)
+    if spec is not None and not spec.spatial:  # a vector keeps no grid, though its elements may come in rows
+        nowhere = (None,) * len(context.extents)
+        view = replace(view, effective_stride=nowhere, effective_padding=nowhere, center=nowhere)
+    return {
+        "output_shape": None if spec is None else report_shape(spec),
+        "spatial": () if spec is None else tuple(known_extent(extent) for extent in spec.spatial),
+        "receptive_field": view.receptive_field,
+        "receptive_field_min": view.receptive_field_min,
+        "local_receptive_field": view.local_receptive_field,
+        "effective_stride": view.effective_stride,
+        "effective_padding": view.effective_padding,
+        "center": view.center,
+        "coverage": view.coverage,
+        "status": view.status,
+        "reason": view.reason,
+    }
 
 
-def _view(context: _Context, seen: Seen, place: int) -> FieldView:
-    """Say what output `place` of a layer sees."""
+def _view(context: _Context, edge: Edge) -> FieldView:
+    """Say what a tensor sees."""
+    layer, place = edge
+    seen = context.seen[layer]
     full, local = (each[place] if place < len(each) else None for each in (seen.full, seen.local))
     if full is None:
         return view_of(seen, place, context.extents)

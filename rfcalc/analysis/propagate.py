@@ -147,7 +147,7 @@ def _see(layer: Layer, result: Result, seen: Mapping[str, Seen], misaligned: lis
         for paths, spec in zip(result.paths, result.outputs, strict=True)
     )
     cut = any(whole is not local for whole, local in inputs)
-    gates = _gates(result, [local for _, local in inputs]) if result.gate and len(inputs) > 1 else frozenset()
+    gates = _gates([local for _, local in inputs]) if result.gate and len(inputs) > 1 else frozenset()
     if not cut and not gates and result.gated is None:
         return Seen(full, full)
     local = tuple(
@@ -164,18 +164,22 @@ def _see(layer: Layer, result: Result, seen: Mapping[str, Seen], misaligned: lis
     return Seen(full, local)
 
 
-def _gates(result: Result, inputs: Sequence[Dependence | None]) -> frozenset[int]:
-    """Find the inputs of a product that are gates: global and without a grid, beside one that has a grid."""
-    gridless = frozenset(
+def _gates(inputs: Sequence[Dependence | None]) -> frozenset[int]:
+    """Find the inputs of a product that are gates: global along an axis on which another one has a grid.
+
+    Squeeze-and-excitation is global along all axes, coordinate attention along one after the other.
+    """
+    global_along = [{leg.axis for leg in _legs(each) if leg.gridless and _endless(leg)} for each in inputs]
+    grids = [{leg.axis for leg in _legs(each) if not leg.gridless} for each in inputs]
+    return frozenset(
         k
-        for k, dependence in enumerate(inputs)
-        if dependence is not None
-        and dependence.legs
-        and all(leg.gridless and _endless(leg) for leg in dependence.legs)
+        for k, axes in enumerate(global_along)
+        if axes and any(axes <= grid for j, grid in enumerate(grids) if not global_along[j])
     )
-    others = [dependence for k, dependence in enumerate(inputs) if k not in gridless]
-    with_grid = any(d is not None and any(not leg.gridless for leg in d.legs) for d in others)
-    return gridless if with_grid else frozenset()
+
+
+def _legs(dependence: Dependence | None) -> tuple[Leg, ...]:
+    return () if dependence is None else dependence.legs
 
 
 def _endless(leg: Leg) -> bool:

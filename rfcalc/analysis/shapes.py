@@ -14,6 +14,7 @@ from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Layer, TensorSpec, Weigh
 from rfcalc.rules.apply import apply_rule
 from rfcalc.rules.plain import HERE
 from rfcalc.rules.registry import Path, Result, find
+from rfcalc.wording import few
 
 OnUnknown = Literal["report", "error", "bound", "identity"]
 
@@ -101,13 +102,8 @@ def _refuse_unknown(graph: LayerGraph) -> None:
         if find(layer.kind) is None:
             found.setdefault(layer.op, []).append(layer.name)
     if found:
-        listed = "; ".join(f"{op} ({_few(names)})" for op, names in found.items())
+        listed = "; ".join(f"{op} ({few(names)})" for op, names in found.items())
         raise AnalysisError(f"no rule for {listed}; say --on-unknown bound or identity to go on without")
-
-
-def _few(names: list[str], most: int = 3) -> str:
-    shown = ", ".join(repr(name) for name in names[:most])
-    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _resolve_layer(layer: Layer, resolved: Mapping[str, Resolved], on_unknown: OnUnknown) -> Resolved:

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from rfcalc.algebra.number import UNKNOWN, Num
+from rfcalc.algebra.steps import Slide
 from rfcalc.analysis.propagate import Misaligned
 from rfcalc.analysis.result import Note, Params, Row, Totals
 from rfcalc.analysis.shapes import Resolved, known_extent
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.graph.layer import Weight
+from rfcalc.graph.layer import Layer, Weight
+from rfcalc.wording import few
+
+_MIRRORED: Final = "mirrored at the border: units there may see further than others"
+_AT_THE_BORDER: Final = {
+    "wrap": "wrapped around: units near the seam see both ends of the input",
+    "reflect": _MIRRORED,
+    "symmetric": _MIRRORED,
+}
+"""What padding that is not empty does to the units near it, whose fields the figures of a row leave out."""
 
 
 def count_params(weights: Sequence[Weight] | None) -> Params:
@@ -22,23 +33,33 @@ def count_params(weights: Sequence[Weight] | None) -> Params:
     return Params(known_extent(sums[True]), known_extent(sums[False]))
 
 
+def has_weights(layer: Layer, known: Resolved) -> bool:
+    """Tell whether it is known which weights a layer has: of an op that no rule knows only the file can."""
+    if known.weights is None:
+        return False
+    return layer.weights is not None or not (known.unknown or known.assumed)
+
+
+def macs_of(known: Resolved) -> Num | None:
+    """Return the multiply-accumulates of a layer; None where its op, or an extent, is not known."""
+    if known.result is None or known.unknown or known.assumed:
+        return None
+    return known_extent(known.result.macs)
+
+
 def totals_of(graph: LayerGraph, resolved: Mapping[str, Resolved], rows: Sequence[Row]) -> Totals:
     """Sum up; `rows` are those that count as layers."""
     weights: dict[str, Weight] = {}
-    missing = False
+    missing = macs_missing = False
     macs: Num = 0
-    macs_missing = False
     for layer in graph:
         known = resolved[layer.name]
-        if known.weights is None or ((known.unknown or known.assumed) and layer.weights is None):
-            missing = True
+        missing = missing or not has_weights(layer, known)
         for weight in known.weights or ():
             weights.setdefault(weight.identity, weight)
-        result = known.result
-        if result is None or known.unknown or known.assumed or result.macs is UNKNOWN:
-            macs_missing = True
-        else:
-            macs = macs + result.macs
+        own = macs_of(known)
+        macs_missing = macs_missing or own is None
+        macs = macs if own is None else macs + own
     counted = [weight for weight in weights.values() if weight.count is not UNKNOWN]
     missing = missing or len(counted) < len(weights)
     params = count_params(counted)
@@ -47,14 +68,29 @@ def totals_of(graph: LayerGraph, resolved: Mapping[str, Resolved], rows: Sequenc
         at_least.update(params=params.total, trainable=params.trainable, non_trainable=params.non_trainable)
     if macs_missing:
         at_least["macs"] = macs
-    with_field = sum(row.status != "unknown" for row in rows)
     return Totals(
         len(rows),
-        with_field,
+        sum(row.status != "unknown" for row in rows),
         Params(None, None) if missing else params,
         None if macs_missing else macs,
         at_least,
     )
+
+
+def _border_notes(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> list[Note]:
+    """Say where units near the border see more than their row says, which is for all other units."""
+    found: dict[str, list[str]] = {}
+    for layer in graph:
+        result = resolved[layer.name].result
+        every = () if result is None else result.paths
+        steps = [step for paths in every for path in paths for step in path.steps]
+        borders = {step.window.border for step in steps if isinstance(step, Slide)}
+        for text in sorted({_AT_THE_BORDER[border] for border in borders if border in _AT_THE_BORDER}):
+            found.setdefault(text, []).append(layer.name)
+    return [
+        Note("info", "border", names[0], f"{few(names)} {text}; figures are for the others, see rfcalc field")
+        for text, names in found.items()
+    ]
 
 
 def notes_of(
@@ -72,9 +108,8 @@ def notes_of(
                 Note("warning", "assumed", layer.name, f"{layer.op} is not known; as asked: {known.assumed}")
             )
     for op, names in unknown.items():
-        listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         why = graph[names[0]].attrs.get("why", "")
-        message = f"no rule knows {op} ({listed})" + (f": {why}" if why else "")
+        message = f"no rule knows {op} ({few(names)})" + (f": {why}" if why else "")
         notes.append(
             Note(
                 "warning",
@@ -94,6 +129,7 @@ def notes_of(
                 f"{a!r} and {b!r} meet here on different grids, of strides {p:g} and {q:g}",
             )
         )
+    notes.extend(_border_notes(graph, resolved))
     bounds: dict[str, str] = {}
     for row in rows:
         if row.status == "bound":

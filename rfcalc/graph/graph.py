@@ -118,6 +118,18 @@ class LayerGraph:
     def __repr__(self) -> str:
         return f"<LayerGraph {self.name!r}: {len(self)} layers>"
 
+    def with_layers(self, layers: Iterable[Layer]) -> LayerGraph:
+        """Return the same model with other layers, checked anew; blocks, outputs and notes stay."""
+        return LayerGraph(
+            layers,
+            name=self.name,
+            format=self.format,
+            source=self.source,
+            outputs=self.outputs,
+            blocks=self.blocks.values(),
+            notes=self.notes,
+        )
+
     @property
     def inputs(self) -> tuple[Layer, ...]:
         """The model's inputs."""
