@@ -172,7 +172,7 @@ def partition(extent: Num, size: Num, common: Num) -> Window:
     )
 
 
-def gather(period: int, advance: int, rows: Sequence[Sequence[int]], *, border: str = "drop") -> Window:
+def gather(period: int, advance: int, rows: Sequence[Sequence[int]]) -> Window:
     """Give the taps of each output of one period outright."""
     firsts = [min(row) if row else 0 for row in rows]
     lasts = [max(row) if row else 0 for row in rows]
@@ -191,7 +191,6 @@ def gather(period: int, advance: int, rows: Sequence[Sequence[int]], *, border: 
         1,
         taps,
         regular=all(rows) and rises(firsts, advance) and rises(lasts, advance),
-        border=border,
     )
 
 

@@ -321,12 +321,3 @@ def einsum_dense(call: Call) -> Result:
     letters = dict.fromkeys((*mine, *terms[1]))
     macs = prod(extents[letter] for letter in letters if roles.get(letter) != BATCH)
     return Result((output,), ((_product_path(0, mine, out, shape),),), tuple(weights), macs)
-
-
-def positions(spec: TensorSpec, *, but: int) -> Num:
-    """Count the elements of a tensor at batch 1, one axis left out."""
-    return prod(
-        extent
-        for place, (extent, role) in enumerate(zip(spec.shape, spec.axes, strict=True))
-        if role != BATCH and place != but
-    )

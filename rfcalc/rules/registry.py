@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from rfcalc.algebra.number import Num, prod, prove
+from rfcalc.algebra.number import Num, prod
 from rfcalc.algebra.steps import Step
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import CHANNEL, SPATIAL, TensorSpec
@@ -215,17 +215,6 @@ class Call:
         if len(value) != rank:
             raise AnalysisError(f"{name} has {len(value)} values for {rank} spatial axes")
         return tuple((v[0], v[1]) if isinstance(v, (tuple, list)) else (v, v) for v in value)
-
-    def require(self, condition: Any, message: str) -> None:
-        """Refuse the layer where `condition` is certainly false.
-
-        Raises
-        ------
-        AnalysisError
-            With `message`.
-        """
-        if prove(condition) is False:
-            raise AnalysisError(message)
 
 
 Rule = Callable[[Call], Result]

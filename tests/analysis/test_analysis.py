@@ -117,6 +117,19 @@ def test_a_second_gate_behind_the_first_is_found_too() -> None:
     assert rows.layer("second_gated").local_receptive_field == (5, 5)
 
 
+def test_gates_along_one_axis_after_the_other_are_cut() -> None:
+    """Coordinate attention: the map times its means along the height, times those along the width."""
+    result = analyze(
+        image(),
+        conv("map", "x"),
+        layer("rows", "reduce", "map", axes=(1,), keepdims=True),
+        layer("columns", "reduce", "map", axes=(2,), keepdims=True),
+        layer("gated", "multiply", "map", "rows", "columns"),
+    )
+    row = result.layer("gated")
+    assert (row.receptive_field, row.local_receptive_field) == ((None, None), (3, 3))
+
+
 def test_a_global_branch_that_is_added_is_no_gate() -> None:
     rows = analyze(image(), conv("a", "x"), *gate("a")[:3], layer("sum", "add", "a", "gate"))
     assert rows.layer("sum").local_receptive_field == (None, None)
@@ -235,6 +248,32 @@ def test_a_nested_model_has_a_row_before_those_of_its_layers() -> None:
     assert (body.params.total, body.receptive_field, body.output_shape) == (168, (5, 5), (None, 28, 28, 3))
     assert result.totals.layers == 4
     assert result.totals.params.total == 168 + 112
+
+
+@pytest.mark.parametrize("on_unknown", ["report", "bound"])
+def test_the_row_of_a_nested_model_has_the_doubts_of_its_layers(on_unknown: str) -> None:
+    """Also where its output does not depend on them, and where --depth hides them."""
+    odd = Layer("body/odd", "unknown", "MyOp", (("x", 0),), block=("body",))
+    known = Layer("body/a", "activation", "ReLU", (("x", 0),), block=("body",))
+    block = Block(("body",), "Functional", (("body/a", 0),), is_layer=True)
+    graph = LayerGraph([image(), odd, known], blocks=[block])
+    for depth in (None, 1):
+        result = analyze_graph(graph, on_unknown=on_unknown, depth=depth)  # type: ignore[arg-type]  # a word of it
+        body = result.layer("body")
+        assert body.status == ("unknown" if on_unknown == "report" else "bound")
+        assert "MyOp" in body.reason
+        assert body.macs is None
+        assert body.params.total is None
+        assert not result.totals.complete
+
+
+def test_a_slash_in_a_name_is_no_block() -> None:
+    """Only blocks whose layers have no rows count as a layer, whatever their names."""
+    inside = Layer("a/b/c", "activation", "ReLU", (("x", 0),), block=("a/b",))
+    block = Block(("a/b",), "Functional", (("a/b/c", 0),), is_layer=True)
+    graph = LayerGraph([image(), inside], blocks=[block])
+    assert analyze_graph(graph, depth=2).totals.layers == 2
+    assert analyze_graph(graph, depth=1).totals.layers == 2
 
 
 def test_depth_collapses_a_nested_model_into_its_row() -> None:
@@ -372,6 +411,13 @@ def test_windows_merged_into_the_batch_are_all_counted() -> None:
     assert result.totals.complete
 
 
+def test_a_flattened_map_keeps_no_grid() -> None:
+    row = analyze(image("x", (UNKNOWN, 9, 4), "bsc"), layer("flat", "flatten", "x")).layer("flat")
+    assert (row.receptive_field, row.effective_stride, row.effective_padding, row.center) == (
+        (1,), (None,), (None,), (None,),
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("shape", "target", "activations"),
     [
@@ -402,6 +448,20 @@ def test_axes_of_one_element_are_nobodys() -> None:
     assert result.layer("conv").spatial == (2, 4)
 
 
+# ---- borders ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mode", "noted"), [("constant", False), ("edge", False), ("reflect", True), ("wrap", True)]
+)
+def test_units_that_see_beyond_a_border_are_noted(mode: str, noted: bool) -> None:
+    result = analyze(
+        image(), layer("pad", "pad", "x", padding=1, mode=mode), conv("a", "pad", padding="valid")
+    )
+    assert result.layer("a").receptive_field == (3, 3)
+    assert [note.code for note in result.notes] == (["border"] if noted else [])
+
+
 # ---- symbols -----------------------------------------------------------------------------------------------
 
 
@@ -417,3 +477,23 @@ def test_symbolic_extents_give_formulas() -> None:
     assert row.output_shape is not None
     assert str(row.output_shape[1]) == "floor(H/4 + 1/4)"
     assert row.receptive_field == (5, 5)
+
+
+def test_formulas_say_under_which_condition_branches_meet() -> None:
+    """A skip fits its upsampled map where the pooling divides evenly; a residual block always does."""
+    graph = LayerGraph(
+        [
+            image("x", (UNKNOWN, UNKNOWN, 32, 3)),
+            conv("a", "x"),
+            Layer("same", "conv", "Conv2D", (("a", 0),), {"filters": 3, "kernel": 3, "padding": "same"}),
+            layer("residual", "add", "x", "same"),
+            layer("p", "max_pool", "a", kernel=2),
+            layer("up", "upsample", "p", scale=2),
+            layer("skip", "concat", "a", "up", axis=-1),
+            layer("again", "add", "skip", "skip"),
+        ]
+    )
+    notes = [note for note in analyze_graph(graph, symbolic=True).notes if note.code == "condition"]
+    assert [(note.layer, note.message) for note in notes] == [
+        ("skip", "the formulas hold for sizes with H = 2*⌊H/2⌋")
+    ]
