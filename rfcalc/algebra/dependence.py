@@ -10,8 +10,8 @@ and pixel shuffles. What the elements depend on is the union of the legs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from math import prod
+from typing import NamedTuple
 
 from rfcalc.algebra.digits import (
     common_digits,
@@ -31,8 +31,7 @@ from rfcalc.algebra.window import Window, gather
 from rfcalc.wording import few
 
 
-@dataclass(frozen=True, slots=True)
-class Dependence:
+class Dependence(NamedTuple):
     """What the elements of one tensor depend on.
 
     Parameters
@@ -123,7 +122,7 @@ class Dependence:
             if not any(here):
                 legs.append(leg)
             elif here == (1,) and not any(any(w) for p, w in enumerate(leg.weights) if p != axis):
-                legs.append(replace(leg, relation=leg.relation.opened(below=forward, above=not forward)))
+                legs.append(leg._replace(relation=leg.relation.opened(below=forward, above=not forward)))
             else:
                 reason = reason or f"{source!r} runs along an axis that a reshape split or made"
                 legs.append(covered(leg, leg.weights))
@@ -139,7 +138,7 @@ class Dependence:
             if not mixed:
                 legs.append(leg)
             elif not kept:
-                legs.append(replace(leg, relation=leg.relation.opened()))
+                legs.append(leg._replace(relation=leg.relation.opened()))
             else:
                 window = (
                     mixing_window(mixed) if is_mixed_radix(digits_of(self.factors, leg.weights)) else None
@@ -152,7 +151,7 @@ class Dependence:
                 relation = leg.relation.after(window, span, source)
                 if isinstance(relation, Relation) and is_known(span) and window.period >= span:
                     relation.listed = True  # the outermost digit ran through the whole map
-                legs.append(replace(leg, relation=relation))
+                legs.append(leg._replace(relation=relation))
         return Dependence(self.factors, tuple(legs), reason)
 
     def lose(self, axis: int, extent: Num, reason: str) -> Dependence:
@@ -175,7 +174,7 @@ class Dependence:
     def foreign(self, axis: int, extent: Num) -> Dependence:
         """Replace `axis`, on which nothing depends, by one of another extent."""
         legs = tuple(
-            leg if leg.weights[axis] == (0,) else replace(leg, weights=_put(leg.weights, axis, (0,)))
+            leg if leg.weights[axis] == (0,) else leg._replace(weights=_put(leg.weights, axis, (0,)))
             for leg in self.legs
         )
         return Dependence(_put(self.factors, axis, (extent,)), legs, self.reason)
@@ -205,7 +204,7 @@ class Dependence:
         def kept(rows: tuple[tuple[Num, ...], ...]) -> tuple[tuple[Num, ...], ...]:
             return tuple(row for place, row in enumerate(rows) if place not in axes)
 
-        legs = tuple(replace(leg, weights=kept(leg.weights)) for leg in self.legs)
+        legs = tuple(leg._replace(weights=kept(leg.weights)) for leg in self.legs)
         return Dependence(kept(self.factors), legs, self.reason)
 
     def squeeze(self, axes: Sequence[int]) -> Dependence:
@@ -242,7 +241,7 @@ class Dependence:
         factors = tuple(
             (shape[place],) if place in narrow else digits for place, digits in enumerate(dependence.factors)
         )
-        return replace(dependence, factors=factors)
+        return dependence._replace(factors=factors)
 
     def insert(self, axes: Sequence[int]) -> Dependence:
         """Insert axes of one element, at places counted in the result."""
@@ -253,12 +252,12 @@ class Dependence:
                 out.insert(axis, blank)
             return tuple(out)
 
-        legs = tuple(replace(leg, weights=grown(leg.weights, (0,))) for leg in self.legs)
+        legs = tuple(leg._replace(weights=grown(leg.weights, (0,))) for leg in self.legs)
         return Dependence(grown(self.factors, (1,)), legs, self.reason)
 
     def permute(self, order: Sequence[int]) -> Dependence:
         """Reorder axes: result axis a is the present axis ``order[a]``."""
-        legs = tuple(replace(leg, weights=tuple(leg.weights[a] for a in order)) for leg in self.legs)
+        legs = tuple(leg._replace(weights=tuple(leg.weights[a] for a in order)) for leg in self.legs)
         return Dependence(tuple(self.factors[a] for a in order), legs, self.reason)
 
     def regroup(self, shape: Sequence[Num], source: str) -> Dependence:
@@ -301,9 +300,9 @@ class Dependence:
             Two grids of unknown extent that advance differently.
         """
         if self is other or not other.legs:
-            return replace(self, reason=self.reason or other.reason) if other.reason else self
+            return self._replace(reason=self.reason or other.reason) if other.reason else self
         if not self.legs:
-            return replace(other, reason=self.reason or other.reason) if self.reason else other
+            return other._replace(reason=self.reason or other.reason) if self.reason else other
         a, b = self, other
         if a.factors != b.factors:
             aligned = _refined(a, b)

@@ -8,7 +8,7 @@ over the finer index. What no single index orders (a map added to its transpose)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from rfcalc.algebra.digits import forgetting_window, is_mixed_radix, split_weights
 from rfcalc.algebra.number import UNKNOWN, Num, is_known
@@ -22,8 +22,7 @@ Weights = tuple[tuple[int, ...], ...]
 """For each tensor axis, for each of its digits: how far the virtual index moves with it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
+class Leg(NamedTuple):
     """One way on which a tensor depends on one spatial axis of the input.
 
     Parameters
@@ -109,7 +108,7 @@ def _add(legs: list[Leg], leg: Leg, factors: Factors) -> None:
         if present.weights == leg.weights:
             if present.relation is not leg.relation:
                 relation = _union(present.relation, leg.relation, span_of(factors, leg.weights))
-                legs[place] = replace(present, relation=relation)
+                legs[place] = present._replace(relation=relation)
             return
         if present.gridless or leg.gridless:
             continue  # constants are absorbed once all legs with a grid are known
@@ -117,7 +116,7 @@ def _add(legs: list[Leg], leg: Leg, factors: Factors) -> None:
         if pair is not None:
             del legs[place]
             relation = _union(pair[0].relation, pair[1].relation, span_of(factors, pair[0].weights))
-            _add(legs, replace(pair[0], relation=relation), factors)
+            _add(legs, pair[0]._replace(relation=relation), factors)
             return
     legs.append(leg)
 
@@ -208,13 +207,13 @@ def _opened_by(leg: Leg, constant: Leg, factors: Factors) -> Leg | None:
     relation, other = leg.relation, constant.relation
     if isinstance(relation, Rows):
         assert isinstance(other, Rows)
-        return replace(leg, relation=relation.join(other))
+        return leg._replace(relation=relation.join(other))
     assert isinstance(other, Relation)
     if other.whole:
         opened = whole(relation.period, relation.advance, exact=relation.exact and other.exact)
-        return replace(leg, relation=opened)
+        return leg._replace(relation=opened)
     listed = _refined(constant, leg.weights, factors)
     if listed is None:
         return None
     assert isinstance(listed.relation, Relation)
-    return replace(leg, relation=_union(relation, listed.relation, span_of(factors, leg.weights)))
+    return leg._replace(relation=_union(relation, listed.relation, span_of(factors, leg.weights)))

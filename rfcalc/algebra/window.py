@@ -8,14 +8,13 @@ prints.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import gcd
+from typing import NamedTuple
 
 from rfcalc.algebra.number import UNKNOWN, Num, cdiv, is_known
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """Taps of output index i: ``first(i), first(i) + step, ..., last(i)``, the same again every period.
 
     Parameters

@@ -5,8 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.number import Num
 from rfcalc.analysis.propagate import Seen, choose_input, propagate_periodic
@@ -19,8 +18,7 @@ from rfcalc.graph.graph import Block, LayerGraph
 from rfcalc.graph.layer import Edge, Layer, TensorSpec, Weight
 
 
-@dataclass(frozen=True, slots=True)
-class _Context:
+class _Context(NamedTuple):
     """What all rows of one analysis share.
 
     `views` remembers what every dependence comes to: most layers hand on the very one of their input.
@@ -258,7 +256,7 @@ def _tensor_figures(context: _Context, edge: Edge) -> dict[str, Any]:
     view = _view(context, edge)
     if spec is not None and not spec.spatial:  # a vector keeps no grid, though its elements may come in rows
         nowhere = (None,) * len(context.extents)
-        view = replace(view, effective_stride=nowhere, effective_padding=nowhere, center=nowhere)
+        view = view._replace(effective_stride=nowhere, effective_padding=nowhere, center=nowhere)
     return {
         "output_shape": None if spec is None else report_shape(spec),
         "spatial": () if spec is None else tuple(known_extent(extent) for extent in spec.spatial),

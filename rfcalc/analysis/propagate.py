@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rfcalc.algebra.dependence import Dependence, plain
 from rfcalc.algebra.legs import Leg
@@ -19,8 +19,7 @@ from rfcalc.rules.registry import Path, Result
 Seed = Callable[[TensorSpec], Dependence]
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """What the outputs of one layer depend on.
 
     Parameters
@@ -38,8 +37,7 @@ class Seen:
     blame: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Misaligned:
+class Misaligned(NamedTuple):
     """Two branches that meet on grids of different strides."""
 
     layer: str

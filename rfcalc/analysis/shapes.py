@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
+from typing import Literal, NamedTuple
 
 from rfcalc.algebra.number import UNKNOWN, Num
 from rfcalc.algebra.steps import Cover
@@ -19,8 +19,7 @@ from rfcalc.wording import few
 OnUnknown = Literal["report", "error", "bound", "identity"]
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(NamedTuple):
     """What the first pass knows of one layer.
 
     Parameters
@@ -93,7 +92,7 @@ def _tidied(known: Resolved) -> Resolved:
     if known.result is None:
         return known
     outputs = tuple(replace(spec, shape=tuple(map(tidy, spec.shape))) for spec in known.result.outputs)
-    return replace(known, result=known.result._replace(outputs=outputs))
+    return known._replace(result=known.result._replace(outputs=outputs))
 
 
 def _refuse_unknown(graph: LayerGraph) -> None:

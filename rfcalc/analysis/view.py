@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from math import inf
-from typing import Final
+from typing import Final, NamedTuple
 
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.indexing import axis_of
@@ -25,8 +24,7 @@ COVERED: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Axis:
+class _Axis(NamedTuple):
     """Figures of one tensor along one spatial axis of the input."""
 
     size: Size
@@ -36,8 +34,7 @@ class _Axis:
     center: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class FieldView:
+class FieldView(NamedTuple):
     """The part of a row that says what the tensor sees."""
 
     receptive_field: tuple[Size, ...] | None = None
@@ -101,7 +98,7 @@ def _figures(full: Dependence, local: Dependence, rank: int) -> list[tuple[_Axis
             inner = _axis_figures(local, [leg for leg in local.legs if leg.axis == axis])
         if figures.padding is None:
             stride = inner.stride if figures.stride is None else figures.stride
-            figures = replace(figures, stride=stride, padding=inner.padding, center=inner.center)
+            figures = figures._replace(stride=stride, padding=inner.padding, center=inner.center)
         out.append((figures, inner.size))
     return out
 

@@ -9,7 +9,6 @@ all read the settings from here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.number import Num, prod
@@ -220,8 +219,7 @@ class Call:
 Rule = Callable[[Call], Result]
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """A layer kind.
 
     Parameters
@@ -232,6 +230,8 @@ class Kind:
         Call -> Result.
     settings : tuple of Setting
         What ``Layer.attrs`` may hold.
+    defaults : mapping
+        The value of each setting that is left out.
     summary : str
         One line for people.
     native : bool
@@ -244,10 +244,10 @@ class Kind:
     name: str
     rule: Rule
     settings: tuple[Setting, ...]
+    defaults: Mapping[str, Any]
     summary: str
     native: bool = True
     folds: bool = False
-    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 _KINDS: dict[str, Kind] = {}
@@ -275,7 +275,7 @@ def rule(
         if name in _KINDS:
             raise ValueError(f"the kind {name!r} is registered twice")
         defaults = {setting.name: setting.default for setting in flat}
-        _KINDS[name] = Kind(name, function, tuple(flat), summary, native, folds, defaults)
+        _KINDS[name] = Kind(name, function, tuple(flat), defaults, summary, native, folds)
         return function
 
     return register

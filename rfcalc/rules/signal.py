@@ -36,13 +36,11 @@ from rfcalc.rules.window import PAD, axis_window, replaced
 )
 def frames(call: Call) -> Result:
     """Frames are counted as the outputs of a convolution."""
-    from dataclasses import replace
-
     spec = call.only()
     place = call.axis(spec, call["axis"])
     padding = (call["before"], call["after"])
     axis = axis_window(spec.shape[place], call["kernel"], call["stride"], 1, padding)
-    window = replace(axis.window, border="reflect") if call["border"] else axis.window
+    window = axis.window._replace(border="reflect") if call["border"] else axis.window
     shape = (*spec.shape[:place], axis.extent, call["bins"], *spec.shape[place + 1 :])
     steps: list[Step] = [Slide(place, window, axis.extent), Insert((place + 1,)), Broadcast(shape)]
     roles = spec.axes[:place] + SPATIAL + CHANNEL + spec.axes[place + 1 :]

@@ -69,7 +69,7 @@ def test_borders(border: str, folded: list[int | None]) -> None:
     """Elements 0 to 3 stand at places 5 to 8 of what each border makes of them."""
     if border == "reflect":
         folded = [1, *folded[:-1]]  # the mirror stands on the border element: it is not repeated
-    window = gather(1, 1, [[-5]], border=border)
+    window = gather(1, 1, [[-5]])._replace(border=border)
     assert [next(iter(window.inside(i, 4)), None) for i in range(12)] == folded
 
 
