@@ -12,16 +12,16 @@ import click
 
 from rfcalc import __version__
 from rfcalc.errors import CheckFailed, RfcalcError, UsageError
+from rfcalc.wording import few
 
 if TYPE_CHECKING:
-    from rfcalc.analysis.result import AnalysisResult, Row
+    from rfcalc.analysis.result import AnalysisResult
     from rfcalc.api import Analysis
     from rfcalc.reports.tables import Column
 
 INTERRUPTED: Final = 130  # as a shell says that an interrupt ended it
 BROKEN_PIPE: Final = 141  # as a shell says that a closed pipe ended it
 
-_NAMED_AT_MOST: Final = 5
 _LONGEST_SHOWN: Final = 40
 
 
@@ -268,7 +268,7 @@ analysed."""
     help="For an op that no rule knows: report it and what depends on it as unknown, stop with an error, "
     "bound it (it depends on everything), or pass its input on (identity).",
 )
-@click.option("--strict", is_flag=True, help="Exit with 1 unless every figure is exact.")
+@click.option("--strict", is_flag=True, help="Exit with 1 unless every figure is known and exact.")
 @click.option(
     "--symbolic",
     is_flag=True,
@@ -302,13 +302,13 @@ def analyze(
         model, depth=depth, on_unknown=on_unknown, symbolic=symbolic, **_loading(**loading)
     )
     shown = select(analysis, layers) if layers else analysis
-    inexact = [row for row in analysis if row.status != "exact"] if strict else []
-    if not inexact or output == "-":
+    doubts = analysis.doubts if strict else ()
+    if not doubts or output == "-":
         write(_render(shown, form, chosen, output), output)
     if form != "json":  # there they are part of the document
         _say_notes(analysis)
-    if inexact:
-        raise CheckFailed(_not_exact(inexact, output), source=analysis.source)
+    if doubts:
+        raise CheckFailed(_not_exact(doubts, output), source=analysis.source)
 
 
 def _render(result: AnalysisResult, form: str, columns: Sequence[Column] | None, output: str) -> str:
@@ -339,11 +339,10 @@ def _say_notes(analysis: Analysis) -> None:
         _complain(note_line(note))
 
 
-def _not_exact(rows: Sequence[Row], output: str) -> str:
-    shown = ", ".join(f"'{row.name}' ({row.status})" for row in rows[:_NAMED_AT_MOST])
-    more = f" and {len(rows) - _NAMED_AT_MOST} more" if len(rows) > _NAMED_AT_MOST else ""
+def _not_exact(doubts: Sequence[str], output: str) -> str:
+    shown = few(doubts, most=5, spell=str)
     unwritten = "" if output == "-" else f"; {output} was not written"
-    return f"--strict: not exact: {shown}{more}{unwritten}"
+    return f"--strict: not exact: {shown}{unwritten}"
 
 
 @main.command()

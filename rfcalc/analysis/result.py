@@ -194,6 +194,21 @@ class AnalysisResult:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What keeps the result from being exact, a phrase each; empty where every figure is exact."""
+        assumed = {note.layer for note in self.notes if note.code == "assumed"}
+        found = [
+            f"{row.name!r} ({'assumed' if row.name in assumed else row.status})"
+            for row in self.rows
+            if row.status != "exact" or row.name in assumed
+        ]
+        shown = {row.name for row in self.rows}
+        found += [f"{name!r} (assumed)" for name in sorted(assumed - shown)]
+        if not self.totals.complete and not found:
+            found = [f"the totals ({', '.join(self.totals.at_least)} not known)"]
+        return tuple(found)
+
     def layer(self, name: str) -> Row:
         """Return the row of the layer, or of the output tensor, of that name.
 
