@@ -95,7 +95,7 @@ class Row(NamedTuple):
         Elements of the output at batch 1.
     calls : tuple of Row
         The rows of all calls, where the source calls the layer more than once; this row shows
-        the first of them that depends on the chosen input.
+        the one with the most doubt of those that depend on the chosen input.
     """
 
     name: str

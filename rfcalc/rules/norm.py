@@ -98,7 +98,7 @@ def rms_norm(call: Call) -> Result:
 
 @rule(
     "group_norm",
-    Setting("groups", COUNT, 32, "groups of channels; -1 for one group a channel"),
+    Setting("groups", COUNT, 32, "groups of channels"),
     Setting("axis", AXIS, None, "the channel axis; by default the one tagged so"),
     SCALE, CENTER,
     summary="Normalisation over the map and a group of channels.",
