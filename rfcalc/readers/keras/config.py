@@ -186,3 +186,19 @@ def _range(least: int) -> str:
     if least < 0:
         return "a whole number"
     return "a positive integer" if least == 1 else f"an integer of at least {least}"
+
+
+def class_of(entry: Config) -> str:
+    """Return an entry's class; that of another author keeps its package, so that no class of Keras is meant.
+
+    >>> class_of(Config({"class_name": "Dense", "module": None, "registered_name": "mine>Dense"}, ""))
+    'mine>Dense'
+    """
+    name = entry.text("class_name")
+    if "module" not in entry.data:  # before Keras 2.13 the name alone has to do
+        return name
+    module = entry.get("module")
+    if isinstance(module, str) and module.partition(".")[0] in ("keras", "tensorflow", "tf_keras"):
+        return name
+    registered = entry.get("registered_name")
+    return registered if isinstance(registered, str) and ">" in registered else f"{module or 'custom'}>{name}"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.number import Num
 from rfcalc.errors import ReadError
@@ -45,12 +45,11 @@ class Slice:
     step: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One call of a layer: its arguments, with `Ref` for tensors."""
 
     args: tuple[Any, ...]
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    kwargs: Mapping[str, Any] = {}
 
     def refs(self) -> Iterator[Ref]:
         """Tensors among the arguments in the order that Keras flattens them, then those of masks."""

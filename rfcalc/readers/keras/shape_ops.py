@@ -1,0 +1,152 @@
+"""Operations of Keras that move elements about: reshapes, joins, slices, padding."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from rfcalc.readers.keras.config import LARGEST, shown
+from rfcalc.readers.keras.nodes import Constant, Ref, Slice, flatten
+from rfcalc.readers.keras.operation import AtRunTimeError, Maker, Operation
+
+
+def _reshape(op: Operation) -> tuple[str, dict[str, Any]]:
+    return "reshape", {"shape": op.shape("newshape", "shape")}
+
+
+def _transpose(op: Operation) -> tuple[str, dict[str, Any]]:
+    axes = op.axes("axes", "perm")
+    return "permute", {"order": axes} if axes is not None else {"order": "reversed"}
+
+
+def _swapaxes(op: Operation) -> tuple[str, dict[str, Any]]:
+    return "permute", {"order": ("swap", op.axis("axis1", place=1), op.axis("axis2", place=2))}
+
+
+def _moveaxis(op: Operation) -> tuple[str, dict[str, Any]]:
+    source, target = op.axes("source", place=1), op.axes("destination", place=2)
+    if source is None or target is None or len(source) != len(target):
+        op.wrong("source", "as many axes as the destination", source)
+    return "permute", {"order": ("move", source, target)}
+
+
+def _expand(op: Operation) -> tuple[str, dict[str, Any]]:
+    axes = op.axes("axis")
+    if axes is None:
+        op.wrong("axis", "an axis or a list of axes", axes)
+    return "expand_dims", {"axes": axes}
+
+
+def _squeeze(op: Operation) -> tuple[str, dict[str, Any]]:
+    return "squeeze", {"axes": op.axes("axis")}
+
+
+def _concat(op: Operation) -> tuple[str, dict[str, Any]]:
+    return "concat", {"axis": op.axis("axis", default=-1)}
+
+
+def _stack(op: Operation) -> tuple[str, dict[str, Any]]:
+    return "stack", {"axis": op.axis("axis", default=0)}
+
+
+def _split(op: Operation) -> tuple[str, dict[str, Any]]:
+    names = ("indices_or_sections", "num_or_size_splits")
+    parts = op.numbers(*names, place=1, least=-1)
+    settings = {"axis": op.axis("axis", default=0, place=2)}
+    if type(op.value(*names, place=1)) is int:
+        return "split", {"sections": op.numbers(*names, place=1)[0], **settings}
+    if "num_or_size_splits" in op.node.kwargs:  # TensorFlow's split takes sizes
+        return "split", {"sizes": parts, **settings}
+    return "split", {"cuts": parts, **settings}
+
+
+def _unstack(op: Operation) -> tuple[str, dict[str, Any]]:
+    return "split", {"sections": "each", "axis": op.axis("axis", default=0, place=2), "drop": True}
+
+
+def _repeat(op: Operation) -> tuple[str, dict[str, Any]]:
+    count, axis = op.value("repeats", place=1), op.value("axis", place=2)
+    if type(count) is not int or type(axis) is not int or not 0 < count <= LARGEST:
+        return "unknown", {"why": "repeats that differ, or of the flattened tensor"}
+    return "repeat", {"count": count, "axis": axis}
+
+
+def _tile(op: Operation) -> tuple[str, dict[str, Any]]:
+    return "tile", {"repeats": op.numbers("repeats", "multiples", place=1)}
+
+
+_PAD_MODES: Final = ("constant", "reflect", "symmetric", "edge", "wrap")
+
+
+def _pad(op: Operation) -> tuple[str, dict[str, Any]]:
+    pairs = op.value("pad_width", "paddings", place=1)
+    mode = str(op.value("mode", default="constant")).lower()
+    if type(pairs) is int:
+        return "unknown", {"why": "it pads every axis, the batch too"}
+    if mode not in _PAD_MODES:
+        return "unknown", {"why": f"no rule for padding of the mode {shown(mode)}"}
+    if any(flatten(pairs)):
+        raise AtRunTimeError("pad_width")
+    if not isinstance(pairs, tuple) or not pairs:
+        op.wrong("pad_width", "a list of pairs", pairs)
+    pairs = tuple(pair if isinstance(pair, tuple) else (pair, pair) for pair in pairs)
+    if not all(len(pair) == 2 and all(type(n) is int and 0 <= n <= LARGEST for n in pair) for pair in pairs):
+        op.wrong("pad_width", "a list of pairs", pairs)
+    places = tuple(place for place, pair in enumerate(pairs) if pair != (0, 0))
+    return "pad", {
+        "spatial": places or (0,),
+        "padding": tuple(pairs[p] for p in places or (0,)),
+        "mode": mode,
+    }
+
+
+def _get_item(op: Operation) -> tuple[str, dict[str, Any]]:
+    key = op.value("key", "slice_spec", place=1)
+    return "index", {"key": _readable(key if isinstance(key, tuple) else (key,), op)}
+
+
+def _readable(key: tuple[Any, ...], op: Operation) -> tuple[Any, ...]:
+    out: list[Any] = []
+    for each in key:
+        if isinstance(each, Slice):
+            ends = (each.start, each.stop, each.step)
+            if not all(end is None or type(end) is int for end in ends):
+                raise AtRunTimeError("slice")
+            out.append(ends)
+        elif isinstance(each, (Ref, Constant, tuple)):
+            raise AtRunTimeError("index")
+        elif each is Ellipsis or each is None or type(each) is int:
+            out.append("..." if each is Ellipsis else "new" if each is None else each)
+        else:
+            op.wrong("index", "a slice, a number, null or an ellipsis", each)
+    return tuple(out)
+
+
+def _roll(op: Operation) -> tuple[str, dict[str, Any]]:
+    axes, shift = op.axes("axis", place=2), op.numbers("shift", place=1, least=-LARGEST)
+    if axes is None:
+        return "unknown", {"why": "it rolls the flattened tensor"}
+    if len(shift) not in (1, len(axes)):
+        op.wrong("shift", "one number, or one for each axis", shift)
+    return "roll", {"axes": axes, "shift": shift if len(shift) == len(axes) else shift * len(axes)}
+
+
+SHAPE_OPERATIONS: Final[dict[str, Maker]] = {
+    "Reshape": _reshape,
+    "Transpose": _transpose,
+    "Swapaxes": _swapaxes,
+    "Moveaxis": _moveaxis,
+    "ExpandDims": _expand,
+    "Squeeze": _squeeze,
+    "Concatenate": _concat,
+    "Concat": _concat,
+    "Stack": _stack,
+    "Split": _split,
+    "Unstack": _unstack,
+    "Repeat": _repeat,
+    "Tile": _tile,
+    "Pad": _pad,
+    "Roll": _roll,
+    "GetItem": _get_item,
+    "SlicingOpLambda": _get_item,
+}
+"""Operations that change no value, by class name."""
