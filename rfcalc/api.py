@@ -226,6 +226,7 @@ def field(
     input_shape: Shape | Mapping[str, Shape] | None = None,
     dims: Mapping[str, int] | None = None,
     input: str | None = None,
+    on_unknown: OnUnknown = "report",
 ) -> Field:
     """Tell what each output index of a layer truly depends on, at the input's own size.
 
@@ -234,7 +235,7 @@ def field(
 
     Parameters
     ----------
-    x, parameters, input_shape, dims, input
+    x, parameters, input_shape, dims, input, on_unknown
         The model, as for :func:`analyze`; all spatial extents of the input have to be known.
     layer : str
         A layer, or an output tensor.
@@ -267,7 +268,7 @@ def field(
 
     graph = load(x, parameters=parameters, input_shape=input_shape, dims=dims, input=input)
     try:
-        result = field_of(graph, layer, input=input)
+        result = field_of(graph, layer, input=input, on_unknown=on_unknown)
         whole = Field(**{each.name: getattr(result, each.name) for each in fields(result)})
         return whole if at is None else whole.unit(at)
     except RfcalcError as error:
@@ -305,7 +306,9 @@ def _resized(layer: Layer, dims: Mapping[str, int]) -> Layer:
     for letter, extent in dims.items():
         spelled = letters[0] if len(letters) == 1 and letter in _LENGTH else letter
         if spelled not in letters:
-            has = f"its axes are {', '.join(letters)}" if letters else "it has none"
+            if not letters:
+                raise UsageError(f"the input {layer.name!r} has no spatial axes; give its shape instead")
+            has = f"its axes are {', '.join(letters)}"
             raise UsageError(f"the input {layer.name!r} has no spatial axis {letter!r}; {has}")
         if type(extent) is not int or extent < 1:
             raise UsageError(f"the extent of {letter!r} must be a positive integer, got {extent!r}")

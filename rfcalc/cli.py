@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -15,8 +16,7 @@ from rfcalc.errors import CheckFailed, RfcalcError, UsageError
 from rfcalc.wording import few
 
 if TYPE_CHECKING:
-    from rfcalc.analysis.result import AnalysisResult
-    from rfcalc.api import Analysis
+    from rfcalc.analysis.result import AnalysisResult, Note
     from rfcalc.reports.tables import Column
 
 INTERRUPTED: Final = 130  # as a shell says that an interrupt ended it
@@ -135,6 +135,15 @@ _output = click.option(
     "--output", "-o", default="-", metavar="FILE", help="Write to FILE, whole or not at all."
 )
 
+_on_unknown = click.option(
+    "--on-unknown",
+    type=click.Choice(["report", "error", "bound", "identity"]),
+    default="report",
+    show_default=True,
+    help="For an op that no rule knows: report it and what depends on it as unknown, stop with an error, "
+    "bound it (it depends on everything), or pass its input on (identity).",
+)
+
 _model = _together(
     click.argument("model"),
     click.option(
@@ -189,6 +198,10 @@ def _integers(texts: Iterable[str], option: str) -> dict[str, int]:
 def _shapes(texts: Iterable[str]) -> dict[str, list[int | None]]:
     option = "--input-shape"
     pairs = [(name, value) for name, _, value in (text.rpartition("=") for text in texts)]
+    for _, value in pairs:
+        if "," not in value and re.fullmatch(r"\s*[\d?]+(\s*[xX*]\s*[\d?]+)+\s*", value):
+            commas = ",".join(re.findall(r"[\d?]+", value))
+            raise UsageError(f"{option}: extents are set apart by commas: {commas}")
     return {name: [*map(_extent, value.strip("()[], ").split(","))] for name, value in _once(pairs, option)}
 
 
@@ -260,14 +273,7 @@ analysed."""
     metavar="N",
     help="One row for each block this deep, 1 being the top.",
 )
-@click.option(
-    "--on-unknown",
-    type=click.Choice(["report", "error", "bound", "identity"]),
-    default="report",
-    show_default=True,
-    help="For an op that no rule knows: report it and what depends on it as unknown, stop with an error, "
-    "bound it (it depends on everything), or pass its input on (identity).",
-)
+@_on_unknown
 @click.option("--strict", is_flag=True, help="Exit with 1 unless every figure is known and exact.")
 @click.option(
     "--symbolic",
@@ -306,7 +312,7 @@ def analyze(
     if not doubts or output == "-":
         write(_render(shown, form, chosen, output), output)
     if form != "json":  # there they are part of the document
-        _say_notes(analysis)
+        _say_notes(analysis.notes)
     if doubts:
         raise CheckFailed(_not_exact(doubts, output), source=analysis.source)
 
@@ -330,12 +336,12 @@ def _render(result: AnalysisResult, form: str, columns: Sequence[Column] | None,
     return analysis_csv(result, columns) if form == "csv" else analysis_markup(result, form, columns)
 
 
-def _say_notes(analysis: Analysis) -> None:
-    if not analysis.notes:
+def _say_notes(notes: Sequence[Note]) -> None:
+    if not notes:
         return
     from rfcalc.reports.text import note_line
 
-    for note in analysis.notes:
+    for note in notes:
         _complain(note_line(note))
 
 
@@ -349,10 +355,20 @@ def _not_exact(doubts: Sequence[str], output: str) -> str:
 @_model
 @click.argument("layer")
 @click.option("--at", metavar="Y,X", help="One output unit alone, by its index on each axis, such as 0,2.")
+@_on_unknown
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @_output
 @_debug
-def field(model: str, layer: str, *, at: str | None, form: str, output: str, **loading: Any) -> None:
+def field(
+    model: str,
+    layer: str,
+    *,
+    at: str | None,
+    on_unknown: Any,
+    form: str,
+    output: str,
+    **loading: Any,
+) -> None:
     """Show what each output index of LAYER in MODEL truly depends on, padding dropped layer by layer.
 
     LAYER is a layer's name or an output tensor's. Taps counts the input indices between first and last that
@@ -363,9 +379,10 @@ def field(model: str, layer: str, *, at: str | None, form: str, output: str, **l
 
     unit = None if at is None else [_integer(part, "--at") for part in at.split(",")]
     check_output(output, source=model)
-    result = api.field(model, layer, unit, **_loading(**loading))
+    result = api.field(model, layer, unit, on_unknown=on_unknown, **_loading(**loading))
     unicode = output != "-" or unicode_output(sys.stdout)
     write(result.to_json() if form == "json" else result.to_text(unicode=unicode), output)
+    _say_notes(result.notes)
 
 
 @main.command()

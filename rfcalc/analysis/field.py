@@ -11,6 +11,7 @@ from rfcalc.algebra.rows import row_span
 from rfcalc.analysis.propagate import ancestors, choose_input, propagate, require_known, seed_rows
 from rfcalc.analysis.result import Note, Status
 from rfcalc.analysis.shapes import OnUnknown, resolve
+from rfcalc.analysis.totals import assumed_notes
 from rfcalc.errors import AnalysisError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Edge
@@ -95,8 +96,10 @@ def field_of(
     if dependence is None:
         raise AnalysisError(f"it depends on {seen.blame}, which no rule knows", where=f"layer {layer!r}")
     axes = tuple(_axis(dependence, axis, extent) for axis, extent in enumerate(spec.spatial))
-    notes = (Note("warning", "bound", layer, dependence.reason),) if dependence.reason else ()
-    return FieldResult(graph.name, layer, chosen.name, axes, notes)
+    notes = assumed_notes(chain, resolved)
+    if dependence.reason:
+        notes.append(Note("warning", "bound", layer, dependence.reason))
+    return FieldResult(graph.name, layer, chosen.name, axes, tuple(notes))
 
 
 def find_tensor(graph: LayerGraph, name: str) -> Edge:

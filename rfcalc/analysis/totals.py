@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from rfcalc.algebra.number import UNKNOWN, Num
@@ -93,20 +93,31 @@ def _border_notes(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> list[N
     ]
 
 
+def assumed_notes(layers: Iterable[Layer], resolved: Mapping[str, Resolved]) -> list[Note]:
+    """Say which ops nobody knows were taken for something, because the user said so."""
+    return [
+        Note(
+            "warning",
+            "assumed",
+            layer.name,
+            f"{layer.op} is not known; as asked: {resolved[layer.name].assumed}",
+        )
+        for layer in layers
+        if resolved[layer.name].assumed
+    ]
+
+
 def notes_of(
     graph: LayerGraph, resolved: Mapping[str, Resolved], rows: Sequence[Row], misaligned: Sequence[Misaligned]
 ) -> list[Note]:
     """Collect what the reader, the passes and the rows leave to say; each kind of thing once."""
     notes = [Note("info", code, layer, message) for code, layer, message in graph.notes]
+    notes += assumed_notes(graph, resolved)
     unknown: dict[str, list[str]] = {}
     for layer in graph:
         known = resolved[layer.name]
         if known.unknown:
             unknown.setdefault(known.unknown, []).append(layer.name)
-        if known.assumed:
-            notes.append(
-                Note("warning", "assumed", layer.name, f"{layer.op} is not known; as asked: {known.assumed}")
-            )
     for op, names in unknown.items():
         why = graph[names[0]].attrs.get("why", "")
         message = f"no rule knows {op} ({few(names)})" + (f": {why}" if why else "")

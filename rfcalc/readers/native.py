@@ -156,8 +156,13 @@ def _parameters(raw: object, place: Place, overrides: Mapping[str, Num]) -> dict
     names: dict[str, Num] = {}
     for name in overrides:
         if name not in table:
-            has = f"it has {values.listed(table, 'and')}" if table else "it has none"
-            raise UsageError(f"the model has no parameter {got(name)}{closest(name, table) or f'; {has}'}")
+            if not table:
+                raise UsageError(
+                    f"the model has no parameters, so {got(name)} cannot be set; "
+                    'name a number under "parameters" in the document to make it one'
+                )
+            has = f"; it has {values.listed(table, 'and')}"
+            raise UsageError(f"the model has no parameter {got(name)}{closest(name, table) or has}")
     for name, default in table.items():
         here = place.key(name)
         name_of_parameter(name, here)
