@@ -150,7 +150,9 @@ class Dependence(NamedTuple):
                 span = span_of(self.factors, leg.weights)
                 relation = leg.relation.after(window, span, source)
                 if isinstance(relation, Relation) and is_known(span) and window.period >= span:
-                    relation.listed = True  # the outermost digit ran through the whole map
+                    relation.listed = (
+                        0 if relation.whole else int(span)
+                    )  # all rows, up to the outermost digit
                 legs.append(leg._replace(relation=relation))
         return Dependence(self.factors, tuple(legs), reason)
 
@@ -360,8 +362,6 @@ def _misses(window: Window, digits: Sequence[Num], extent: Num) -> bool:
 
 def _why_covered(relation: Relation | Rows, window: Window, source: str) -> str:
     """Say why a window gave a bound from exact rows."""
-    if isinstance(relation, Relation) and relation.listed:
-        return f"{source!r} reads beyond the border of a map where grids of different strides met"
     if window.slack:
         return f"the padding of {source!r} depends on an open extent; give the input's size"
     return f"the phases or the taps of {source!r} are too many to be listed"
@@ -372,6 +372,8 @@ def _why_widened(a: Sequence[Leg], b: Sequence[Leg], union: Sequence[Leg], sourc
     if all(leg.relation.exact for leg in union) or not all(leg.relation.exact for leg in (*a, *b)):
         return ""
     loose = {name for leg in (*a, *b) if isinstance(leg.relation, Relation) for name in leg.relation.loose}
+    if not loose:
+        return f"the phases or the taps of the branches that meet in {source!r} are too many to be listed"
     return (
         f"branches meet in {source!r} whose offset depends on the padding of {few(sorted(loose))}, "
         "so on an open extent; give the input's size"

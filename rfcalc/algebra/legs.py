@@ -149,9 +149,9 @@ def _refined(leg: Leg, weights: Weights, factors: Factors) -> Leg | None:
         return None
     if isinstance(leg.relation, Rows):
         return Leg(leg.axis, weights, leg.relation.after(window, int(span)))
-    relation = leg.relation.after(window)
+    relation = leg.relation.after(window, span)
     if is_known(span) and window.period >= span and not relation.whole:
-        relation.listed = True
+        relation.listed = int(span)
     return Leg(leg.axis, weights, relation)
 
 
@@ -168,8 +168,7 @@ def _union(a: Relation | Rows, b: Relation | Rows, span: Num) -> Relation | Rows
         # the extent is known, so the rows of this map can be listed and united one by one
         grid = min((a, b), key=lambda relation: (relation.period, abs(relation.advance)))
         union = _listed(a, span, grid).join(_listed(b, span, grid))
-        if not union.whole:
-            union.listed = True
+        union.listed = 0 if union.whole else int(span)
         return union
 
 

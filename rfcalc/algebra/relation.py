@@ -54,9 +54,9 @@ class Relation:
         The layers that made the offset unknown; the same ones, the same offset.
     exact : bool
         False where the rows cover more than what is needed.
-    listed : bool
-        The rows are those of one map, and beyond its border they do not truly go on: what reads them through
-        a window may be told too much. Set after the making, by the one join that lists rows.
+    listed : int
+        How many rows there are, where they are those of one map and do not go on beyond its border; 0 where
+        they do. Set after the making.
     """
 
     __slots__ = ("advance", "exact", "hi", "listed", "lo", "loose", "period", "regular", "slack", "taps")
@@ -81,7 +81,7 @@ class Relation:
         self.slack = slack
         self.loose = loose
         self.exact = exact
-        self.listed = False
+        self.listed = 0
         if regular is None:
             nonempty = all(a <= b for a, b in zip(lo, hi, strict=True))
             regular = nonempty and rises(lo, advance) and rises(hi, advance)
@@ -131,7 +131,7 @@ class Relation:
         outer : Window
             The next layer's window on this axis.
         extent : Num, optional
-            Output extent; a periodic relation holds for every extent, so it is not used.
+            Output extent; a periodic relation holds for every extent, so only one whose rows are listed asks.
         source : str
             The layer that owns the window, remembered where its offset is not known.
 
@@ -140,6 +140,8 @@ class Relation:
         NeedTaps
             Intervals would not be exact.
         """
+        if self.listed:
+            return self._after_listed(outer, extent)
         if outer.period == 1 and self.period == 1 and self.taps is None and outer.regular and self.regular:
             advance = self.advance
             return Relation(
@@ -150,10 +152,33 @@ class Relation:
                 None,
                 self.slack + outer.slack * advance,
                 self.loose | {source} if outer.slack else self.loose,
-                self.exact and not self.listed,
+                self.exact,
                 True,
             )
         return self._after_rows(outer, source)
+
+    def _after_listed(self, outer: Window, extent: object) -> Relation:
+        """Compose with the rows of one map, beyond whose border there is nothing."""
+        if type(extent) is not int or not 0 < extent <= MAX_PERIOD or outer.slack:
+            return whole(exact=False)
+        if self.taps is None:
+            raise NeedTaps
+        # the slope stays what it is for windows in general, if need be over several maps on end
+        over, under = extent * outer.advance * self.advance, outer.period * self.period
+        times = under // gcd(over, under)
+        outputs = [outer.inside(i, self.listed) for i in range(extent)]
+        reach = max((row[-1] - row[0] for row in outputs if row), default=0)
+        if (
+            extent * times > MAX_PERIOD
+            or sum(map(len, outputs)) > MAX_TAPS
+            or self._too_wide(extent, abs(reach))
+        ):
+            return whole(exact=False)
+        lo, hi, taps = zip(*map(self._union, outputs), strict=True)
+        period, advance = extent * times, over * times // under
+        after = Relation(period, advance, lo * times, hi * times, taps * times, exact=self.exact)
+        after.listed = 0 if after.whole else extent
+        return after
 
     def _after_rows(self, outer: Window, source: str) -> Relation:
         m = self.period // gcd(self.period, outer.advance)
@@ -163,7 +188,7 @@ class Relation:
             return whole(exact=False)
         if self.whole and outer.regular:
             return whole(period, advance, exact=self.exact)
-        slack, loose, exact, widen = self.slack, self.loose, self.exact and not self.listed, 0
+        slack, loose, exact, widen = self.slack, self.loose, self.exact, 0
         if outer.slack:
             if self.period == 1:
                 slack, loose = slack + outer.slack * self.advance, loose | {source}
@@ -226,14 +251,14 @@ class Relation:
             lo = tuple(map(min, a.lo, b.lo))
             hi = tuple(map(max, a.hi, b.hi))
             union = Relation(period, a.advance, lo, hi, None, a.slack, a.loose, exact, True).reduced()
-            union.listed = self.listed or other.listed
+            union.listed = max(self.listed, other.listed)
             return union
         if _apart(a, b) * period > MAX_BITS:
             return whole(period, a.advance, exact=False)
         pairs = zip(zip(a.lo, a.hi, a.taps, strict=True), zip(b.lo, b.hi, b.taps, strict=True), strict=True)
         low, high, taps = zip(*map(_merge_rows, pairs), strict=True)
         union = Relation(period, a.advance, low, high, taps, a.slack, a.loose, exact).reduced()
-        union.listed = self.listed or other.listed
+        union.listed = max(self.listed, other.listed)
         return union
 
     # ---- other spellings of the same or a wider relation -------------------------------------------------
