@@ -18,7 +18,10 @@ SEVERAL: Final = (
     "it is reached by several ways that no one index orders; rfcalc field lists what each index needs"
 )
 
-COVERED: Final = "more is covered than is needed: phases repeat too late to be listed, or padding depends on an open extent"
+COVERED: Final = (
+    "more is covered than is needed: phases repeat too late to be listed, "
+    "or padding depends on an open extent"
+)
 
 
 class _Axis(NamedTuple):
