@@ -129,7 +129,7 @@ def notes_of(
                 f"{message}; --on-unknown bound or identity goes on without",
             )
         )
-    for clash in misaligned:
+    for clash in dict.fromkeys(misaligned):
         a, b = clash.branches
         p, q = clash.strides
         notes.append(
