@@ -223,12 +223,7 @@ def conv_lstm(call: Call) -> Result:
             outputs.append(state)
             paths.append((Path(0, (*steps[:-1], Contract(channel, filters), Reduce((1,)))),))
     channels = spec.shape[channel]
-    weights: list[Parameter] = []
-    for prefix in ("forward/", "backward/") if both else ("",):
-        weights.append(Parameter(f"{prefix}kernel", (*kernel, channels, 4 * filters)))
-        weights.append(Parameter(f"{prefix}recurrent_kernel", (*kernel, filters, 4 * filters)))
-        if call["bias"]:
-            weights.append(Parameter(f"{prefix}bias", (4 * filters,)))
+    weights = _conv_lstm_weights(call, kernel, channels)
     area = prod(extents.values())
     macs = length * area * prod(kernel) * (channels + filters) * 4 * filters * (2 if both else 1)
     states = range(1, len(call.inputs))
@@ -237,4 +232,16 @@ def conv_lstm(call: Call) -> Result:
         (*each, *(Path(k, (Cover(output.shape, reason),)) for k in states))
         for each, output in zip(paths, outputs, strict=True)
     ]
-    return Result(tuple(outputs), tuple(started), tuple(weights), macs)
+    return Result(tuple(outputs), tuple(started), weights, macs)
+
+
+def _conv_lstm_weights(call: Call, kernel: tuple[Num, ...], channels: Num) -> tuple[Parameter, ...]:
+    """Kernels from the input and from the state to the four gates, for each direction."""
+    gates = 4 * call["filters"]
+    weights: list[Parameter] = []
+    for prefix in ("forward/", "backward/") if call["bidirectional"] else ("",):
+        weights.append(Parameter(f"{prefix}kernel", (*kernel, channels, gates)))
+        weights.append(Parameter(f"{prefix}recurrent_kernel", (*kernel, call["filters"], gates)))
+        if call["bias"]:
+            weights.append(Parameter(f"{prefix}bias", (gates,)))
+    return tuple(weights)

@@ -252,18 +252,11 @@ class _Reader:
         key = (*scope.owner, name)
         times = self.calls[key] = self.calls.get(key, 0) + 1
         call = name if times == 1 else f"{name}@{times}"
-        nested = model_in(entry)
         inner_count = len(edges) - sum(1 for _ in node.masks())
         edges, masks = edges[:inner_count], edges[inner_count:]
+        nested = model_in(entry)
         if nested is not None:
-            class_name, config, lead = nested
-            given = given_tensors(node, edges)
-            inner = scope.inner(name, call, lead)
-            # inner layers of a second call are named by this call's name, but belong to the same layers
-            outputs = self.expand(config, inner, given)
-            block = Block(inner.path, class_name, tuple(outputs), is_layer=True, inputs=tuple(edges))
-            self.blocks.append(block)
-            return outputs
+            return self._call_model(*nested, name, call, edges, node, scope)
         class_name, config = entry.text("class_name"), model_config(entry)
         full = self._fresh("/".join((*scope.path, call)), own=times == 1 and ("@" in name or "/" in name))
         owner = self._owner(key, full)
@@ -295,6 +288,23 @@ class _Reader:
         if len(self.layers) > MOST_LAYERS:
             raise ReadError(f"the model has more than {MOST_LAYERS:,} layers")
         return [(full, 0)]
+
+    def _call_model(
+        self,
+        class_name: str,
+        config: Config,
+        lead: int,
+        name: str,
+        call: str,
+        edges: list[Edge],
+        node: Node,
+        scope: _Scope,
+    ) -> list[Edge]:
+        """Add one call of a nested model; its layers are named by this call, but own what they always own."""
+        inner = scope.inner(name, call, lead)
+        outputs = self.expand(config, inner, given_tensors(node, edges))
+        self.blocks.append(Block(inner.path, class_name, tuple(outputs), is_layer=True, inputs=tuple(edges)))
+        return outputs
 
     def _fresh(self, wanted: str, *, own: bool = False) -> str:
         """Return a name that no layer has: slashes and @ in names of the file could make two equal."""
