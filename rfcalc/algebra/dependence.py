@@ -59,10 +59,9 @@ class Dependence(NamedTuple):
         """
         legs = []
         reason = self.reason
-        indexed = any(any(leg.weights[axis]) for leg in self.legs)
         for leg in self.legs:
             if not any(leg.weights[axis]):
-                bare = leg.gridless or not indexed
+                bare = leg.gridless or not any(any(each.weights[axis]) for each in self.legs)
                 if bare and not alike and _misses(window, self.factors[axis], extent):
                     reason = reason or f"{source!r} puts padding or another map beside one that is global"
                 legs.append(Leg(leg.axis, _put(leg.weights, axis, (0,)), leg.relation))

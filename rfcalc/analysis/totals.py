@@ -82,10 +82,14 @@ def _border_notes(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> list[N
     found: dict[str, list[str]] = {}
     for layer in graph:
         result = resolved[layer.name].result
-        every = () if result is None else result.paths
-        steps = [step for paths in every for path in paths for step in path.steps]
-        borders = {step.window.border for step in steps if isinstance(step, Slide)}
-        for text in sorted({_AT_THE_BORDER[border] for border in borders if border in _AT_THE_BORDER}):
+        borders = {
+            step.window.border
+            for paths in (() if result is None else result.paths)
+            for path in paths
+            for step in path.steps
+            if isinstance(step, Slide) and step.window.border in _AT_THE_BORDER
+        }
+        for text in sorted({_AT_THE_BORDER[border] for border in borders}):
             found.setdefault(text, []).append(layer.name)
     return [
         Note("info", "border", names[0], f"{few(names)} {text}; figures are for the others, see rfcalc field")

@@ -116,11 +116,11 @@ def _axis_figures(dependence: Dependence, legs: Sequence[Leg]) -> _Axis:
     folded = axis_of(dependence, leg)
     relation = leg.relation if folded is None else folded[1]
     assert isinstance(relation, Relation)
-    # where the rows repeat only behind the end of the map, those beyond it belong to no output
-    count = span_of(dependence.factors, leg.weights)
-    if folded is not None:
-        count = prod(dependence.factors[folded[0]])
-    sizes = relation.sizes()[: count if is_known(count) and count > 0 else None]
+    sizes = relation.sizes()
+    if len(sizes) > 1:  # where they repeat only behind the end of the map, the last ones belong to no output
+        whole = span_of(dependence.factors, leg.weights)
+        count = whole if folded is None else prod(dependence.factors[folded[0]])
+        sizes = sizes[: count if is_known(count) and count > 0 else None]
     largest, least = max(sizes), min(sizes)
     stride = None
     if folded is not None and relation.advance:

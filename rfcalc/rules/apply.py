@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rfcalc.algebra.number import Num, is_known, prod
+from rfcalc.algebra.number import Num, prod
 from rfcalc.algebra.steps import Cover, Mix, under
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, TensorSpec
@@ -44,9 +44,9 @@ def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec
 
 def _apply_unfolded(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec]) -> Result:
     """Run the rule on one of the parts that a reshape folded into the batch axis, and count them all."""
-    folded = shared_fold(inputs)
-    if kind.folds or (is_known(folded) and folded == 1):
+    if kind.folds or all(type(spec.folded) is int and spec.folded == 1 for spec in inputs):
         return _apply(kind, attrs, inputs)
+    folded = shared_fold(inputs)
     result = _apply(kind, attrs, [replace(spec, folded=1) for spec in inputs])
     outputs = tuple(replace(spec, folded=folded) if BATCH in spec.axes else spec for spec in result.outputs)
     return result._replace(outputs=outputs, macs=result.macs * folded)
