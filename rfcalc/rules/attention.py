@@ -192,6 +192,7 @@ def _weighted_sum(call: Call, weights: tuple[Parameter, ...]) -> Result:
 
 @rule(
     "head_attention",
+    CAUSAL,
     summary="Attention of ready-made heads: inputs (batch, positions, heads, features).",
     native=False,
 )
@@ -203,7 +204,8 @@ def head_attention(call: Call) -> Result:
     output = TensorSpec((*query.shape[:-1], value.shape[-1]), query.axes, query.dtype)
     kept: tuple[Step, ...] = (Contract(3, 1), Broadcast(output.shape))
     others = tuple(
-        Path(place, (Reduce((1,), keep=True), *kept)) for place in dict.fromkeys((key_at, value_at))
+        Path(place, (*_attend(call, (1,), query, call.inputs[place]), *kept))
+        for place in dict.fromkeys((key_at, value_at))
     )
     macs = query.shape[1] * key.shape[1] * query.shape[2] * (query.shape[3] + value.shape[3])
     return Result((output,), ((Path(0, kept), *others),), (), macs)

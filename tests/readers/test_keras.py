@@ -398,3 +398,47 @@ def test_damaged_archives_make_no_traceback() -> None:
         except RfcalcError as error:
             refusals.append(str(error))
     assert refusals
+
+
+# ---- operations ---------------------------------------------------------------------------------------------
+
+
+def operation_model(class_name: str, config: dict[str, Any], *, module: str = "keras.src.ops.nn") -> Any:
+    """A model of one operation on an 8x8 image of 3 channels."""
+    history = {"shape": [None, 8, 8, 3], "keras_history": ["x", 0, 0]}
+    image = {"name": "x", "batch_shape": [None, 8, 8, 3]}
+    operation = {
+        "class_name": class_name,
+        "module": module,
+        "registered_name": None,
+        "name": "op",
+        "config": {"name": "op", **config},
+        "inbound_nodes": [{"args": [{"class_name": "__keras_tensor__", "config": history}], "kwargs": {}}],
+    }
+    layers = [{"class_name": "InputLayer", "name": "x", "inbound_nodes": [], "config": image}, operation]
+    wiring = {"input_layers": [["x", 0, 0]], "output_layers": [["op", 0, 0]]}
+    return {
+        "class_name": "Functional",
+        "module": "keras",
+        "config": {"name": "m", "layers": layers, **wiring},
+    }
+
+
+def test_operations_of_other_packages_are_not_those_of_keras() -> None:
+    foreign = operation_model("Reshape", {"newshape": [-1, 64, 3]}, module="mylib.opsets.layers")
+    assert rfcalc.analyze(foreign).layer("op").status == "unknown"
+    own = operation_model("Reshape", {"newshape": [-1, 64, 3]}, module="keras.src.ops.numpy")
+    assert rfcalc.analyze(own).layer("op").output_shape == (None, 64, 3)
+
+
+def test_an_array_may_be_an_argument_of_an_operation() -> None:
+    """Padding given as a numpy array: how much is not written in a way that is read, and the rest is."""
+    pads = {"class_name": "__numpy__", "config": {"value": [[0, 0], [1, 1], [1, 1], [0, 0]]}}
+    analysis = rfcalc.analyze(operation_model("Pad", {"pad_width": pads}, module="keras.src.ops.numpy"))
+    assert analysis.layer("op").status == "unknown"
+    assert analysis.layer("x").status == "exact"
+
+
+def test_normalising_over_all_axes_is_not_over_none() -> None:
+    assert rfcalc.analyze(operation_model("Normalize", {"axis": None})).layer("op").status == "unknown"
+    assert rfcalc.analyze(operation_model("Normalize", {"axis": -1})).layer("op").receptive_field == (1, 1)

@@ -11,7 +11,7 @@ from rfcalc.errors import ReadError
 LARGEST: Final = 2**53
 """No extent or count of a real model is larger; more is a damaged file."""
 
-MISSING: Final = object()
+_MISSING: Final = object()
 
 
 def shown(value: object, most: int = 40) -> str:
@@ -48,8 +48,8 @@ class Config:
 
     def wrong(self, name: str, what: str) -> NoReturn:
         """Refuse the value of `name`."""
-        value = self.data.get(name, MISSING)
-        got = "it is missing" if value is MISSING else f"got {shown(value)}"
+        value = self.data.get(name, _MISSING)
+        got = "it is missing" if value is _MISSING else f"got {shown(value)}"
         raise ReadError(f"must be {what}, {got}", where=f"{self.where}.{name}")
 
     def get(self, name: str, default: Any = None) -> Any:
@@ -186,19 +186,3 @@ def _range(least: int) -> str:
     if least < 0:
         return "a whole number"
     return "a positive integer" if least == 1 else f"an integer of at least {least}"
-
-
-def class_of(entry: Config) -> str:
-    """Return an entry's class; that of another author keeps its package, so that no class of Keras is meant.
-
-    >>> class_of(Config({"class_name": "Dense", "module": None, "registered_name": "mine>Dense"}, ""))
-    'mine>Dense'
-    """
-    name = entry.text("class_name")
-    if "module" not in entry.data:  # before Keras 2.13 the name alone has to do
-        return name
-    module = entry.get("module")
-    if isinstance(module, str) and module.partition(".")[0] in ("keras", "tensorflow", "tf_keras"):
-        return name
-    registered = entry.get("registered_name")
-    return registered if isinstance(registered, str) and ">" in registered else f"{module or 'custom'}>{name}"

@@ -1,26 +1,61 @@
-"""What the entry of one layer in a Keras file says of itself: its name, whether it is a model, is frozen."""
+"""One entry of a model's list of layers: its class and name, whether it is a model, what its flags say."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from rfcalc.algebra.number import Num
 from rfcalc.errors import ReadError
-from rfcalc.readers.keras.config import Config, class_of, shown
-
-DEEPEST: Final = 50
-"""Nesting of models in models."""
+from rfcalc.readers.keras.config import Config, shown
 
 SEQUENTIAL: Final = ("Sequential", "Pipeline")
-MODELS: Final = (*SEQUENTIAL, "Functional", "Model", "Network")
+_MODELS: Final = (*SEQUENTIAL, "Functional", "Model", "Network")
+
+DEEPEST: Final = 50
+"""Nesting of models in models, and of wrappers around them."""
 
 
-def model_config(model: Config) -> Config:
-    """Return a model's config; Keras 2.2 wrote a Sequential's as the bare list of its layers."""
-    value = model.get("config")
+def class_of(entry: Config) -> str:
+    """Return an entry's class; that of another author keeps its package, so that no class of Keras is meant.
+
+    >>> class_of(Config({"class_name": "Dense", "module": None, "registered_name": "mine>Dense"}, ""))
+    'mine>Dense'
+    """
+    name = entry.text("class_name")
+    if "module" not in entry.data:  # before Keras 2.13 the name alone has to do
+        return name
+    if _is_keras(entry.get("module")):
+        return name
+    module = entry.get("module")
+    registered = entry.get("registered_name")
+    return registered if isinstance(registered, str) and ">" in registered else f"{module or 'custom'}>{name}"
+
+
+def _is_keras(module: object) -> bool:
+    return isinstance(module, str) and module.partition(".")[0] in ("keras", "tensorflow", "tf_keras")
+
+
+def name_of(entry: Config, config: Config) -> str:
+    """Return a layer's name."""
+    name = entry.get("name") if isinstance(entry.get("name"), str) else config.get("name")
+    if not isinstance(name, str) or not name:
+        raise ReadError(f"must be a string, got {shown(name)}", where=f"{entry.where}.name")
+    return name
+
+
+def config_of(entry: Config) -> Config:
+    """Return an entry's config; Keras 2.2 wrote a Sequential's as the bare list of its layers."""
+    value = entry.get("config")
     if isinstance(value, list):
-        return Config({"name": model.get("name") or "sequential", "layers": value}, f"{model.where}.config")
-    return model.object("config")
+        return Config({"name": entry.get("name") or "sequential", "layers": value}, f"{entry.where}.config")
+    return entry.object("config")
+
+
+def is_operation(entry: Config, class_name: str) -> bool:
+    """Tell whether an entry is an operation and no layer: Keras says so by its module."""
+    if class_name in ("TFOpLambda", "SlicingOpLambda"):
+        return True
+    module = entry.get("module")
+    return isinstance(module, str) and ".ops" in module and _is_keras(module)
 
 
 def is_model(entry: Config) -> bool:
@@ -30,10 +65,10 @@ def is_model(entry: Config) -> bool:
     """
     if not isinstance(entry.get("config"), (dict, list)):
         return False
-    config = model_config(entry)
+    config = config_of(entry)
     if not isinstance(config.get("layers"), list):
         return False
-    return class_of(entry) in MODELS or ("input_layers" in config.data and "output_layers" in config.data)
+    return class_of(entry) in _MODELS or ("input_layers" in config.data and "output_layers" in config.data)
 
 
 def model_in(entry: Config) -> tuple[str, Config, int] | None:
@@ -41,20 +76,12 @@ def model_in(entry: Config) -> tuple[str, Config, int] | None:
     lead = 0
     while not is_model(entry):
         config = entry.get("config")
-        if entry.get("class_name") != "TimeDistributed" or not isinstance(config, dict) or lead > DEEPEST:
+        if not isinstance(config, dict) or lead > DEEPEST or class_of(entry) != "TimeDistributed":
             return None
         if not isinstance(config.get("layer"), dict):
             return None
         entry, lead = entry.object("config").object("layer"), lead + 1
-    return entry.text("class_name"), model_config(entry), lead
-
-
-def layer_name(entry: Config, config: Config) -> str:
-    """Return the name of a layer, which Keras keeps in the entry or in its config."""
-    name = entry.get("name") if isinstance(entry.get("name"), str) else config.get("name")
-    if not isinstance(name, str) or not name:
-        raise ReadError(f"must be a string, got {shown(name)}", where=f"{entry.where}.name")
-    return name
+    return entry.text("class_name"), config_of(entry), lead
 
 
 def is_quantised(config: Config) -> bool:
@@ -74,17 +101,3 @@ def is_frozen(config: Config) -> bool:
             return False
         config = config.object("layer").object("config")
     return False
-
-
-def nested_input_shape(config: Config) -> tuple[Num, ...] | None:
-    """Look for the input shape of a model that stands first in another."""
-    for _ in range(DEEPEST):
-        for key in ("batch_shape", "batch_input_shape", "build_input_shape"):
-            if isinstance(config.get(key), list):
-                return config.shape(key)
-        layers = config.get("layers")
-        first = layers[0] if isinstance(layers, list) and layers else None
-        if not isinstance(first, dict) or not isinstance(first.get("config"), (dict, list)):
-            return None
-        config = model_config(Config(first, f"{config.where}.layers[0]"))
-    return None

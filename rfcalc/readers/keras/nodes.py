@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from rfcalc.algebra.number import Num
 from rfcalc.errors import ReadError
+from rfcalc.graph import Edge
 from rfcalc.readers.keras.config import read_shape, shown
 
 DEEPEST: Final = 64
@@ -45,11 +46,12 @@ class Slice:
     step: Any
 
 
-class Node(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Node:
     """One call of a layer: its arguments, with `Ref` for tensors."""
 
     args: tuple[Any, ...]
-    kwargs: Mapping[str, Any] = {}
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
 
     def refs(self) -> Iterator[Ref]:
         """Tensors among the arguments in the order that Keras flattens them, then those of masks."""
@@ -64,6 +66,11 @@ class Node(NamedTuple):
         for name, value in self.kwargs.items():
             if name.endswith("mask"):
                 yield from flatten(value)
+
+    def split_masks(self, edges: list[Edge]) -> tuple[list[Edge], list[Edge]]:
+        """Part the tensors of `refs` into what the call is on and its masks."""
+        count = len(edges) - sum(1 for _ in self.masks())
+        return edges[:count], edges[count:]
 
 
 def flatten(value: Any) -> Iterator[Ref]:
@@ -93,8 +100,8 @@ def _read_node(value: object, where: str) -> Node:
         if not isinstance(args, list) or not isinstance(kwargs, dict):
             raise ReadError("must have a list args and an object kwargs", where=where)
         return Node(
-            tuple(_argument(each, where) for each in args),
-            {name: _argument(each, where) for name, each in kwargs.items()},
+            tuple(read_argument(each, where) for each in args),
+            {name: read_argument(each, where) for name, each in kwargs.items()},
         )
     if isinstance(value, list):
         return _read_node_2(value, where)
@@ -103,17 +110,17 @@ def _read_node(value: object, where: str) -> Node:
     raise ReadError(f"must be an object or a list, got {shown(value)}", where=where)
 
 
-def _argument(value: object, where: str, depth: int = 0) -> Any:
-    """Read one argument of Keras 3."""
+def read_argument(value: object, where: str, depth: int = 0) -> Any:
+    """Read one argument of Keras 3: lists as tuples, tensors, slices and arrays as what they are."""
     if depth > DEEPEST:
         raise ReadError("arguments are nested too deep", where=where)
     if isinstance(value, list):
-        return tuple(_argument(each, where, depth + 1) for each in value)
+        return tuple(read_argument(each, where, depth + 1) for each in value)
     if not isinstance(value, dict):
         return value
     kind, config = value.get("class_name"), value.get("config")
     if not isinstance(kind, str) or not isinstance(config, dict):
-        return {name: _argument(each, where, depth + 1) for name, each in value.items()}
+        return {name: read_argument(each, where, depth + 1) for name, each in value.items()}
     special = _SPECIAL.get(kind)
     return {"class_name": kind} if special is None else special(config, where)
 
@@ -121,11 +128,11 @@ def _argument(value: object, where: str, depth: int = 0) -> Any:
 def _tensor(config: Mapping[str, Any], where: str) -> Ref:
     shape = config.get("shape")
     known = None if shape is None else read_shape(shape, f"{where}.shape")
-    return read_ref(config.get("keras_history"), where, known)
+    return _read_ref(config.get("keras_history"), where, known)
 
 
 def _array(config: Mapping[str, Any], _where: str) -> Constant:
-    return Constant(_extents(config.get("value")))
+    return Constant(array_shape(config.get("value")))
 
 
 _SPECIAL: Final[Mapping[str, Callable[[Mapping[str, Any], str], Any]]] = {
@@ -139,7 +146,7 @@ _SPECIAL: Final[Mapping[str, Callable[[Mapping[str, Any], str], Any]]] = {
 """What Keras 3 writes for arguments that are no plain JSON."""
 
 
-def _extents(value: object) -> tuple[int, ...]:
+def array_shape(value: object) -> tuple[int, ...]:
     """Shape of an array written as nested lists."""
     shape: list[int] = []
     while isinstance(value, list) and len(shape) < DEEPEST:
@@ -148,7 +155,7 @@ def _extents(value: object) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def read_ref(value: object, where: str, shape: tuple[Num, ...] | None = None) -> Ref:
+def _read_ref(value: object, where: str, shape: tuple[Num, ...] | None = None) -> Ref:
     """Read ``[layer, node, tensor]``."""
     if (
         isinstance(value, list)
@@ -162,7 +169,7 @@ def read_ref(value: object, where: str, shape: tuple[Num, ...] | None = None) ->
     raise ReadError(f"must be [layer, call, output], got {shown(value)}", where=where)
 
 
-def is_ref(value: object) -> bool:
+def _is_ref(value: object) -> bool:
     """Tell whether a list of Keras 2 names a tensor."""
     if not isinstance(value, list) or len(value) not in (3, 4):
         return False
@@ -171,7 +178,7 @@ def is_ref(value: object) -> bool:
 
 def _read_node_2(value: list[Any], where: str) -> Node:
     """Read a node of Keras 2: a list of tensors, each with the call's keywords, or one tensor alone."""
-    entries = [value] if is_ref(value) or (value and value[0] == "_CONSTANT_VALUE") else value
+    entries = [value] if _is_ref(value) or (value and value[0] == "_CONSTANT_VALUE") else value
     args: list[Any] = []
     kwargs: dict[str, Any] = {}
     for entry in entries:
@@ -185,8 +192,8 @@ def _argument_2(value: object, where: str, depth: int = 0) -> Any:
     """Read one argument of Keras 2."""
     if depth > DEEPEST:
         raise ReadError("arguments are nested too deep", where=where)
-    if is_ref(value):
-        return read_ref(value, where)
+    if _is_ref(value):
+        return _read_ref(value, where)
     if isinstance(value, list):
         if value and value[0] == "_CONSTANT_VALUE":
             return value[2] if len(value) > 2 else None
@@ -206,8 +213,8 @@ def read_structure(value: object, where: str, depth: int = 0) -> Any:
     """Read ``input_layers`` or ``output_layers``: one tensor, a list or a dict of them."""
     if depth > DEEPEST:
         raise ReadError("is nested too deep", where=where)
-    if is_ref(value):
-        return read_ref(value, where)
+    if _is_ref(value):
+        return _read_ref(value, where)
     if isinstance(value, list):
         return tuple(read_structure(each, f"{where}[{k}]", depth + 1) for k, each in enumerate(value))
     if isinstance(value, dict):

@@ -1,15 +1,16 @@
-"""One call of an operation of Keras, and how its arguments are read."""
+"""One call of an operation: its arguments, each checked, wherever Keras 2 or Keras 3 writes them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from rfcalc.algebra.number import UNKNOWN
 from rfcalc.errors import ReadError
 from rfcalc.graph import Edge
 from rfcalc.readers.keras.config import LARGEST, Config, shown
-from rfcalc.readers.keras.nodes import Constant, Node, Ref, flatten
+from rfcalc.readers.keras.nodes import Constant, Node, Ref, array_shape, flatten, read_argument
+from rfcalc.readers.keras.settings import Made
 
 
 class AtRunTimeError(Exception):
@@ -41,7 +42,7 @@ class Operation:
         """Return an argument by any of its names, or by its place among the call's arguments."""
         for name in names:
             if name in self.config.data:
-                return _frozen(self.config.data[name])
+                return read_argument(self.config.data[name], f"{self.config.where}.{name}")
             if name in self.node.kwargs:
                 return self.node.kwargs[name]
         if place is not None and place < len(self.node.args):
@@ -53,7 +54,7 @@ class Operation:
         value = self.value(*names, place=place, default=default)
         if value is None:
             return None
-        values = value if isinstance(value, tuple) else (value,)
+        values = listed(value)
         if not all(type(each) is int for each in values):
             self.wrong(names[0], "an axis or a list of axes", value)
         return values
@@ -63,12 +64,12 @@ class Operation:
         axes = self.axes(*names, default=default, place=place)
         if axes is None or len(axes) != 1:
             self.wrong(names[0], "one axis", axes)
-        return axes[0]  # type: ignore[index]  # wrong() does not return
+        return axes[0]
 
     def shape(self, *names: str, place: int = 1) -> tuple[Any, ...]:
         """Return an argument that is a shape; entries that are tensors are open."""
         value = self.value(*names, place=place)
-        values = value if isinstance(value, tuple) else (value,)
+        values = listed(value)
         if value is None or not all(
             each is None or type(each) is int or type(each) is Ref for each in values
         ):
@@ -80,24 +81,28 @@ class Operation:
         value = self.value(*names, place=place)
         if type(value) is Constant or any(flatten(value)):
             raise AtRunTimeError(names[0])
-        values = value if isinstance(value, tuple) else (value,)
+        values = listed(value)
         if not values or not all(type(each) is int and least <= each <= LARGEST for each in values):
             self.wrong(names[0], f"a whole number of at least {least}, or a list of them", value)
         return values
 
     def constants(self) -> tuple[tuple[int, ...], ...]:
-        """Return the shapes of constant arrays among the arguments."""
+        """Return the shapes of constant arrays among the arguments; Keras 2 writes them as lists."""
         return tuple(
-            each.shape for each in (*self.node.args, *self.node.kwargs.values()) if isinstance(each, Constant)
+            each.shape if isinstance(each, Constant) else array_shape(each)
+            for each in (*self.node.args, *self.node.kwargs.values())
+            if isinstance(each, (Constant, list))
         )
 
-    def wrong(self, name: str, what: str, value: object) -> None:
+    def wrong(self, name: str, what: str, value: object) -> NoReturn:
         """Refuse an argument."""
         raise ReadError(f"{name} must be {what}, got {shown(value)}", where=self.config.where)
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+OperationMaker = Callable[[Operation], Made]
+"""What reads the calls of one operation."""
 
 
-Maker = Callable[[Operation], "tuple[str, dict[str, Any]]"]
+def listed(value: Any) -> tuple[Any, ...]:
+    """Return a list as it is, and one value as a list of one."""
+    return value if isinstance(value, tuple) else (value,)

@@ -1,4 +1,4 @@
-"""How the calls of a functional Keras model hang together: their order, and the tensors between them."""
+"""How the calls of a functional model feed each other: their order, their numbers, the tensors between."""
 
 from __future__ import annotations
 
@@ -11,10 +11,75 @@ from rfcalc.readers.keras.config import Config, shown
 from rfcalc.readers.keras.entries import SEQUENTIAL, is_model
 from rfcalc.readers.keras.nodes import Node, Ref, flatten
 
+Entries = Mapping[str, tuple[Config, list[Node]]]
+"""Layers of a model by name, each with its calls."""
 
-def node_bases(
-    entries: Mapping[str, tuple[Config, list[Node]]], outputs: Sequence[Ref]
-) -> tuple[dict[str, int], dict[str, int]]:
+
+class Tensors:
+    """Tensors of a functional model, by layer, call and output."""
+
+    def __init__(self) -> None:
+        self._edges: dict[tuple[str, int, int], Edge] = {}
+        self._layers: dict[tuple[str, int], str] = {}
+
+    def __contains__(self, key: tuple[str, int, int]) -> bool:
+        return key in self._edges
+
+    def add(self, name: str, index: int, edges: Sequence[Edge]) -> None:
+        """Add the outputs of a call."""
+        for place, edge in enumerate(edges):
+            self._edges[name, index, place] = edge
+
+    def add_layer(self, name: str, index: int, layer: str) -> None:
+        """Add all outputs of a call of `layer`, whose rule says later how many there are."""
+        self._edges[name, index, 0] = (layer, 0)
+        self._layers[name, index] = layer
+
+    def bind(self, inputs: Any, given: Any, where: str) -> None:
+        """Bind the inputs of a nested model to the tensors that it is called on."""
+        if isinstance(inputs, dict) and isinstance(given, dict) and set(inputs) <= set(given):
+            pairs = [(r, e) for name in inputs for r, e in zip(flatten(inputs[name]), edges_in(given[name]))]  # noqa: B905  lengths are compared below
+        elif isinstance(given, dict) and {ref.layer for ref in flatten(inputs)} <= set(given):
+            pairs = [(ref, edge) for ref in flatten(inputs) for edge in given[ref.layer]]
+        else:
+            pairs = list(zip(flatten(inputs), edges_in(given)))  # noqa: B905  lengths are compared below
+        wanted = len(list(flatten(inputs)))
+        if len(pairs) != wanted:
+            raise ReadError(f"takes {wanted} inputs, but is called on {len(pairs)}", where=where)
+        self._edges.update((ref.key, edge) for ref, edge in pairs)
+
+    def get(self, key: tuple[str, int, int], where: str) -> Edge:
+        """Return a tensor."""
+        edge = self._edges.get(key)
+        if edge is not None:
+            return edge
+        layer = self._layers.get(key[:2])
+        if layer is None:
+            raise ReadError(f"there is no tensor {shown(list(key))}", where=where)
+        return layer, key[2]
+
+
+def edges_in(given: Any) -> list[Edge]:
+    """Tensors of a structure of edges, in Keras's order."""
+    if isinstance(given, dict):
+        return [edge for name in sorted(given) for edge in edges_in(given[name])]
+    if isinstance(given, list):
+        return [edge for each in given for edge in edges_in(each)]
+    return [given]
+
+
+def given_to(node: Node, edges: list[Edge]) -> Any:
+    """Return what a nested model is called on, by name where it is called on a dict."""
+    if len(node.args) == 1 and isinstance(node.args[0], dict):
+        rest = iter(edges)  # in the order of the sorted names
+        return {
+            name: [edge for _, edge in zip(flatten(value), rest, strict=False)]
+            for name, value in sorted(node.args[0].items())
+        }
+    return list(edges)
+
+
+def node_bases(entries: Entries, outputs: Sequence[Ref]) -> tuple[dict[str, int], dict[str, int]]:
     """Index of each layer's first node, in calls and in the model's outputs.
 
     A model that was built on inputs of its own has a call already. Keras 2 counts it everywhere, Keras 3 in
@@ -56,9 +121,7 @@ def _base(used: set[int], count: int, usual: int) -> int:
     return most - count + 1 if most >= count else usual
 
 
-def call_order(
-    entries: Mapping[str, tuple[Config, list[Node]]], base: Mapping[str, int], where: str
-) -> list[tuple[str, int]]:
+def ordered(entries: Entries, base: Mapping[str, int], where: str) -> list[tuple[str, int]]:
     """Order the calls of a functional model so that producers come first."""
     waiting: dict[tuple[str, int], int] = {}
     consumers: dict[tuple[str, int], list[tuple[str, int]]] = {}
@@ -86,71 +149,3 @@ def call_order(
         stuck = [name for (name, _), count in waiting.items() if count]
         raise ReadError(f"the layers form a cycle, through {', '.join(map(repr, stuck[:4]))}", where=where)
     return order
-
-
-def find_tensor(
-    key: tuple[str, int, int],
-    tensors: Mapping[tuple[str, int, int], Edge],
-    whole: Mapping[tuple[str, int], str],
-    where: str,
-) -> Edge:
-    """Return a tensor of a functional model."""
-    edge = tensors.get(key)
-    if edge is not None:
-        return edge
-    layer = whole.get(key[:2])
-    if layer is None:
-        raise ReadError(f"there is no tensor {shown(list(key))}", where=where)
-    return layer, key[2]
-
-
-def edges_in(given: Any) -> list[Edge]:
-    """Tensors of a structure of edges, in Keras's order."""
-    if isinstance(given, dict):
-        return [edge for name in sorted(given) for edge in edges_in(given[name])]
-    if isinstance(given, list):
-        return [edge for each in given for edge in edges_in(each)]
-    return [given]
-
-
-def given_tensors(node: Node, edges: list[Edge]) -> Any:
-    """Return what a nested model is called on, by name where it is called on a dict."""
-    if len(node.args) == 1 and isinstance(node.args[0], dict):
-        rest = iter(edges)  # in the order of the sorted names
-        return {
-            name: [edge for _, edge in zip(flatten(value), rest, strict=False)]
-            for name, value in sorted(node.args[0].items())
-        }
-    return list(edges)
-
-
-def bind_inputs(inputs: Any, given: Any, where: str) -> dict[tuple[str, int, int], Edge]:
-    """Bind the inputs of a nested model to the tensors that it is called on."""
-    if isinstance(inputs, dict) and isinstance(given, dict) and set(inputs) <= set(given):
-        pairs = [(r, e) for name in inputs for r, e in zip(flatten(inputs[name]), edges_in(given[name]))]  # noqa: B905  lengths are compared below
-    elif isinstance(given, dict) and {ref.layer for ref in flatten(inputs)} <= set(given):
-        pairs = [(ref, edge) for ref in flatten(inputs) for edge in given[ref.layer]]
-    else:
-        pairs = list(zip(flatten(inputs), edges_in(given)))  # noqa: B905  lengths are compared below
-    wanted = len(list(flatten(inputs)))
-    if len(pairs) != wanted:
-        raise ReadError(f"takes {wanted} inputs, but is called on {len(pairs)}", where=where)
-    return {ref.key: edge for ref, edge in pairs}
-
-
-def query_key_value(node: Node, edges: list[Edge]) -> list[Edge]:
-    """Put the inputs of attention in order: query, key, value, where Keras has (query, value, key)."""
-    refs = list(node.refs())[: len(edges)]
-    by_ref = dict(zip((ref.key for ref in refs), edges, strict=True))
-    plain = [by_ref[ref.key] for ref in flatten(node.args) if ref.key in by_ref]
-    named = {
-        name: by_ref[value.key]
-        for name, value in node.kwargs.items()
-        if isinstance(value, Ref) and value.key in by_ref
-    }
-    roles = dict(zip(("query", "value", "key"), plain, strict=False))
-    roles.update({name: edge for name, edge in named.items() if name in ("query", "value", "key")})
-    if "query" not in roles:
-        return edges
-    value = roles.get("value", roles["query"])
-    return [roles["query"], roles.get("key", value), value]

@@ -1,4 +1,4 @@
-"""Operations of Keras that move elements about: reshapes, joins, slices, padding."""
+"""Operations of Keras that move elements about: reshape, reorder, join, cut, repeat, pad, index."""
 
 from __future__ import annotations
 
@@ -6,49 +6,50 @@ from typing import Any, Final
 
 from rfcalc.readers.keras.config import LARGEST, shown
 from rfcalc.readers.keras.nodes import Constant, Ref, Slice, flatten
-from rfcalc.readers.keras.operation import AtRunTimeError, Maker, Operation
+from rfcalc.readers.keras.operation import AtRunTimeError, Operation, OperationMaker, listed
+from rfcalc.readers.keras.settings import Made
 
 
-def _reshape(op: Operation) -> tuple[str, dict[str, Any]]:
+def _reshape(op: Operation) -> Made:
     return "reshape", {"shape": op.shape("newshape", "shape")}
 
 
-def _transpose(op: Operation) -> tuple[str, dict[str, Any]]:
+def _transpose(op: Operation) -> Made:
     axes = op.axes("axes", "perm")
     return "permute", {"order": axes} if axes is not None else {"order": "reversed"}
 
 
-def _swapaxes(op: Operation) -> tuple[str, dict[str, Any]]:
+def _swapaxes(op: Operation) -> Made:
     return "permute", {"order": ("swap", op.axis("axis1", place=1), op.axis("axis2", place=2))}
 
 
-def _moveaxis(op: Operation) -> tuple[str, dict[str, Any]]:
+def _moveaxis(op: Operation) -> Made:
     source, target = op.axes("source", place=1), op.axes("destination", place=2)
     if source is None or target is None or len(source) != len(target):
         op.wrong("source", "as many axes as the destination", source)
     return "permute", {"order": ("move", source, target)}
 
 
-def _expand(op: Operation) -> tuple[str, dict[str, Any]]:
+def _expand(op: Operation) -> Made:
     axes = op.axes("axis")
     if axes is None:
         op.wrong("axis", "an axis or a list of axes", axes)
     return "expand_dims", {"axes": axes}
 
 
-def _squeeze(op: Operation) -> tuple[str, dict[str, Any]]:
+def _squeeze(op: Operation) -> Made:
     return "squeeze", {"axes": op.axes("axis")}
 
 
-def _concat(op: Operation) -> tuple[str, dict[str, Any]]:
+def _concat(op: Operation) -> Made:
     return "concat", {"axis": op.axis("axis", default=-1)}
 
 
-def _stack(op: Operation) -> tuple[str, dict[str, Any]]:
+def _stack(op: Operation) -> Made:
     return "stack", {"axis": op.axis("axis", default=0)}
 
 
-def _split(op: Operation) -> tuple[str, dict[str, Any]]:
+def _split(op: Operation) -> Made:
     names = ("indices_or_sections", "num_or_size_splits")
     parts = op.numbers(*names, place=1, least=-1)
     settings = {"axis": op.axis("axis", default=0, place=2)}
@@ -59,32 +60,32 @@ def _split(op: Operation) -> tuple[str, dict[str, Any]]:
     return "split", {"cuts": parts, **settings}
 
 
-def _unstack(op: Operation) -> tuple[str, dict[str, Any]]:
+def _unstack(op: Operation) -> Made:
     return "split", {"sections": "each", "axis": op.axis("axis", default=0, place=2), "drop": True}
 
 
-def _repeat(op: Operation) -> tuple[str, dict[str, Any]]:
+def _repeat(op: Operation) -> Made:
     count, axis = op.value("repeats", place=1), op.value("axis", place=2)
     if type(count) is not int or type(axis) is not int or not 0 < count <= LARGEST:
         return "unknown", {"why": "repeats that differ, or of the flattened tensor"}
     return "repeat", {"count": count, "axis": axis}
 
 
-def _tile(op: Operation) -> tuple[str, dict[str, Any]]:
+def _tile(op: Operation) -> Made:
     return "tile", {"repeats": op.numbers("repeats", "multiples", place=1)}
 
 
 _PAD_MODES: Final = ("constant", "reflect", "symmetric", "edge", "wrap")
 
 
-def _pad(op: Operation) -> tuple[str, dict[str, Any]]:
+def _pad(op: Operation) -> Made:
     pairs = op.value("pad_width", "paddings", place=1)
     mode = str(op.value("mode", default="constant")).lower()
     if type(pairs) is int:
         return "unknown", {"why": "it pads every axis, the batch too"}
     if mode not in _PAD_MODES:
         return "unknown", {"why": f"no rule for padding of the mode {shown(mode)}"}
-    if any(flatten(pairs)):
+    if isinstance(pairs, Constant) or any(flatten(pairs)):
         raise AtRunTimeError("pad_width")
     if not isinstance(pairs, tuple) or not pairs:
         op.wrong("pad_width", "a list of pairs", pairs)
@@ -99,9 +100,23 @@ def _pad(op: Operation) -> tuple[str, dict[str, Any]]:
     }
 
 
-def _get_item(op: Operation) -> tuple[str, dict[str, Any]]:
+def _flip(op: Operation) -> Made:
+    axes = op.axes("axis")
+    return ("flip", {"axes": axes}) if axes else ("unknown", {"why": "it reverses every axis"})
+
+
+def _roll(op: Operation) -> Made:
+    axes, shift = op.axes("axis", place=2), op.numbers("shift", place=1, least=-LARGEST)
+    if axes is None:
+        return "unknown", {"why": "it rolls the flattened tensor"}
+    if len(shift) not in (1, len(axes)):
+        op.wrong("shift", "one number, or one for each axis", shift)
+    return "roll", {"axes": axes, "shift": shift if len(shift) == len(axes) else shift * len(axes)}
+
+
+def _get_item(op: Operation) -> Made:
     key = op.value("key", "slice_spec", place=1)
-    return "index", {"key": _readable(key if isinstance(key, tuple) else (key,), op)}
+    return "index", {"key": _readable(listed(key), op)}
 
 
 def _readable(key: tuple[Any, ...], op: Operation) -> tuple[Any, ...]:
@@ -121,17 +136,9 @@ def _readable(key: tuple[Any, ...], op: Operation) -> tuple[Any, ...]:
     return tuple(out)
 
 
-def _roll(op: Operation) -> tuple[str, dict[str, Any]]:
-    axes, shift = op.axes("axis", place=2), op.numbers("shift", place=1, least=-LARGEST)
-    if axes is None:
-        return "unknown", {"why": "it rolls the flattened tensor"}
-    if len(shift) not in (1, len(axes)):
-        op.wrong("shift", "one number, or one for each axis", shift)
-    return "roll", {"axes": axes, "shift": shift if len(shift) == len(axes) else shift * len(axes)}
-
-
-SHAPE_OPERATIONS: Final[dict[str, Maker]] = {
+SHAPES: Final[dict[str, OperationMaker]] = {
     "Reshape": _reshape,
+    "Ravel": lambda _op: ("reshape", {"shape": (-1,)}),
     "Transpose": _transpose,
     "Swapaxes": _swapaxes,
     "Moveaxis": _moveaxis,
@@ -145,8 +152,9 @@ SHAPE_OPERATIONS: Final[dict[str, Maker]] = {
     "Repeat": _repeat,
     "Tile": _tile,
     "Pad": _pad,
+    "Flip": _flip,
     "Roll": _roll,
+    "BroadcastTo": lambda op: ("broadcast_to", {"shape": op.shape("shape")}),
     "GetItem": _get_item,
     "SlicingOpLambda": _get_item,
 }
-"""Operations that change no value, by class name."""

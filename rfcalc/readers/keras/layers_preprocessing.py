@@ -1,4 +1,4 @@
-"""Preprocessing layers of Keras: images, categories, text, spectrograms."""
+"""Preprocessing layers of Keras: of images, categories, texts and sound, and augmentation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,20 @@ from typing import Any, Final
 
 from rfcalc.algebra.number import UNKNOWN
 from rfcalc.readers.keras.config import Config
-from rfcalc.readers.keras.spatial import MODES, PADDINGS, Made, Maker, layout
+from rfcalc.readers.keras.settings import (
+    MODES,
+    PADDINGS,
+    Made,
+    Maker,
+    image_layout,
+    is_channels_first,
+    layout,
+    plain,
+)
+
+
+def _image(config: Config) -> dict[str, Any]:
+    return image_layout(is_channels_first(config))
 
 
 def _resizing(config: Config) -> Made:
@@ -21,13 +34,6 @@ def _resizing(config: Config) -> Made:
 
 def _center_crop(config: Config) -> Made:
     return "center_crop", {"size": (config.whole("height"), config.whole("width")), **_image(config)}
-
-
-def _image(config: Config) -> dict[str, Any]:
-    """Places of the axes of an image, counted from the end, since it may come without a batch axis."""
-    if config.text("data_format", "channels_last") == "channels_first":
-        return {"spatial": (-2, -1), "channel": -3}
-    return {"spatial": (-3, -2), "channel": -1}
 
 
 def _categories(size: str) -> Maker:
@@ -91,10 +97,23 @@ def _mel(config: Config) -> Made:
     }
 
 
-PREPROCESSING_LAYERS: Final[dict[str, Maker]] = {
+_IDENTITIES: Final = (
+    "MaxNumBoundingBoxes", "Rescaling", "AugMix", "CutMix", "MixUp", "RandAugment", "RandomApply",
+    "RandomBrightness", "RandomChannelShift", "RandomChoice", "RandomColorDegeneration",
+    "RandomColorJitter", "RandomContrast", "RandomElasticTransform", "RandomErasing", "RandomFlip",
+    "RandomGaussianBlur", "RandomGrayscale", "RandomHeight", "RandomHue", "RandomInvert",
+    "RandomPerspective", "RandomPosterization", "RandomRotation", "RandomSaturation", "RandomSharpness",
+    "RandomShear", "RandomTranslation", "RandomWidth", "RandomZoom", "Solarization", "Equalization",
+)  # fmt: skip
+"""Nothing changes at inference: augmentation, element-wise scaling."""
+
+PREPROCESSING: Final[dict[str, Maker]] = {
+    **{name: plain("identity") for name in _IDENTITIES},
     "Resizing": _resizing,
     "CenterCrop": _center_crop,
     "RandomCrop": _center_crop,
+    "AutoContrast": plain("instance_norm", scale=False, center=False),
+    "ContrastLimitedAdaptiveHistogramEqualization": plain("instance_norm", scale=False, center=False),
     "CategoryEncoding": _categories("num_tokens"),
     "Discretization": _categories("num_bins"),
     "StringLookup": _categories("vocabulary_size"),
@@ -105,4 +124,3 @@ PREPROCESSING_LAYERS: Final[dict[str, Maker]] = {
     "STFTSpectrogram": _stft,
     "MelSpectrogram": _mel,
 }
-"""Makers by class name."""

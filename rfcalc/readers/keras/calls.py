@@ -1,0 +1,67 @@
+"""What one call of a layer or operation computes: its kind, its settings, its inputs in the rule's order."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from rfcalc.errors import ReadError
+from rfcalc.graph import Edge
+from rfcalc.readers.keras.config import Config
+from rfcalc.readers.keras.entries import class_of, is_operation
+from rfcalc.readers.keras.layers import make_layer, with_lead
+from rfcalc.readers.keras.nodes import Node, Ref, flatten
+
+_ATTENTION: Final = ("multi_head_attention", "dot_attention", "additive_attention")
+
+Call = tuple[str, dict[str, Any], list[Edge]]
+"""Canonical kind, settings and inputs."""
+
+
+def read_call(entry: Config, config: Config, node: Node, edges: list[Edge], lead: int) -> Call:
+    """Read the call `node` of a layer on `edges`, below `lead` axes of the models around it."""
+    edges, masks = node.split_masks(edges)
+    kind, attrs, edges = _read_kind(entry, config, node, edges)
+    if not edges and kind != "unknown":
+        raise ReadError("is called on no tensor", where=f"{entry.where}.inbound_nodes")
+    if lead and kind != "unknown":
+        attrs = with_lead(attrs, lead)
+    if masks:
+        edges, attrs = [*edges, *masks], {**attrs, "masks": attrs.get("masks", 0) + len(masks)}
+    return kind, attrs, edges
+
+
+def _read_kind(entry: Config, config: Config, node: Node, edges: list[Edge]) -> Call:
+    class_name = entry.text("class_name")
+    if is_operation(entry, class_name):
+        # most models have no operations, and need not wait for their tables
+        from rfcalc.readers.keras.ops import make_operation
+
+        return make_operation(class_name, config, node, edges)
+    kind, attrs = make_layer(class_of(entry), config)
+    if kind == "embedding" and node.kwargs.get("reverse") is True:
+        return "linear", {"units": attrs["vocabulary"], "bias": False}, edges
+    if kind in _ATTENTION:
+        edges = _query_key_value(node, edges)
+        if node.kwargs.get("return_attention_scores") is True:
+            attrs = {**attrs, "scores": True}
+        if node.kwargs.get("use_causal_mask") is True:
+            attrs = {**attrs, "causal": True}
+    return kind, attrs, edges
+
+
+def _query_key_value(node: Node, edges: list[Edge]) -> list[Edge]:
+    """Put the inputs of attention in order: query, key, value, where Keras has (query, value, key)."""
+    refs = list(node.refs())[: len(edges)]
+    by_ref = dict(zip((ref.key for ref in refs), edges, strict=True))
+    plain = [by_ref[ref.key] for ref in flatten(node.args) if ref.key in by_ref]
+    named = {
+        name: by_ref[value.key]
+        for name, value in node.kwargs.items()
+        if isinstance(value, Ref) and value.key in by_ref
+    }
+    roles = dict(zip(("query", "value", "key"), plain, strict=False))
+    roles.update({name: edge for name, edge in named.items() if name in ("query", "value", "key")})
+    if "query" not in roles:
+        return edges
+    value = roles.get("value", roles["query"])
+    return [roles["query"], roles.get("key", value), value]
