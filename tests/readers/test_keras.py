@@ -400,7 +400,7 @@ def test_damaged_archives_make_no_traceback() -> None:
     assert refusals
 
 
-# ---- operations ---------------------------------------------------------------------------------------------
+# ---- operations -------------------------------------------------------------------------------------------
 
 
 def operation_model(class_name: str, config: dict[str, Any], *, module: str = "keras.src.ops.nn") -> Any:
