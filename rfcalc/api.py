@@ -226,7 +226,6 @@ def field(
     input_shape: Shape | Mapping[str, Shape] | None = None,
     dims: Mapping[str, int] | None = None,
     input: str | None = None,
-    on_unknown: OnUnknown = "report",
 ) -> Field:
     """Tell what each output index of a layer truly depends on, at the input's own size.
 
@@ -235,7 +234,7 @@ def field(
 
     Parameters
     ----------
-    x, parameters, input_shape, dims, input, on_unknown
+    x, parameters, input_shape, dims, input
         The model, as for :func:`analyze`; all spatial extents of the input have to be known.
     layer : str
         A layer, or an output tensor.
@@ -268,7 +267,7 @@ def field(
 
     graph = load(x, parameters=parameters, input_shape=input_shape, dims=dims, input=input)
     try:
-        result = field_of(graph, layer, input=input, on_unknown=on_unknown)
+        result = field_of(graph, layer, input=input)
         whole = Field(**{each.name: getattr(result, each.name) for each in fields(result)})
         return whole if at is None else whole.unit(at)
     except RfcalcError as error:
@@ -294,7 +293,15 @@ def _with_dims(graph: LayerGraph, dims: Mapping[str, int], name: str | None) -> 
     except RfcalcError as error:
         error.source = error.source or graph.source
         raise
-    return graph.with_layers(resized if layer.name == chosen.name else layer for layer in graph)
+    return LayerGraph(
+        (resized if layer.name == chosen.name else layer for layer in graph),
+        name=graph.name,
+        format=graph.format,
+        source=graph.source,
+        outputs=graph.outputs,
+        blocks=graph.blocks.values(),
+        notes=graph.notes,
+    )
 
 
 def _resized(layer: Layer, dims: Mapping[str, int]) -> Layer:
@@ -306,9 +313,7 @@ def _resized(layer: Layer, dims: Mapping[str, int]) -> Layer:
     for letter, extent in dims.items():
         spelled = letters[0] if len(letters) == 1 and letter in _LENGTH else letter
         if spelled not in letters:
-            if not letters:
-                raise UsageError(f"the input {layer.name!r} has no spatial axes; give its shape instead")
-            has = f"its axes are {', '.join(letters)}"
+            has = f"its axes are {', '.join(letters)}" if letters else "it has none"
             raise UsageError(f"the input {layer.name!r} has no spatial axis {letter!r}; {has}")
         if type(extent) is not int or extent < 1:
             raise UsageError(f"the extent of {letter!r} must be a positive integer, got {extent!r}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -13,15 +12,16 @@ import click
 
 from rfcalc import __version__
 from rfcalc.errors import CheckFailed, RfcalcError, UsageError
-from rfcalc.wording import few
 
 if TYPE_CHECKING:
-    from rfcalc.analysis.result import AnalysisResult, Note
+    from rfcalc.analysis.result import AnalysisResult, Row
+    from rfcalc.api import Analysis
     from rfcalc.reports.tables import Column
 
 INTERRUPTED: Final = 130  # as a shell says that an interrupt ended it
 BROKEN_PIPE: Final = 141  # as a shell says that a closed pipe ended it
 
+_NAMED_AT_MOST: Final = 5
 _LONGEST_SHOWN: Final = 40
 
 
@@ -135,15 +135,6 @@ _output = click.option(
     "--output", "-o", default="-", metavar="FILE", help="Write to FILE, whole or not at all."
 )
 
-_on_unknown = click.option(
-    "--on-unknown",
-    type=click.Choice(["report", "error", "bound", "identity"]),
-    default="report",
-    show_default=True,
-    help="For an op that no rule knows: report it and what depends on it as unknown, stop with an error, "
-    "bound it (it depends on everything), or pass its input on (identity).",
-)
-
 _model = _together(
     click.argument("model"),
     click.option(
@@ -198,10 +189,6 @@ def _integers(texts: Iterable[str], option: str) -> dict[str, int]:
 def _shapes(texts: Iterable[str]) -> dict[str, list[int | None]]:
     option = "--input-shape"
     pairs = [(name, value) for name, _, value in (text.rpartition("=") for text in texts)]
-    for _, value in pairs:
-        if "," not in value and re.fullmatch(r"\s*[\d?]+(\s*[xX*]\s*[\d?]+)+\s*", value):
-            commas = ",".join(re.findall(r"[\d?]+", value))
-            raise UsageError(f"{option}: extents are set apart by commas: {commas}")
     return {name: [*map(_extent, value.strip("()[], ").split(","))] for name, value in _once(pairs, option)}
 
 
@@ -273,8 +260,15 @@ analysed."""
     metavar="N",
     help="One row for each block this deep, 1 being the top.",
 )
-@_on_unknown
-@click.option("--strict", is_flag=True, help="Exit with 1 unless every figure is known and exact.")
+@click.option(
+    "--on-unknown",
+    type=click.Choice(["report", "error", "bound", "identity"]),
+    default="report",
+    show_default=True,
+    help="For an op that no rule knows: report it and what depends on it as unknown, stop with an error, "
+    "bound it (it depends on everything), or pass its input on (identity).",
+)
+@click.option("--strict", is_flag=True, help="Exit with 1 unless every figure is exact.")
 @click.option(
     "--symbolic",
     is_flag=True,
@@ -308,13 +302,13 @@ def analyze(
         model, depth=depth, on_unknown=on_unknown, symbolic=symbolic, **_loading(**loading)
     )
     shown = select(analysis, layers) if layers else analysis
-    doubts = analysis.doubts if strict else ()
-    if not doubts or output == "-":
+    inexact = [row for row in analysis if row.status != "exact"] if strict else []
+    if not inexact or output == "-":
         write(_render(shown, form, chosen, output), output)
     if form != "json":  # there they are part of the document
-        _say_notes(analysis.notes)
-    if doubts:
-        raise CheckFailed(_not_exact(doubts, output), source=analysis.source)
+        _say_notes(analysis)
+    if inexact:
+        raise CheckFailed(_not_exact(inexact, output), source=analysis.source)
 
 
 def _render(result: AnalysisResult, form: str, columns: Sequence[Column] | None, output: str) -> str:
@@ -336,39 +330,30 @@ def _render(result: AnalysisResult, form: str, columns: Sequence[Column] | None,
     return analysis_csv(result, columns) if form == "csv" else analysis_markup(result, form, columns)
 
 
-def _say_notes(notes: Sequence[Note]) -> None:
-    if not notes:
+def _say_notes(analysis: Analysis) -> None:
+    if not analysis.notes:
         return
     from rfcalc.reports.text import note_line
 
-    for note in notes:
+    for note in analysis.notes:
         _complain(note_line(note))
 
 
-def _not_exact(doubts: Sequence[str], output: str) -> str:
-    shown = few(doubts, most=5, spell=str)
+def _not_exact(rows: Sequence[Row], output: str) -> str:
+    shown = ", ".join(f"'{row.name}' ({row.status})" for row in rows[:_NAMED_AT_MOST])
+    more = f" and {len(rows) - _NAMED_AT_MOST} more" if len(rows) > _NAMED_AT_MOST else ""
     unwritten = "" if output == "-" else f"; {output} was not written"
-    return f"--strict: not exact: {shown}{unwritten}"
+    return f"--strict: not exact: {shown}{more}{unwritten}"
 
 
 @main.command()
 @_model
 @click.argument("layer")
 @click.option("--at", metavar="Y,X", help="One output unit alone, by its index on each axis, such as 0,2.")
-@_on_unknown
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @_output
 @_debug
-def field(
-    model: str,
-    layer: str,
-    *,
-    at: str | None,
-    on_unknown: Any,
-    form: str,
-    output: str,
-    **loading: Any,
-) -> None:
+def field(model: str, layer: str, *, at: str | None, form: str, output: str, **loading: Any) -> None:
     """Show what each output index of LAYER in MODEL truly depends on, padding dropped layer by layer.
 
     LAYER is a layer's name or an output tensor's. Taps counts the input indices between first and last that
@@ -379,10 +364,9 @@ def field(
 
     unit = None if at is None else [_integer(part, "--at") for part in at.split(",")]
     check_output(output, source=model)
-    result = api.field(model, layer, unit, on_unknown=on_unknown, **_loading(**loading))
+    result = api.field(model, layer, unit, **_loading(**loading))
     unicode = output != "-" or unicode_output(sys.stdout)
     write(result.to_json() if form == "json" else result.to_text(unicode=unicode), output)
-    _say_notes(result.notes)
 
 
 @main.command()

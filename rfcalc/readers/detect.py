@@ -176,8 +176,7 @@ def _document(source: Source) -> Any:
             raise ReadError(message)
     wide = head.startswith(parsing.UTF16_MARKS)
     start = head.decode("utf-16" if wide else "utf-8", errors="ignore").lstrip("\ufeff \t\r\n")
-    table = start.startswith("[") and _suffix_syntax(source) == "TOML"  # a list in JSON, a heading in TOML
-    if start.startswith(("{", "[")) and not table:
+    if start.startswith(("{", "[")):
         return _json(source)
     if not wide and b"\0" in head:
         raise ReadError(f"is a binary file of an unknown kind; {EXPECTED}")
@@ -208,17 +207,12 @@ def _json(source: Source) -> Any:
         raise
 
 
-def _suffix_syntax(source: Source) -> str | None:
-    """Return the syntax that the file's name speaks of."""
-    return _SUFFIXES.get(re.sub(r".*(?=\.)", "", source.name, flags=re.S).lower())
-
-
 def _other(source: Source, start: str) -> Any:
     """Parse YAML or TOML, known by the key that every model has."""
     data = source.start(parsing.MOST_OTHER + 1)
     fits = len(data) <= parsing.MOST_OTHER
     text = parsing.decode(data) if fits else start
-    suffix = _suffix_syntax(source) if fits else None
+    suffix = _SUFFIXES.get(re.sub(r".*(?=\.)", "", source.name, flags=re.S).lower()) if fits else None
     syntax = "TOML" if _TOML_KEY.search(text) else "YAML" if _YAML_KEY.search(text) else suffix
     if syntax is not None:
         source.everything(parsing.MOST_OTHER)

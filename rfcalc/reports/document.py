@@ -34,7 +34,7 @@ def analysis_document(result: AnalysisResult, columns: Sequence[Column] | None =
     if columns is None:
         rows = (row_document(row) for row in result.rows)
     else:
-        rows = (_chosen(row, columns) for row in result.rows)
+        rows = ({column.name: column.value(row) for column in columns} for row in result.rows)
     return {
         "schema": SCHEMA,
         "model": {"name": result.name, "format": result.format, "source": _file_name(result.source)},
@@ -49,15 +49,6 @@ def analysis_document(result: AnalysisResult, columns: Sequence[Column] | None =
             {"level": note.level, "code": note.code, "layer": note.layer, "message": note.message}
             for note in result.notes
         ],
-    }
-
-
-def _chosen(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
-    """Return some keys of a row, with the types that they have in the whole document."""
-    document = row_document(row)
-    return {
-        column.name: document[column.name] if column.name in document else column.value(row)
-        for column in columns
     }
 
 

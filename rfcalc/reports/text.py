@@ -42,7 +42,6 @@ _GAP: Final = 2
 _NAME_SHARE: Final = 0.3  # of the width: beyond it a name is shortened rather than a column left out
 _LEAST_NAME: Final = 12
 _LONGEST_OP: Final = 24
-_LABEL: Final = 12  # columns of a label below the table
 
 
 class Glyphs(NamedTuple):
@@ -109,19 +108,12 @@ def analysis_text(
         Put the notes below.
     """
     glyphs = _UNICODE if unicode else _ASCII
-    left_out: list[str] = []
     if columns is None:
         strips = _fit(result, width, glyphs)
-        shown = {strip.name for strip in strips}
-        left_out = [column.name for column in _usual_columns(result) if column.name not in shown]
     else:
         strips = [_strip(result, column, glyphs) for column in columns]
     strips = [_squeeze(strip, strips, width, glyphs) for strip in strips]
-    lines = [*_head(result, width, glyphs), "", *_table(strips, glyphs), *_foot(result, width, glyphs)]
-    if left_out:
-        names = ", ".join(left_out)
-        hint = " (see --columns)" if len(names) + _LABEL + 16 <= width else ""
-        lines += _entry("not shown", names + hint, width)
+    lines = [*_head(result, width, glyphs), "", *_table(strips, glyphs), *_foot(result, glyphs)]
     if notes and result.notes:
         lines += ["", *(note_line(note, unicode=unicode) for note in result.notes)]
     return "\n".join(lines) + "\n"
@@ -247,27 +239,11 @@ def _pad(text: str, strip: _Strip) -> str:
     return blank + text if strip.align == RIGHT else text + blank
 
 
-def _entry(label: str, text: str, width: int) -> list[str]:
-    """Write a line below the table; what is too long goes on below itself."""
-    if len(text) <= width - _LABEL:
-        return [f"{label:<{_LABEL}}{text}"]
-    from textwrap import wrap
-
-    return wrap(
-        f"{label:<{_LABEL}}{text}",
-        max(width, 2 * _LABEL),
-        subsequent_indent=" " * _LABEL,
-        break_long_words=False,
-        break_on_hyphens=False,
-        drop_whitespace=True,
-    )
-
-
-def _foot(result: AnalysisResult, width: int, glyphs: Glyphs) -> list[str]:
+def _foot(result: AnalysisResult, glyphs: Glyphs) -> list[str]:
     totals = result.totals
     counts = f"{totals.layers:,}"
     if totals.resolved < totals.layers:
-        counts = f"{totals.resolved:,} of {totals.layers:,} resolved"
+        counts = f"{totals.resolved:,} of {totals.layers:,} layers resolved"
     params = total_cell(result, "params", totals.params.total)
     if plain(totals.params.non_trainable) == 0:
         split = " (all trainable)"
@@ -283,4 +259,4 @@ def _foot(result: AnalysisResult, width: int, glyphs: Glyphs) -> list[str]:
         ("parameters", f"{params}{split}"),
         ("MACs", f"{macs}{about} at batch 1; FLOPs = 2 x MACs"),
     ]
-    return [line for label, text in lines for line in _entry(label, glyphs.formula(text), width)]
+    return [f"{label:<12}{glyphs.formula(text)}" for label, text in lines]

@@ -58,13 +58,6 @@ def message(content: Any, **options: Any) -> str:
 # ---- where a model comes from ------------------------------------------------------------------------------
 
 
-def test_another_toml_is_no_model(tmp_path: Path) -> None:
-    file = tmp_path / "pyproject.toml"
-    file.write_text('[project]\nname = "x"\n')
-    with pytest.raises(ReadError, match="has the keys 'project'; a model is"):
-        load(file)
-
-
 def test_paths_files_bytes_mappings_and_graphs_are_the_same_model(monkeypatch: pytest.MonkeyPatch) -> None:
     data = TEXT.encode()
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
