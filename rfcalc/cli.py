@@ -12,6 +12,7 @@ import click
 
 from rfcalc import __version__
 from rfcalc.errors import CheckFailed, RfcalcError, UsageError
+from rfcalc.wording import few
 
 if TYPE_CHECKING:
     from rfcalc.analysis.result import AnalysisResult, Row
@@ -340,10 +341,9 @@ def _say_notes(analysis: Analysis) -> None:
 
 
 def _not_exact(rows: Sequence[Row], output: str) -> str:
-    shown = ", ".join(f"'{row.name}' ({row.status})" for row in rows[:_NAMED_AT_MOST])
-    more = f" and {len(rows) - _NAMED_AT_MOST} more" if len(rows) > _NAMED_AT_MOST else ""
+    named = few((f"'{row.name}' ({row.status})" for row in rows), most=_NAMED_AT_MOST)
     unwritten = "" if output == "-" else f"; {output} was not written"
-    return f"--strict: not exact: {shown}{more}{unwritten}"
+    return f"--strict: not exact: {named}{unwritten}"
 
 
 @main.command()

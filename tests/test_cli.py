@@ -9,14 +9,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 import rfcalc
 from rfcalc import cli
 
-MODEL = {
+MODEL: dict[str, Any] = {
     "rfcalc": 1,
     "name": "pooling",
     "parameters": {"width": 32},
@@ -27,7 +27,7 @@ MODEL = {
         {"kind": "conv", "name": "conv2", "filters": "2 * width", "kernel": 3},
     ],
 }
-UNKNOWN = {
+UNKNOWN: dict[str, Any] = {
     "rfcalc": 1,
     "input": [28, 28, 1],
     "layers": [
@@ -178,6 +178,15 @@ def test_strict_says_which_layers_are_not_exact(
     output = tmp_path / "out.txt"
     assert run("analyze", unknown, "--strict", "--output", output).code == 1
     assert not output.exists()
+
+
+def test_strict_names_some_layers_and_counts_the_rest(run: Runner, tmp_path: Path) -> None:
+    path = tmp_path / "long.json"
+    convs = [{"kind": "conv", "name": f"c{n}", "filters": 1, "kernel": 1} for n in range(1001)]
+    path.write_text(json.dumps({**UNKNOWN, "layers": [*UNKNOWN["layers"], *convs]}))
+    err = run("analyze", path, "--strict").err
+    assert "not exact: 'u' (unknown), 'c0' (unknown), 'c1' (unknown)" in err
+    assert "'c3' (unknown) and 997 more\n" in err
 
 
 # ---- output ------------------------------------------------------------------------------------------------
