@@ -247,7 +247,11 @@ analysed."""
     show_default=True,
     help="What to write. A table leaves out columns that the terminal (or COLUMNS; else 80) has no room for.",
 )
-@click.option("--columns", metavar="A,B,...", help="Show these columns, by their keys in the JSON document.")
+@click.option(
+    "--columns",
+    metavar="A,B,...",
+    help="Show these columns, by their keys in the JSON document; in JSON, keep these keys of each layer.",
+)
 @_output
 @click.option(
     "--layers",

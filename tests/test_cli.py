@@ -116,8 +116,17 @@ def test_every_format_shows_every_layer(run: Runner, model: Path, form: str) -> 
 def test_columns_in_their_order(run: Runner, model: Path) -> None:
     out = run("analyze", model, "--format", "csv", "--columns", "params,layer").out
     assert out.splitlines()[:3] == ["params,name", "0,input", "320,conv1"]
-    document = json.loads(run("analyze", model, "--format", "json", "--columns", "layer,macs").out)
-    assert document["layers"][1] == {"name": "conv1", "macs": 194688}
+
+
+def test_columns_of_the_document_are_keys_of_its_layers(run: Runner, model: Path) -> None:
+    whole = json.loads(run("analyze", model, "--format", "json").out)
+    some = json.loads(run("analyze", model, "--format", "json", "--columns", "params,layer,block").out)
+    assert some["layers"] == [{key: layer[key] for key in ("name", "params")} for layer in whole["layers"]]
+    assert some["layers"][1] == {"name": "conv1", "params": {"trainable": 320, "non_trainable": 0}}
+    assert {**some, "layers": []} == {**whole, "layers": []}
+    code, out, err = run("analyze", model, "--format", "json", "--columns", "name,trainable")
+    assert (code, out) == (2, "")
+    assert "'trainable' is no key of a layer in JSON; 'params' holds it" in err
 
 
 def test_layers_by_pattern(run: Runner, model: Path) -> None:
