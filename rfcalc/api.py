@@ -226,6 +226,7 @@ def field(
     input_shape: Shape | Mapping[str, Shape] | None = None,
     dims: Mapping[str, int] | None = None,
     input: str | None = None,
+    on_unknown: OnUnknown = "report",
 ) -> Field:
     """Tell what each output index of a layer truly depends on, at the input's own size.
 
@@ -240,6 +241,9 @@ def field(
         A layer, or an output tensor.
     at : sequence of int, optional
         The one output unit to look at, an index for each spatial axis of the input.
+    on_unknown : str
+        What to do with an op that no rule knows, as for :func:`analyze`. With ``report`` it is an error if
+        the layer depends on one.
 
     Returns
     -------
@@ -267,7 +271,7 @@ def field(
 
     graph = load(x, parameters=parameters, input_shape=input_shape, dims=dims, input=input)
     try:
-        result = field_of(graph, layer, input=input)
+        result = field_of(graph, layer, input=input, on_unknown=on_unknown)
         whole = Field(**{each.name: getattr(result, each.name) for each in fields(result)})
         return whole if at is None else whole.unit(at)
     except RfcalcError as error:

@@ -15,8 +15,7 @@ from rfcalc.errors import CheckFailed, RfcalcError, UsageError
 from rfcalc.wording import few
 
 if TYPE_CHECKING:
-    from rfcalc.analysis.result import AnalysisResult, Row
-    from rfcalc.api import Analysis
+    from rfcalc.analysis.result import AnalysisResult, Note, Row
     from rfcalc.reports.tables import Column
 
 INTERRUPTED: Final = 130  # as a shell says that an interrupt ended it
@@ -165,6 +164,15 @@ _model = _together(
     ),
 )
 
+_on_unknown = click.option(
+    "--on-unknown",
+    type=click.Choice(["report", "error", "bound", "identity"]),
+    default="report",
+    show_default=True,
+    help="For an op that no rule knows: report it and what depends on it as unknown, stop with an error, "
+    "bound it (it depends on everything), or pass its input on (identity).",
+)
+
 
 def _pair(text: str, option: str) -> tuple[str, str]:
     """Split at the last equals sign, since names of inputs may hold one."""
@@ -265,14 +273,7 @@ analysed."""
     metavar="N",
     help="One row for each block this deep, 1 being the top.",
 )
-@click.option(
-    "--on-unknown",
-    type=click.Choice(["report", "error", "bound", "identity"]),
-    default="report",
-    show_default=True,
-    help="For an op that no rule knows: report it and what depends on it as unknown, stop with an error, "
-    "bound it (it depends on everything), or pass its input on (identity).",
-)
+@_on_unknown
 @click.option("--strict", is_flag=True, help="Exit with 1 unless every figure is exact.")
 @click.option(
     "--symbolic",
@@ -311,7 +312,7 @@ def analyze(
     if not inexact or output == "-":
         write(_render(shown, form, chosen, output), output)
     if form != "json":  # there they are part of the document
-        _say_notes(analysis)
+        _say_notes(analysis.notes)
     if inexact:
         raise CheckFailed(_not_exact(inexact, output), source=analysis.source)
 
@@ -335,12 +336,12 @@ def _render(result: AnalysisResult, form: str, columns: Sequence[Column] | None,
     return analysis_csv(result, columns) if form == "csv" else analysis_markup(result, form, columns)
 
 
-def _say_notes(analysis: Analysis) -> None:
-    if not analysis.notes:
+def _say_notes(notes: Sequence[Note]) -> None:
+    if not notes:
         return
     from rfcalc.reports.text import note_line
 
-    for note in analysis.notes:
+    for note in notes:
         _complain(note_line(note))
 
 
@@ -356,8 +357,11 @@ def _not_exact(rows: Sequence[Row], output: str) -> str:
 @click.option("--at", metavar="Y,X", help="One output unit alone, by its index on each axis, such as 0,2.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @_output
+@_on_unknown
 @_debug
-def field(model: str, layer: str, *, at: str | None, form: str, output: str, **loading: Any) -> None:
+def field(
+    model: str, layer: str, *, at: str | None, form: str, output: str, on_unknown: Any, **loading: Any
+) -> None:
     """Show what each output index of LAYER in MODEL truly depends on, padding dropped layer by layer.
 
     LAYER is a layer's name or an output tensor's. Taps counts the input indices between first and last that
@@ -368,9 +372,10 @@ def field(model: str, layer: str, *, at: str | None, form: str, output: str, **l
 
     unit = None if at is None else [_integer(part, "--at") for part in at.split(",")]
     check_output(output, source=model)
-    result = api.field(model, layer, unit, **_loading(**loading))
+    result = api.field(model, layer, unit, on_unknown=on_unknown, **_loading(**loading))
     unicode = output != "-" or unicode_output(sys.stdout)
     write(result.to_json() if form == "json" else result.to_text(unicode=unicode), output)
+    _say_notes(result.notes)
 
 
 @main.command()

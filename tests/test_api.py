@@ -91,6 +91,19 @@ def test_a_field_renders_itself() -> None:
     assert json.loads(unit.to_json()) == unit.to_dict()
 
 
+def test_a_field_behind_an_op_that_no_rule_knows() -> None:
+    model = {**MODEL, "layers": [*MODEL["layers"], {"kind": "unknown", "name": "u", "op": "Odd"}]}
+    assert rfcalc.field(model, "p").axes[0].status == "exact"
+    with pytest.raises(rfcalc.AnalysisError, match="it depends on Odd"):
+        rfcalc.field(model, "u")
+    with pytest.raises(rfcalc.AnalysisError, match="no rule for Odd"):
+        rfcalc.field(model, "p", on_unknown="error")
+    assert rfcalc.field(model, "u", on_unknown="identity").axes == rfcalc.field(model, "p").axes
+    bound = rfcalc.field(model, "u", on_unknown="bound")
+    assert (bound.axes[0].status, bound.axes[0].rows[0]) == ("bound", (0, 7, 8))
+    assert "Odd is not known" in bound.notes[0].message
+
+
 def test_shapes_of_inputs() -> None:
     def spatial(**options: Any) -> list[Any]:
         return [each.shape for each in rfcalc.analyze(TWO_INPUTS, **options).inputs]

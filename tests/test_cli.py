@@ -375,6 +375,22 @@ def test_field(run: Runner, model: Path) -> None:
     assert "sees rows 0 to 7 x columns 20 to 27" in run("field", model, "conv2", "--at", "0,10").out
 
 
+@pytest.mark.parametrize(
+    ("choice", "code", "out", "err"),
+    [
+        ("report", 3, "", "it depends on Odd"),
+        ("error", 3, "", "no rule for Odd"),
+        ("bound", 0, "rows 0 to 27 x columns 0 to 27 of input (28x28), at most\n", "rfcalc: warning: "),
+        ("identity", 0, "rows 0 to 2 x columns 0 to 2 of input (28x28)\n", ""),
+    ],
+)
+def test_field_on_unknown(run: Runner, unknown: Path, choice: str, code: int, out: str, err: str) -> None:
+    got = run("field", unknown, "u", "--at", "0,0", "--on-unknown", choice)
+    assert got.code == code
+    assert got.out == (f"u at (0, 0) sees {out}" if out else "")
+    assert err in got.err
+
+
 def test_rules_and_their_check(run: Runner, tmp_path: Path) -> None:
     page = tmp_path / "rules.md"
     assert run("rules", "--format", "markdown", "--output", page) == (0, "", "")
