@@ -28,6 +28,7 @@ Shape: TypeAlias = "Sequence[int | None]"
 """Extents in the source's order, with the batch axis or without it; None for an open one."""
 
 _LENGTH = ("L", "T")  # both are in use for the one axis of a sequence
+_NO_AXES = "its axes are not spatial, so give its whole shape instead"
 
 
 class Analysis(AnalysisResult):
@@ -317,7 +318,7 @@ def _resized(layer: Layer, dims: Mapping[str, int]) -> Layer:
     for letter, extent in dims.items():
         spelled = letters[0] if len(letters) == 1 and letter in _LENGTH else letter
         if spelled not in letters:
-            has = f"its axes are {', '.join(letters)}" if letters else "it has none"
+            has = f"its axes are {', '.join(letters)}" if letters else _NO_AXES
             raise UsageError(f"the input {layer.name!r} has no spatial axis {letter!r}; {has}")
         if type(extent) is not int or extent < 1:
             raise UsageError(f"the extent of {letter!r} must be a positive integer, got {extent!r}")

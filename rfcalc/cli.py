@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -23,6 +24,9 @@ BROKEN_PIPE: Final = 141  # as a shell says that a closed pipe ended it
 
 _NAMED_AT_MOST: Final = 5
 _LONGEST_SHOWN: Final = 40
+
+_BETWEEN: Final = re.compile(r"\s*[xX×*;:/ ]\s*")  # noqa: RUF001  what people write between extents
+_EXTENT: Final = re.compile(r"[0-9]{1,9}|\?|none|null", re.I)
 
 
 class Program(click.Group):
@@ -198,7 +202,17 @@ def _integers(texts: Iterable[str], option: str) -> dict[str, int]:
 def _shapes(texts: Iterable[str]) -> dict[str, list[int | None]]:
     option = "--input-shape"
     pairs = [(name, value) for name, _, value in (text.rpartition("=") for text in texts)]
-    return {name: [*map(_extent, value.strip("()[], ").split(","))] for name, value in _once(pairs, option)}
+    return {name: [*map(_extent, _commas(value, option).split(","))] for name, value in _once(pairs, option)}
+
+
+def _commas(text: str, option: str) -> str:
+    """Take the brackets off a list of numbers, and refuse one with something else between them."""
+    bare = text.strip("()[], ")
+    parts = re.split(_BETWEEN, bare)
+    if "," not in bare and len(parts) > 1 and all(map(_EXTENT.fullmatch, parts)):
+        spelled = ",".join(parts)
+        raise UsageError(f"{option}: {bare!r} has no commas; write it as {spelled!r}")
+    return bare
 
 
 def _once(pairs: Iterable[tuple[str, str]], option: str) -> Iterator[tuple[str, str]]:
@@ -370,7 +384,7 @@ def field(
     from rfcalc import api
     from rfcalc.reports.write import check_output, unicode_output, write
 
-    unit = None if at is None else [_integer(part, "--at") for part in at.split(",")]
+    unit = None if at is None else [_integer(part, "--at") for part in _commas(at, "--at").split(",")]
     check_output(output, source=model)
     result = api.field(model, layer, unit, on_unknown=on_unknown, **_loading(**loading))
     unicode = output != "-" or unicode_output(sys.stdout)

@@ -114,7 +114,7 @@ def test_shapes_of_inputs() -> None:
     assert spatial(dims={"W": 6}) == [(None, None, 6, 3), (None, 5)]
     with pytest.raises(rfcalc.UsageError, match="say which input the shape is for: 'a', 'b'"):
         rfcalc.load(TWO_INPUTS, input_shape=(8, 6, 3))
-    with pytest.raises(rfcalc.UsageError, match="it has none"):
+    with pytest.raises(rfcalc.UsageError, match="axes are not spatial, so give its whole shape"):
         rfcalc.load(TWO_INPUTS, dims={"W": 6}, input="b")
     with pytest.raises(rfcalc.UsageError, match="positive integer, got True"):
         rfcalc.load(TWO_INPUTS, dims={"W": True})

@@ -166,6 +166,7 @@ def test_notes_go_to_stderr_but_are_part_of_the_document(run: Runner, unknown: P
     assert "Odd" in err
     assert err.startswith("rfcalc: ")
     assert "warning" not in out
+    assert "layers      2 of 3 resolved\n" in out
     code, out, err = run("analyze", unknown, "--format", "json")
     assert (code, err) == (0, "")
     assert json.loads(out)["notes"]
@@ -278,6 +279,12 @@ def test_the_same_bytes_whatever_the_hash_seed(model: Path, form: str) -> None:
         (["analyze", "MODEL", "--input-shape", "1,a,3,4"], 2, "--input-shape: 'a' is not a whole number"),
         (["analyze", "MODEL", "--input-shape", "1,2"], 2, "MODEL"),
         (["analyze", "MODEL", "--input-shape", "1,,3,4"], 2, "--input-shape: '' is not a whole number"),
+        (
+            ["analyze", "MODEL", "--input-shape", "56x56x1"],
+            2,
+            "'56x56x1' has no commas; write it as '56,56,1'",
+        ),
+        (["analyze", "MODEL", "--input-shape", "input=(? 56 1)"], 2, "write it as '?,56,1'"),
         (["analyze", "MODEL", "--dim", "H=3", "--dim", "H=4"], 2, "--dim is given twice for 'H'"),
         (["analyze", "MODEL", "--dim", "H"], 2, "--dim 'H' is not of the form NAME=N"),
         (["analyze", "MODEL", "--dim", "D=3"], 2, "has no spatial axis 'D'; its axes are H, W"),
@@ -289,6 +296,7 @@ def test_the_same_bytes_whatever_the_hash_seed(model: Path, form: str) -> None:
         (["analyze", "NONE"], 3, "NONE: no such file"),
         (["field", "MODEL", "conv9"], 2, "no layer or tensor 'conv9'"),
         (["field", "MODEL", "conv2", "--at", "1"], 2, "(1) has 1 place, but the input has 2 spatial axes"),
+        (["field", "MODEL", "conv2", "--at", "0x2"], 2, "--at: '0x2' has no commas; write it as '0,2'"),
         (["field", "MODEL", "conv2", "--at", "1,x"], 2, "--at: 'x' is not a whole number"),
         (["rules", "cnv"], 2, "cnv"),
         (["nothing"], 2, "No such command"),
@@ -315,6 +323,15 @@ def test_errors_name_the_layer(run: Runner, tmp_path: Path) -> None:
     code, out, err = run("analyze", path)
     assert (code, out) == (3, "")
     assert err.startswith(f"rfcalc: error: {path}: layer 'conv3': ")
+
+
+@pytest.mark.parametrize("parameters", [{}, {"parameters": {}}])
+def test_a_model_without_parameters(run: Runner, tmp_path: Path, parameters: dict[str, Any]) -> None:
+    path = tmp_path / "fixed.json"
+    path.write_text(json.dumps({"rfcalc": 1, **parameters, "input": [4, 4, 1], "layers": ["relu"]}))
+    code, _, err = run("analyze", path, "--set", "width=3")
+    assert code == 2
+    assert "the model has no parameters, so 'width' cannot be set; first name it under \"parameters\"" in err
 
 
 def test_names_in_errors_are_escaped(run: Runner, tmp_path: Path) -> None:

@@ -243,7 +243,7 @@ def _foot(result: AnalysisResult, glyphs: Glyphs) -> list[str]:
     totals = result.totals
     counts = f"{totals.layers:,}"
     if totals.resolved < totals.layers:
-        counts = f"{totals.resolved:,} of {totals.layers:,} layers resolved"
+        counts = f"{totals.resolved:,} of {totals.layers:,} resolved"
     params = total_cell(result, "params", totals.params.total)
     if plain(totals.params.non_trainable) == 0:
         split = " (all trainable)"
