@@ -81,7 +81,7 @@ class Analysis(AnalysisResult):
 
         return analysis_markup(self, "markdown", None if columns is None else choose(columns))
 
-    def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
+    def to_text(self, width: int = 80, *, unicode: bool = True, columns: Sequence[str] | None = None) -> str:
         """Return the table for a terminal, with the notes below.
 
         Parameters
@@ -90,10 +90,19 @@ class Analysis(AnalysisResult):
             Columns of the terminal.
         unicode : bool
             False for a terminal that shows ASCII alone.
+        columns : sequence of str, optional
+            What to show, by the keys of a row in the document, however wide; by default what fits.
+
+        Raises
+        ------
+        UsageError
+            There is no such column.
         """
+        from rfcalc.reports.tables import choose
         from rfcalc.reports.text import analysis_text
 
-        return analysis_text(self, width=width, unicode=unicode)
+        chosen = None if columns is None else choose(columns)
+        return analysis_text(self, width=width, unicode=unicode, columns=chosen)
 
     def __str__(self) -> str:
         return self.to_text()

@@ -331,6 +331,9 @@ def analyze(
         raise CheckFailed(_not_exact(inexact, output), source=analysis.source)
 
 
+_WAYS_TO_SEE_MORE: Final = "--columns, --format, wider terminal"
+
+
 def _render(result: AnalysisResult, form: str, columns: Sequence[Column] | None, output: str) -> str:
     """Render in the format asked for; each imports what it needs alone."""
     if form == "table":
@@ -340,7 +343,9 @@ def _render(result: AnalysisResult, form: str, columns: Sequence[Column] | None,
         # a file is UTF-8, and as wide as is said or usual
         unicode = output != "-" or unicode_output(sys.stdout)
         width = terminal_width(sys.stdout if output == "-" else None)
-        return analysis_text(result, width=width, unicode=unicode, columns=columns, notes=False)
+        return analysis_text(
+            result, width=width, unicode=unicode, columns=columns, notes=False, ways=_WAYS_TO_SEE_MORE
+        )
     if form == "json":
         from rfcalc.reports.document import analysis_document, dump
 

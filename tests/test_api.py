@@ -75,6 +75,9 @@ def test_an_analysis_renders_itself() -> None:
     assert analysis.to_markdown(["name"]).splitlines()[0].split() == ["|", "layer", "|"]
     assert str(analysis) == analysis.to_text() == analysis.to_text(80)
     assert analysis.to_text(unicode=False).isascii()
+    assert "left out: padding, activations (columns=[...], a larger width)\n" in analysis.to_text()
+    assert "left out" not in analysis.to_text(120)
+    assert analysis.to_text(columns=["name", "macs"]).splitlines()[2].split() == ["layer", "MACs"]
     assert analysis._repr_html_().startswith("<p><b>tiny</b>")
     assert "Analysis(" in repr(analysis)
     with pytest.raises(KeyError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -94,7 +95,7 @@ def spawn(
 def test_analyze_prints_a_table(run: Runner, model: Path) -> None:
     code, out, err = run("analyze", model)
     assert (code, err) == (0, "")
-    assert out.startswith("pooling (rfcalc)   input input 28x28x1\n")
+    assert out.startswith("pooling (rfcalc)   input 28x28x1\n")
     assert "parameters  18,816" in out
 
 
@@ -253,6 +254,8 @@ def test_columns_of_the_terminal(model: Path) -> None:
     assert "activations" in wide
     assert "activations" not in narrow
     assert max(map(len, narrow.splitlines()[:8])) <= 60
+    assert re.search(r"\nleft out: .* \(--columns, --format, wider terminal\)\n$", narrow)
+    assert "left out" not in wide
 
 
 @pytest.mark.parametrize("form", ["table", "markdown", "rst", "latex", "html", "csv", "json"])
