@@ -155,6 +155,13 @@ def test_symbolic_gives_formulas(run: Runner, model: Path) -> None:
     assert "(H - 2, W - 2, 32)" in run("analyze", model, *options).out
 
 
+def test_symbolic_says_where_nothing_is_open(run: Runner, model: Path) -> None:
+    err = run("analyze", model, "--symbolic").err
+    assert "note: --symbolic changes nothing, since no extent of the input is open" in err
+    assert "with --input-shape '?,?,3'" in err
+    assert run("analyze", model, "--symbolic", "--input-shape", "?,28,1").err == ""
+
+
 def test_analyze_reads_standard_input(model: Path) -> None:
     done = spawn("analyze", "-", "--format", "json", stdin=model.read_bytes())
     assert done.returncode == 0
@@ -301,7 +308,7 @@ def test_the_same_bytes_whatever_the_hash_seed(model: Path, form: str) -> None:
         (["field", "MODEL", "conv2", "--at", "1"], 2, "(1) has 1 place, but the input has 2 spatial axes"),
         (["field", "MODEL", "conv2", "--at", "0x2"], 2, "--at: '0x2' has no commas; write it as '0,2'"),
         (["field", "MODEL", "conv2", "--at", "1,x"], 2, "--at: 'x' is not a whole number"),
-        (["rules", "cnv"], 2, "cnv"),
+        (["rules", "cnv"], 2, "there is no kind 'cnv'; did you mean 'conv' or 'deconv' or 'conv3d'?"),
         (["nothing"], 2, "No such command"),
     ],
 )
@@ -416,11 +423,35 @@ def test_rules_and_their_check(run: Runner, tmp_path: Path) -> None:
     assert run("rules", "--format", "markdown", "--output", page) == (0, "", "")
     assert run("rules", "--check", page) == (0, "", "")
     page.write_text(page.read_text() + "x")
-    for path in (page, tmp_path / "none.md"):
+    none = tmp_path / "none.md"
+    for path, what in ((page, "is stale"), (none, "does not exist")):
         code, out, err = run("rules", "--check", path)
         assert (code, out) == (1, "")
-        assert f"{path}: is stale; run: rfcalc rules" in err
-    assert "conv" in run("rules", "conv").out
+        assert f"{path}: {what}; run: rfcalc rules --format markdown --output {path}\n" in err
+    assert (
+        "run: rfcalc rules conv fc --format text"
+        in run("rules", "conv", "fc", "--format", "text", "--check", none).err
+    )
+
+
+def test_rules_fit_the_terminal(run: Runner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for columns in (80, 120):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        assert columns - 20 < max(map(len, run("rules").out.splitlines())) <= columns
+    page = tmp_path / "rules.txt"
+    assert run("rules", "conv", "--format", "text", "--output", page).code == 0
+    assert run("rules", "conv", "--format", "text", "--check", page) == (0, "", "")
+    assert run("rules", "conv", "--format", "json").out.endswith("}\n")
+    narrow = spawn("rules", "conv", COLUMNS="80", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    lines = narrow.stdout.decode("ascii").splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any("floor((H" in line for line in lines)
+
+
+def test_the_commands_say_what_they_do_in_a_line_each(run: Runner) -> None:
+    commands = run("--help").out.partition("Commands:")[2]
+    assert len(commands.splitlines()) == 5
+    assert "..." not in commands
 
 
 def test_schema(run: Runner) -> None:
