@@ -28,6 +28,7 @@ Shape: TypeAlias = "Sequence[int | None]"
 """Extents in the source's order, with the batch axis or without it; None for an open one."""
 
 _LENGTH = ("L", "T")  # both are in use for the one axis of a sequence
+_NO_AXES = "its axes are not spatial, so give its whole shape instead"
 
 
 class Analysis(AnalysisResult):
@@ -80,7 +81,7 @@ class Analysis(AnalysisResult):
 
         return analysis_markup(self, "markdown", None if columns is None else choose(columns))
 
-    def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
+    def to_text(self, width: int = 80, *, unicode: bool = True, columns: Sequence[str] | None = None) -> str:
         """Return the table for a terminal, with the notes below.
 
         Parameters
@@ -89,10 +90,19 @@ class Analysis(AnalysisResult):
             Columns of the terminal.
         unicode : bool
             False for a terminal that shows ASCII alone.
+        columns : sequence of str, optional
+            What to show, by the keys of a row in the document, however wide; by default what fits.
+
+        Raises
+        ------
+        UsageError
+            There is no such column.
         """
+        from rfcalc.reports.tables import choose
         from rfcalc.reports.text import analysis_text
 
-        return analysis_text(self, width=width, unicode=unicode)
+        chosen = None if columns is None else choose(columns)
+        return analysis_text(self, width=width, unicode=unicode, columns=chosen)
 
     def __str__(self) -> str:
         return self.to_text()
@@ -226,6 +236,7 @@ def field(
     input_shape: Shape | Mapping[str, Shape] | None = None,
     dims: Mapping[str, int] | None = None,
     input: str | None = None,
+    on_unknown: OnUnknown = "report",
 ) -> Field:
     """Tell what each output index of a layer truly depends on, at the input's own size.
 
@@ -240,6 +251,9 @@ def field(
         A layer, or an output tensor.
     at : sequence of int, optional
         The one output unit to look at, an index for each spatial axis of the input.
+    on_unknown : str
+        What to do with an op that no rule knows, as for :func:`analyze`. With ``report`` it is an error if
+        the layer depends on one.
 
     Returns
     -------
@@ -267,7 +281,7 @@ def field(
 
     graph = load(x, parameters=parameters, input_shape=input_shape, dims=dims, input=input)
     try:
-        result = field_of(graph, layer, input=input)
+        result = field_of(graph, layer, input=input, on_unknown=on_unknown)
         whole = Field(**{each.name: getattr(result, each.name) for each in fields(result)})
         return whole if at is None else whole.unit(at)
     except RfcalcError as error:
@@ -313,7 +327,7 @@ def _resized(layer: Layer, dims: Mapping[str, int]) -> Layer:
     for letter, extent in dims.items():
         spelled = letters[0] if len(letters) == 1 and letter in _LENGTH else letter
         if spelled not in letters:
-            has = f"its axes are {', '.join(letters)}" if letters else "it has none"
+            has = f"its axes are {', '.join(letters)}" if letters else _NO_AXES
             raise UsageError(f"the input {layer.name!r} has no spatial axis {letter!r}; {has}")
         if type(extent) is not int or extent < 1:
             raise UsageError(f"the extent of {letter!r} must be a positive integer, got {extent!r}")

@@ -5,24 +5,24 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
 from rfcalc import __version__
-from rfcalc.errors import CheckFailed, RfcalcError, UsageError
+from rfcalc.arguments import integers, place, shapes
+from rfcalc.errors import CheckFailed, RfcalcError
+from rfcalc.wording import few
 
 if TYPE_CHECKING:
-    from rfcalc.analysis.result import AnalysisResult, Row
-    from rfcalc.api import Analysis
+    from rfcalc.analysis.result import AnalysisResult, Note, Row
     from rfcalc.reports.tables import Column
 
 INTERRUPTED: Final = 130  # as a shell says that an interrupt ended it
 BROKEN_PIPE: Final = 141  # as a shell says that a closed pipe ended it
 
 _NAMED_AT_MOST: Final = 5
-_LONGEST_SHOWN: Final = 40
 
 
 class Program(click.Group):
@@ -164,46 +164,14 @@ _model = _together(
     ),
 )
 
-
-def _pair(text: str, option: str) -> tuple[str, str]:
-    """Split at the last equals sign, since names of inputs may hold one."""
-    name, equals, value = text.rpartition("=")
-    if not equals or not name:
-        raise UsageError(f"{option} {text!r} is not of the form NAME=N")
-    return name, value
-
-
-def _integer(text: str, option: str) -> int:
-    digits = text.strip()
-    unsigned = digits.removeprefix("-")
-    if not (unsigned.isascii() and unsigned.isdigit() and len(unsigned) < 20):
-        shown = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
-        raise UsageError(f"{option}: {shown!r} is not a whole number")
-    return int(digits)
-
-
-def _integers(texts: Iterable[str], option: str) -> dict[str, int]:
-    return {name: _integer(value, option) for name, value in _once((_pair(t, option) for t in texts), option)}
-
-
-def _shapes(texts: Iterable[str]) -> dict[str, list[int | None]]:
-    option = "--input-shape"
-    pairs = [(name, value) for name, _, value in (text.rpartition("=") for text in texts)]
-    return {name: [*map(_extent, value.strip("()[], ").split(","))] for name, value in _once(pairs, option)}
-
-
-def _once(pairs: Iterable[tuple[str, str]], option: str) -> Iterator[tuple[str, str]]:
-    """Pass on pairs, and refuse a name that comes again, whose value would be a guess."""
-    seen: set[str] = set()
-    for name, value in pairs:
-        if name in seen:
-            raise UsageError(f"{option} is given twice" + (f" for {name!r}" if name else ""))
-        seen.add(name)
-        yield name, value
-
-
-def _extent(text: str) -> int | None:
-    return None if text.strip().lower() in ("?", "none", "null") else _integer(text, "--input-shape")
+_on_unknown = click.option(
+    "--on-unknown",
+    type=click.Choice(["report", "error", "bound", "identity"]),
+    default="report",
+    show_default=True,
+    help="For an op that no rule knows: report it and what depends on it as unknown, stop with an error, "
+    "bound it (it depends on everything), or pass its input on (identity).",
+)
 
 
 def _loading(
@@ -211,9 +179,9 @@ def _loading(
 ) -> dict[str, Any]:
     """Return the options of every command that reads a model, as the library takes them."""
     return {
-        "input_shape": _shapes(input_shape) or None,
-        "dims": _integers(dim, "--dim") or None,
-        "parameters": _integers(settings, "--set") or None,
+        "input_shape": shapes(input_shape, "--input-shape") or None,
+        "dims": integers(dim, "--dim") or None,
+        "parameters": integers(settings, "--set") or None,
         "input": input_name,
     }
 
@@ -244,9 +212,14 @@ analysed."""
     type=click.Choice(["table", "markdown", "rst", "latex", "html", "csv", "json"]),
     default="table",
     show_default=True,
-    help="What to write. A table leaves out columns that the terminal (or COLUMNS; else 80) has no room for.",
+    help="What to write. A table leaves out columns that the terminal (or COLUMNS; else 80) has no room for, "
+    "and says which; long formulas move below it.",
 )
-@click.option("--columns", metavar="A,B,...", help="Show these columns, by their keys in the JSON document.")
+@click.option(
+    "--columns",
+    metavar="A,B,...",
+    help="Show these columns, by their keys in the JSON document; in JSON, keep these keys of each layer.",
+)
 @_output
 @click.option(
     "--layers",
@@ -260,14 +233,7 @@ analysed."""
     metavar="N",
     help="One row for each block this deep, 1 being the top.",
 )
-@click.option(
-    "--on-unknown",
-    type=click.Choice(["report", "error", "bound", "identity"]),
-    default="report",
-    show_default=True,
-    help="For an op that no rule knows: report it and what depends on it as unknown, stop with an error, "
-    "bound it (it depends on everything), or pass its input on (identity).",
-)
+@_on_unknown
 @click.option("--strict", is_flag=True, help="Exit with 1 unless every figure is exact.")
 @click.option(
     "--symbolic",
@@ -301,14 +267,19 @@ def analyze(
     analysis = api.analyze(
         model, depth=depth, on_unknown=on_unknown, symbolic=symbolic, **_loading(**loading)
     )
+    if symbolic:
+        _say_where_nothing_is_open(analysis)
     shown = select(analysis, layers) if layers else analysis
     inexact = [row for row in analysis if row.status != "exact"] if strict else []
     if not inexact or output == "-":
         write(_render(shown, form, chosen, output), output)
     if form != "json":  # there they are part of the document
-        _say_notes(analysis)
+        _say_notes(analysis.notes)
     if inexact:
         raise CheckFailed(_not_exact(inexact, output), source=analysis.source)
+
+
+_WAYS_TO_SEE_MORE: Final = "--columns, --format, wider terminal"
 
 
 def _render(result: AnalysisResult, form: str, columns: Sequence[Column] | None, output: str) -> str:
@@ -320,7 +291,9 @@ def _render(result: AnalysisResult, form: str, columns: Sequence[Column] | None,
         # a file is UTF-8, and as wide as is said or usual
         unicode = output != "-" or unicode_output(sys.stdout)
         width = terminal_width(sys.stdout if output == "-" else None)
-        return analysis_text(result, width=width, unicode=unicode, columns=columns, notes=False)
+        return analysis_text(
+            result, width=width, unicode=unicode, columns=columns, notes=False, ways=_WAYS_TO_SEE_MORE
+        )
     if form == "json":
         from rfcalc.reports.document import analysis_document, dump
 
@@ -330,30 +303,43 @@ def _render(result: AnalysisResult, form: str, columns: Sequence[Column] | None,
     return analysis_csv(result, columns) if form == "csv" else analysis_markup(result, form, columns)
 
 
-def _say_notes(analysis: Analysis) -> None:
-    if not analysis.notes:
+def _say_notes(notes: Sequence[Note]) -> None:
+    if not notes:
         return
     from rfcalc.reports.text import note_line
 
-    for note in analysis.notes:
+    for note in notes:
         _complain(note_line(note))
 
 
+def _say_where_nothing_is_open(analysis: AnalysisResult) -> None:
+    """Say why there are no formulas, where the file fixes every extent."""
+    extents = [extent for each in analysis.inputs for extent in each.spatial]
+    if extents and all(isinstance(extent, int) for extent in extents):
+        opened = ",".join("?" * len(next(each.spatial for each in analysis.inputs if each.spatial)))
+        _complain(
+            "note: --symbolic changes nothing, since no extent of the input is open; "
+            f"open them with --input-shape '{opened},3' or the like"
+        )
+
+
 def _not_exact(rows: Sequence[Row], output: str) -> str:
-    shown = ", ".join(f"'{row.name}' ({row.status})" for row in rows[:_NAMED_AT_MOST])
-    more = f" and {len(rows) - _NAMED_AT_MOST} more" if len(rows) > _NAMED_AT_MOST else ""
+    named = few((f"'{row.name}' ({row.status})" for row in rows), most=_NAMED_AT_MOST)
     unwritten = "" if output == "-" else f"; {output} was not written"
-    return f"--strict: not exact: {shown}{more}{unwritten}"
+    return f"--strict: not exact: {named}{unwritten}"
 
 
-@main.command()
+@main.command(short_help="Show what each output index of a layer truly depends on.")
 @_model
 @click.argument("layer")
 @click.option("--at", metavar="Y,X", help="One output unit alone, by its index on each axis, such as 0,2.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @_output
+@_on_unknown
 @_debug
-def field(model: str, layer: str, *, at: str | None, form: str, output: str, **loading: Any) -> None:
+def field(
+    model: str, layer: str, *, at: str | None, form: str, output: str, on_unknown: Any, **loading: Any
+) -> None:
     """Show what each output index of LAYER in MODEL truly depends on, padding dropped layer by layer.
 
     LAYER is a layer's name or an output tensor's. Taps counts the input indices between first and last that
@@ -362,14 +348,15 @@ def field(model: str, layer: str, *, at: str | None, form: str, output: str, **l
     from rfcalc import api
     from rfcalc.reports.write import check_output, unicode_output, write
 
-    unit = None if at is None else [_integer(part, "--at") for part in at.split(",")]
+    unit = None if at is None else place(at, "--at")
     check_output(output, source=model)
-    result = api.field(model, layer, unit, **_loading(**loading))
+    result = api.field(model, layer, unit, on_unknown=on_unknown, **_loading(**loading))
     unicode = output != "-" or unicode_output(sys.stdout)
     write(result.to_json() if form == "json" else result.to_text(unicode=unicode), output)
+    _say_notes(result.notes)
 
 
-@main.command()
+@main.command(short_help="Show the rules behind the numbers, kind by kind.")
 @click.argument("kinds", nargs=-1, metavar="[KIND]...")
 @click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default=None)
 @click.option(
@@ -385,15 +372,25 @@ def rules(kinds: Sequence[str], *, form: str | None, check: str | None, output: 
     KIND is any name that a model may give, such as conv or dense; by default all kinds are shown.
     """
     from rfcalc.reports.rules import render
-    from rfcalc.reports.write import check_output, write
+    from rfcalc.reports.write import check_output, terminal_width, unicode_output, write
 
     check_output(output)
     if check is None:
-        write(render(kinds, form or "text"), output)
+        # a file is the same whatever the terminal
+        shown: dict[str, Any] = (
+            {"width": terminal_width(sys.stdout), "unicode": unicode_output(sys.stdout)}
+            if output == "-"
+            else {}
+        )
+        write(render(kinds, form or "text", **shown), output)
         return
-    if _content(check) != render(kinds, form or "markdown"):
-        command = f"rfcalc rules --format {form or 'markdown'} --output {check}"
-        raise CheckFailed(f"is stale; run: {command}", source=check)
+    found = _content(check)
+    if found != render(kinds, form or "markdown"):
+        import shlex
+
+        command = shlex.join(["rfcalc", "rules", *kinds, "--format", form or "markdown", "--output", check])
+        what = "is stale" if found is not None else "does not exist"
+        raise CheckFailed(f"{what}; run: {command}", source=check)
 
 
 def _content(path: str) -> str | None:

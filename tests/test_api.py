@@ -75,6 +75,9 @@ def test_an_analysis_renders_itself() -> None:
     assert analysis.to_markdown(["name"]).splitlines()[0].split() == ["|", "layer", "|"]
     assert str(analysis) == analysis.to_text() == analysis.to_text(80)
     assert analysis.to_text(unicode=False).isascii()
+    assert "left out: padding, activations (columns=[...], a larger width)\n" in analysis.to_text()
+    assert "left out" not in analysis.to_text(120)
+    assert analysis.to_text(columns=["name", "macs"]).splitlines()[2].split() == ["layer", "MACs"]
     assert analysis._repr_html_().startswith("<p><b>tiny</b>")
     assert "Analysis(" in repr(analysis)
     with pytest.raises(KeyError):
@@ -91,6 +94,19 @@ def test_a_field_renders_itself() -> None:
     assert json.loads(unit.to_json()) == unit.to_dict()
 
 
+def test_a_field_behind_an_op_that_no_rule_knows() -> None:
+    model = {**MODEL, "layers": [*MODEL["layers"], {"kind": "unknown", "name": "u", "op": "Odd"}]}
+    assert rfcalc.field(model, "p").axes[0].status == "exact"
+    with pytest.raises(rfcalc.AnalysisError, match="it depends on Odd"):
+        rfcalc.field(model, "u")
+    with pytest.raises(rfcalc.AnalysisError, match="no rule for Odd"):
+        rfcalc.field(model, "p", on_unknown="error")
+    assert rfcalc.field(model, "u", on_unknown="identity").axes == rfcalc.field(model, "p").axes
+    bound = rfcalc.field(model, "u", on_unknown="bound")
+    assert (bound.axes[0].status, bound.axes[0].rows[0]) == ("bound", (0, 7, 8))
+    assert "Odd is not known" in bound.notes[0].message
+
+
 def test_shapes_of_inputs() -> None:
     def spatial(**options: Any) -> list[Any]:
         return [each.shape for each in rfcalc.analyze(TWO_INPUTS, **options).inputs]
@@ -101,7 +117,7 @@ def test_shapes_of_inputs() -> None:
     assert spatial(dims={"W": 6}) == [(None, None, 6, 3), (None, 5)]
     with pytest.raises(rfcalc.UsageError, match="say which input the shape is for: 'a', 'b'"):
         rfcalc.load(TWO_INPUTS, input_shape=(8, 6, 3))
-    with pytest.raises(rfcalc.UsageError, match="it has none"):
+    with pytest.raises(rfcalc.UsageError, match="axes are not spatial, so give its whole shape"):
         rfcalc.load(TWO_INPUTS, dims={"W": 6}, input="b")
     with pytest.raises(rfcalc.UsageError, match="positive integer, got True"):
         rfcalc.load(TWO_INPUTS, dims={"W": True})

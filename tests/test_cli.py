@@ -5,18 +5,19 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 import rfcalc
 from rfcalc import cli
 
-MODEL = {
+MODEL: dict[str, Any] = {
     "rfcalc": 1,
     "name": "pooling",
     "parameters": {"width": 32},
@@ -27,7 +28,7 @@ MODEL = {
         {"kind": "conv", "name": "conv2", "filters": "2 * width", "kernel": 3},
     ],
 }
-UNKNOWN = {
+UNKNOWN: dict[str, Any] = {
     "rfcalc": 1,
     "input": [28, 28, 1],
     "layers": [
@@ -94,7 +95,7 @@ def spawn(
 def test_analyze_prints_a_table(run: Runner, model: Path) -> None:
     code, out, err = run("analyze", model)
     assert (code, err) == (0, "")
-    assert out.startswith("pooling (rfcalc)   input input 28x28x1\n")
+    assert out.startswith("pooling (rfcalc)   input 28x28x1\n")
     assert "parameters  18,816" in out
 
 
@@ -116,8 +117,17 @@ def test_every_format_shows_every_layer(run: Runner, model: Path, form: str) -> 
 def test_columns_in_their_order(run: Runner, model: Path) -> None:
     out = run("analyze", model, "--format", "csv", "--columns", "params,layer").out
     assert out.splitlines()[:3] == ["params,name", "0,input", "320,conv1"]
-    document = json.loads(run("analyze", model, "--format", "json", "--columns", "layer,macs").out)
-    assert document["layers"][1] == {"name": "conv1", "macs": 194688}
+
+
+def test_columns_of_the_document_are_keys_of_its_layers(run: Runner, model: Path) -> None:
+    whole = json.loads(run("analyze", model, "--format", "json").out)
+    some = json.loads(run("analyze", model, "--format", "json", "--columns", "params,layer,block").out)
+    assert some["layers"] == [{key: layer[key] for key in ("name", "params")} for layer in whole["layers"]]
+    assert some["layers"][1] == {"name": "conv1", "params": {"trainable": 320, "non_trainable": 0}}
+    assert {**some, "layers": []} == {**whole, "layers": []}
+    code, out, err = run("analyze", model, "--format", "json", "--columns", "name,trainable")
+    assert (code, out) == (2, "")
+    assert "'trainable' is no key of a layer in JSON; 'params' holds it" in err
 
 
 def test_layers_by_pattern(run: Runner, model: Path) -> None:
@@ -145,6 +155,13 @@ def test_symbolic_gives_formulas(run: Runner, model: Path) -> None:
     assert "(H - 2, W - 2, 32)" in run("analyze", model, *options).out
 
 
+def test_symbolic_says_where_nothing_is_open(run: Runner, model: Path) -> None:
+    err = run("analyze", model, "--symbolic").err
+    assert "note: --symbolic changes nothing, since no extent of the input is open" in err
+    assert "with --input-shape '?,?,3'" in err
+    assert run("analyze", model, "--symbolic", "--input-shape", "?,28,1").err == ""
+
+
 def test_analyze_reads_standard_input(model: Path) -> None:
     done = spawn("analyze", "-", "--format", "json", stdin=model.read_bytes())
     assert done.returncode == 0
@@ -157,6 +174,7 @@ def test_notes_go_to_stderr_but_are_part_of_the_document(run: Runner, unknown: P
     assert "Odd" in err
     assert err.startswith("rfcalc: ")
     assert "warning" not in out
+    assert "layers      2 of 3 resolved\n" in out
     code, out, err = run("analyze", unknown, "--format", "json")
     assert (code, err) == (0, "")
     assert json.loads(out)["notes"]
@@ -178,6 +196,15 @@ def test_strict_says_which_layers_are_not_exact(
     output = tmp_path / "out.txt"
     assert run("analyze", unknown, "--strict", "--output", output).code == 1
     assert not output.exists()
+
+
+def test_strict_names_some_layers_and_counts_the_rest(run: Runner, tmp_path: Path) -> None:
+    path = tmp_path / "long.json"
+    convs = [{"kind": "conv", "name": f"c{n}", "filters": 1, "kernel": 1} for n in range(1001)]
+    path.write_text(json.dumps({**UNKNOWN, "layers": [*UNKNOWN["layers"], *convs]}))
+    err = run("analyze", path, "--strict").err
+    assert "not exact: 'u' (unknown), 'c0' (unknown), 'c1' (unknown)" in err
+    assert "'c3' (unknown) and 997 more\n" in err
 
 
 # ---- output ------------------------------------------------------------------------------------------------
@@ -234,6 +261,8 @@ def test_columns_of_the_terminal(model: Path) -> None:
     assert "activations" in wide
     assert "activations" not in narrow
     assert max(map(len, narrow.splitlines()[:8])) <= 60
+    assert re.search(r"\nleft out: .* \(--columns, --format, wider terminal\)\n$", narrow)
+    assert "left out" not in wide
 
 
 @pytest.mark.parametrize("form", ["table", "markdown", "rst", "latex", "html", "csv", "json"])
@@ -260,6 +289,12 @@ def test_the_same_bytes_whatever_the_hash_seed(model: Path, form: str) -> None:
         (["analyze", "MODEL", "--input-shape", "1,a,3,4"], 2, "--input-shape: 'a' is not a whole number"),
         (["analyze", "MODEL", "--input-shape", "1,2"], 2, "MODEL"),
         (["analyze", "MODEL", "--input-shape", "1,,3,4"], 2, "--input-shape: '' is not a whole number"),
+        (
+            ["analyze", "MODEL", "--input-shape", "56x56x1"],
+            2,
+            "'56x56x1' has no commas; write it as '56,56,1'",
+        ),
+        (["analyze", "MODEL", "--input-shape", "input=(? 56 1)"], 2, "write it as '?,56,1'"),
         (["analyze", "MODEL", "--dim", "H=3", "--dim", "H=4"], 2, "--dim is given twice for 'H'"),
         (["analyze", "MODEL", "--dim", "H"], 2, "--dim 'H' is not of the form NAME=N"),
         (["analyze", "MODEL", "--dim", "D=3"], 2, "has no spatial axis 'D'; its axes are H, W"),
@@ -271,8 +306,9 @@ def test_the_same_bytes_whatever_the_hash_seed(model: Path, form: str) -> None:
         (["analyze", "NONE"], 3, "NONE: no such file"),
         (["field", "MODEL", "conv9"], 2, "no layer or tensor 'conv9'"),
         (["field", "MODEL", "conv2", "--at", "1"], 2, "(1) has 1 place, but the input has 2 spatial axes"),
+        (["field", "MODEL", "conv2", "--at", "0x2"], 2, "--at: '0x2' has no commas; write it as '0,2'"),
         (["field", "MODEL", "conv2", "--at", "1,x"], 2, "--at: 'x' is not a whole number"),
-        (["rules", "cnv"], 2, "cnv"),
+        (["rules", "cnv"], 2, "there is no kind 'cnv'; did you mean 'conv' or 'deconv' or 'conv3d'?"),
         (["nothing"], 2, "No such command"),
     ],
 )
@@ -297,6 +333,15 @@ def test_errors_name_the_layer(run: Runner, tmp_path: Path) -> None:
     code, out, err = run("analyze", path)
     assert (code, out) == (3, "")
     assert err.startswith(f"rfcalc: error: {path}: layer 'conv3': ")
+
+
+@pytest.mark.parametrize("parameters", [{}, {"parameters": {}}])
+def test_a_model_without_parameters(run: Runner, tmp_path: Path, parameters: dict[str, Any]) -> None:
+    path = tmp_path / "fixed.json"
+    path.write_text(json.dumps({"rfcalc": 1, **parameters, "input": [4, 4, 1], "layers": ["relu"]}))
+    code, _, err = run("analyze", path, "--set", "width=3")
+    assert code == 2
+    assert "the model has no parameters, so 'width' cannot be set; first name it under \"parameters\"" in err
 
 
 def test_names_in_errors_are_escaped(run: Runner, tmp_path: Path) -> None:
@@ -357,16 +402,56 @@ def test_field(run: Runner, model: Path) -> None:
     assert "sees rows 0 to 7 x columns 20 to 27" in run("field", model, "conv2", "--at", "0,10").out
 
 
+@pytest.mark.parametrize(
+    ("choice", "code", "out", "err"),
+    [
+        ("report", 3, "", "it depends on Odd"),
+        ("error", 3, "", "no rule for Odd"),
+        ("bound", 0, "rows 0 to 27 x columns 0 to 27 of input (28x28), at most\n", "rfcalc: warning: "),
+        ("identity", 0, "rows 0 to 2 x columns 0 to 2 of input (28x28)\n", ""),
+    ],
+)
+def test_field_on_unknown(run: Runner, unknown: Path, choice: str, code: int, out: str, err: str) -> None:
+    got = run("field", unknown, "u", "--at", "0,0", "--on-unknown", choice)
+    assert got.code == code
+    assert got.out == (f"u at (0, 0) sees {out}" if out else "")
+    assert err in got.err
+
+
 def test_rules_and_their_check(run: Runner, tmp_path: Path) -> None:
     page = tmp_path / "rules.md"
     assert run("rules", "--format", "markdown", "--output", page) == (0, "", "")
     assert run("rules", "--check", page) == (0, "", "")
     page.write_text(page.read_text() + "x")
-    for path in (page, tmp_path / "none.md"):
+    none = tmp_path / "none.md"
+    for path, what in ((page, "is stale"), (none, "does not exist")):
         code, out, err = run("rules", "--check", path)
         assert (code, out) == (1, "")
-        assert f"{path}: is stale; run: rfcalc rules" in err
-    assert "conv" in run("rules", "conv").out
+        assert f"{path}: {what}; run: rfcalc rules --format markdown --output {path}\n" in err
+    assert (
+        "run: rfcalc rules conv fc --format text"
+        in run("rules", "conv", "fc", "--format", "text", "--check", none).err
+    )
+
+
+def test_rules_fit_the_terminal(run: Runner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for columns in (80, 120):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        assert columns - 20 < max(map(len, run("rules").out.splitlines())) <= columns
+    page = tmp_path / "rules.txt"
+    assert run("rules", "conv", "--format", "text", "--output", page).code == 0
+    assert run("rules", "conv", "--format", "text", "--check", page) == (0, "", "")
+    assert run("rules", "conv", "--format", "json").out.endswith("}\n")
+    narrow = spawn("rules", "conv", COLUMNS="80", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    lines = narrow.stdout.decode("ascii").splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any("floor((H" in line for line in lines)
+
+
+def test_the_commands_say_what_they_do_in_a_line_each(run: Runner) -> None:
+    commands = run("--help").out.partition("Commands:")[2]
+    assert len(commands.splitlines()) == 5
+    assert "..." not in commands
 
 
 def test_schema(run: Runner) -> None:

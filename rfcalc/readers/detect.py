@@ -57,6 +57,9 @@ _ARCHIVES: Final = (
 """The same for the first members of a zip archive."""
 
 _TOML_KEY: Final = re.compile(r"""^[ \t]*["']?rfcalc["']?[ \t]*=""", re.M)
+_TOML_TABLE: Final = re.compile(
+    r"""(\[{1,2} *(?!(?:true|false|null)\b)[A-Za-z_][\w.:"' -]*\]{1,2})[ \t]*(?:[#;].*)?$""", re.M
+)
 _YAML_KEY: Final = re.compile(r"""^[ \t]*["']?rfcalc["']?[ \t]*:|^\{.*\brfcalc["']?\s*:""", re.M)
 _YAML_FLOW: Final = re.compile(r"\s*\{\s*[A-Za-z_]")
 _SUFFIXES: Final = {".yaml": "YAML", ".yml": "YAML", ".toml": "TOML", ".json": "JSON"}
@@ -176,6 +179,8 @@ def _document(source: Source) -> Any:
             raise ReadError(message)
     wide = head.startswith(parsing.UTF16_MARKS)
     start = head.decode("utf-16" if wide else "utf-8", errors="ignore").lstrip("\ufeff \t\r\n")
+    if table := _TOML_TABLE.match(start):  # a model in TOML has the key rfcalc before any table
+        raise ReadError(f"is TOML or INI, but no model: it begins with {table[1][:40]}; {EXPECTED}")
     if start.startswith(("{", "[")):
         return _json(source)
     if not wide and b"\0" in head:
@@ -229,6 +234,11 @@ _Parameters = Mapping[str, Num] | None
 
 
 def _native(document: dict[str, Any], source: str, parameters: _Parameters, shapes: _Shapes) -> LayerGraph:
+    if parameters and document.get("parameters", {}) == {}:
+        raise UsageError(
+            f"the model has no parameters, so {got(next(iter(parameters)))} cannot be set; "
+            'first name it under "parameters" in the file'
+        )
     from rfcalc.readers.native import read_native
 
     return read_native(document, source=source, parameters=parameters, shapes=shapes)
@@ -236,7 +246,7 @@ def _native(document: dict[str, Any], source: str, parameters: _Parameters, shap
 
 def _keras(document: dict[str, Any], source: str, parameters: _Parameters, shapes: _Shapes) -> LayerGraph:
     if parameters:
-        raise UsageError("parameters belong to models in rfcalc's own format; a Keras model has none")
+        raise UsageError("parameters belong to models in rfcalc's own format; a Keras model has none to set")
     from rfcalc.readers.keras import read_keras
 
     given = {name: tuple(shape) for name, shape in shapes.items()} if shapes else None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rfcalc.analysis.result import AnalysisResult, Row, Totals
+from rfcalc.errors import UsageError
 from rfcalc.reports.humanise import plain
 from rfcalc.reports.tables import COLUMNS, Column
 
@@ -27,14 +28,29 @@ _FIGURES: Final = (
     "status",
 )
 
+# columns of a table that are part of what stands under another key here
+_INSIDE: Final = {"trainable": "params", "non_trainable": "params"}
+
 
 def analysis_document(result: AnalysisResult, columns: Sequence[Column] | None = None) -> dict[str, Any]:
-    """Return the analysis document as plain data; with `columns` its rows have those keys alone."""
-    rows: Iterable[dict[str, Any]]
-    if columns is None:
-        rows = (row_document(row) for row in result.rows)
-    else:
-        rows = ({column.name: column.value(row) for column in columns} for row in result.rows)
+    """Return the analysis document as plain data.
+
+    Parameters
+    ----------
+    result : AnalysisResult
+        What to write down.
+    columns : sequence of Column, optional
+        The keys that layers keep; what stands under a key is the same as in the whole document.
+
+    Raises
+    ------
+    UsageError
+        A column is no key of a layer.
+    """
+    rows = [row_document(row) for row in result.rows]
+    if columns is not None:
+        keys = _keys(columns)
+        rows = [{key: value for key, value in row.items() if key in keys} for row in rows]
     return {
         "schema": SCHEMA,
         "model": {"name": result.name, "format": result.format, "source": _file_name(result.source)},
@@ -43,13 +59,20 @@ def analysis_document(result: AnalysisResult, columns: Sequence[Column] | None =
             for each in result.inputs
         ],
         "input": result.input,
-        "layers": list(rows),
+        "layers": rows,
         "totals": _totals_document(result.totals),
         "notes": [
             {"level": note.level, "code": note.code, "layer": note.layer, "message": note.message}
             for note in result.notes
         ],
     }
+
+
+def _keys(columns: Sequence[Column]) -> frozenset[str]:
+    for column in columns:
+        if (key := _INSIDE.get(column.name)) is not None:
+            raise UsageError(f"{column.name!r} is no key of a layer in JSON; {key!r} holds it")
+    return frozenset(column.name for column in columns)
 
 
 def _file_name(source: str) -> str:

@@ -22,6 +22,7 @@ from rfcalc.algebra.steps import (
 from rfcalc.algebra.window import Window
 from rfcalc.errors import UsageError
 from rfcalc.graph.layer import TensorSpec
+from rfcalc.reports.fold import fold
 from rfcalc.rules.apply import apply_rule
 from rfcalc.rules.registry import INTERNAL, REQUIRED, Kind, Result, Setting, kinds
 from rfcalc.rules.specimens import SPECIMENS, Specimen
@@ -165,12 +166,16 @@ def chosen_kinds(names: Sequence[str]) -> list[Kind]:
             import difflib
 
             close = difflib.get_close_matches(name.lower(), table, 3)
-            hint = f"; did you mean {' or '.join(close)}?" if close else "; rfcalc rules lists them all"
+            hint = (
+                f"; did you mean {' or '.join(map(repr, close))}?"
+                if close
+                else "; rfcalc rules lists them all"
+            )
             raise UsageError(f"there is no kind {name!r}{hint}")
     return list({table[name].name: table[name] for name in names}.values())
 
 
-def render(names: Sequence[str] = (), format: str = "text") -> str:
+def render(names: Sequence[str] = (), format: str = "text", *, width: int = 80, unicode: bool = True) -> str:
     """Write the formulas of kinds as ``text``, ``markdown`` or ``json``.
 
     Parameters
@@ -179,6 +184,10 @@ def render(names: Sequence[str] = (), format: str = "text") -> str:
         Kinds; all, where empty.
     format : str
         The format.
+    width : int
+        Columns of the terminal, for text.
+    unicode : bool
+        False for a terminal that shows ASCII alone, for text.
 
     Raises
     ------
@@ -187,13 +196,15 @@ def render(names: Sequence[str] = (), format: str = "text") -> str:
     """
     chosen = [(kind, [formulas(s) for s in SPECIMENS if s.kind == kind.name]) for kind in chosen_kinds(names)]
     if format == "json":
-        return json.dumps(
-            {"schema": "rfcalc/rules/1", "kinds": [_as_data(*each) for each in chosen]}, indent=1
-        )
+        document = {"schema": "rfcalc/rules/1", "kinds": [_as_data(*each) for each in chosen]}
+        return json.dumps(document, indent=1) + "\n"
     if format == "markdown":
         head = _MARKDOWN_HEAD if not names else ""
         return head + "\n".join(_as_markdown(*each) for each in chosen)
-    return "\n".join([*(_as_text(*each) for each in chosen), _LETTERS])
+    lines = [line for each in chosen for line in (*_as_text(*each), ("", 0))]
+    lines.append((" ".join(_LETTERS.split()), 0))
+    clear = ((text if unicode else text.translate(_ASCII), indent) for text, indent in lines)
+    return "\n".join(line for text, indent in clear for line in fold(text, width, indent)) + "\n"
 
 
 def _as_data(kind: Kind, specimens: Sequence[Formulas]) -> dict[str, Any]:
@@ -217,19 +228,22 @@ def _default(setting: Setting) -> str:
     return json.dumps(setting.default) if setting.default is not None else ""
 
 
-def _as_text(kind: Kind, specimens: Sequence[Formulas]) -> str:
-    lines = [f"{kind.name}", f"  {kind.summary}"]
+def _as_text(kind: Kind, specimens: Sequence[Formulas]) -> list[tuple[str, int]]:
+    """Write lines, each with the indent of what it is folded to."""
+    lines = [(kind.name, 0), (f"  {kind.summary}", 2)]
     for setting in _public(kind):
         default = _default(setting)
         shown = f" [{default}]" if default else ""
-        lines.append(f"    {setting.name}: {setting.doc}{shown}")
+        lines.append((f"    {setting.name}: {setting.doc}{shown}", 6))
     for each in specimens:
         if each.title:
-            lines.append(f"  {each.title}:")
-        width = max(len(name) for name, _ in each.lines)
-        lines.extend(f"    {name:<{width}}  {text}" for name, text in each.lines)
-    return "\n".join(lines) + "\n"
+            lines.append((f"  {each.title}:", 2))
+        margin = max(len(name) for name, _ in each.lines) + 2
+        lines.extend((f"    {name:<{margin}}{text}", 4 + margin) for name, text in each.lines)
+    return lines
 
+
+_ASCII: Final = str.maketrans({"⌊": "floor(", "⌋": ")", "×": "x"})  # noqa: RUF001  a product is meant
 
 _LETTERS: Final = """Letters: B batch, H W T extents of the map, C channels, F filters or units, k kernel,
 s stride, d dilation, p and q padding before and after, g groups, m an output extent that is given,

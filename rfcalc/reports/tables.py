@@ -308,6 +308,6 @@ def _close_layers(result: AnalysisResult, pattern: str) -> str:
     close = difflib.get_close_matches(pattern.strip("*?"), names, 3, 0.5)
     if close:
         return f"did you mean {' or '.join(map(repr, close))}?"
-    return (
-        f"names go from {names[0]!r} to {names[-1]!r}; a star stands for any text" if names else "it has none"
-    )
+    if not names:
+        return "the model has no layers"
+    return f"names go from {names[0]!r} to {names[-1]!r}; a star stands for any text"

@@ -1,7 +1,12 @@
-"""The table for a terminal: it fits the width, by leaving out columns first and shortening names last."""
+"""The table for a terminal: it fits the width.
+
+Columns are left out first, and a line below says which; then long formulas move below the table, where
+their number stands for them; names are shortened last.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final, NamedTuple
@@ -9,8 +14,10 @@ from typing import Final, NamedTuple
 from rfcalc.analysis.result import AnalysisResult, Note, Row
 from rfcalc.reports import humanise
 from rfcalc.reports.escape import cells, shorten, terminal
+from rfcalc.reports.fold import fold
 from rfcalc.reports.humanise import plain
 from rfcalc.reports.tables import LEFT, RIGHT, Column, choose, has_area, total_cell
+from rfcalc.wording import few
 
 DEFAULT: Final = (
     "name",
@@ -40,8 +47,17 @@ DROPPED: Final = (
 
 _GAP: Final = 2
 _NAME_SHARE: Final = 0.3  # of the width: beyond it a name is shortened rather than a column left out
+_NAME_SHARE_BESIDE_FORMULAS: Final = 0.25  # the same, rather than a formula moved below the table
 _LEAST_NAME: Final = 12
 _LONGEST_OP: Final = 24
+_LONGEST_FORMULA: Final = 48  # beyond it a cell is not read at a glance, however wide the terminal
+_REFERENCE: Final = 4  # [12]
+_LABEL: Final = 12
+
+_WITH_FORMULAS: Final = frozenset(
+    {"output_shape", "spatial", "params", "trainable", "non_trainable", "macs", "activations"}
+)
+_FORMULA: Final = re.compile(r"[(*⌊]| [+-] ")  # in no other figure of those columns
 
 
 class Glyphs(NamedTuple):
@@ -91,6 +107,7 @@ def analysis_text(
     unicode: bool = True,
     columns: Sequence[Column] | None = None,
     notes: bool = True,
+    ways: str = "columns=[...], a larger width",
 ) -> str:
     """Render a result for a terminal.
 
@@ -106,14 +123,24 @@ def analysis_text(
         What to show; by default what fits. Columns asked for are all shown, however wide.
     notes : bool
         Put the notes below.
+    ways : str
+        How to see the columns that were left out, for the line that names them.
     """
     glyphs = _UNICODE if unicode else _ASCII
+    usual = _usual_columns(result) if columns is None else columns
     if columns is None:
-        strips = _fit(result, width, glyphs)
+        strips, longest = _fit(result, usual, width, glyphs)
     else:
         strips = [_strip(result, column, glyphs) for column in columns]
+        longest = _longest_formula(strips, width)
+    strips, formulas = _numbered(strips, longest)
     strips = [_squeeze(strip, strips, width, glyphs) for strip in strips]
-    lines = [*_head(result, width, glyphs), "", *_table(strips, glyphs), *_foot(result, glyphs)]
+    lines = [*_head(result, width, glyphs), "", *_table(strips, glyphs)]
+    if formulas:
+        lines += [*_listed(formulas, width), glyphs.rule * _total_width(strips)]
+    lines += _foot(result, width, glyphs)
+    if len(strips) < len(usual):
+        lines.append(_left_out(usual, strips, width, ways))
     if notes and result.notes:
         lines += ["", *(note_line(note, unicode=unicode) for note in result.notes)]
     return "\n".join(lines) + "\n"
@@ -133,7 +160,10 @@ def note_line(note: Note, *, unicode: bool = True) -> str:
 def _usual_columns(result: AnalysisResult) -> Sequence[Column]:
     # most models do not upsample, and every output sees as much as its neighbours
     phased = any(row.receptive_field_min != row.receptive_field for row in result.rows)
-    return choose(name for name in DEFAULT if phased or name != "receptive_field_min")
+    # of an input of open extents, only what is global covers a share that is known
+    sized = any(row.coverage not in (None, 1) for row in result.rows)
+    idle = {"receptive_field_min": not phased, "coverage": not sized}
+    return choose(name for name in DEFAULT if not idle.get(name))
 
 
 # ---- columns -----------------------------------------------------------------------------------------------
@@ -165,23 +195,37 @@ def _names(result: AnalysisResult, glyphs: Glyphs) -> list[str]:
     return names
 
 
-def _fit(result: AnalysisResult, width: int, glyphs: Glyphs) -> list[_Strip]:
+def _fit(
+    result: AnalysisResult, usual: Sequence[Column], width: int, glyphs: Glyphs
+) -> tuple[list[_Strip], int]:
     """Lay out what has to be there, and then what else fits beside names of a fair length.
 
-    What is left out is not laid out either: that is most of the time that a narrow table takes.
+    What is left out is not laid out either: that is most of the time that a narrow table takes. The number is
+    the length beyond which formulas do not stand in the table.
     """
-    columns = {column.name: column for column in _usual_columns(result)}
+    columns = {column.name: column for column in usual}
     strips = {name: _strip(result, columns[name], glyphs) for name in columns if name not in DROPPED}
-    fair = max(_LEAST_NAME, int(width * _NAME_SHARE))
+    longest = _longest_formula(list(strips.values()), width)
+    widths = {name: _width_with(strip, longest) for name, strip in strips.items()}
+    widths["name"] = min(widths["name"], max(_LEAST_NAME, int(width * _NAME_SHARE)))
     for name in reversed(DROPPED):
         if name not in columns:
             continue
         strip = _strip(result, columns[name], glyphs)
-        wider = [*strips.values(), strip]
-        if _total_width(wider) - max(strips["name"].width - fair, 0) > width:
+        widths[name] = _width_with(strip, longest)
+        if sum(widths.values()) + _GAP * (len(widths) - 1) > width:
             break
         strips[name] = strip
-    return [strips[name] for name in columns if name in strips]
+    return [strips[name] for name in columns if name in strips], longest
+
+
+def _left_out(usual: Sequence[Column], strips: Sequence[_Strip], width: int, ways: str) -> str:
+    """Say in one line which columns there was no room for, and how to see them."""
+    shown = {strip.name for strip in strips}
+    titles = [_SHORT_TITLES.get(column.name, column.title) for column in usual if column.name not in shown]
+    named = (few(titles, most) for most in range(len(titles), 0, -1))
+    lines = [f"left out: {names} ({ways})" for names in (*named, humanise.sentence(len(titles), "column"))]
+    return next((line for line in lines if cells(line) <= width), lines[-1])
 
 
 def _total_width(strips: Sequence[_Strip]) -> int:
@@ -205,18 +249,82 @@ def _shorten_name(cell: str, room: int, glyphs: Glyphs) -> str:
     return " " * indent + shorten(name, room - indent, glyphs.ellipsis)
 
 
+# ---- formulas ----------------------------------------------------------------------------------------------
+
+
+def _long(strip: _Strip, longest: int) -> list[int]:
+    """Tell which rows have a formula of more than so many columns; most tables have none, and cost little."""
+    if strip.width <= longest or strip.name not in _WITH_FORMULAS:
+        return []
+    return [
+        place for place, text in enumerate(strip.cells) if cells(text) > longest and _FORMULA.search(text)
+    ]
+
+
+def _width_with(strip: _Strip, longest: int) -> int:
+    """Return how wide a column is without its long formulas."""
+    if not (long := set(_long(strip, longest))):
+        return strip.width
+    rest = (cells(text) for place, text in enumerate(strip.cells) if place not in long)
+    return max(cells(strip.title), _REFERENCE, *rest)
+
+
+def _longest_formula(strips: Sequence[_Strip], width: int) -> int:
+    """Return the length up to which formulas can stand in the table for it to fit, beside shortened names."""
+    fair = max(_LEAST_NAME, int(width * _NAME_SHARE_BESIDE_FORMULAS))
+    names = sum(min(strip.width, fair) for strip in strips if strip.name == "name")
+    others = [strip for strip in strips if strip.name != "name"]
+    room = width - names - _GAP * (len(strips) - 1)
+    longest = _LONGEST_FORMULA
+    while sum(widths := [_width_with(strip, longest) for strip in others]) > room:
+        # the widest formula that is left goes next
+        lengths = [
+            cells(strip.cells[place])
+            for strip, taken in zip(others, widths, strict=True)
+            if taken > _REFERENCE
+            for place in _long(strip, _REFERENCE)
+        ]
+        shorter = [length for length in lengths if length <= longest]
+        if not shorter:
+            break
+        longest = max(shorter) - 1
+    return longest
+
+
+def _numbered(strips: Sequence[_Strip], longest: int) -> tuple[list[_Strip], dict[str, str]]:
+    """Put a number for each long formula, from the first row on; equal ones have the same."""
+    places = sorted((place, column) for column, strip in enumerate(strips) for place in _long(strip, longest))
+    columns = [list(strip.cells) for strip in strips]
+    formulas: dict[str, str] = {}
+    for place, column in places:
+        text = columns[column][place]
+        columns[column][place] = formulas.setdefault(text, f"[{len(formulas) + 1}]")
+    return [
+        _Strip.of(strip.name, strip.title, strip.align, texts)
+        for strip, texts in zip(strips, columns, strict=True)
+    ], formulas
+
+
+def _listed(formulas: Mapping[str, str], width: int) -> list[str]:
+    margin = max(map(len, formulas.values())) + _GAP
+    return [
+        line for text, number in formulas.items() for line in fold(f"{number:<{margin}}{text}", width, margin)
+    ]
+
+
 # ---- lines -------------------------------------------------------------------------------------------------
 
 
 def _head(result: AnalysisResult, width: int, glyphs: Glyphs) -> list[str]:
     clean = partial(terminal, unicode=glyphs.unicode)
     title = f"{clean(result.name or result.source)} ({clean(result.format)})"
-    inputs = [f"{clean(each.name)} {humanise.shape(each.shape)}" for each in result.inputs]
-    label = "input" if len(inputs) == 1 else "inputs"
-    chosen = "" if len(inputs) < 2 else f"; fields are in pixels of {clean(result.input)}"
-    line = f"{label} {', '.join(inputs)}{chosen}"
-    if not inputs:
+    if not result.inputs:
         return [title]
+    inputs = [f"{clean(each.name)} {humanise.shape(each.shape)}" for each in result.inputs]
+    several = len(inputs) > 1
+    label = "inputs " if several else "" if result.inputs[0].name == "input" else "input "
+    chosen = f"; fields are in pixels of {clean(result.input)}" if several else ""
+    line = f"{label}{', '.join(inputs)}{chosen}"
     if cells(title) + 3 + cells(line) <= width:
         return [f"{title}   {line}"]
     return [shorten(each, width, glyphs.ellipsis) for each in (title, line)]
@@ -239,11 +347,11 @@ def _pad(text: str, strip: _Strip) -> str:
     return blank + text if strip.align == RIGHT else text + blank
 
 
-def _foot(result: AnalysisResult, glyphs: Glyphs) -> list[str]:
+def _foot(result: AnalysisResult, width: int, glyphs: Glyphs) -> list[str]:
     totals = result.totals
     counts = f"{totals.layers:,}"
     if totals.resolved < totals.layers:
-        counts = f"{totals.resolved:,} of {totals.layers:,} layers resolved"
+        counts = f"{totals.resolved:,} of {totals.layers:,} resolved"
     params = total_cell(result, "params", totals.params.total)
     if plain(totals.params.non_trainable) == 0:
         split = " (all trainable)"
@@ -259,4 +367,8 @@ def _foot(result: AnalysisResult, glyphs: Glyphs) -> list[str]:
         ("parameters", f"{params}{split}"),
         ("MACs", f"{macs}{about} at batch 1; FLOPs = 2 x MACs"),
     ]
-    return [f"{label:<12}{glyphs.formula(text)}" for label, text in lines]
+    return [
+        line
+        for label, text in lines
+        for line in fold(f"{label:<{_LABEL}}{glyphs.formula(text)}", width, _LABEL)
+    ]

@@ -298,7 +298,17 @@ def exported_archive() -> bytes:
         (b'{"rfcalc": 1, "layers": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "is nested too deeply"),
         (b'{"rfcalc": 1, "a": "' + b"[" * 3_000_000 + b'"}', "holds too many values to be a model"),
         (b"[1, 2]", "holds a list; a model is JSON"),
+        (b"[true]", "holds a list; a model is JSON"),
         (b"{}", "is an empty object; a model is JSON"),
+        (
+            b"[build-system]\nrequires = []\n",
+            "is TOML or INI, but no model: it begins with [build-system]; a model",
+        ),
+        (b"\xef\xbb\xbf\n[[tool.x]] # y\na = 1\n", "is TOML or INI, but no model: it begins with [[tool.x]]"),
+        (
+            b"[tool:pytest]\n" + b"a = 1\n" * 200_000,
+            "is TOML or INI, but no model: it begins with [tool:pytest]",
+        ),
         (
             b'{"a": 1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 6}',
             "has the keys 'a', 'b', 'c', 'd', 'e', ...; a model is",

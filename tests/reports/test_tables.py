@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,43 @@ def test_a_model_of_the_documentation_as_expected(model: str) -> None:
     golden.check(f"{model}.json", dump(analysis_document(result)))
 
 
+@pytest.mark.parametrize("model", ["pooling", "video"])
+def test_formulas_of_a_model_as_expected(model: str) -> None:
+    result = formulas_of(model)
+    golden.check(f"{model}.symbolic.80.txt", analysis_text(result))
+    golden.check(f"{model}.symbolic.160.txt", analysis_text(result, width=160))
+    golden.check(f"{model}.symbolic.ascii.txt", analysis_text(result, unicode=False))
+
+
+@cache
+def formulas_of(model: str) -> AnalysisResult:
+    path = str(MODELS / f"{model}.json")
+    shape = analyze(path).inputs[0].shape[1:]
+    spatial = analyze(path).inputs[0].spatial
+    return analyze(path, input_shape=[None] * len(spatial) + list(shape[len(spatial) :]), symbolic=True)
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+@pytest.mark.parametrize("model", sorted(path.stem for path in MODELS.glob("*.json")))
+def test_a_table_of_formulas_fits_the_width(model: str, width: int) -> None:
+    result = formulas_of(model)
+    for unicode in (True, False):
+        lines = analysis_text(result, width=width, unicode=unicode, notes=False).splitlines()
+        assert max(map(len, lines)) <= width
+    # nothing is lost: what a number stands for is below it
+    text = analysis_text(result, width=width)
+    numbers = set(re.findall(r"(?<= )\[[0-9]+\]", text))
+    assert numbers == set(re.findall(r"^\[[0-9]+\]", text, re.M))
+
+
+def test_equal_formulas_have_one_number() -> None:
+    result = formulas_of("capsnet")
+    first = next(each for each in result if each.name == "primary_caps")
+    twice = replace(result, rows=(*result.rows, first._replace(name="again")))
+    assert analysis_text(twice).count("[1]") == 3
+    assert "[3]" not in analysis_text(twice)
+
+
 @pytest.mark.parametrize("markup", FORMATS)
 def test_pooling_as_expected(markup: str) -> None:
     result = analyze(str(MODELS / "pooling.json"))
@@ -61,8 +100,7 @@ def test_csv_and_json_as_expected() -> None:
 @pytest.mark.parametrize("width", range(60, 200, 7))
 def test_text_fits_the_width(width: int) -> None:
     lines = analysis_text(small(), width=width, notes=False).splitlines()
-    table = lines[: next(n for n, line in enumerate(lines) if line.startswith("layers "))]
-    assert max(map(len, table)) <= width
+    assert max(map(len, lines)) <= width
 
 
 def test_columns_are_dropped_in_order_of_importance() -> None:
@@ -73,6 +111,24 @@ def test_columns_are_dropped_in_order_of_importance() -> None:
         order = ("activations", "padding", "op", "MACs", "covers", "stride", "params", "field", "shape")
         lost += [each for each in order if each not in title.split() and each not in lost]
     assert lost == ["activations", "padding", "op", "MACs", "covers", "stride"]
+
+
+@pytest.mark.parametrize(
+    ("width", "line"),
+    [
+        (80, "left out: op, smallest field, padding and 2 more (columns=[...], a larger width)"),
+        (70, "left out: op and 5 more (columns=[...], a larger width)"),
+        (60, "left out: op and 6 more (columns=[...], a larger width)"),
+        (50, "left out: 7 columns (columns=[...], a larger width)"),
+    ],
+)
+def test_what_is_left_out_is_said_in_a_line_that_fits(width: int, line: str) -> None:
+    assert analysis_text(complete(), width=width).splitlines()[-1] == line
+
+
+def test_what_was_asked_for_is_never_left_out() -> None:
+    text = analysis_text(complete(), width=40, columns=tables.choose(["name", "params", "macs"]))
+    assert "left out" not in text
 
 
 def test_wide_characters_keep_the_columns_aligned() -> None:

@@ -1,0 +1,85 @@
+"""What the texts of options mean: numbers, shapes, pairs; refused in the words of the option."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from rfcalc.errors import UsageError
+
+_LONGEST_SHOWN: Final = 40
+
+_BETWEEN: Final = re.compile(r"\s*[xX×*;:/ ]\s*")  # noqa: RUF001  what people write between extents
+_EXTENT: Final = re.compile(r"[0-9]{1,9}|\?|none|null", re.I)
+_OPEN: Final = ("?", "none", "null")
+
+
+def integers(texts: Iterable[str], option: str) -> dict[str, int]:
+    """Read ``NAME=N``, once for each name.
+
+    >>> integers(["H=64", "W=32"], "--dim")
+    {'H': 64, 'W': 32}
+    """
+    return {name: _integer(value, option) for name, value in _once((_pair(t, option) for t in texts), option)}
+
+
+def shapes(texts: Iterable[str], option: str) -> dict[str, list[int | None]]:
+    """Read ``[NAME=]N,N,...``, with a question mark for an open extent; no name is an empty one.
+
+    >>> shapes(["?,28,1", "mask=(5)"], "--input-shape")
+    {'': [None, 28, 1], 'mask': [5]}
+    """
+    pairs = [(name, value) for name, _, value in (text.rpartition("=") for text in texts)]
+    return {
+        name: [
+            None if part.strip().lower() in _OPEN else _integer(part, option)
+            for part in _parts(value, option)
+        ]
+        for name, value in _once(pairs, option)
+    }
+
+
+def place(text: str, option: str) -> list[int]:
+    """Read an index on each axis.
+
+    >>> place("0,2", "--at")
+    [0, 2]
+    """
+    return [_integer(part, option) for part in _parts(text, option)]
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    """Split at the last equals sign, since names of inputs may hold one."""
+    name, equals, value = text.rpartition("=")
+    if not equals or not name:
+        raise UsageError(f"{option} {text!r} is not of the form NAME=N")
+    return name, value
+
+
+def _integer(text: str, option: str) -> int:
+    digits = text.strip()
+    unsigned = digits.removeprefix("-")
+    if not (unsigned.isascii() and unsigned.isdigit() and len(unsigned) < 20):
+        shown = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+        raise UsageError(f"{option}: {shown!r} is not a whole number")
+    return int(digits)
+
+
+def _parts(text: str, option: str) -> list[str]:
+    """Split a list at its commas, brackets taken off; where something else stands in their place, say so."""
+    bare = text.strip("()[], ")
+    parts = _BETWEEN.split(bare)
+    if "," not in bare and len(parts) > 1 and all(map(_EXTENT.fullmatch, parts)):
+        raise UsageError(f"{option}: {bare!r} has no commas; write it as {','.join(parts)!r}")
+    return bare.split(",")
+
+
+def _once(pairs: Iterable[tuple[str, str]], option: str) -> Iterator[tuple[str, str]]:
+    """Pass on pairs, and refuse a name that comes again, whose value would be a guess."""
+    seen: set[str] = set()
+    for name, value in pairs:
+        if name in seen:
+            raise UsageError(f"{option} is given twice" + (f" for {name!r}" if name else ""))
+        seen.add(name)
+        yield name, value
