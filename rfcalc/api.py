@@ -307,15 +307,7 @@ def _with_dims(graph: LayerGraph, dims: Mapping[str, int], name: str | None) -> 
     except RfcalcError as error:
         error.source = error.source or graph.source
         raise
-    return LayerGraph(
-        (resized if layer.name == chosen.name else layer for layer in graph),
-        name=graph.name,
-        format=graph.format,
-        source=graph.source,
-        outputs=graph.outputs,
-        blocks=graph.blocks.values(),
-        notes=graph.notes,
-    )
+    return graph.with_layers(resized if layer.name == chosen.name else layer for layer in graph)
 
 
 def _resized(layer: Layer, dims: Mapping[str, int]) -> Layer:

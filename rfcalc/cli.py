@@ -16,7 +16,7 @@ from rfcalc.errors import CheckFailed, RfcalcError
 from rfcalc.wording import few
 
 if TYPE_CHECKING:
-    from rfcalc.analysis.result import AnalysisResult, Note, Row
+    from rfcalc.analysis.result import AnalysisResult, Note
     from rfcalc.reports.tables import Column
 
 INTERRUPTED: Final = 130  # as a shell says that an interrupt ended it
@@ -234,7 +234,7 @@ analysed."""
     help="One row for each block this deep, 1 being the top.",
 )
 @_on_unknown
-@click.option("--strict", is_flag=True, help="Exit with 1 unless every figure is exact.")
+@click.option("--strict", is_flag=True, help="Exit with 1 unless every figure is known and exact.")
 @click.option(
     "--symbolic",
     is_flag=True,
@@ -270,13 +270,13 @@ def analyze(
     if symbolic:
         _say_where_nothing_is_open(analysis)
     shown = select(analysis, layers) if layers else analysis
-    inexact = [row for row in analysis if row.status != "exact"] if strict else []
-    if not inexact or output == "-":
+    doubts = analysis.doubts if strict else ()
+    if not doubts or output == "-":
         write(_render(shown, form, chosen, output), output)
     if form != "json":  # there they are part of the document
         _say_notes(analysis.notes)
-    if inexact:
-        raise CheckFailed(_not_exact(inexact, output), source=analysis.source)
+    if doubts:
+        raise CheckFailed(_not_exact(doubts, output), source=analysis.source)
 
 
 _WAYS_TO_SEE_MORE: Final = "--columns, --format, wider terminal"
@@ -323,8 +323,8 @@ def _say_where_nothing_is_open(analysis: AnalysisResult) -> None:
         )
 
 
-def _not_exact(rows: Sequence[Row], output: str) -> str:
-    named = few((f"'{row.name}' ({row.status})" for row in rows), most=_NAMED_AT_MOST)
+def _not_exact(doubts: Sequence[str], output: str) -> str:
+    named = few(doubts, most=_NAMED_AT_MOST)
     unwritten = "" if output == "-" else f"; {output} was not written"
     return f"--strict: not exact: {named}{unwritten}"
 

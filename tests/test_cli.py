@@ -193,6 +193,9 @@ def test_strict_says_which_layers_are_not_exact(
     assert json.loads(out)["layers"][1]["name"] == "c"
     assert f"{unknown}: --strict: not exact: 'u' (unknown)" in err
     assert run("analyze", model, "--strict").code == 0
+    assumed = run("analyze", unknown, "--strict", "--on-unknown", "identity")
+    assert assumed.code == 1
+    assert "--strict: not exact: 'u' (assumed)" in assumed.err
     output = tmp_path / "out.txt"
     assert run("analyze", unknown, "--strict", "--output", output).code == 1
     assert not output.exists()

@@ -373,9 +373,10 @@ def _why_widened(a: Sequence[Leg], b: Sequence[Leg], union: Sequence[Leg], sourc
     loose = {name for leg in (*a, *b) if isinstance(leg.relation, Relation) for name in leg.relation.loose}
     if not loose:
         return f"the phases or the taps of the branches that meet in {source!r} are too many to be listed"
+    names = few(map(repr, sorted(loose)))
     return (
-        f"branches meet in {source!r} whose offset depends on the padding of {few(sorted(loose))}, "
-        "so on an open extent; give the input's size"
+        f"branches meet in {source!r} whose offset depends on the padding of {names}, so on an open extent; "
+        "give the input's size"
     )
 
 

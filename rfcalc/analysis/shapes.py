@@ -101,7 +101,7 @@ def _refuse_unknown(graph: LayerGraph) -> None:
         if find(layer.kind) is None:
             found.setdefault(layer.op, []).append(layer.name)
     if found:
-        listed = "; ".join(f"{op} ({few(names)})" for op, names in found.items())
+        listed = "; ".join(f"{op} ({few(map(repr, names))})" for op, names in found.items())
         raise AnalysisError(f"no rule for {listed}; say --on-unknown bound or identity to go on without")
 
 

@@ -57,9 +57,10 @@ def totals_of(graph: LayerGraph, resolved: Mapping[str, Resolved], rows: Sequenc
         missing = missing or not has_weights(layer, known)
         for weight in known.weights or ():
             weights.setdefault(weight.identity, weight)
-        own = macs_of(known)
-        macs_missing = macs_missing or own is None
-        macs = macs if own is None else macs + own
+        if known.result is None or macs_of(known) is None:
+            macs_missing = True
+        else:
+            macs = macs + known.result.macs  # as the rule writes it: formulas read best factor by factor
     counted = [weight for weight in weights.values() if weight.count is not UNKNOWN]
     missing = missing or len(counted) < len(weights)
     params = count_params(counted)
@@ -92,7 +93,12 @@ def _border_notes(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> list[N
         for text in sorted({_AT_THE_BORDER[border] for border in borders}):
             found.setdefault(text, []).append(layer.name)
     return [
-        Note("info", "border", names[0], f"{few(names)} {text}; figures are for the others, see rfcalc field")
+        Note(
+            "info",
+            "border",
+            names[0],
+            f"{few(map(repr, names))} {text}; figures are for the others, see rfcalc field",
+        )
         for text, names in found.items()
     ]
 
@@ -124,7 +130,7 @@ def notes_of(
             unknown.setdefault(known.unknown, []).append(layer.name)
     for op, names in unknown.items():
         why = graph[names[0]].attrs.get("why", "")
-        message = f"no rule knows {op} ({few(names)})" + (f": {why}" if why else "")
+        message = f"no rule knows {op} ({few(map(repr, names))})" + (f": {why}" if why else "")
         notes.append(
             Note(
                 "warning",
