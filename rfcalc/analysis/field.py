@@ -94,7 +94,10 @@ def field_of(
     seen = propagate(chain, resolved, chosen, seed_rows, last=last)[0][name]
     dependence = seen.full[output]
     if dependence is None:
-        raise AnalysisError(f"it depends on {seen.blame}, which no rule knows", where=f"layer {layer!r}")
+        raise AnalysisError(
+            f"it depends on {seen.blame}, which no rule knows; --on-unknown bound goes on without",
+            where=f"layer {layer!r}",
+        )
     axes = tuple(_axis(dependence, axis, extent) for axis, extent in enumerate(spec.spatial))
     notes = assumed_notes(chain, resolved)
     if dependence.reason:

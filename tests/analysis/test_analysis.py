@@ -83,6 +83,15 @@ def test_on_unknown_bound_is_global_and_says_so() -> None:
     assert "MyOp" in behind.reason
 
 
+def test_a_field_says_what_was_assumed_on_the_way() -> None:
+    graph = LayerGraph(WITH_UNKNOWN)
+    with pytest.raises(AnalysisError, match="which no rule knows; --on-unknown"):
+        field_of(graph, "behind")
+    assumed = field_of(graph, "behind", on_unknown="identity")
+    assert [(note.code, note.layer) for note in assumed.notes] == [("assumed", "odd")]
+    assert field_of(graph, "beside", on_unknown="identity").notes == ()
+
+
 def test_on_unknown_identity_is_noted() -> None:
     result = analyze(*WITH_UNKNOWN, on_unknown="identity")
     assert result.layer("behind").receptive_field == (5, 5)
