@@ -13,7 +13,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.expression import LARGEST, NAME, Expression, parse, quoted
 from rfcalc.algebra.number import Num, prove
@@ -42,8 +42,7 @@ _WANTED: Final[Mapping[int | None, str]] = {
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A place in the document, and the names that expressions there may use."""
 
     where: str

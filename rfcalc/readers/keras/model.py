@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.number import Num
 from rfcalc.errors import ReadError
@@ -76,8 +76,7 @@ def read_keras(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Scope:
+class _Scope(NamedTuple):
     """Where a model stands: the names of this call, those of the layers in the source, what is frozen."""
 
     path: tuple[str, ...]

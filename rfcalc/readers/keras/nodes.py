@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.number import Num
 from rfcalc.errors import ReadError
@@ -15,14 +14,19 @@ DEEPEST: Final = 64
 """Nesting of a call's arguments."""
 
 
-@dataclass(frozen=True, slots=True)
+# plain classes: dataclasses would slow every start, and tuples are arguments themselves
+
+
 class Ref:
     """A tensor: its layer, which of the layer's calls, which of its outputs, and the recorded shape."""
 
-    layer: str
-    node: int
-    tensor: int
-    shape: tuple[Num, ...] | None = None
+    __slots__ = ("layer", "node", "shape", "tensor")
+
+    def __init__(self, layer: str, node: int, tensor: int, shape: tuple[Num, ...] | None = None) -> None:
+        self.layer = layer
+        self.node = node
+        self.tensor = tensor
+        self.shape = shape
 
     @property
     def key(self) -> tuple[str, int, int]:
@@ -30,28 +34,31 @@ class Ref:
         return (self.layer, self.node, self.tensor)
 
 
-@dataclass(frozen=True, slots=True)
 class Constant:
     """An array written into the file: its shape."""
 
-    shape: tuple[int, ...]
+    __slots__ = ("shape",)
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = shape
 
 
-@dataclass(frozen=True, slots=True)
 class Slice:
     """A Python slice."""
 
-    start: Any
-    stop: Any
-    step: Any
+    __slots__ = ("start", "step", "stop")
+
+    def __init__(self, start: Any, stop: Any, step: Any) -> None:
+        self.start = start
+        self.stop = stop
+        self.step = step
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One call of a layer: its arguments, with `Ref` for tensors."""
 
     args: tuple[Any, ...]
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    kwargs: Mapping[str, Any] = {}
 
     def refs(self) -> Iterator[Ref]:
         """Tensors among the arguments in the order that Keras flattens them, then those of masks."""
