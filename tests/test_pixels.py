@@ -14,6 +14,8 @@ from tests.oracle import Document, layers_of, span
 from tests.pixel_models import models
 from tests.pixels import RULES, SPATIAL, Pixels
 
+Layers = list[dict[str, Any]]
+
 NO_PIXELS = {"input", "embedding", "one_hot", "frames", "stft"}
 """Kinds whose input is no map: they are tested beside their rules."""
 
@@ -184,6 +186,55 @@ def test_no_kind_is_left_out() -> None:
     alone = {each["kind"] for _, layers in ALONE for each in layers}
     assert native - set(RULES) <= NO_PIXELS
     assert set(RULES) <= alone
+
+
+# ---- digits that go ----------------------------------------------------------------------------------------
+
+SINGLE_WINDOW = [
+    {"kind": "reshape", "name": "cut", "inputs": ["input"], "shape": [None, 4, 3, 2]},
+    {"kind": "permute", "name": "order", "inputs": ["cut"], "order": [0, 2, 1, 3]},
+    {"kind": "average_pool", "name": "start", "inputs": ["order"], "kernel": [3, 1], "stride": [3, 1]},
+]
+"""Windows of 3 elements, pooled to one each: the digit within them has one element left."""
+
+ACROSS_WINDOWS = [
+    {"kind": "reshape", "name": "cut", "inputs": ["input"], "shape": [None, 4, 3, 2]},
+    {"kind": "reduce", "name": "start", "inputs": ["cut"], "axes": [1]},
+]
+"""Means over the windows: the digit that counted them has gone."""
+
+
+@pytest.mark.parametrize(
+    ("start", "behind"),
+    [
+        *(
+            (SINGLE_WINDOW, each)
+            for each in (
+                [{"kind": "conv", "filters": 2, "kernel": [3, 1], "padding": "same"}],
+                [{"kind": "conv", "filters": 2, "kernel": 3, "padding": "same"}],
+                [{"kind": "tile", "repeats": [1, 3, 1, 1]}, {"kind": "global_pool"}],
+                [{"kind": "repeat", "axis": 1, "count": 3}, {"kind": "flatten"}],
+                [{"kind": "upsample", "scale": [3, 1]}],
+            )
+        ),
+        *(
+            (ACROSS_WINDOWS, each)
+            for each in (
+                [{"kind": "pad", "padding": [[0, 2]], "mode": "reflect"}],
+                [{"kind": "pad", "padding": [[0, 2]], "mode": "edge"}],
+                [{"kind": "pad", "padding": [[0, 2]]}],
+                [{"kind": "conv", "filters": 2, "kernel": 3, "padding": "same"}],
+                [{"kind": "resize", "size": 6}],
+                [{"kind": "transposed_conv", "filters": 2, "kernel": 3, "stride": 2}],
+            )
+        ),
+    ],
+)
+def test_a_digit_that_goes_leaves_nothing_behind(start: Layers, behind: Layers) -> None:
+    layers = [dict(each) for each in start]
+    for number, each in enumerate(behind):
+        layers.append({**each, "name": f"l{number}", "inputs": [layers[-1]["name"]]})
+    assert check({"rfcalc": 1, "input": [12, 2], "layers": layers})
 
 
 # ---- all kinds together ------------------------------------------------------------------------------------

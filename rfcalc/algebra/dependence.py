@@ -23,7 +23,7 @@ from rfcalc.algebra.digits import (
     regroup_digits,
     strided_window,
 )
-from rfcalc.algebra.legs import Factors, Leg, covered, digits_of, span_of, split, unite
+from rfcalc.algebra.legs import Factors, Leg, covered, digits_of, span_of, split, trimmed, unite
 from rfcalc.algebra.number import UNKNOWN, Num, is_known
 from rfcalc.algebra.relation import MAX_PERIOD, MAX_TAPS, Relation
 from rfcalc.algebra.rows import Rows
@@ -106,11 +106,14 @@ class Dependence(NamedTuple):
         if above:  # the digits above move on by as much as there is now below them
             old, new = weight * before, weight * extent
             weights = tuple(tuple(w // old * new if w > weight else w for w in row) for row in weights)
-        span = span_of(_put(self.factors, axis, (extent,)), weights)
+        factors = _put(self.factors, axis, (extent,))
+        span = span_of(factors, weights)
         if isinstance(leg.relation, Rows):
-            return Leg(leg.axis, weights, leg.relation.after(moved, int(span), source))
+            return _settled(Leg(leg.axis, weights, leg.relation.after(moved, int(span), source)), factors)
         relation = leg.relation.after(moved, span, source)
-        return Leg(leg.axis, weights, relation) if relation.exact or not leg.relation.exact else None
+        if leg.relation.exact and not relation.exact:
+            return None
+        return _settled(Leg(leg.axis, weights, relation), factors)
 
     def scan(self, axis: int, *, forward: bool, source: str) -> Dependence:
         """Let each index of `axis` depend on all before it and itself (or after it, backward)."""
@@ -183,14 +186,11 @@ class Dependence(NamedTuple):
     def reduce(self, axes: Sequence[int], *, keep: bool, source: str) -> Dependence:
         """Reduce over `axes`: they go, or stay with one element."""
         mixed = self.mix(axes, source)
+        factors = tuple((1,) if place in axes else digits for place, digits in enumerate(mixed.factors))
         legs = []
         for leg in mixed.legs:
             weights = tuple((0,) if place in axes else w for place, w in enumerate(leg.weights))
-            relation = leg.relation
-            if weights != leg.weights and not any(map(any, weights)):
-                relation = relation.constant()
-            legs.append(Leg(leg.axis, weights, relation))
-        factors = tuple((1,) if place in axes else digits for place, digits in enumerate(mixed.factors))
+            legs.append(leg if weights == leg.weights else _settled(leg._replace(weights=weights), factors))
         reduced = Dependence(factors, tuple(legs), mixed.reason)
         return reduced if keep else reduced._drop(axes)
 
@@ -214,17 +214,14 @@ class Dependence(NamedTuple):
 
     def broadcast_axes(self, axes: Sequence[int]) -> Dependence:
         """Forget the index along axes of one element: only index 0 exists."""
+        factors = tuple((1,) if place in axes else digits for place, digits in enumerate(self.factors))
         legs = []
         for leg in self.legs:
-            if not any(any(leg.weights[a]) for a in axes):
+            if any(any(leg.weights[a]) for a in axes):
+                weights = tuple((0,) if place in axes else w for place, w in enumerate(leg.weights))
+                legs.append(_settled(leg._replace(weights=weights), factors))
+            else:
                 legs.append(leg)
-                continue
-            weights = tuple((0,) if place in axes else w for place, w in enumerate(leg.weights))
-            relation = leg.relation
-            if not any(map(any, weights)):
-                relation = relation.constant()
-            legs.append(Leg(leg.axis, weights, relation))
-        factors = tuple((1,) if place in axes else digits for place, digits in enumerate(self.factors))
         return Dependence(factors, tuple(legs), self.reason)
 
     def broadcast(self, shape: Sequence[Num]) -> Dependence:
@@ -278,9 +275,12 @@ class Dependence(NamedTuple):
             return self.covered(shape, reason)
         groups = [merge_digits(group) for group in groups]
         factors = tuple(tuple(extent for extent, _ in group) for group in groups)
+        regrouped = [
+            tuple(tuple(digit[1][k] for digit in group) for group in groups) for k in range(len(self.legs))
+        ]
         legs = tuple(
-            Leg(leg.axis, tuple(tuple(weights[k] for _, weights in group) for group in groups), leg.relation)
-            for k, leg in enumerate(self.legs)
+            _settled(Leg(leg.axis, mine, leg.relation), factors)
+            for leg, mine in zip(self.legs, regrouped, strict=True)
         )
         return Dependence(factors, legs, self.reason)
 
@@ -347,6 +347,17 @@ class Dependence(NamedTuple):
         return self.covered(shape, reason)
 
 
+def _settled(leg: Leg, factors: Factors) -> Leg:
+    """Drop from a leg's index the digits of one element, and rows that no index reaches any more."""
+    weights = tuple(
+        tuple(0 if is_known(extent) and extent == 1 else w for extent, w in zip(digits, row, strict=True))
+        for digits, row in zip(factors, leg.weights, strict=True)
+    )
+    if not any(map(any, weights)):
+        return Leg(leg.axis, weights, leg.relation.constant())
+    return trimmed(Leg(leg.axis, weights, leg.relation), factors)
+
+
 def _misses(window: Window, digits: Sequence[Num], extent: Num) -> bool:
     """Tell whether some output reads nothing of an axis, which a leg without a grid cannot say."""
     if not (is_known(extent) and all(map(is_known, digits))):
@@ -387,10 +398,15 @@ def _put(rows: tuple[tuple[Num, ...], ...], place: int, row: tuple[Num, ...]) ->
 def _refined(a: Dependence, b: Dependence) -> tuple[Dependence, Dependence] | None:
     """Split the digits of both until they agree; None where they cannot."""
     factors = []
-    for x, y in zip(a.factors, b.factors, strict=True):
+    for place, (x, y) in enumerate(zip(a.factors, b.factors, strict=True)):
         common = common_digits(x, y)
-        if common is None:
-            return None
+        if common is None:  # that is no matter where one side does not depend on the index
+            if not any(any(leg.weights[place]) for leg in b.legs):
+                common = x
+            elif not any(any(leg.weights[place]) for leg in a.legs):
+                common = y
+            else:
+                return None
         factors.append(common)
     return _split(a, tuple(factors)), _split(b, tuple(factors))
 

@@ -174,7 +174,8 @@ def _take(flat: list[Digit], extent: Num, blank: tuple[int, ...]) -> list[Digit]
 def merge_digits(group: list[Digit]) -> list[Digit]:
     """Join neighbouring digits that count on from each other for every leg; drop those of one element."""
     out: list[Digit] = []
-    for extent, weights in group:
+    for extent, given in group:
+        weights = (0,) * len(given) if is_known(extent) and extent == 1 else given
         if (
             out
             and is_known(extent)

@@ -51,7 +51,7 @@ def digits_of(factors: Factors, weights: Weights) -> list[tuple[Num, int]]:
         (extent, weight)
         for digits, row in zip(factors, weights, strict=True)
         for extent, weight in zip(digits, row, strict=True)
-        if weight
+        if weight and extent != 1
     ]
 
 
@@ -63,6 +63,20 @@ def span_of(factors: Factors, weights: Weights) -> Num:
             return UNKNOWN
         top += weight * (extent - 1)
     return top
+
+
+def trimmed(leg: Leg, factors: Factors) -> Leg:
+    """Keep the rows that there are once digits have gone: what lies behind them is beyond the border."""
+    span = span_of(factors, leg.weights)
+    if not is_known(span):
+        return leg
+    if isinstance(leg.relation, Rows):
+        if len(leg.relation.masks) <= span:
+            return leg
+        return leg._replace(relation=Rows(leg.relation.masks[:span], leg.relation.exact))
+    if leg.relation.listed <= span:
+        return leg
+    return leg._replace(relation=leg.relation.of_map(int(span)))
 
 
 def covered(leg: Leg, weights: Weights) -> Leg:
@@ -80,7 +94,11 @@ def covered(leg: Leg, weights: Weights) -> Leg:
 def split(leg: Leg, old: Factors, new: Factors) -> Leg:
     """Spell a leg for finer digits."""
     weights = tuple(
-        mine if len(coarse) == len(fine) else split_weights(coarse, mine, fine)
+        mine
+        if len(coarse) == len(fine)
+        else split_weights(coarse, mine, fine)
+        if any(mine)
+        else (0,) * len(fine)
         for coarse, mine, fine in zip(old, leg.weights, new, strict=True)
     )
     return Leg(leg.axis, weights, leg.relation)

@@ -263,6 +263,22 @@ class Relation:
 
     # ---- other spellings of the same or a wider relation -------------------------------------------------
 
+    def of_map(self, count: int) -> Relation:
+        """Spell the same relation as that of a map of `count` rows, beyond whose border there is nothing."""
+        same = Relation(
+            self.period,
+            self.advance,
+            self.lo,
+            self.hi,
+            self.taps,
+            self.slack,
+            self.loose,
+            self.exact,
+            self.regular,
+        )
+        same.listed = count
+        return same
+
     def over(self, period: int) -> Relation:
         """Spell the same relation with a multiple of its period."""
         m = period // self.period

@@ -144,7 +144,7 @@ def _rows(context: _Context, depth: int | None) -> tuple[list[Row], set[int]]:
             if block is not None and path not in shown and (hidden or block.is_layer):
                 if not hidden:
                     headings.add(len(rows))
-                rows.append(_block_row(context, block))
+                rows.append(_block_row(context, block, counted if hidden else set()))
             shown.add(path)
             if hidden:
                 break
@@ -216,7 +216,7 @@ def _layer_row(context: _Context, layer: Layer, counted: set[str]) -> Row:
     )
 
 
-def _block_row(context: _Context, block: Block) -> Row:
+def _block_row(context: _Context, block: Block, counted: set[str]) -> Row:
     inside = [layer for layer in context.graph if layer.block[: len(block.path)] == block.path]
     names = {layer.name for layer in inside}
     weights: dict[str, Weight] | None = {}
@@ -225,7 +225,9 @@ def _block_row(context: _Context, block: Block) -> Row:
         if not has_weights(layer, known):
             weights = None
         elif weights is not None:
-            weights.update((weight.identity, weight) for weight in known.weights or ())
+            fresh = (weight for weight in known.weights or () if weight.identity not in counted)
+            weights.update((weight.identity, weight) for weight in fresh)
+    counted.update(weights or ())
     outside = (p for layer in inside for p, _ in layer.inputs if p not in names)
     result = context.resolved[block.outputs[0][0]].result
     spec = None if result is None else result.outputs[block.outputs[0][1]]

@@ -11,7 +11,7 @@ from rfcalc.analysis.propagate import Misaligned
 from rfcalc.analysis.result import Note, Params, Row, Totals
 from rfcalc.analysis.shapes import Resolved, known_extent
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.graph.layer import Layer, Weight
+from rfcalc.graph.layer import SPATIAL, Edge, Layer, Weight
 from rfcalc.wording import few
 
 _MIRRORED: Final = "mirrored at the border: units there may see further than others"
@@ -78,6 +78,12 @@ def totals_of(graph: LayerGraph, resolved: Mapping[str, Resolved], rows: Sequenc
     )
 
 
+def _is_spatial(axis: int, edge: Edge, resolved: Mapping[str, Resolved]) -> bool:
+    """Tell whether an axis of a tensor is one of its map's."""
+    result = resolved[edge[0]].result
+    return result is not None and result.outputs[edge[1]].axes[axis] == SPATIAL
+
+
 def _border_notes(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> list[Note]:
     """Say where units near the border see more than their row says, which is for all other units."""
     found: dict[str, list[str]] = {}
@@ -89,6 +95,7 @@ def _border_notes(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> list[N
             for path in paths
             for step in path.steps
             if isinstance(step, Slide) and step.window.border in _AT_THE_BORDER
+            if _is_spatial(step.axis, layer.inputs[path.input], resolved)
         }
         for text in sorted({_AT_THE_BORDER[border] for border in borders}):
             found.setdefault(text, []).append(layer.name)

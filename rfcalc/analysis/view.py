@@ -54,9 +54,7 @@ def view_of(seen: Seen, place: int, extents: Sequence[Num]) -> FieldView:
     if full is None or local is None:
         return FieldView(reason=f"depends on {seen.blame}, which no rule knows")
     figures = _figures(full, local, len(extents))
-    reason = (
-        full.reason or ("" if _exact(full) else COVERED) or ("" if _ordered(full, len(extents)) else SEVERAL)
-    )
+    reason = _why_bound(full, len(extents)) or (_why_bound(local, len(extents)) if local is not full else "")
     sizes = tuple(axis.size for axis, _ in figures)
     return FieldView(
         sizes,
@@ -69,6 +67,15 @@ def view_of(seen: Seen, place: int, extents: Sequence[Num]) -> FieldView:
         "bound" if reason else "exact",
         reason,
     )
+
+
+def _why_bound(dependence: Dependence, rank: int) -> str:
+    """Say why sizes cover more than is needed, where they do."""
+    if dependence.reason:
+        return dependence.reason
+    if not _exact(dependence):
+        return COVERED
+    return "" if _ordered(dependence, rank) else SEVERAL
 
 
 def _ordered(dependence: Dependence, rank: int) -> bool:

@@ -7,7 +7,7 @@ attention. MACs count the projections and both products with the scores.
 from __future__ import annotations
 
 from rfcalc.algebra.number import Num, equal, prod
-from rfcalc.algebra.steps import Broadcast, Contract, Insert, Reduce, Scan, Slide, Step
+from rfcalc.algebra.steps import Broadcast, Contract, Cover, Insert, Reduce, Scan, Slide, Step
 from rfcalc.algebra.window import Window, slide
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, CHANNEL, TensorSpec
@@ -120,7 +120,7 @@ def multi_head_attention(call: Call) -> Result:
     macs = macs + score * (key_dim + value_dim)
     outputs, all_paths = [output], [tuple(paths)]
     if call["scores"]:
-        spec, score_paths = _scores(query, key, axes, heads)
+        spec, score_paths = _scores(query, key, axes, heads, causal=bool(call["causal"]))
         outputs.append(spec)
         all_paths.append(score_paths)
     return Result(tuple(outputs), tuple(all_paths), tuple(weights), macs)
@@ -150,8 +150,13 @@ def _attention_macs(
     )
 
 
+def _causal_bound(causal: bool, shape: tuple[Num, ...]) -> tuple[Step, ...]:
+    """Cover what scores read under a causal mask: those of the keys before their query alone."""
+    return (Cover(shape, "which keys the scores of causal attention read is not followed"),) if causal else ()
+
+
 def _scores(
-    query: TensorSpec, key: TensorSpec, axes: tuple[int, ...], heads: Num
+    query: TensorSpec, key: TensorSpec, axes: tuple[int, ...], heads: Num, *, causal: bool
 ) -> tuple[TensorSpec, tuple[Path, ...]]:
     """Scores of a head for each pair of positions; the softmax makes every one depend on all keys."""
     shape = (query.shape[0], heads, *(query.shape[a] for a in axes), *(key.shape[a] for a in axes))
@@ -162,6 +167,7 @@ def _scores(
         Reduce(tuple(range(1, len(key.shape))), keep=False),
         Insert(tuple(range(1, len(shape)))),
         Broadcast(shape),
+        *_causal_bound(causal, shape),
     )
     spec = TensorSpec(shape, BATCH + CHANNEL * (len(shape) - 1))
     return spec, (Path(0, spread), Path(1 if key is not query else 0, everything))
@@ -186,7 +192,8 @@ def _weighted_sum(call: Call, weights: tuple[Parameter, ...]) -> Result:
         shape = (*query.shape[:-1], key.shape[axis])
         outputs.append(TensorSpec(shape, query.axes[:-1] + CHANNEL))
         grid: tuple[Step, ...] = (Contract(last, 1), Broadcast(shape))
-        all_paths.append((Path(0, grid), Path(key_at, (Reduce((axis,), keep=True), *grid))))
+        read = (Reduce((axis,), keep=True), *grid, *_causal_bound(bool(call["causal"]), shape))
+        all_paths.append((Path(0, grid), Path(key_at, read)))
     return Result(tuple(outputs), tuple(all_paths), weights, macs)
 
 

@@ -471,6 +471,28 @@ def test_units_that_see_beyond_a_border_are_noted(mode: str, noted: bool) -> Non
     assert [note.code for note in result.notes] == (["border"] if noted else [])
 
 
+def test_a_channel_axis_has_no_border() -> None:
+    result = analyze(image(), layer("r", "roll", "x", shift=1, axes=(3,)))
+    assert result.notes == ()
+
+
+def test_the_doubts_of_a_local_field_are_those_of_its_row() -> None:
+    """Behind a gate all is global, but where a strided branch stands beside a pooled one is not known."""
+    result = analyze(
+        image("x", (UNKNOWN, UNKNOWN, UNKNOWN, 8)),
+        Layer(
+            "a", "conv", "Conv2D", (("x", 0),), {"filters": 8, "kernel": 3, "stride": 2, "padding": "same"}
+        ),
+        layer("g", "global_pool", "a", keepdims=True),
+        layer("m", "multiply", "a", "g"),
+        layer("p", "max_pool", "x", kernel=3, stride=2, padding=1),
+        layer("s", "add", "m", "p"),
+    )
+    assert result.layer("m").status == "exact"
+    row = result.layer("s")
+    assert (row.receptive_field, row.status) == ((None, None), "bound")
+
+
 # ---- symbols -----------------------------------------------------------------------------------------------
 
 

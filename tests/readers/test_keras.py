@@ -442,3 +442,28 @@ def test_an_array_may_be_an_argument_of_an_operation() -> None:
 def test_normalising_over_all_axes_is_not_over_none() -> None:
     assert rfcalc.analyze(operation_model("Normalize", {"axis": None})).layer("op").status == "unknown"
     assert rfcalc.analyze(operation_model("Normalize", {"axis": -1})).layer("op").receptive_field == (1, 1)
+
+
+def test_a_causal_mask_reaches_keys_of_another_tensor() -> None:
+    """Rows measured with Keras by Jacobian: query i reads the pooled keys up to i."""
+
+    def tensor(name: str) -> Any:
+        return {
+            "class_name": "__keras_tensor__",
+            "config": {"shape": [None, 8, 4], "keras_history": [name, 0, 0]},
+        }
+
+    def entry(class_name: str, name: str, config: Any, *args: str, **kwargs: Any) -> Any:
+        nodes = [{"args": [tensor(arg) for arg in args], "kwargs": kwargs}] if args else []
+        settings = {"name": name, **config}
+        return {"class_name": class_name, "name": name, "config": settings, "inbound_nodes": nodes}
+
+    layers = [
+        entry("InputLayer", "x", {"batch_shape": [None, 8, 4]}),
+        entry("AveragePooling1D", "p", {"pool_size": 2, "strides": 2, "padding": "valid"}, "x"),
+        entry("MultiHeadAttention", "m", {"num_heads": 1, "key_dim": 4}, "x", "p", use_causal_mask=True),
+    ]
+    wiring = {"input_layers": [["x", 0, 0]], "output_layers": [["m", 0, 0]]}
+    document = {"class_name": "Functional", "config": {"name": "c", "layers": layers, **wiring}}
+    rows = rfcalc.field(document, "m").axes[0].rows
+    assert rows == ((0, 1, 2), (0, 3, 4), (0, 5, 6), *((0, 7, 8),) * 5)
