@@ -79,9 +79,8 @@ class Dependence(NamedTuple):
             moved = self._slid_digit(leg, axis, window, extent, source)
             if moved is not None:
                 return moved, ""
-            return covered(
-                leg, _put(leg.weights, axis, (0,))
-            ), f"{source!r} slides over an axis that a reshape split"
+            why = f"{source!r} slides over an axis that a reshape split"
+            return covered(leg, _put(leg.weights, axis, (0,))), why
         if here != (1,):
             folded = fold(relation, self.factors[axis], here)
             if folded is None:
@@ -142,9 +141,8 @@ class Dependence(NamedTuple):
             elif not kept:
                 legs.append(leg._replace(relation=leg.relation.opened()))
             else:
-                window = (
-                    mixing_window(mixed) if is_mixed_radix(digits_of(self.factors, leg.weights)) else None
-                )
+                readable = is_mixed_radix(digits_of(self.factors, leg.weights))
+                window = mixing_window(mixed) if readable else None
                 if window is None:
                     reason = reason or f"{source!r} mixes part of an axis of unknown or very large extent"
                     legs.append(covered(leg, leg.weights))
@@ -152,9 +150,8 @@ class Dependence(NamedTuple):
                 span = span_of(self.factors, leg.weights)
                 relation = leg.relation.after(window, span, source)
                 if isinstance(relation, Relation) and is_known(span) and window.period >= span:
-                    relation.listed = (
-                        0 if relation.whole else int(span)
-                    )  # all rows, up to the outermost digit
+                    # the outermost digit ran free, so the rows are those of this map and no other
+                    relation.listed = 0 if relation.whole else int(span)
                 legs.append(leg._replace(relation=relation))
         return Dependence(self.factors, tuple(legs), reason)
 

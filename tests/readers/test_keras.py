@@ -467,3 +467,7 @@ def test_a_causal_mask_reaches_keys_of_another_tensor() -> None:
     document = {"class_name": "Functional", "config": {"name": "c", "layers": layers, **wiring}}
     rows = rfcalc.field(document, "m").axes[0].rows
     assert rows == ((0, 1, 2), (0, 3, 4), (0, 5, 6), *((0, 7, 8),) * 5)
+
+
+def test_where_without_branches_is_of_no_known_shape() -> None:
+    assert rfcalc.analyze(operation_model("Where", {})).layer("op").status == "unknown"

@@ -23,6 +23,12 @@ def _pointwise(kind: str) -> OperationMaker:
     return make
 
 
+def _where(op: Operation) -> Made:
+    if sum(each is not None for each in (*op.node.args, *op.node.kwargs.values())) < 2:
+        return "unknown", {"why": "how many elements it finds depends on the values"}
+    return _pointwise("elementwise")(op)
+
+
 _UNARY: Final = (
     "Absolute", "Abs", "Arccos", "Arccosh", "Arcsin", "Arcsinh", "Arctan", "Arctanh", "Cast", "Ceil",
     "Celu", "Clip", "Copy", "Cos", "Cosh", "Elu", "Erf", "Erfinv", "Exp", "Exp2", "Expm1", "Floor",
@@ -56,5 +62,6 @@ _ARITHMETIC: Final = {
 ELEMENTWISE: Final[dict[str, OperationMaker]] = {
     **{name: _pointwise("elementwise") for name in (*_UNARY, *_BINARY)},
     **{name: _pointwise(kind) for name, kind in _ARITHMETIC.items()},
+    "Where": _where,
     "BatchNorm": lambda _op: ("identity", {}),
 }
