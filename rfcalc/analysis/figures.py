@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.number import Num
 from rfcalc.analysis.propagate import Seen, choose_input, propagate_periodic
-from rfcalc.analysis.result import AnalysisResult, InputRow, Row
+from rfcalc.analysis.result import AnalysisResult, InputRow, Params, Row
 from rfcalc.analysis.shapes import OnUnknown, Resolved, known_extent, resolve
 from rfcalc.analysis.symbolic import conditions_of, with_symbols
 from rfcalc.analysis.totals import count_params, has_weights, macs_of, notes_of, totals_of
@@ -117,7 +117,7 @@ def _input_row(layer: Layer, spec: TensorSpec) -> InputRow:
 
 def report_shape(spec: TensorSpec) -> tuple[Num | None, ...]:
     """Spell a shape for a report: None for the batch where it is open, and for unknown extents."""
-    return tuple(known_extent(extent) for extent in spec.shape)
+    return _known(spec.shape)
 
 
 # ---- rows --------------------------------------------------------------------------------------------------
@@ -201,19 +201,17 @@ def _layer_row(context: _Context, layer: Layer, counted: set[str]) -> Row:
         fresh = [weight for weight in known.weights or () if weight.identity not in counted]
         counted.update(weight.identity for weight in fresh)
     result = known.result
-    return Row(
-        name=layer.name,
-        kind=layer.kind,
-        op=layer.op,
-        inputs=tuple(dict.fromkeys(producer for producer, _ in layer.inputs)),
-        outputs=layer.outputs,
-        block="/".join(layer.block),
-        container=False,
-        **_tensor_figures(context, (layer.name, 0)),
-        params=count_params(fresh),
-        macs=macs_of(known),
-        activations=None if result is None else known_extent(_sum(spec.elements for spec in result.outputs)),
+    head = (
+        layer.name,
+        layer.kind,
+        layer.op,
+        tuple(dict.fromkeys(producer for producer, _ in layer.inputs)),
+        layer.outputs,
+        "/".join(layer.block),
+        False,
     )
+    activations = None if result is None else known_extent(_sum(spec.elements for spec in result.outputs))
+    return _row(context, (layer.name, 0), head, count_params(fresh), macs_of(known), activations)
 
 
 def _block_row(context: _Context, block: Block, counted: set[str]) -> Row:
@@ -231,47 +229,55 @@ def _block_row(context: _Context, block: Block, counted: set[str]) -> Row:
     outside = (p for layer in inside for p, _ in layer.inputs if p not in names)
     result = context.resolved[block.outputs[0][0]].result
     spec = None if result is None else result.outputs[block.outputs[0][1]]
-    figures = _tensor_figures(context, block.outputs[0])
-    worst = max((_view(context, (name, 0)) for name in names), key=_doubt)
-    if _doubt(worst) > _RANK.index(figures["status"]):  # a side output, or what the output does not depend on
-        figures.update(status=worst.status, reason=worst.reason)
-    return Row(
-        name=block.name,
-        kind="model" if block.is_layer else "block",
-        op=block.op,
-        inputs=tuple(dict.fromkeys(outside)),
-        outputs=(),
-        block="/".join(block.path[:-1]),
-        container=True,
-        **figures,
-        params=count_params(None if weights is None else list(weights.values())),
-        macs=_sum(macs_of(context.resolved[layer.name]) for layer in inside),
-        activations=None if spec is None else known_extent(spec.elements),
+    head = (
+        block.name,
+        "model" if block.is_layer else "block",
+        block.op,
+        tuple(dict.fromkeys(outside)),
+        (),
+        "/".join(block.path[:-1]),
+        True,
     )
+    params = count_params(None if weights is None else list(weights.values()))
+    macs = _sum(macs_of(context.resolved[layer.name]) for layer in inside)
+    activations = None if spec is None else known_extent(spec.elements)
+    row = _row(context, block.outputs[0], head, params, macs, activations)
+    worst = max((_view(context, (name, 0)) for name in names), key=_doubt)
+    if _doubt(worst) > _doubt(row):  # a side output, or what the output does not depend on
+        return row._replace(status=worst.status, reason=worst.reason)
+    return row
 
 
-def _tensor_figures(context: _Context, edge: Edge) -> dict[str, Any]:
-    """Fields of a row that describe one tensor: its shape, and what it sees."""
+def _row(
+    context: _Context,
+    edge: Edge,
+    head: tuple[Any, ...],
+    params: Params,
+    macs: Num | None,
+    activations: Num | None,
+) -> Row:
+    """Put a row together: `head` has its fields up to those of the tensor `edge`."""
+    return Row._make((*head, *_tensor_figures(context, edge), params, macs, activations, ()))
+
+
+def _tensor_figures(context: _Context, edge: Edge) -> tuple[Any, ...]:
+    """Return the fields of a row that describe one tensor, in their order: its shape, and what it sees."""
     layer, place = edge
     result = context.resolved[layer].result
-    spec = None if result is None else result.outputs[place]
     view = _view(context, edge)
-    if spec is not None and not spec.spatial:  # a vector keeps no grid, though its elements may come in rows
+    if result is None:
+        return (None, (), *view)
+    spec = result.outputs[place]
+    spatial = spec.spatial
+    if not spatial:  # a vector keeps no grid, though its elements may come in rows
         nowhere = (None,) * len(context.extents)
         view = view._replace(effective_stride=nowhere, effective_padding=nowhere, center=nowhere)
-    return {
-        "output_shape": None if spec is None else report_shape(spec),
-        "spatial": () if spec is None else tuple(known_extent(extent) for extent in spec.spatial),
-        "receptive_field": view.receptive_field,
-        "receptive_field_min": view.receptive_field_min,
-        "local_receptive_field": view.local_receptive_field,
-        "effective_stride": view.effective_stride,
-        "effective_padding": view.effective_padding,
-        "center": view.center,
-        "coverage": view.coverage,
-        "status": view.status,
-        "reason": view.reason,
-    }
+    return (report_shape(spec), _known(spatial), *view)
+
+
+def _known(extents: tuple[Num, ...]) -> tuple[Num | None, ...]:
+    """Spell extents for a report."""
+    return tuple(map(known_extent, extents))
 
 
 def _view(context: _Context, edge: Edge) -> FieldView:

@@ -23,10 +23,15 @@ _AT_THE_BORDER: Final = {
 """What padding that is not empty does to the units near it, whose fields the figures of a row leave out."""
 
 
+_NO_PARAMS: Final = Params(0, 0)
+
+
 def count_params(weights: Sequence[Weight] | None) -> Params:
     """Count weights, trainable and not; None where one of them is not known."""
     if weights is None:
         return Params(None, None)
+    if not weights:
+        return _NO_PARAMS
     sums: dict[bool, Num] = {True: 0, False: 0}
     for weight in weights:
         sums[weight.trainable] = sums[weight.trainable] + weight.count
@@ -97,8 +102,9 @@ def _border_notes(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> list[N
             if isinstance(step, Slide) and step.window.border in _AT_THE_BORDER
             if _is_spatial(step.axis, layer.inputs[path.input], resolved)
         }
-        for text in sorted({_AT_THE_BORDER[border] for border in borders}):
-            found.setdefault(text, []).append(layer.name)
+        if borders:
+            for text in sorted({_AT_THE_BORDER[border] for border in borders}):
+                found.setdefault(text, []).append(layer.name)
     return [
         Note(
             "info",

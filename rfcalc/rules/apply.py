@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from rfcalc.algebra.number import Num, prod
 from rfcalc.algebra.steps import Cover, Mix, under
@@ -12,6 +12,9 @@ from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, TensorSpec
 from rfcalc.rules.registry import Call, Kind, Parameter, Path, Result
 from rfcalc.rules.roles import shared_fold
+
+_EVERY_KIND: Final = frozenset(("constant", "lora", "softmax", "masks", "lead"))
+"""Settings that any kind may have; its rule does not see them."""
 
 
 def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec]) -> Result:
@@ -29,6 +32,8 @@ def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec
     AnalysisError
         The layer does not fit its inputs.
     """
+    if _EVERY_KIND.isdisjoint(attrs) and not _is_folded(inputs):  # as most layers are
+        return kind.rule(Call(kind, attrs, inputs))
     masks = attrs.get("masks", 0)
     result = _apply_unfolded(kind, attrs, inputs[: len(inputs) - masks])
     if not (masks or attrs.get("softmax")):
@@ -42,9 +47,14 @@ def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec
     return result._replace(paths=tuple(paths))
 
 
+def _is_folded(inputs: Sequence[TensorSpec]) -> bool:
+    """Tell whether positions of one sample lie in a batch axis."""
+    return any(type(spec.folded) is not int or spec.folded != 1 for spec in inputs)
+
+
 def _apply_unfolded(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec]) -> Result:
     """Run the rule on one of the parts that a reshape folded into the batch axis, and count them all."""
-    if kind.folds or all(type(spec.folded) is int and spec.folded == 1 for spec in inputs):
+    if kind.folds or not _is_folded(inputs):
         return _apply(kind, attrs, inputs)
     folded = shared_fold(inputs)
     result = _apply(kind, attrs, [replace(spec, folded=1) for spec in inputs])
