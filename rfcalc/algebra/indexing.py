@@ -21,12 +21,13 @@ def axis_of(dependence: Dependence, leg: Leg) -> tuple[int, Relation | Rows] | N
     None where the leg has no grid, where its index is spread over several axes, or where the axis carries
     another leg's index too (tokens of a flattened map).
     """
-    places = [place for place, weights in enumerate(leg.weights) if any(weights)]
+    places = [place for place, weights in enumerate(leg.weights) if weights != (0,) and any(weights)]
     if len(places) != 1:
         return None
     place = places[0]
-    if any(any(other.weights[place]) for other in dependence.legs if other.axis != leg.axis):
-        return None
+    for other in dependence.legs:
+        if other.axis != leg.axis and any(other.weights[place]):
+            return None
     if leg.weights[place] == (1,):
         return place, leg.relation
     try:

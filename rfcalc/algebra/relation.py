@@ -119,6 +119,8 @@ class Relation:
 
     def sizes(self) -> list[End]:
         """Span of each row in input pixels: 0 where empty, infinite where unbounded."""
+        if self.period == 1:
+            return [max(self.hi[0] - self.lo[0] + 1, 0)]
         return [max(b - a + 1, 0) for a, b in zip(self.lo, self.hi, strict=True)]
 
     # ---- the semiring ------------------------------------------------------------------------------------

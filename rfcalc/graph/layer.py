@@ -47,13 +47,16 @@ class TensorSpec:
     @property
     def spatial(self) -> tuple[Num, ...]:
         """Extents of the spatial axes, in the source's order."""
-        return tuple(extent for extent, role in zip(self.shape, self.axes, strict=True) if role == SPATIAL)
+        return tuple([extent for extent, role in zip(self.shape, self.axes, strict=True) if role == SPATIAL])
 
     @property
     def elements(self) -> Num:
         """Number of elements at batch 1."""
-        shown = prod(extent for extent, role in zip(self.shape, self.axes, strict=True) if role != BATCH)
-        return shown * self.folded
+        count = self.folded
+        for extent, role in zip(self.shape, self.axes, strict=True):  # a loop: it runs for every layer
+            if role != BATCH:
+                count = count * extent
+        return count
 
 
 @dataclass(frozen=True, slots=True)
