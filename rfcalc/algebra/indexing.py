@@ -69,8 +69,7 @@ def _folded_rows(dependence: Dependence, leg: Leg) -> tuple[int | None, Rows]:
     if not places:
         return None, rows
     if len(places) == 1 and leg.weights[places[0]] == (1,):
-        count = prod(dependence.factors[places[0]])  # digits above it may have gone
-        return places[0], Rows(rows.masks[:count], rows.exact) if is_known(count) else rows
+        return places[0], rows
     # of several axes the one that moves the index most; each of its indices needs what the others come to
     place = max(places, key=lambda p: max(leg.weights[p]))
     inner = [p for p in places if p != place]

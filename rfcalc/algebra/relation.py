@@ -12,6 +12,7 @@ The mathematics is laid out in docs/architecture.md.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from math import gcd, inf, lcm
 from typing import Final
 
@@ -267,17 +268,7 @@ class Relation:
 
     def of_map(self, count: int) -> Relation:
         """Spell the same relation as that of a map of `count` rows, beyond whose border there is nothing."""
-        same = Relation(
-            self.period,
-            self.advance,
-            self.lo,
-            self.hi,
-            self.taps,
-            self.slack,
-            self.loose,
-            self.exact,
-            self.regular,
-        )
+        same = copy(self)
         same.listed = count
         return same
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,20 @@ class TensorSpec:
     def spatial(self) -> tuple[Num, ...]:
         """Extents of the spatial axes, in the source's order."""
         return tuple([extent for extent, role in zip(self.shape, self.axes, strict=True) if role == SPATIAL])
+
+    def without(self, places: Collection[int]) -> TensorSpec:
+        """Return the tensor that is left when the axes at these places go.
+
+        >>> TensorSpec((1, 28, 28, 3), "bssc").without((1, 2)).axes
+        'bc'
+        """
+        left = [place for place in range(len(self.shape)) if place not in places]
+        return TensorSpec(
+            tuple(self.shape[place] for place in left),
+            "".join(self.axes[place] for place in left),
+            self.dtype,
+            self.folded,
+        )
 
     @property
     def elements(self) -> Num:

@@ -234,11 +234,6 @@ _Parameters = Mapping[str, Num] | None
 
 
 def _native(document: dict[str, Any], source: str, parameters: _Parameters, shapes: _Shapes) -> LayerGraph:
-    if parameters and document.get("parameters", {}) == {}:
-        raise UsageError(
-            f"the model has no parameters, so {got(next(iter(parameters)))} cannot be set; "
-            'first name it under "parameters" in the file'
-        )
     from rfcalc.readers.native import read_native
 
     return read_native(document, source=source, parameters=parameters, shapes=shapes)

@@ -159,7 +159,7 @@ def _parameters(raw: object, place: Place, overrides: Mapping[str, Num]) -> dict
             if not table:
                 raise UsageError(
                     f"the model has no parameters, so {got(name)} cannot be set; "
-                    'name a number under "parameters" in the document to make it one'
+                    'first name it under "parameters" in the file'
                 )
             has = f"; it has {values.listed(table, 'and')}"
             raise UsageError(f"the model has no parameter {got(name)}{closest(name, table) or has}")

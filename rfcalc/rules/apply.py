@@ -11,7 +11,7 @@ from rfcalc.algebra.steps import Cover, Mix, under
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, TensorSpec
 from rfcalc.rules.registry import Call, Kind, Parameter, Path, Result
-from rfcalc.rules.roles import shared_fold
+from rfcalc.rules.roles import is_one, shared_fold
 
 _EVERY_KIND: Final = frozenset(("constant", "lora", "softmax", "masks", "lead"))
 """Settings that any kind may have; its rule does not see them."""
@@ -49,7 +49,7 @@ def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec
 
 def _is_folded(inputs: Sequence[TensorSpec]) -> bool:
     """Tell whether positions of one sample lie in a batch axis."""
-    return any(type(spec.folded) is not int or spec.folded != 1 for spec in inputs)
+    return any(not is_one(spec.folded) for spec in inputs)
 
 
 def _apply_unfolded(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec]) -> Result:

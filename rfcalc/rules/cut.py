@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known
@@ -151,13 +152,7 @@ def select(call: Call) -> Result:
     spec = call.only()
     axis, index = call.axis(spec, call["axis"]), call["index"]
     step = _selected(axis, spec.shape[axis], index)
-    left = [place for place in range(len(spec.shape)) if place != axis]
-    output = TensorSpec(
-        tuple(spec.shape[place] for place in left),
-        "".join(spec.axes[place] for place in left),
-        spec.dtype,
-        cut_batch(spec, axis),
-    )
+    output = replace(spec, folded=cut_batch(spec, axis)).without((axis,))
     return Result((output,), ((Path(0, (step, Squeeze((axis,)))),),))
 
 

@@ -33,11 +33,7 @@ def reduced_spec(spec: TensorSpec, axes: Sequence[int], *, keep: bool) -> tuple[
     if keep:
         shape = tuple(1 if place in axes else extent for place, extent in enumerate(spec.shape))
         return TensorSpec(shape, spec.axes, spec.dtype), Reduce(tuple(axes), keep=True)
-    left = [place for place in range(len(spec.shape)) if place not in axes]
-    output = TensorSpec(
-        tuple(spec.shape[place] for place in left), "".join(spec.axes[place] for place in left), spec.dtype
-    )
-    return output, Reduce(tuple(axes))
+    return spec.without(axes), Reduce(tuple(axes))
 
 
 @rule(

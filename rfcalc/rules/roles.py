@@ -74,7 +74,7 @@ def _is_kept(old: tuple[Num, ...], new: tuple[Num, ...]) -> bool:
 
 def _letters(digits: Sequence[tuple[Num, tuple[int, ...]]]) -> set[str]:
     """Collect what the digits of an axis are; those of one element count where there are no others."""
-    wide = [flags for extent, flags in digits if not _is_one(extent)]
+    wide = [flags for extent, flags in digits if not is_one(extent)]
     return {
         letter
         for flags in wide or [flags for _, flags in digits]
@@ -122,26 +122,20 @@ def shared_fold(specs: Sequence[TensorSpec]) -> Num:
 
     Tensors of one sample, which stretch, say nothing; those that differ make it unknown.
     """
-    folds = [
-        spec.folded
-        for spec in specs
-        if any(
-            r == BATCH and not (is_known(n) and n == 1) for n, r in zip(spec.shape, spec.axes, strict=True)
-        )
-        or not (is_known(spec.folded) and spec.folded == 1)
-    ]
+    folds = [spec.folded for spec in specs if not (is_one(spec.folded) and _is_one_sample(spec))]
     if not folds:
         return 1
     return folds[0] if all(fold is folds[0] or equal(fold, folds[0]) for fold in folds) else UNKNOWN
 
 
-def _is_one(value: Num) -> bool:
+def is_one(value: Num) -> bool:
+    """Tell whether a number is certainly 1."""
     return is_known(value) and value == 1
 
 
 def _is_one_sample(spec: TensorSpec) -> bool:
     """Tell whether no batch axis of a tensor has more than one element."""
-    return all(_is_one(n) for n, role in zip(spec.shape, spec.axes, strict=True) if role == BATCH)
+    return all(is_one(n) for n, role in zip(spec.shape, spec.axes, strict=True) if role == BATCH)
 
 
 def cut_batch(spec: TensorSpec, axis: int, parts: Num = UNKNOWN) -> Num:
@@ -150,7 +144,7 @@ def cut_batch(spec: TensorSpec, axis: int, parts: Num = UNKNOWN) -> Num:
     Samples that are left out leave the others as they are; folded positions can be taken apart only evenly.
     """
     folded = spec.folded
-    if spec.axes[axis] != BATCH or _is_one(folded):
+    if spec.axes[axis] != BATCH or is_one(folded):
         return folded
     if is_known(folded) and is_known(parts) and parts > 0 and folded % parts == 0:
         return folded // parts

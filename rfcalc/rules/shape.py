@@ -156,11 +156,7 @@ def squeeze(call: Call) -> Result:
     for place in places:
         if equal(spec.shape[place], 1) is False:
             raise AnalysisError(f"axis {place} of {format_shape(spec.shape)} has more than one element")
-    left = [place for place in range(len(spec.shape)) if place not in places]
-    output = TensorSpec(
-        tuple(spec.shape[place] for place in left), "".join(spec.axes[place] for place in left), spec.dtype
-    )
-    return Result((output,), ((Path(0, (Squeeze(places),)),),))
+    return Result((spec.without(places),), ((Path(0, (Squeeze(places),)),),))
 
 
 @rule(
