@@ -24,7 +24,7 @@ from rfcalc.algebra.digits import (
     strided_window,
 )
 from rfcalc.algebra.legs import Factors, Leg, covered, digits_of, span_of, split, trimmed, unite
-from rfcalc.algebra.number import UNKNOWN, Num, is_known
+from rfcalc.algebra.number import UNKNOWN, Num, is_known, is_one
 from rfcalc.algebra.relation import MAX_PERIOD, MAX_TAPS, Relation
 from rfcalc.algebra.rows import Rows
 from rfcalc.algebra.window import Window, gather
@@ -347,7 +347,7 @@ class Dependence(NamedTuple):
 def _settled(leg: Leg, factors: Factors) -> Leg:
     """Drop from a leg's index the digits of one element, and rows that no index reaches any more."""
     weights = tuple(
-        tuple(0 if is_known(extent) and extent == 1 else w for extent, w in zip(digits, row, strict=True))
+        tuple(0 if is_one(extent) else w for extent, w in zip(digits, row, strict=True))
         for digits, row in zip(factors, leg.weights, strict=True)
     )
     if not any(map(any, weights)):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import product
 from math import prod
 
-from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known
+from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known, is_one
 from rfcalc.algebra.relation import MAX_PERIOD, Relation
 from rfcalc.algebra.rows import Rows
 from rfcalc.algebra.window import Window, gather
@@ -175,7 +175,7 @@ def merge_digits(group: list[Digit]) -> list[Digit]:
     """Join neighbouring digits that count on from each other for every leg; drop those of one element."""
     out: list[Digit] = []
     for extent, given in group:
-        weights = (0,) * len(given) if is_known(extent) and extent == 1 else given
+        weights = (0,) * len(given) if is_one(extent) else given
         if (
             out
             and is_known(extent)

@@ -58,6 +58,15 @@ def is_known(value: Num) -> bool:
     return type(value) is int
 
 
+def is_one(value: Num) -> bool:
+    """Tell whether `value` is certainly 1.
+
+    >>> is_one(1), is_one(UNKNOWN)
+    (True, False)
+    """
+    return is_known(value) and bool(value == 1)
+
+
 def _family(a: Num, b: Num) -> str:
     if a is UNKNOWN or b is UNKNOWN:
         return "unknown"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from math import gcd
 from typing import NamedTuple
 
-from rfcalc.algebra.number import UNKNOWN, Num, cdiv, is_known
+from rfcalc.algebra.number import UNKNOWN, Num, cdiv, is_known, is_one
 
 
 class Window(NamedTuple):
@@ -225,7 +225,7 @@ def same_padding(extent: Num, kernel: Num, stride: Num, dilation: Num = 1) -> Nu
     from rfcalc.algebra.number import maximum
 
     reach = dilation * (kernel - 1)
-    if is_known(stride) and stride == 1:
+    if is_one(stride):
         return reach
     if extent is UNKNOWN:
         return UNKNOWN

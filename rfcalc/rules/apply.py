@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from rfcalc.algebra.number import Num, prod
+from rfcalc.algebra.number import Num, is_one, prod
 from rfcalc.algebra.steps import Cover, Mix, under
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, TensorSpec
 from rfcalc.rules.registry import Call, Kind, Parameter, Path, Result
-from rfcalc.rules.roles import is_one, shared_fold
+from rfcalc.rules.roles import shared_fold
 
 _EVERY_KIND: Final = frozenset(("constant", "lora", "softmax", "masks", "lead"))
 """Settings that any kind may have; its rule does not see them."""

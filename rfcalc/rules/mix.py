@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rfcalc.algebra.number import Num, is_known, prod
+from rfcalc.algebra.number import Num, is_known, is_one, prod
 from rfcalc.algebra.steps import Broadcast, Contract, Insert, Mix, Permute, Reduce, Scan, Step
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, TensorSpec
@@ -93,7 +93,7 @@ def one_hot(call: Call) -> Result:
     """Append an axis, or replace the last one; no weights."""
     spec, size, mode = call.only(), call["size"], call["mode"]
     last = len(spec.shape) - 1
-    single = last > 0 and is_known(spec.shape[last]) and spec.shape[last] == 1
+    single = last > 0 and is_one(spec.shape[last])
     if last > 0 and (mode == "multi" or (mode == "one" and single)):
         output = TensorSpec((*spec.shape[:-1], size), spec.axes[:-1] + CHANNEL, spec.dtype)
         return Result((output,), ((Path(0, (Contract(last, size),)),),))

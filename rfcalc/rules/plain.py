@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known
+from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known, is_one
 from rfcalc.algebra.steps import (
     Broadcast,
     Insert,
@@ -96,9 +96,9 @@ def merged_extent(a: Num, b: Num, what: str) -> Num:
 
 def broadcast_extent(a: Num, b: Num) -> Num:
     """Return the extent of two axes by the rules of numpy: one element stretches."""
-    if is_known(a) and a == 1:
+    if is_one(a):
         return b
-    if is_known(b) and b == 1:
+    if is_one(b):
         return a
     return merged_extent(a, b, "element-wise")
 

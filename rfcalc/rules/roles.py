@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from rfcalc.algebra.digits import regroup_digits
-from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known, prod
+from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known, is_one, prod
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, TensorSpec
 
 _MIXED: Final = "?"
@@ -126,11 +126,6 @@ def shared_fold(specs: Sequence[TensorSpec]) -> Num:
     if not folds:
         return 1
     return folds[0] if all(fold is folds[0] or equal(fold, folds[0]) for fold in folds) else UNKNOWN
-
-
-def is_one(value: Num) -> bool:
-    """Tell whether a number is certainly 1."""
-    return is_known(value) and value == 1
 
 
 def _is_one_sample(spec: TensorSpec) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known, prod
+from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known, is_one, prod
 from rfcalc.algebra.steps import Broadcast, Cover, Insert, Lose, Permute, Regroup, Slide, Squeeze, Step
 from rfcalc.algebra.window import Window, backward, slide, spread
 from rfcalc.errors import AnalysisError
@@ -150,7 +150,7 @@ def squeeze(call: Call) -> Result:
     """Only axes of one element may go."""
     spec = call.only()
     if call["axes"] is None:
-        places = tuple(p for p, extent in enumerate(spec.shape) if is_known(extent) and extent == 1)
+        places = tuple(p for p, extent in enumerate(spec.shape) if is_one(extent))
     else:
         places = tuple(sorted(call.axis(spec, place) for place in call["axes"]))
     for place in places:
@@ -224,7 +224,7 @@ def tile(call: Call) -> Result:
     shape = tuple(extent * times for extent, times in zip(spec.shape, repeats, strict=True))
     steps: list[Step] = []
     for axis, (extent, times) in enumerate(zip(spec.shape, repeats, strict=True)):
-        if is_known(times) and times == 1:
+        if is_one(times):
             continue
         if extent is UNKNOWN:
             steps.append(Lose(axis, shape[axis], "an axis of unknown extent is tiled"))
