@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 Num = Any
-"""An ``int``, a ``sympy.Expr``, a numpy integer array or :data:`UNKNOWN`."""
+"""An ``int``, an ``Extent``, a ``sympy.Expr``, a numpy integer array or :data:`UNKNOWN`."""
 
 
 class Unknown:
@@ -24,7 +24,7 @@ class Unknown:
     def _absorb(self, _other: object = None) -> Unknown:
         return self
 
-    __add__ = __radd__ = __sub__ = __rsub__ = __floordiv__ = __rfloordiv__ = __mod__ = _absorb
+    __add__ = __radd__ = __sub__ = __rsub__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _absorb
     __lt__ = __le__ = __gt__ = __ge__ = _absorb
 
     def __mul__(self, other: object) -> Any:
@@ -58,6 +58,15 @@ def is_known(value: Num) -> bool:
     return type(value) is int
 
 
+def is_open(value: Num) -> bool:
+    """Tell whether `value` is an extent that the file leaves open, with a name or without.
+
+    >>> is_open(UNKNOWN), is_open(7)
+    (True, False)
+    """
+    return value is UNKNOWN or _family(value, 0) == "extent"
+
+
 def is_one(value: Num) -> bool:
     """Tell whether `value` is certainly 1.
 
@@ -70,11 +79,14 @@ def is_one(value: Num) -> bool:
 def _family(a: Num, b: Num) -> str:
     if a is UNKNOWN or b is UNKNOWN:
         return "unknown"
+    found = "int"
     for value in (a, b):
         module = type(value).__module__.partition(".")[0]
         if module in ("sympy", "numpy"):
             return module
-    return "int"
+        if module == "rfcalc":
+            found = "extent"
+    return found
 
 
 def cdiv(a: Num, b: Num) -> Num:
@@ -98,6 +110,10 @@ def _extreme(name: str, a: Num, b: Num) -> Num:
         from rfcalc.algebra import symbols
 
         return symbols.maximum(a, b) if name == "maximum" else symbols.minimum(a, b)
+    if family == "extent":
+        from rfcalc.algebra import extent
+
+        return extent.larger(a, b) if name == "maximum" else extent.smaller(a, b)
     return max(a, b) if name == "maximum" else min(a, b)
 
 
@@ -138,7 +154,7 @@ def greatest_common(a: Num, b: Num) -> Num:
     6
     """
     family = _family(a, b)
-    if family == "unknown":
+    if family in ("unknown", "extent"):
         return UNKNOWN
     if family == "numpy":
         return sys.modules["numpy"].gcd(a, b)
@@ -184,4 +200,8 @@ def equal(a: Num, b: Num) -> bool | None:
         from rfcalc.algebra import symbols
 
         return symbols.equal(a, b)
+    if family == "extent":
+        from rfcalc.algebra import extent
+
+        return extent.equal(a, b)
     return prove(a == b)

@@ -140,6 +140,20 @@ def _flatten(outer: sympy.floor) -> sympy.Expr:
     return sympy.floor(argument)
 
 
+def formula_of(value: Num, *, expand: bool = True) -> Num:
+    """Turn an open extent with a name into a formula of symbols, and tidy any formula.
+
+    Examples
+    --------
+    >>> from rfcalc.algebra.extent import named
+    >>> formula_of((named("H") + 1) // 2)
+    floor(H/2 + 1/2)
+    """
+    from rfcalc.algebra.extent import map_names
+
+    return tidy(map_names(value, symbol, sympy.Max, sympy.Min), expand=expand)
+
+
 def substitute(value: Num, settings: dict[str, int]) -> Num:
     """Put numbers for symbols, by name."""
     if not isinstance(value, sympy.Expr):

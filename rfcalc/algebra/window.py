@@ -227,6 +227,6 @@ def same_padding(extent: Num, kernel: Num, stride: Num, dilation: Num = 1) -> Nu
     reach = dilation * (kernel - 1)
     if is_one(stride):
         return reach
-    if extent is UNKNOWN:
+    if is_open(extent):
         return UNKNOWN
     return maximum((cdiv(extent, stride) - 1) * stride + reach + 1 - extent, 0)

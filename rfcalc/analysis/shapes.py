@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
-from rfcalc.algebra.number import UNKNOWN, Num
+from rfcalc.algebra.number import Num, is_open
 from rfcalc.algebra.steps import Cover
 from rfcalc.errors import AnalysisError, RfcalcError
 from rfcalc.graph.graph import LayerGraph
@@ -65,7 +65,7 @@ def resolve(
     resolved: dict[str, Resolved] = {}
     for layer in graph:
         try:
-            known = _resolve_layer(layer, resolved, on_unknown)
+            known = _resolve_layer(layer, resolved, on_unknown, graph.results.get(layer.name))
             resolved[layer.name] = _tidied(known) if symbolic else known
         except RfcalcError as error:
             error.where = error.where or f"layer {layer.name!r}"
@@ -87,12 +87,16 @@ def _check_outputs(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> None:
 
 
 def _tidied(known: Resolved) -> Resolved:
-    from rfcalc.algebra.symbols import tidy
+    from rfcalc.algebra.symbols import formula_of
 
     if known.result is None:
         return known
-    outputs = tuple(replace(spec, shape=tuple(map(tidy, spec.shape))) for spec in known.result.outputs)
-    return known._replace(result=known.result._replace(outputs=outputs))
+    outputs = tuple(
+        replace(spec, shape=tuple(map(formula_of, spec.shape)), folded=formula_of(spec.folded))
+        for spec in known.result.outputs
+    )
+    result = known.result._replace(outputs=outputs, macs=formula_of(known.result.macs, expand=False))
+    return known._replace(result=result)
 
 
 def _refuse_unknown(graph: LayerGraph) -> None:
@@ -105,7 +109,11 @@ def _refuse_unknown(graph: LayerGraph) -> None:
         raise AnalysisError(f"no rule for {listed}; say --on-unknown bound or identity to go on without")
 
 
-def _resolve_layer(layer: Layer, resolved: Mapping[str, Resolved], on_unknown: OnUnknown) -> Resolved:
+def _resolve_layer(
+    layer: Layer, resolved: Mapping[str, Resolved], on_unknown: OnUnknown, ready: Result | None
+) -> Resolved:
+    if ready is not None and layer.weights is not None:
+        return Resolved(ready, layer.weights)
     inputs: list[TensorSpec] = []
     for producer, output in layer.inputs:
         result = resolved[producer].result
@@ -119,7 +127,7 @@ def _resolve_layer(layer: Layer, resolved: Mapping[str, Resolved], on_unknown: O
     kind = find(layer.kind)
     if kind is None:
         return _unknown_layer(layer, inputs, on_unknown)
-    result = apply_rule(kind, layer.attrs, inputs)
+    result = apply_rule(kind, layer.attrs, inputs) if ready is None else ready
     weights = layer.weights
     if weights is None:
         owner = layer.source_name
@@ -166,7 +174,7 @@ def known_extent(extent: Num) -> Num | None:
     """Return a number for a report: None where it is not known, a formula in its plainest form."""
     if type(extent) is int:
         return extent
-    if extent is UNKNOWN or extent is None:
+    if extent is None or is_open(extent):
         return None
     from rfcalc.algebra.symbols import tidy
 

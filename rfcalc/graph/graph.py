@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rfcalc.errors import GraphError
 from rfcalc.graph.layer import Edge, Layer
@@ -63,6 +63,8 @@ class LayerGraph:
         Nested models and named blocks.
     notes : iterable of (code, layer, message), optional
         What the reader wants said with the result.
+    results : mapping, optional
+        What the rules say of layers, by name, where the reader has applied them already to these very inputs.
 
     Raises
     ------
@@ -86,11 +88,13 @@ class LayerGraph:
         outputs: Iterable[Edge] | None = None,
         blocks: Iterable[Block] = (),
         notes: Iterable[tuple[str, str, str]] = (),
+        results: Mapping[str, Any] | None = None,
     ) -> None:
         self.name = name
         self.format = format
         self.source = source
         self.notes = tuple(notes)
+        self.results: Mapping[str, Any] = results or {}
         by_name: dict[str, Layer] = {}
         for layer in layers:
             if layer.name in by_name:

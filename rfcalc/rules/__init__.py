@@ -1,12 +1,13 @@
 """One rule for each layer kind; importing the package registers them all."""
 
-from rfcalc.rules import attention, capsule, cut, expand, mix, norm, plain, recurrent, shape, signal, window
+from rfcalc.rules import attention, capsule, cut, expand, lookup, mix, norm, plain, recurrent, shape, signal, window
 
 __all__ = [
     "attention",
     "capsule",
     "cut",
     "expand",
+    "lookup",
     "mix",
     "norm",
     "plain",

@@ -10,11 +10,18 @@ from rfcalc.algebra.number import Num, is_one, prod
 from rfcalc.algebra.steps import Cover, Mix, under
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, TensorSpec
-from rfcalc.rules.registry import Call, Kind, Parameter, Path, Result
+from rfcalc.rules.registry import Call, Kind, Parameter, Path, Result, find
 from rfcalc.rules.roles import shared_fold
 
-_EVERY_KIND: Final = frozenset(("constant", "lora", "softmax", "masks", "lead"))
+_EVERY_KIND: Final = frozenset(
+    ("constant", "lora", "softmax", "masks", "lead", "operands", "before", "then", "copies")
+)
 """Settings that any kind may have; its rule does not see them."""
+
+_STAGED: Final = frozenset(("operands", "before", "then", "copies"))
+
+Stages = tuple[tuple[str, Mapping[str, Any]], ...]
+"""Kinds with their settings, one after the other."""
 
 
 def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec]) -> Result:
@@ -26,6 +33,10 @@ def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec
     many inputs, the last ones, are masks, whose values every output may depend on.
     The setting ``lead`` gives a number of axes behind the batch axis over which the layer is repeated (as
     Keras's ``TimeDistributed`` does): the rule does not see them, and they come back afterwards.
+    The setting ``operands`` holds constants among the inputs, as (place, tensor); nothing depends on them.
+    ``copies`` says how many more outputs the operation has that are like the first, as a pooling's indices.
+    ``before`` gives for the place of an input what is done to it first, as (place, stages), ``then`` what is
+    done to the first output afterwards: one operation of the source that is several kinds in a row.
 
     Raises
     ------
@@ -34,6 +45,8 @@ def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec
     """
     if _EVERY_KIND.isdisjoint(attrs) and not _is_folded(inputs):  # as most layers are
         return kind.rule(Call(kind, attrs, inputs))
+    if not _STAGED.isdisjoint(attrs):
+        return _apply_stages(kind, attrs, inputs)
     masks = attrs.get("masks", 0)
     result = _apply_unfolded(kind, attrs, inputs[: len(inputs) - masks])
     if not (masks or attrs.get("softmax")):
@@ -45,6 +58,72 @@ def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec
         mixed = (Path(path.input, (*path.steps, *mix)) for path in own)
         paths.append((*mixed, *(Path(k, (cover,)) for k in range(len(inputs) - masks, len(inputs)))))
     return result._replace(paths=tuple(paths))
+
+
+def _apply_stages(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec]) -> Result:
+    """Run the rule among its constants, behind and before the other stages of the same operation."""
+    own = {name: value for name, value in attrs.items() if name not in _STAGED}
+    specs = list(inputs)
+    places: list[int | None] = list(range(len(inputs)))
+    for place, spec in attrs.get("operands", ()):
+        specs.insert(place, spec)
+        places.insert(place, None)
+    lead: dict[int, tuple[Step, ...]] = {}
+    macs: Num = 0
+    for place, stages in attrs.get("before", ()):
+        for name, settings in stages:
+            made = apply_rule(_known(name), settings, specs[place : place + 1])
+            (path,) = made.paths[0]
+            specs[place] = made.outputs[0]
+            lead[place] = (*lead.get(place, ()), *path.steps)
+            macs = macs + made.macs
+    result = apply_rule(kind, own, specs)
+
+    def moved(paths: Sequence[Path]) -> tuple[Path, ...]:
+        return tuple(
+            Path(place, (*lead.get(path.input, ()), *path.steps))
+            for path in paths
+            if (place := places[path.input]) is not None
+        )
+
+    result = result._replace(
+        paths=tuple(moved(paths) for paths in result.paths),
+        gated=None if result.gated is None else moved(result.gated),
+        macs=result.macs + macs,
+    )
+    for name, settings in attrs.get("then", ()):
+        result = _followed(result, name, settings)
+    copies = attrs.get("copies", 0)
+    return result._replace(
+        outputs=(*result.outputs, *result.outputs[:1] * copies), paths=(*result.paths, *result.paths[:1] * copies)
+    )
+
+
+def _known(name: str) -> Kind:
+    kind = find(name)
+    if kind is None:
+        raise AnalysisError(f"no rule for {name!r}")
+    return kind
+
+
+def _followed(result: Result, name: str, settings: Mapping[str, Any]) -> Result:
+    """Let another kind take the first output."""
+    made = apply_rule(_known(name), settings, result.outputs[:1])
+
+    def joined(paths: Sequence[Path], more: Sequence[Path]) -> tuple[Path, ...]:
+        return tuple(Path(p.input, (*p.steps, *q.steps)) for p in paths for q in more)
+
+    gated = result.gated
+    if gated is not None or made.gated is not None:
+        gated = joined(result.paths[0] if gated is None else gated, made.gated or made.paths[0])
+    return Result(
+        (*made.outputs, *result.outputs[1:]),
+        (*(joined(result.paths[0], paths) for paths in made.paths), *result.paths[1:]),
+        (*result.weights, *made.weights),
+        result.macs + made.macs,
+        gated,
+        result.gate,
+    )
 
 
 def _is_folded(inputs: Sequence[TensorSpec]) -> bool:

@@ -6,7 +6,7 @@ statistics from the very map, so where they reach over spatial axes every output
 
 from __future__ import annotations
 
-from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known
+from rfcalc.algebra.number import Num, equal, is_known, is_open
 from rfcalc.algebra.steps import Lose, Mix, Slide, Step
 from rfcalc.algebra.window import within_groups
 from rfcalc.errors import AnalysisError
@@ -113,7 +113,7 @@ def group_norm(call: Call) -> Result:
     others = tuple(place for place in range(1, len(spec.shape)) if place != axis)
     size = 1 if is_known(groups) and groups < 1 else channels // groups
     group: Step = Slide(axis, within_groups(size), channels)
-    if size is UNKNOWN:
+    if is_open(size):
         group = Lose(axis, channels, "groups of an axis of unknown extent")
     path = Path(0, (Mix(others), group))
     return Result((spec,), ((path,),), _affine(call, (channels,)), gated=(HERE,))

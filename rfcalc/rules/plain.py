@@ -214,3 +214,9 @@ def stack(call: Call) -> Result:
     output = TensorSpec(shape, merged.axes[:axis] + CHANNEL + merged.axes[axis:], merged.dtype)
     paths = tuple(Path(k, (Insert((axis,)), Broadcast(shape))) for k in range(count))
     return Result((output,), (paths,))
+
+
+@rule("unresolved", summary="An operation behind one that is not known.", native=False)
+def unresolved(call: Call) -> Result:
+    """Nothing can be said before the shape of its input is known."""
+    raise AnalysisError("the shape of its input depends on an operation that is not known")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from rfcalc.algebra.number import UNKNOWN, Num, prod
+from rfcalc.algebra.number import Num, is_open, prod
 from rfcalc.algebra.steps import Broadcast, Contract, Cover, Insert, Lose, Mix, Reduce, Scan, Slide, Step
 from rfcalc.algebra.window import backward, slide
 from rfcalc.errors import AnalysisError
@@ -72,7 +72,7 @@ def _along(length: Num, forward: bool | None, *, turned: bool) -> tuple[Step, ..
         return (Mix((1,)),)
     if forward or not turned:
         return (Scan(1, forward),)
-    if length is UNKNOWN:
+    if is_open(length):
         return (Lose(1, length, "a sequence of unknown length is reversed"),)
     return (Scan(1, False), Slide(1, backward(length), length))
 
@@ -195,7 +195,7 @@ def conv_lstm(call: Call) -> Result:
     for place, axis, k in zip(spatial, axes, kernel, strict=True):
         extents[place] = axis.extent
         steps.append(Slide(place, axis.window, axis.extent))
-        if length is not UNKNOWN:
+        if not is_open(length):
             times = length - 1
             steps.append(Slide(place, slide(times * (k - 1) + 1, lo=times * ((k - 1) // 2)), axis.extent))
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known, is_one, prod
+from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known, is_one, is_open, prod
 from rfcalc.algebra.steps import Broadcast, Cover, Insert, Lose, Permute, Regroup, Slide, Squeeze, Step
 from rfcalc.algebra.window import Window, backward, slide, spread
 from rfcalc.errors import AnalysisError
@@ -226,7 +226,7 @@ def tile(call: Call) -> Result:
     for axis, (extent, times) in enumerate(zip(spec.shape, repeats, strict=True)):
         if is_one(times):
             continue
-        if extent is UNKNOWN:
+        if is_open(extent):
             steps.append(Lose(axis, shape[axis], "an axis of unknown extent is tiled"))
         else:
             steps.append(Slide(axis, _repeated(extent), shape[axis]))
@@ -246,7 +246,7 @@ def flip(call: Call) -> Result:
     steps: list[Step] = []
     for axis in (call.axis(spec, place) for place in call["axes"]):
         extent = spec.shape[axis]
-        if extent is UNKNOWN:
+        if is_open(extent):
             steps.append(Lose(axis, extent, "an axis of unknown extent is reversed"))
         else:
             steps.append(Slide(axis, backward(extent), extent))

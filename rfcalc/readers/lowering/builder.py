@@ -1,0 +1,345 @@
+"""Build a layer graph operation by operation, with the shapes that the rules give at once.
+
+Formats whose shapes are themselves computed, by operations on shapes, need every shape while they are read.
+So a rule is applied as soon as its layer is added; the results go along with the graph, and the analysis does
+not repeat them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, NamedTuple
+
+from rfcalc.algebra.number import Num
+from rfcalc.errors import AnalysisError, RfcalcError
+from rfcalc.graph.graph import Block, LayerGraph
+from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Edge, Layer, TensorSpec, Weight
+from rfcalc.rules.apply import apply_rule
+from rfcalc.rules.registry import Result, find
+
+Attrs = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Value:
+    """A tensor of the source while it is read.
+
+    Parameters
+    ----------
+    spec : TensorSpec, optional
+        Its shape and axes; None behind an operation that nobody knows.
+    edge : (str, int), optional
+        The layer and the output that make it; None for a constant.
+    data : array, optional
+        Its elements, where they are known: a numpy array of integers, formulas or floats.
+    weights : tuple of Weight
+        The parameter tensors that a constant was made from.
+    """
+
+    spec: TensorSpec | None
+    edge: Edge | None = None
+    data: Any = None
+    weights: tuple[Weight, ...] = ()
+
+    @property
+    def constant(self) -> bool:
+        """Whether it depends on no input of the model."""
+        return self.edge is None
+
+    @property
+    def shape(self) -> tuple[Num, ...]:
+        """Its extents.
+
+        Raises
+        ------
+        AnalysisError
+            They are not known.
+        """
+        if self.spec is None:
+            raise Blind
+        return self.spec.shape
+
+    @property
+    def rank(self) -> int:
+        """How many axes it has."""
+        return len(self.shape)
+
+
+class Blind(AnalysisError):
+    """A shape is asked for that an unknown operation keeps from being known."""
+
+    def __init__(self) -> None:
+        super().__init__("its shape depends on an operation that is not known")
+
+
+class Node(NamedTuple):
+    """One operation of the source.
+
+    Parameters
+    ----------
+    name : str
+        The name of its layer.
+    op : str
+        What the source calls the operation.
+    outputs : tuple of str
+        Names of the tensors it makes.
+    block : tuple of str
+        Names of the modules around it, outermost first.
+    recorded : tuple of (tuple or None)
+        Shapes of its outputs that the file records for this very input.
+    """
+
+    name: str
+    op: str
+    outputs: tuple[str, ...] = ()
+    block: tuple[str, ...] = ()
+    recorded: tuple[tuple[Num, ...] | None, ...] = ()
+
+
+UNRESOLVED: Final = "unresolved"
+"""The kind of a layer behind an unknown operation, whose settings cannot be told without a shape."""
+
+
+def default_axes(rank: int) -> str:
+    """Roles of axes that nothing is known of: batch, channels, positions, as ONNX and PyTorch order them.
+
+    >>> default_axes(4), default_axes(2), default_axes(1)
+    ('bcss', 'bc', 'c')
+    """
+    if rank < 2:
+        return CHANNEL * rank
+    return BATCH + CHANNEL + SPATIAL * (rank - 2)
+
+
+class Builder:
+    """Layers, one after the other, and what is known of the tensors between them.
+
+    Parameters
+    ----------
+    assume : str
+        What the user lets unknown operations be: ``report``, ``error``, ``bound`` or ``identity``.
+    """
+
+    def __init__(self, assume: str = "report") -> None:
+        self.layers: dict[str, Layer] = {}
+        self.results: dict[str, Result] = {}
+        self.notes: list[tuple[str, str, str]] = []
+        self._assume = assume
+        self._memo: dict[Any, Result] = {}
+
+    # ---- tensors -------------------------------------------------------------------------------------------
+
+    def input(self, name: str, shape: tuple[Num, ...], axes: str, dtype: str) -> Value:
+        """Add an input of the model."""
+        spec = TensorSpec(shape, axes, dtype)
+        attrs = {"shape": shape, "axes": axes, "dtype": dtype}
+        layer = self.unique(name)
+        self.layers[layer] = Layer(layer, "input", "Input", attrs=attrs, weights=(), outputs=(name,))
+        self.results[layer] = Result((spec,), ((),))
+        return Value(spec, (layer, 0))
+
+    def unique(self, name: str) -> str:
+        """Return the name, or where a layer has it already, the name with a number."""
+        if name not in self.layers:
+            return name
+        number = 2
+        while f"{name}#{number}" in self.layers:
+            number += 1
+        return f"{name}#{number}"
+
+    # ---- layers --------------------------------------------------------------------------------------------
+
+    def add(
+        self,
+        node: Node,
+        kind: str,
+        inputs: Sequence[Value],
+        attrs: Attrs | None = None,
+        *,
+        weights: Sequence[Value | None] = (),
+    ) -> tuple[Value, ...]:
+        """Add the layer of an operation, and return its outputs.
+
+        Parameters
+        ----------
+        node : Node
+            The operation.
+        kind : str
+            Its canonical kind.
+        inputs : sequence of Value
+            What the kind takes. Constants among them become settings of the layer; where all are, the outputs
+            are constants too and no layer is added.
+        attrs : mapping
+            Settings of the kind.
+        weights : sequence of (Value or None)
+            Tensors that the kind takes for its own weights. Those that the graph computes from the input are
+            inputs of the layer as well, on which every output may depend.
+
+        Raises
+        ------
+        AnalysisError
+            The layer does not fit its inputs.
+        """
+        attrs = dict(attrs or {})
+        held = [value for value in weights if value is not None]
+        if all(value.constant for value in (*inputs, *held)):
+            return self._constants(node, kind, inputs, attrs, held)
+        owned = tuple(dict.fromkeys(weight for v in (*inputs, *held) if v.constant for weight in v.weights))
+        moving = [value for value in inputs if not value.constant]
+        driven = [value for value in held if not value.constant]
+        if any(value.spec is None for value in (*inputs, *driven)):
+            return self._blind(node, (*moving, *driven), owned)
+        if len(moving) < len(inputs):
+            attrs["operands"] = _operands(inputs, moving)
+        if driven:
+            attrs["masks"] = attrs.get("masks", 0) + len(driven)
+        taken = (*moving, *driven)
+        specs = tuple([value.spec for value in taken if value.spec is not None])
+        result = self._apply(node, kind, attrs, specs)
+        edges = tuple([value.edge for value in taken if value.edge is not None])
+        return self._keep(node, kind, attrs, edges, owned, result)
+
+    def unknown(self, node: Node, inputs: Sequence[Value]) -> tuple[Value, ...]:
+        """Add an operation that no rule knows; its outputs have the shapes that the file records, if any."""
+        owned = tuple(dict.fromkeys(weight for value in inputs for weight in value.weights))
+        moving = [value for value in inputs if not value.constant]
+        if not moving:
+            return tuple(self._recorded(node, k, None) for k in range(len(node.outputs)))
+        edges = tuple(value.edge for value in moving if value.edge is not None)
+        name = self.unique(node.name)
+        self.layers[name] = Layer(
+            name,
+            f"{node.op} (unknown)",
+            node.op,
+            edges,
+            weights=owned,
+            block=node.block,
+            recorded=node.recorded,
+            outputs=node.outputs,
+        )
+        values = [self._recorded(node, k, (name, k)) for k in range(len(node.outputs))]
+        assumed = self._assume in ("bound", "identity") and moving[0].spec is not None
+        if assumed and (self._assume == "identity" or values[0].spec is None):
+            values[0] = replace(values[0], spec=moving[0].spec)
+        return tuple(values)
+
+    def skip(self, node: Node, value: Value) -> tuple[Value, ...]:
+        """Add a layer that changes nothing."""
+        return self.add(node, "identity", (value,))
+
+    def graph(
+        self,
+        outputs: Sequence[Value],
+        *,
+        name: str,
+        format: str,
+        source: str,
+        blocks: Sequence[Block] = (),
+    ) -> LayerGraph:
+        """Return the graph of what was added."""
+        edges = tuple(dict.fromkeys(value.edge for value in outputs if value.edge is not None))
+        return LayerGraph(
+            self.layers.values(),
+            name=name,
+            format=format,
+            source=source,
+            outputs=edges,
+            blocks=blocks,
+            notes=self.notes,
+            results=self.results,
+        )
+
+    # ---- inside --------------------------------------------------------------------------------------------
+
+    def _apply(self, node: Node, kind: str, attrs: Attrs, specs: tuple[TensorSpec, ...]) -> Result:
+        """Run the rule, or find what it said of the same settings and inputs before."""
+        key = (kind, tuple(attrs.items()), specs)
+        try:
+            found = self._memo.get(key)
+        except TypeError:  # a setting that is a table of its own
+            return self._run(node, kind, attrs, specs)
+        if found is None:
+            found = self._memo[key] = self._run(node, kind, attrs, specs)
+        return found
+
+    def _run(self, node: Node, kind: str, attrs: Attrs, specs: tuple[TensorSpec, ...]) -> Result:
+        rule = find(kind)
+        if rule is None:
+            raise AssertionError(f"there is no kind {kind!r}")
+        try:
+            return apply_rule(rule, attrs, specs)
+        except RfcalcError as error:
+            error.where = error.where or f"layer {node.name!r}"
+            raise
+
+    def _keep(
+        self,
+        node: Node,
+        kind: str,
+        attrs: Attrs,
+        edges: tuple[Edge, ...],
+        owned: tuple[Weight, ...],
+        result: Result,
+    ) -> tuple[Value, ...]:
+        name = self.unique(node.name)
+        self.layers[name] = Layer(
+            name, kind, node.op, edges, attrs, owned, block=node.block, outputs=node.outputs
+        )
+        self.results[name] = result
+        return tuple([Value(spec, (name, k)) for k, spec in enumerate(result.outputs)])
+
+    def _constants(
+        self, node: Node, kind: str, inputs: Sequence[Value], attrs: Attrs, held: Sequence[Value]
+    ) -> tuple[Value, ...]:
+        """Follow constants through an operation: their shapes, and which parameters they were made from."""
+        weights = tuple(dict.fromkeys(weight for value in (*inputs, *held) for weight in value.weights))
+        specs = tuple(value.spec for value in inputs if value.spec is not None)
+        if len(specs) < len(inputs):
+            return tuple(Value(None, weights=weights) for _ in node.outputs)
+        result = self._apply(node, kind, attrs, specs)
+        return tuple(Value(spec, weights=weights) for spec in result.outputs)
+
+    def _blind(self, node: Node, moving: Sequence[Value], owned: tuple[Weight, ...]) -> tuple[Value, ...]:
+        """Add a layer whose inputs have no known shape: nothing is known of it but its weights."""
+        edges = tuple(value.edge for value in moving if value.edge is not None)
+        name = self.unique(node.name)
+        self.layers[name] = Layer(
+            name,
+            UNRESOLVED,
+            node.op,
+            edges,
+            weights=owned,
+            block=node.block,
+            recorded=node.recorded,
+            outputs=node.outputs,
+        )
+        return tuple(self._recorded(node, k, (name, k)) for k in range(max(len(node.outputs), 1)))
+
+    def blind(self, node: Node, inputs: Sequence[Value]) -> tuple[Value, ...]:
+        """Add an operation that cannot be read because a shape before it is not known."""
+        owned = tuple(dict.fromkeys(weight for value in inputs for weight in value.weights))
+        moving = [value for value in inputs if not value.constant]
+        if not moving:
+            return tuple(Value(None, weights=owned) for _ in node.outputs)
+        return self._blind(node, moving, owned)
+
+    def _recorded(self, node: Node, output: int, edge: Edge | None) -> Value:
+        shape = node.recorded[output] if output < len(node.recorded) else None
+        spec = None if shape is None else TensorSpec(shape, default_axes(len(shape)))
+        return Value(spec, edge)
+
+
+def _operands(inputs: Sequence[Value], moving: Sequence[Value]) -> tuple[tuple[int, TensorSpec], ...]:
+    """List constants with their places; their axes are what those of the other inputs are."""
+    roles = {value.rank: value.spec.axes for value in reversed(moving) if value.spec is not None}
+    found = []
+    for place, value in enumerate(inputs):
+        if value.constant and value.spec is not None:
+            axes = roles.get(value.rank, value.spec.axes)
+            found.append((place, replace(value.spec, axes=axes)))
+    return tuple(found)
+
+
+Lower = Callable[..., tuple[Value, ...]]
+"""A function that adds the layer of one operation."""

@@ -1,0 +1,70 @@
+"""Normalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from rfcalc.algebra.number import Num
+from rfcalc.readers.lowering.builder import Builder, Node, Value
+
+
+def frozen(value: Value | None) -> Value | None:
+    """Return a constant whose tensors training does not learn."""
+    if value is None or not value.weights:
+        return value
+    return replace(value, weights=tuple(replace(weight, trainable=False) for weight in value.weights))
+
+
+def batch_norm(
+    b: Builder,
+    node: Node,
+    x: Value,
+    affine: Sequence[Value | None],
+    statistics: Sequence[Value | None],
+    *,
+    axis: int = 1,
+    copies: int = 0,
+) -> tuple[Value, ...]:
+    """Add a batch normalisation with stored statistics, or where there are none over batch and positions."""
+    if x.spec is None:
+        return b.blind(node, (x,))
+    stored = [value for value in statistics if value is not None]
+    held = (*affine, *(frozen(value) for value in stored))
+    attrs: dict[str, Any] = {"copies": copies} if copies else {}
+    if not stored:
+        axes = tuple(place for place in range(x.rank) if place != axis)
+        return b.add(node, "layer_norm", (x,), {"axes": axes, **attrs}, weights=held)
+    return b.add(node, "batch_norm", (x,), {"axis": axis, **attrs}, weights=held)
+
+
+def layer_norm(
+    b: Builder,
+    node: Node,
+    x: Value,
+    affine: Sequence[Value | None],
+    axes: Sequence[int],
+    *,
+    kind: str = "layer_norm",
+    copies: int = 0,
+) -> tuple[Value, ...]:
+    """Add a normalisation by statistics over `axes` of the tensor itself; kind may be rms_norm, unit_norm."""
+    attrs: dict[str, Any] = {"axes": tuple(axes)}
+    if copies:
+        attrs["copies"] = copies
+    return b.add(node, kind, (x,), attrs, weights=affine)
+
+
+def instance_norm(b: Builder, node: Node, x: Value, affine: Sequence[Value | None]) -> tuple[Value, ...]:
+    """Add a normalisation over all positions, channel by channel."""
+    if x.spec is None:
+        return b.blind(node, (x,))
+    return layer_norm(b, node, x, affine, range(2, x.rank))
+
+
+def group_norm(
+    b: Builder, node: Node, x: Value, affine: Sequence[Value | None], groups: Num
+) -> tuple[Value, ...]:
+    """Add a normalisation over all positions of a group of channels."""
+    return b.add(node, "group_norm", (x,), {"groups": groups, "axis": 1}, weights=affine)

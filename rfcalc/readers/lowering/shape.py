@@ -1,0 +1,145 @@
+"""Operations that move elements about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rfcalc.algebra.number import UNKNOWN, Num, prod
+from rfcalc.readers.lowering.builder import Builder, Node, Value
+
+
+def reshape(b: Builder, node: Node, x: Value, shape: Sequence[Num]) -> tuple[Value, ...]:
+    """Add a reshape in row-major order; one extent may be -1."""
+    return b.add(node, "reshape", (x,), {"shape": tuple(shape)})
+
+
+def flatten(b: Builder, node: Node, x: Value, first: int, last: int) -> tuple[Value, ...]:
+    """Merge the axes from `first` to `last`, both included."""
+    if x.spec is None:
+        return b.blind(node, (x,))
+    shape = (*x.shape[:first], prod(x.shape[first : last + 1]), *x.shape[last + 1 :])
+    return reshape(b, node, x, shape)
+
+
+def permute(b: Builder, node: Node, x: Value, order: Sequence[int]) -> tuple[Value, ...]:
+    """Reorder axes: for each new one the present one."""
+    if x.spec is not None and x.rank < 2:
+        return b.skip(node, x)
+    return b.add(node, "permute", (x,), {"order": tuple(order)})
+
+
+def squeeze(b: Builder, node: Node, x: Value, axes: Sequence[int] | None) -> tuple[Value, ...]:
+    """Drop axes of one element."""
+    return b.add(node, "squeeze", (x,), {"axes": None if axes is None else tuple(axes)})
+
+
+def unsqueeze(b: Builder, node: Node, x: Value, axes: Sequence[int]) -> tuple[Value, ...]:
+    """Insert axes of one element, at places counted in the result."""
+    return b.add(node, "expand_dims", (x,), {"axes": tuple(axes)})
+
+
+def expand(b: Builder, node: Node, x: Value, shape: Sequence[Num]) -> tuple[Value, ...]:
+    """Stretch by the rules of numpy, both ways."""
+    return b.add(node, "broadcast_to", (x,), {"shape": tuple(shape)})
+
+
+def concat(b: Builder, node: Node, inputs: Sequence[Value], axis: int) -> tuple[Value, ...]:
+    """Put tensors end to end."""
+    return b.add(node, "concat", inputs, {"axis": axis})
+
+
+def stack(b: Builder, node: Node, inputs: Sequence[Value], axis: int) -> tuple[Value, ...]:
+    """Put tensors side by side along a new axis."""
+    return b.add(node, "stack", inputs, {"axis": axis})
+
+
+def split(
+    b: Builder, node: Node, x: Value, axis: int, *, sizes: Sequence[Num] | None = None, parts: int | None = None
+) -> tuple[Value, ...]:
+    """Cut an axis into parts of these sizes, or into so many equal ones."""
+    attrs: dict[str, Any] = {"axis": axis}
+    if sizes is not None:
+        attrs["sizes"] = tuple(sizes)
+    else:
+        attrs["sections"] = parts
+    return b.add(node, "split", (x,), attrs)
+
+
+def unbind(b: Builder, node: Node, x: Value, axis: int) -> tuple[Value, ...]:
+    """Take all indices of an axis apart."""
+    return b.add(node, "split", (x,), {"axis": axis, "sections": "each", "drop": True})
+
+
+def cut(
+    b: Builder, node: Node, x: Value, slices: Sequence[tuple[int, Num | None, Num | None, Num]]
+) -> tuple[Value, ...]:
+    """Slice axes: (axis, start, stop, step) with Python's meaning."""
+    return b.add(node, "slice", (x,), {"slices": tuple(slices)})
+
+
+def select(b: Builder, node: Node, x: Value, axis: int, index: int) -> tuple[Value, ...]:
+    """Keep one index of an axis, which goes."""
+    return b.add(node, "select", (x,), {"axis": axis, "index": index})
+
+
+def take(b: Builder, node: Node, x: Value, axis: int, indices: Sequence[int]) -> tuple[Value, ...]:
+    """Keep the given indices of an axis, in their order."""
+    return b.add(node, "take", (x,), {"axis": axis, "indices": tuple(indices)})
+
+
+def gather(b: Builder, node: Node, x: Value, indices: Value, axis: int) -> tuple[Value, ...]:
+    """Look up along an axis: by constant indices one by one, else by anything."""
+    if x.spec is None or indices.spec is None:
+        return b.blind(node, (x, indices))
+    if indices.data is None or not _are_numbers(indices.data):
+        return b.add(node, "gather", (x, indices), {"axis": axis})
+    shape = indices.shape
+    flat = tuple(int(index) for index in indices.data.reshape(-1))
+    if not shape:
+        return select(b, node, x, axis, flat[0])
+    attrs: dict[str, Any] = {"axis": axis, "indices": flat}
+    if len(shape) > 1:
+        place = axis % x.rank
+        whole = (*x.shape[:place], *shape, *x.shape[place + 1 :])
+        attrs["then"] = (("reshape", {"shape": whole}),)
+    return b.add(node, "take", (x,), attrs)
+
+
+def _are_numbers(data: Any) -> bool:
+    return data.dtype.kind in "iub" or all(isinstance(each, int) for each in data.reshape(-1))
+
+
+def pad(
+    b: Builder, node: Node, x: Value, pairs: Sequence[tuple[Num, Num]], mode: str = "constant"
+) -> tuple[Value, ...]:
+    """Pad all axes, or with negative numbers crop them."""
+    if x.spec is None:
+        return b.blind(node, (x,))
+    moved = [place for place, pair in enumerate(pairs) if pair not in ((0, 0), [0, 0])]
+    if not moved:
+        return b.skip(node, x)
+    attrs = {
+        "padding": tuple(tuple(pairs[place]) for place in moved),
+        "mode": mode,
+        "spatial": tuple(moved),
+    }
+    return b.add(node, "pad", (x,), attrs)
+
+
+def tile(b: Builder, node: Node, x: Value, repeats: Sequence[Num]) -> tuple[Value, ...]:
+    """Repeat whole axes end to end."""
+    return b.add(node, "tile", (x,), {"repeats": tuple(repeats)})
+
+
+def block_move(b: Builder, node: Node, x: Value, kind: str, block: Num) -> tuple[Value, ...]:
+    """Move blocks between positions and channels: kind is depth_to_space or space_to_depth."""
+    if x.spec is None:
+        return b.blind(node, (x,))
+    attrs = {"block": block, "spatial": tuple(range(2, x.rank)), "channel": 1}
+    return b.add(node, kind, (x,), attrs)
+
+
+def constant_shape(shape: Sequence[Num]) -> tuple[Num, ...]:
+    """Return a shape with numbers that are none of ours taken for unknown."""
+    return tuple(UNKNOWN if extent is None else extent for extent in shape)

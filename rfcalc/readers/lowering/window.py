@@ -1,0 +1,147 @@
+"""Convolution and pooling on tensors whose axes are batch, channels, then positions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rfcalc.algebra.number import Num, is_one
+from rfcalc.errors import AnalysisError
+from rfcalc.readers.lowering.builder import Builder, Node, Value
+
+Pairs = Sequence[tuple[Num, Num]]
+
+
+def _placed(x: Value, rank: int) -> dict[str, Any]:
+    """Say where the channel axis and the spatial axes stand; a sample without a batch axis gets one."""
+    if x.rank == rank + 1:
+        return {
+            "spatial": tuple(range(2, rank + 2)),
+            "channel": 1,
+            "before": ((0, (("expand_dims", {"axes": (0,)}),)),),
+            "then": (("squeeze", {"axes": (0,)}),),
+        }
+    if x.rank != rank + 2:
+        raise AnalysisError(f"a window over {rank} axes does not fit an input of {x.rank} axes")
+    return {"spatial": tuple(range(2, rank + 2)), "channel": 1}
+
+
+def conv(
+    b: Builder,
+    node: Node,
+    x: Value,
+    kernel: Value,
+    bias: Value | None = None,
+    *,
+    stride: Sequence[Num],
+    padding: str | Pairs,
+    dilation: Sequence[Num],
+    groups: Num = 1,
+    then: tuple[Any, ...] = (),
+) -> tuple[Value, ...]:
+    """Add a convolution whose kernel is (filters, channels of a group, window)."""
+    filters, depth, *window = kernel.shape
+    if x.spec is None:
+        return b.blind(node, (x, kernel))
+    attrs = {
+        "filters": filters,
+        "kernel": tuple(window),
+        "stride": tuple(stride),
+        "padding": padding if isinstance(padding, str) else tuple(padding),
+        "dilation": tuple(dilation),
+        "groups": groups,
+        "depth": depth,
+        **_placed(x, len(window)),
+    }
+    if then:
+        attrs["then"] = (*attrs.get("then", ()), *then)
+    return b.add(node, "conv", (x,), attrs, weights=(kernel, bias))
+
+
+def transposed_conv(
+    b: Builder,
+    node: Node,
+    x: Value,
+    kernel: Value,
+    bias: Value | None = None,
+    *,
+    stride: Sequence[Num],
+    padding: Pairs,
+    dilation: Sequence[Num],
+    output_padding: Sequence[Num],
+    groups: Num = 1,
+) -> tuple[Value, ...]:
+    """Add a transposed convolution whose kernel is (channels, filters of a group, window)."""
+    depth, filters, *window = kernel.shape
+    if x.spec is None:
+        return b.blind(node, (x, kernel))
+    placed = _placed(x, len(window))
+    channels = x.shape[x.rank - len(window) - 1]
+    if isinstance(channels, int) and isinstance(depth, int) and channels != depth:
+        raise AnalysisError(f"a kernel for {depth} channels does not fit an input of {channels}")
+    attrs = {
+        "filters": filters * groups,
+        "kernel": tuple(window),
+        "stride": tuple(stride),
+        "padding": tuple(padding),
+        "dilation": tuple(dilation),
+        "output_padding": tuple(output_padding),
+        "groups": groups,
+        **placed,
+    }
+    return b.add(node, "transposed_conv", (x,), attrs, weights=(kernel, bias))
+
+
+def pool(
+    b: Builder,
+    node: Node,
+    x: Value,
+    mode: str,
+    *,
+    kernel: Sequence[Num],
+    stride: Sequence[Num],
+    padding: str | Pairs,
+    dilation: Sequence[Num] | None = None,
+    ceil: bool = False,
+    copies: int = 0,
+) -> tuple[Value, ...]:
+    """Add a pooling: `mode` is max, average or lp; `copies` outputs more are like the first."""
+    if x.spec is None:
+        return b.blind(node, (x,))
+    attrs: dict[str, Any] = {
+        "kernel": tuple(kernel),
+        "stride": tuple(stride),
+        "padding": padding if isinstance(padding, str) else tuple(padding),
+        "ceil": ceil,
+        **_placed(x, len(kernel)),
+    }
+    if dilation is not None:
+        attrs["dilation"] = tuple(dilation)
+    if copies:
+        attrs["copies"] = copies
+    return b.add(node, f"{mode}_pool", (x,), attrs)
+
+
+def global_pool(b: Builder, node: Node, x: Value, mode: str) -> tuple[Value, ...]:
+    """Add a pooling over all positions that keeps their axes, with one element each."""
+    if x.spec is None:
+        return b.blind(node, (x,))
+    attrs = {"mode": mode, "keepdims": True, "spatial": tuple(range(2, x.rank)), "channel": 1}
+    return b.add(node, "global_pool", (x,), attrs)
+
+
+def adaptive_pool(
+    b: Builder, node: Node, x: Value, mode: str, size: Sequence[Num | None], *, copies: int = 0
+) -> tuple[Value, ...]:
+    """Add a pooling to a fixed extent; None keeps the extent of an axis."""
+    if x.spec is None:
+        return b.blind(node, (x,))
+    placed = _placed(x, len(size))
+    offset = x.rank - len(size)
+    sizes = tuple(x.shape[offset + k] if extent is None else extent for k, extent in enumerate(size))
+    attrs: dict[str, Any] = {"mode": mode, **placed}
+    if copies:
+        attrs["copies"] = copies
+    if all(map(is_one, sizes)):
+        return b.add(node, "global_pool", (x,), {**attrs, "keepdims": True})
+    return b.add(node, "adaptive_pool", (x,), {**attrs, "size": sizes})

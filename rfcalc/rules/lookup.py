@@ -1,0 +1,147 @@
+"""Kinds that move single elements by their index: lookups, scattering, sorting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rfcalc.algebra.number import Num, is_known
+from rfcalc.algebra.steps import Broadcast, Contract, Cover, Insert, Lose, Reduce, Slide, Step
+from rfcalc.algebra.window import gather as listed
+from rfcalc.algebra.window import slide
+from rfcalc.errors import AnalysisError
+from rfcalc.graph.layer import CHANNEL, SPATIAL, TensorSpec
+from rfcalc.rules.plain import HERE
+from rfcalc.rules.registry import (
+    AXIS,
+    COUNT,
+    FLAG,
+    INTERNAL,
+    REQUIRED,
+    Call,
+    Path,
+    Result,
+    Setting,
+    rule,
+)
+from rfcalc.rules.roles import cut_batch
+
+
+@rule(
+    "take",
+    Setting("axis", AXIS, REQUIRED, "the axis that is looked up"),
+    Setting("indices", INTERNAL, REQUIRED, "the index that each output element reads"),
+    folds=True,
+    summary="Constant indices along one axis.",
+    native=False,
+)
+def take(call: Call) -> Result:
+    """Output i reads ``indices[i]``."""
+    spec = call.only()
+    axis, indices = call.axis(spec, call["axis"]), tuple(call["indices"])
+    step = taken(axis, spec.shape[axis], indices)
+    shape = (*spec.shape[:axis], len(indices), *spec.shape[axis + 1 :])
+    folded = cut_batch(spec, axis)
+    return Result((TensorSpec(shape, spec.axes, spec.dtype, folded),), ((Path(0, (step,)),),))
+
+
+def taken(axis: int, extent: Num, indices: Sequence[int]) -> Step:
+    """Step to the given indices of an axis: a slide where they are evenly spaced."""
+    if not is_known(extent):
+        if any(index < 0 for index in indices):
+            return Lose(axis, len(indices), "an index counts from the end of an axis of unknown extent")
+    else:
+        for index in indices:
+            if not -extent <= index < extent:
+                raise AnalysisError(f"index {index} is outside of an axis of {extent} elements")
+        indices = [index % extent for index in indices]
+    by = indices[1] - indices[0] if len(indices) > 1 else 1
+    if by > 0 and all(b - a == by for a, b in zip(indices, indices[1:], strict=False)):
+        return Slide(axis, slide(1, stride=by, lo=-indices[0]), len(indices))
+    if not indices:
+        return Slide(axis, slide(1), 0)
+    if not is_known(extent):
+        return Lose(axis, len(indices), "an axis of unknown extent is looked up in no order")
+    return Slide(axis, listed(len(indices), extent, [[index] for index in indices]), len(indices))
+
+
+@rule(
+    "gather",
+    Setting("axis", AXIS, 0, "the axis of the first input that is looked up"),
+    summary="Lookup along one axis by indices that the graph computes: inputs are data and indices.",
+    native=False,
+)
+def gather(call: Call) -> Result:
+    """Every output depends on its own index, and on all of the axis that this may point into."""
+    data, indices = _pair(call)
+    axis = call.axis(data, call["axis"])
+    shape = (*data.shape[:axis], *indices.shape, *data.shape[axis + 1 :])
+    inner = indices.axes if axis == 0 else indices.axes.replace("b", SPATIAL)
+    if axis == 0 and len(data.shape) > 1:  # a table: its rows are features, what looks them up is positions
+        inner = inner.replace(CHANNEL, SPATIAL)
+    output = TensorSpec(shape, data.axes[:axis] + inner + data.axes[axis + 1 :], data.dtype)
+    count = len(indices.shape)
+    read: list[Step] = [Reduce((axis,))]
+    if count:
+        read.append(Insert(tuple(range(axis, axis + count))))
+    read.append(Broadcast(shape))
+    around = (*range(axis), *range(axis + count, len(shape)))
+    index: list[Step] = [Insert(around)] if around else []
+    index.append(Broadcast(shape))
+    return Result((output,), ((Path(0, tuple(read)), Path(1, tuple(index))),))
+
+
+@rule(
+    "gather_elements",
+    Setting("axis", AXIS, 0, "the axis that is looked up"),
+    summary="Lookup along one axis, with an index for each output element.",
+    native=False,
+)
+def gather_elements(call: Call) -> Result:
+    """Every output depends on its own index, and on all of the axis at its other places."""
+    data, indices = _pair(call)
+    axis = call.axis(data, call["axis"])
+    output = TensorSpec(indices.shape, data.axes, data.dtype)
+    steps: list[Step] = [Contract(axis, indices.shape[axis])]
+    for place, (old, new) in enumerate(zip(data.shape, indices.shape, strict=True)):
+        if place != axis and old is not new:
+            steps.append(Slide(place, slide(1), new))
+    return Result((output,), ((Path(0, tuple(steps)), Path(1)),))
+
+
+def _pair(call: Call) -> tuple[TensorSpec, TensorSpec]:
+    if len(call.inputs) != 2:
+        raise AnalysisError(f"{call.kind.name} takes data and indices, got {len(call.inputs)} inputs")
+    return call.inputs[0], call.inputs[1]
+
+
+@rule(
+    "scatter",
+    Setting("inside", INTERNAL, None, "(axis, first index) of the block that a constant index overwrites"),
+    summary="Write updates into a tensor: inputs are the tensor, then what decides on the updates.",
+    native=False,
+)
+def scatter(call: Call) -> Result:
+    """Every output keeps its own element, or gets an update, of which it is not known where it goes."""
+    data = call.inputs[0]
+    cover = Cover(data.shape, "where updates are written is not followed")
+    others = tuple(Path(place, (cover,)) for place in range(1, len(call.inputs)))
+    return Result((data,), ((HERE, *others),))
+
+
+@rule(
+    "top_k",
+    Setting("axis", AXIS, -1, "the axis that is sorted"),
+    Setting("size", COUNT, REQUIRED, "elements that are kept"),
+    Setting("indices", FLAG, True, "their indices are a second output"),
+    summary="The largest elements along one axis.",
+    native=False,
+)
+def top_k(call: Call) -> Result:
+    """Each output depends on everything along the axis."""
+    spec = call.only()
+    axis, size = call.axis(spec, call["axis"]), call["size"]
+    shape = (*spec.shape[:axis], size, *spec.shape[axis + 1 :])
+    output = TensorSpec(shape, spec.axes, spec.dtype)
+    path = Path(0, (Contract(axis, size),))
+    outputs = (output, output) if call["indices"] else (output,)
+    return Result(outputs, ((path,),) * len(outputs))
