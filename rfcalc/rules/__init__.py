@@ -1,6 +1,6 @@
 """One rule for each layer kind; importing the package registers them all."""
 
-from rfcalc.rules import attention, capsule, cut, expand, lookup, mix, norm, plain, recurrent, shape, signal, window
+from rfcalc.rules import attention, capsule, cut, expand, lookup, mix, norm, plain, recurrent, resample, sequence, shape, signal, window
 
 __all__ = [
     "attention",
@@ -12,6 +12,8 @@ __all__ = [
     "norm",
     "plain",
     "recurrent",
+    "resample",
+    "sequence",
     "shape",
     "signal",
     "window",

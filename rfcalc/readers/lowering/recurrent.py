@@ -1,0 +1,47 @@
+"""Recurrent layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rfcalc.algebra.number import Num
+from rfcalc.readers.lowering.builder import Builder, Node, Value
+
+
+def recurrent(
+    b: Builder,
+    node: Node,
+    x: Value,
+    weights: Sequence[Value | None],
+    states: Sequence[Value | None] = (),
+    *,
+    cell: str,
+    units: Num,
+    direction: str = "forward",
+    time: int = 0,
+    layers: int = 1,
+    apart: bool = False,
+    states_first: bool = True,
+    projection: Num | None = None,
+) -> tuple[Value, ...]:
+    """Add a recurrent layer; its outputs are all steps, then the last states.
+
+    `time` is the axis of the steps, 0 or 1. With `apart` the directions have an axis of their own in the
+    output; `states_first` says that they come before the batch in the states.
+    """
+    if x.spec is None:
+        return b.blind(node, (x,))
+    attrs: dict[str, Any] = {
+        "cell": cell,
+        "units": units,
+        "direction": direction,
+        "time": time,
+        "layers": layers,
+        "apart": apart,
+        "states_first": states_first,
+    }
+    if projection is not None:
+        attrs["projection"] = projection
+    moving = [state for state in states if state is not None and not state.constant]
+    return b.add(node, "sequence", (x, *moving), attrs, weights=weights)

@@ -1,0 +1,63 @@
+"""Resizing of maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Final
+
+from rfcalc.algebra.number import Num, is_known
+from rfcalc.readers.lowering.builder import Builder, Node, Value
+
+CLOSE: Final = Fraction(1, 10**5)
+"""A scale that was rounded to a float of 32 bits is this near to the ratio of extents that it stands for."""
+
+
+def resize(
+    b: Builder,
+    node: Node,
+    x: Value,
+    sizes: Sequence[Num],
+    *,
+    scales: Sequence[Fraction | None] | None = None,
+    regions: Sequence[tuple[Fraction, Fraction]] | None = None,
+    mode: str = "linear",
+    coordinates: str = "half_pixel",
+    rounding: str = "round_prefer_floor",
+    antialias: bool = False,
+) -> tuple[Value, ...]:
+    """Add a resampling of every axis to `sizes`.
+
+    `scales` are those that the source computes positions with, where they are not the ratios of the extents;
+    `regions` the parts of the axes that are cropped first, as shares.
+    """
+    if x.spec is None:
+        return b.blind(node, (x,))
+    crops = coordinates == "tf_crop_and_resize"
+    axes = []
+    for place, (extent, size) in enumerate(zip(x.shape, sizes, strict=True)):
+        scale = settled(extent, size, None if scales is None else scales[place])
+        region = regions[place] if crops and regions is not None else None
+        if scale == 1 and (extent is size or extent == size) and region in (None, (0, 1)):
+            continue
+        axes.append((place, size, scale, region))
+    attrs = {
+        "axes": tuple(axes),
+        "mode": mode,
+        "coordinates": coordinates,
+        "rounding": rounding,
+        "antialias": antialias,
+    }
+    return b.add(node, "resample", (x,), attrs)
+
+
+def settled(extent: Num, size: Num, scale: Fraction | None) -> Fraction | None:
+    """Return a scale free of rounding: the ratio of the extents where it means that."""
+    if is_known(extent) and is_known(size) and extent > 0 and size > 0:
+        ratio = Fraction(size, extent)
+        if scale is None or abs(scale - ratio) <= CLOSE * ratio:
+            return ratio
+    if scale is None:
+        return Fraction(1) if extent is size else None
+    near = scale.limit_denominator(64)
+    return near if abs(near - scale) <= CLOSE * scale else scale

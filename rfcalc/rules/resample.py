@@ -1,0 +1,180 @@
+"""Resampling with each coordinate transformation that frameworks know.
+
+Source: the ONNX specification of ``Resize``. Output i samples the input position ``x(i) = (A*i + B)/D``, where
+scale, extents and transformation give the integers A, B and D; the kernel then reads whole positions near it.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Final, NamedTuple
+
+from rfcalc.algebra.number import Num, cdiv, equal, is_known, is_open
+from rfcalc.algebra.steps import Lose, Slide, Step
+from rfcalc.algebra.window import Window
+from rfcalc.errors import AnalysisError
+from rfcalc.graph.layer import TensorSpec
+from rfcalc.rules.expand import RADIUS, antialiased, ratio_step
+from rfcalc.rules.registry import CHOICE, FLAG, INTERNAL, REQUIRED, TEXT, Call, Path, Result, Setting, rule
+from rfcalc.rules.window import replaced
+
+COORDINATES: Final = (
+    "half_pixel",
+    "pytorch_half_pixel",
+    "half_pixel_symmetric",
+    "align_corners",
+    "asymmetric",
+    "tf_half_pixel_for_nn",
+    "tf_crop_and_resize",
+)
+
+ROUNDING: Final = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
+
+
+class Axis(NamedTuple):
+    """What is known of the resampling of one axis.
+
+    Parameters
+    ----------
+    extent, size : Num
+        Input and output extent.
+    scale : Fraction, optional
+        Output elements for each input element, where it is given and not taken from the extents.
+    region : (Fraction, Fraction), optional
+        Start and end of the part that is cropped, as shares of the axis.
+    """
+
+    extent: Num
+    size: Num
+    scale: Fraction | None
+    region: tuple[Fraction, Fraction] | None = None
+
+
+def positions(axis: Axis, coordinates: str) -> tuple[Fraction, Fraction] | None:
+    """Return the slope and the start of the sampled positions; None where an extent must be known for it.
+
+    >>> positions(Axis(4, 8, None), "half_pixel")
+    (Fraction(1, 2), Fraction(-1, 4))
+    """
+    extent, size = axis.extent, axis.size
+    known = is_known(extent) and is_known(size)
+    scale = axis.scale
+    if scale is None:
+        if known:
+            scale = Fraction(size, extent)
+        elif equal(extent, size):
+            scale = Fraction(1)
+        else:
+            scale = _whole_ratio(extent, size)
+    half = Fraction(1, 2)
+    if coordinates in ("align_corners", "tf_crop_and_resize"):
+        if equal(extent, size) and coordinates == "align_corners":
+            return Fraction(1), Fraction(0)
+        if not known:
+            return None
+        start, end = axis.region or (Fraction(0), Fraction(1))
+        if coordinates == "align_corners":
+            start, end = Fraction(0), Fraction(1)
+        if size == 1:
+            middle = (start + end) * (extent - 1) / 2 if coordinates == "tf_crop_and_resize" else Fraction(0)
+            return Fraction(0), middle
+        return (end - start) * (extent - 1) / (size - 1), start * (extent - 1)
+    if scale is None:
+        return None
+    slope = 1 / scale
+    if coordinates == "asymmetric":
+        return slope, Fraction(0)
+    if coordinates == "tf_half_pixel_for_nn":
+        return slope, half * slope
+    if coordinates == "pytorch_half_pixel" and is_known(size) and size == 1:
+        return Fraction(0), Fraction(0)
+    start = half * slope - half
+    if coordinates == "half_pixel_symmetric":
+        if not known:
+            return None if scale.denominator > 1 and scale.numerator > 1 else (slope, start)
+        start += Fraction(extent, 2) * (1 - Fraction(size) / (scale * extent))
+    return slope, start
+
+
+def _whole_ratio(extent: Num, size: Num) -> Fraction | None:
+    """Return the ratio of open extents, where one is a multiple of the other."""
+    for a, b, up in ((size, extent, True), (extent, size, False)):
+        times = a // b
+        if is_known(times) and equal(times * b, a):
+            return Fraction(times) if up else Fraction(1, times)
+    return None
+
+
+def sampled(slope: Fraction, start: Fraction, mode: str, rounding: str) -> Window:
+    """Window of a kernel that reads at ``slope*i + start``.
+
+    >>> [list(sampled(Fraction(1, 2), Fraction(-1, 4), "linear", "").indices(i)) for i in range(3)]
+    [[-1, 0], [0, 1], [0, 1]]
+    """
+    unit = slope.denominator * start.denominator
+    a, b, d = int(slope * unit), int(start * unit), unit
+    period, advance = slope.denominator, slope.numerator
+    if mode == "nearest":
+        ends = {
+            "round_prefer_floor": lambda i: cdiv(2 * (a * i + b) - d, 2 * d),
+            "round_prefer_ceil": lambda i: (2 * (a * i + b) + d) // (2 * d),
+            "floor": lambda i: (a * i + b) // d,
+            "ceil": lambda i: cdiv(a * i + b, d),
+        }
+        return Window(period, advance, *2 * (ends[rounding],), border="edge")
+    more = RADIUS[mode] - 1
+
+    def first(i: Num) -> Num:
+        below = (a * i + b) // d
+        return below - more * (cdiv(a * i + b, d) - below)
+
+    def last(i: Num) -> Num:
+        above = cdiv(a * i + b, d)
+        return above + more * (above - (a * i + b) // d)
+
+    rows = range(period)
+    rising = not more or (
+        all(first(i) <= first(i + 1) and last(i) <= last(i + 1) for i in rows) if period <= 4096 else False
+    )
+    return Window(period, advance, first, last, regular=rising)
+
+
+@rule(
+    "resample",
+    Setting("axes", INTERNAL, REQUIRED, "(place, size, scale or None, region or None) for each axis"),
+    Setting("mode", CHOICE, "linear", "interpolation", ("nearest", *RADIUS)),
+    Setting("coordinates", CHOICE, "half_pixel", "where outputs sample the input", COORDINATES),
+    Setting("rounding", TEXT, "round_prefer_floor", "of positions between two elements, for nearest"),
+    Setting("antialias", FLAG, False, "widen the kernel when shrinking"),
+    summary="Resampling of any axes, with any coordinate transformation.",
+    native=False,
+)
+def resample_axes(call: Call) -> Result:
+    """The output extents are given; the window repeats with the slope of the sampled positions."""
+    spec = call.only()
+    mode, coordinates, rounding = call["mode"], call["coordinates"], call["rounding"]
+    if coordinates not in COORDINATES or rounding not in ROUNDING:
+        raise AnalysisError(f"there is no resampling at {coordinates!r} positions, rounded {rounding!r}")
+    extents: dict[int, Num] = {}
+    steps: list[Step] = []
+    for place, size, scale, region in call["axes"]:
+        axis = call.axis(spec, place)
+        extents[axis] = size
+        if is_known(size) and size < 1:
+            raise AnalysisError(f"an axis would go from {spec.shape[axis]} to {size} elements")
+        one = Axis(spec.shape[axis], size, scale, region)
+        steps.append(_step(axis, one, mode, coordinates, rounding, antialias=bool(call["antialias"])))
+    output = TensorSpec(replaced(spec, extents), spec.axes, spec.dtype, spec.folded)
+    return Result((output,), ((Path(0, tuple(steps)),),))
+
+
+def _step(axis: int, one: Axis, mode: str, coordinates: str, rounding: str, *, antialias: bool) -> Step:
+    shrinks = is_open(one.extent) or is_open(one.size) or one.extent > one.size
+    if antialias and mode != "nearest" and shrinks:
+        if coordinates not in ("half_pixel", "pytorch_half_pixel"):
+            return Lose(axis, one.size, f"antialiased resizing at {coordinates} positions is not followed")
+        return ratio_step(axis, one.extent, one.size, lambda n, m, g: antialiased(n, m, g, mode), "resizing")
+    found = positions(one, coordinates)
+    if found is None:
+        return Lose(axis, one.size, "resizing: the ratio of extents is not known; give the input's size")
+    return Slide(axis, sampled(*found, mode, rounding), one.size)
