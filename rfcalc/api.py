@@ -15,6 +15,7 @@ from rfcalc.errors import RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import SPATIAL, Layer
 from rfcalc.readers import detect
+from rfcalc.readers.options import Options
 
 if TYPE_CHECKING:
     import os
@@ -123,6 +124,8 @@ def load(
     input_shape: Shape | Mapping[str, Shape] | None = None,
     dims: Mapping[str, int] | None = None,
     input: str | None = None,
+    layout: str | Mapping[str, str] | None = None,
+    on_unknown: OnUnknown = "report",
 ) -> LayerGraph:
     """Read a model.
 
@@ -136,9 +139,14 @@ def load(
         The shape of the input, or shapes by input name, in place of the file's.
     dims : mapping of str to int, optional
         Extents in pixels of spatial axes of the chosen input by letter: ``D``, ``H``, ``W``, or ``L`` (``T``)
-        of a sequence.
+        of a sequence. Of ONNX models also other open extents, by the name that the file gives them.
     input : str, optional
         The chosen input; by default the first with spatial axes.
+    layout : str or mapping, optional
+        What the axes of the input are, or of inputs by name, where the format does not say: ``NCHW``,
+        ``NHWC``, ``NTC``; N is the batch, C the channels, other letters are positions.
+    on_unknown : str
+        As for :func:`analyze`; formats that compute shapes while they are read need it then.
 
     Returns
     -------
@@ -161,7 +169,11 @@ def load(
     (?, 64, 32, 3)
     """
     shapes = _shapes(input_shape)
-    graph = detect.load(x, parameters=parameters, shapes=shapes)
+    layouts = {"": layout} if isinstance(layout, str) else layout
+    options = Options(parameters, shapes, dims, input, layouts, on_unknown)
+    graph = detect.load(x, options=options)
+    if graph.results and not isinstance(x, LayerGraph):
+        return graph  # its reader has used all of them
     if "" in shapes and len(graph.inputs) > 1:
         names = ", ".join(repr(layer.name) for layer in graph.inputs)
         raise UsageError(f"say which input the shape is for: {names}", source=graph.source)
@@ -175,6 +187,7 @@ def analyze(
     input_shape: Shape | Mapping[str, Shape] | None = None,
     dims: Mapping[str, int] | None = None,
     input: str | None = None,
+    layout: str | Mapping[str, str] | None = None,
     depth: int | None = None,
     on_unknown: OnUnknown = "report",
     symbolic: bool = False,
@@ -187,6 +200,8 @@ def analyze(
         The model, as for :func:`load`.
     input : str, optional
         The input that fields, strides and centres refer to; by default the first with spatial axes.
+    layout : str or mapping, optional
+        What the axes of inputs are, as for :func:`load`.
     depth : int, optional
         Collapse nested models and blocks below this depth into one row each.
     on_unknown : str
@@ -218,7 +233,15 @@ def analyze(
     >>> [row.receptive_field for row in analyze(vgg_block)]
     [(1, 1), (3, 3), (5, 5), (6, 6)]
     """
-    graph = load(x, parameters=parameters, input_shape=input_shape, dims=dims, input=input)
+    graph = load(
+        x,
+        parameters=parameters,
+        input_shape=input_shape,
+        dims=dims,
+        input=input,
+        layout=layout,
+        on_unknown=on_unknown,
+    )
     try:
         result = analyze_graph(graph, input=input, on_unknown=on_unknown, depth=depth, symbolic=symbolic)
     except RfcalcError as error:
@@ -236,6 +259,7 @@ def field(
     input_shape: Shape | Mapping[str, Shape] | None = None,
     dims: Mapping[str, int] | None = None,
     input: str | None = None,
+    layout: str | Mapping[str, str] | None = None,
     on_unknown: OnUnknown = "report",
 ) -> Field:
     """Tell what each output index of a layer truly depends on, at the input's own size.
@@ -245,7 +269,7 @@ def field(
 
     Parameters
     ----------
-    x, parameters, input_shape, dims, input
+    x, parameters, input_shape, dims, input, layout
         The model, as for :func:`analyze`; all spatial extents of the input have to be known.
     layer : str
         A layer, or an output tensor.
@@ -279,7 +303,15 @@ def field(
     from rfcalc.analysis.field import field_of
     from rfcalc.reports.field import Field
 
-    graph = load(x, parameters=parameters, input_shape=input_shape, dims=dims, input=input)
+    graph = load(
+        x,
+        parameters=parameters,
+        input_shape=input_shape,
+        dims=dims,
+        input=input,
+        layout=layout,
+        on_unknown=on_unknown,
+    )
     try:
         result = field_of(graph, layer, input=input, on_unknown=on_unknown)
         whole = Field(**{each.name: getattr(result, each.name) for each in fields(result)})

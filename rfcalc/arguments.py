@@ -40,6 +40,16 @@ def shapes(texts: Iterable[str], option: str) -> dict[str, list[int | None]]:
     }
 
 
+def texts(given: Iterable[str], option: str) -> dict[str, str]:
+    """Read ``[NAME=]TEXT``; no name is an empty one.
+
+    >>> texts(["x=NHWC"], "--layout")
+    {'x': 'NHWC'}
+    """
+    pairs = [(name, value) for name, _, value in (text.rpartition("=") for text in given)]
+    return dict(_once(pairs, option))
+
+
 def place(text: str, option: str) -> list[int]:
     """Read an index on each axis.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import click
 
 from rfcalc import __version__
-from rfcalc.arguments import integers, place, shapes
+from rfcalc.arguments import integers, place, shapes, texts
 from rfcalc.errors import CheckFailed, RfcalcError
 from rfcalc.wording import few
 
@@ -146,8 +146,15 @@ _model = _together(
     click.option(
         "--dim",
         multiple=True,
-        metavar="AXIS=N",
-        help="A spatial extent of the input: D, H or W, or L (or T) of a sequence. May be repeated.",
+        metavar="NAME=N",
+        help="A spatial extent of the input: D, H or W, or L (or T) of a sequence; of ONNX models any open "
+        "extent, by its name in the file. May be repeated.",
+    ),
+    click.option(
+        "--layout",
+        multiple=True,
+        metavar="[NAME=]NCHW",
+        help="What the axes of an input are, for ONNX and PyTorch: N the batch, C channels, others positions.",
     ),
     click.option(
         "--set",
@@ -175,7 +182,11 @@ _on_unknown = click.option(
 
 
 def _loading(
-    input_shape: Sequence[str], dim: Sequence[str], settings: Sequence[str], input_name: str | None
+    input_shape: Sequence[str],
+    dim: Sequence[str],
+    settings: Sequence[str],
+    input_name: str | None,
+    layout: Sequence[str],
 ) -> dict[str, Any]:
     """Return the options of every command that reads a model, as the library takes them."""
     return {
@@ -183,6 +194,7 @@ def _loading(
         "dims": integers(dim, "--dim") or None,
         "parameters": integers(settings, "--set") or None,
         "input": input_name,
+        "layout": texts(layout, "--layout") or None,
     }
 
 

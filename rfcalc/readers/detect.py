@@ -10,19 +10,20 @@ from rfcalc.algebra.number import Num
 from rfcalc.errors import ReadError, RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.readers import parsing
+from rfcalc.readers.options import Options
 from rfcalc.readers.sources import Source, opened
 from rfcalc.readers.values import got, listed
 
 MOST_ARCHIVE: Final = 1 << 30
 """Bytes of an archive that does not come from a file on disk, and so has to be held."""
 
-RFCALC, KERAS = "rfcalc", "keras"
+RFCALC, KERAS, ONNX = "rfcalc", "keras", "onnx"
 
 EXPECTED: Final = (
-    'a model is JSON with "rfcalc": 1 (see docs/formats.md), or Keras\'s to_json() output or .keras file'
+    'a model is JSON with "rfcalc": 1 (see docs/formats.md), Keras\'s to_json() output or .keras file, or an '
+    "ONNX file"
 )
 
-_ONNX: Final = "reading ONNX comes with a later version of rfcalc"
 _PICKLE: Final = (
     "is a Python pickle, which runs code when it is read, so rfcalc does not; describe the model in "
     "rfcalc's own format"
@@ -36,10 +37,12 @@ _HDF5: Final = (
     "architecture with model.to_json(), or save the model as .keras"
 )
 
+_PROTOBUF: Final = re.compile(rb"\x08[\x01-\x20][\x12\x1a\x22\x2a\x32\x3a\x42\x72]|\x42.{0,64}\x10|\x3a.{1,5}\x0a", re.S)
+"""How an ONNX file begins: its version, then any other field."""
+
 _MAGIC: Final = (
     (re.compile(rb"\x89HDF\r\n\x1a\n"), _HDF5),
     (re.compile(rb"\x80[\x00-\x05]"), _PICKLE),
-    (re.compile(rb"\x08[\x01-\x20][\x12\x1a\x22\x2a\x32\x3a\x42\x72]"), _ONNX),
     (re.compile(rb".{4}TFL3", re.S), "is a TensorFlow Lite file, which rfcalc does not read"),
     (re.compile(rb".{4}\0{4}\{", re.S), "is a safetensors file: weights without an architecture"),
     (re.compile(rb"\x1f\x8b|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|7z\xbc\xaf"), "is compressed; unpack it first"),
@@ -71,6 +74,7 @@ def load(
     parameters: Mapping[str, Num] | None = None,
     shapes: Mapping[str, Sequence[Num]] | None = None,
     format: str | None = None,
+    options: Options | None = None,
 ) -> LayerGraph:
     """Read a model in whatever format it is.
 
@@ -84,7 +88,9 @@ def load(
     shapes : mapping of str to sequence of Num, optional
         Extents of inputs by name (``""``: the first), which replace the file's own.
     format : str, optional
-        ``rfcalc`` or ``keras``; by default the contents decide.
+        ``rfcalc``, ``keras`` or ``onnx``; by default the contents decide.
+    options : Options, optional
+        All of this and what else the user says of the model.
 
     Returns
     -------
@@ -107,15 +113,16 @@ def load(
     """
     if format is not None and format not in _READERS:
         raise UsageError(f"there is no format {got(format)}; rfcalc reads {listed(_READERS, 'and')}")
+    wanted = options or Options(parameters, shapes)
     if isinstance(model, LayerGraph):
-        if parameters or shapes:
+        if wanted.parameters or wanted.shapes:
             raise UsageError(
                 "a loaded graph has its parameters and shapes already; load the file with others"
             )
         return model
     kind, document, source = read_document(model, format=format)
     try:
-        return _READERS[kind](document, source, parameters, shapes)
+        return _READERS[kind](document, source, wanted)
     except RfcalcError as error:
         error.source = error.source or source
         raise
@@ -123,7 +130,7 @@ def load(
         raise ReadError("is nested too deeply to be a model", source=source) from None
 
 
-def read_document(model: Any, *, format: str | None = None) -> tuple[str, dict[str, Any], str]:
+def read_document(model: Any, *, format: str | None = None) -> tuple[str, Any, str]:
     """Read a model's document, and tell which format it is in.
 
     Parameters
@@ -136,8 +143,8 @@ def read_document(model: Any, *, format: str | None = None) -> tuple[str, dict[s
     Returns
     -------
     kind : str
-        ``rfcalc`` or ``keras``.
-    document : dict
+        ``rfcalc``, ``keras`` or ``onnx``.
+    document : dict or bytes
         What it holds.
     source : str
         Its name, for messages.
@@ -147,13 +154,25 @@ def read_document(model: Any, *, format: str | None = None) -> tuple[str, dict[s
     ReadError
         It cannot be read, or is no model.
     """
+    if type(model).__name__ == "ModelProto":
+        return ONNX, model, "<model>"
     if isinstance(model, Mapping):
         return format or _kind_of(model, "<dict>"), dict(model), "<dict>"
     with opened(model) as source:
+        if format == ONNX or _is_onnx(source):
+            return ONNX, source.everything(MOST_ARCHIVE * 2), source.name
         document = _document(source)
         if not isinstance(document, dict):
             raise ReadError(f"holds {got(document)}; {EXPECTED}")
         return format or _kind_of(document, source.name), document, source.name
+
+
+def _is_onnx(source: Source) -> bool:
+    """Tell whether the first bytes, or failing these the name, are an ONNX file's."""
+    head = source.head
+    if _PROTOBUF.match(head):
+        return head[:1] == b"\x08" or source.name.endswith(".onnx")
+    return bool(head) and source.name.endswith(".onnx") and not head.startswith((b"version https://git-lfs", b"PK"))
 
 
 def _kind_of(document: Mapping[str, Any], source: str) -> str:
@@ -229,27 +248,47 @@ def _other(source: Source, start: str) -> Any:
 
 # ---- readers -----------------------------------------------------------------------------------------------
 
-_Shapes = Mapping[str, Sequence[Num]] | None
-_Parameters = Mapping[str, Num] | None
 
-
-def _native(document: dict[str, Any], source: str, parameters: _Parameters, shapes: _Shapes) -> LayerGraph:
+def _native(document: dict[str, Any], source: str, options: Options) -> LayerGraph:
     from rfcalc.readers.native import read_native
 
-    return read_native(document, source=source, parameters=parameters, shapes=shapes)
+    _refuse_layout(options)
+    return read_native(document, source=source, parameters=options.parameters, shapes=options.shapes)
 
 
-def _keras(document: dict[str, Any], source: str, parameters: _Parameters, shapes: _Shapes) -> LayerGraph:
-    if parameters:
-        raise UsageError("parameters belong to models in rfcalc's own format; a Keras model has none to set")
+def _keras(document: dict[str, Any], source: str, options: Options) -> LayerGraph:
+    _refuse_parameters(options, "a Keras model")
+    _refuse_layout(options)
     from rfcalc.readers.keras import read_keras
 
-    given = {name: tuple(shape) for name, shape in shapes.items()} if shapes else None
+    given = {name: tuple(shape) for name, shape in options.shapes.items()} if options.shapes else None
     return read_keras(document, source=source, shapes=given)
 
 
-_READERS: Final[Mapping[str, Callable[[dict[str, Any], str, _Parameters, _Shapes], LayerGraph]]] = {
+def _onnx(data: Any, source: str, options: Options) -> LayerGraph:
+    _refuse_parameters(options, "an ONNX model")
+    try:
+        from rfcalc.readers.onnx.graph import read_onnx
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("rfcalc"):
+            raise
+        raise ReadError("reading ONNX needs the onnx package: pip install 'rfcalc[onnx]'") from None
+    return read_onnx(data, source=source, options=options)
+
+
+def _refuse_parameters(options: Options, what: str) -> None:
+    if options.parameters:
+        raise UsageError(f"parameters belong to models in rfcalc's own format; {what} has none to set")
+
+
+def _refuse_layout(options: Options) -> None:
+    if options.layout:
+        raise UsageError("--layout belongs to ONNX and PyTorch models; this one says what its axes are")
+
+
+_READERS: Final[Mapping[str, Callable[[Any, str, Options], LayerGraph]]] = {
     RFCALC: _native,
     KERAS: _keras,
+    ONNX: _onnx,
 }
 """For each format what reads its documents."""

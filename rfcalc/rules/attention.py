@@ -250,3 +250,25 @@ def additive_attention(call: Call) -> Result:
     """One weight for each feature of the key."""
     key = _operands(call)[1][1]
     return _weighted_sum(call, (Parameter("scale", (key.shape[-1],)),) if call["scale"] else ())
+
+
+@rule(
+    "fused_attention",
+    Setting("width", COUNT, REQUIRED, "features of query, key and value together"),
+    Setting("units", COUNT, REQUIRED, "features of the value, which are those of the output"),
+    Setting("scores", COUNT, REQUIRED, "features of key and value together"),
+    CAUSAL,
+    summary="Self-attention with one matrix for the projections of query, key and value.",
+    native=False,
+)
+def fused_attention(call: Call) -> Result:
+    """MACs of the projection, of query by key, and of scores by value."""
+    spec = call.only()
+    call.check_rank(spec, 3)
+    axis, last = len(spec.shape) - 2, len(spec.shape) - 1
+    output = TensorSpec((*spec.shape[:-1], call["units"]), spec.axes[:-1] + CHANNEL, spec.dtype)
+    kept: tuple[Step, ...] = (Contract(last, 1), Broadcast(output.shape))
+    attended = _attend(call, (axis,), spec, spec)
+    positions = _rest(spec, (axis,)) * spec.shape[axis]
+    macs = positions * (spec.shape[last] * call["width"] + spec.shape[axis] * call["scores"])
+    return Result((output,), ((Path(0, kept), Path(0, (*attended, *kept))),), (), macs)

@@ -1,0 +1,1 @@
+"""Read ONNX models: :mod:`~.graph` walks the graph, :mod:`~.ops` knows its operations."""

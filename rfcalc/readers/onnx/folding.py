@@ -1,0 +1,325 @@
+"""Arithmetic on shapes, done while the file is read; where extents are open, on formulas.
+
+Elements are numpy arrays, of integers where all are known and of objects where some are formulas; numpy
+applies the same operators to both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import reduce
+from typing import Any, Final
+
+import numpy as np
+
+from rfcalc.algebra.number import is_known, maximum, minimum, prod
+from rfcalc.readers.lowering.builder import Value
+from rfcalc.readers.onnx.operation import Operation, Undecided
+from rfcalc.readers.onnx.tensors import MOST_KNOWN, array_of, dtype_name
+
+Fold = Callable[[Operation, list[Any]], Any]
+
+_each_max = np.frompyfunc(maximum, 2, 1)
+_each_min = np.frompyfunc(minimum, 2, 1)
+
+
+def _plain(array: Any) -> Any:
+    """Return objects that are all plain integers as integers again."""
+    if getattr(array, "dtype", None) != object:
+        return np.asarray(array)
+    return array_of(array.reshape(-1)).reshape(array.shape)
+
+
+def _divided(_: Operation, args: list[Any]) -> Any:
+    a, b = args
+    if a.dtype.kind == "f" or b.dtype.kind == "f":
+        return a / b
+    if a.dtype == object or b.dtype == object:
+        return a // b
+    if (b == 0).any():
+        raise Undecided
+    return (np.abs(a) // np.abs(b)) * np.sign(a) * np.sign(b)  # ONNX truncates, numpy rounds down
+
+
+def _compared(function: Callable[[Any, Any], Any]) -> Fold:
+    def compare(_: Operation, args: list[Any]) -> Any:
+        result = function(args[0], args[1])
+        decided = [each if isinstance(each, (bool, np.bool_)) else None for each in np.asarray(result).reshape(-1)]
+        if None in decided:
+            raise Undecided
+        return np.array(decided, dtype=bool).reshape(np.shape(result))
+
+    return compare
+
+
+def _equal(_: Operation, args: list[Any]) -> Any:
+    from rfcalc.algebra.number import equal
+
+    a, b = np.broadcast_arrays(*args)
+    if a.dtype != object and b.dtype != object:
+        return a == b
+    decided = [equal(x, y) for x, y in zip(a.reshape(-1).tolist(), b.reshape(-1).tolist(), strict=True)]
+    if None in decided:
+        raise Undecided
+    return np.array(decided, dtype=bool).reshape(a.shape)
+
+
+def _extreme(each: Any, whole: Any) -> Fold:
+    def fold(_: Operation, args: list[Any]) -> Any:
+        objects = any(array.dtype == object for array in args)
+        return reduce(each if objects else whole, args)
+
+    return fold
+
+
+def _cast(operation: Operation, args: list[Any]) -> Any:
+    (array,) = args
+    code = operation.integer("to", 7)
+    if array.dtype == object:
+        return array  # formulas are whole numbers, whatever they are called
+    name = dtype_name(code)
+    try:
+        kind = np.dtype(name)
+    except TypeError:
+        raise Undecided from None
+    with np.errstate(invalid="ignore"):
+        return array.astype(kind)
+
+
+def _rounded(function: Callable[[Any], Any]) -> Fold:
+    def fold(_: Operation, args: list[Any]) -> Any:
+        return args[0] if args[0].dtype.kind not in "f" else function(args[0])
+
+    return fold
+
+
+def _slice(operation: Operation, args: list[Any]) -> Any:
+    if "starts" in operation.attributes:
+        starts, ends = operation.integers("starts") or (), operation.integers("ends") or ()
+        axes, steps = operation.integers("axes"), None
+    else:
+        starts, ends = operation.whole(1) or (), operation.whole(2) or ()
+        axes, steps = operation.whole(3), operation.whole(4)
+    key = [slice(None)] * args[0].ndim
+    for k, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        step = 1 if steps is None else steps[k]
+        stop: int | None = end
+        if step < 0 and end < -args[0].shape[k if axes is None else axes[k]]:
+            stop = None
+        key[k if axes is None else axes[k]] = slice(start, stop, step)
+    return args[0][tuple(key)]
+
+
+def _axes(operation: Operation, name: str = "axes") -> tuple[int, ...] | None:
+    return operation.either(1, name)
+
+
+def _unsqueeze(operation: Operation, args: list[Any]) -> Any:
+    axes = _axes(operation) or ()
+    rank = args[0].ndim + len(axes)
+    result = args[0]
+    for axis in sorted(axis % rank for axis in axes):
+        result = np.expand_dims(result, axis)
+    return result
+
+
+def _squeeze(operation: Operation, args: list[Any]) -> Any:
+    axes = _axes(operation)
+    return np.squeeze(args[0], axis=None if not axes else tuple(axes))
+
+
+def _reduced(each: Callable[[Any, Any], Any]) -> Fold:
+    def fold(operation: Operation, args: list[Any]) -> Any:
+        array, axes = args[0], _axes(operation)
+        places = tuple(range(array.ndim)) if not axes else tuple(axis % array.ndim for axis in axes)
+        result = array
+        for place in sorted(places, reverse=True):
+            if result.shape[place] == 0:
+                raise Undecided
+            parts = np.moveaxis(result, place, 0)
+            result = reduce(each, [np.asarray(part, dtype=array.dtype) for part in parts])
+        if operation.integer("keepdims", 1):
+            result = np.asarray(result, dtype=array.dtype).reshape(
+                [1 if k in places else extent for k, extent in enumerate(array.shape)]
+            )
+        return np.asarray(result, dtype=array.dtype)
+
+    return fold
+
+
+def _range(_: Operation, args: list[Any]) -> Any:
+    start, limit, step = (array.reshape(-1)[0] for array in args)
+    if any(isinstance(each, (float, np.floating)) for each in (start, limit, step)):
+        count = max(math.ceil((limit - start) / step), 0)
+        if count > MOST_KNOWN:
+            raise Undecided
+        return start + np.arange(count) * step
+    start, limit, step = (int(each) if not is_known(each) and not hasattr(each, "terms") else each for each in (start, limit, step))
+    if not all(map(is_known, (start, limit, step))) or step == 0 or abs((limit - start) // step) > MOST_KNOWN:
+        raise Undecided
+    return np.arange(start, limit, step, dtype=np.int64)
+
+
+def _expand(operation: Operation, args: list[Any]) -> Any:
+    target = operation.whole(1) or ()
+    shape = np.broadcast_shapes(args[0].shape, tuple(target))
+    _check(prod(shape))
+    return np.broadcast_to(args[0], shape).copy()
+
+
+def _tile(operation: Operation, args: list[Any]) -> Any:
+    repeats = operation.whole(1) or ()
+    _check(prod((*args[0].shape, *repeats)))
+    return np.tile(args[0], repeats)
+
+
+def _check(count: int) -> None:
+    if count > MOST_KNOWN:
+        raise Undecided
+
+
+def _reshape(operation: Operation, args: list[Any]) -> Any:
+    target = operation.whole(1) if len(operation.inputs) > 1 else operation.integers("shape")
+    shape = [
+        args[0].shape[place] if extent == 0 and place < args[0].ndim else extent
+        for place, extent in enumerate(target or ())
+    ]
+    return args[0].reshape(shape)
+
+
+def _scatter_nd(operation: Operation, args: list[Any]) -> Any:
+    data, indices, updates = args
+    result = np.array(data, dtype=object if updates.dtype == object else data.dtype)
+    depth = indices.shape[-1]
+    rows = indices.reshape(-1, depth)
+    values = updates.reshape((len(rows), *data.shape[depth:]))
+    for row, value in zip(rows, values, strict=True):
+        result[tuple(int(each) for each in row)] = value
+    return result
+
+
+def _scatter_elements(operation: Operation, args: list[Any]) -> Any:
+    data, indices, updates = args
+    if data.ndim != 1:
+        raise Undecided
+    result = np.array(data, dtype=object if updates.dtype == object else data.dtype)
+    for index, value in zip(indices.tolist(), updates.tolist(), strict=True):
+        result[index] = value
+    return result
+
+
+def _split(operation: Operation, args: list[Any]) -> Any:
+    axis = operation.integer("axis", 0)
+    sizes = operation.whole(1) if len(operation.inputs) > 1 else None
+    sizes = operation.integers("split") if sizes is None else sizes
+    if sizes is None:
+        return tuple(np.array_split(args[0], len(operation.node.outputs), axis=axis))
+    return tuple(np.split(args[0], np.cumsum(sizes)[:-1], axis=axis))
+
+
+def _pad(operation: Operation, args: list[Any]) -> Any:
+    if operation.text("mode", "constant") != "constant" or len(args) > 3:
+        raise Undecided
+    pads = operation.whole(1) if len(operation.inputs) > 1 else operation.integers("pads")
+    half = len(pads or ()) // 2
+    pairs = list(zip((pads or ())[:half], (pads or ())[half:], strict=True))
+    if any(lo < 0 or hi < 0 for lo, hi in pairs):
+        raise Undecided
+    return np.pad(args[0], pairs)
+
+
+def _mod(_: Operation, args: list[Any]) -> Any:
+    if args[1].dtype != object and (args[1] == 0).any():
+        raise Undecided
+    return args[0] % args[1]
+
+
+def _power(_: Operation, args: list[Any]) -> Any:
+    if object in (args[0].dtype, args[1].dtype):
+        raise Undecided
+    return np.power(args[0].astype(float), args[1]).astype(args[0].dtype)
+
+
+FOLDS: Final[dict[str, Fold]] = {
+    "Abs": _rounded(np.abs),
+    "Add": lambda _, args: args[0] + args[1],
+    "And": lambda _, args: args[0] & args[1],
+    "Cast": _cast,
+    "Ceil": _rounded(np.ceil),
+    "Concat": lambda operation, args: np.concatenate(args, axis=operation.integer("axis", 0)),
+    "Div": _divided,
+    "Equal": _equal,
+    "Expand": _expand,
+    "Floor": _rounded(np.floor),
+    "Gather": lambda operation, args: np.take(args[0], args[1].astype(np.int64), axis=operation.integer("axis", 0)),
+    "Greater": _compared(lambda a, b: a > b),
+    "GreaterOrEqual": _compared(lambda a, b: a >= b),
+    "Less": _compared(lambda a, b: a < b),
+    "LessOrEqual": _compared(lambda a, b: a <= b),
+    "Max": _extreme(_each_max, np.maximum),
+    "Min": _extreme(_each_min, np.minimum),
+    "Mod": _mod,
+    "Mul": lambda _, args: args[0] * args[1],
+    "Neg": lambda _, args: -args[0],
+    "Not": lambda _, args: ~args[0],
+    "Or": lambda _, args: args[0] | args[1],
+    "Pad": _pad,
+    "Pow": _power,
+    "Range": _range,
+    "ReduceMax": _reduced(_each_max),
+    "ReduceMin": _reduced(_each_min),
+    "ReduceProd": _reduced(lambda a, b: a * b),
+    "ReduceSum": _reduced(lambda a, b: a + b),
+    "Reshape": _reshape,
+    "Round": _rounded(np.round),
+    "ScatterElements": _scatter_elements,
+    "ScatterND": _scatter_nd,
+    "Slice": _slice,
+    "Split": _split,
+    "Sqrt": _rounded(np.sqrt),
+    "Squeeze": _squeeze,
+    "Sub": lambda _, args: args[0] - args[1],
+    "Tile": _tile,
+    "Transpose": lambda operation, args: np.transpose(args[0], operation.integers("perm")),
+    "Unsqueeze": _unsqueeze,
+    "Where": lambda _, args: np.where(args[0], args[1], args[2]),
+}
+"""What each operation does to arrays."""
+
+
+def fold(operation: Operation) -> tuple[Value, ...] | None:
+    """Evaluate an operation whose inputs are all known; None where they are not, or it is not one of these.
+
+    Raises
+    ------
+    Undecided
+        The result depends on an extent that is open.
+    """
+    function = FOLDS.get(operation.op)
+    if function is None:
+        return None
+    given = operation.given
+    for value in given:
+        if value.data is None or value.edge is not None:
+            return None
+    if not given:
+        return None
+    try:
+        made = function(operation, [np.asarray(value.data) for value in given])
+    except (ValueError, TypeError, IndexError, OverflowError, ZeroDivisionError, np.exceptions.AxisError):
+        return None
+    return tuple(_value(array, operation) for array in (made if isinstance(made, tuple) else (made,)))
+
+
+def _value(array: Any, operation: Operation) -> Value:
+    from rfcalc.readers.onnx.tensors import constant_value
+
+    made = constant_value(_plain(np.asarray(array)))
+    if made.data.dtype.kind != "f":
+        return made
+    weights = tuple(dict.fromkeys(weight for value in operation.given for weight in value.weights))
+    return Value(made.spec, data=made.data, weights=weights)
+
+
+

@@ -1,0 +1,370 @@
+"""Read an ONNX file: inputs, constants, then one operation after the other.
+
+Only the protobuf is read. Data of tensors that lie in other files are neither needed nor opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import onnx
+from google.protobuf.message import DecodeError
+
+from rfcalc.algebra.extent import named
+from rfcalc.algebra.number import Num
+from rfcalc.errors import AnalysisError, GraphError, ReadError, RfcalcError
+from rfcalc.graph.graph import LayerGraph
+from rfcalc.readers.lowering.builder import Blind, Builder, Node, Value
+from rfcalc.readers.lowering.inputs import Declared, chosen_shape, open_extent, settle
+from rfcalc.readers.lowering.layout import guess_axes
+from rfcalc.readers.onnx.attributes import attributes_of
+from rfcalc.readers.onnx.folding import fold
+from rfcalc.readers.onnx.operation import Operation, Undecided, reader_of
+from rfcalc.readers.onnx.tensors import LONGEST_EXTENT, dtype_name, initializer
+from rfcalc.readers.onnx.uses import uses_of
+from rfcalc.readers.options import Options
+
+MOST_NODES: Final = 2_000_000
+"""Operations that are read, those of functions and branches included."""
+
+DEEPEST: Final = 32
+"""Functions and branches inside of each other."""
+
+STANDARD: Final = ("", "ai.onnx")
+
+
+def read_onnx(data: bytes | onnx.ModelProto, *, source: str, options: Options) -> LayerGraph:
+    """Read a model.
+
+    Parameters
+    ----------
+    data : bytes or ModelProto
+        The file's contents.
+    source : str
+        Its name, for messages.
+    options : Options
+        Shapes, extents and layouts that the user gives.
+
+    Returns
+    -------
+    LayerGraph
+        A layer for each operation that computes something from an input; what is known before the model runs
+        (weights, shapes and arithmetic on them) is evaluated.
+
+    Raises
+    ------
+    ReadError
+        It is damaged, or what it says is impossible.
+    GraphError
+        A tensor that nobody makes, or a cycle.
+    AnalysisError
+        An operation does not fit its inputs.
+    UsageError
+        An input or extent that the model does not have.
+    """
+    model = data if isinstance(data, onnx.ModelProto) else _parsed(data)
+    if not model.HasField("graph") or not (model.graph.node or model.graph.input or model.graph.output):
+        raise ReadError("is an ONNX file without a graph")
+    return _Reader(model, options).read(source)
+
+
+def _parsed(data: bytes) -> onnx.ModelProto:
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(data)
+    except (DecodeError, UnicodeDecodeError):
+        raise ReadError("looks like an ONNX file, but is truncated or damaged") from None
+    return model
+
+
+class _Reader:
+    """What is shared by all graphs of one file."""
+
+    def __init__(self, model: onnx.ModelProto, options: Options) -> None:
+        self.model = model
+        self.options = options
+        self.builder = Builder(options.on_unknown)
+        self.functions = {(f.domain, f.name): f for f in model.functions}
+        self.count = 0
+        self.resized = bool(options.shapes or options.dims)
+
+    def read(self, source: str) -> LayerGraph:
+        graph = self.model.graph
+        opsets = {("" if each.domain in STANDARD else each.domain): each.version for each in self.model.opset_import}
+        scope = Scope(self, None, opsets)
+        scope.constants(graph)
+        for each in settle(self._inputs(graph, scope), self.options):
+            assert each.shape is not None
+            scope.values[each.name] = self.builder.input(each.name, each.shape, each.axes, each.dtype)
+        scope.run(graph.node)
+        outputs = [scope.find(each.name, "the model's output") for each in graph.output]
+        folded = _folded_batch_norms(graph)
+        if folded:
+            self.builder.notes.append(folded)
+        name = graph.name or "model"
+        return self.builder.graph(outputs, name=name, format="onnx", source=source)
+
+    def _inputs(self, graph: onnx.GraphProto, scope: Scope) -> list[Declared]:
+        declared = []
+        for value in graph.input:
+            if value.name in scope.values:
+                continue  # a constant that a caller may replace
+            shape = chosen_shape(value.name, _shape_of(value), self.options)
+            declared.append(Declared(value.name, shape, "", dtype_name(value.type.tensor_type.elem_type)))
+        uses = uses_of(graph, scope.values)
+        return [
+            each._replace(axes="" if each.shape is None else guess_axes(each.name, len(each.shape), uses))
+            for each in declared
+        ]
+
+    def spend(self) -> None:
+        """Count an operation, and refuse to go on without end.
+
+        Raises
+        ------
+        ReadError
+            There are too many.
+        """
+        self.count += 1
+        if self.count > MOST_NODES:
+            raise ReadError(f"has more than {MOST_NODES:,} operations")
+
+
+class Scope:
+    """The tensors of one graph: the model's own, a function's, or a branch's.
+
+    Parameters
+    ----------
+    reader : _Reader
+        The file.
+    outer : Scope, optional
+        The graph around it, whose tensors it sees.
+    opsets : mapping
+        The version of each domain.
+    prefix : str
+        Stands before the names of its operations.
+    bound : mapping, optional
+        Values of the attributes of a function.
+    depth : int
+        How many functions and branches are around it.
+    """
+
+    def __init__(
+        self,
+        reader: _Reader,
+        outer: Scope | None,
+        opsets: Mapping[str, int],
+        *,
+        prefix: str = "",
+        bound: Mapping[str, Any] | None = None,
+        depth: int = 0,
+    ) -> None:
+        self.reader = reader
+        self.outer = outer
+        self.opsets = opsets
+        self.prefix = prefix
+        self.bound = bound
+        self.depth = depth
+        self.values: dict[str, Value] = {}
+        self._recorded: dict[str, tuple[Num, ...]] | None = None
+        self._infos: Iterable[onnx.ValueInfoProto] = ()
+        if depth > DEEPEST:
+            raise ReadError(f"functions or branches are nested more than {DEEPEST} deep; do they call themselves?")
+
+    # ---- tensors -------------------------------------------------------------------------------------------
+
+    def constants(self, graph: onnx.GraphProto) -> None:
+        """Take in the constants of a graph."""
+        self._infos = graph.value_info
+        for tensor in graph.initializer:
+            self.values[tensor.name] = initializer(tensor, self.prefix + tensor.name)
+        for sparse in graph.sparse_initializer:
+            name = sparse.values.name
+            dense = onnx.TensorProto(dims=sparse.dims, data_type=sparse.values.data_type, name=name)
+            dense.data_location = onnx.TensorProto.EXTERNAL  # its elements are not needed
+            self.values[name] = initializer(dense, self.prefix + name)
+
+    def find(self, name: str, who: str) -> Value:
+        """Return a tensor of this graph or of those around it.
+
+        Raises
+        ------
+        GraphError
+            Nobody makes it.
+        """
+        scope: Scope | None = self
+        while scope is not None:
+            value = scope.values.get(name)
+            if value is not None:
+                return value
+            scope = scope.outer
+        raise GraphError(f"{who} needs the tensor {name!r}, which nothing makes")
+
+    def recorded(self, name: str) -> tuple[Num, ...] | None:
+        """Return the shape that the file records for a tensor, while the input is the file's own."""
+        if self.reader.resized:
+            return None
+        if self._recorded is None:
+            shapes = ((info.name, _shape_of(info)) for info in (*self._infos, *self.reader.model.graph.output))
+            self._recorded = {name: shape for name, shape in shapes if shape is not None}
+        return self._recorded.get(name)
+
+    # ---- operations ----------------------------------------------------------------------------------------
+
+    def run(self, nodes: Sequence[onnx.NodeProto]) -> None:
+        """Read operations; they should come in order, and are put in order where they do not."""
+        for node in _ordered(nodes, self):
+            self._step(node)
+
+    def inline(self, graph: onnx.GraphProto, node: Node) -> tuple[Value, ...]:
+        """Read a graph inside of an operation, which sees the tensors around it."""
+        inner = Scope(
+            self.reader,
+            self,
+            self.opsets,
+            prefix=f"{node.name}/{graph.name or 'branch'}/",
+            bound=self.bound,
+            depth=self.depth + 1,
+        )
+        inner.constants(graph)
+        inner.run(graph.node)
+        return tuple(inner.find(each.name, f"the result of {node.name!r}") for each in graph.output)
+
+    def _step(self, proto: onnx.NodeProto) -> None:
+        self.reader.spend()
+        outputs = tuple(proto.output)
+        domain = "" if proto.domain in STANDARD else proto.domain
+        op = f"{domain}.{proto.op_type}" if domain else proto.op_type
+        named_by = proto.name or next(filter(None, outputs), "") or op
+        node = Node(self.prefix + named_by, op, outputs)
+        inputs = [self.find(name, f"layer {node.name!r}") if name else None for name in proto.input]
+        attributes = attributes_of(proto, self.bound) if proto.attribute else {}
+        operation = Operation(
+            self.reader.builder, node, proto.op_type, inputs, attributes, self.opsets.get(domain, 1), self
+        )
+        made = self._made(operation, domain)
+        missing = outputs[len(made) :]
+        if any(missing):  # an output that the operation is not known to have
+            made = (*made, *operation.builder.unknown(node._replace(outputs=missing), operation.given))
+        for name, value in zip(outputs, made, strict=False):
+            if name:
+                self.values[name] = value
+
+    def _made(self, operation: Operation, domain: str) -> tuple[Value, ...]:
+        builder = self.reader.builder
+        try:
+            if not domain:
+                folded = fold(operation)
+                if folded is not None:
+                    return folded
+            read = reader_of(domain, operation.op)
+            if read is not None:
+                return read(operation)
+            function = self.reader.functions.get((domain, operation.op))
+            if function is not None:
+                return self._call(function, operation)
+        except Undecided:
+            pass
+        except Blind:
+            return builder.blind(self._known(operation.node), operation.given)
+        except RfcalcError as error:
+            error.where = error.where or f"layer {operation.node.name!r}"
+            raise
+        except (TypeError, ValueError, IndexError, KeyError, OverflowError, ArithmeticError) as error:
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            raise AnalysisError(
+                f"{operation.op} cannot be read: {reason}", where=f"layer {operation.node.name!r}"
+            ) from error
+        return builder.unknown(self._known(operation.node), operation.given)
+
+    def _known(self, node: Node) -> Node:
+        """Add the shapes that the file records, for an operation whose own are not known."""
+        return node._replace(recorded=tuple(self.recorded(name) for name in node.outputs))
+
+    def _call(self, function: onnx.FunctionProto, operation: Operation) -> tuple[Value, ...]:
+        """Read a local function in the place of its call."""
+        bound = {each.name: each for each in function.attribute_proto}
+        given = {**attributes_of(_Holder(bound.values()), None), **operation.attributes}
+        opsets = {("" if each.domain in STANDARD else each.domain): each.version for each in function.opset_import}
+        inner = Scope(
+            self.reader, None, opsets, prefix=f"{operation.node.name}/", bound=given, depth=self.depth + 1
+        )
+        for name, value in zip(function.input, operation.inputs, strict=False):
+            if value is not None:
+                inner.values[name] = value
+        inner.run(function.node)
+        return tuple(inner.find(name, f"the result of {operation.node.name!r}") for name in function.output)
+
+
+class _Holder:
+    """Attributes that belong to no node."""
+
+    def __init__(self, attributes: Iterable[onnx.AttributeProto]) -> None:
+        self.attribute = attributes
+
+
+def _ordered(nodes: Sequence[onnx.NodeProto], scope: Scope) -> Iterable[onnx.NodeProto]:
+    """Put operations in an order in which producers come first; most files have it already."""
+    made: set[str] = set()
+    producers: dict[str, int] = {}
+    sorted_already = True
+    for place, node in enumerate(nodes):
+        for name in node.output:
+            if name and producers.setdefault(name, place) != place:
+                raise GraphError(f"the tensor {name!r} is made by two operations")
+    for node in nodes:
+        if any(name in producers and name not in made for name in node.input):
+            sorted_already = False
+            break
+        made.update(node.output)
+    if sorted_already:
+        return nodes
+    import graphlib
+
+    needs = {
+        place: {producers[name] for name in node.input if name in producers} for place, node in enumerate(nodes)
+    }
+    try:
+        return [nodes[place] for place in graphlib.TopologicalSorter(needs).static_order()]
+    except graphlib.CycleError as error:
+        loop = [repr(nodes[place].name or nodes[place].op_type) for place in error.args[1]]
+        shown = loop if len(loop) <= 8 else [*loop[:7], "...", loop[-1]]
+        raise GraphError(f"the operations form a cycle: {' -> '.join(shown)}") from None
+
+
+def _shape_of(value: onnx.ValueInfoProto) -> tuple[Num, ...] | None:
+    """Return the extents of a declared tensor, open ones by name; None where it has no shape."""
+    kind = value.type.tensor_type
+    if not value.type.HasField("tensor_type") or not kind.HasField("shape"):
+        return None
+    return tuple(_extent(dim, value.name, axis) for axis, dim in enumerate(kind.shape.dim))
+
+
+def _extent(dim: Any, name: str, axis: int) -> Num:
+    if dim.dim_value > 0:
+        if dim.dim_value >= LONGEST_EXTENT:
+            raise ReadError(f"has an extent of {dim.dim_value}", where=f"tensor {name!r}")
+        return int(dim.dim_value)
+    text = dim.dim_param.strip()
+    if text.isdigit() and 0 < int(text) < LONGEST_EXTENT:
+        return int(text)
+    if not text or not any(letter.isalnum() for letter in text) or text.lstrip("-").isdigit():
+        return open_extent(name, axis)
+    return named(text)
+
+
+def _folded_batch_norms(graph: onnx.GraphProto) -> tuple[str, str, str] | None:
+    """Say where an exporter merged batch normalisations into convolutions: parameters are fewer then."""
+    count, first = 0, ""
+    for node in graph.node:
+        for each in node.metadata_props:
+            if each.key == "pkg.onnxscript.rewriter.rule_name" and "FuseBatchNorm" in each.value:
+                count, first = count + 1, first or node.name
+    if not count:
+        return None
+    message = (
+        f"the exporter merged {count} batch normalisations into the layers before them: of each channel's scale, "
+        "offset, mean and variance a bias is left, so there are fewer parameters than in the source model"
+    )
+    return ("folded", first, message)

@@ -1,0 +1,58 @@
+"""Operations that onnxruntime fuses others into."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rfcalc.readers.lowering.builder import Value
+from rfcalc.readers.onnx.operation import MICROSOFT, Operation, Values, op
+from rfcalc.readers.onnx.ops_mix import fused
+from rfcalc.readers.onnx.ops_window import convolve, geometry
+
+
+@op("FusedConv", domain=MICROSOFT)
+def fused_conv(operation: Operation) -> Values:
+    """A convolution, a sum with Z, an activation."""
+    z = operation.optional(3)
+    if z is not None:
+        return operation.unknown()
+    return convolve(operation, operation[0], operation[1], operation.optional(2), fused(operation))
+
+
+def _channels_last(x: Value, rank: int) -> dict[str, Any]:
+    return {"spatial": tuple(range(1, rank + 1)), "channel": rank + 1}
+
+
+@op("NhwcMaxPool", domain=MICROSOFT)
+def pool_channels_last(operation: Operation) -> Values:
+    """A pooling of (batch, positions, channels)."""
+    kernel = operation.integers("kernel_shape") or (1,)
+    attrs = {
+        "kernel": kernel,
+        "ceil": bool(operation.integer("ceil_mode", 0)),
+        **geometry(operation, len(kernel)),
+        **_channels_last(operation[0], len(kernel)),
+    }
+    return operation.builder.add(operation.node, "max_pool", (operation[0],), attrs)
+
+
+@op("NhwcConv", "NhwcFusedConv", domain=MICROSOFT)
+def conv_channels_last(operation: Operation) -> Values:
+    """A convolution of (batch, positions, channels); the kernel is (filters, window, channels)."""
+    if operation.optional(3) is not None:
+        return operation.unknown()
+    kernel = operation[1]
+    filters, *window, depth = kernel.shape
+    attrs: dict[str, Any] = {
+        "filters": filters,
+        "kernel": tuple(window),
+        "depth": depth,
+        "groups": operation.integer("group", 1),
+        **geometry(operation, len(window)),
+        **_channels_last(operation[0], len(window)),
+    }
+    then = fused(operation)
+    if then:
+        attrs["then"] = then
+    weights = (kernel, operation.optional(2))
+    return operation.builder.add(operation.node, "conv", (operation[0],), attrs, weights=weights)

@@ -1,0 +1,118 @@
+"""Functions of single elements, and what passes its input on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rfcalc.graph.layer import TensorSpec
+from rfcalc.readers.lowering.builder import Value
+from rfcalc.readers.lowering.mix import elementwise
+from rfcalc.readers.onnx.operation import MICROSOFT, Operation, Values, op
+from rfcalc.readers.onnx.tensors import dtype_name
+
+ACTIVATIONS = (
+    *("Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Ceil", "Celu", "Clip", "Cos", "Cosh"),
+    *("Elu", "Erf", "Exp", "Floor", "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Log", "Mish", "Neg"),
+    *("Reciprocal", "Relu", "Round", "Selu", "Shrink", "Sigmoid", "Sign", "Sin", "Sinh", "Softplus"),
+    *("Softsign", "Sqrt", "Swish", "Tan", "Tanh", "ThresholdedRelu", "BitwiseNot", "Bernoulli"),
+)
+
+COMPARISONS = ("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor")
+
+_KINDS = {
+    **{name: name.lower() for name in ("Add", "Mul", "Div", "Sub", "Min", "Max", "Sum", "Mean", "Pow", "Mod")},
+    "Sum": "add",
+    "Mul": "multiply",
+    "Div": "divide",
+    "Sub": "subtract",
+    "Min": "minimum",
+    "Max": "maximum",
+    "Mean": "average",
+    **dict.fromkeys(("Pow", "Mod", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor"), "elementwise"),
+}
+
+
+@op(*ACTIVATIONS)
+def activation(operation: Operation) -> Values:
+    """A function of each element; bounds and slopes that are further inputs are no weights."""
+    x = operation[0]
+    moving = [value for value in operation.given[1:] if not value.constant]
+    if moving and not x.constant:
+        return elementwise(operation.builder, operation.node, "elementwise", (x, *moving), function=operation.op)
+    return operation.builder.add(operation.node, "activation", (x,), {"function": operation.op})
+
+
+@op(*_KINDS)
+def binary(operation: Operation) -> Values:
+    """Element by element, stretched to one shape."""
+    kind = _KINDS[operation.op]
+    return elementwise(operation.builder, operation.node, kind, operation.given, function=operation.op)
+
+
+@op("PRelu")
+def prelu(operation: Operation) -> Values:
+    """The slopes are weights."""
+    return elementwise(operation.builder, operation.node, "elementwise", operation.given, function="PRelu")
+
+
+def without_weights(value: Value) -> Value:
+    """Return a constant of which no parameter is left, since only what it decides matters."""
+    return replace(value, weights=()) if value.constant else value
+
+
+@op(*COMPARISONS)
+def comparison(operation: Operation) -> Values:
+    """True or false for each element."""
+    inputs = [without_weights(value) for value in operation.given]
+    return elementwise(operation.builder, operation.node, "elementwise", inputs, function=operation.op)
+
+
+@op("Not", "IsNaN", "IsInf")
+def test(operation: Operation) -> Values:
+    """True or false for each element."""
+    attrs = {"function": operation.op}
+    return operation.builder.add(operation.node, "activation", (without_weights(operation[0]),), attrs)
+
+
+@op("Where")
+def where(operation: Operation) -> Values:
+    """One of two values, as a condition says."""
+    inputs = (without_weights(operation[0]), operation[1], operation[2])
+    return elementwise(operation.builder, operation.node, "elementwise", inputs, function="Where")
+
+
+@op("Identity", "Dropout")
+def identity(operation: Operation) -> Values:
+    """Nothing changes at inference; a mask of what is dropped has the same shape."""
+    copies = max(len(operation.node.outputs) - 1, 0)
+    attrs = {"copies": copies} if copies else {}
+    made = operation.builder.add(operation.node, "identity", (operation[0],), attrs)
+    if operation[0].constant:
+        return (operation[0], *made[1:])
+    return made
+
+
+@op("Cast", "CastLike", "BitCast")
+def cast(operation: Operation) -> Values:
+    """Another element type."""
+    (made,) = operation.builder.add(operation.node, "identity", (operation[0],))
+    code = operation.integer("to", 0)
+    if made.spec is None or not code:
+        return (made,)
+    return (replace(made, spec=TensorSpec(made.spec.shape, made.spec.axes, dtype_name(code), made.spec.folded)),)
+
+
+@op("Trilu")
+def triangle(operation: Operation) -> Values:
+    """Elements above or below the diagonal become zero."""
+    return operation.builder.skip(operation.node, operation[0])
+
+
+@op("Gelu", "FastGelu", "BiasGelu", "QuickGelu", "BiasAdd", "BiasSplitGelu", domain=MICROSOFT)
+def gelu(operation: Operation) -> Values:
+    """An activation, with a bias added first."""
+    if operation.op == "BiasSplitGelu":
+        return operation.unknown()
+    return elementwise(
+        operation.builder, operation.node, "elementwise", operation.given, function=operation.op
+    )

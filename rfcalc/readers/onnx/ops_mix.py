@@ -1,0 +1,189 @@
+"""Linear layers, matrix products, attention, reductions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rfcalc.algebra.number import is_known
+from rfcalc.readers.lowering import mix
+from rfcalc.readers.lowering.builder import Value
+from rfcalc.readers.onnx.operation import MICROSOFT, Operation, Undecided, Values, op
+
+
+
+def fused(operation: Operation) -> tuple[Any, ...]:
+    """Return the activation that is fused into an operation, as a further stage."""
+    name = operation.attributes.get("activation")
+    return (("activation", {"function": str(name)}),) if name else ()
+
+
+@op("Gemm")
+@op("FusedGemm", domain=MICROSOFT)
+def gemm(operation: Operation) -> Values:
+    """A, B, C: alpha A B + beta C, each of A and B transposed if so said."""
+    a, b, c = operation[0], operation[1], operation.optional(2)
+    swap = (bool(operation.integer("transA", 0)), bool(operation.integer("transB", 0)))
+    return mix.matmul(operation.builder, operation.node, a, b, c, swap=swap)
+
+
+@op("MatMul")
+def matmul(operation: Operation) -> Values:
+    """A, B."""
+    return mix.matmul(operation.builder, operation.node, operation[0], operation[1])
+
+
+@op("FusedMatMul", "TransposeMatMul", domain=MICROSOFT)
+def fused_matmul(operation: Operation) -> Values:
+    """A, B, each transposed if so said."""
+    if operation.integer("transBatchA", 0) or operation.integer("transBatchB", 0):
+        return operation.unknown()
+    swap = (bool(operation.integer("transA", 0)), bool(operation.integer("transB", 0)))
+    return mix.matmul(operation.builder, operation.node, operation[0], operation[1], swap=swap)
+
+
+@op("Einsum")
+def einsum(operation: Operation) -> Values:
+    """Any number of operands."""
+    return mix.einsum(operation.builder, operation.node, operation.given, operation.text("equation", ""))
+
+
+_REDUCTIONS = tuple(
+    f"Reduce{name}"
+    for name in ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare")
+)
+
+
+@op(*_REDUCTIONS)
+def reduce(operation: Operation) -> Values:
+    """Over axes that are an attribute or an input, or over all."""
+    axes = operation.either(1, "axes")
+    if not axes and operation.integer("noop_with_empty_axes", 0):
+        return operation.builder.skip(operation.node, operation[0])
+    return mix.reduce(
+        operation.builder,
+        operation.node,
+        operation[0],
+        axes or None,
+        keepdims=bool(operation.integer("keepdims", 1)),
+        mode=operation.op.removeprefix("Reduce").lower(),
+    )
+
+
+@op("ArgMax", "ArgMin")
+def extreme_index(operation: Operation) -> Values:
+    """Along one axis."""
+    return mix.reduce(
+        operation.builder,
+        operation.node,
+        operation[0],
+        (operation.integer("axis", 0),),
+        keepdims=bool(operation.integer("keepdims", 1)),
+        mode=operation.op.lower(),
+    )
+
+
+@op("Softmax", "LogSoftmax", "Hardmax")
+def softmax(operation: Operation) -> Values:
+    """Along one axis; before version 13 over all axes from one on."""
+    x = operation[0]
+    if x.spec is None:
+        return operation.builder.blind(operation.node, (x,))
+    if operation.opset >= 13:
+        axes: tuple[int, ...] = (operation.axis("axis", -1, x.rank),)
+    else:
+        axes = tuple(range(operation.axis("axis", 1, max(x.rank, 2)), x.rank))
+    return mix.softmax(operation.builder, operation.node, x, axes)
+
+
+@op("TopK")
+def top_k(operation: Operation) -> Values:
+    """The largest elements, and their indices."""
+    k = operation.numbers(1)
+    size = k[0] if k else operation.integer("k", 1)
+    attrs = {"axis": operation.integer("axis", -1), "size": size}
+    return operation.builder.add(operation.node, "top_k", (operation[0],), attrs)
+
+
+@op("CumSum", "CumProd")
+def cumulative(operation: Operation) -> Values:
+    """Each element takes those before it along one axis."""
+    axis = operation.whole(1)
+    attrs = {"axis": axis[0] if axis else 0, "reverse": bool(operation.integer("reverse", 0))}
+    return operation.builder.add(operation.node, "cumulative", (operation[0],), attrs)
+
+
+@op("Det")
+def determinant(operation: Operation) -> Values:
+    """One number for each matrix."""
+    return mix.reduce(
+        operation.builder, operation.node, operation[0], (-2, -1), keepdims=False, mode="determinant"
+    )
+
+
+# ---- attention ---------------------------------------------------------------------------------------------
+
+
+def _heads(operation: Operation, query: Value, key: Value) -> int:
+    """Count the queries that share a key."""
+    if query.rank == 4:
+        q, k = query.shape[1], key.shape[1]
+    else:
+        q, k = operation.integer("q_num_heads", 1), operation.integer("kv_num_heads", 1)
+    if not is_known(q) or not is_known(k) or k < 1 or q % k:
+        raise Undecided
+    return int(q // k)
+
+
+@op("Attention")
+def attention(operation: Operation) -> Values:
+    """Q, K, V of (batch, heads, positions, features) or with the heads in the features; mask; past; present."""
+    if len(operation.node.outputs) > 1 or operation.optional(4) is not None:
+        return operation.unknown()  # a cache of keys and values: part of a decoder's loop
+    query, key, value = operation[0], operation[1], operation[2]
+    if query.spec is None or key.spec is None:
+        return operation.builder.blind(operation.node, operation.given)
+    mask = operation.optional(3)
+    return mix.attention(
+        operation.builder,
+        operation.node,
+        query,
+        key,
+        value,
+        masks=() if mask is None else (mask,),
+        causal=bool(operation.integer("is_causal", 0)),
+        groups=_heads(operation, query, key),
+    )
+
+
+@op("MultiHeadAttention", domain=MICROSOFT)
+def multi_head_attention(operation: Operation) -> Values:
+    """Query, key and value, (batch, positions, features) each; bias of the projections before it."""
+    query, key, value = operation[0], operation.optional(1), operation.optional(2)
+    if key is None or value is None or key.rank != 3 or query.rank != 3 or len(operation.node.outputs) > 1:
+        return operation.unknown()
+    masks = [each for each in operation.inputs[4:6] if each is not None]
+    return mix.attention(operation.builder, operation.node, query, key, value, masks=masks)
+
+
+@op("Attention", domain=MICROSOFT)
+def fused_attention(operation: Operation) -> Values:
+    """X, weights of all three projections in one matrix, bias, mask."""
+    x, kernel = operation[0], operation[1]
+    sizes = operation.integers("qkv_hidden_sizes")
+    if x.spec is None or not kernel.constant or len(operation.node.outputs) > 1 or operation.optional(4):
+        return operation.unknown()
+    total = kernel.shape[1]
+    units = sizes[2] if sizes else total // 3
+    mask = operation.optional(3)
+    attrs: dict[str, Any] = {
+        "width": total,
+        "units": units,
+        "scores": (sizes[0] if sizes else total // 3) + units,
+        "causal": bool(operation.integer("unidirectional", 0)),
+    }
+    moving = [mask] if mask is not None and not mask.constant else []
+    if moving:
+        attrs["masks"] = 1
+    return operation.builder.add(
+        operation.node, "fused_attention", (x, *moving), attrs, weights=(kernel, operation.optional(2))
+    )

@@ -1,0 +1,101 @@
+"""Normalisation."""
+
+from __future__ import annotations
+
+from rfcalc.readers.lowering import norm
+from rfcalc.readers.lowering.builder import Value
+from rfcalc.readers.onnx.operation import MICROSOFT, Operation, Values, op
+
+
+def _copies(operation: Operation) -> int:
+    return max(len(operation.node.outputs) - 1, 0)
+
+
+@op("BatchNormalization")
+def batch_norm(operation: Operation) -> Values:
+    """X, scale, B, mean, variance."""
+    statistics = (operation.optional(3), operation.optional(4))
+    if operation.integer("training_mode", 0):
+        statistics = (None, None)
+    return norm.batch_norm(
+        operation.builder,
+        operation.node,
+        operation[0],
+        (operation.optional(1), operation.optional(2)),
+        statistics,
+        copies=_copies(operation),
+    )
+
+
+@op("InstanceNormalization")
+def instance_norm(operation: Operation) -> Values:
+    """X, scale, B; statistics over the positions of each channel."""
+    affine = (operation.optional(1), operation.optional(2))
+    return norm.instance_norm(operation.builder, operation.node, operation[0], affine)
+
+
+@op("GroupNormalization")
+def group_norm(operation: Operation) -> Values:
+    """X, scale, bias."""
+    affine = (operation.optional(1), operation.optional(2))
+    groups = operation.integer("num_groups", 1)
+    return norm.group_norm(operation.builder, operation.node, operation[0], affine, groups)
+
+
+def _from_axis(operation: Operation, x: Value, default: int) -> range:
+    return range(operation.axis("axis", default, x.rank), x.rank)
+
+
+@op("LayerNormalization", "RMSNormalization")
+def layer_norm(operation: Operation) -> Values:
+    """X, scale, B; statistics over the axes from one on."""
+    return _layer_norm(operation, operation[0], operation.given[1:])
+
+
+def _layer_norm(operation: Operation, x: Value, affine: list[Value]) -> Values:
+    kind = "layer_norm" if operation.op.endswith("LayerNormalization") else "rms_norm"
+    axes = _from_axis(operation, x, -1)
+    return norm.layer_norm(
+        operation.builder, operation.node, x, affine, axes, kind=kind, copies=_copies(operation)
+    )
+
+
+@op("LayerNormalization", "SimplifiedLayerNormalization", domain=MICROSOFT)
+@op("SimplifiedLayerNormalization")
+def fused_layer_norm(operation: Operation) -> Values:
+    """As the standard one; onnxruntime also writes it into the standard domain."""
+    return _layer_norm(operation, operation[0], operation.given[1:])
+
+
+@op("SkipLayerNormalization", "SkipSimplifiedLayerNormalization", domain=MICROSOFT)
+def skip_layer_norm(operation: Operation) -> Values:
+    """X + skip + bias, then a layer normalisation; the sum may be an output of its own."""
+    x, skip = operation[0], operation[1]
+    then = (("layer_norm", {"axes": (-1,)}),)
+    attrs = {"then": then}
+    if _copies(operation):
+        attrs["copies"] = _copies(operation)
+    weights = operation.given[2:]
+    return operation.builder.add(operation.node, "add", (x, skip), attrs, weights=weights)
+
+
+@op("LpNormalization")
+def lp_norm(operation: Operation) -> Values:
+    """Unit length along one axis."""
+    x = operation[0]
+    axes = (operation.axis("axis", -1, x.rank),)
+    return norm.layer_norm(operation.builder, operation.node, x, (), axes, kind="unit_norm")
+
+
+@op("MeanVarianceNormalization")
+def mean_variance(operation: Operation) -> Values:
+    """Zero mean and unit variance over axes."""
+    axes = operation.integers("axes") or (0, 2, 3)
+    return norm.layer_norm(operation.builder, operation.node, operation[0], (), axes, kind="unit_norm")
+
+
+@op("LRN")
+def local_response(operation: Operation) -> Values:
+    """Normalisation by neighbouring channels."""
+    attrs = {"size": operation.integer("size", 1)}
+    return operation.builder.add(operation.node, "activation", (operation[0],), {"function": "LRN", **attrs})

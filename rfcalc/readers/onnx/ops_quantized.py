@@ -1,0 +1,125 @@
+"""Quantised operations: integers in place of floats, with scales that are no weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rfcalc.readers.lowering.builder import Value
+from rfcalc.readers.lowering.mix import elementwise, matmul
+from rfcalc.readers.lowering.shape import concat
+from rfcalc.readers.lowering.window import global_pool
+from rfcalc.readers.onnx.operation import MICROSOFT, Operation, Values, op
+from rfcalc.readers.onnx.ops_window import convolve
+from rfcalc.readers.onnx.tensors import as_weight
+
+
+@op("QuantizeLinear", "DequantizeLinear")
+@op("QuantizeLinear", "DequantizeLinear", domain=MICROSOFT)
+def requantize(operation: Operation) -> Values:
+    """The same elements in another number format; a quantised constant is a weight."""
+    x = operation[0]
+    if x.constant:
+        return (replace(as_weight(x), data=None),)
+    return operation.builder.add(operation.node, "activation", (x,), {"function": operation.op})
+
+
+@op("DynamicQuantizeLinear")
+def quantize_by_range(operation: Operation) -> Values:
+    """Scale and zero point follow from the smallest and largest element of all."""
+    x = operation[0]
+    if x.spec is None:
+        return operation.builder.blind(operation.node, (x,))
+    b, node = operation.builder, operation.node
+    (values,) = b.add(node, "unit_norm", (x,), {"axes": tuple(range(x.rank))})
+    # scale and zero point only restore what the rounding of the values lost
+    scale = Value(replace(x.spec, shape=(), axes=""))
+    return (values, scale, scale)
+
+
+@op("QLinearConv")
+@op("QLinearConv", domain=MICROSOFT)
+def quantized_conv(operation: Operation) -> Values:
+    """X, its scale and zero point, W, its, those of the output, B."""
+    bias = operation.optional(8)
+    return convolve(
+        operation, operation[0], as_weight(operation[3]), None if bias is None else as_weight(bias)
+    )
+
+
+@op("ConvInteger")
+def integer_conv(operation: Operation) -> Values:
+    """X, W, zero points."""
+    return convolve(operation, operation[0], as_weight(operation[1]), None)
+
+
+@op("QLinearMatMul")
+def quantized_matmul(operation: Operation) -> Values:
+    """A, its scale and zero point, B, its, those of the output."""
+    return matmul(operation.builder, operation.node, as_weight(operation[0]), as_weight(operation[3]))
+
+
+@op("MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul", domain=MICROSOFT)
+@op("MatMulInteger")
+def integer_matmul(operation: Operation) -> Values:
+    """A, B, scales and zero points."""
+    return matmul(operation.builder, operation.node, as_weight(operation[0]), as_weight(operation[1]))
+
+
+@op("QGemm", domain=MICROSOFT)
+def quantized_gemm(operation: Operation) -> Values:
+    """A, its scale and zero point, B, its, C, those of the output."""
+    swap = (bool(operation.integer("transA", 0)), bool(operation.integer("transB", 0)))
+    bias = operation.optional(6)
+    return matmul(
+        operation.builder,
+        operation.node,
+        operation[0],
+        as_weight(operation[3]),
+        None if bias is None else as_weight(bias),
+        swap=swap,
+    )
+
+
+@op("QLinearAdd", "QLinearMul", domain=MICROSOFT)
+def quantized_binary(operation: Operation) -> Values:
+    """A, its scale and zero point, B, its, those of the output."""
+    kind = "add" if operation.op == "QLinearAdd" else "multiply"
+    inputs = (as_weight(operation[0]), as_weight(operation[3]))
+    return elementwise(operation.builder, operation.node, kind, inputs, function=operation.op)
+
+
+@op("QLinearSigmoid", "QLinearLeakyRelu", "QLinearSoftmax", domain=MICROSOFT)
+def quantized_activation(operation: Operation) -> Values:
+    """X, its scale and zero point, those of the output."""
+    x = operation[0]
+    if operation.op == "QLinearSoftmax":
+        axis = operation.axis("axis", -1, x.rank)
+        return operation.builder.add(operation.node, "softmax", (x,), {"axis": (axis,)})
+    return operation.builder.add(operation.node, "activation", (x,), {"function": operation.op})
+
+
+@op("QLinearGlobalAveragePool", domain=MICROSOFT)
+def quantized_global_pool(operation: Operation) -> Values:
+    """X, its scale and zero point, those of the output; channels may be last."""
+    x = operation[0]
+    if operation.integer("channels_last", 0):
+        axes = tuple(range(1, x.rank - 1))
+        attrs = {"axes": axes, "keepdims": True, "mode": "mean"}
+        return operation.builder.add(operation.node, "reduce", (x,), attrs)
+    return global_pool(operation.builder, operation.node, x, "average")
+
+
+@op("QLinearAveragePool", domain=MICROSOFT)
+def quantized_pool(operation: Operation) -> Values:
+    """X, its scale and zero point, those of the output."""
+    from rfcalc.readers.onnx.ops_window import pooled
+
+    if operation.integer("channels_last", 0):
+        return operation.unknown()
+    return pooled(operation, "average")
+
+
+@op("QLinearConcat", domain=MICROSOFT)
+def quantized_concat(operation: Operation) -> Values:
+    """Scale and zero point of the output, then each tensor with its own."""
+    return concat(operation.builder, operation.node, operation.given[2::3], operation.integer("axis", 1))

@@ -1,0 +1,28 @@
+"""Recurrent layers."""
+
+from __future__ import annotations
+
+from rfcalc.readers.lowering.recurrent import recurrent as lower
+from rfcalc.readers.onnx.operation import Operation, Values, op
+
+_CELLS = {"LSTM": "lstm", "GRU": "gru", "RNN": "simple"}
+
+
+@op(*_CELLS)
+def recurrent(operation: Operation) -> Values:
+    """X, W, R, B, lengths, first states, peepholes; outputs are all steps and the last states."""
+    kernel, again = operation[1], operation[2]
+    steps_second = operation.integer("layout", 0)
+    return lower(
+        operation.builder,
+        operation.node,
+        operation[0],
+        (kernel, again, operation.optional(3), operation.optional(7)),
+        (operation.optional(5), operation.optional(6)),
+        cell=_CELLS[operation.op],
+        units=again.shape[-1],
+        direction=operation.text("direction", "forward"),
+        time=1 if steps_second else 0,
+        apart=True,
+        states_first=not steps_second,
+    )

@@ -1,0 +1,164 @@
+"""Resizing."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from rfcalc.algebra.number import Num, is_known
+from rfcalc.readers.lowering.builder import Value
+from rfcalc.readers.lowering.resample import resize as lower
+from rfcalc.readers.onnx.operation import Operation, Undecided, Values, op
+
+_MODES = {"nearest": "nearest", "linear": "linear", "bilinear": "linear", "cubic": "cubic"}
+
+
+@op("Resize")
+def resize(operation: Operation) -> Values:
+    """X, region, scales, sizes; before version 11: X, scales."""
+    x = operation[0]
+    if operation.opset < 11:
+        return _upsample(operation, x, operation.numbers(1))
+    if x.spec is None:
+        return operation.builder.blind(operation.node, (x,))
+    axes = operation.integers("axes")
+    places = list(range(x.rank)) if axes is None else [operation.place(axis, x.rank) for axis in axes]
+    region, scales, sizes = (operation.numbers(k) or None for k in (1, 2, 3))
+    coordinates = operation.text("coordinate_transformation_mode", "half_pixel")
+    given: list[Fraction | None] = [Fraction(1)] * x.rank
+    target = list(x.shape)
+    if sizes:
+        _match(operation, places, sizes)
+        sizes = _aspect(operation, x, places, sizes)
+        for place, size in zip(places, sizes, strict=True):
+            target[place], given[place] = size, None
+    elif scales:
+        _match(operation, places, scales)
+        for place, scale in zip(places, scales, strict=True):
+            given[place], target[place] = _scaled(operation, x.shape[place], scale)
+    else:
+        raise operation.wrong("there are neither scales nor sizes")
+    mode = operation.text("mode", "nearest")
+    if mode not in _MODES:
+        raise operation.wrong(f"there is no mode {mode!r}")
+    return lower(
+        operation.builder,
+        operation.node,
+        x,
+        target,
+        scales=given,
+        regions=_regions(region, places, x.rank),
+        mode=_MODES[mode],
+        coordinates=coordinates,
+        rounding=operation.text("nearest_mode", "round_prefer_floor"),
+        antialias=bool(operation.integer("antialias", 0)),
+    )
+
+
+def _match(operation: Operation, places: list[int], values: tuple[Num, ...]) -> None:
+    if len(values) != len(places):
+        raise operation.wrong(f"{len(values)} scales or sizes for {len(places)} axes")
+
+
+def _scaled(operation: Operation, extent: Num, scale: Num) -> tuple[Fraction, Num]:
+    """Return a scale as a fraction, and the extent that it makes: ``floor(n * scale)``."""
+    if not isinstance(scale, (int, float)):
+        raise Undecided
+    if not scale > 0 or scale > 1 << 20:
+        raise operation.wrong(f"a scale must be positive, got {scale}")
+    exact = Fraction(scale)
+    near = exact.limit_denominator(64)
+    if abs(near - exact) < Fraction(1, 10**5) * exact and near.denominator > 1:
+        size = extent * exact.numerator // exact.denominator if is_known(extent) else None
+        rounded = extent * near.numerator // near.denominator
+        # a third in binary is a little more or less than a third: what was computed with it counts
+        return near, rounded if size is None else size
+    return exact, extent * exact.numerator // exact.denominator
+
+
+def _aspect(operation: Operation, x: Value, places: list[int], sizes: tuple[Num, ...]) -> tuple[Num, ...]:
+    """Change sizes so that the ratio of the extents is kept."""
+    policy = operation.text("keep_aspect_ratio_policy", "stretch")
+    if policy == "stretch":
+        return sizes
+    extents = [x.shape[place] for place in places]
+    if not all(map(is_known, (*extents, *sizes))):
+        raise Undecided
+    choose = max if policy == "not_smaller" else min
+    scale = choose(Fraction(size, extent) for size, extent in zip(sizes, extents, strict=True))
+    return tuple(int(scale * extent + Fraction(1, 2)) for extent in extents)
+
+
+def _regions(
+    region: tuple[Num, ...] | None, places: list[int], rank: int
+) -> list[tuple[Fraction, Fraction]] | None:
+    """Spread the part that is cropped, starts and then ends, over all axes."""
+    if region is None or len(region) != 2 * len(places):
+        return None
+    spread = [(Fraction(0), Fraction(1))] * rank
+    for k, place in enumerate(places):
+        spread[place] = (Fraction(region[k]), Fraction(region[len(places) + k]))
+    return spread
+
+
+@op("Upsample")
+def upsample(operation: Operation) -> Values:
+    """Scales are an attribute, or an input from version 9 on."""
+    scales = operation.numbers(1) if len(operation.inputs) > 1 else operation.attributes.get("scales")
+    if scales is None:  # version 1
+        height, width = (operation.attributes.get(f"{name}_scale") for name in ("height", "width"))
+        scales = None if height is None else (1, 1, height, width)
+    return _upsample(operation, operation[0], scales)
+
+
+def _upsample(operation: Operation, x: Value, scales: tuple[Num, ...] | None) -> Values:
+    """Resize as it was before coordinates could be chosen: positions are ``i / scale``."""
+    if x.spec is None:
+        return operation.builder.blind(operation.node, (x,))
+    if scales is None or len(scales) != x.rank:
+        raise operation.wrong(f"scales must be {x.rank} numbers")
+    pairs = [_scaled(operation, extent, scale) for extent, scale in zip(x.shape, scales, strict=True)]
+    return lower(
+        operation.builder,
+        operation.node,
+        x,
+        [size for _, size in pairs],
+        scales=[scale for scale, _ in pairs],
+        mode=_MODES.get(operation.text("mode", "nearest"), "linear"),
+        coordinates="asymmetric",
+        rounding="floor",
+    )
+
+
+@op("GridSample")
+def grid_sample(operation: Operation) -> Values:
+    """X is read at positions that an input gives."""
+    x, grid = operation[0], operation[1]
+    target = (*x.shape[:2], *grid.shape[1:-1])
+    reason = "where a grid sample reads is computed" if not grid.constant else "a grid of positions is not followed"
+    attrs = {"shape": target, "axes": "bc" + "s" * (len(target) - 2), "reason": reason}
+    return operation.builder.add(operation.node, "cover", operation.given, attrs)
+
+
+@op("AffineGrid")
+def affine_grid(operation: Operation) -> Values:
+    """A position for each element of a map, from a matrix."""
+    sizes = operation.numbers(1) or ()
+    target = (sizes[0], *sizes[2:], len(sizes) - 2)
+    attrs = {"shape": target, "axes": "b" + "s" * (len(sizes) - 2) + "c", "reason": "positions are computed"}
+    return operation.builder.add(operation.node, "cover", (operation[0],), attrs)
+
+
+@op("RoiAlign", "MaxRoiPool")
+def region_pool(operation: Operation) -> Values:
+    """A small map for each of the regions that an input gives."""
+    x, regions = operation[0], operation[1]
+    if operation.op == "MaxRoiPool":
+        size = operation.integers("pooled_shape") or (1, 1)
+    else:
+        size = (operation.integer("output_height", 1), operation.integer("output_width", 1))
+    attrs = {
+        "shape": (regions.shape[0], x.shape[1], *size),
+        "axes": "bcss",
+        "reason": "where regions lie is computed",
+    }
+    return operation.builder.add(operation.node, "cover", operation.given, attrs)

@@ -1,0 +1,73 @@
+"""Signal processing and detection heads."""
+
+from __future__ import annotations
+
+from rfcalc.algebra.number import UNKNOWN, Num, is_known
+from rfcalc.readers.onnx.operation import Operation, Undecided, Values, op
+
+
+@op("NonMaxSuppression")
+def suppression(operation: Operation) -> Values:
+    """Indices of boxes; how many are left depends on their scores."""
+    reason = "which boxes are kept depends on all of them"
+    attrs = {"shape": (UNKNOWN, 3), "axes": "sc", "reason": reason}
+    return operation.builder.add(operation.node, "cover", (operation[0], operation[1]), attrs)
+
+
+@op("DFT")
+def fourier(operation: Operation) -> Values:
+    """Every frequency takes the whole axis; real and imaginary part are the last axis."""
+    x = operation[0]
+    axis = operation.whole(2) if operation.opset >= 20 else (operation.integer("axis", 1),)
+    place = operation.place(axis[0] if axis else -2, x.rank)
+    length = operation.numbers(1)
+    extent = length[0] if length else x.shape[place]
+    inverse = bool(operation.integer("inverse", 0))
+    parts: Num = 2
+    if operation.integer("onesided", 0):
+        extent, parts = ((extent - 1) * 2, 1) if inverse else (extent // 2 + 1, 2)
+    attrs = {"axis": place, "size": extent, "indices": False, "then": (("top_k", _last(parts)),)}
+    return operation.builder.add(operation.node, "top_k", (x,), attrs)
+
+
+def _last(parts: Num) -> dict[str, object]:
+    return {"axis": -1, "size": parts, "indices": False}
+
+
+@op("STFT")
+def short_time_fourier(operation: Operation) -> Values:
+    """Signal (batch, samples[, parts]), step, window, length; output (batch, frames, frequencies, 2)."""
+    x, step = operation[0], operation.whole(1)
+    length = operation.whole(3)
+    window = operation.optional(2)
+    size = length[0] if length else (window.shape[0] if window is not None else None)
+    if not step or not is_known(size):
+        raise Undecided
+    bins = size // 2 + 1 if operation.integer("onesided", 1) else size
+    attrs: dict[str, object] = {"kernel": size, "stride": step[0], "bins": bins, "axis": 1}
+    stages: list[tuple[str, dict[str, object]]] = []
+    if x.rank == 3:
+        attrs["before"] = ((0, (("reduce", {"axes": (2,)}),)),)
+    stages.append(("expand_dims", {"axes": (3,)}))
+    stages.append(("top_k", {"axis": 3, "size": 2, "indices": False}))
+    attrs["then"] = tuple(stages)
+    return operation.builder.add(operation.node, "frames", (x,), attrs)
+
+
+@op("Col2Im")
+def fold(operation: Operation) -> Values:
+    """Columns of windows are added up to a map."""
+    x = operation[0]
+    sizes, block = operation.numbers(1), operation.whole(2)
+    if sizes is None or block is None:
+        raise Undecided
+    area = 1
+    for extent in block:
+        area *= extent
+    target = (x.shape[0], x.shape[1] // area, *sizes)
+    attrs = {
+        "shape": target,
+        "axes": "bc" + "s" * len(sizes),
+        "reason": "which columns make up a position is not followed",
+    }
+    return operation.builder.add(operation.node, "cover", (x,), attrs)

@@ -1,0 +1,188 @@
+"""Convolution and pooling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rfcalc.algebra.number import Num
+from rfcalc.readers.lowering import window
+from rfcalc.readers.lowering.builder import Value
+from rfcalc.readers.onnx.operation import Operation, Values, op
+
+_AUTO = {"SAME_UPPER": "same", "SAME_LOWER": "same_lower", "VALID": "valid"}
+
+
+def geometry(operation: Operation, rank: int) -> dict[str, Any]:
+    """Read stride, padding and dilation of a window over `rank` axes."""
+    return {
+        "stride": _per_axis(operation, "strides", rank),
+        "padding": padding(operation, rank),
+        "dilation": _per_axis(operation, "dilations", rank),
+    }
+
+
+def _per_axis(operation: Operation, name: str, rank: int) -> tuple[int, ...]:
+    values = operation.integers(name) or (1,) * rank
+    if len(values) != rank:
+        raise operation.wrong(f"{name} has {len(values)} values for {rank} axes")
+    if min(values, default=1) < 1:
+        raise operation.wrong(f"{name} must be positive, got {list(values)}")
+    return values
+
+
+def padding(operation: Operation, rank: int) -> str | tuple[tuple[int, int], ...]:
+    """Read the padding: a word, or (before, after) for each axis."""
+    auto = operation.text("auto_pad", "NOTSET")
+    if auto in _AUTO:
+        return _AUTO[auto]
+    pads = operation.integers("pads") or (0,) * (2 * rank)
+    if len(pads) != 2 * rank:
+        raise operation.wrong(f"pads has {len(pads)} values for {rank} axes")
+    return tuple(zip(pads[:rank], pads[rank:], strict=True))
+
+
+def convolve(
+    operation: Operation, x: Value, kernel: Value, bias: Value | None, then: tuple[Any, ...] = ()
+) -> Values:
+    """Add a convolution with the geometry of the operation's attributes."""
+    rank = kernel.rank - 2
+    if rank < 1:
+        raise operation.wrong(f"a kernel has three axes or more, got {kernel.rank}")
+    return window.conv(
+        operation.builder,
+        operation.node,
+        x,
+        kernel,
+        bias,
+        groups=operation.integer("group", 1),
+        then=then,
+        **geometry(operation, rank),
+    )
+
+
+@op("Conv")
+def conv(operation: Operation) -> Values:
+    """X, W (filters, channels of a group, window), B."""
+    return convolve(operation, operation[0], operation[1], operation.optional(2))
+
+
+@op("DeformConv")
+def deform_conv(operation: Operation) -> Values:
+    """X, W, offset, B, mask: where the taps lie is computed."""
+    x, kernel, offset = operation[0], operation[1], operation[2]
+    reason = "where a deformable convolution looks is computed from its input"
+    roles = "bc" + "s" * (kernel.rank - 2)
+    cover = (("cover", {"shape": (None,) * kernel.rank, "axes": roles, "reason": reason}),)
+    moved = [value for value in (offset, operation.optional(4)) if value is not None and not value.constant]
+    bias = operation.optional(3)
+    attrs: dict[str, Any] = {
+        "filters": kernel.shape[0],
+        "kernel": kernel.shape[2:],
+        "groups": operation.integer("group", 1),
+        "depth": kernel.shape[1],
+        "spatial": tuple(range(2, kernel.rank)),
+        "channel": 1,
+        "masks": len(moved),
+        "then": cover,
+        **geometry(operation, kernel.rank - 2),
+    }
+    return operation.builder.add(operation.node, "conv", (x, *moved), attrs, weights=(kernel, bias))
+
+
+@op("ConvTranspose")
+def conv_transpose(operation: Operation) -> Values:
+    """X, W (channels, filters of a group, window), B."""
+    x, kernel = operation[0], operation[1]
+    rank = kernel.rank - 2
+    if rank < 1:
+        raise operation.wrong(f"a kernel has three axes or more, got {kernel.rank}")
+    stride, dilation = (_per_axis(operation, name, rank) for name in ("strides", "dilations"))
+    extra = operation.integers("output_padding") or (0,) * rank
+    if len(extra) != rank:
+        raise operation.wrong(f"output_padding has {len(extra)} values for {rank} axes")
+    auto, wanted = operation.text("auto_pad", "NOTSET"), operation.integers("output_shape")
+    given = padding(operation, rank)
+    pairs: list[tuple[Num, Num]] = []
+    for k in range(rank):
+        if wanted is None and not isinstance(given, str):
+            pairs.append(given[k])
+            continue
+        if wanted is None and given == "valid":
+            pairs.append((0, 0))
+            continue
+        extent = x.shape[2 + k]
+        size = extent * stride[k] if wanted is None else wanted[-rank:][k]
+        reach = (kernel.shape[2 + k] - 1) * dilation[k]
+        total = stride[k] * (extent - 1) + extra[k] + reach + 1 - size
+        half = total // 2
+        pairs.append((half, total - half) if auto == "SAME_UPPER" else (total - half, half))
+    return window.transposed_conv(
+        operation.builder,
+        operation.node,
+        x,
+        kernel,
+        operation.optional(2),
+        stride=stride,
+        padding=pairs,
+        dilation=dilation,
+        output_padding=extra,
+        groups=operation.integer("group", 1),
+    )
+
+
+_POOLS = {"MaxPool": "max", "AveragePool": "average", "LpPool": "lp"}
+
+
+@op(*_POOLS)
+def pool(operation: Operation) -> Values:
+    """Largest, mean or norm of each window; a largest one may come with its index."""
+    return pooled(operation, _POOLS[operation.op])
+
+
+def pooled(operation: Operation, mode: str) -> Values:
+    """Add a pooling with the geometry of the operation's attributes."""
+    kernel = operation.integers("kernel_shape")
+    if not kernel or min(kernel) < 1:
+        raise operation.wrong("kernel_shape must be positive numbers")
+    return window.pool(
+        operation.builder,
+        operation.node,
+        operation[0],
+        mode,
+        kernel=kernel,
+        ceil=bool(operation.integer("ceil_mode", 0)),
+        copies=max(len(operation.node.outputs) - 1, 0),
+        **geometry(operation, len(kernel)),
+    )
+
+
+_GLOBAL = {"GlobalAveragePool": "average", "GlobalMaxPool": "max", "GlobalLpPool": "lp"}
+
+
+@op(*_GLOBAL)
+def global_pool(operation: Operation) -> Values:
+    """One value for each channel; the spatial axes stay, with one element each."""
+    return window.global_pool(operation.builder, operation.node, operation[0], _GLOBAL[operation.op])
+
+
+@op("MaxUnpool")
+def max_unpool(operation: Operation) -> Values:
+    """Elements go back to the places that their indices say."""
+    x, indices = operation[0], operation[1]
+    kernel = operation.integers("kernel_shape") or ()
+    rank = len(kernel)
+    stride = _per_axis(operation, "strides", rank)
+    pads = padding(operation, rank)
+    sizes = operation.numbers(2)
+    shape = list(x.shape)
+    for k in range(rank):
+        lo, hi = (0, 0) if isinstance(pads, str) else pads[k]
+        shape[2 + k] = (x.shape[2 + k] - 1) * stride[k] - lo - hi + kernel[k]
+    whole = tuple(shape) if sizes is None else sizes
+    reason = "where unpooled elements go is computed"
+    return operation.builder.add(
+        operation.node,
+        "cover",
+        (x, indices),
+        {"shape": whole, "axes": "bc" + "s" * rank, "reason": reason},
+    )

@@ -1,0 +1,108 @@
+"""Constants of an ONNX file: their shapes always, their elements where these can matter for shapes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from rfcalc.algebra.number import Num, prod
+from rfcalc.errors import ReadError
+from rfcalc.graph.layer import TensorSpec, Weight
+from rfcalc.readers.lowering.builder import Value, default_axes
+
+MOST_KNOWN: Final = 1 << 16
+"""Elements of an integer constant that are kept; indices and shapes have fewer."""
+
+MOST_FLOATS: Final = 64
+"""Elements of a float constant that are kept; scales and the like have fewer."""
+
+LONGEST_EXTENT: Final = 1 << 40
+
+_TYPES: Final = {number: name.lower() for name, number in onnx.TensorProto.DataType.items()}
+_QUANTIZED: Final = re.compile(r"u?int(2|4|8)$")
+_FLOATS: Final = re.compile(r"float|double|bfloat")
+_RENAMED: Final = {"float": "float32", "double": "float64"}
+
+
+def dtype_name(code: int) -> str:
+    """Return the name of an element type by its number in ONNX.
+
+    >>> dtype_name(1), dtype_name(7)
+    ('float32', 'int64')
+    """
+    name = _TYPES.get(code, "undefined")
+    return _RENAMED.get(name, name)
+
+
+def is_weight(dtype: str, rank: int) -> bool:
+    """Tell whether a constant of that type and rank counts as a parameter where an operation takes it so."""
+    return rank > 0 and (_FLOATS.match(dtype) is not None or _QUANTIZED.match(dtype) is not None)
+
+
+def weight_of(name: str, shape: tuple[Num, ...], dtype: str) -> tuple[Weight, ...]:
+    """Return the parameter that a constant is, if it is one."""
+    return (Weight(name, shape, dtype=dtype),) if is_weight(dtype, len(shape)) else ()
+
+
+def as_weight(value: Value) -> Value:
+    """Return a constant that a quantised operation takes as weights; biases are wider integers."""
+    if not value.constant or value.weights or value.spec is None or not value.spec.shape:
+        return value
+    return replace(value, weights=(Weight(f"constant {id(value)}", value.spec.shape, dtype=value.spec.dtype),))
+
+
+def constant_value(data: Any) -> Value:
+    """Return a constant whose elements are known.
+
+    >>> constant_value(array_of((1, 3))).shape
+    (2,)
+    """
+    return Value(TensorSpec(data.shape, default_axes(data.ndim), data.dtype.name), data=data)
+
+
+def array_of(numbers: Iterable[Num]) -> Any:
+    """Return numbers as an array: of integers, or where some are open of objects."""
+    listed = list(numbers)
+    if all(type(number) is int and -(1 << 62) < number < 1 << 62 for number in listed):
+        return np.array(listed, dtype=np.int64)
+    array = np.empty(len(listed), dtype=object)
+    array[:] = listed
+    return array
+
+
+def initializer(tensor: onnx.TensorProto, name: str) -> Value:
+    """Read a constant tensor; data that lie outside of the file are neither needed nor looked for.
+
+    Raises
+    ------
+    ReadError
+        Its shape is impossible, or the data do not fit it.
+    """
+    shape = tuple(tensor.dims)
+    for extent in shape:
+        if not 0 <= extent < LONGEST_EXTENT:
+            raise ReadError(f"has an extent of {extent}", where=f"tensor {name!r}")
+    dtype = dtype_name(tensor.data_type)
+    spec = TensorSpec(shape, default_axes(len(shape)), dtype)
+    return Value(spec, data=elements(tensor, shape, dtype, name), weights=weight_of(name, shape, dtype))
+
+
+def elements(tensor: onnx.TensorProto, shape: tuple[int, ...], dtype: str, name: str) -> Any:
+    """Read the elements of a small constant; None where it is none, or they are not in the file."""
+    floats = _FLOATS.match(dtype) is not None
+    count = prod(shape)
+    if count > (MOST_FLOATS if floats else MOST_KNOWN):
+        return None
+    if tensor.data_location == onnx.TensorProto.EXTERNAL or not (floats or dtype.startswith(("int", "uint", "bool"))):
+        return None
+    try:
+        return numpy_helper.to_array(tensor).reshape(shape)
+    except (ValueError, TypeError, KeyError, IndexError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ReadError(f"its data do not fit its shape {list(shape)}: {reason}", where=f"tensor {name!r}") from None

@@ -1,0 +1,35 @@
+"""What a user asks for beside the model itself, for formats whose shapes are computed while they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from rfcalc.algebra.number import Num
+
+
+class Options(NamedTuple):
+    """How a model is to be read.
+
+    Parameters
+    ----------
+    parameters : mapping of str to Num, optional
+        Values for the parameters of a model in rfcalc's own format.
+    shapes : mapping of str to sequence of (Num or None), optional
+        Extents of inputs by name (``""``: the one there is); None leaves one open.
+    dims : mapping of str to int, optional
+        Values for open extents by their name in the file, or for spatial axes of the chosen input by letter.
+    input : str, optional
+        The chosen input.
+    layout : mapping of str to str, optional
+        What the axes of inputs are, by name (``""``: the one there is), such as ``NHWC``.
+    on_unknown : str
+        What operations that nobody knows are taken for.
+    """
+
+    parameters: Mapping[str, Num] | None = None
+    shapes: Mapping[str, Sequence[Num]] | None = None
+    dims: Mapping[str, int] | None = None
+    input: str | None = None
+    layout: Mapping[str, str] | None = None
+    on_unknown: str = "report"
