@@ -55,7 +55,13 @@ def stack(b: Builder, node: Node, inputs: Sequence[Value], axis: int) -> tuple[V
 
 
 def split(
-    b: Builder, node: Node, x: Value, axis: int, *, sizes: Sequence[Num] | None = None, parts: int | None = None
+    b: Builder,
+    node: Node,
+    x: Value,
+    axis: int,
+    *,
+    sizes: Sequence[Num] | None = None,
+    parts: int | None = None,
 ) -> tuple[Value, ...]:
     """Cut an axis into parts of these sizes, or into so many equal ones."""
     attrs: dict[str, Any] = {"axis": axis}

@@ -91,7 +91,9 @@ class _Reader:
 
     def read(self, source: str) -> LayerGraph:
         graph = self.model.graph
-        opsets = {("" if each.domain in STANDARD else each.domain): each.version for each in self.model.opset_import}
+        opsets = {
+            ("" if each.domain in STANDARD else each.domain): each.version for each in self.model.opset_import
+        }
         scope = Scope(self, None, opsets)
         scope.constants(graph)
         for each in settle(self._inputs(graph, scope), self.options):
@@ -170,7 +172,9 @@ class Scope:
         self._recorded: dict[str, tuple[Num, ...]] | None = None
         self._infos: Iterable[onnx.ValueInfoProto] = ()
         if depth > DEEPEST:
-            raise ReadError(f"functions or branches are nested more than {DEEPEST} deep; do they call themselves?")
+            raise ReadError(
+                f"functions or branches are nested more than {DEEPEST} deep; do they call themselves?"
+            )
 
     # ---- tensors -------------------------------------------------------------------------------------------
 
@@ -206,7 +210,9 @@ class Scope:
         if self.reader.resized:
             return None
         if self._recorded is None:
-            shapes = ((info.name, _shape_of(info)) for info in (*self._infos, *self.reader.model.graph.output))
+            shapes = (
+                (info.name, _shape_of(info)) for info in (*self._infos, *self.reader.model.graph.output)
+            )
             self._recorded = {name: shape for name, shape in shapes if shape is not None}
         return self._recorded.get(name)
 
@@ -286,7 +292,9 @@ class Scope:
         """Read a local function in the place of its call."""
         bound = {each.name: each for each in function.attribute_proto}
         given = {**attributes_of(_Holder(bound.values()), None), **operation.attributes}
-        opsets = {("" if each.domain in STANDARD else each.domain): each.version for each in function.opset_import}
+        opsets = {
+            ("" if each.domain in STANDARD else each.domain): each.version for each in function.opset_import
+        }
         inner = Scope(
             self.reader, None, opsets, prefix=f"{operation.node.name}/", bound=given, depth=self.depth + 1
         )
@@ -323,7 +331,8 @@ def _ordered(nodes: Sequence[onnx.NodeProto], scope: Scope) -> Iterable[onnx.Nod
     import graphlib
 
     needs = {
-        place: {producers[name] for name in node.input if name in producers} for place, node in enumerate(nodes)
+        place: {producers[name] for name in node.input if name in producers}
+        for place, node in enumerate(nodes)
     }
     try:
         return [nodes[place] for place in graphlib.TopologicalSorter(needs).static_order()]

@@ -20,7 +20,9 @@ ACTIVATIONS = (
 COMPARISONS = ("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor")
 
 _KINDS = {
-    **{name: name.lower() for name in ("Add", "Mul", "Div", "Sub", "Min", "Max", "Sum", "Mean", "Pow", "Mod")},
+    **{
+        name: name.lower() for name in ("Add", "Mul", "Div", "Sub", "Min", "Max", "Sum", "Mean", "Pow", "Mod")
+    },
     "Sum": "add",
     "Mul": "multiply",
     "Div": "divide",
@@ -38,7 +40,9 @@ def activation(operation: Operation) -> Values:
     x = operation[0]
     moving = [value for value in operation.given[1:] if not value.constant]
     if moving and not x.constant:
-        return elementwise(operation.builder, operation.node, "elementwise", (x, *moving), function=operation.op)
+        return elementwise(
+            operation.builder, operation.node, "elementwise", (x, *moving), function=operation.op
+        )
     return operation.builder.add(operation.node, "activation", (x,), {"function": operation.op})
 
 
@@ -99,7 +103,9 @@ def cast(operation: Operation) -> Values:
     code = operation.integer("to", 0)
     if made.spec is None or not code:
         return (made,)
-    return (replace(made, spec=TensorSpec(made.spec.shape, made.spec.axes, dtype_name(code), made.spec.folded)),)
+    return (
+        replace(made, spec=TensorSpec(made.spec.shape, made.spec.axes, dtype_name(code), made.spec.folded)),
+    )
 
 
 @op("Trilu")

@@ -12,25 +12,91 @@ from rfcalc.readers.lowering.layout import Use, Uses
 
 WINDOW: Final = frozenset(
     (
-        *("Conv", "ConvTranspose", "MaxPool", "AveragePool", "LpPool", "DeformConv", "QLinearConv", "ConvInteger"),
-        *("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", "BatchNormalization", "InstanceNormalization"),
+        *(
+            "Conv",
+            "ConvTranspose",
+            "MaxPool",
+            "AveragePool",
+            "LpPool",
+            "DeformConv",
+            "QLinearConv",
+            "ConvInteger",
+        ),
+        *(
+            "GlobalAveragePool",
+            "GlobalMaxPool",
+            "GlobalLpPool",
+            "BatchNormalization",
+            "InstanceNormalization",
+        ),
         *("GroupNormalization", "LRN", "DepthToSpace", "SpaceToDepth", "FusedConv", "GridSample", "RoiAlign"),
         *("MaxRoiPool", "PRelu", "Upsample"),
     )
 )
 FEATURES: Final = frozenset(
     (
-        *("MatMul", "Gemm", "FusedMatMul", "FusedGemm", "LayerNormalization", "RMSNormalization", "Attention"),
-        *("SimplifiedLayerNormalization", "SkipLayerNormalization", "MatMulInteger", "QLinearMatMul", "QGemm"),
+        *(
+            "MatMul",
+            "Gemm",
+            "FusedMatMul",
+            "FusedGemm",
+            "LayerNormalization",
+            "RMSNormalization",
+            "Attention",
+        ),
+        *(
+            "SimplifiedLayerNormalization",
+            "SkipLayerNormalization",
+            "MatMulInteger",
+            "QLinearMatMul",
+            "QGemm",
+        ),
         *("MultiHeadAttention", "NhwcConv", "NhwcMaxPool"),
     )
 )
 STEPS: Final = frozenset(("LSTM", "GRU", "RNN"))
 SAME: Final = frozenset(
     (
-        *("Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Clip", "Cast", "Identity", "Dropout", "Pad", "Slice"),
-        *("Abs", "Neg", "Sqrt", "Log", "Exp", "Relu", "Sigmoid", "Tanh", "LeakyRelu", "Elu", "Erf", "HardSwish"),
-        *("QuantizeLinear", "DequantizeLinear", "Concat", "Split", "Resize", "Where", "Round", "Floor", "Softmax"),
+        *(
+            "Add",
+            "Sub",
+            "Mul",
+            "Div",
+            "Pow",
+            "Max",
+            "Min",
+            "Clip",
+            "Cast",
+            "Identity",
+            "Dropout",
+            "Pad",
+            "Slice",
+        ),
+        *(
+            "Abs",
+            "Neg",
+            "Sqrt",
+            "Log",
+            "Exp",
+            "Relu",
+            "Sigmoid",
+            "Tanh",
+            "LeakyRelu",
+            "Elu",
+            "Erf",
+            "HardSwish",
+        ),
+        *(
+            "QuantizeLinear",
+            "DequantizeLinear",
+            "Concat",
+            "Split",
+            "Resize",
+            "Where",
+            "Round",
+            "Floor",
+            "Softmax",
+        ),
     )
 )
 
