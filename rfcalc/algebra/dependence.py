@@ -32,6 +32,27 @@ from rfcalc.algebra.window import POINTWISE, Window, gather, slide
 from rfcalc.wording import few
 
 
+class Parts(NamedTuple):
+    """Which channels of a tensor need what, where they differ.
+
+    Parameters
+    ----------
+    axes : tuple of int
+        The axes of the tensor that tell channels apart.
+    extents : tuple of int
+        Their extents.
+    labels : tuple of int
+        For each combination of their indices the number of its part; -1 where it depends on nothing.
+    each : tuple of Dependence
+        What the elements of each part need.
+    """
+
+    axes: tuple[int, ...]
+    extents: tuple[int, ...]
+    labels: tuple[int, ...]
+    each: tuple[Dependence, ...]
+
+
 class Dependence(NamedTuple):
     """What the elements of one tensor depend on.
 
@@ -43,11 +64,14 @@ class Dependence(NamedTuple):
         The dependence is their union; no legs, no dependence on the chosen input.
     reason : str
         Why it is a bound, where it is one; empty where every step was exact.
+    parts : Parts, optional
+        What single channels depend on, where these differ; the dependence itself is that of all.
     """
 
     factors: Factors
     legs: tuple[Leg, ...] = ()
     reason: str = ""
+    parts: Parts | None = None
 
     # ---- one axis ----------------------------------------------------------------------------------------
 

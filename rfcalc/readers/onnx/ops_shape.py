@@ -210,9 +210,11 @@ def gather_nd(operation: Operation) -> Values:
     target = (*indices.shape[:-1], *x.shape[batch + depth :])
     taken = _separable(indices, int(depth))
     if taken is not None and not batch:
-        first = {"axis": 0, "indices": taken[0]}
-        more = tuple(("take", {"axis": axis, "indices": each}) for axis, each in enumerate(taken) if axis)
-        return operation.builder.add(operation.node, "take", (x,), {**first, "then": more} if more else first)
+        stages = [("take", {"axis": axis, "indices": each}) for axis, each in enumerate(taken)]
+        if indices.rank != depth + 1:
+            stages.append(("reshape", {"shape": target}))
+        (_, first), *more = stages
+        return operation.builder.add(operation.node, "take", (x,), {**first, "then": tuple(more)})
     reason = "which elements are looked up is not followed"
     attrs = {"shape": target, "axes": _roles(target), "reason": reason}
     return operation.builder.add(operation.node, "cover", (x, indices), attrs)
@@ -221,14 +223,19 @@ def gather_nd(operation: Operation) -> Values:
 def _separable(indices: Value, depth: int) -> list[tuple[int, ...]] | None:
     """Return the indices of each axis, where a constant grid of them looks up whole rows and columns."""
     data = indices.data
-    if data is None or data.dtype == object or data.ndim != depth + 1:
+    if data is None or data.dtype == object or not data.size or data.ndim <= depth:
         return None
     found = []
-    for axis in range(depth):
-        lines = np.moveaxis(data[..., axis], axis, 0).reshape(data.shape[axis], -1)
-        if not lines.size or (lines != lines[:, :1]).any():
+    start = 0
+    for axis in range(depth):  # which axes of the grid an index changes along: the next ones in order
+        lines = data[..., axis]
+        moving = [k for k in range(lines.ndim) if (lines != lines.take([0], axis=k)).any()]
+        stop = lines.ndim if axis == depth - 1 else max([*(k + 1 for k in moving), min(start + 1, lines.ndim)])
+        if any(not start <= k < stop for k in moving):
             return None
-        found.append(tuple(int(each) for each in lines[:, 0]))
+        key = tuple(slice(None) if start <= k < stop else 0 for k in range(lines.ndim))
+        found.append(tuple(int(each) for each in lines[key].reshape(-1)))
+        start = stop
     return found
 
 
