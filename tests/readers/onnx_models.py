@@ -55,8 +55,8 @@ class Case:
         rounding, by a maximum, ...) or ``none`` (no runtime has the operation).
     open : tuple of int
         Axes of the output whose extent depends on data.
-    shape : tuple of int, optional
-        The output's shape, where no runtime can tell.
+    layout : str
+        What the axes of ``x`` are, such as ``NTC``, where nothing in the model tells.
     """
 
     name: str
@@ -74,6 +74,7 @@ class Case:
     numeric: Numeric = "equal"
     open: tuple[int, ...] = ()
     functions: tuple[Any, ...] = ()
+    layout: str = ""
 
     @property
     def spatial(self) -> tuple[int, ...]:

@@ -48,7 +48,7 @@ def truth(name: str) -> dict[int, dict[str, np.ndarray]]:
 
 
 def analysis(case: Case) -> rfcalc.Analysis:
-    return rfcalc.analyze(io.BytesIO(built(case.name)))
+    return rfcalc.analyze(io.BytesIO(built(case.name)), layout=case.layout or None)
 
 
 def test_names_are_unique() -> None:
@@ -94,7 +94,12 @@ def test_fields(case: Case) -> None:
     found = analysis(case)
     assert found.inputs[0].spatial == tuple(case.x[axis] for axis in case.spatial), "the layout"
     for name in case.asked if case.spatial else ():
-        answer = rfcalc.field(io.BytesIO(built(case.name)), name, on_unknown="report" if case.exact else "bound")
+        answer = rfcalc.field(
+            io.BytesIO(built(case.name)),
+            name,
+            layout=case.layout or None,
+            on_unknown="report" if case.exact else "bound",
+        )
         assert len(answer.axes) == len(case.spatial)
         for axis, place in zip(answer.axes, case.spatial, strict=True):
             masks = truth(case.name)[place][name]
