@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from math import gcd
 from typing import NamedTuple
 
-from rfcalc.algebra.number import UNKNOWN, Num, cdiv, is_known, is_one
+from rfcalc.algebra.number import UNKNOWN, Num, cdiv, is_known, is_one, is_open
 
 
 class Window(NamedTuple):

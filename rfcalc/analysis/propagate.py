@@ -129,7 +129,7 @@ def propagate(
         if known.unknown:
             blame = blame or f"{known.unknown} ({layer.name!r})"
         if result is None or blame:
-            nothing = (None,) * (len(result.outputs) if result else 1)
+            nothing = (None,) * (len(result.outputs) if result else max(len(layer.outputs), 1))
             seen[layer.name] = Seen(nothing, nothing, blame or "an op before it")
             continue
         seen[layer.name] = _see(layer, result, seen, misaligned)

@@ -69,6 +69,10 @@ def view_of(seen: Seen, place: int, extents: Sequence[Num]) -> FieldView:
     )
 
 
+MOST_VALUES: Final = 1 << 16
+"""Combinations of digits that are looked at one by one."""
+
+
 def _why_bound(dependence: Dependence, rank: int) -> str:
     """Say why sizes cover more than is needed, where they do."""
     if dependence.reason:
@@ -84,7 +88,8 @@ def _ordered(dependence: Dependence, rank: int) -> bool:
         legs = [leg for leg in dependence.legs if leg.axis == axis]
         known = len(legs) < 2 or all(leg.gridless for leg in legs)
         if not known and not any(isinstance(r, Relation) and r.whole for r in (leg.relation for leg in legs)):
-            return False
+            if _sizes_of_union(dependence, legs) is None:
+                return False
     return True
 
 
@@ -118,7 +123,7 @@ def _axis_figures(dependence: Dependence, legs: Sequence[Leg]) -> _Axis:
     if not legs:
         return _NOTHING
     if len(legs) > 1:
-        return _several(legs)
+        return _several(dependence, legs)
     leg = legs[0]
     folded = axis_of(dependence, leg)
     relation = leg.relation if folded is None else folded[1]
@@ -147,13 +152,40 @@ def _number(over: int, under: int) -> float:
     return over // under if over % under == 0 else over / under
 
 
-def _several(legs: Sequence[Leg]) -> _Axis:
-    """Size of a union of ways that no single index orders: exact for constants, else the whole axis."""
+def _several(dependence: Dependence, legs: Sequence[Leg]) -> _Axis:
+    """Size of a union of ways that no single index orders; where they cannot be listed, the whole axis."""
     relations = [leg.relation for leg in legs if isinstance(leg.relation, Relation)]
     if all(leg.gridless for leg in legs) and all(relation.bounded for relation in relations):
         size = int(max(r.hi[0] for r in relations) - min(r.lo[0] for r in relations)) + 1
         return _Axis(size, size, None, None, None)
-    return _WHOLE
+    sizes = _sizes_of_union(dependence, legs)
+    return _WHOLE if sizes is None else _Axis(sizes[1], sizes[0], None, None, None)
+
+
+def _sizes_of_union(dependence: Dependence, legs: Sequence[Leg]) -> tuple[int, int] | None:
+    """Least and largest size over all values of the digits that move the ways, such as a query's and a key's."""
+    digits = [
+        (extent, tuple(leg.weights[axis][place] for leg in legs))
+        for axis, extents in enumerate(dependence.factors)
+        for place, extent in enumerate(extents)
+        if any(leg.weights[axis][place] for leg in legs)
+    ]
+    if not all(is_known(extent) for extent, _ in digits) or prod(int(e) for e, _ in digits) > MOST_VALUES:
+        return None
+    relations = [leg.relation for leg in legs]
+    if not all(isinstance(r, Relation) and r.bounded and not r.loose and r.taps is None for r in relations):
+        return None
+    indices = {(0,) * len(legs)}
+    for extent, weights in digits:
+        indices = {
+            tuple(i + w * k for i, w in zip(index, weights, strict=True)) for index in indices for k in range(extent)
+        }
+    sizes = set()
+    for index in indices:
+        ends = [r.ends(i) for r, i in zip(relations, index, strict=True)]
+        held = [(a, b) for a, b in ends if a <= b]
+        sizes.add(int(max(b for _, b in held) - min(a for a, _ in held)) + 1 if held else 0)
+    return min(sizes), max(sizes)
 
 
 def _coverage(sizes: Sequence[Size], extents: Sequence[Num]) -> float | None:

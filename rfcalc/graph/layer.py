@@ -28,6 +28,8 @@ class TensorSpec:
         Element type, as the source names it.
     folded : Num
         Positions of one sample that a reshape merged into the batch axis, as attention over windows does.
+    merged : tuple of (Num, str)
+        What the batch axis is made of then, outermost first, as (extent, role); empty where it is not known.
 
     Examples
     --------
@@ -39,6 +41,7 @@ class TensorSpec:
     axes: str
     dtype: str = "float32"
     folded: Num = 1
+    merged: tuple[tuple[Num, str], ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.shape) != len(self.axes):
@@ -61,6 +64,7 @@ class TensorSpec:
             "".join(self.axes[place] for place in left),
             self.dtype,
             self.folded,
+            self.merged,
         )
 
     @property

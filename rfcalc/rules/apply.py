@@ -14,11 +14,11 @@ from rfcalc.rules.registry import Call, Kind, Parameter, Path, Result, find
 from rfcalc.rules.roles import shared_fold
 
 _EVERY_KIND: Final = frozenset(
-    ("constant", "lora", "softmax", "masks", "lead", "operands", "before", "then", "copies")
+    ("constant", "lora", "softmax", "masks", "lead", "operands", "prepare", "then", "copies")
 )
 """Settings that any kind may have; its rule does not see them."""
 
-_STAGED: Final = frozenset(("operands", "before", "then", "copies"))
+_STAGED: Final = frozenset(("operands", "prepare", "then", "copies"))
 
 Stages = tuple[tuple[str, Mapping[str, Any]], ...]
 """Kinds with their settings, one after the other."""
@@ -35,7 +35,7 @@ def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec
     Keras's ``TimeDistributed`` does): the rule does not see them, and they come back afterwards.
     The setting ``operands`` holds constants among the inputs, as (place, tensor); nothing depends on them.
     ``copies`` says how many more outputs the operation has that are like the first, as a pooling's indices.
-    ``before`` gives for the place of an input what is done to it first, as (place, stages), ``then`` what is
+    ``prepare`` gives for the place of an input what is done to it first, as (place, stages), ``then`` what is
     done to the first output afterwards: one operation of the source that is several kinds in a row.
 
     Raises
@@ -70,7 +70,7 @@ def _apply_stages(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorS
         places.insert(place, None)
     lead: dict[int, tuple[Step, ...]] = {}
     macs: Num = 0
-    for place, stages in attrs.get("before", ()):
+    for place, stages in attrs.get("prepare", ()):
         for name, settings in stages:
             made = apply_rule(_known(name), settings, specs[place : place + 1])
             (path,) = made.paths[0]
@@ -133,12 +133,29 @@ def _is_folded(inputs: Sequence[TensorSpec]) -> bool:
 
 def _apply_unfolded(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec]) -> Result:
     """Run the rule on one of the parts that a reshape folded into the batch axis, and count them all."""
-    if kind.folds or not _is_folded(inputs):
+    if not _is_folded(inputs):
         return _apply(kind, attrs, inputs)
+    merged = next((spec.merged for spec in inputs if spec.merged), ())
+    if kind.folds:
+        result = _apply(kind, attrs, inputs)
+        return result._replace(outputs=tuple(_remembered(spec, inputs) for spec in result.outputs))
     folded = shared_fold(inputs)
-    result = _apply(kind, attrs, [replace(spec, folded=1) for spec in inputs])
-    outputs = tuple(replace(spec, folded=folded) if BATCH in spec.axes else spec for spec in result.outputs)
+    result = _apply(kind, attrs, [replace(spec, folded=1, merged=()) for spec in inputs])
+    outputs = tuple(
+        replace(spec, folded=folded, merged=merged) if BATCH in spec.axes else spec for spec in result.outputs
+    )
     return result._replace(outputs=outputs, macs=result.macs * folded)
+
+
+def _remembered(spec: TensorSpec, inputs: Sequence[TensorSpec]) -> TensorSpec:
+    """Keep in mind what the batch axis is made of, where the rule left it as it was."""
+    if spec.merged or is_one(spec.folded):
+        return spec
+    for given in inputs:
+        same = given.folded is spec.folded or given.folded == spec.folded
+        if given.merged and same and given.axes.count(BATCH) == spec.axes.count(BATCH) == 1:
+            return replace(spec, merged=given.merged)
+    return spec
 
 
 def _apply(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec]) -> Result:

@@ -215,8 +215,3 @@ def stack(call: Call) -> Result:
     paths = tuple(Path(k, (Insert((axis,)), Broadcast(shape))) for k in range(count))
     return Result((output,), (paths,))
 
-
-@rule("unresolved", summary="An operation behind one that is not known.", native=False)
-def unresolved(call: Call) -> Result:
-    """Nothing can be said before the shape of its input is known."""
-    raise AnalysisError("the shape of its input depends on an operation that is not known")

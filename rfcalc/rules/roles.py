@@ -31,8 +31,9 @@ def reshaped(spec: TensorSpec, shape: tuple[Num, ...], axes: str | None = None) 
     lead, tail = _kept(spec, shape)
     last = len(spec.shape) - tail
     middle = [
-        (extent, tuple(int(role == letter) for letter in _LETTERS))
+        (part, tuple(int(letter == each) for each in _LETTERS))
         for extent, role in zip(spec.shape[lead:last], spec.axes[lead:last], strict=True)
+        for part, letter in _parts(spec, extent, role)
     ]
     wanted = list(shape[lead : len(shape) - tail])
     groups = regroup_digits(list(middle), list(wanted), (0, 0, 0)) if wanted else []
@@ -42,13 +43,36 @@ def reshaped(spec: TensorSpec, shape: tuple[Num, ...], axes: str | None = None) 
     else:
         apart = all(_letters(group) == {BATCH} or BATCH not in _letters(group) for group in groups)
     roles = [_role(_letters(group)) for group in groups]
-    if wanted and not lead and spec.axes[:1] == BATCH:
+    alone = len(shape) == 1 and is_one(spec.shape[0])  # one sample as a vector
+    if wanted and not lead and spec.axes[:1] == BATCH and not alone:
         roles[0] = BATCH  # also a batch of one sample
         apart = apart and BATCH in _letters(groups[0])
     if axes is None:
         axes = _settled(spec.axes[:lead], roles, spec.axes[last:], vector=SPATIAL not in spec.axes)
-    folded = spec.folded if apart else _folded(spec, shape, axes)
-    return TensorSpec(shape, axes, spec.dtype, folded)
+    folded = spec.folded if apart and not (spec.merged and BATCH in spec.axes[lead:last]) else _folded(spec, shape, axes)
+    return TensorSpec(shape, axes, spec.dtype, folded, _merged(groups, roles, folded))
+
+
+def _parts(spec: TensorSpec, extent: Num, role: str) -> tuple[tuple[Num, str], ...]:
+    """Return the digits of an axis: those of a batch axis that others were merged into."""
+    return spec.merged if role == BATCH and spec.merged else ((extent, role),)
+
+
+def _merged(
+    groups: Sequence[Sequence[tuple[Num, tuple[int, ...]]]], roles: Sequence[str], folded: Num
+) -> tuple[tuple[Num, str], ...]:
+    """Return what the batch axis is made of, where others were merged into it."""
+    if is_one(folded):
+        return ()
+    for group, role in zip(groups, roles, strict=True):
+        if role == BATCH and _letters(group) - {BATCH}:
+            return tuple((extent, _letter(flags)) for extent, flags in group)
+    return ()
+
+
+def _letter(flags: tuple[int, ...]) -> str:
+    """Return what a digit is; one of a single element may be nothing."""
+    return next((letter for letter, flag in zip(_LETTERS, flags, strict=True) if flag), SPATIAL)
 
 
 def _kept(spec: TensorSpec, shape: tuple[Num, ...]) -> tuple[int, int]:

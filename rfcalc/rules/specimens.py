@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, Final
 
 from rfcalc.algebra.number import Num
@@ -225,6 +226,20 @@ SPECIMENS: Final[tuple[Specimen, ...]] = (
     Specimen("primary_capsules"),
     Specimen("capsules", "", (VECTORS,), {"count": lambda make: make("M")}),
     Specimen("frames", "", (("BT", "bs"),)),
+    Specimen("fused_attention", "", (VECTORS,), {"width": lambda make: 3 * make("C"), "scores": lambda make: 2 * make("C")}),
+    Specimen("take", "", (MAP,), {"axis": 3, "indices": (0,)}),
+    Specimen("gather", "", (MAP, ("BN", "bs")), {"axis": 3}),
+    Specimen("gather_elements", "", (MAP, MAP), {"axis": 3}),
+    Specimen("scatter", "", (MAP, MAP)),
+    Specimen("top_k", "", (MAP,)),
+    Specimen(
+        "resample",
+        "",
+        (MAP,),
+        {"axes": lambda make: ((1, make("H") * 2, Fraction(2), None), (2, make("W"), Fraction(1), None))},
+    ),
+    Specimen("sequence", "", (("TBC", "sbc"),), {"cell": "lstm", "apart": True, "projection": None}),
+    Specimen("sequence", "both ways", (SEQUENCE,), {"cell": "gru", "time": 1, "direction": "bidirectional"}),
     Specimen("cover", "", (MAP,), {"shape": (None, None, None, None), "axes": "bssc", "reason": "not known"}),
     Specimen("input", "", (), {"shape": lambda make: tuple(map(make, "BHWC")), "axes": "bssc"}),
 )

@@ -35,12 +35,16 @@ class Value:
         Its elements, where they are known: a numpy array of integers, formulas or floats.
     weights : tuple of Weight
         The parameter tensors that a constant was made from.
+    computed : bool
+        It comes of several tensors by arithmetic, as attention masks do: for an element-wise operation it is
+        then no parameter, while a kernel that is computed so (weight normalisation) still is one.
     """
 
     spec: TensorSpec | None
     edge: Edge | None = None
     data: Any = None
     weights: tuple[Weight, ...] = ()
+    computed: bool = False
 
     @property
     def constant(self) -> bool:
@@ -97,7 +101,12 @@ class Node(NamedTuple):
     recorded: tuple[tuple[Num, ...] | None, ...] = ()
 
 
-UNRESOLVED: Final = "unresolved"
+ARITHMETIC: Final = frozenset(
+    ("add", "subtract", "multiply", "divide", "maximum", "minimum", "average", "elementwise", "matmul", "scatter")
+)
+"""Kinds that make one tensor of several by computing."""
+
+UNRESOLVED: Final = "cover"
 """The kind of a layer behind an unknown operation, whose settings cannot be told without a shape."""
 
 
@@ -298,7 +307,9 @@ class Builder:
         if len(specs) < len(inputs):
             return tuple(Value(None, weights=weights) for _ in node.outputs)
         result = self._apply(node, kind, attrs, specs)
-        return tuple(Value(spec, weights=weights) for spec in result.outputs)
+        tensors = sum(bool(value.weights) for value in (*inputs, *held))
+        computed = any(value.computed for value in (*inputs, *held)) or (tensors > 1 and kind in ARITHMETIC)
+        return tuple(Value(spec, weights=weights, computed=computed) for spec in result.outputs)
 
     def _blind(self, node: Node, moving: Sequence[Value], owned: tuple[Weight, ...]) -> tuple[Value, ...]:
         """Add a layer whose inputs have no known shape: nothing is known of it but its weights."""

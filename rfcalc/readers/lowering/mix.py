@@ -37,7 +37,7 @@ def linear(
         raise AnalysisError(f"a matrix for {features} features does not fit an input of {have}")
     attrs: dict[str, Any] = {"units": units}
     if swap:
-        attrs["before"] = ((0, SWAP),)
+        attrs["prepare"] = ((0, SWAP),)
     return b.add(node, "linear", (x,), attrs, weights=(kernel, bias))
 
 
@@ -57,7 +57,7 @@ def matmul(
     if y.constant and not x.constant and y.rank == 2 and x.rank >= 2 and not then:
         return linear(b, node, x, y, bias, features_last=swap[1], swap=swap[0])
     before = tuple((place, SWAP) for place, swapped in enumerate(swap) if swapped)
-    attrs: dict[str, Any] = {"before": before} if before else {}
+    attrs: dict[str, Any] = {"prepare": before} if before else {}
     if then:
         attrs["then"] = then
     return b.add(node, "matmul", (x, y), attrs, weights=(bias,))
@@ -100,7 +100,7 @@ def attention(
     attrs: dict[str, Any] = {"causal": causal}
     if not isinstance(groups, int) or groups != 1:
         shared = (("repeat", {"count": groups, "axis": query.rank - 3}),)
-        attrs["before"] = ((1, shared), (2, shared))
+        attrs["prepare"] = ((1, shared), (2, shared))
     moving = [mask for mask in masks if not mask.constant]
     if moving:
         attrs["masks"] = len(moving)
@@ -121,4 +121,4 @@ def elementwise(
     stretched = tuple(value.shape for value in held if value.shape)
     if stretched:
         attrs["constants"] = stretched
-    return b.add(node, kind, moving, attrs, weights=held)
+    return b.add(node, kind, moving, attrs, weights=[value for value in held if not value.computed])

@@ -18,7 +18,7 @@ def _placed(x: Value, rank: int) -> dict[str, Any]:
         return {
             "spatial": tuple(range(2, rank + 2)),
             "channel": 1,
-            "before": ((0, (("expand_dims", {"axes": (0,)}),)),),
+            "prepare": ((0, (("expand_dims", {"axes": (0,)}),)),),
             "then": (("squeeze", {"axes": (0,)}),),
         }
     if x.rank != rank + 2:

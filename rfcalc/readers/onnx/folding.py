@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import reduce
 from typing import Any, Final
 
 import numpy as np
 
-from rfcalc.algebra.number import is_known, maximum, minimum, prod
+from rfcalc.algebra.number import cdiv, is_known, is_open, maximum, minimum, prod
 from rfcalc.readers.lowering.builder import Value
 from rfcalc.readers.onnx.operation import Operation, Undecided
 from rfcalc.readers.onnx.tensors import MOST_KNOWN, array_of, dtype_name
@@ -31,12 +32,92 @@ def _plain(array: Any) -> Any:
     return array_of(array.reshape(-1)).reshape(array.shape)
 
 
-def _divided(_: Operation, args: list[Any]) -> Any:
+class Ratio:
+    """A quotient of open extents as a float: what comes of it is rounded later, one way or the other.
+
+    >>> Ratio(7, 2).rounded(up=True)
+    4
+    """
+
+    __slots__ = ("over", "under")
+
+    def __init__(self, over: Any, under: Any) -> None:
+        self.over = over
+        self.under = under
+
+    def rounded(self, *, up: bool) -> Any:
+        """Return the next whole number, upwards or downwards."""
+        return cdiv(self.over, self.under) if up else self.over // self.under
+
+    def __mul__(self, other: Any) -> Any:
+        return Ratio(self.over * _whole(other), self.under)
+
+    __rmul__ = __mul__
+
+    def __add__(self, other: Any) -> Any:
+        return Ratio(self.over + _whole(other) * self.under, self.under)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Any:
+        return self + -_whole(other)
+
+
+def _whole(value: Any) -> Any:
+    """Return a float without a fraction as an integer; formulas are whole already.
+
+    Raises
+    ------
+    Undecided
+        It has a fraction, or is itself a quotient.
+    """
+    if is_known(value) or is_open(value):
+        return value
+    if isinstance(value, (float, np.floating, np.integer)) and float(value).is_integer():
+        return int(value)
+    raise Undecided
+
+
+def _quotient(a: Any, b: Any) -> Any:
+    """Divide as floats do, where an extent is open."""
+    if isinstance(a, Ratio):
+        return Ratio(a.over, a.under * _whole(b))
+    over, under = _whole(a), _whole(b)
+    return over // under if is_known(under) and under == 1 else Ratio(over, under)
+
+
+_each_quotient = np.frompyfunc(_quotient, 2, 1)
+_each_whole = np.frompyfunc(_whole, 1, 1)
+
+
+def _are_floats(operation: Operation) -> bool:
+    return any(value.spec is not None and value.spec.dtype.startswith("float") for value in operation.given)
+
+
+def _objects(args: list[Any]) -> bool:
+    return any(array.dtype == object for array in args)
+
+
+def _arithmetic(function: Callable[[Any, Any], Any]) -> Fold:
+    """Apply an operator; floats that meet formulas must be whole."""
+
+    def fold(_: Operation, args: list[Any]) -> Any:
+        a, b = args
+        if a.dtype == object and b.dtype.kind == "f":
+            b = _each_whole(b)
+        if b.dtype == object and a.dtype.kind == "f":
+            a = _each_whole(a)
+        return function(a, b)
+
+    return fold
+
+
+def _divided(operation: Operation, args: list[Any]) -> Any:
     a, b = args
+    if _objects(args):
+        return _each_quotient(a, b) if _are_floats(operation) else a // b
     if a.dtype.kind == "f" or b.dtype.kind == "f":
         return a / b
-    if a.dtype == object or b.dtype == object:
-        return a // b
     if (b == 0).any():
         raise Undecided
     return (np.abs(a) // np.abs(b)) * np.sign(a) * np.sign(b)  # ONNX truncates, numpy rounds down
@@ -76,9 +157,9 @@ def _extreme(each: Any, whole: Any) -> Fold:
 def _cast(operation: Operation, args: list[Any]) -> Any:
     (array,) = args
     code = operation.integer("to", 7)
-    if array.dtype == object:
-        return array  # formulas are whole numbers, whatever they are called
     name = dtype_name(code)
+    if array.dtype == object:
+        return array if name.startswith("float") else _each_rounded(array, False)
     try:
         kind = np.dtype(name)
     except TypeError:
@@ -87,11 +168,34 @@ def _cast(operation: Operation, args: list[Any]) -> Any:
         return array.astype(kind)
 
 
-def _rounded(function: Callable[[Any], Any]) -> Fold:
+def _round_one(value: Any, up: bool) -> Any:
+    return value.rounded(up=up) if isinstance(value, Ratio) else _whole(value)
+
+
+_each_rounded = np.frompyfunc(_round_one, 2, 1)
+
+
+def _rounded(function: Callable[[Any], Any], *, up: bool | None = None) -> Fold:
     def fold(_: Operation, args: list[Any]) -> Any:
+        if args[0].dtype == object:
+            if up is None:
+                raise Undecided
+            return _each_rounded(args[0], up)
         return args[0] if args[0].dtype.kind not in "f" else function(args[0])
 
     return fold
+
+
+def _clip(operation: Operation, args: list[Any]) -> Any:
+    result = args[0]
+    for place, (each, whole) in ((1, (_each_max, np.maximum)), (2, (_each_min, np.minimum))):
+        bound = operation.optional(place)
+        limit = None if bound is None else bound.data
+        if limit is None and operation.opset < 11:
+            limit = operation.attributes.get("min" if place == 1 else "max")
+        if limit is not None:
+            result = each(result, _each_whole(limit)) if result.dtype == object else whole(result, limit)
+    return result
 
 
 def _slice(operation: Operation, args: list[Any]) -> Any:
@@ -241,17 +345,26 @@ def _power(_: Operation, args: list[Any]) -> Any:
     return np.power(args[0].astype(float), args[1]).astype(args[0].dtype)
 
 
+_KEEP_TYPE: Final = frozenset(
+    (
+        *("Add", "Ceil", "Clip", "Concat", "Div", "Expand", "Floor", "Gather", "Max", "Min", "Mul", "Neg", "Reshape"),
+        *("Slice", "Split", "Squeeze", "Sub", "Tile", "Transpose", "Unsqueeze"),
+    )
+)
+"""Operations whose result has the element type of their first input; formulas have none of their own."""
+
 FOLDS: Final[dict[str, Fold]] = {
     "Abs": _rounded(np.abs),
-    "Add": lambda _, args: args[0] + args[1],
+    "Add": _arithmetic(lambda a, b: a + b),
     "And": lambda _, args: args[0] & args[1],
     "Cast": _cast,
-    "Ceil": _rounded(np.ceil),
+    "Ceil": _rounded(np.ceil, up=True),
+    "Clip": _clip,
     "Concat": lambda operation, args: np.concatenate(args, axis=operation.integer("axis", 0)),
     "Div": _divided,
     "Equal": _equal,
     "Expand": _expand,
-    "Floor": _rounded(np.floor),
+    "Floor": _rounded(np.floor, up=False),
     "Gather": lambda operation, args: np.take(args[0], args[1].astype(np.int64), axis=operation.integer("axis", 0)),
     "Greater": _compared(lambda a, b: a > b),
     "GreaterOrEqual": _compared(lambda a, b: a >= b),
@@ -260,7 +373,7 @@ FOLDS: Final[dict[str, Fold]] = {
     "Max": _extreme(_each_max, np.maximum),
     "Min": _extreme(_each_min, np.minimum),
     "Mod": _mod,
-    "Mul": lambda _, args: args[0] * args[1],
+    "Mul": _arithmetic(lambda a, b: a * b),
     "Neg": lambda _, args: -args[0],
     "Not": lambda _, args: ~args[0],
     "Or": lambda _, args: args[0] | args[1],
@@ -279,7 +392,7 @@ FOLDS: Final[dict[str, Fold]] = {
     "Split": _split,
     "Sqrt": _rounded(np.sqrt),
     "Squeeze": _squeeze,
-    "Sub": lambda _, args: args[0] - args[1],
+    "Sub": _arithmetic(lambda a, b: a - b),
     "Tile": _tile,
     "Transpose": lambda operation, args: np.transpose(args[0], operation.integers("perm")),
     "Unsqueeze": _unsqueeze,
@@ -316,6 +429,11 @@ def _value(array: Any, operation: Operation) -> Value:
     from rfcalc.readers.onnx.tensors import constant_value
 
     made = constant_value(_plain(np.asarray(array)))
+    if made.data.dtype == object and (operation.op == "Cast" or operation.op in _KEEP_TYPE):
+        dtype = operation.given[0].spec.dtype if operation.given[0].spec else ""
+        if operation.op == "Cast":
+            dtype = dtype_name(operation.integer("to", 7))
+        return Value(replace(made.spec, dtype=dtype) if made.spec else None, data=made.data)
     if made.data.dtype.kind != "f":
         return made
     weights = tuple(dict.fromkeys(weight for value in operation.given for weight in value.weights))

@@ -203,9 +203,28 @@ def gather_nd(operation: Operation) -> Values:
     if not is_known(depth):
         raise Undecided
     target = (*indices.shape[:-1], *x.shape[batch + depth :])
+    taken = _separable(indices, int(depth))
+    if taken is not None and not batch:
+        first = {"axis": 0, "indices": taken[0]}
+        more = tuple(("take", {"axis": axis, "indices": each}) for axis, each in enumerate(taken) if axis)
+        return operation.builder.add(operation.node, "take", (x,), {**first, "then": more} if more else first)
     reason = "which elements are looked up is not followed"
     attrs = {"shape": target, "axes": _roles(target), "reason": reason}
     return operation.builder.add(operation.node, "cover", (x, indices), attrs)
+
+
+def _separable(indices: Value, depth: int) -> list[tuple[int, ...]] | None:
+    """Return the indices of each axis, where a constant grid of them looks up whole rows and columns."""
+    data = indices.data
+    if data is None or data.dtype == object or data.ndim != depth + 1:
+        return None
+    found = []
+    for axis in range(depth):
+        lines = np.moveaxis(data[..., axis], axis, 0).reshape(data.shape[axis], -1)
+        if not lines.size or (lines != lines[:, :1]).any():
+            return None
+        found.append(tuple(int(each) for each in lines[:, 0]))
+    return found
 
 
 def _roles(shape: tuple[Num, ...]) -> str:

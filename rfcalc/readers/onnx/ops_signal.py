@@ -47,7 +47,7 @@ def short_time_fourier(operation: Operation) -> Values:
     attrs: dict[str, object] = {"kernel": size, "stride": step[0], "bins": bins, "axis": 1}
     stages: list[tuple[str, dict[str, object]]] = []
     if x.rank == 3:
-        attrs["before"] = ((0, (("reduce", {"axes": (2,)}),)),)
+        attrs["prepare"] = ((0, (("reduce", {"axes": (2,)}),)),)
     stages.append(("expand_dims", {"axes": (3,)}))
     stages.append(("top_k", {"axis": 3, "size": 2, "indices": False}))
     attrs["then"] = tuple(stages)
