@@ -48,7 +48,11 @@ def truth(name: str) -> dict[int, dict[str, np.ndarray]]:
 
 
 def analysis(case: Case) -> rfcalc.Analysis:
-    return rfcalc.analyze(io.BytesIO(built(case.name)), layout=case.layout or None)
+    return rfcalc.analyze(io.BytesIO(built(case.name)), layout=layout_of(case))
+
+
+def layout_of(case: Case) -> dict[str, str] | None:
+    return {"x": case.layout} if case.layout else None
 
 
 def test_names_are_unique() -> None:
@@ -79,6 +83,8 @@ def test_shapes(case: Case) -> None:
         if row.outputs and row.outputs[0] != name:
             continue  # a row shows its first output
         shape = next(iter(truth(case.name).values()))[name].shape
+        if row.status == "unknown" and not case.exact:
+            continue  # it says so
         assert row.output_shape is not None
         assert len(row.output_shape) == len(shape)
         for axis, (said, true) in enumerate(zip(row.output_shape, shape, strict=True)):
@@ -97,7 +103,7 @@ def test_fields(case: Case) -> None:
         answer = rfcalc.field(
             io.BytesIO(built(case.name)),
             name,
-            layout=case.layout or None,
+            layout=layout_of(case),
             on_unknown="report" if case.exact else "bound",
         )
         assert len(answer.axes) == len(case.spatial)
