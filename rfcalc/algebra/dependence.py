@@ -17,6 +17,7 @@ from rfcalc.algebra.digits import (
     common_digits,
     fold,
     is_mixed_radix,
+    is_same,
     merge_digits,
     mixing_window,
     placed_window,
@@ -27,7 +28,7 @@ from rfcalc.algebra.legs import Factors, Leg, covered, digits_of, span_of, split
 from rfcalc.algebra.number import UNKNOWN, Num, is_known, is_one
 from rfcalc.algebra.relation import MAX_PERIOD, MAX_TAPS, Relation
 from rfcalc.algebra.rows import Rows
-from rfcalc.algebra.window import Window, gather
+from rfcalc.algebra.window import POINTWISE, Window, gather, slide
 from rfcalc.wording import few
 
 
@@ -57,13 +58,20 @@ class Dependence(NamedTuple):
 
         With `alike` the elements along the axis are channels, which are not told apart.
         """
+        if window is POINTWISE and is_same(prod(self.factors[axis]), extent):
+            return self
         legs = []
         reason = self.reason
         for leg in self.legs:
             if not any(leg.weights[axis]):
                 bare = leg.gridless or not any(any(each.weights[axis]) for each in self.legs)
                 if bare and not alike and _misses(window, self.factors[axis], extent):
-                    reason = reason or f"{source!r} puts padding or another map beside one that is global"
+                    beside = _beside(leg, axis, window, self.factors[axis], extent)
+                    if beside is not None:
+                        legs.append(beside)
+                        continue
+                    if not leg.relation.whole:  # of one that is global the largest field says all
+                        reason = reason or f"{source!r} puts padding or another map beside one that is global"
                 legs.append(Leg(leg.axis, _put(leg.weights, axis, (0,)), leg.relation))
                 continue
             moved, why = self._slid(leg, axis, window, extent, source)
@@ -75,6 +83,10 @@ class Dependence(NamedTuple):
         """Slide along an axis that moves a leg's index; with it, why that is a bound where it is one."""
         here = leg.weights[axis]
         relation = leg.relation
+        if isinstance(relation, Relation) and relation.whole and relation.exact:
+            kept = leg.weights if here == (1,) else _put(leg.weights, axis, (0,))
+            if any(any(w) for place, w in enumerate(kept) if place != axis):
+                return Leg(leg.axis, _put(kept, axis, (0,)), relation), ""
         if any(any(w) for place, w in enumerate(leg.weights) if place != axis):
             moved = self._slid_digit(leg, axis, window, extent, source)
             if moved is not None:
@@ -88,6 +100,8 @@ class Dependence(NamedTuple):
                 return covered(leg, _put(leg.weights, axis, (0,))), why
             relation = folded
         after = relation.after(window, extent, source)
+        if relation.exact and not after.exact and isinstance(relation, Relation):
+            after = _of_this_map(relation, self.factors[axis], window, extent, source) or after
         why = _why_covered(relation, window, source) if relation.exact and not after.exact else ""
         return Leg(leg.axis, _put(leg.weights, axis, (1,)), after), why
 
@@ -262,11 +276,16 @@ class Dependence(NamedTuple):
             for a, digits in enumerate(self.factors)
             for d, extent in enumerate(digits)
         ]
-        groups = regroup_digits(flat, list(shape), (0,) * len(self.legs))
+        blank = (0,) * len(self.legs)
+        groups = regroup_digits(list(flat), list(shape), blank)
+        if (
+            groups is None and flat
+        ):  # digits that count on from each other are one, which may be cut elsewhere
+            groups = regroup_digits(merge_digits(flat), list(shape), blank)
         if groups is None:
-            if all(leg.gridless for leg in self.legs):
+            if all(leg.gridless or _is_constant(leg.relation) for leg in self.legs):
                 weights = tuple((0,) for _ in shape)
-                legs = tuple(Leg(leg.axis, weights, leg.relation) for leg in self.legs)
+                legs = tuple(Leg(leg.axis, weights, _constant(leg)) for leg in self.legs)
                 return Dependence(tuple((extent,) for extent in shape), legs, self.reason)
             reason = self.reason or f"the reshape {source!r} cuts an axis where it cannot be followed"
             return self.covered(shape, reason)
@@ -331,6 +350,8 @@ class Dependence(NamedTuple):
         """
         if not any((leg.gridless and not alike) or any(leg.weights[axis]) for leg in self.legs):
             return self.foreign(axis, total)
+        if parts == 1 and not alike:
+            return self.slide(axis, slide(1, lo=before), total, source)
         listed = all(map(is_known, (before, extent, total))) and total <= MAX_PERIOD
         if listed and total * parts <= MAX_TAPS:  # every part lists all rows
             return self.slide(axis, placed_window(before, extent, total), total, source, alike=alike)
@@ -353,6 +374,44 @@ def _settled(leg: Leg, factors: Factors) -> Leg:
     if not any(map(any, weights)):
         return Leg(leg.axis, weights, leg.relation.constant())
     return trimmed(Leg(leg.axis, weights, leg.relation), factors)
+
+
+def _is_constant(relation: Relation | Rows) -> bool:
+    """Tell whether every index needs the same."""
+    if isinstance(relation, Rows):
+        return len(set(relation.masks)) == 1
+    return relation.whole
+
+
+def _constant(leg: Leg) -> Relation | Rows:
+    """Return what every index needs, where it is the same."""
+    return leg.relation if leg.gridless or isinstance(leg.relation, Relation) else leg.relation.constant()
+
+
+def _beside(leg: Leg, axis: int, window: Window, digits: Sequence[Num], extent: Num) -> Leg | None:
+    """Say of a constant leg which outputs of a window still need it; None where no rows can."""
+    if not leg.gridless or not is_known(extent):
+        return None
+    before = prod(digits)
+    if isinstance(leg.relation, Relation):
+        if not leg.relation.bounded or extent > MAX_PERIOD:
+            return None
+        rows = [[0] if window.inside(i, before) else [] for i in range(extent)]
+        relation = leg.relation.of_map(1).after(gather(extent, extent, rows), extent)
+        return Leg(leg.axis, _put(leg.weights, axis, (1,)), relation) if relation.exact else None
+    (mask,) = leg.relation.masks[:1] or (0,)
+    masks = [mask if window.inside(i, before) else 0 for i in range(extent)]
+    return Leg(leg.axis, _put(leg.weights, axis, (1,)), Rows(masks, leg.relation.exact))
+
+
+def _of_this_map(
+    relation: Relation, digits: Sequence[Num], window: Window, extent: Num, source: str
+) -> Relation | None:
+    """Compose for the rows of this very map alone, where those of any map would be too many."""
+    if not all(map(is_known, digits)) or not is_known(extent) or prod(digits) > MAX_PERIOD or window.slack:
+        return None
+    after = relation.of_map(prod(digits)).after(window, extent, source)
+    return after if after.exact else None
 
 
 def _misses(window: Window, digits: Sequence[Num], extent: Num) -> bool:

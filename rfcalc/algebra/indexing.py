@@ -52,7 +52,9 @@ def rows_by_index(dependence: Dependence, axis: int) -> tuple[tuple[int, ...], b
     if not by_place:
         return ((0,), True) if constant is None else (constant.masks[:1], constant.exact)
     first, *others = by_place.values()
-    if others:  # a query's rows and a key's, a map and its transpose: all that goes with an index of the first
+    if (
+        others
+    ):  # a query's rows and a key's, a map and its transpose: all that goes with an index of the first
         first, *others = (by_place[place] for place in sorted(by_place, key=lambda p: -1 if p is None else p))
         rest = _any([mask for rows in others for mask in rows.masks])
         first = Rows([mask | rest for mask in first.masks], all(rows.exact for rows in (first, *others)))

@@ -169,6 +169,8 @@ class Relation:
         # the slope stays what it is for windows in general, if need be over several maps on end
         over, under = extent * outer.advance * self.advance, outer.period * self.period
         times = under // gcd(over, under)
+        if extent * times > MAX_PERIOD:  # the rows go on nowhere, so that a slope near by will do
+            times, over, under = 1, over // under, 1
         outputs = [outer.inside(i, self.listed) for i in range(extent)]
         reach = max((row[-1] - row[0] for row in outputs if row), default=0)
         if (

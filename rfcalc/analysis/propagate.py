@@ -10,6 +10,7 @@ from rfcalc.algebra.legs import Leg
 from rfcalc.algebra.number import is_known
 from rfcalc.algebra.relation import NeedTaps, Relation, UnequalSlopes, identity
 from rfcalc.algebra.rows import identity_rows
+from rfcalc.algebra.steps import Place
 from rfcalc.analysis.shapes import Resolved
 from rfcalc.errors import AnalysisError, UsageError
 from rfcalc.graph.graph import LayerGraph
@@ -193,10 +194,13 @@ def _union(
     """Unite what an output depends on over its paths."""
     union: Dependence | None = None
     first = ""
+    alone = sum(start is not None and bool(start.legs) for _, start in paths) == 1
     for path, start in paths:
         assert start is not None
         dependence = start
         for step in path.steps:
+            if alone and isinstance(step, Place):  # what stands beside it depends on nothing, like padding
+                step = step._replace(parts=1)
             dependence = step.apply(dependence, layer.name)
         branch = layer.inputs[path.input][0]
         if union is None:

@@ -173,12 +173,14 @@ def _sizes_of_union(dependence: Dependence, legs: Sequence[Leg]) -> tuple[int, i
     if not all(is_known(extent) for extent, _ in digits) or prod(int(e) for e, _ in digits) > MOST_VALUES:
         return None
     relations = [leg.relation for leg in legs]
-    if not all(isinstance(r, Relation) and r.bounded and not r.loose and r.taps is None for r in relations):
+    if not all(isinstance(r, Relation) and r.bounded and not r.loose for r in relations):
         return None
     indices = {(0,) * len(legs)}
     for extent, weights in digits:
         indices = {
-            tuple(i + w * k for i, w in zip(index, weights, strict=True)) for index in indices for k in range(extent)
+            tuple(i + w * k for i, w in zip(index, weights, strict=True))
+            for index in indices
+            for k in range(extent)
         }
     sizes = set()
     for index in indices:

@@ -37,7 +37,9 @@ _HDF5: Final = (
     "architecture with model.to_json(), or save the model as .keras"
 )
 
-_PROTOBUF: Final = re.compile(rb"\x08[\x01-\x20][\x12\x1a\x22\x2a\x32\x3a\x42\x72]|\x42.{0,64}\x10|\x3a.{1,5}\x0a", re.S)
+_PROTOBUF: Final = re.compile(
+    rb"\x08[\x01-\x20][\x12\x1a\x22\x2a\x32\x3a\x42\x72]|\x42.{0,64}\x10|\x3a.{1,5}\x0a", re.S
+)
 """How an ONNX file begins: its version, then any other field."""
 
 _MAGIC: Final = (
@@ -172,7 +174,11 @@ def _is_onnx(source: Source) -> bool:
     head = source.head
     if _PROTOBUF.match(head):
         return head[:1] == b"\x08" or source.name.endswith(".onnx")
-    return bool(head) and source.name.endswith(".onnx") and not head.startswith((b"version https://git-lfs", b"PK"))
+    return (
+        bool(head)
+        and source.name.endswith(".onnx")
+        and not head.startswith((b"version https://git-lfs", b"PK"))
+    )
 
 
 def _kind_of(document: Mapping[str, Any], source: str) -> str:

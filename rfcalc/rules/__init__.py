@@ -1,6 +1,21 @@
 """One rule for each layer kind; importing the package registers them all."""
 
-from rfcalc.rules import attention, capsule, cut, expand, lookup, mix, norm, plain, recurrent, resample, sequence, shape, signal, window
+from rfcalc.rules import (
+    attention,
+    capsule,
+    cut,
+    expand,
+    lookup,
+    mix,
+    norm,
+    plain,
+    recurrent,
+    resample,
+    sequence,
+    shape,
+    signal,
+    window,
+)
 
 __all__ = [
     "attention",

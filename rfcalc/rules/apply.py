@@ -95,7 +95,8 @@ def _apply_stages(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorS
         result = _followed(result, name, settings)
     copies = attrs.get("copies", 0)
     return result._replace(
-        outputs=(*result.outputs, *result.outputs[:1] * copies), paths=(*result.paths, *result.paths[:1] * copies)
+        outputs=(*result.outputs, *result.outputs[:1] * copies),
+        paths=(*result.paths, *result.paths[:1] * copies),
     )
 
 

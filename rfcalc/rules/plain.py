@@ -214,4 +214,3 @@ def stack(call: Call) -> Result:
     output = TensorSpec(shape, merged.axes[:axis] + CHANNEL + merged.axes[axis:], merged.dtype)
     paths = tuple(Path(k, (Insert((axis,)), Broadcast(shape))) for k in range(count))
     return Result((output,), (paths,))
-

@@ -12,6 +12,8 @@ from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, TensorSpec
 _MIXED: Final = "?"
 """Positions and channels in one axis, until it is clear whether another axis holds channels alone."""
 
+Digit = tuple[Num, tuple[int, ...]]
+
 _LETTERS: Final = (BATCH, SPATIAL, CHANNEL)
 
 
@@ -37,6 +39,8 @@ def reshaped(spec: TensorSpec, shape: tuple[Num, ...], axes: str | None = None) 
     ]
     wanted = list(shape[lead : len(shape) - tail])
     groups = regroup_digits(list(middle), list(wanted), (0, 0, 0)) if wanted else []
+    if groups is None:
+        groups = regroup_digits(_alike_together(middle), list(wanted), (0, 0, 0))
     if groups is None:  # it is not known where one axis ends and the next begins
         groups = [middle, *([digit for digit in middle if not digit[1][0]] for _ in wanted[1:])]
         apart = False
@@ -49,8 +53,23 @@ def reshaped(spec: TensorSpec, shape: tuple[Num, ...], axes: str | None = None) 
         apart = apart and BATCH in _letters(groups[0])
     if axes is None:
         axes = _settled(spec.axes[:lead], roles, spec.axes[last:], vector=SPATIAL not in spec.axes)
-    folded = spec.folded if apart and not (spec.merged and BATCH in spec.axes[lead:last]) else _folded(spec, shape, axes)
+    folded = (
+        spec.folded
+        if apart and not (spec.merged and BATCH in spec.axes[lead:last])
+        else _folded(spec, shape, axes)
+    )
     return TensorSpec(shape, axes, spec.dtype, folded, _merged(groups, roles, folded))
+
+
+def _alike_together(digits: Sequence[Digit]) -> list[Digit]:
+    """Join neighbours of one role, which may be cut elsewhere."""
+    joined: list[Digit] = []
+    for extent, flags in digits:
+        if joined and joined[-1][1] == flags and is_known(extent) and is_known(joined[-1][0]):
+            joined[-1] = (joined[-1][0] * extent, flags)
+        else:
+            joined.append((extent, flags))
+    return joined
 
 
 def _parts(spec: TensorSpec, extent: Num, role: str) -> tuple[tuple[Num, str], ...]:

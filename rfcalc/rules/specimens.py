@@ -226,7 +226,12 @@ SPECIMENS: Final[tuple[Specimen, ...]] = (
     Specimen("primary_capsules"),
     Specimen("capsules", "", (VECTORS,), {"count": lambda make: make("M")}),
     Specimen("frames", "", (("BT", "bs"),)),
-    Specimen("fused_attention", "", (VECTORS,), {"width": lambda make: 3 * make("C"), "scores": lambda make: 2 * make("C")}),
+    Specimen(
+        "fused_attention",
+        "",
+        (VECTORS,),
+        {"width": lambda make: 3 * make("C"), "scores": lambda make: 2 * make("C")},
+    ),
     Specimen("take", "", (MAP,), {"axis": 3, "indices": (0,)}),
     Specimen("gather", "", (MAP, ("BN", "bs")), {"axis": 3}),
     Specimen("gather_elements", "", (MAP, MAP), {"axis": 3}),

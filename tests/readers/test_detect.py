@@ -82,7 +82,9 @@ def test_parameters_and_shapes_are_handed_on() -> None:
 def test_what_is_no_model_source_is_wrong_usage() -> None:
     with pytest.raises(UsageError, match="a model is a path, a file, bytes or a mapping, not a int"):
         load(5)
-    with pytest.raises(UsageError, match="there is no format 'onxx'; rfcalc reads 'rfcalc', 'keras' and 'onnx'"):
+    with pytest.raises(
+        UsageError, match="there is no format 'onxx'; rfcalc reads 'rfcalc', 'keras' and 'onnx'"
+    ):
         load(POOLING, format="onxx")
     with pytest.raises(UsageError, match="a loaded graph has its parameters"):
         load(load(POOLING), parameters={"width": 1})

@@ -102,7 +102,18 @@ class Node(NamedTuple):
 
 
 ARITHMETIC: Final = frozenset(
-    ("add", "subtract", "multiply", "divide", "maximum", "minimum", "average", "elementwise", "matmul", "scatter")
+    (
+        "add",
+        "subtract",
+        "multiply",
+        "divide",
+        "maximum",
+        "minimum",
+        "average",
+        "elementwise",
+        "matmul",
+        "scatter",
+    )
 )
 """Kinds that make one tensor of several by computing."""
 

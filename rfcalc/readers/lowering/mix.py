@@ -69,12 +69,23 @@ def einsum(b: Builder, node: Node, inputs: Sequence[Value], equation: str) -> tu
 
 
 def reduce(
-    b: Builder, node: Node, x: Value, axes: Sequence[int] | None, *, keepdims: bool, mode: str, copies: int = 0
+    b: Builder,
+    node: Node,
+    x: Value,
+    axes: Sequence[int] | None,
+    *,
+    keepdims: bool,
+    mode: str,
+    copies: int = 0,
 ) -> tuple[Value, ...]:
     """Add a reduction over `axes`, or over all of them."""
     if x.spec is None:
         return b.blind(node, (x,))
-    attrs: dict[str, Any] = {"axes": "all" if axes is None else tuple(axes), "keepdims": keepdims, "mode": mode}
+    attrs: dict[str, Any] = {
+        "axes": "all" if axes is None else tuple(axes),
+        "keepdims": keepdims,
+        "mode": mode,
+    }
     if copies:
         attrs["copies"] = copies
     return b.add(node, "reduce", (x,), attrs)

@@ -126,7 +126,9 @@ def _divided(operation: Operation, args: list[Any]) -> Any:
 def _compared(function: Callable[[Any, Any], Any]) -> Fold:
     def compare(_: Operation, args: list[Any]) -> Any:
         result = function(args[0], args[1])
-        decided = [each if isinstance(each, (bool, np.bool_)) else None for each in np.asarray(result).reshape(-1)]
+        decided = [
+            each if isinstance(each, (bool, np.bool_)) else None for each in np.asarray(result).reshape(-1)
+        ]
         if None in decided:
             raise Undecided
         return np.array(decided, dtype=bool).reshape(np.shape(result))
@@ -259,7 +261,10 @@ def _range(_: Operation, args: list[Any]) -> Any:
         if count > MOST_KNOWN:
             raise Undecided
         return start + np.arange(count) * step
-    start, limit, step = (int(each) if not is_known(each) and not hasattr(each, "terms") else each for each in (start, limit, step))
+    start, limit, step = (
+        int(each) if not is_known(each) and not hasattr(each, "terms") else each
+        for each in (start, limit, step)
+    )
     if not all(map(is_known, (start, limit, step))) or step == 0 or abs((limit - start) // step) > MOST_KNOWN:
         raise Undecided
     return np.arange(start, limit, step, dtype=np.int64)
@@ -347,7 +352,21 @@ def _power(_: Operation, args: list[Any]) -> Any:
 
 _KEEP_TYPE: Final = frozenset(
     (
-        *("Add", "Ceil", "Clip", "Concat", "Div", "Expand", "Floor", "Gather", "Max", "Min", "Mul", "Neg", "Reshape"),
+        *(
+            "Add",
+            "Ceil",
+            "Clip",
+            "Concat",
+            "Div",
+            "Expand",
+            "Floor",
+            "Gather",
+            "Max",
+            "Min",
+            "Mul",
+            "Neg",
+            "Reshape",
+        ),
         *("Slice", "Split", "Squeeze", "Sub", "Tile", "Transpose", "Unsqueeze"),
     )
 )
@@ -365,7 +384,9 @@ FOLDS: Final[dict[str, Fold]] = {
     "Equal": _equal,
     "Expand": _expand,
     "Floor": _rounded(np.floor, up=False),
-    "Gather": lambda operation, args: np.take(args[0], args[1].astype(np.int64), axis=operation.integer("axis", 0)),
+    "Gather": lambda operation, args: np.take(
+        args[0], args[1].astype(np.int64), axis=operation.integer("axis", 0)
+    ),
     "Greater": _compared(lambda a, b: a > b),
     "GreaterOrEqual": _compared(lambda a, b: a >= b),
     "Less": _compared(lambda a, b: a < b),
@@ -422,7 +443,10 @@ def fold(operation: Operation) -> tuple[Value, ...] | None:
         made = function(operation, [np.asarray(value.data) for value in given])
     except (ValueError, TypeError, IndexError, OverflowError, ZeroDivisionError, np.exceptions.AxisError):
         return None
-    return tuple(_value(array, operation) for array in (made if isinstance(made, tuple) else (made,)))
+    values = [_value(array, operation) for array in (made if isinstance(made, tuple) else (made,))]
+    if any(value.computed for value in given):
+        values = [replace(value, computed=True) for value in values]
+    return tuple(values)
 
 
 def _value(array: Any, operation: Operation) -> Value:
@@ -438,6 +462,3 @@ def _value(array: Any, operation: Operation) -> Value:
         return made
     weights = tuple(dict.fromkeys(weight for value in operation.given for weight in value.weights))
     return Value(made.spec, data=made.data, weights=weights)
-
-
-

@@ -17,7 +17,7 @@ from rfcalc.errors import AnalysisError, GraphError, ReadError, RfcalcError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.readers.lowering.builder import Blind, Builder, Node, Value
 from rfcalc.readers.lowering.inputs import Declared, chosen_shape, open_extent, settle
-from rfcalc.readers.lowering.layout import guess_axes
+from rfcalc.readers.lowering.layout import Uses, guess_axes
 from rfcalc.readers.onnx.attributes import attributes_of
 from rfcalc.readers.onnx.folding import fold
 from rfcalc.readers.onnx.operation import Operation, Undecided, reader_of
@@ -91,7 +91,9 @@ class _Reader:
 
     def read(self, source: str) -> LayerGraph:
         graph = self.model.graph
-        opsets = {("" if each.domain in STANDARD else each.domain): each.version for each in self.model.opset_import}
+        opsets = {
+            ("" if each.domain in STANDARD else each.domain): each.version for each in self.model.opset_import
+        }
         scope = Scope(self, None, opsets)
         scope.constants(graph)
         for each in settle(self._inputs(graph, scope), self.options):
@@ -114,7 +116,7 @@ class _Reader:
             declared.append(Declared(value.name, shape, "", dtype_name(value.type.tensor_type.elem_type)))
         uses = uses_of(graph, scope.values)
         return [
-            each._replace(axes="" if each.shape is None else guess_axes(each.name, len(each.shape), uses))
+            each._replace(axes="" if each.shape is None else _guessed(each, each.shape, uses))
             for each in declared
         ]
 
@@ -170,7 +172,9 @@ class Scope:
         self._recorded: dict[str, tuple[Num, ...]] | None = None
         self._infos: Iterable[onnx.ValueInfoProto] = ()
         if depth > DEEPEST:
-            raise ReadError(f"functions or branches are nested more than {DEEPEST} deep; do they call themselves?")
+            raise ReadError(
+                f"functions or branches are nested more than {DEEPEST} deep; do they call themselves?"
+            )
 
     # ---- tensors -------------------------------------------------------------------------------------------
 
@@ -206,7 +210,9 @@ class Scope:
         if self.reader.resized:
             return None
         if self._recorded is None:
-            shapes = ((info.name, _shape_of(info)) for info in (*self._infos, *self.reader.model.graph.output))
+            shapes = (
+                (info.name, _shape_of(info)) for info in (*self._infos, *self.reader.model.graph.output)
+            )
             self._recorded = {name: shape for name, shape in shapes if shape is not None}
         return self._recorded.get(name)
 
@@ -286,7 +292,9 @@ class Scope:
         """Read a local function in the place of its call."""
         bound = {each.name: each for each in function.attribute_proto}
         given = {**attributes_of(_Holder(bound.values()), None), **operation.attributes}
-        opsets = {("" if each.domain in STANDARD else each.domain): each.version for each in function.opset_import}
+        opsets = {
+            ("" if each.domain in STANDARD else each.domain): each.version for each in function.opset_import
+        }
         inner = Scope(
             self.reader, None, opsets, prefix=f"{operation.node.name}/", bound=given, depth=self.depth + 1
         )
@@ -323,7 +331,8 @@ def _ordered(nodes: Sequence[onnx.NodeProto], scope: Scope) -> Iterable[onnx.Nod
     import graphlib
 
     needs = {
-        place: {producers[name] for name in node.input if name in producers} for place, node in enumerate(nodes)
+        place: {producers[name] for name in node.input if name in producers}
+        for place, node in enumerate(nodes)
     }
     try:
         return [nodes[place] for place in graphlib.TopologicalSorter(needs).static_order()]
@@ -352,6 +361,10 @@ def _extent(dim: Any, name: str, axis: int) -> Num:
     if not text or not any(letter.isalnum() for letter in text) or text.lstrip("-").isdigit():
         return open_extent(name, axis)
     return named(text)
+
+
+def _guessed(each: Declared, shape: tuple[Num, ...], uses: Uses) -> str:
+    return guess_axes(each.name, shape, uses, integers="int" in each.dtype)
 
 
 def _folded_batch_norms(graph: onnx.GraphProto) -> tuple[str, str, str] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from rfcalc.algebra.number import equal
 from rfcalc.graph.layer import TensorSpec
 from rfcalc.readers.lowering.builder import Value
@@ -37,7 +36,9 @@ def branch(operation: Operation) -> Values:
     second = operation.scope.inline(other, operation.node)
     if len(first) != len(second):
         raise operation.wrong(f"one branch has {len(first)} results, the other {len(second)}")
-    return tuple(_merged(operation, k, condition, pair) for k, pair in enumerate(zip(first, second, strict=True)))
+    return tuple(
+        _merged(operation, k, condition, pair) for k, pair in enumerate(zip(first, second, strict=True))
+    )
 
 
 def _merged(operation: Operation, place: int, condition: Value, pair: tuple[Value, Value]) -> Value:
@@ -63,5 +64,3 @@ def _agree(a: TensorSpec | None, b: TensorSpec | None) -> bool:
 def sequence(operation: Operation) -> Values:
     """Lists of tensors are not followed."""
     return operation.unknown()
-
-

@@ -10,7 +10,6 @@ from rfcalc.readers.lowering.builder import Value
 from rfcalc.readers.onnx.operation import MICROSOFT, Operation, Undecided, Values, op
 
 
-
 def fused(operation: Operation) -> tuple[Any, ...]:
     """Return the activation that is fused into an operation, as a further stage."""
     name = operation.attributes.get("activation")

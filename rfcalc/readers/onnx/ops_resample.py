@@ -134,7 +134,11 @@ def grid_sample(operation: Operation) -> Values:
     """X is read at positions that an input gives."""
     x, grid = operation[0], operation[1]
     target = (*x.shape[:2], *grid.shape[1:-1])
-    reason = "where a grid sample reads is computed" if not grid.constant else "a grid of positions is not followed"
+    reason = (
+        "where a grid sample reads is computed"
+        if not grid.constant
+        else "a grid of positions is not followed"
+    )
     attrs = {"shape": target, "axes": "bc" + "s" * (len(target) - 2), "reason": reason}
     return operation.builder.add(operation.node, "cover", operation.given, attrs)
 

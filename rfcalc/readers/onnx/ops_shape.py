@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from rfcalc.algebra.number import UNKNOWN, Num, is_known, prod
@@ -9,7 +11,7 @@ from rfcalc.graph.layer import TensorSpec
 from rfcalc.readers.lowering import shape as moves
 from rfcalc.readers.lowering.builder import Value, default_axes
 from rfcalc.readers.onnx.operation import Operation, Undecided, Values, op
-from rfcalc.readers.onnx.tensors import array_of, constant_value
+from rfcalc.readers.onnx.tensors import MOST_KNOWN, array_of, constant_value, weight_of
 
 MOST_ELEMENTS = 1 << 31
 """Elements of a tensor that repeats another; more are a damaged file."""
@@ -20,7 +22,7 @@ def shape(operation: Operation) -> Values:
     """The extents, or some of them."""
     x = operation[0]
     start, end = operation.integer("start", 0), operation.attributes.get("end")
-    return (constant_value(array_of(x.shape[slice(start, end)])),)
+    return (replace(constant_value(array_of(x.shape[slice(start, end)])), computed=True),)
 
 
 @op("Size")
@@ -109,7 +111,10 @@ def tile(operation: Operation) -> Values:
 def concat(operation: Operation) -> Values:
     """End to end along one axis."""
     inputs = [value for value in operation.given if not _is_empty(value)] or operation.given[:1]
-    return moves.concat(operation.builder, operation.node, inputs, operation.integer("axis", 1))
+    axis = operation.integer("axis", 1)
+    if inputs and inputs[0].spec is not None:
+        axis = operation.place(axis, inputs[0].rank)
+    return moves.concat(operation.builder, operation.node, inputs, axis)
 
 
 def _is_empty(value: Value) -> bool:
@@ -326,15 +331,15 @@ def constant_of_shape(operation: Operation) -> Values:
 
 def filled(operation: Operation, extents: tuple[Num, ...], kind: np.dtype, fill: object) -> Value:
     """Return a constant of one value."""
-    from rfcalc.readers.onnx.tensors import MOST_KNOWN, weight_of
-
     name = operation.node.outputs[0] if operation.node.outputs else operation.node.name
     small = all(map(is_known, extents)) and prod(extents) <= MOST_KNOWN
     spec = TensorSpec(extents, default_axes(len(extents)), kind.name)
     data = None
     if small and kind.kind in "iub":
         data = np.full(extents, fill, dtype=kind)
-    return Value(spec, data=data, weights=weight_of(name, extents, kind.name))
+    # one as large as a map is no weight that was taken out of the file
+    weights = () if operation[0].computed else weight_of(name, extents, kind.name)
+    return Value(spec, data=data, weights=weights, computed=operation[0].computed)
 
 
 @op("RandomNormal", "RandomUniform")

@@ -54,7 +54,9 @@ def as_weight(value: Value) -> Value:
     """Return a constant that a quantised operation takes as weights; biases are wider integers."""
     if not value.constant or value.weights or value.spec is None or not value.spec.shape:
         return value
-    return replace(value, weights=(Weight(f"constant {id(value)}", value.spec.shape, dtype=value.spec.dtype),))
+    return replace(
+        value, weights=(Weight(f"constant {id(value)}", value.spec.shape, dtype=value.spec.dtype),)
+    )
 
 
 def constant_value(data: Any) -> Value:
@@ -99,10 +101,14 @@ def elements(tensor: onnx.TensorProto, shape: tuple[int, ...], dtype: str, name:
     count = prod(shape)
     if count > (MOST_FLOATS if floats else MOST_KNOWN):
         return None
-    if tensor.data_location == onnx.TensorProto.EXTERNAL or not (floats or dtype.startswith(("int", "uint", "bool"))):
+    if tensor.data_location == onnx.TensorProto.EXTERNAL or not (
+        floats or dtype.startswith(("int", "uint", "bool"))
+    ):
         return None
     try:
         return numpy_helper.to_array(tensor).reshape(shape)
     except (ValueError, TypeError, KeyError, IndexError) as error:
         reason = str(error).partition("\n")[0]
-        raise ReadError(f"its data do not fit its shape {list(shape)}: {reason}", where=f"tensor {name!r}") from None
+        raise ReadError(
+            f"its data do not fit its shape {list(shape)}: {reason}", where=f"tensor {name!r}"
+        ) from None

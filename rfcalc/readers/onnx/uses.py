@@ -9,49 +9,132 @@ import onnx
 
 from rfcalc.readers.lowering.builder import Value
 from rfcalc.readers.lowering.layout import Use, Uses
+from rfcalc.readers.onnx.tensors import initializer
 
 WINDOW: Final = frozenset(
     (
-        *("Conv", "ConvTranspose", "MaxPool", "AveragePool", "LpPool", "DeformConv", "QLinearConv", "ConvInteger"),
-        *("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", "BatchNormalization", "InstanceNormalization"),
+        *(
+            "Conv",
+            "ConvTranspose",
+            "MaxPool",
+            "AveragePool",
+            "LpPool",
+            "DeformConv",
+            "QLinearConv",
+            "ConvInteger",
+        ),
+        *(
+            "GlobalAveragePool",
+            "GlobalMaxPool",
+            "GlobalLpPool",
+            "BatchNormalization",
+            "InstanceNormalization",
+        ),
         *("GroupNormalization", "LRN", "DepthToSpace", "SpaceToDepth", "FusedConv", "GridSample", "RoiAlign"),
         *("MaxRoiPool", "PRelu", "Upsample"),
     )
 )
 FEATURES: Final = frozenset(
     (
-        *("MatMul", "Gemm", "FusedMatMul", "FusedGemm", "LayerNormalization", "RMSNormalization", "Attention"),
-        *("SimplifiedLayerNormalization", "SkipLayerNormalization", "MatMulInteger", "QLinearMatMul", "QGemm"),
+        *(
+            "MatMul",
+            "Gemm",
+            "FusedMatMul",
+            "FusedGemm",
+            "LayerNormalization",
+            "RMSNormalization",
+            "Attention",
+        ),
+        *(
+            "SimplifiedLayerNormalization",
+            "SkipLayerNormalization",
+            "MatMulInteger",
+            "QLinearMatMul",
+            "QGemm",
+        ),
         *("MultiHeadAttention", "NhwcConv", "NhwcMaxPool"),
     )
 )
 STEPS: Final = frozenset(("LSTM", "GRU", "RNN"))
 SAME: Final = frozenset(
     (
-        *("Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Clip", "Cast", "Identity", "Dropout", "Pad", "Slice"),
-        *("Abs", "Neg", "Sqrt", "Log", "Exp", "Relu", "Sigmoid", "Tanh", "LeakyRelu", "Elu", "Erf", "HardSwish"),
-        *("QuantizeLinear", "DequantizeLinear", "Concat", "Split", "Resize", "Where", "Round", "Floor", "Softmax"),
+        *(
+            "Add",
+            "Sub",
+            "Mul",
+            "Div",
+            "Pow",
+            "Max",
+            "Min",
+            "Clip",
+            "Cast",
+            "Identity",
+            "Dropout",
+            "Pad",
+            "Slice",
+        ),
+        *(
+            "Abs",
+            "Neg",
+            "Sqrt",
+            "Log",
+            "Exp",
+            "Relu",
+            "Sigmoid",
+            "Tanh",
+            "LeakyRelu",
+            "Elu",
+            "Erf",
+            "HardSwish",
+        ),
+        *(
+            "QuantizeLinear",
+            "DequantizeLinear",
+            "Concat",
+            "Split",
+            "Resize",
+            "Where",
+            "Round",
+            "Floor",
+            "Softmax",
+        ),
     )
 )
 
 
+_Takers = dict[str, list[tuple[int, onnx.NodeProto]]]
+
+
 def uses_of(graph: onnx.GraphProto, constants: Mapping[str, Value]) -> Uses:
     """Return a function that lists the uses of a tensor."""
-    takers: dict[str, list[tuple[int, onnx.NodeProto]]] | None = None
+    takers: _Takers | None = None
+    known: dict[str, Value] = {}
 
     def uses(name: str) -> Iterator[Use]:
-        nonlocal takers
+        nonlocal takers, known
         if takers is None:
-            takers = {}
-            for node in graph.node:
-                for place, taken in enumerate(node.input):
-                    takers.setdefault(taken, []).append((place, node))
+            takers, known = {}, dict(constants)
+            _collect(graph, takers, known)
         for place, node in takers.get(name, ()):
-            use = _use(place, node, constants)
+            use = _use(place, node, known)
             if use is not None:
                 yield use
 
     return uses
+
+
+def _collect(graph: onnx.GraphProto, takers: _Takers, known: dict[str, Value]) -> None:
+    """List what takes each tensor, branches included, and the constants among the operations."""
+    for node in graph.node:
+        if node.op_type == "Constant" and node.output:
+            for each in node.attribute:
+                if each.type == onnx.AttributeProto.TENSOR:
+                    known[node.output[0]] = initializer(each.t, node.output[0])
+        for place, taken in enumerate(node.input):
+            takers.setdefault(taken, []).append((place, node))
+        for each in node.attribute:
+            if each.type == onnx.AttributeProto.GRAPH:
+                _collect(each.g, takers, known)
 
 
 def _use(place: int, node: onnx.NodeProto, constants: Mapping[str, Value]) -> Use | None:
@@ -61,6 +144,8 @@ def _use(place: int, node: onnx.NodeProto, constants: Mapping[str, Value]) -> Us
         return Use("same", output)
     if op == "Gather" and place == 1:
         return Use("indices")
+    if op in STEPS and place in (5, 6):
+        return Use("state")
     if place:
         return None
     if op in WINDOW:
