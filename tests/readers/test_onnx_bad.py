@@ -211,7 +211,7 @@ def many_nodes(count: int) -> bytes:
     while rest > 127:
         size.append(rest & 127 | 128)
         rest >>= 7
-    made: bytes = head.SerializeToString()) + bytes([7 << 3 | 2, *size, rest]) + graph
+    made: bytes = head.SerializeToString() + bytes([7 << 3 | 2, *size, rest]) + graph
     return made
 
 
