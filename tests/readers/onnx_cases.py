@@ -220,6 +220,16 @@ def transposed_cases() -> list[Case]:
         t("output_shape small", 3, 3, strides=[2, 2], output_shape=[17, 15]),
         t("output_shape SAME_UPPER", 3, 3, strides=[2, 2], output_shape=[18, 16], auto_pad="SAME_UPPER"),
         t("output_shape SAME_LOWER", 3, 3, strides=[2, 2], output_shape=[18, 16], auto_pad="SAME_LOWER"),
+        # onnxruntime and the reference clamp the padding at 0 and add what is missing at the end
+        t("output_shape beyond the map", 1, 1, strides=[4, 2], output_shape=[35, 16]),
+        t(
+            "output_shape beyond, SAME_LOWER",
+            1,
+            2,
+            strides=[4, 2],
+            output_shape=[35, 17],
+            auto_pad="SAME_LOWER",
+        ),
         t("auto_pad SAME_UPPER", 3, 3, strides=[2, 2], auto_pad="SAME_UPPER"),
         t("auto_pad SAME_LOWER", 3, 3, strides=[2, 2], auto_pad="SAME_LOWER"),
         t("auto_pad SAME_UPPER k4", 4, 4, strides=[2, 2], auto_pad="SAME_UPPER"),
