@@ -56,6 +56,8 @@ class Builder:
         return tuple(self.values[self.at].shape)
 
     def whole(self, low: int, high: int) -> int:
+        if low > high:
+            raise RefusedError("there is no such axis")
         return int(self.draw(st.integers(low, high)))
 
     def one_of(self, *values: Any) -> Any:
