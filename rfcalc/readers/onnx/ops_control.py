@@ -27,8 +27,8 @@ def branch(operation: Operation) -> Values:
     """The branch that a known condition takes; else both, where their results have the same shapes."""
     then, other = operation.attributes.get("then_branch"), operation.attributes.get("else_branch")
     condition = operation[0]
-    if then is None or other is None:
-        raise operation.wrong("needs then_branch and else_branch")
+    if not hasattr(then, "node") or not hasattr(other, "node"):
+        raise operation.wrong("needs the graphs then_branch and else_branch")
     if condition.data is not None:
         taken = then if bool(condition.data.reshape(-1)[0]) else other
         return operation.scope.inline(taken, operation.node)

@@ -21,6 +21,8 @@ def fused(operation: Operation) -> tuple[Any, ...]:
 def gemm(operation: Operation) -> Values:
     """A, B, C: alpha A B + beta C, each of A and B transposed if so said."""
     a, b, c = operation[0], operation[1], operation.optional(2)
+    if a.rank != 2 or b.rank != 2:
+        raise operation.wrong(f"takes matrices, got tensors of {a.rank} and {b.rank} axes")
     swap = (bool(operation.integer("transA", 0)), bool(operation.integer("transB", 0)))
     return mix.matmul(operation.builder, operation.node, a, b, c, swap=swap)
 
