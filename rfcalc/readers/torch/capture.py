@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from rfcalc.errors import ReadError, UsageError
+from rfcalc.errors import ReadError, RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.readers.options import Options
 from rfcalc.readers.torch.exported import Exported
@@ -74,13 +74,14 @@ def read_module(
         tensors = dict(module.named_parameters(remove_duplicate=False))
         tensors.update(module.named_buffers(remove_duplicate=False))
         with _evaluating(module), _stand_ins(module, tensors) as mode:
-            inputs = _inputs(example_inputs, tensors, mode)
-            shapes, spelled = _dynamic(module, inputs, dynamic)
-            program = _exported(module, inputs, shapes)
+            given = _listed(example_inputs)
+            names = argument_names(module, len(given))
+            shapes, spelled = dynamic_shapes(names, given, dynamic)
+            program = _exported(module, _candidates(given, shapes, tensors, mode), shapes)
         return read_exported(
             program, source=source, options=options, name=name, tensors=tensors, spelled=spelled
         )
-    except UsageError as error:
+    except RfcalcError as error:
         error.source = error.source or source
         raise
 
@@ -136,101 +137,149 @@ def _fake(tensor: Any, mode: Any, torch: Any) -> Any:
 # ---- inputs ------------------------------------------------------------------------------------------------
 
 
-def _inputs(given: Shapes, tensors: Mapping[str, Any], mode: Any) -> tuple[Any, ...]:
-    """Return what the module is called with; shapes become tensors of its own type without elements."""
+def _listed(given: Shapes) -> tuple[Any, ...]:
+    """Return what the module is called with, argument by argument."""
     import torch
 
-    if isinstance(given, torch.Tensor):
+    if isinstance(given, torch.Tensor) or is_shape(given):
         return (given,)
-    if _is_shape(given):
-        given = [given]
     if not isinstance(given, (tuple, list)) or not given:
         raise UsageError("example_inputs are a tensor, a tuple of tensors, a shape or a list of shapes")
-    return tuple(_made(each, tensors, mode) if _is_shape(each) else each for each in given)
+    return tuple(given)
 
 
-def _is_shape(value: Any) -> bool:
+def is_shape(value: Any) -> bool:
+    """Tell whether something is the shape of a tensor.
+
+    >>> is_shape((1, 3, 224, 224)), is_shape(((1, 3), (1, 4)))
+    (True, False)
+    """
     return isinstance(value, (tuple, list)) and bool(value) and all(type(each) is int for each in value)
 
 
-def _made(shape: Sequence[int], tensors: Mapping[str, Any], mode: Any) -> Any:
+def _candidates(
+    given: tuple[Any, ...], shapes: Any, tensors: Mapping[str, Any], mode: Any
+) -> Iterator[tuple[Any, ...]]:
+    """Yield what the module may be called with: shapes as tensors of its own type, then as indices."""
+    import torch
+
+    floats = [each for each in tensors.values() if each.dtype.is_floating_point]
+    kinds = [floats[0].dtype if floats else torch.get_default_dtype()]
+    if any(map(is_shape, given)):
+        kinds.append(torch.int64)
+    device = next((each.device for each in tensors.values() if each.device.type != "meta"), torch.device("cpu"))
+    for kind in kinds:
+        made = []
+        for place, each in enumerate(given):
+            open_axes = (shapes[place] or {}) if shapes is not None else {}
+            if is_shape(each):
+                made.append(_made(each, open_axes, kind, device, mode))
+            elif isinstance(each, torch.Tensor) and any(each.shape[axis] == 1 for axis in open_axes):
+                made.append(_made(each.shape, open_axes, each.dtype, each.device, mode))
+            else:
+                made.append(each)
+        yield tuple(made)
+
+
+def _made(shape: Sequence[int], open_axes: Mapping[int, Any], kind: Any, device: Any, mode: Any) -> Any:
+    """Return a tensor without elements; an open extent is not 1, which torch would take for fixed."""
     import torch
 
     if min(shape) < 1:
         raise UsageError(f"an extent must be positive, got {min(shape)}")
-    floats = [each for each in tensors.values() if each.dtype.is_floating_point]
-    kind = floats[0].dtype if floats else torch.get_default_dtype()
-    device = next((each.device for each in tensors.values() if each.device.type != "meta"), torch.device("cpu"))
+    extents = tuple(2 if extent == 1 and axis in open_axes else extent for axis, extent in enumerate(shape))
     with mode:
-        return torch.empty(tuple(shape), dtype=kind, device=device)
+        return torch.empty(extents, dtype=kind, device=device)
 
 
-def _dynamic(module: Any, inputs: tuple[Any, ...], dynamic: Any) -> tuple[Any, Spelled]:
-    """Return the open extents as `torch.export` takes them, and the names that the user gave them."""
+def dynamic_shapes(names: Sequence[str], given: Sequence[Any], dynamic: Any) -> tuple[Any, Spelled]:
+    """Return the open extents as `torch.export` takes them, and the names that the user gave them.
+
+    Parameters
+    ----------
+    names : sequence of str
+        What the module's arguments are called.
+    given : sequence
+        Tensors or shapes for them.
+    dynamic : bool, mapping or sequence, optional
+        True for batch and positions; or for each argument, by place or by name, a name or a dimension of
+        torch for each open axis.
+
+    Raises
+    ------
+    UsageError
+        An argument that the module does not take, or an axis that it does not have.
+    """
     import torch
 
     if dynamic is None or dynamic is False:
         return None, {}
     if dynamic is True:
-        open_axes = [
-            dict.fromkeys((0, *range(2, each.dim())), torch.export.Dim.AUTO) if isinstance(each, torch.Tensor) else None
-            for each in inputs
-        ]
-        return tuple(open_axes), {}
-    names = _argument_names(module, inputs)
-    made: dict[str, Any] = {}
-    dims: dict[Any, Any] = {}
-    parts = dynamic.items() if isinstance(dynamic, Mapping) else zip(names, dynamic, strict=False)
-    unnamed = isinstance(dynamic, Mapping) and all(type(key) is int for key in dynamic)
-    parts = [(names[0], dynamic)] if unnamed else list(parts)
+        wanted: dict[str, Any] = {
+            name: dict.fromkeys((0, *range(2, len(_shape_of(each)))), torch.export.Dim.AUTO)
+            for name, each in zip(names, given, strict=True)
+        }
+    elif isinstance(dynamic, Mapping):
+        by_axis = all(type(key) is int for key in dynamic)
+        wanted = {names[0]: dynamic} if by_axis else dict(dynamic)
+    else:
+        wanted = dict(zip(names, dynamic, strict=False))
+    dims: dict[str, Any] = {}
+    made: dict[str, dict[int, Any]] = {}
     spelled: dict[str, dict[int, str]] = {}
-    for name, axes in parts:
+    for name, axes in wanted.items():
         if name not in names:
             raise UsageError(f"dynamic: the module takes no {name!r}; it takes {', '.join(names)}")
-        made[name] = None if axes is None else {
-            axis: _dim(each, dims, torch) for axis, each in _pairs(axes)
-        }
-        spelled[name] = {
-            axis: word for axis, each in _pairs(axes or {}) if (word := _word(each)) is not None
-        }
+        rank = len(_shape_of(given[list(names).index(name)]))
+        pairs = dict(axes.items() if isinstance(axes, Mapping) else enumerate(axes or ()))
+        if any(type(axis) is not int or not 0 <= axis < rank for axis in pairs):
+            raise UsageError(f"dynamic: {name!r} has the axes 0 to {rank - 1}")
+        pairs = {axis: each for axis, each in pairs.items() if each is not None}
+        made[name] = {axis: _dim(each, dims) for axis, each in pairs.items()}
+        spelled[name] = {axis: word for axis, each in pairs.items() if (word := _word(each))}
     return tuple(made.get(name) for name in names), spelled
 
 
-def _pairs(axes: Any) -> list[tuple[int, Any]]:
-    return list(axes.items()) if isinstance(axes, Mapping) else list(enumerate(axes))
+def _shape_of(each: Any) -> Sequence[int]:
+    return each if is_shape(each) else tuple(getattr(each, "shape", ()))
 
 
-def _word(each: Any) -> str | None:
-    if isinstance(each, str):
-        return each
-    name = getattr(each, "__name__", None)
-    return name if isinstance(name, str) and name.isidentifier() else None
+def _word(each: Any) -> str:
+    """Return the name that the user gave an extent."""
+    name = each if isinstance(each, str) else getattr(each, "__name__", "")
+    return name if isinstance(name, str) and name.isidentifier() else ""
 
 
-def _dim(each: Any, dims: dict[Any, Any], torch: Any) -> Any:
+def _dim(each: Any, dims: dict[str, Any]) -> Any:
     """Return a dimension of torch's for a name; the same for the same name."""
+    import torch
+
     if not isinstance(each, str):
         return each
-    if each not in dims:
-        dims[each] = torch.export.Dim(each)
-    return dims[each]
+    if not each.isidentifier():
+        raise UsageError(f"dynamic: {each!r} is no name for an extent")
+    return dims.setdefault(each, torch.export.Dim(each))
 
 
-def _argument_names(module: Any, inputs: tuple[Any, ...]) -> list[str]:
+def argument_names(module: Any, count: int) -> list[str]:
+    """Return what the first arguments of a module's forward are called."""
     import inspect
 
     names: list[str] = []
     for name, each in inspect.signature(module.forward).parameters.items():
         if each.kind is each.VAR_POSITIONAL:
-            return names + [f"{name}_{k}" for k in range(len(inputs) - len(names))]
+            names += [f"{name}_{k}" for k in range(count - len(names))]
+            break
         names.append(name)
-    return names[: len(inputs)]
+    if len(names) < count:
+        raise UsageError(f"the module takes {len(names)} arguments ({', '.join(names)}), {count} were given")
+    return names[:count]
 
 
 # ---- export ------------------------------------------------------------------------------------------------
 
 
-def _exported(module: Any, inputs: tuple[Any, ...], shapes: Any) -> Any:
+def _exported(module: Any, candidates: Iterator[tuple[Any, ...]], shapes: Any) -> Any:
     """Export, by tracing Python itself and failing that by its bytecode.
 
     Raises
@@ -238,24 +287,32 @@ def _exported(module: Any, inputs: tuple[Any, ...], shapes: Any) -> Any:
     ReadError
         Neither works: with the reason of the first.
     """
+    first: Exception | None = None
+    for inputs in candidates:
+        for strict in (False, True):
+            try:
+                return _export(module, inputs, shapes, strict=strict)
+            except UsageError:
+                raise
+            except Exception as error:  # whatever the module raises
+                first = first or error
+    raise ReadError(f"torch.export cannot take the module: {_reason(first)}") from first
+
+
+def _export(module: Any, inputs: tuple[Any, ...], shapes: Any, *, strict: bool) -> Any:
     import logging
     import warnings
 
     import torch
 
-    first: Exception | None = None
-    for strict in (False, True):
-        previous = logging.root.manager.disable
-        try:
-            logging.disable(logging.ERROR)  # torch logs what is then raised
-            with warnings.catch_warnings(), torch.no_grad():
-                warnings.simplefilter("ignore")
-                return torch.export.export(module, inputs, dynamic_shapes=shapes, strict=strict)
-        except Exception as error:  # whatever the module raises  # noqa: BLE001
-            first = first or error
-        finally:
-            logging.disable(previous)
-    raise ReadError(f"torch.export cannot take the module: {_reason(first)}") from first
+    previous = logging.root.manager.disable
+    logging.disable(logging.ERROR)  # torch logs what it then raises
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            return torch.export.export(module, inputs, dynamic_shapes=shapes, strict=strict)
+    finally:
+        logging.disable(previous)
 
 
 def _reason(error: Exception | None) -> str:
