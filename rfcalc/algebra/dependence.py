@@ -28,8 +28,29 @@ from rfcalc.algebra.legs import Factors, Leg, covered, digits_of, span_of, split
 from rfcalc.algebra.number import UNKNOWN, Num, is_known, is_one
 from rfcalc.algebra.relation import MAX_PERIOD, MAX_TAPS, Relation
 from rfcalc.algebra.rows import Rows
-from rfcalc.algebra.window import POINTWISE, Window, gather
+from rfcalc.algebra.window import POINTWISE, Window, gather, slide
 from rfcalc.wording import few
+
+
+class Parts(NamedTuple):
+    """Which channels of a tensor need what, where they differ.
+
+    Parameters
+    ----------
+    axes : tuple of int
+        The axes of the tensor that tell channels apart.
+    extents : tuple of int
+        Their extents.
+    labels : tuple of int
+        For each combination of their indices the number of its part; -1 where it depends on nothing.
+    each : tuple of Dependence
+        What the elements of each part need.
+    """
+
+    axes: tuple[int, ...]
+    extents: tuple[int, ...]
+    labels: tuple[int, ...]
+    each: tuple[Dependence, ...]
 
 
 class Dependence(NamedTuple):
@@ -43,11 +64,14 @@ class Dependence(NamedTuple):
         The dependence is their union; no legs, no dependence on the chosen input.
     reason : str
         Why it is a bound, where it is one; empty where every step was exact.
+    parts : Parts, optional
+        What single channels depend on, where these differ; the dependence itself is that of all.
     """
 
     factors: Factors
     legs: tuple[Leg, ...] = ()
     reason: str = ""
+    parts: Parts | None = None
 
     # ---- one axis ----------------------------------------------------------------------------------------
 
@@ -350,6 +374,8 @@ class Dependence(NamedTuple):
         """
         if not any((leg.gridless and not alike) or any(leg.weights[axis]) for leg in self.legs):
             return self.foreign(axis, total)
+        if parts == 1 and not alike:
+            return self.slide(axis, slide(1, lo=before), total, source)
         listed = all(map(is_known, (before, extent, total))) and total <= MAX_PERIOD
         if listed and total * parts <= MAX_TAPS:  # every part lists all rows
             return self.slide(axis, placed_window(before, extent, total), total, source, alike=alike)
@@ -388,9 +414,15 @@ def _constant(leg: Leg) -> Relation | Rows:
 
 def _beside(leg: Leg, axis: int, window: Window, digits: Sequence[Num], extent: Num) -> Leg | None:
     """Say of a constant leg which outputs of a window still need it; None where no rows can."""
-    if not leg.gridless or not isinstance(leg.relation, Rows) or not is_known(extent):
+    if not leg.gridless or not is_known(extent):
         return None
     before = prod(digits)
+    if isinstance(leg.relation, Relation):
+        if not leg.relation.bounded or extent > MAX_PERIOD:
+            return None
+        rows = [[0] if window.inside(i, before) else [] for i in range(extent)]
+        relation = leg.relation.of_map(1).after(gather(extent, extent, rows), extent)
+        return Leg(leg.axis, _put(leg.weights, axis, (1,)), relation) if relation.exact else None
     (mask,) = leg.relation.masks[:1] or (0,)
     masks = [mask if window.inside(i, before) else 0 for i in range(extent)]
     return Leg(leg.axis, _put(leg.weights, axis, (1,)), Rows(masks, leg.relation.exact))

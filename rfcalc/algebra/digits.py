@@ -38,7 +38,12 @@ def mixing_window(mixed: Sequence[tuple[Num, int]]) -> Window | None:
     if period is None:
         return None
     moves = sorted({sum(t) for t in product(*(range(0, w * e, w) for e, w in mixed))})
-    return gather(period, period, [[i - _worth(i, mixed) + move for move in moves] for i in range(period)])
+    groups: dict[int, list[int]] = {}  # indices that differ in these digits alone read the same
+    for i in range(period):
+        start = i - _worth(i, mixed)
+        if start not in groups:
+            groups[start] = [start + move for move in moves]
+    return gather(period, period, [groups[i - _worth(i, mixed)] for i in range(period)])
 
 
 def forgetting_window(unread: Sequence[tuple[Num, int]]) -> Window | None:

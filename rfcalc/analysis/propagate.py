@@ -8,8 +8,10 @@ from typing import NamedTuple
 from rfcalc.algebra.dependence import Dependence, plain
 from rfcalc.algebra.legs import Leg
 from rfcalc.algebra.number import is_known
+from rfcalc.algebra.parts import follow, labelled, unite
 from rfcalc.algebra.relation import NeedTaps, Relation, UnequalSlopes, identity
 from rfcalc.algebra.rows import identity_rows
+from rfcalc.algebra.steps import Place
 from rfcalc.analysis.shapes import Resolved
 from rfcalc.errors import AnalysisError, UsageError
 from rfcalc.graph.graph import LayerGraph
@@ -193,11 +195,14 @@ def _union(
     """Unite what an output depends on over its paths."""
     union: Dependence | None = None
     first = ""
+    alone = sum(start is not None and bool(start.legs) for _, start in paths) == 1
     for path, start in paths:
         assert start is not None
         dependence = start
         for step in path.steps:
-            dependence = step.apply(dependence, layer.name)
+            if alone and isinstance(step, Place):  # what stands beside it depends on nothing, like padding
+                step = step._replace(parts=1)
+            dependence = follow(step, dependence, layer.name)
         branch = layer.inputs[path.input][0]
         if union is None:
             union, first = dependence, branch
@@ -206,11 +211,21 @@ def _union(
         if clash is not None:
             misaligned.append(Misaligned(layer.name, (first, branch), clash))
         try:
-            union = union.join(dependence, layer.name)
+            union = unite(union, dependence, layer.name)
         except UnequalSlopes:
             reason = f"{first!r} and {branch!r} meet in {layer.name!r} on grids of different strides"
             union = union.covered(spec.shape, reason).join(dependence.covered(spec.shape, reason), layer.name)
-    return plain(spec.shape) if union is None else union
+    if union is None:
+        return plain(spec.shape)
+    return _told_apart(union, paths)
+
+
+def _told_apart(union: Dependence, paths: Sequence[tuple[Path, Dependence | None]]) -> Dependence:
+    """Remember which channels come from which input of a concatenation."""
+    places = [step for path, _ in paths for step in path.steps[:1] if isinstance(step, Place) and step.alike]
+    if len(places) < len(paths) or any(len(path.steps) != 1 for path, _ in paths):
+        return union
+    return labelled(union, [start for _, start in paths if start is not None], places)
 
 
 def _clash(a: Dependence, b: Dependence) -> tuple[float, float] | None:

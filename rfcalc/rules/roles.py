@@ -47,7 +47,7 @@ def reshaped(spec: TensorSpec, shape: tuple[Num, ...], axes: str | None = None) 
     else:
         apart = all(_letters(group) == {BATCH} or BATCH not in _letters(group) for group in groups)
     roles = [_role(_letters(group)) for group in groups]
-    alone = len(shape) == 1 and is_one(spec.shape[0])  # one sample as a vector
+    alone = len(shape) == len(spec.shape[:1]) == 1 and is_one(spec.shape[0])  # one sample as a vector
     if wanted and not lead and spec.axes[:1] == BATCH and not alone:
         roles[0] = BATCH  # also a batch of one sample
         apart = apart and BATCH in _letters(groups[0])

@@ -54,7 +54,7 @@ def reshape(call: Call) -> Result:
     if len(wild) > 1:
         raise AnalysisError("only one extent of a reshape may be -1")
     # the batch stays out of the count where it stays in front, since it is often not known
-    same_batch = bool(target) and spec.shape[0] is target[0]
+    same_batch = bool(target) and bool(spec.shape) and spec.shape[0] is target[0]
     have = prod(spec.shape[1:] if same_batch else spec.shape)
     rest = prod(
         extent for place, extent in enumerate(target) if place not in wild and (place or not same_batch)

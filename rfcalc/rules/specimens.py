@@ -236,6 +236,18 @@ SPECIMENS: Final[tuple[Specimen, ...]] = (
     Specimen("gather", "", (MAP, ("BN", "bs")), {"axis": 3}),
     Specimen("gather_elements", "", (MAP, MAP), {"axis": 3}),
     Specimen("scatter", "", (MAP, MAP)),
+    Specimen(
+        "fold",
+        "",
+        (("BCT", "bcs"),),
+        {
+            "sizes": lambda make: (make("H"), make("W")),
+            "kernel": (2, 2),
+            "stride": (1, 1),
+            "dilation": (1, 1),
+            "padding": ((0, 0), (0, 0)),
+        },
+    ),
     Specimen("top_k", "", (MAP,)),
     Specimen(
         "resample",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
+from rfcalc.algebra.number import Num, is_one
 from rfcalc.errors import UsageError
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL
 from rfcalc.readers.lowering.builder import default_axes
@@ -21,7 +22,7 @@ class Use(NamedTuple):
     kind : str
         ``window`` (channels are axis 1: convolution, pooling, batch normalisation), ``features`` (channels are
         the last axis: linear layers, layer normalisation), ``steps`` (axis 0 is time, axis 1 the batch),
-        ``indices`` (every axis is positions), ``permute``, ``unsqueeze``, ``signal`` (the last axis is time)
+        ``state`` (what a recurrent layer starts from: its axis 1 is the batch), ``indices`` (every axis is positions), ``permute``, ``unsqueeze``, ``signal`` (the last axis is time)
         or ``same`` (axes stay).
     output : str
         The tensor that it makes, for the last kinds.
@@ -37,17 +38,19 @@ class Use(NamedTuple):
 Uses = Callable[[str], Iterable[Use]]
 
 
-def guess_axes(name: str, rank: int, uses: Uses) -> str:
+def guess_axes(name: str, shape: Sequence[Num], uses: Uses, *, integers: bool = False) -> str:
     """Tell the roles of an input's axes from the first operation that settles them.
 
     Parameters
     ----------
     name : str
         The tensor.
-    rank : int
-        How many axes it has.
+    shape : sequence of Num
+        Its extents.
     uses : callable
         What is done with a tensor of that name.
+    integers : bool
+        Its elements are integers: words or bytes, where nothing else says what they are.
 
     Returns
     -------
@@ -57,10 +60,18 @@ def guess_axes(name: str, rank: int, uses: Uses) -> str:
     Examples
     --------
     >>> table = {"x": [Use("permute", "y", (0, 3, 1, 2))], "y": [Use("window")]}
-    >>> guess_axes("x", 4, lambda name: table.get(name, ()))
+    >>> guess_axes("x", (1, 32, 32, 3), lambda name: table.get(name, ()))
     'bssc'
     """
-    return _settled(name, rank, uses, [FURTHEST]) or default_axes(rank)
+    rank = len(shape)
+    found = _settled(name, rank, uses, [FURTHEST])
+    if found is not None:
+        return found
+    if integers and rank == 2:
+        return BATCH + SPATIAL
+    if rank == 3 and is_one(shape[2]) and not is_one(shape[1]):  # samples of one channel
+        return BATCH + SPATIAL + CHANNEL
+    return default_axes(rank)
 
 
 def _settled(name: str, rank: int, uses: Uses, left: list[int]) -> str | None:
@@ -93,6 +104,7 @@ def _told(use: Use, rank: int, uses: Uses, left: list[int]) -> str | None:
         "features": BATCH + SPATIAL * (rank - 2) + CHANNEL if rank > 1 else None,
         "steps": SPATIAL + BATCH + CHANNEL,
         "indices": BATCH + SPATIAL * (rank - 1),
+        "state": CHANNEL + BATCH + CHANNEL,
         "signal": (BATCH + CHANNEL * (rank - 2) + SPATIAL) if rank > 1 else SPATIAL,
     }
     return fixed.get(use.kind)

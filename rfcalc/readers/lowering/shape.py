@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rfcalc.algebra.number import UNKNOWN, Num, prod
+from rfcalc.algebra.number import UNKNOWN, Num, is_known, prod
 from rfcalc.readers.lowering.builder import Builder, Node, Value
 
 
@@ -45,8 +45,33 @@ def expand(b: Builder, node: Node, x: Value, shape: Sequence[Num]) -> tuple[Valu
 
 
 def concat(b: Builder, node: Node, inputs: Sequence[Value], axis: int) -> tuple[Value, ...]:
-    """Put tensors end to end."""
+    """Put tensors end to end; a map between its own ends is padding that wraps around."""
+    wrapped = _wrapped(b, inputs, axis)
+    if wrapped is not None:
+        attrs = {"padding": (wrapped,), "mode": "wrap", "spatial": (axis,)}
+        return b.add(node, "pad", (inputs[1],), attrs)
     return b.add(node, "concat", inputs, {"axis": axis})
+
+
+def _wrapped(b: Builder, inputs: Sequence[Value], axis: int) -> tuple[Num, Num] | None:
+    """Return how much of the end of a map stands before it, and of its start behind it."""
+    if len(inputs) != 3 or inputs[1].edge is None or inputs[1].spec is None or axis < 0:
+        return None
+    whole, extent = inputs[1], inputs[1].shape[axis]
+    if not is_known(extent):
+        return None
+    pads = []
+    for value, front in ((inputs[0], True), (inputs[2], False)):
+        layer = b.layers.get(value.edge[0]) if value.edge is not None else None
+        if layer is None or layer.kind != "slice" or layer.inputs != (whole.edge,):
+            return None
+        ((place, start, stop, step), *more) = layer.attrs["slices"]
+        taken = range(*slice(start, stop, step).indices(extent))
+        fits = taken.step == 1 and (taken.stop == extent if front else taken.start == 0)
+        if more or place != axis or not fits:
+            return None
+        pads.append(len(taken))
+    return pads[0], pads[1]
 
 
 def stack(b: Builder, node: Node, inputs: Sequence[Value], axis: int) -> tuple[Value, ...]:

@@ -443,7 +443,10 @@ def fold(operation: Operation) -> tuple[Value, ...] | None:
         made = function(operation, [np.asarray(value.data) for value in given])
     except (ValueError, TypeError, IndexError, OverflowError, ZeroDivisionError, np.exceptions.AxisError):
         return None
-    return tuple(_value(array, operation) for array in (made if isinstance(made, tuple) else (made,)))
+    values = [_value(array, operation) for array in (made if isinstance(made, tuple) else (made,))]
+    if any(value.computed for value in given):
+        values = [replace(value, computed=True) for value in values]
+    return tuple(values)
 
 
 def _value(array: Any, operation: Operation) -> Value:

@@ -17,7 +17,7 @@ from rfcalc.errors import AnalysisError, GraphError, ReadError, RfcalcError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.readers.lowering.builder import Blind, Builder, Node, Value
 from rfcalc.readers.lowering.inputs import Declared, chosen_shape, open_extent, settle
-from rfcalc.readers.lowering.layout import guess_axes
+from rfcalc.readers.lowering.layout import Uses, guess_axes
 from rfcalc.readers.onnx.attributes import attributes_of
 from rfcalc.readers.onnx.folding import fold
 from rfcalc.readers.onnx.operation import Operation, Undecided, reader_of
@@ -116,7 +116,7 @@ class _Reader:
             declared.append(Declared(value.name, shape, "", dtype_name(value.type.tensor_type.elem_type)))
         uses = uses_of(graph, scope.values)
         return [
-            each._replace(axes="" if each.shape is None else guess_axes(each.name, len(each.shape), uses))
+            each._replace(axes="" if each.shape is None else _guessed(each, each.shape, uses))
             for each in declared
         ]
 
@@ -361,6 +361,10 @@ def _extent(dim: Any, name: str, axis: int) -> Num:
     if not text or not any(letter.isalnum() for letter in text) or text.lstrip("-").isdigit():
         return open_extent(name, axis)
     return named(text)
+
+
+def _guessed(each: Declared, shape: tuple[Num, ...], uses: Uses) -> str:
+    return guess_axes(each.name, shape, uses, integers="int" in each.dtype)
 
 
 def _folded_batch_norms(graph: onnx.GraphProto) -> tuple[str, str, str] | None:

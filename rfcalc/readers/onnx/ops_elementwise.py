@@ -50,13 +50,29 @@ def activation(operation: Operation) -> Values:
 def binary(operation: Operation) -> Values:
     """Element by element, stretched to one shape."""
     kind = _KINDS[operation.op]
-    return elementwise(operation.builder, operation.node, kind, operation.given, function=operation.op)
+    inputs = operation.given
+    if operation.integer("broadcast", 0) and len(inputs) == 2:  # before version 7 the smaller one stood anywhere
+        inputs = [inputs[0], _aligned(inputs[1], operation.integer("axis", -1), inputs[0])]
+    return elementwise(operation.builder, operation.node, kind, inputs, function=operation.op)
+
+
+def _aligned(value: Value, axis: int, other: Value) -> Value:
+    """Let a constant that starts at an axis of another tensor stretch along those behind it."""
+    if axis < 0 or not value.constant or value.spec is None or other.spec is None:
+        return value
+    missing = other.rank - axis - value.rank
+    if missing < 1:
+        return value
+    return replace(value, spec=TensorSpec((*value.shape, *(1,) * missing), "s" * (value.rank + missing)))
 
 
 @op("PRelu")
 def prelu(operation: Operation) -> Values:
-    """The slopes are weights."""
-    return elementwise(operation.builder, operation.node, "elementwise", operation.given, function="PRelu")
+    """The slopes are weights, before version 7 one for each channel."""
+    x, slope = operation[0], operation[1]
+    if operation.opset < 7 and slope.spec is not None and slope.rank == 1:
+        slope = _aligned(slope, 1, x)
+    return elementwise(operation.builder, operation.node, "elementwise", (x, slope), function="PRelu")
 
 
 def without_weights(value: Value) -> Value:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from rfcalc.readers.lowering.recurrent import recurrent as lower
-from rfcalc.readers.onnx.operation import Operation, Values, op
+from rfcalc.readers.onnx.operation import MICROSOFT, Operation, Values, op
+from rfcalc.readers.onnx.tensors import as_weight
 
 _CELLS = {"LSTM": "lstm", "GRU": "gru", "RNN": "simple"}
 
@@ -25,4 +26,21 @@ def recurrent(operation: Operation) -> Values:
         time=1 if steps_second else 0,
         apart=True,
         states_first=not steps_second,
+    )
+
+
+@op("DynamicQuantizeLSTM", domain=MICROSOFT)
+def quantized_lstm(operation: Operation) -> Values:
+    """As ``LSTM``, with transposed integer weights, whose scales and zero points come last."""
+    kernel, again = as_weight(operation[1]), as_weight(operation[2])
+    return lower(
+        operation.builder,
+        operation.node,
+        operation[0],
+        (kernel, again, operation.optional(3), operation.optional(7)),
+        (operation.optional(5), operation.optional(6)),
+        cell="lstm",
+        units=operation.integer("hidden_size", 0) or again.shape[1],
+        direction=operation.text("direction", "forward"),
+        apart=True,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from rfcalc.algebra.number import UNKNOWN, Num, is_known, prod
@@ -9,7 +11,7 @@ from rfcalc.graph.layer import TensorSpec
 from rfcalc.readers.lowering import shape as moves
 from rfcalc.readers.lowering.builder import Value, default_axes
 from rfcalc.readers.onnx.operation import Operation, Undecided, Values, op
-from rfcalc.readers.onnx.tensors import array_of, constant_value
+from rfcalc.readers.onnx.tensors import MOST_KNOWN, array_of, constant_value, weight_of
 
 MOST_ELEMENTS = 1 << 31
 """Elements of a tensor that repeats another; more are a damaged file."""
@@ -20,7 +22,7 @@ def shape(operation: Operation) -> Values:
     """The extents, or some of them."""
     x = operation[0]
     start, end = operation.integer("start", 0), operation.attributes.get("end")
-    return (constant_value(array_of(x.shape[slice(start, end)])),)
+    return (replace(constant_value(array_of(x.shape[slice(start, end)])), computed=True),)
 
 
 @op("Size")
@@ -109,7 +111,10 @@ def tile(operation: Operation) -> Values:
 def concat(operation: Operation) -> Values:
     """End to end along one axis."""
     inputs = [value for value in operation.given if not _is_empty(value)] or operation.given[:1]
-    return moves.concat(operation.builder, operation.node, inputs, operation.integer("axis", 1))
+    axis = operation.integer("axis", 1)
+    if inputs and inputs[0].spec is not None:
+        axis = operation.place(axis, inputs[0].rank)
+    return moves.concat(operation.builder, operation.node, inputs, axis)
 
 
 def _is_empty(value: Value) -> bool:
@@ -205,9 +210,11 @@ def gather_nd(operation: Operation) -> Values:
     target = (*indices.shape[:-1], *x.shape[batch + depth :])
     taken = _separable(indices, int(depth))
     if taken is not None and not batch:
-        first = {"axis": 0, "indices": taken[0]}
-        more = tuple(("take", {"axis": axis, "indices": each}) for axis, each in enumerate(taken) if axis)
-        return operation.builder.add(operation.node, "take", (x,), {**first, "then": more} if more else first)
+        stages = [("take", {"axis": axis, "indices": each}) for axis, each in enumerate(taken)]
+        if indices.rank != depth + 1:
+            stages.append(("reshape", {"shape": target}))
+        (_, first), *more = stages
+        return operation.builder.add(operation.node, "take", (x,), {**first, "then": tuple(more)})
     reason = "which elements are looked up is not followed"
     attrs = {"shape": target, "axes": _roles(target), "reason": reason}
     return operation.builder.add(operation.node, "cover", (x, indices), attrs)
@@ -216,14 +223,19 @@ def gather_nd(operation: Operation) -> Values:
 def _separable(indices: Value, depth: int) -> list[tuple[int, ...]] | None:
     """Return the indices of each axis, where a constant grid of them looks up whole rows and columns."""
     data = indices.data
-    if data is None or data.dtype == object or data.ndim != depth + 1:
+    if data is None or data.dtype == object or not data.size or data.ndim <= depth:
         return None
     found = []
-    for axis in range(depth):
-        lines = np.moveaxis(data[..., axis], axis, 0).reshape(data.shape[axis], -1)
-        if not lines.size or (lines != lines[:, :1]).any():
+    start = 0
+    for axis in range(depth):  # which axes of the grid an index changes along: the next ones in order
+        lines = data[..., axis]
+        moving = [k for k in range(lines.ndim) if (lines != lines.take([0], axis=k)).any()]
+        stop = lines.ndim if axis == depth - 1 else max([*(k + 1 for k in moving), min(start + 1, lines.ndim)])
+        if any(not start <= k < stop for k in moving):
             return None
-        found.append(tuple(int(each) for each in lines[:, 0]))
+        key = tuple(slice(None) if start <= k < stop else 0 for k in range(lines.ndim))
+        found.append(tuple(int(each) for each in lines[key].reshape(-1)))
+        start = stop
     return found
 
 
@@ -326,15 +338,15 @@ def constant_of_shape(operation: Operation) -> Values:
 
 def filled(operation: Operation, extents: tuple[Num, ...], kind: np.dtype, fill: object) -> Value:
     """Return a constant of one value."""
-    from rfcalc.readers.onnx.tensors import MOST_KNOWN, weight_of
-
     name = operation.node.outputs[0] if operation.node.outputs else operation.node.name
     small = all(map(is_known, extents)) and prod(extents) <= MOST_KNOWN
     spec = TensorSpec(extents, default_axes(len(extents)), kind.name)
     data = None
     if small and kind.kind in "iub":
         data = np.full(extents, fill, dtype=kind)
-    return Value(spec, data=data, weights=weight_of(name, extents, kind.name))
+    # one as large as a map is no weight that was taken out of the file
+    weights = () if operation[0].computed else weight_of(name, extents, kind.name)
+    return Value(spec, data=data, weights=weights, computed=operation[0].computed)
 
 
 @op("RandomNormal", "RandomUniform")

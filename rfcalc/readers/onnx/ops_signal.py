@@ -61,13 +61,13 @@ def fold(operation: Operation) -> Values:
     sizes, block = operation.numbers(1), operation.whole(2)
     if sizes is None or block is None:
         raise Undecided
-    area = 1
-    for extent in block:
-        area *= extent
-    target = (x.shape[0], x.shape[1] // area, *sizes)
+    rank = len(sizes)
+    pads = operation.integers("pads") or (0,) * (2 * rank)
     attrs = {
-        "shape": target,
-        "axes": "bc" + "s" * len(sizes),
-        "reason": "which columns make up a position is not followed",
+        "sizes": sizes,
+        "kernel": block,
+        "stride": operation.integers("strides") or (1,) * rank,
+        "dilation": operation.integers("dilations") or (1,) * rank,
+        "padding": tuple(zip(pads[:rank], pads[rank:], strict=True)),
     }
-    return operation.builder.add(operation.node, "cover", (x,), attrs)
+    return operation.builder.add(operation.node, "fold", (x,), attrs)

@@ -9,6 +9,7 @@ import onnx
 
 from rfcalc.readers.lowering.builder import Value
 from rfcalc.readers.lowering.layout import Use, Uses
+from rfcalc.readers.onnx.tensors import initializer
 
 WINDOW: Final = frozenset(
     (
@@ -54,7 +55,8 @@ FEATURES: Final = frozenset(
         *("MultiHeadAttention", "NhwcConv", "NhwcMaxPool"),
     )
 )
-STEPS: Final = frozenset(("LSTM", "GRU", "RNN"))
+STEPS: Final = frozenset(("LSTM", "GRU", "RNN", "DynamicQuantizeLSTM"))
+BRANCHING: Final = frozenset(("If", "Loop", "Scan"))
 SAME: Final = frozenset(
     (
         *(
@@ -102,31 +104,37 @@ SAME: Final = frozenset(
 
 
 def uses_of(graph: onnx.GraphProto, constants: Mapping[str, Value]) -> Uses:
-    """Return a function that lists the uses of a tensor."""
-    takers: dict[str, list[tuple[int, onnx.NodeProto]]] | None = None
+    """Return a function that lists the uses of a tensor; it looks no further than its caller does."""
 
     def uses(name: str) -> Iterator[Use]:
-        nonlocal takers
-        if takers is None:
-            takers = {}
-            for node in graph.node:
-                for place, taken in enumerate(node.input):
-                    takers.setdefault(taken, []).append((place, node))
-        for place, node in takers.get(name, ()):
-            use = _use(place, node, constants)
+        for place, node in _takers(graph, name):
+            use = _use(place, node, graph, constants)
             if use is not None:
                 yield use
 
     return uses
 
 
-def _use(place: int, node: onnx.NodeProto, constants: Mapping[str, Value]) -> Use | None:
+def _takers(graph: onnx.GraphProto, name: str) -> Iterator[tuple[int, onnx.NodeProto]]:
+    """Find the operations that take a tensor, those of branches included."""
+    for node in graph.node:
+        if name in node.input:
+            yield list(node.input).index(name), node
+        elif node.op_type in BRANCHING:
+            for each in node.attribute:
+                if each.type == onnx.AttributeProto.GRAPH:
+                    yield from _takers(each.g, name)
+
+
+def _use(place: int, node: onnx.NodeProto, graph: onnx.GraphProto, constants: Mapping[str, Value]) -> Use | None:
     op = node.op_type
     output = node.output[0] if node.output else ""
     if op in SAME:
         return Use("same", output)
     if op == "Gather" and place == 1:
         return Use("indices")
+    if op in STEPS and place in (5, 6):
+        return Use("state")
     if place:
         return None
     if op in WINDOW:
@@ -140,10 +148,10 @@ def _use(place: int, node: onnx.NodeProto, constants: Mapping[str, Value]) -> Us
     if op == "Transpose":
         return Use("permute", output, tuple(_attribute(node, "perm") or ()))
     if op == "Unsqueeze":
-        axes = _attribute(node, "axes") or _elements(node, 1, constants)
+        axes = _attribute(node, "axes") or _elements(node, 1, graph, constants)
         return Use("unsqueeze", output, tuple(axes)) if axes else None
     if op == "Reshape":
-        target = _elements(node, 1, constants)
+        target = _elements(node, 1, graph, constants)
         if target is not None and len(target) == 3 and target[1] == 1:  # (batch, samples) gets a channel
             return Use("unsqueeze", output, (1,))
     return None
@@ -156,8 +164,18 @@ def _attribute(node: onnx.NodeProto, name: str) -> Any:
     return None
 
 
-def _elements(node: onnx.NodeProto, place: int, constants: Mapping[str, Value]) -> tuple[int, ...] | None:
-    value = constants.get(node.input[place]) if len(node.input) > place else None
+def _elements(
+    node: onnx.NodeProto, place: int, graph: onnx.GraphProto, constants: Mapping[str, Value]
+) -> tuple[int, ...] | None:
+    """Return the integers of an input, where they are an initializer or a constant of the graph."""
+    if len(node.input) <= place:
+        return None
+    name = node.input[place]
+    value = constants.get(name)
+    if value is None:
+        maker = next((each for each in graph.node if name in each.output), None)
+        held = [] if maker is None or maker.op_type != "Constant" else list(maker.attribute)
+        value = next((initializer(each.t, name) for each in held if each.type == onnx.AttributeProto.TENSOR), None)
     if value is None or value.data is None:
         return None
     return tuple(int(each) for each in value.data.reshape(-1).tolist())

@@ -1,0 +1,258 @@
+"""Channels that depend on different things: which part of a concatenation each of them comes from.
+
+A dependence says what the elements at one position need, whatever their channel. Behind a concatenation of
+channels that is the union of its parts, and as soon as a layer contracts the channels nothing else matters. But
+a split, or a slice, may take a part out again. So the union carries a label for each channel, and what the
+elements of each label need; reshapes and transposes of the channels (a channel shuffle) move the labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import product
+from math import prod
+from typing import Final
+
+from rfcalc.algebra.dependence import Dependence, Parts
+from rfcalc.algebra.digits import is_same
+from rfcalc.algebra.number import Num, is_known
+from rfcalc.algebra.relation import UnequalSlopes
+from rfcalc.algebra.steps import (
+    Broadcast,
+    Contract,
+    Cover,
+    Insert,
+    Lose,
+    Mix,
+    Permute,
+    Place,
+    Reduce,
+    Regroup,
+    Scan,
+    Slide,
+    Squeeze,
+    Step,
+)
+from rfcalc.algebra.window import POINTWISE
+
+MOST_LABELS: Final = 32
+"""Parts that are told apart; more are united."""
+
+MOST_CHANNELS: Final = 1 << 16
+
+_NOTHING: Final = -1
+"""The label of channels that depend on nothing."""
+
+
+def labelled(union: Dependence, starts: Sequence[Dependence], places: Sequence[Place]) -> Dependence:
+    """Return a concatenation of channels with a label for each, where its parts need different things."""
+    axis, total = places[0].axis, places[0].total
+    if not is_known(total) or not 0 < total <= MOST_CHANNELS:
+        return union
+    labels = [_NOTHING] * total
+    found: list[Dependence] = []
+    for start, place in zip(starts, places, strict=True):
+        if not is_known(place.before) or not is_known(place.extent):
+            return union
+        own = _along(start, axis, place.extent)
+        if own is None:
+            return union
+        numbers = {_NOTHING: _NOTHING}
+        for number, each in enumerate(own[1]):
+            alone = each.foreign(axis, total)
+            numbers[number] = next((k for k, other in enumerate(found) if other == alone), len(found))
+            if numbers[number] == len(found):
+                found.append(alone)
+        labels[place.before : place.before + place.extent] = [numbers[label] for label in own[0]]
+    if len(found) < 2 and _NOTHING not in labels or len(found) > MOST_LABELS:
+        return union
+    return union._replace(parts=Parts((axis,), (total,), tuple(labels), tuple(found)))
+
+
+def _along(start: Dependence, axis: int, extent: int) -> tuple[Sequence[int], tuple[Dependence, ...]] | None:
+    """Return the labels of a tensor along one axis, and what they stand for; None where others have them."""
+    if start.parts is None:
+        return [0] * extent, (start,)
+    if start.parts.axes != (axis,):
+        return None
+    return start.parts.labels, start.parts.each
+
+
+def follow(step: Step, dependence: Dependence, source: str) -> Dependence:
+    """Carry a dependence over a step, and the parts of its channels with it."""
+    after = step.apply(dependence, source)
+    if dependence.parts is None or after is dependence:
+        return after
+    return _carried(step, dependence, dependence.parts, after, source)
+
+
+def unite(a: Dependence, b: Dependence, source: str) -> Dependence:
+    """Unite two dependences of tensors of one shape, part by part.
+
+    Raises
+    ------
+    UnequalSlopes
+        Two grids of unknown extent that advance differently.
+    """
+    union = a.join(b, source)
+    p, q = a.parts, b.parts
+    if p is None and q is None or union is a or union is b:
+        return union
+    if p is None or q is None:
+        held, bare = (p, b) if p is not None else (q, a)
+        assert held is not None
+        each = tuple(part.join(bare._replace(parts=None), source) for part in held.each)
+        if _NOTHING in held.labels:
+            labels = tuple(len(each) if label == _NOTHING else label for label in held.labels)
+            return union._replace(parts=held._replace(labels=labels, each=(*each, bare._replace(parts=None))))
+        return union._replace(parts=held._replace(each=each))
+    if p.axes != q.axes or p.extents != q.extents:
+        return union
+    pairs = list(dict.fromkeys(zip(p.labels, q.labels, strict=True)))
+    if len(pairs) > MOST_LABELS or any(_NOTHING in pair for pair in pairs):
+        return union
+    numbers = {pair: number for number, pair in enumerate(pairs)}
+    labels = tuple(numbers[pair] for pair in zip(p.labels, q.labels, strict=True))
+    each = tuple(p.each[x].join(q.each[y], source) for x, y in pairs)
+    return union._replace(parts=p._replace(labels=labels, each=each))
+
+
+def _carried(step: Step, before: Dependence, parts: Parts, after: Dependence, source: str) -> Dependence:
+    """Move the parts as a step moves the tensor; where it mixes them they are gone."""
+    if isinstance(step, (Slide, Scan, Lose, Place)) and step.axis not in parts.axes:
+        return _each(step, parts, after, source)
+    if isinstance(step, Slide):
+        return _cut(step, parts, after, source)
+    if isinstance(step, (Contract, Cover, Lose, Scan, Place)):
+        return after if isinstance(step, Contract) and step.axis in parts.axes else _kept(step, parts, after, source)
+    if isinstance(step, (Mix, Reduce)):
+        axes = {axis % len(before.factors) for axis in step.axes}
+        if axes & set(parts.axes):
+            return after
+        gone = axes if isinstance(step, Reduce) and not step.keep else set()
+        moved = tuple(axis - sum(other < axis for other in gone) for axis in parts.axes)
+        return _each(step, parts._replace(axes=moved), after, source, old=parts)
+    if isinstance(step, Squeeze):
+        if set(step.axes) & set(parts.axes):
+            return _squeezed(step, parts, after, source)
+        moved = tuple(axis - sum(other < axis for other in step.axes) for axis in parts.axes)
+        return _each(step, parts._replace(axes=moved), after, source, old=parts)
+    if isinstance(step, Insert):
+        places = [place for place in range(len(after.factors)) if place not in step.axes]
+        return _each(step, parts._replace(axes=tuple(places[a] for a in parts.axes)), after, source, old=parts)
+    if isinstance(step, Permute):
+        moved = tuple(step.order.index(axis) for axis in parts.axes)
+        return _each(step, parts._replace(axes=moved), after, source, old=parts)
+    if isinstance(step, Broadcast):
+        shift = len(step.shape) - len(before.factors)
+        return _each(step, parts._replace(axes=tuple(a + shift for a in parts.axes)), after, source, old=parts)
+    assert isinstance(step, Regroup)
+    return _regrouped(step, before, parts, after, source)
+
+
+def _kept(step: Step, parts: Parts, after: Dependence, source: str) -> Dependence:
+    """Keep the parts over a step along another axis; forget them where it covers everything."""
+    if isinstance(step, Contract):
+        return _each(step, parts, after, source)
+    return after
+
+
+def _each(
+    step: Step, parts: Parts, after: Dependence, source: str, *, old: Parts | None = None
+) -> Dependence:
+    """Carry every part over the step that the whole was carried over."""
+    each = tuple(step.apply(part, source) for part in (old or parts).each)
+    return after._replace(parts=parts._replace(each=each))
+
+
+def _cut(step: Slide, parts: Parts, after: Dependence, source: str) -> Dependence:
+    """Take channels out: what is left needs what its own labels need."""
+    place = parts.axes.index(step.axis)
+    extent = parts.extents[place]
+    if step.window is POINTWISE and step.extent == extent:
+        return _each(step, parts, after, source)
+    if not is_known(step.extent) or step.extent > MOST_CHANNELS:
+        return after
+    taken = [list(step.window.inside(i, extent)) for i in range(step.extent)]
+    if any(len(taps) > 1 for taps in taken):
+        return after
+    inner = prod(parts.extents[place + 1 :])
+    outer = prod(parts.extents[:place])
+    labels = tuple(
+        parts.labels[(k * extent + taps[0]) * inner + j] if taps else _NOTHING
+        for k in range(outer)
+        for taps in taken
+        for j in range(inner)
+    )
+    extents = (*parts.extents[:place], step.extent, *parts.extents[place + 1 :])
+    each = tuple(step.apply(part, source) for part in parts.each)
+    return _narrowed(parts._replace(extents=extents, labels=labels, each=each), after, source)
+
+
+def _squeezed(step: Squeeze, parts: Parts, after: Dependence, source: str) -> Dependence:
+    """Drop label axes of one element."""
+    each = tuple(step.apply(part, source) for part in parts.each)
+    left = [k for k, axis in enumerate(parts.axes) if axis not in step.axes]
+    axes = tuple(parts.axes[k] - sum(other < parts.axes[k] for other in step.axes) for k in left)
+    extents = tuple(parts.extents[k] for k in left)
+    if prod(extents) != len(parts.labels):
+        return after
+    return _narrowed(Parts(axes, extents, parts.labels, each), after, source)
+
+
+def _narrowed(parts: Parts, after: Dependence, source: str) -> Dependence:
+    """Return the union of those parts that are left."""
+    left = sorted(set(parts.labels) - {_NOTHING})
+    if len(left) == len(parts.each):
+        return after._replace(parts=parts if parts.axes else None)
+    if not left:
+        return after._replace(legs=(), parts=None)
+    union = parts.each[left[0]]
+    try:
+        for label in left[1:]:
+            union = union.join(parts.each[label], source)
+    except UnequalSlopes:
+        return after
+    if len(left) == 1 and _NOTHING not in parts.labels:
+        return union
+    numbers = {label: number for number, label in enumerate(left)} | {_NOTHING: _NOTHING}
+    labels = tuple(numbers[label] for label in parts.labels)
+    return union._replace(parts=parts._replace(labels=labels, each=tuple(parts.each[k] for k in left)))
+
+
+def _regrouped(step: Regroup, before: Dependence, parts: Parts, after: Dependence, source: str) -> Dependence:
+    """Follow labels through a reshape that splits or merges their own axes."""
+    old: list[Num] = [_extent(digits) for digits in before.factors]
+    new = list(step.shape)
+    lead = 0
+    while lead < min(len(old), len(new)) and lead not in parts.axes and is_same(old[lead], new[lead]):
+        lead += 1
+    first, last = min(parts.axes), max(parts.axes)
+    tail = len(old) - last - 1
+    fits = (
+        lead == first
+        and sorted(parts.axes) == list(range(first, last + 1))
+        and len(new) - tail > first
+        and all(is_same(a, b) for a, b in zip(old[last + 1 :], new[len(new) - tail :], strict=True))
+    )
+    middle = new[first : len(new) - tail]
+    if not fits or not all(map(is_known, middle)) or prod(middle) != len(parts.labels):
+        return after
+    axes = tuple(range(first, first + len(middle)))
+    moved = Parts(axes, tuple(middle), tuple(_in_order(parts)), parts.each)
+    return _each(step, moved, after, source, old=parts)
+
+
+def _in_order(parts: Parts) -> Iterable[int]:
+    """List labels in the order of the tensor's axes."""
+    order = sorted(range(len(parts.axes)), key=lambda k: parts.axes[k])
+    strides = [prod(parts.extents[k + 1 :]) for k in range(len(parts.extents))]
+    for index in product(*(range(parts.extents[k]) for k in order)):
+        yield parts.labels[sum(i * strides[k] for i, k in zip(index, order, strict=True))]
+
+
+def _extent(digits: Sequence[Num]) -> Num:
+    total: Num = 1
+    for digit in digits:
+        total = total * digit
+    return total
