@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from rfcalc.errors import ReadError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.readers.options import Options
 
@@ -36,3 +37,17 @@ def read_saved(data: str | os.PathLike[str] | bytes, *, source: str, options: Op
     from rfcalc.readers.torch.saved import Saved
 
     return read_program(Saved(data), source=source, options=options)
+
+
+def need_torch(source: str | None = None) -> None:
+    """Refuse to go on without PyTorch.
+
+    Raises
+    ------
+    ReadError
+        It is not installed.
+    """
+    from importlib.util import find_spec
+
+    if find_spec("torch") is None:
+        raise ReadError("reading PyTorch models needs torch: pip install 'rfcalc[torch]'", source=source)

@@ -1,4 +1,4 @@
-"""What changes when an operator works in place: the tensor itself, and those that look at the same elements."""
+"""What changes when an operator works in place: the tensor, and those that look at the same elements."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from rfcalc.readers.torch.program import Call, Program, Ref, refs_in
 
 VIEWS: Final = frozenset(
     (
-        *("alias", "as_strided", "chunk", "detach", "diagonal", "expand", "expand_as", "flatten", "movedim"),
-        *("narrow", "permute", "reshape", "select", "slice", "split", "split_with_sizes", "squeeze", "swapaxes"),
-        *("t", "transpose", "tensor_split", "unbind", "unflatten", "unfold", "unsqueeze", "view", "view_as"),
-        *("contiguous", "real", "imag", "view_as_real", "view_as_complex", "numpy_T", "moveaxis"),
+        *("alias", "as_strided", "chunk", "detach", "diagonal", "expand", "expand_as", "flatten"),
+        *("movedim", "narrow", "permute", "reshape", "select", "slice", "split"),
+        *("split_with_sizes", "squeeze", "swapaxes", "t", "transpose", "tensor_split", "unbind"),
+        *("unflatten", "unfold", "unsqueeze", "view", "view_as", "contiguous", "real", "imag"),
+        *("view_as_real", "view_as_complex", "numpy_T", "moveaxis"),
     )
 )
 """Operators whose result may share its elements with their first argument."""

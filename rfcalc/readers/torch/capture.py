@@ -47,7 +47,12 @@ def read_exported(
 
 
 def read_module(
-    module: Any, example_inputs: Shapes, dynamic: Any = None, *, options: Options | None = None, source: str = ""
+    module: Any,
+    example_inputs: Shapes,
+    dynamic: Any = None,
+    *,
+    options: Options | None = None,
+    source: str = "",
 ) -> LayerGraph:
     """Export a module and read the program.
 
@@ -102,9 +107,8 @@ def _evaluating(module: Any) -> Iterator[None]:
 @contextmanager
 def _stand_ins(module: Any, tensors: Mapping[str, Any]) -> Iterator[Any]:
     """Put fake tensors on the CPU in the place of a module's tensors without storage, and put these back."""
-    from torch._subclasses.fake_tensor import FakeTensorMode
-
     import torch
+    from torch._subclasses.fake_tensor import FakeTensorMode
 
     mode = FakeTensorMode(allow_non_fake_inputs=True)
     swapped: list[tuple[dict[str, Any], str, Any]] = []
@@ -167,7 +171,9 @@ def _candidates(
     kinds = [floats[0].dtype if floats else torch.get_default_dtype()]
     if any(map(is_shape, given)):
         kinds.append(torch.int64)
-    device = next((each.device for each in tensors.values() if each.device.type != "meta"), torch.device("cpu"))
+    device = next(
+        (each.device for each in tensors.values() if each.device.type != "meta"), torch.device("cpu")
+    )
     for kind in kinds:
         made = []
         for place, each in enumerate(given):
@@ -300,15 +306,17 @@ def _exported(module: Any, candidates: Iterator[tuple[Any, ...]], shapes: Any) -
 
 
 def _export(module: Any, inputs: tuple[Any, ...], shapes: Any, *, strict: bool) -> Any:
+    import contextlib
+    import io
     import logging
     import warnings
 
     import torch
 
     previous = logging.root.manager.disable
-    logging.disable(logging.ERROR)  # torch logs what it then raises
+    logging.disable(logging.ERROR)  # torch logs and prints what it then raises
     try:
-        with warnings.catch_warnings(), torch.no_grad():
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()), torch.no_grad():
             warnings.simplefilter("ignore")
             return torch.export.export(module, inputs, dynamic_shapes=shapes, strict=strict)
     finally:

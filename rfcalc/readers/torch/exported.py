@@ -59,9 +59,7 @@ class Exported:
         specs = {spec.arg.name: spec for spec in self._program.graph_signature.input_specs}
         inputs = [self._given(node, specs[node.name], graph) for node in graph.placeholders()]
         kinds = [spec.kind.name for spec in self._program.graph_signature.output_specs]
-        outputs = [
-            value for kind, value in zip(kinds, graph.outputs(), strict=True) if kind == "USER_OUTPUT"
-        ]
+        outputs = [value for kind, value in zip(kinds, graph.outputs(), strict=True) if kind == "USER_OUTPUT"]
         ranges = {
             str(each): (_bound(found.lower), _bound(found.upper))
             for each, found in self._program.range_constraints.items()
@@ -114,7 +112,10 @@ class _Graph:
     def outputs(self) -> list[Any]:
         (last,) = (node for node in self._module.graph.nodes if node.op == "output")
         returned = last.args[0]
-        return [self._argument(each) for each in (returned if isinstance(returned, (tuple, list)) else (returned,))]
+        return [
+            self._argument(each)
+            for each in (returned if isinstance(returned, (tuple, list)) else (returned,))
+        ]
 
     def calls(self) -> list[Call]:
         parts = self._parts()
@@ -126,7 +127,9 @@ class _Graph:
 
     def program(self, name: str) -> Program:
         """Return the whole graph, of a branch."""
-        inputs = [Given(node.name, USER, node.name, self.meta(node.meta.get("val"))) for node in self.placeholders()]
+        inputs = [
+            Given(node.name, USER, node.name, self.meta(node.meta.get("val"))) for node in self.placeholders()
+        ]
         return Program(name, inputs, self.calls(), self.outputs())
 
     def _parts(self) -> dict[tuple[str, int], str]:
@@ -141,7 +144,8 @@ class _Graph:
         found = node.meta.get("val")
         if isinstance(found, (tuple, list)):
             outputs = tuple(
-                (parts.get((node.name, k), f"{node.name}.{k}"), self.meta(each)) for k, each in enumerate(found)
+                (parts.get((node.name, k), f"{node.name}.{k}"), self.meta(each))
+                for k, each in enumerate(found)
             )
         else:
             outputs = () if found is None else ((node.name, self.meta(found)),)

@@ -121,16 +121,20 @@ def _evaluated(tree: ast.expr, symbols: Symbols) -> Num:
         return tree.value if type(tree.value) is int and abs(tree.value) < 1 << 63 else UNKNOWN
     if isinstance(tree, ast.Name):
         return symbol(tree.id, symbols)
+    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
+        return _called(tree.func.id, tree.args, symbols)
     if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub):
         return -_evaluated(tree.operand, symbols)
     if isinstance(tree, ast.BinOp) and type(tree.op) in OPERATORS:
         return _applied(
             OPERATORS[type(tree.op)], [_evaluated(tree.left, symbols), _evaluated(tree.right, symbols)]
         )
-    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
-        first = tree.args[0] if tree.args else None
-        if tree.func.id == "Symbol" and isinstance(first, ast.Constant):
-            return symbol(str(first.value), symbols)
-        if tree.func.id in FUNCTIONS:
-            return _applied(FUNCTIONS[tree.func.id], [_evaluated(each, symbols) for each in tree.args])
     return UNKNOWN
+
+
+def _called(name: str, args: list[ast.expr], symbols: Symbols) -> Num:
+    first = args[0] if args else None
+    if name == "Symbol" and isinstance(first, ast.Constant):
+        return symbol(str(first.value), symbols)
+    function = FUNCTIONS.get(name)
+    return UNKNOWN if function is None else _applied(function, [_evaluated(each, symbols) for each in args])

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.errors import ReadError, RfcalcError, UsageError
@@ -16,9 +15,6 @@ from rfcalc.graph.graph import LayerGraph
 from rfcalc.readers.options import Options
 from rfcalc.readers.torch.capture import argument_names, read_module
 from rfcalc.readers.values import closest
-
-NAMED: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
-"""What names a factory."""
 
 BATCH, EXTENT = 2, 224
 """Extents of the example where the user leaves them open."""
@@ -75,7 +71,9 @@ def _found(name: str) -> Any:
         found: Any = importlib.import_module(where)
     except ModuleNotFoundError as error:
         if error.name and (where == error.name or where.startswith(f"{error.name}.")):
-            raise ReadError(f"there is no module {error.name!r} here or among the installed packages") from None
+            raise ReadError(
+                f"there is no module {error.name!r} here or among the installed packages"
+            ) from None
         raise ReadError(f"importing {where!r} failed: {error}") from error
     except (Exception, SystemExit) as error:  # whatever the user's code raises
         raise ReadError(f"importing {where!r} failed: {_spelled(error)}") from error
@@ -93,10 +91,12 @@ def _built(found: Any, name: str) -> Any:
     if isinstance(found, torch.nn.Module):
         return found
     if not callable(found):
-        raise ReadError(f"is a {type(found).__name__}, neither a module of PyTorch's nor something that makes one")
+        kind = type(found).__name__
+        raise ReadError(f"is of type {kind}: neither a torch.nn.Module nor something that makes one")
     missing = _required(found)
     if missing:
-        raise ReadError(f"needs arguments ({', '.join(missing)}); name a function that takes none and returns the module")
+        named = ", ".join(missing)
+        raise ReadError(f"needs arguments ({named}); name a function that takes none and returns the module")
     try:
         with torch.device("meta"):
             made = found()
@@ -106,7 +106,7 @@ def _built(found: Any, name: str) -> Any:
         except (Exception, SystemExit) as error:
             raise ReadError(f"building the module failed: {_spelled(error)}") from error
     if not isinstance(made, torch.nn.Module):
-        raise ReadError(f"returns a {type(made).__name__}, not a torch.nn.Module")
+        raise ReadError(f"makes something of type {type(made).__name__}, not a torch.nn.Module")
     return made
 
 

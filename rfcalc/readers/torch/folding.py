@@ -49,7 +49,9 @@ def _divide(operation: Operation, np: Any) -> Any:
 
 
 def _arange(operation: Operation, np: Any) -> Any:
-    start, end, step = (operation.raw(name, other) for name, other in (("start", 0), ("end", None), ("step", 1)))
+    start, end, step = (
+        operation.raw(name, other) for name, other in (("start", 0), ("end", None), ("step", 1))
+    )
     return np.arange(start, end, step)
 
 
@@ -144,17 +146,35 @@ FOLDS: Final[dict[str, Fold]] = {
     "aten.expand": _expand,
     "aten.broadcast_to": _expand,
     "aten.transpose": _transpose,
-    "aten.permute": lambda operation, np: np.transpose(_array(operation, "self", np), operation.integers("dims")),
+    "aten.permute": lambda operation, np: np.transpose(
+        _array(operation, "self", np), operation.integers("dims")
+    ),
     "aten.flip": lambda operation, np: np.flip(_array(operation, "self", np), operation.integers("dims")),
     "aten.select": lambda operation, np: np.take(
         _array(operation, "self", np), operation.integer("index"), axis=operation.integer("dim")
     ),
     **dict.fromkeys(
-        ("aten.clone", "aten.contiguous", "aten.detach", "aten.to", "aten._to_copy", "aten.alias", "aten.lift_fresh_copy"),
+        (
+            "aten.clone",
+            "aten.contiguous",
+            "aten.detach",
+            "aten.to",
+            "aten._to_copy",
+            "aten.alias",
+            "aten.lift_fresh_copy",
+        ),
         _same,
     ),
     **dict.fromkeys(
-        ("aten.view", "aten.reshape", "aten.flatten", "aten.squeeze", "aten.unsqueeze", "aten.unflatten", "aten.ravel"),
+        (
+            "aten.view",
+            "aten.reshape",
+            "aten.flatten",
+            "aten.squeeze",
+            "aten.unsqueeze",
+            "aten.unflatten",
+            "aten.ravel",
+        ),
         _shaped,
     ),
 }
@@ -162,7 +182,7 @@ FOLDS: Final[dict[str, Fold]] = {
 
 
 def fold(operation: Operation) -> tuple[Value, ...] | None:
-    """Evaluate a call whose arguments are all known and whose results are small tensors of integers, else None."""
+    """Evaluate a call on known arguments whose results are small tensors of integers; None for any other."""
     function = FOLDS.get(operation.op)
     metas = [meta for _, meta in operation.call.outputs if isinstance(meta, Tensor)]
     if function is None or not all(_is_small(meta) for meta in metas):
@@ -181,7 +201,7 @@ def fold(operation: Operation) -> tuple[Value, ...] | None:
             )
             for array, meta in zip(arrays, metas, strict=True)
         )
-    except (Undecided, ValueError, TypeError, IndexError, KeyError, OverflowError, ArithmeticError, ImportError):
+    except (Undecided, ValueError, TypeError, LookupError, ArithmeticError, ImportError):
         return None
 
 

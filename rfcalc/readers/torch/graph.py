@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from rfcalc.algebra.extent import named, names_in
@@ -109,7 +110,7 @@ def _declared(program: Program, options: Options) -> Sequence[Declared]:
     found = []
     for given in _tensors(program):
         shape = chosen_shape(given.path, given.meta.shape, options) or ()
-        axes = guess_axes(given.name, len(shape), uses)
+        axes = guess_axes(given.name, shape, uses, integers="int" in given.meta.dtype)
         found.append(Declared(given.path, shape, axes, given.meta.dtype))
     return settle(found, options)
 
@@ -190,8 +191,8 @@ class _Reader:
         if spare:
             names = ", ".join(each.path for each in list(spare.values())[:3])
             message = (
-                f"{_elements(spare.values()):,} parameters take no part when the module runs and are not counted: "
-                f"{names}{', ...' if len(spare) > 3 else ''}"
+                f"{_elements(spare.values()):,} parameters take no part when the module runs and are not "
+                f"counted: {names}{', ...' if len(spare) > 3 else ''}"
             )
             self.builder.notes.append(("unused-parameters", first, message))
         buffers = [each for each in self.program.inputs if each.role == BUFFER]
@@ -216,7 +217,7 @@ def _held(given: Given) -> Any:
 
 
 def _flat(values: Any) -> list[Any]:
-    if isinstance(values, (list, tuple)) and not isinstance(values, Value):
+    if isinstance(values, (list, tuple)):
         return [each for value in values for each in _flat(value)]
     return [values]
 
@@ -313,7 +314,7 @@ def _attempt(builder: Builder, operation: Operation) -> tuple[Value, ...]:
         return builder.blind(operation.node, operation.given)
     except Undecided:
         pass
-    except (AnalysisError, TypeError, ValueError, IndexError, KeyError, AttributeError, ArithmeticError) as error:
+    except (AnalysisError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
         why = str(error).partition("\n")[0]
     _drop(builder, before)
     return builder.unknown(operation.node, operation.given, why)
@@ -351,7 +352,6 @@ def _with_recorded(builder: Builder, operation: Operation, made: tuple[Value, ..
             b if is_known(b) and not is_known(a) else a for a, b in zip(spec.shape, meta.shape, strict=True)
         )
         if shape != spec.shape or spec.dtype != meta.dtype:
-            spec = TensorSpec(shape, spec.axes, meta.dtype, spec.folded, spec.merged)
-            value = Value(spec, value.edge, value.data, value.weights)
-        found.append(value)
+            spec = replace(spec, shape=shape, dtype=meta.dtype)
+        found.append(value if spec is value.spec else replace(value, spec=spec))
     return found

@@ -45,9 +45,9 @@ class Names:
         self._alone: dict[str, int] = {}
         around = {key for call in program.calls for key, _, _ in call.stack[:-1]}
         for call in program.calls:
-            if call.stack and call.stack[-1][0] not in around and any(name in moving for name, _ in call.outputs):
+            if call.stack and any(name in moving for name, _ in call.outputs):
                 key = call.stack[-1][0]
-                self._alone[key] = self._alone.get(key, 0) + 1
+                self._alone[key] = self._alone.get(key, 0) + (2 if key in around else 1)
         self.classes: dict[tuple[str, ...], tuple[str, str]] = {}
 
     def of(self, call: Call) -> tuple[str, tuple[str, ...]]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from rfcalc.readers.torch.operation import Operation, Values, op
 
 MADE = (
-    *("zeros", "ones", "full", "empty", "arange", "linspace", "logspace", "eye", "rand", "randn", "randint"),
-    *("zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "randint_like", "randperm"),
-    *("new_zeros", "new_ones", "new_full", "new_empty", "empty_strided", "scalar_tensor", "tril_indices"),
-    *("triu_indices", "hann_window", "hamming_window", "blackman_window", "kaiser_window", "bartlett_window"),
-    *("normal", "uniform", "zero", "fill", "exponential", "fft_fftfreq", "fft_rfftfreq", "empty_permuted"),
-    *("new_empty_strided", "vander", "_efficientzerotensor", "random", "log_normal", "cauchy", "geometric"),
+    *("zeros", "ones", "full", "empty", "arange", "linspace", "logspace", "eye", "rand", "randn"),
+    *("randint", "zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like"),
+    *("randint_like", "randperm", "new_zeros", "new_ones", "new_full", "new_empty"),
+    *("empty_strided", "scalar_tensor", "tril_indices", "triu_indices", "hann_window"),
+    *("hamming_window", "blackman_window", "kaiser_window", "bartlett_window", "normal", "uniform"),
+    *("zero", "fill", "exponential", "fft_fftfreq", "fft_rfftfreq", "empty_permuted"),
+    *("new_empty_strided", "vander", "_efficientzerotensor", "random", "log_normal", "cauchy"),
+    *("geometric",),
 )
 
 

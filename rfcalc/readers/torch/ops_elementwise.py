@@ -10,20 +10,23 @@ from rfcalc.readers.torch.operation import Operation, Values, op
 from rfcalc.readers.torch.ops_index import without_weights
 
 ACTIVATIONS = (
-    *("abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "ceil", "celu", "cos", "cosh", "deg2rad", "digamma"),
-    *("elu", "erf", "erfc", "erfinv", "exp", "exp2", "expm1", "floor", "frac", "gelu", "hardshrink", "hardsigmoid"),
-    *("hardswish", "hardtanh", "leaky_relu", "lgamma", "log", "log10", "log1p", "log2", "log_sigmoid", "logit"),
-    *("mish", "nan_to_num", "neg", "negative", "rad2deg", "reciprocal", "relu", "relu6", "round", "rrelu", "rsqrt"),
-    *("selu", "sigmoid", "sign", "silu", "sin", "sinc", "sinh", "softplus", "softshrink", "softsign", "sqrt"),
-    *("square", "tan", "tanh", "tanhshrink", "threshold", "trunc", "fix", "angle", "sgn", "log_sigmoid_forward"),
-    *("special_erf", "special_expit", "special_log1p", "special_expm1", "special_erfcx", "special_i0", "i0"),
-    *("absolute", "arccos", "arcsin", "arctan", "special_logit", "signbit", "fake_quantize_per_tensor_affine"),
+    *("abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "ceil", "celu", "cos", "cosh"),
+    *("deg2rad", "digamma", "elu", "erf", "erfc", "erfinv", "exp", "exp2", "expm1", "floor"),
+    *("frac", "gelu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "lgamma"),
+    *("log", "log10", "log1p", "log2", "log_sigmoid", "logit", "mish", "nan_to_num", "neg"),
+    *("negative", "rad2deg", "reciprocal", "relu", "relu6", "round", "rrelu", "rsqrt", "selu"),
+    *("sigmoid", "sign", "silu", "sin", "sinc", "sinh", "softplus", "softshrink", "softsign"),
+    *("sqrt", "square", "tan", "tanh", "tanhshrink", "threshold", "trunc", "fix", "angle", "sgn"),
+    *("log_sigmoid_forward", "special_erf", "special_expit", "special_log1p", "special_expm1"),
+    *("special_erfcx", "special_i0", "i0", "absolute", "arccos", "arcsin", "arctan"),
+    *("special_logit", "signbit", "fake_quantize_per_tensor_affine"),
 )
 TESTS = ("bitwise_not", "logical_not", "isnan", "isinf", "isfinite", "isposinf", "isneginf")
 COMPARISONS = (
-    *("eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor", "isclose", "greater"),
-    *("greater_equal", "less", "less_equal", "not_equal", "__and__", "__or__", "__xor__", "bitwise_and", "bitwise_or"),
-    *("bitwise_xor", "__lshift__", "__rshift__", "bitwise_left_shift", "bitwise_right_shift", "isin"),
+    *("eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor", "isclose"),
+    *("greater", "greater_equal", "less", "less_equal", "not_equal", "__and__", "__or__"),
+    *("__xor__", "bitwise_and", "bitwise_or", "bitwise_xor", "__lshift__", "__rshift__"),
+    *("bitwise_left_shift", "bitwise_right_shift", "isin"),
 )
 KINDS = {
     **{"add": "add", "sub": "subtract", "subtract": "subtract", "rsub": "subtract", "mul": "multiply"},
@@ -31,9 +34,10 @@ KINDS = {
     **{"maximum": "maximum", "minimum": "minimum", "fmax": "maximum", "fmin": "minimum"},
     **dict.fromkeys(
         (
-            *("pow", "floor_divide", "remainder", "fmod", "atan2", "arctan2", "hypot", "xlogy", "logaddexp"),
-            *("logaddexp2", "copysign", "nextafter", "heaviside", "special_xlogy", "ldexp", "complex", "polar"),
-            *("clamp", "clip", "clamp_min", "clamp_max", "lerp", "addcmul", "addcdiv", "prelu", "_prelu_kernel"),
+            *("pow", "floor_divide", "remainder", "fmod", "atan2", "arctan2", "hypot", "xlogy"),
+            *("logaddexp", "logaddexp2", "copysign", "nextafter", "heaviside", "special_xlogy"),
+            *("ldexp", "complex", "polar", "clamp", "clip", "clamp_min", "clamp_max", "lerp"),
+            *("addcmul", "addcdiv", "prelu", "_prelu_kernel"),
         ),
         "elementwise",
     ),

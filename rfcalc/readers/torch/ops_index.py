@@ -57,11 +57,13 @@ def index(operation: Operation) -> Values:
         return operation.cover((x, *found.values()), "which elements are looked up is not followed")
     (first, numbers), *others = separate.items()
     then = tuple(("take", {"axis": axis, "indices": each}) for axis, each in others)
-    return operation.builder.add(operation.node, "take", (x,), {"axis": first, "indices": numbers, "then": then})
+    return operation.builder.add(
+        operation.node, "take", (x,), {"axis": first, "indices": numbers, "then": then}
+    )
 
 
 def _grid(found: dict[int, Value]) -> dict[int, tuple[int, ...]] | None:
-    """Return the indices of each axis, where together they are a grid on neighbouring axes; None where not."""
+    """Return the indices of each axis, where they are a grid on neighbouring axes; None where not."""
     axes = list(found)
     if not axes or axes != list(range(axes[0], axes[-1] + 1)):
         return None
@@ -105,7 +107,11 @@ def ordered(operation: Operation) -> Values:
         return operation.builder.add(operation.node, "reduce", (x,), {"axes": "all", "mode": "median"})
     axis = operation.axis("dim", x.rank, -1)
     shape = operation.recorded[0]
-    attrs: dict[str, Any] = {"axis": axis, "size": shape[axis] if len(shape) == x.rank else 1, "indices": False}
+    attrs: dict[str, Any] = {
+        "axis": axis,
+        "size": shape[axis] if len(shape) == x.rank else 1,
+        "indices": False,
+    }
     if len(shape) < x.rank:
         attrs["then"] = (("squeeze", {"axes": (axis,)}),)
     if operation.copies:
@@ -116,7 +122,9 @@ def ordered(operation: Operation) -> Values:
 @op("nonzero", "unique_dim", "_unique2", "unique_consecutive", "bincount", "nonzero_numpy", "histc")
 def chosen(operation: Operation) -> Values:
     """Elements that the values themselves choose."""
-    return operation.cover(operation.given, f"which elements {operation.node.op} keeps depends on their values")
+    return operation.cover(
+        operation.given, f"which elements {operation.node.op} keeps depends on their values"
+    )
 
 
 @op("one_hot")
@@ -143,5 +151,3 @@ def suppression(operation: Operation) -> Values:
 def region_pool(operation: Operation) -> Values:
     """A small map for each of the regions that an input gives."""
     return operation.cover(operation.given, "where regions lie is computed")
-
-

@@ -16,7 +16,7 @@ def linear(operation: Operation) -> Values:
     x, kernel, bias = operation["input"], operation["weight"], operation.optional("bias")
     if x.spec is not None and x.rank == 1:
         first = ((0, (("expand_dims", {"axes": (0,)}),)),)
-        attrs = {"units": kernel.shape[0], "before": first, "then": (("squeeze", {"axes": (0,)}),)}
+        attrs = {"units": kernel.shape[0], "prepare": first, "then": (("squeeze", {"axes": (0,)}),)}
         return operation.builder.add(operation.node, "linear", (x,), attrs, weights=(kernel, bias))
     return mix.linear(operation.builder, operation.node, x, kernel, bias, features_last=True)
 
@@ -38,7 +38,7 @@ def _by_vector(operation: Operation, x: Value, y: Value) -> Values:
     """Contract the last axis of a tensor with a vector."""
     before = ((1, (("expand_dims", {"axes": (1,)}),)),)
     then = (("squeeze", {"axes": (-1,)}),)
-    return operation.builder.add(operation.node, "matmul", (x, y), {"before": before, "then": then})
+    return operation.builder.add(operation.node, "matmul", (x, y), {"prepare": before, "then": then})
 
 
 @op("mv")
@@ -65,7 +65,11 @@ def outer(operation: Operation) -> Values:
 @op("addmm", "baddbmm", "addmv")
 def add_product(operation: Operation) -> Values:
     """Something plus a matrix product."""
-    names = {"aten.addmm": ("mat1", "mat2"), "aten.baddbmm": ("batch1", "batch2"), "aten.addmv": ("mat", "vec")}
+    names = {
+        "aten.addmm": ("mat1", "mat2"),
+        "aten.baddbmm": ("batch1", "batch2"),
+        "aten.addmv": ("mat", "vec"),
+    }
     x, y = (operation[name] for name in names[operation.op])
     bias = operation["self"]
     if bias.constant:
@@ -90,7 +94,9 @@ def tensordot(operation: Operation) -> Values:
     """Some axes of two tensors are contracted."""
     x, y = operation["self"], operation["other"]
     left, right = [f"{chr(97 + k)}" for k in range(x.rank)], [f"{chr(110 + k)}" for k in range(y.rank)]
-    pairs = zip(operation.axes("dims_self", x.rank) or (), operation.axes("dims_other", y.rank) or (), strict=True)
+    pairs = zip(
+        operation.axes("dims_self", x.rank) or (), operation.axes("dims_other", y.rank) or (), strict=True
+    )
     for a, b in pairs:
         right[b] = left[a]
     out = [each for each in (*left, *right) if (each in left) != (each in right)]
@@ -114,7 +120,7 @@ def distances(operation: Operation) -> Values:
     """The distance of every pair of rows."""
     x, y = operation["x1"], operation["x2"]
     swap = (("permute", {"order": ("swap", -2, -1)}),)
-    return operation.builder.add(operation.node, "matmul", (x, y), {"before": ((1, swap),)})
+    return operation.builder.add(operation.node, "matmul", (x, y), {"prepare": ((1, swap),)})
 
 
 @op("cosine_similarity", "pairwise_distance")
@@ -125,15 +131,18 @@ def similarity(operation: Operation) -> Values:
     axis = operation.axis("dim", rank, 1) if operation.op == "aten.cosine_similarity" else rank - 1
     keep = operation.flag("keepdim")
     then = (("reduce", {"axes": (axis,), "keepdims": keep}),)
-    return operation.builder.add(operation.node, "elementwise", (x, y), {"function": "distance", "then": then})
+    return operation.builder.add(
+        operation.node, "elementwise", (x, y), {"function": "distance", "then": then}
+    )
 
 
 # ---- reductions --------------------------------------------------------------------------------------------
 
 _REDUCTIONS = (
-    *("mean", "sum", "amax", "amin", "aminmax", "max", "min", "any", "all", "prod", "logsumexp", "norm", "var"),
-    *("std", "var_mean", "std_mean", "linalg_vector_norm", "argmax", "argmin", "nansum", "nanmean"),
-    *("count_nonzero", "linalg_norm", "frobenius_norm", "nuclear_norm", "special_logsumexp", "native_norm"),
+    *("mean", "sum", "amax", "amin", "aminmax", "max", "min", "any", "all", "prod", "logsumexp"),
+    *("norm", "var", "std", "var_mean", "std_mean", "linalg_vector_norm", "argmax", "argmin"),
+    *("nansum", "nanmean", "count_nonzero", "linalg_norm", "frobenius_norm", "nuclear_norm"),
+    *("special_logsumexp", "native_norm"),
 )
 
 
@@ -142,7 +151,9 @@ def reduce(operation: Operation) -> Values:
     """Over given axes or over all; the largest and the smallest may come with their index."""
     if "other" in operation.call.args:
         kind = {"aten.max": "maximum", "aten.min": "minimum"}[operation.op]
-        return mix.elementwise(operation.builder, operation.node, kind, (operation["self"], operation["other"]))
+        return mix.elementwise(
+            operation.builder, operation.node, kind, (operation["self"], operation["other"])
+        )
     x = operation["self"]
     if x.spec is None:
         return operation.builder.blind(operation.node, (x,))
@@ -190,8 +201,26 @@ def difference(operation: Operation) -> Values:
     return operation.builder.add(operation.node, "average_pool", (x,), attrs)
 
 
-@op("linalg_inv_ex", "inverse", "linalg_inv", "linalg_solve", "linalg_qr", "linalg_svd", "_linalg_svd", "linalg_eigh")
-@op("linalg_cholesky", "linalg_cholesky_ex", "linalg_det", "det", "logdet", "linalg_pinv", "matrix_exp", "cholesky")
+@op(
+    "linalg_inv_ex",
+    "inverse",
+    "linalg_inv",
+    "linalg_solve",
+    "linalg_qr",
+    "linalg_svd",
+    "_linalg_svd",
+    "linalg_eigh",
+)
+@op(
+    "linalg_cholesky",
+    "linalg_cholesky_ex",
+    "linalg_det",
+    "det",
+    "logdet",
+    "linalg_pinv",
+    "matrix_exp",
+    "cholesky",
+)
 @op("_linalg_eigh", "_linalg_det", "_linalg_solve_ex", "linalg_lu_factor", "cross", "linalg_cross", "kron")
 def algebra(operation: Operation) -> Values:
     """Linear algebra of whole matrices."""

@@ -12,7 +12,7 @@ _CELLS = {"lstm": "lstm", "gru": "gru", "rnn_tanh": "simple", "rnn_relu": "simpl
 
 @op(*_CELLS)
 def recurrent(operation: Operation) -> Values:
-    """Input, first states, parameters of all layers and directions; results are all steps and the last states."""
+    """Input, first states, parameters of all layers and directions; all steps and the last states."""
     if operation.overload != "input":
         return operation.unknown()  # sequences of unequal lengths, packed
     cell = _CELLS[operation.op.partition(".")[2]]

@@ -65,7 +65,8 @@ def _scales(operation: Operation, x: Value, rank: int) -> list[Fraction | None]:
 def grid_sample(operation: Operation) -> Values:
     """The input is read at positions that a grid gives."""
     x, grid = operation["input"], operation["grid"]
-    reason = "where a grid sample reads is computed" if not grid.constant else "a grid of positions is not followed"
+    moving = "where a grid sample reads is computed"
+    reason = "a grid of positions is not followed" if grid.constant else moving
     return operation.cover((x, grid), reason)
 
 

@@ -9,10 +9,22 @@ from rfcalc.readers.lowering import shape as moves
 from rfcalc.readers.lowering.builder import Value
 from rfcalc.readers.torch.operation import Operation, Undecided, Values, op, place
 
-SAME = ("contiguous", "clone", "detach", "alias", "lift", "lift_fresh", "lift_fresh_copy", "positive", "view_of")
+SAME = (
+    "contiguous",
+    "clone",
+    "detach",
+    "alias",
+    "lift",
+    "lift_fresh",
+    "lift_fresh_copy",
+    "positive",
+    "view_of",
+)
 
 
-@op(*SAME, "_to_copy", "to", "type_as", "dropout", "alpha_dropout", "feature_dropout", "feature_alpha_dropout")
+@op(
+    *SAME, "_to_copy", "to", "type_as", "dropout", "alpha_dropout", "feature_dropout", "feature_alpha_dropout"
+)
 @op("native_dropout", "resolve_conj", "resolve_neg", "set_data", "requires_grad", "real", "conj", "_conj")
 @op("triu", "tril", "float_power", "view_as_complex_copy", "relu_copy", "bernoulli", "_conj_physical")
 def identity(operation: Operation) -> Values:
@@ -23,7 +35,17 @@ def identity(operation: Operation) -> Values:
     return (x, *made[1:]) if x.constant else made
 
 
-@op("view", "reshape", "_unsafe_view", "view_copy", "_reshape_alias", "unflatten", "flatten", "ravel", "view_as")
+@op(
+    "view",
+    "reshape",
+    "_unsafe_view",
+    "view_copy",
+    "_reshape_alias",
+    "unflatten",
+    "flatten",
+    "ravel",
+    "view_as",
+)
 @op("reshape_as")
 def reshape(operation: Operation) -> Values:
     """The same elements under another shape, which the program records."""
@@ -126,7 +148,7 @@ def tile(operation: Operation) -> Values:
     if more <= 0:
         return moves.tile(operation.builder, operation.node, x, repeats)
     before = ((0, (("expand_dims", {"axes": tuple(range(more))}),)),)
-    attrs = {"repeats": repeats, "before": before}
+    attrs = {"repeats": repeats, "prepare": before}
     return operation.builder.add(operation.node, "tile", (x,), attrs)
 
 
@@ -138,7 +160,7 @@ def repeat(operation: Operation) -> Values:
     x = operation["self"]
     attrs: dict[str, Any] = {"count": operation.integer("repeats")}
     if operation.raw("dim") is None:
-        attrs |= {"axis": 0, "before": ((0, (("reshape", {"shape": (-1,)}),)),)}
+        attrs |= {"axis": 0, "prepare": ((0, (("reshape", {"shape": (-1,)}),)),)}
     else:
         attrs["axis"] = operation.axis("dim", x.rank)
     return operation.builder.add(operation.node, "repeat", (x,), attrs)
@@ -166,7 +188,15 @@ def stack(operation: Operation) -> Values:
     return moves.stack(operation.builder, operation.node, inputs, operation.integer("dim", 0))
 
 
-@op("split", "split_with_sizes", "chunk", "tensor_split", "unsafe_split", "unsafe_chunk", "unsafe_split_with_sizes")
+@op(
+    "split",
+    "split_with_sizes",
+    "chunk",
+    "tensor_split",
+    "unsafe_split",
+    "unsafe_chunk",
+    "unsafe_split_with_sizes",
+)
 @op("split_copy", "split_with_sizes_copy", "hsplit", "vsplit", "dsplit")
 def split(operation: Operation) -> Values:
     """Parts of one axis, as long as the program records."""
@@ -195,7 +225,7 @@ def cut(operation: Operation) -> Values:
     far = is_known(end) and end >= 1 << 62
     whole = (start is None or (is_known(start) and start == 0)) and step in (None, 1)
     extent = x.shape[axis]
-    if whole and (end is None or far or (end is extent or end == extent) or operation.recorded[0][axis] == extent):
+    if whole and (end is None or far or end == extent or operation.recorded[0][axis] == extent):
         return operation.builder.skip(operation.node, x)
     bounds = (axis, start, None if far or end == extent else end, 1 if step is None else step)
     return moves.cut(operation.builder, operation.node, x, (bounds,))
@@ -218,7 +248,9 @@ def select(operation: Operation) -> Values:
     return moves.select(operation.builder, operation.node, x, axis, index)
 
 
-@op("diagonal", "diag_embed", "diag", "diagonal_copy", "as_strided", "rot90", "take", "masked_select", "trace")
+@op(
+    "diagonal", "diag_embed", "diag", "diagonal_copy", "as_strided", "rot90", "take", "masked_select", "trace"
+)
 def uncommon(operation: Operation) -> Values:
     """Shapes are known, dependence is bounded."""
     return operation.cover(operation.given, f"what {operation.node.op} moves where is not followed")
@@ -234,7 +266,7 @@ def roll(operation: Operation) -> Values:
     axes = operation.axes("dims", x.rank)
     if axes is None:
         whole = (("reshape", {"shape": (-1,)}),)
-        attrs: dict[str, Any] = {"shift": shifts, "axes": (0,), "before": ((0, whole),)}
+        attrs: dict[str, Any] = {"shift": shifts, "axes": (0,), "prepare": ((0, whole),)}
         attrs["then"] = (("reshape", {"shape": operation.recorded[0]}),)
         return operation.builder.add(operation.node, "roll", (x,), attrs)
     return operation.builder.add(operation.node, "roll", (x,), {"shift": shifts, "axes": axes})

@@ -168,7 +168,9 @@ def fractional_pool(operation: Operation) -> Values:
 @op("max_unpool2d", "max_unpool3d")
 def unpool(operation: Operation) -> Values:
     """Elements go back to the places that their indices say."""
-    return operation.cover((operation["self"], operation["indices"]), "where unpooled elements go is computed")
+    return operation.cover(
+        (operation["self"], operation["indices"]), "where unpooled elements go is computed"
+    )
 
 
 # ---- windows as channels -----------------------------------------------------------------------------------
@@ -211,5 +213,3 @@ def unfold(operation: Operation) -> Values:
             operation.node, "frames", (x,), {**attrs, "then": (("permute", {"order": tuple(order)}),)}
         )
     return operation.builder.add(operation.node, "frames", (x,), attrs)
-
-

@@ -1,4 +1,4 @@
-"""Programs in files: the JSON in a ``.pt2`` archive, read without PyTorch, without weights and without pickles."""
+"""Programs in files: the JSON in a ``.pt2`` archive, read without PyTorch, weights or pickles."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Saved:
         try:
             with zipfile.ZipFile(BytesIO(source) if isinstance(source, bytes) else source) as archive:
                 self._document, self._payloads, self._data = _contents(archive)
-        except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError, RuntimeError, zlib.error) as error:
+        except (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError, zlib.error) as error:
             raise ReadError(f"is a damaged archive: {error}") from None
 
     def read(self, symbols: Mapping[str, Num]) -> Program:
