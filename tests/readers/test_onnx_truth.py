@@ -1,4 +1,4 @@
-"""Exported ONNX graphs against what a run of them shows: the shape of every tensor, and what each row depends on.
+"""Exported ONNX graphs against what a run of them shows: shapes of all tensors, and what each row depends on.
 
 tests/data/onnx/README.md says where the graphs come from and how they were measured.
 """
@@ -6,7 +6,6 @@ tests/data/onnx/README.md says where the graphs come from and how they were meas
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -34,13 +33,13 @@ class Case(NamedTuple):
 
 
 @pytest.fixture(scope="module", params=NAMES)
-def case(request: pytest.FixtureRequest) -> Iterator[Case]:
+def case(request: pytest.FixtureRequest) -> Case:
     """A graph at the size at which it was measured; read once for all tests."""
     name = request.param
     data, ref = graph_bytes(name), reference(name)
     size = ref["input"] if ref.get("dynamic_axes") else None
     graph = rfcalc.load(data, input_shape=size)
-    yield Case(name, data, ref, graph, rfcalc.analyze(graph))
+    return Case(name, data, ref, graph, rfcalc.analyze(graph))
 
 
 def shapes_of(graph: LayerGraph) -> Shapes:
@@ -138,8 +137,11 @@ COMPUTED_WITH = {
     "own.crnn.ts13": 64,  # initial states of recurrent layers, through a Slice
     "own.demucs_bilstm.ts14": 512,
     "own.spectro_bigru.ts14": 64,
-    "timm.maxxvit_rmlp_nano_rw_256": 1_664_030,  # tables of positions, which a small network turns into biases
+    "timm.maxxvit_rmlp_nano_rw_256": 1_664_030,  # tables of positions, turned into biases by a small network
     "tv.swin_v2_t": 1_457_536,
+    "timm.mobilevit_xxs.ts17": 9,  # the 1 of 1 / sqrt(d), the scale of attention
+    "timm.nest_tiny_jx.ts17": 12,
+    "timm.twins_svt_small.ts17": 18,
     "tv.swin_t": 4_018,  # grids of zeros, which the attention masks are made from
 }
 """Elements of constants that others are computed from, and that are therefore no weights themselves."""
@@ -185,7 +187,7 @@ def test_totals(name: str) -> None:
 
 
 def test_resnet50_lacks_just_its_batch_normalisations() -> None:
-    """A scale and an offset for each channel of the stem, of three convolutions a block, of four shortcuts."""
+    """A scale and an offset a channel: of the stem, of three convolutions a block, of four shortcuts."""
     blocks = {64: 3, 128: 4, 256: 6, 512: 3}
     channels = 64 + sum((2 * width + 4 * width) * count + 4 * width for width, count in blocks.items())
     params, source, _ = TOTALS["tv.resnet50"]
@@ -254,10 +256,10 @@ def test_fields_do_not_depend_on_the_size(name: str) -> None:
     here = rfcalc.analyze(data, input_shape=reference(name)["input"])
     there = rfcalc.analyze(data, input_shape=(*reference(name)["input"][:-2], height + 64, width + 128))
     for one, other in zip(here, there, strict=True):
-        assert (one.name, one.receptive_field, one.effective_stride) == (
-            other.name, other.receptive_field, other.effective_stride,
-        )  # fmt: skip
-        assert one.params == other.params
+        assert (one.name, one.params) == (other.name, other.params)
+        if one.effective_stride != (None, None):  # the parts of a list of boxes have other lengths
+            assert one.receptive_field == other.receptive_field
+            assert one.effective_stride == other.effective_stride
 
 
 FIXED = [  # what the exporter wrote down as numbers
