@@ -497,7 +497,7 @@ def test_version_and_help(run: Runner) -> None:
 # ---- what a command loads ----------------------------------------------------------------------------------
 
 
-LIGHT = "sympy networkx torch yaml tabulate csv"
+LIGHT = "sympy networkx torch yaml tabulate"  # onnx itself imports csv
 
 
 @pytest.mark.parametrize(
