@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.algebra.steps import Broadcast, Contract, Cover, Insert, Lose, Reduce, Slide, Step
@@ -55,7 +56,7 @@ def taken(axis: int, extent: Num, indices: Sequence[int]) -> Step:
                 raise AnalysisError(f"index {index} is outside of an axis of {extent} elements")
         indices = [index % extent for index in indices]
     by = indices[1] - indices[0] if len(indices) > 1 else 1
-    if by > 0 and all(b - a == by for a, b in zip(indices, indices[1:], strict=False)):
+    if by > 0 and all(b - a == by for a, b in pairwise(indices)):
         return Slide(axis, slide(1, stride=by, lo=-indices[0]), len(indices))
     if not indices:
         return Slide(axis, slide(1), 0)

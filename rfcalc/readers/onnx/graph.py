@@ -377,7 +377,7 @@ def _folded_batch_norms(graph: onnx.GraphProto) -> tuple[str, str, str] | None:
     if not count:
         return None
     message = (
-        f"the exporter merged {count} batch normalisations into the layers before them: of each channel's scale, "
-        "offset, mean and variance a bias is left, so there are fewer parameters than in the source model"
+        f"the exporter merged {count} batch normalisations into the layers before them: of each channel's "
+        "scale, offset, mean and variance a bias is left, so the source model has more parameters"
     )
     return ("folded", first, message)

@@ -135,7 +135,7 @@ def _heads(operation: Operation, query: Value, key: Value) -> int:
 
 @op("Attention")
 def attention(operation: Operation) -> Values:
-    """Q, K, V of (batch, heads, positions, features) or with the heads in the features; mask; past; present."""
+    """Q, K, V of (batch, heads, positions, features) or with the heads in the features; then a mask."""
     if len(operation.node.outputs) > 1 or operation.optional(4) is not None:
         return operation.unknown()  # a cache of keys and values: part of a decoder's loop
     query, key, value = operation[0], operation[1], operation[2]

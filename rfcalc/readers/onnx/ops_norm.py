@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rfcalc.readers.lowering import norm
 from rfcalc.readers.lowering.builder import Value
 from rfcalc.readers.onnx.operation import MICROSOFT, Operation, Values, op
@@ -72,7 +74,7 @@ def skip_layer_norm(operation: Operation) -> Values:
     """X + skip + bias, then a layer normalisation; the sum may be an output of its own."""
     x, skip = operation[0], operation[1]
     then = (("layer_norm", {"axes": (-1,)}),)
-    attrs = {"then": then}
+    attrs: dict[str, Any] = {"then": then}
     if _copies(operation):
         attrs["copies"] = _copies(operation)
     weights = operation.given[2:]

@@ -223,14 +223,16 @@ def gather_nd(operation: Operation) -> Values:
 def _separable(indices: Value, depth: int) -> list[tuple[int, ...]] | None:
     """Return the indices of each axis, where a constant grid of them looks up whole rows and columns."""
     data = indices.data
-    if data is None or data.dtype == object or not data.size or data.ndim <= depth:
+    if data is None or data.dtype.kind == "O" or not data.size or data.ndim <= depth:
         return None
     found = []
     start = 0
     for axis in range(depth):  # which axes of the grid an index changes along: the next ones in order
         lines = data[..., axis]
         moving = [k for k in range(lines.ndim) if (lines != lines.take([0], axis=k)).any()]
-        stop = lines.ndim if axis == depth - 1 else max([*(k + 1 for k in moving), min(start + 1, lines.ndim)])
+        stop = (
+            lines.ndim if axis == depth - 1 else max([*(k + 1 for k in moving), min(start + 1, lines.ndim)])
+        )
         if any(not start <= k < stop for k in moving):
             return None
         key = tuple(slice(None) if start <= k < stop else 0 for k in range(lines.ndim))

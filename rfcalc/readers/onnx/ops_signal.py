@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rfcalc.algebra.number import UNKNOWN, Num, is_known
+from rfcalc.readers.lowering.shape import fold as lower
 from rfcalc.readers.onnx.operation import Operation, Undecided, Values, op
 
 
@@ -41,7 +42,7 @@ def short_time_fourier(operation: Operation) -> Values:
     length = operation.whole(3)
     window = operation.optional(2)
     size = length[0] if length else (window.shape[0] if window is not None else None)
-    if not step or not is_known(size):
+    if not step or size is None or not is_known(size):
         raise Undecided
     bins = size // 2 + 1 if operation.integer("onesided", 1) else size
     attrs: dict[str, object] = {"kernel": size, "stride": step[0], "bins": bins, "axis": 1}
@@ -63,11 +64,13 @@ def fold(operation: Operation) -> Values:
         raise Undecided
     rank = len(sizes)
     pads = operation.integers("pads") or (0,) * (2 * rank)
-    attrs = {
-        "sizes": sizes,
-        "kernel": block,
-        "stride": operation.integers("strides") or (1,) * rank,
-        "dilation": operation.integers("dilations") or (1,) * rank,
-        "padding": tuple(zip(pads[:rank], pads[rank:], strict=True)),
-    }
-    return operation.builder.add(operation.node, "fold", (x,), attrs)
+    return lower(
+        operation.builder,
+        operation.node,
+        x,
+        sizes,
+        kernel=block,
+        stride=operation.integers("strides") or (1,) * rank,
+        dilation=operation.integers("dilations") or (1,) * rank,
+        padding=tuple(zip(pads[:rank], pads[rank:], strict=True)),
+    )

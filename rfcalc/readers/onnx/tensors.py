@@ -36,7 +36,7 @@ def dtype_name(code: int) -> str:
     >>> dtype_name(1), dtype_name(7)
     ('float32', 'int64')
     """
-    name = _TYPES.get(code, "undefined")
+    name: str = _TYPES.get(code, "undefined")
     return _RENAMED.get(name, name)
 
 
