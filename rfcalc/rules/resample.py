@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from rfcalc.algebra.number import Num, cdiv, equal, is_known, is_one, is_open
 from rfcalc.algebra.steps import Lose, Slide, Step
-from rfcalc.algebra.window import Window
+from rfcalc.algebra.window import Window, gather
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import TensorSpec
 from rfcalc.rules.expand import RADIUS, antialiased, ratio_step
@@ -28,6 +28,8 @@ COORDINATES: Final = (
     "tf_half_pixel_for_nn",
     "tf_crop_and_resize",
 )
+
+UNKNOWN_RATIO: Final = "resizing: the ratio of extents is not known; give the input's size"
 
 ROUNDING: Final = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
 
@@ -174,8 +176,25 @@ def _step(axis: int, one: Axis, mode: str, coordinates: str, rounding: str, *, a
     if antialias and mode != "nearest" and shrinks:
         if coordinates not in ("half_pixel", "pytorch_half_pixel"):
             return Lose(axis, one.size, f"antialiased resizing at {coordinates} positions is not followed")
-        return ratio_step(axis, one.extent, one.size, lambda n, m, g: antialiased(n, m, g, mode), "resizing")
+        scale = _scale(one)
+        if scale is None:
+            return Lose(axis, one.size, UNKNOWN_RATIO)
+        return ratio_step(
+            axis, scale.denominator, scale.numerator, lambda n, m, g: antialiased(n, m, g, mode), "resizing"
+        )._replace(extent=one.size)
     found = positions(one, coordinates)
     if found is None:
-        return Lose(axis, one.size, "resizing: the ratio of extents is not known; give the input's size")
-    return Slide(axis, sampled(*found, mode, rounding), one.size)
+        return Lose(axis, one.size, UNKNOWN_RATIO)
+    window = sampled(*found, mode, rounding)
+    if coordinates == "tf_crop_and_resize":
+        window = _inside(window, *found, one)
+    return Slide(axis, window, one.size)
+
+
+def _inside(window: Window, slope: Fraction, start: Fraction, one: Axis) -> Window:
+    """Leave out what is sampled outside of the map, where a constant stands."""
+    rows = [
+        list(window.inside(i, one.extent)) if 0 <= slope * i + start <= one.extent - 1 else []
+        for i in range(one.size)
+    ]
+    return gather(one.size, one.extent, rows)

@@ -127,7 +127,7 @@ def gather(b: Builder, node: Node, x: Value, indices: Value, axis: int) -> tuple
     if x.spec is None or indices.spec is None:
         return b.blind(node, (x, indices))
     if indices.data is None or not _are_numbers(indices.data):
-        return b.add(node, "gather", (x, indices), {"axis": axis})
+        return b.add(node, "gather", (x, indices), {"axis": axis, "unread": indices.constant})
     shape = indices.shape
     flat = tuple(int(index) for index in indices.data.reshape(-1))
     if not shape:

@@ -169,6 +169,7 @@ class Scope:
         self.bound = bound
         self.depth = depth
         self.values: dict[str, Value] = {}
+        self.given: list[Value] = []
         self._recorded: dict[str, tuple[Num, ...]] | None = None
         self._infos: Iterable[onnx.ValueInfoProto] = ()
         if depth > DEEPEST:
@@ -235,7 +236,8 @@ class Scope:
         )
         inner.constants(graph)
         inner.run(graph.node)
-        return tuple(inner.find(each.name, f"the result of {node.name!r}") for each in graph.output)
+        made = [inner.find(each.name, f"the result of {node.name!r}") for each in graph.output]
+        return self._handed_out(made, [each.name for each in graph.output], inner, node.outputs)
 
     def _step(self, proto: onnx.NodeProto) -> None:
         self.reader.spend()
@@ -301,8 +303,19 @@ class Scope:
         for name, value in zip(function.input, operation.inputs, strict=False):
             if value is not None:
                 inner.values[name] = value
+                inner.given.append(value)
         inner.run(function.node)
-        return tuple(inner.find(name, f"the result of {operation.node.name!r}") for name in function.output)
+        made = [inner.find(name, f"the result of {operation.node.name!r}") for name in function.output]
+        return self._handed_out(made, function.output, inner, operation.node.outputs)
+
+    def _handed_out(
+        self, made: Sequence[Value], names: Sequence[str], inner: Scope, outputs: Sequence[str]
+    ) -> tuple[Value, ...]:
+        """Let tensors that were made inside bear the names that they have outside."""
+        for value, name, output in zip(made, names, outputs, strict=False):
+            if output and name in inner.values and value not in inner.given:
+                self.reader.builder.rename(value, output)
+        return tuple(made)
 
 
 class _Holder:

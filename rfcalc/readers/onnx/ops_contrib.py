@@ -15,8 +15,22 @@ def fused_conv(operation: Operation) -> Values:
     """A convolution, a sum with Z, an activation."""
     z = operation.optional(3)
     if z is not None:
-        return operation.unknown()
+        x, kernel, bias = operation[0], operation[1], operation.optional(2)
+        attrs = {**conv_settings(operation, kernel), "spatial": tuple(range(2, x.rank)), "channel": 1}
+        both = {"prepare": ((0, (("conv", attrs),)),), "then": fused(operation)}
+        return operation.builder.add(operation.node, "add", (x, z), both, weights=(kernel, bias))
     return convolve(operation, operation[0], operation[1], operation.optional(2), fused(operation))
+
+
+def conv_settings(operation: Operation, kernel: Value) -> dict[str, Any]:
+    """Return the settings of a convolution whose kernel is (filters, channels of a group, window)."""
+    return {
+        "filters": kernel.shape[0],
+        "kernel": kernel.shape[2:],
+        "depth": kernel.shape[1],
+        "groups": operation.integer("group", 1),
+        **geometry(operation, kernel.rank - 2),
+    }
 
 
 def _channels_last(x: Value, rank: int) -> dict[str, Any]:

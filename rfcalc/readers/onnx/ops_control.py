@@ -32,8 +32,8 @@ def branch(operation: Operation) -> Values:
     if condition.data is not None:
         taken = then if bool(condition.data.reshape(-1)[0]) else other
         return operation.scope.inline(taken, operation.node)
-    first = operation.scope.inline(then, operation.node)
-    second = operation.scope.inline(other, operation.node)
+    inside = operation.node._replace(outputs=())  # the names belong to what comes of both
+    first, second = (operation.scope.inline(graph, inside) for graph in (then, other))
     if len(first) != len(second):
         raise operation.wrong(f"one branch has {len(first)} results, the other {len(second)}")
     return tuple(

@@ -107,7 +107,11 @@ def top_k(operation: Operation) -> Values:
 def cumulative(operation: Operation) -> Values:
     """Each element takes those before it along one axis."""
     axis = operation.whole(1)
-    attrs = {"axis": axis[0] if axis else 0, "reverse": bool(operation.integer("reverse", 0))}
+    attrs = {
+        "axis": axis[0] if axis else 0,
+        "reverse": bool(operation.integer("reverse", 0)),
+        "exclusive": bool(operation.integer("exclusive", 0)),
+    }
     return operation.builder.add(operation.node, "cumulative", (operation[0],), attrs)
 
 

@@ -16,15 +16,13 @@ def _copies(operation: Operation) -> int:
 @op("BatchNormalization")
 def batch_norm(operation: Operation) -> Values:
     """X, scale, B, mean, variance."""
-    statistics = (operation.optional(3), operation.optional(4))
-    if operation.integer("training_mode", 0):
-        statistics = (None, None)
     return norm.batch_norm(
         operation.builder,
         operation.node,
         operation[0],
         (operation.optional(1), operation.optional(2)),
-        statistics,
+        (operation.optional(3), operation.optional(4)),
+        training=bool(operation.integer("training_mode", 0)),
         copies=_copies(operation),
     )
 

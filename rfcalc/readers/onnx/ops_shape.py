@@ -195,7 +195,7 @@ def gather(operation: Operation) -> Values:
 @op("GatherElements")
 def gather_elements(operation: Operation) -> Values:
     """Lookup along one axis, with an index for each element."""
-    attrs = {"axis": operation.integer("axis", 0)}
+    attrs = {"axis": operation.integer("axis", 0), "unread": operation[1].constant}
     return operation.builder.add(operation.node, "gather_elements", (operation[0], operation[1]), attrs)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from rfcalc.algebra.number import UNKNOWN, Num, is_known
+from rfcalc.graph.layer import TensorSpec
+from rfcalc.readers.lowering.builder import Value
 from rfcalc.readers.lowering.shape import fold as lower
 from rfcalc.readers.onnx.operation import Operation, Undecided, Values, op
 
@@ -74,3 +76,17 @@ def fold(operation: Operation) -> Values:
         dilation=operation.integers("dilations") or (1,) * rank,
         padding=tuple(zip(pads[:rank], pads[rank:], strict=True)),
     )
+
+
+@op("HannWindow", "HammingWindow", "BlackmanWindow")
+def window(operation: Operation) -> Values:
+    """The weights of a frame: a constant of as many elements as are asked for."""
+    size = operation.numbers(0) or (UNKNOWN,)
+    return (Value(TensorSpec((size[0],), "c")),)
+
+
+@op("MelWeightMatrix")
+def mel_weights(operation: Operation) -> Values:
+    """The weights from frequencies to mel bands: a constant."""
+    bands, length = operation.numbers(0) or (UNKNOWN,), operation.numbers(1) or (UNKNOWN,)
+    return (Value(TensorSpec((length[0] // 2 + 1, bands[0]), "sc")),)
