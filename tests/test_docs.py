@@ -1,4 +1,4 @@
-"""The documentation says what is: examples run, what they show is what comes out, generated pages are fresh."""
+"""The documentation says what is: examples run, what they show comes out, generated pages are fresh."""
 
 from __future__ import annotations
 
@@ -35,9 +35,7 @@ def need(text: str) -> None:
             pytest.importorskip(package)
 
 
-@pytest.mark.parametrize(
-    ("name", "text"), PYTHON, ids=[f"{i}-{name}" for i, (name, _) in enumerate(PYTHON)]
-)
+@pytest.mark.parametrize(("name", "text"), PYTHON, ids=[f"{i}-{name}" for i, (name, _) in enumerate(PYTHON)])
 def test_the_python_examples_run(name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     need(text)
     monkeypatch.chdir(ROOT)
@@ -67,4 +65,6 @@ def test_the_page_of_operations_is_fresh(tmp_path: Any) -> None:
 
     operations.main(tmp_path)
     found = (tmp_path / operations.PAGE).read_text(encoding="utf-8")
-    assert found == (ROOT / "docs" / operations.PAGE).read_text(encoding="utf-8"), f"run: {operations.COMMAND}"
+    assert found == (ROOT / "docs" / operations.PAGE).read_text(encoding="utf-8"), (
+        f"run: {operations.COMMAND}"
+    )
