@@ -1,4 +1,4 @@
-"""Branches and loops."""
+"""Constants and branches."""
 
 from __future__ import annotations
 
@@ -58,9 +58,3 @@ def _agree(a: TensorSpec | None, b: TensorSpec | None) -> bool:
         and len(a.shape) == len(b.shape)
         and all(x is y or equal(x, y) for x, y in zip(a.shape, b.shape, strict=True))
     )
-
-
-@op("SequenceConstruct", "SequenceEmpty", "SequenceAt", "SequenceInsert", "ConcatFromSequence")
-def sequence(operation: Operation) -> Values:
-    """Lists of tensors are not followed."""
-    return operation.unknown()
