@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rfcalc.api import Analysis, analyze, field, load
+    from rfcalc.api import Analysis, analyze, field, from_torch, load
     from rfcalc.errors import AnalysisError, CheckFailed, GraphError, ReadError, RfcalcError, UsageError
     from rfcalc.graph.graph import LayerGraph
     from rfcalc.reports.field import Field
@@ -35,13 +35,14 @@ __all__ = [
     "__version__",
     "analyze",
     "field",
+    "from_torch",
     "load",
 ]
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "rfcalc.api": ("Analysis", "analyze", "field", "load"),
+    "rfcalc.api": ("Analysis", "analyze", "field", "from_torch", "load"),
     "rfcalc.errors": ("AnalysisError", "CheckFailed", "GraphError", "ReadError", "RfcalcError", "UsageError"),
     "rfcalc.graph.graph": ("LayerGraph",),
     "rfcalc.reports.field": ("Field",),

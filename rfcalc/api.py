@@ -321,6 +321,64 @@ def field(
         raise
 
 
+def from_torch(
+    module: Any,
+    example_inputs: Any,
+    dynamic: Any = None,
+    *,
+    layout: str | Mapping[str, str] | None = None,
+    on_unknown: OnUnknown = "report",
+) -> LayerGraph:
+    """Read a PyTorch module, without computing anything and without memory for weights.
+
+    The module is exported by `torch.export` on tensors without elements, as it is for inference; its weights
+    may lie on the meta device. It is left as it was.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The model.
+    example_inputs : tensor, tuple of tensors, shape or list of shapes
+        What it is called with. A shape is a tuple of integers, batch included.
+    dynamic : bool, mapping or sequence, optional
+        Extents that stay open: True for batch and positions of every input, ``{2: "H", 3: "W"}`` for axes of
+        the first one, or one such mapping for each input, by name or in order, as `torch.export` takes them.
+    layout : str or mapping, optional
+        What the axes of the input are, or of inputs by name: ``NCHW``, ``NHWC``, ``NTC``.
+    on_unknown : str
+        As for :func:`analyze`.
+
+    Returns
+    -------
+    LayerGraph
+        One layer for each operator, named by the path of its module, to give to :func:`analyze` or
+        :func:`field`.
+
+    Raises
+    ------
+    ReadError
+        PyTorch is not installed, or `torch.export` cannot take the module.
+    UsageError
+        It is no module, or what it is called with does not fit it.
+
+    Examples
+    --------
+    >>> import torch  # doctest: +SKIP
+    >>> net = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.MaxPool2d(2))  # doctest: +SKIP
+    >>> analyze(from_torch(net, (1, 3, 32, 32))).layer("1").receptive_field  # doctest: +SKIP
+    (4, 4)
+    """
+    from rfcalc.readers.torch import need_torch
+
+    need_torch()
+    from rfcalc.readers.torch.capture import read_module
+
+    layouts = {"": layout} if isinstance(layout, str) else layout
+    return read_module(
+        module, example_inputs, dynamic, options=Options(layout=layouts, on_unknown=on_unknown)
+    )
+
+
 # ---- shapes of inputs --------------------------------------------------------------------------------------
 
 

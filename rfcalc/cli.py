@@ -269,7 +269,8 @@ def analyze(
 ) -> None:
     """Show what each layer of MODEL sees, puts out and costs.
 
-    MODEL is an architecture file, or - for standard input.
+    MODEL is an architecture file, or - for standard input; or package.module:factory, which imports and calls
+    your own code, for a PyTorch module (it needs --input-shape).
     """
     from rfcalc import api
     from rfcalc.reports.tables import choose, select

@@ -30,6 +30,8 @@ class Block:
         True where the source itself counts it as a layer, as Keras does with nested models.
     inputs : tuple of Edge
         The tensors that enter it.
+    label : str
+        What the source calls it, where that is not its path with slashes.
     """
 
     path: tuple[str, ...]
@@ -37,11 +39,12 @@ class Block:
     outputs: tuple[Edge, ...]
     is_layer: bool = False
     inputs: tuple[Edge, ...] = ()
+    label: str = ""
 
     @property
     def name(self) -> str:
-        """Path with slashes."""
-        return "/".join(self.path)
+        """The source's name, or the path with slashes."""
+        return self.label or "/".join(self.path)
 
 
 class LayerGraph:

@@ -17,20 +17,24 @@ from rfcalc.readers.values import got, listed
 MOST_ARCHIVE: Final = 1 << 30
 """Bytes of an archive that does not come from a file on disk, and so has to be held."""
 
-RFCALC, KERAS, ONNX = "rfcalc", "keras", "onnx"
+RFCALC, KERAS, ONNX, TORCH = "rfcalc", "keras", "onnx", "torch"
 
 EXPECTED: Final = (
-    'a model is JSON with "rfcalc": 1 (see docs/formats.md), Keras\'s to_json() output or .keras file, or an '
-    "ONNX file"
+    'a model is JSON with "rfcalc": 1 (see docs/formats.md), Keras\'s to_json() output or .keras file, an ONNX '
+    "file, or a PyTorch program (.pt2)"
 )
 
+_INSTEAD: Final = (
+    "save what torch.export.export gives with torch.export.save (.pt2), or name what builds the module: "
+    "rfcalc analyze package.module:factory --input-shape 1,3,224,224"
+)
 _PICKLE: Final = (
-    "is a Python pickle, which runs code when it is read, so rfcalc does not; describe the model in "
-    "rfcalc's own format"
+    "is a Python pickle, which runs code when it is read, so rfcalc does not; of a PyTorch model it holds "
+    f"weights alone: {_INSTEAD}"
 )
 _TORCH: Final = (
-    "is a PyTorch file with a Python pickle in it, which runs code when it is read, so rfcalc does not; "
-    "describe the model in rfcalc's own format"
+    "is a PyTorch file with a Python pickle in it, which runs code when it is read, so rfcalc does not, and "
+    f"mostly holds weights alone; {_INSTEAD}"
 )
 _HDF5: Final = (
     "is an HDF5 file (weights, or a model in Keras's old .h5 format), which rfcalc does not read; write the "
@@ -55,11 +59,17 @@ _MAGIC: Final = (
 
 _ARCHIVES: Final = (
     (re.compile(rb"data\.pkl"), _TORCH),
-    (re.compile(rb"archive_format|serialized_exported_program|models/[^/]*\.json"), "reading PyTorch exports "
-     "comes with a later version of rfcalc"),
     (re.compile(rb"\.npy"), "is a numpy archive: weights without an architecture"),
 )  # fmt: skip
 """The same for the first members of a zip archive."""
+
+_PROGRAM: Final = re.compile(
+    rb"([^/\0]+/)?(data/(weights|constants|sample_inputs|aotinductor)/|models/|archive_format|"
+    rb"serialized_exported_program)"
+)
+"""How the name of the first member of a saved PyTorch program begins."""
+
+_FACTORY: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.A)
 
 _TOML_KEY: Final = re.compile(r"""^[ \t]*["']?rfcalc["']?[ \t]*=""", re.M)
 _TOML_TABLE: Final = re.compile(
@@ -84,13 +94,13 @@ def load(
     ----------
     model : str, path, file, bytes, mapping or LayerGraph
         A path, ``"-"`` for standard input, an open file, the contents of one, a parsed document, or a graph
-        that was loaded before.
+        that was loaded before; ``package.module:factory`` imports and runs the code of that name.
     parameters : mapping of str to Num, optional
         Values for the parameters of a model in rfcalc's own format.
     shapes : mapping of str to sequence of Num, optional
         Extents of inputs by name (``""``: the first), which replace the file's own.
     format : str, optional
-        ``rfcalc``, ``keras`` or ``onnx``; by default the contents decide.
+        ``rfcalc``, ``keras``, ``onnx`` or ``torch``; by default the contents decide.
     options : Options, optional
         All of this and what else the user says of the model.
 
@@ -122,6 +132,8 @@ def load(
                 "a loaded graph has its parameters and shapes already; load the file with others"
             )
         return model
+    if isinstance(model, str) and _names_factory(model):
+        return _torch_factory(model, wanted)
     kind, document, source = read_document(model, format=format)
     try:
         return _READERS[kind](document, source, wanted)
@@ -158,11 +170,15 @@ def read_document(model: Any, *, format: str | None = None) -> tuple[str, Any, s
     """
     if type(model).__name__ == "ModelProto":
         return ONNX, model, "<model>"
+    if type(model).__name__ == "ExportedProgram":
+        return TORCH, model, "<program>"
     if isinstance(model, Mapping):
         return format or _kind_of(model, "<dict>"), dict(model), "<dict>"
     with opened(model) as source:
         if format == ONNX or _is_onnx(source):
             return ONNX, source.everything(MOST_ARCHIVE * 2), source.name
+        if format == TORCH or _is_program(source):
+            return TORCH, source.everything(MOST_ARCHIVE) if source.path is None else source.path, source.name
         document = _document(source)
         if not isinstance(document, dict):
             raise ReadError(f"holds {got(document)}; {EXPECTED}")
@@ -179,6 +195,22 @@ def _is_onnx(source: Source) -> bool:
         and source.name.endswith(".onnx")
         and not head.startswith((b"version https://git-lfs", b"PK"))
     )
+
+
+def _is_program(source: Source) -> bool:
+    """Tell whether a file is an archive whose first member, or failing that the name, is a saved program's."""
+    head = source.head
+    if not head.startswith(b"PK\x03\x04"):
+        return False
+    length = int.from_bytes(head[26:28], "little")
+    return bool(_PROGRAM.match(head[30 : 30 + length])) or source.name.endswith(".pt2")
+
+
+def _names_factory(model: str) -> bool:
+    """Tell whether a text is ``package.module:factory`` and no file."""
+    import os
+
+    return ":" in model and bool(_FACTORY.fullmatch(model)) and not os.path.lexists(model)
 
 
 def _kind_of(document: Mapping[str, Any], source: str) -> str:
@@ -282,6 +314,27 @@ def _onnx(data: Any, source: str, options: Options) -> LayerGraph:
     return read_onnx(data, source=source, options=options)
 
 
+def _torch(data: Any, source: str, options: Options) -> LayerGraph:
+    _refuse_parameters(options, "a PyTorch model")
+    if type(data).__name__ == "ExportedProgram":
+        from rfcalc.readers.torch.capture import read_exported
+
+        return read_exported(data, source=source, options=options)
+    from rfcalc.readers.torch import read_saved
+
+    return read_saved(data, source=source, options=options)
+
+
+def _torch_factory(name: str, options: Options) -> LayerGraph:
+    _refuse_parameters(options, "a PyTorch model")
+    from rfcalc.readers.torch import need_torch
+
+    need_torch(name)
+    from rfcalc.readers.torch.factory import read_factory
+
+    return read_factory(name, options)
+
+
 def _refuse_parameters(options: Options, what: str) -> None:
     if options.parameters:
         raise UsageError(f"parameters belong to models in rfcalc's own format; {what} has none to set")
@@ -296,5 +349,6 @@ _READERS: Final[Mapping[str, Callable[[Any, str, Options], LayerGraph]]] = {
     RFCALC: _native,
     KERAS: _keras,
     ONNX: _onnx,
+    TORCH: _torch,
 }
 """For each format what reads its documents."""

@@ -179,9 +179,10 @@ def _step(axis: int, one: Axis, mode: str, coordinates: str, rounding: str, *, a
         scale = _scale(one)
         if scale is None:
             return Lose(axis, one.size, UNKNOWN_RATIO)
-        return ratio_step(
+        step = ratio_step(
             axis, scale.denominator, scale.numerator, lambda n, m, g: antialiased(n, m, g, mode), "resizing"
-        )._replace(extent=one.size)
+        )
+        return step._replace(extent=one.size) if isinstance(step, (Slide, Lose)) else step
     found = positions(one, coordinates)
     if found is None:
         return Lose(axis, one.size, UNKNOWN_RATIO)

@@ -220,7 +220,7 @@ class Builder:
         edges = tuple([value.edge for value in taken if value.edge is not None])
         return self._keep(node, kind, attrs, edges, owned, result)
 
-    def unknown(self, node: Node, inputs: Sequence[Value]) -> tuple[Value, ...]:
+    def unknown(self, node: Node, inputs: Sequence[Value], why: str = "") -> tuple[Value, ...]:
         """Add an operation that no rule knows; its outputs have the shapes that the file records, if any."""
         owned = tuple(dict.fromkeys(weight for value in inputs for weight in value.weights))
         moving = [value for value in inputs if not value.constant]
@@ -233,6 +233,7 @@ class Builder:
             f"{node.op} (unknown)",
             node.op,
             edges,
+            {"why": why} if why else {},
             weights=owned,
             block=node.block,
             recorded=node.recorded,

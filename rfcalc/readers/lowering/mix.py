@@ -118,7 +118,8 @@ def attention(
     moving = [mask for mask in masks if not mask.constant]
     if moving:
         attrs["masks"] = len(moving)
-    return b.add(node, "dot_attention", (query, key, value, *moving), attrs)
+    held = [mask for mask in masks if mask.constant]  # a learned bias of the scores
+    return b.add(node, "dot_attention", (query, key, value, *moving), attrs, weights=held)
 
 
 def elementwise(

@@ -7,7 +7,7 @@ from typing import Any
 from rfcalc.readers.lowering.builder import Value
 from rfcalc.readers.onnx.operation import MICROSOFT, Operation, Values, op
 from rfcalc.readers.onnx.ops_mix import fused
-from rfcalc.readers.onnx.ops_window import convolve, geometry
+from rfcalc.readers.onnx.ops_window import convolve, geometry, groups_of
 
 
 @op("FusedConv", domain=MICROSOFT)
@@ -28,7 +28,7 @@ def conv_settings(operation: Operation, kernel: Value) -> dict[str, Any]:
         "filters": kernel.shape[0],
         "kernel": kernel.shape[2:],
         "depth": kernel.shape[1],
-        "groups": operation.integer("group", 1),
+        "groups": groups_of(operation),
         **geometry(operation, kernel.rank - 2),
     }
 
@@ -61,7 +61,7 @@ def conv_channels_last(operation: Operation) -> Values:
         "filters": filters,
         "kernel": tuple(window),
         "depth": depth,
-        "groups": operation.integer("group", 1),
+        "groups": groups_of(operation),
         **geometry(operation, len(window)),
         **_channels_last(operation[0], len(window)),
     }

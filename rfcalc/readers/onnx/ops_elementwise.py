@@ -132,11 +132,9 @@ def triangle(operation: Operation) -> Values:
     return operation.builder.skip(operation.node, operation[0])
 
 
-@op("Gelu", "FastGelu", "BiasGelu", "QuickGelu", "BiasAdd", "BiasSplitGelu", domain=MICROSOFT)
+@op("Gelu", "FastGelu", "BiasGelu", "QuickGelu", "BiasAdd", domain=MICROSOFT)
 def gelu(operation: Operation) -> Values:
     """An activation, with a bias added first."""
-    if operation.op == "BiasSplitGelu":
-        return operation.unknown()
     return elementwise(
         operation.builder, operation.node, "elementwise", operation.given, function=operation.op
     )

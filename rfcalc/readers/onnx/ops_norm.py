@@ -21,7 +21,7 @@ def batch_norm(operation: Operation) -> Values:
         operation.node,
         operation[0],
         (operation.optional(1), operation.optional(2)),
-        (operation.optional(3), operation.optional(4)),
+        (operation[3], operation[4]),
         training=bool(operation.integer("training_mode", 0)),
         copies=_copies(operation),
     )

@@ -66,6 +66,8 @@ def transpose(operation: Operation) -> Values:
     """A given order, or the reverse."""
     x = operation[0]
     order = operation.integers("perm") or tuple(reversed(range(x.rank)))
+    if sorted(order) != list(range(x.rank)):
+        raise operation.wrong(f"perm {list(order)} is no order of {x.rank} axes")
     return moves.permute(operation.builder, operation.node, x, order)
 
 
@@ -82,6 +84,9 @@ def unsqueeze(operation: Operation) -> Values:
     axes = operation.either(1, "axes")
     if axes is None:
         raise operation.wrong("there are no axes")
+    rank = operation[0].rank + len(axes)
+    if len({operation.place(axis, rank) for axis in axes}) < len(axes):
+        raise operation.wrong(f"axes {list(axes)} hold one place twice")
     return moves.unsqueeze(operation.builder, operation.node, operation[0], axes)
 
 
@@ -101,6 +106,8 @@ def tile(operation: Operation) -> Values:
     x, repeats = operation[0], operation.numbers(1) or ()
     if len(repeats) != x.rank and operation.opset >= 6:
         raise operation.wrong(f"{len(repeats)} repeats for a tensor of {x.rank} axes")
+    if any(is_known(times) and times < 0 for times in repeats):
+        raise operation.wrong(f"repeats must not be negative, got {list(repeats)}")
     total = prod(extent for extent in (*x.shape, *repeats) if is_known(extent))
     if total > MOST_ELEMENTS:
         raise operation.wrong(f"a tensor of {total} elements is too large")

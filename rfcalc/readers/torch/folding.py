@@ -1,0 +1,210 @@
+"""Arithmetic on small tensors of integers that is done while the program is read: indices, mostly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from rfcalc.algebra.number import is_known, prod
+from rfcalc.graph.layer import TensorSpec
+from rfcalc.readers.lowering.builder import Value, default_axes
+from rfcalc.readers.torch.operation import Operation, Undecided
+from rfcalc.readers.torch.program import Tensor
+
+MOST_KNOWN: Final = 1 << 16
+"""Elements of a tensor that is evaluated."""
+
+Fold = Callable[[Operation, Any], Any]
+"""From an operation and numpy to the elements of its result."""
+
+
+def _array(operation: Operation, name: str, np: Any) -> Any:
+    return _elements(operation[name], np)
+
+
+def _elements(value: Value, np: Any) -> Any:
+    if value.data is None or value.edge is not None:
+        raise Undecided
+    return np.asarray(value.data)
+
+
+def _binary(function: str) -> Fold:
+    def fold(operation: Operation, np: Any) -> Any:
+        if operation.raw("alpha", 1) != 1:
+            raise Undecided
+        return getattr(np, function)(_array(operation, "self", np), _array(operation, "other", np))
+
+    return fold
+
+
+def _unary(function: str) -> Fold:
+    return lambda operation, np: getattr(np, function)(_array(operation, "self", np))
+
+
+def _divide(operation: Operation, np: Any) -> Any:
+    a, b = _array(operation, "self", np), _array(operation, "other", np)
+    if operation.raw("rounding_mode") != "floor" or not np.all(b):
+        raise Undecided
+    return a // b
+
+
+def _arange(operation: Operation, np: Any) -> Any:
+    start, end, step = (
+        operation.raw(name, other) for name, other in (("start", 0), ("end", None), ("step", 1))
+    )
+    return np.arange(start, end, step)
+
+
+def _filled(number: int) -> Fold:
+    return lambda operation, np: np.full(operation.recorded[0], number)
+
+
+def _full(operation: Operation, np: Any) -> Any:
+    return np.full(operation.recorded[0], operation.raw("fill_value"))
+
+
+def _shaped(operation: Operation, np: Any) -> Any:
+    return _array(operation, "self", np).reshape(operation.recorded[0])
+
+
+def _same(operation: Operation, np: Any) -> Any:
+    return _array(operation, "self", np)
+
+
+def _expand(operation: Operation, np: Any) -> Any:
+    return np.broadcast_to(_array(operation, "self", np), operation.recorded[0])
+
+
+def _slice(operation: Operation, np: Any) -> Any:
+    array = _array(operation, "self", np)
+    key = [slice(None)] * array.ndim
+    bounds = (operation.raw(name, other) for name, other in (("start", None), ("end", None), ("step", 1)))
+    key[operation.axis("dim", array.ndim, 0)] = slice(*bounds)
+    return array[tuple(key)]
+
+
+def _index(operation: Operation, np: Any) -> Any:
+    key = tuple(
+        slice(None) if raw is None else _elements(operation.as_value(raw), np)
+        for raw in operation.call.args["indices"]
+    )
+    return _array(operation, "self", np)[key]
+
+
+def _meshgrid(operation: Operation, np: Any) -> Any:
+    arrays = [_elements(value, np) for value in operation.several("tensors")]
+    return tuple(np.meshgrid(*arrays, indexing=operation.text("indexing", "ij")))
+
+
+def _joined(function: str) -> Fold:
+    def fold(operation: Operation, np: Any) -> Any:
+        arrays = [_elements(value, np) for value in operation.several("tensors")]
+        return getattr(np, function)(arrays, axis=operation.integer("dim", 0))
+
+    return fold
+
+
+def _transpose(operation: Operation, np: Any) -> Any:
+    return np.swapaxes(_array(operation, "self", np), operation.integer("dim0"), operation.integer("dim1"))
+
+
+FOLDS: Final[dict[str, Fold]] = {
+    "aten.add": _binary("add"),
+    "aten.sub": _binary("subtract"),
+    "aten.mul": _binary("multiply"),
+    "aten.div": _divide,
+    "aten.floor_divide": _binary("floor_divide"),
+    "aten.remainder": _binary("remainder"),
+    "aten.maximum": _binary("maximum"),
+    "aten.minimum": _binary("minimum"),
+    "aten.bitwise_and": _binary("bitwise_and"),
+    "aten.bitwise_or": _binary("bitwise_or"),
+    "aten.logical_and": _binary("logical_and"),
+    "aten.logical_or": _binary("logical_or"),
+    "aten.eq": _binary("equal"),
+    "aten.ne": _binary("not_equal"),
+    "aten.lt": _binary("less"),
+    "aten.le": _binary("less_equal"),
+    "aten.gt": _binary("greater"),
+    "aten.ge": _binary("greater_equal"),
+    "aten.neg": _unary("negative"),
+    "aten.abs": _unary("absolute"),
+    "aten.bitwise_not": _unary("invert"),
+    "aten.logical_not": _unary("logical_not"),
+    "aten.arange": _arange,
+    "aten.full": _full,
+    "aten.full_like": _full,
+    "aten.zeros": _filled(0),
+    "aten.zeros_like": _filled(0),
+    "aten.ones": _filled(1),
+    "aten.ones_like": _filled(1),
+    "aten.slice": _slice,
+    "aten.index": _index,
+    "aten.meshgrid": _meshgrid,
+    "aten.cat": _joined("concatenate"),
+    "aten.stack": _joined("stack"),
+    "aten.expand": _expand,
+    "aten.broadcast_to": _expand,
+    "aten.transpose": _transpose,
+    "aten.permute": lambda operation, np: np.transpose(
+        _array(operation, "self", np), operation.integers("dims")
+    ),
+    "aten.flip": lambda operation, np: np.flip(_array(operation, "self", np), operation.integers("dims")),
+    "aten.select": lambda operation, np: np.take(
+        _array(operation, "self", np), operation.integer("index"), axis=operation.integer("dim")
+    ),
+    **dict.fromkeys(
+        (
+            "aten.clone",
+            "aten.contiguous",
+            "aten.detach",
+            "aten.to",
+            "aten._to_copy",
+            "aten.alias",
+            "aten.lift_fresh_copy",
+        ),
+        _same,
+    ),
+    **dict.fromkeys(
+        (
+            "aten.view",
+            "aten.reshape",
+            "aten.flatten",
+            "aten.squeeze",
+            "aten.unsqueeze",
+            "aten.unflatten",
+            "aten.ravel",
+        ),
+        _shaped,
+    ),
+}
+"""What each operator does to arrays."""
+
+
+def fold(operation: Operation) -> tuple[Value, ...] | None:
+    """Evaluate a call on known arguments whose results are small tensors of integers; None for any other."""
+    function = FOLDS.get(operation.op)
+    metas = [meta for _, meta in operation.call.outputs if isinstance(meta, Tensor)]
+    if function is None or not all(_is_small(meta) for meta in metas):
+        return None
+    if any(value.data is None or value.edge is not None for value in operation.given):
+        return None
+    try:
+        import numpy as np
+
+        made = function(operation, np)
+        arrays = made if isinstance(made, tuple) else (made,)
+        return tuple(
+            Value(
+                TensorSpec(meta.shape, default_axes(len(meta.shape)), meta.dtype),
+                data=np.asarray(array, dtype=meta.dtype).reshape(meta.shape),
+            )
+            for array, meta in zip(arrays, metas, strict=True)
+        )
+    except (Undecided, ValueError, TypeError, LookupError, ArithmeticError, ImportError):
+        return None
+
+
+def _is_small(meta: Tensor) -> bool:
+    integers = meta.dtype.startswith(("int", "uint", "bool"))
+    return integers and all(map(is_known, meta.shape)) and prod(meta.shape) <= MOST_KNOWN

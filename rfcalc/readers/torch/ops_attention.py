@@ -1,0 +1,55 @@
+"""Attention."""
+
+from __future__ import annotations
+
+from rfcalc.algebra.number import is_known
+from rfcalc.readers.lowering import mix
+from rfcalc.readers.torch.operation import Operation, Undecided, Values, op
+
+
+@op("scaled_dot_product_attention")
+def attention(operation: Operation) -> Values:
+    """Query, key and value, (..., positions, features) each, and a mask."""
+    query, key, value = (operation[name] for name in ("query", "key", "value"))
+    if any(each.spec is None for each in (query, key, value)):
+        return operation.builder.blind(operation.node, operation.given)
+    groups = 1
+    if operation.flag("enable_gqa"):
+        many, few = query.shape[-3], key.shape[-3]
+        if not is_known(many) or not is_known(few):
+            raise Undecided
+        groups = many // few
+    mask = operation.optional("attn_mask")
+    return mix.attention(
+        operation.builder,
+        operation.node,
+        query,
+        key,
+        value,
+        masks=() if mask is None else (mask,),
+        causal=operation.flag("is_causal"),
+        groups=groups,
+    )
+
+
+_FUSED = (
+    *("_scaled_dot_product_flash_attention", "_scaled_dot_product_efficient_attention"),
+    *("_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_cudnn_attention"),
+)
+
+
+@op(*_FUSED)
+def fused_attention(operation: Operation) -> Values:
+    """As the plain one; further results are kept for the backward pass."""
+    query, key, value = (operation[name] for name in ("query", "key", "value"))
+    bias = operation.optional("attn_bias") or operation.optional("attn_mask")
+    made = mix.attention(
+        operation.builder,
+        operation.node,
+        query,
+        key,
+        value,
+        masks=() if bias is None else (bias,),
+        causal=operation.flag("is_causal"),
+    )
+    return (*made, *operation.fresh()[1:])

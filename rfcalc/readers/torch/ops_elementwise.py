@@ -1,0 +1,138 @@
+"""Functions of single elements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rfcalc.readers.lowering.builder import Value
+from rfcalc.readers.lowering.mix import elementwise
+from rfcalc.readers.torch.operation import Operation, Values, op
+from rfcalc.readers.torch.ops_index import without_weights
+
+ACTIVATIONS = (
+    *("abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "ceil", "celu", "cos", "cosh"),
+    *("deg2rad", "digamma", "elu", "erf", "erfc", "erfinv", "exp", "exp2", "expm1", "floor"),
+    *("frac", "gelu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "lgamma"),
+    *("log", "log10", "log1p", "log2", "log_sigmoid", "logit", "mish", "nan_to_num", "neg"),
+    *("negative", "rad2deg", "reciprocal", "relu", "relu6", "round", "rrelu", "rsqrt", "selu"),
+    *("sigmoid", "sign", "silu", "sin", "sinc", "sinh", "softplus", "softshrink", "softsign"),
+    *("sqrt", "square", "tan", "tanh", "tanhshrink", "threshold", "trunc", "fix", "angle", "sgn"),
+    *("log_sigmoid_forward", "special_erf", "special_expit", "special_log1p", "special_expm1"),
+    *("special_erfcx", "special_i0", "i0", "absolute", "arccos", "arcsin", "arctan"),
+    *("special_logit", "signbit", "fake_quantize_per_tensor_affine"),
+)
+TESTS = ("bitwise_not", "logical_not", "isnan", "isinf", "isfinite", "isposinf", "isneginf")
+COMPARISONS = (
+    *("eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor", "isclose"),
+    *("greater", "greater_equal", "less", "less_equal", "not_equal", "__and__", "__or__"),
+    *("__xor__", "bitwise_and", "bitwise_or", "bitwise_xor", "__lshift__", "__rshift__"),
+    *("bitwise_left_shift", "bitwise_right_shift", "isin"),
+)
+KINDS = {
+    **{"add": "add", "sub": "subtract", "subtract": "subtract", "rsub": "subtract", "mul": "multiply"},
+    **{"multiply": "multiply", "div": "divide", "divide": "divide", "true_divide": "divide"},
+    **{"maximum": "maximum", "minimum": "minimum", "fmax": "maximum", "fmin": "minimum"},
+    **dict.fromkeys(
+        (
+            *("pow", "floor_divide", "remainder", "fmod", "atan2", "arctan2", "hypot", "xlogy"),
+            *("logaddexp", "logaddexp2", "copysign", "nextafter", "heaviside", "special_xlogy"),
+            *("ldexp", "complex", "polar", "clamp", "clip", "clamp_min", "clamp_max", "lerp"),
+            *("addcmul", "addcdiv", "prelu", "_prelu_kernel"),
+        ),
+        "elementwise",
+    ),
+}
+
+
+@op(*ACTIVATIONS)
+def activation(operation: Operation) -> Values:
+    """A function of each element."""
+    attrs: dict[str, Any] = {"function": operation.node.op}
+    x = operation[next(iter(operation.call.args))]
+    made = operation.builder.add(operation.node, "activation", (x,), attrs)
+    return (*made, *operation.fresh()[1:])
+
+
+@op(*TESTS)
+def test(operation: Operation) -> Values:
+    """True or false for each element."""
+    attrs = {"function": operation.node.op}
+    return operation.builder.add(operation.node, "activation", (without_weights(operation["self"]),), attrs)
+
+
+@op(*KINDS)
+def binary(operation: Operation) -> Values:
+    """Element by element, stretched to one shape."""
+    kind = KINDS[operation.op.partition(".")[2]]
+    inputs = _operands(operation)
+    if kind in ("multiply", "divide") and len(inputs) == 2 and inputs[1] is inputs[0]:
+        kind = "elementwise"  # a square is no gate
+    if operation.op in ("aten.prelu", "aten._prelu_kernel") and inputs[1].spec is not None:
+        return _prelu(operation, *inputs)
+    return elementwise(operation.builder, operation.node, kind, inputs, function=operation.node.op)
+
+
+def _operands(operation: Operation) -> list[Value]:
+    """Return the tensors among the arguments, plain numbers only where there is but one tensor."""
+    tensors = operation.given
+    return tensors if tensors else [operation["self"]]
+
+
+def _prelu(operation: Operation, x: Value, slopes: Value) -> Values:
+    """Slopes for each channel, the second axis."""
+    attrs: dict[str, Any] = {"function": "prelu"}
+    if slopes.constant:
+        return operation.builder.add(operation.node, "activation", (x,), attrs, weights=(slopes,))
+    return operation.cover((x, slopes), "slopes are computed")
+
+
+@op(*COMPARISONS)
+def comparison(operation: Operation) -> Values:
+    """True or false for each element."""
+    inputs = [without_weights(value) for value in _operands(operation)]
+    return elementwise(operation.builder, operation.node, "elementwise", inputs, function=operation.node.op)
+
+
+@op("where")
+def where(operation: Operation) -> Values:
+    """One of two values, as a condition says."""
+    if "self" not in operation.call.args:
+        return operation.cover(operation.given, "which elements hold is computed")
+    condition = without_weights(operation["condition"])
+    inputs = [condition, *(value for value in operation.given if value is not operation["condition"])]
+    return elementwise(operation.builder, operation.node, "elementwise", inputs, function="where")
+
+
+@op("masked_fill")
+def masked_fill(operation: Operation) -> Values:
+    """A value where a mask says so."""
+    inputs = (operation["self"], without_weights(operation["mask"]))
+    return elementwise(operation.builder, operation.node, "elementwise", inputs, function="masked_fill")
+
+
+@op("glu")
+def glu(operation: Operation) -> Values:
+    """Half of the channels opens and shuts the other half."""
+    x = operation["self"]
+    axis = operation.axis("dim", x.rank, -1)
+    half = operation.recorded[0][axis]
+    if x.spec is not None and x.spec.axes[axis] != "s":
+        attrs = {"axis": axis, "size": half, "indices": False}
+        return operation.builder.add(operation.node, "top_k", (x,), attrs)
+    return operation.cover((x,), "a gated linear unit over positions is not followed")
+
+
+@op("view_as_real", "view_as_complex")
+def complex_parts(operation: Operation) -> Values:
+    """Real and imaginary part as a last axis of two, or the other way."""
+    x = operation["self"]
+    if operation.op == "aten.view_as_complex":
+        return operation.builder.add(operation.node, "reduce", (x,), {"axes": (-1,), "mode": "complex"})
+    then = (("top_k", {"axis": -1, "size": 2, "indices": False}),)
+    return operation.builder.add(operation.node, "expand_dims", (x,), {"axes": (-1,), "then": then})
+
+
+@op("imag")
+def imaginary(operation: Operation) -> Values:
+    """One part of each number."""
+    return operation.builder.skip(operation.node, operation["self"])

@@ -1,0 +1,153 @@
+"""Lookups, scattering, sorting."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from rfcalc.algebra.number import Num, is_known
+from rfcalc.readers.lowering import shape as moves
+from rfcalc.readers.lowering.builder import Value
+from rfcalc.readers.torch.operation import Operation, Values, op
+
+
+def without_weights(value: Value) -> Value:
+    """Return a constant of which no parameter is left, since only what it decides matters."""
+    return replace(value, weights=()) if value.constant else value
+
+
+@op("embedding")
+def embedding(operation: Operation) -> Values:
+    """Rows of a table."""
+    return moves.gather(operation.builder, operation.node, operation["weight"], operation["indices"], 0)
+
+
+@op("index_select")
+def index_select(operation: Operation) -> Values:
+    """Given indices of one axis."""
+    x = operation["self"]
+    axis = operation.axis("dim", x.rank)
+    return moves.gather(operation.builder, operation.node, x, without_weights(operation["index"]), axis)
+
+
+@op("gather", "take_along_dim")
+def gather_elements(operation: Operation) -> Values:
+    """Along one axis, with an index for each element."""
+    x, index = operation["self"], operation["index" if "index" in operation.call.args else "indices"]
+    if operation.raw("dim") is None or x.rank != index.rank:
+        return operation.cover(operation.given, "which elements are looked up is not followed")
+    attrs = {"axis": operation.axis("dim", x.rank)}
+    return operation.builder.add(operation.node, "gather_elements", (x, without_weights(index)), attrs)
+
+
+@op("index", "_unsafe_index")
+def index(operation: Operation) -> Values:
+    """Lookup along several axes at once; a grid of constant indices is followed axis by axis."""
+    x = operation["self"]
+    raw = operation.call.args["indices"]
+    found = {
+        axis: without_weights(operation.as_value(each)) for axis, each in enumerate(raw) if each is not None
+    }
+    if len(found) == 1:
+        ((axis, indices),) = found.items()
+        if indices.spec is not None and indices.spec.dtype not in ("bool", "uint8"):
+            return moves.gather(operation.builder, operation.node, x, indices, axis)
+    separate = _grid(found)
+    if separate is None or x.spec is None:
+        return operation.cover((x, *found.values()), "which elements are looked up is not followed")
+    (first, numbers), *others = separate.items()
+    then = tuple(("take", {"axis": axis, "indices": each}) for axis, each in others)
+    return operation.builder.add(
+        operation.node, "take", (x,), {"axis": first, "indices": numbers, "then": then}
+    )
+
+
+def _grid(found: dict[int, Value]) -> dict[int, tuple[int, ...]] | None:
+    """Return the indices of each axis, where they are a grid on neighbouring axes; None where not."""
+    axes = list(found)
+    if not axes or axes != list(range(axes[0], axes[-1] + 1)):
+        return None
+    rank = len(axes)
+    separate: dict[int, tuple[int, ...]] = {}
+    for k, (axis, value) in enumerate(found.items()):
+        if value.data is None or value.spec is None or value.spec.dtype == "bool" or value.rank > rank:
+            return None
+        shape = (1,) * (rank - value.rank) + value.shape
+        if any(not is_known(extent) or (extent != 1 and place != k) for place, extent in enumerate(shape)):
+            return None
+        separate[axis] = tuple(int(each) for each in value.data.reshape(-1))
+    return separate
+
+
+@op("index_put", "_unsafe_index_put", "index_add", "index_copy", "index_fill", "scatter", "scatter_add")
+@op("scatter_reduce", "masked_scatter", "put", "index_reduce")
+def scatter(operation: Operation) -> Values:
+    """Updates written into a tensor."""
+    x = operation["self"]
+    others = [value for value in operation.given if value is not x]
+    moving = [value for value in others if not value.constant]
+    return operation.builder.add(
+        operation.node, "scatter", (x, *moving), weights=() if x.constant and moving else others
+    )
+
+
+@op("slice_scatter", "select_scatter", "diagonal_scatter", "as_strided_scatter")
+def write(operation: Operation) -> Values:
+    """A block of one tensor is replaced by another."""
+    x, update = operation["self"], operation["src"]
+    moving = [update] if not update.constant else []
+    return operation.builder.add(operation.node, "scatter", (x, *moving))
+
+
+@op("topk", "sort", "argsort", "msort", "kthvalue", "median", "mode", "nanmedian")
+def ordered(operation: Operation) -> Values:
+    """Elements in order along one axis, and where they were."""
+    x = operation["self"]
+    if operation.overload == "default" and operation.op in ("aten.median", "aten.nanmedian"):
+        return operation.builder.add(operation.node, "reduce", (x,), {"axes": "all", "mode": "median"})
+    axis = operation.axis("dim", x.rank, -1)
+    shape = operation.recorded[0]
+    attrs: dict[str, Any] = {
+        "axis": axis,
+        "size": shape[axis] if len(shape) == x.rank else 1,
+        "indices": False,
+    }
+    if len(shape) < x.rank:
+        attrs["then"] = (("squeeze", {"axes": (axis,)}),)
+    if operation.copies:
+        attrs["copies"] = operation.copies
+    return operation.builder.add(operation.node, "top_k", (x,), attrs)
+
+
+@op("nonzero", "unique_dim", "_unique2", "unique_consecutive", "bincount", "nonzero_numpy", "histc")
+def chosen(operation: Operation) -> Values:
+    """Elements that the values themselves choose."""
+    return operation.cover(
+        operation.given, f"which elements {operation.node.op} keeps depends on their values"
+    )
+
+
+@op("one_hot")
+def one_hot(operation: Operation) -> Values:
+    """A new last axis of classes."""
+    size: Num = operation.recorded[0][-1]
+    return operation.builder.add(operation.node, "one_hot", (operation["self"],), {"size": size})
+
+
+@op("bucketize", "searchsorted")
+def bucketize(operation: Operation) -> Values:
+    """For each element a place among boundaries."""
+    x = operation["self"]
+    return operation.builder.add(operation.node, "identity", (x,))
+
+
+@op("nms", "_batched_nms", namespace="torchvision")
+def suppression(operation: Operation) -> Values:
+    """Indices of boxes; how many are left depends on their scores."""
+    return operation.cover(operation.given, "which boxes are kept depends on all of them")
+
+
+@op("roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool", namespace="torchvision")
+def region_pool(operation: Operation) -> Values:
+    """A small map for each of the regions that an input gives."""
+    return operation.cover(operation.given, "where regions lie is computed")

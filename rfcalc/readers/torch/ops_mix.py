@@ -1,0 +1,227 @@
+"""Linear layers, matrix products, reductions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rfcalc.algebra.number import is_one
+from rfcalc.readers.lowering import mix
+from rfcalc.readers.lowering.builder import Value
+from rfcalc.readers.torch.operation import Operation, Values, op
+
+
+@op("linear", "_linear")
+def linear(operation: Operation) -> Values:
+    """Input, weight (outputs, inputs), bias."""
+    x, kernel, bias = operation["input"], operation["weight"], operation.optional("bias")
+    if x.spec is not None and x.rank == 1:
+        first = ((0, (("expand_dims", {"axes": (0,)}),)),)
+        attrs = {"units": kernel.shape[0], "prepare": first, "then": (("squeeze", {"axes": (0,)}),)}
+        return operation.builder.add(operation.node, "linear", (x,), attrs, weights=(kernel, bias))
+    return mix.linear(operation.builder, operation.node, x, kernel, bias, features_last=True)
+
+
+@op("matmul", "mm", "bmm", "linalg_matmul", "chain_matmul")
+def matmul(operation: Operation) -> Values:
+    """Two tensors."""
+    names = ("self", "mat2") if "mat2" in operation.call.args else ("self", "other")
+    return _product(operation, operation[names[0]], operation[names[1]])
+
+
+def _product(operation: Operation, x: Value, y: Value, bias: Value | None = None) -> Values:
+    if x.spec is not None and y.spec is not None and x.rank >= 2 and y.rank == 1:
+        return _by_vector(operation, x, y)
+    return mix.matmul(operation.builder, operation.node, x, y, bias)
+
+
+def _by_vector(operation: Operation, x: Value, y: Value) -> Values:
+    """Contract the last axis of a tensor with a vector."""
+    before = ((1, (("expand_dims", {"axes": (1,)}),)),)
+    then = (("squeeze", {"axes": (-1,)}),)
+    return operation.builder.add(operation.node, "matmul", (x, y), {"prepare": before, "then": then})
+
+
+@op("mv")
+def matrix_vector(operation: Operation) -> Values:
+    """A matrix and a vector."""
+    return _by_vector(operation, operation["self"], operation["vec"])
+
+
+@op("dot", "vdot", "inner")
+def inner(operation: Operation) -> Values:
+    """The last axes are contracted."""
+    x, y = operation["self"], operation["tensor" if "tensor" in operation.call.args else "other"]
+    letters = "abcdefgh"
+    left, right = letters[: x.rank - 1], letters[x.rank - 1 : x.rank + y.rank - 2]
+    return mix.einsum(operation.builder, operation.node, (x, y), f"{left}z,{right}z->{left}{right}")
+
+
+@op("outer", "ger")
+def outer(operation: Operation) -> Values:
+    """All products of two vectors' elements."""
+    return mix.einsum(operation.builder, operation.node, (operation["self"], operation["vec2"]), "i,j->ij")
+
+
+@op("addmm", "baddbmm", "addmv")
+def add_product(operation: Operation) -> Values:
+    """Something plus a matrix product."""
+    names = {
+        "aten.addmm": ("mat1", "mat2"),
+        "aten.baddbmm": ("batch1", "batch2"),
+        "aten.addmv": ("mat", "vec"),
+    }
+    x, y = (operation[name] for name in names[operation.op])
+    bias = operation["self"]
+    if bias.constant:
+        return _product(operation, x, y, bias)
+    if any(value.spec is None for value in (x, y, bias)):
+        return operation.builder.blind(operation.node, (x, y, bias))
+    inner = operation.node._replace(name=f"{operation.node.name}.product", outputs=())
+    (product,) = mix.matmul(operation.builder, inner, x, y)
+    return mix.elementwise(operation.builder, operation.node, "add", (product, bias))
+
+
+@op("einsum")
+def einsum(operation: Operation) -> Values:
+    """Any number of operands."""
+    return mix.einsum(
+        operation.builder, operation.node, operation.several("tensors"), operation.text("equation")
+    )
+
+
+@op("tensordot")
+def tensordot(operation: Operation) -> Values:
+    """Some axes of two tensors are contracted."""
+    x, y = operation["self"], operation["other"]
+    left, right = [f"{chr(97 + k)}" for k in range(x.rank)], [f"{chr(110 + k)}" for k in range(y.rank)]
+    pairs = zip(
+        operation.axes("dims_self", x.rank) or (), operation.axes("dims_other", y.rank) or (), strict=True
+    )
+    for a, b in pairs:
+        right[b] = left[a]
+    out = [each for each in (*left, *right) if (each in left) != (each in right)]
+    equation = f"{''.join(left)},{''.join(right)}->{''.join(out)}"
+    return mix.einsum(operation.builder, operation.node, (x, y), equation)
+
+
+@op("bilinear")
+def bilinear(operation: Operation) -> Values:
+    """A product of two inputs with a cube of weights."""
+    x, y, kernel = operation["input1"], operation["input2"], operation["weight"]
+    bias = operation.optional("bias")
+    lead = "abcdefgh"[: x.rank - 1]
+    inputs = (x, y, kernel)
+    attrs = {"equation": f"{lead}x,{lead}y,zxy->{lead}z"}
+    return operation.builder.add(operation.node, "einsum", inputs, attrs, weights=(bias,))
+
+
+@op("cdist", "_cdist_forward")
+def distances(operation: Operation) -> Values:
+    """The distance of every pair of rows."""
+    x, y = operation["x1"], operation["x2"]
+    swap = (("permute", {"order": ("swap", -2, -1)}),)
+    return operation.builder.add(operation.node, "matmul", (x, y), {"prepare": ((1, swap),)})
+
+
+@op("cosine_similarity", "pairwise_distance")
+def similarity(operation: Operation) -> Values:
+    """One number for two vectors that lie along one axis."""
+    x, y = operation["x1"], operation["x2"]
+    rank = max(x.rank, y.rank)
+    axis = operation.axis("dim", rank, 1) if operation.op == "aten.cosine_similarity" else rank - 1
+    keep = operation.flag("keepdim")
+    then = (("reduce", {"axes": (axis,), "keepdims": keep}),)
+    return operation.builder.add(
+        operation.node, "elementwise", (x, y), {"function": "distance", "then": then}
+    )
+
+
+# ---- reductions --------------------------------------------------------------------------------------------
+
+_REDUCTIONS = (
+    *("mean", "sum", "amax", "amin", "aminmax", "max", "min", "any", "all", "prod", "logsumexp"),
+    *("norm", "var", "std", "var_mean", "std_mean", "linalg_vector_norm", "argmax", "argmin"),
+    *("nansum", "nanmean", "count_nonzero", "linalg_norm", "frobenius_norm", "nuclear_norm"),
+    *("special_logsumexp", "native_norm"),
+)
+
+
+@op(*_REDUCTIONS)
+def reduce(operation: Operation) -> Values:
+    """Over given axes or over all; the largest and the smallest may come with their index."""
+    if "other" in operation.call.args:
+        kind = {"aten.max": "maximum", "aten.min": "minimum"}[operation.op]
+        return mix.elementwise(
+            operation.builder, operation.node, kind, (operation["self"], operation["other"])
+        )
+    x = operation["self"]
+    if x.spec is None:
+        return operation.builder.blind(operation.node, (x,))
+    axes = operation.axes("dim", x.rank)
+    if not x.rank:
+        return operation.builder.skip(operation.node, x)
+    return mix.reduce(
+        operation.builder,
+        operation.node,
+        x,
+        axes,
+        keepdims=operation.flag("keepdim"),
+        mode=operation.node.op,
+        copies=operation.copies,
+    )
+
+
+@op("softmax", "log_softmax", "_softmax", "_log_softmax", "softmin", "special_softmax", "_safe_softmax")
+def softmax(operation: Operation) -> Values:
+    """Along one axis."""
+    x = operation["self"]
+    return mix.softmax(operation.builder, operation.node, x, (operation.axis("dim", x.rank),))
+
+
+@op("cumsum", "cumprod", "cummax", "cummin", "logcumsumexp")
+def cumulative(operation: Operation) -> Values:
+    """Each element takes those before it along one axis."""
+    x = operation["self"]
+    attrs: dict[str, Any] = {"axis": operation.axis("dim", x.rank)}
+    if operation.copies:
+        attrs["copies"] = operation.copies
+    return operation.builder.add(operation.node, "cumulative", (x,), attrs)
+
+
+@op("diff")
+def difference(operation: Operation) -> Values:
+    """Neighbours along one axis are subtracted."""
+    x = operation["self"]
+    if "prepend" in operation.call.args or "append" in operation.call.args:
+        return operation.cover(operation.given, "a difference with something in front is not followed")
+    order, axis = operation.integer("n", 1), operation.axis("dim", x.rank, -1)
+    attrs = {"kernel": (order + 1,), "stride": (1,), "spatial": (axis,), "channel": 0 if axis else 1}
+    if x.rank < 2 or is_one(order + 1):
+        return operation.cover((x,), "a difference of a vector is not followed")
+    return operation.builder.add(operation.node, "average_pool", (x,), attrs)
+
+
+@op(
+    "linalg_inv_ex",
+    "inverse",
+    "linalg_inv",
+    "linalg_solve",
+    "linalg_qr",
+    "linalg_svd",
+    "_linalg_svd",
+    "linalg_eigh",
+)
+@op(
+    "linalg_cholesky",
+    "linalg_cholesky_ex",
+    "linalg_det",
+    "det",
+    "logdet",
+    "linalg_pinv",
+    "matrix_exp",
+    "cholesky",
+)
+@op("_linalg_eigh", "_linalg_det", "_linalg_solve_ex", "linalg_lu_factor", "cross", "linalg_cross", "kron")
+def algebra(operation: Operation) -> Values:
+    """Linear algebra of whole matrices."""
+    return operation.cover(operation.given, f"what {operation.node.op} reads is only bounded")

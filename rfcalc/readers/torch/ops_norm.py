@@ -1,0 +1,85 @@
+"""Normalisation."""
+
+from __future__ import annotations
+
+from rfcalc.readers.lowering import norm
+from rfcalc.readers.lowering.builder import Value
+from rfcalc.readers.torch.operation import Operation, Values, op
+
+Affine = tuple[Value | None, Value | None]
+
+
+def _affine(operation: Operation) -> Affine:
+    return operation.optional("weight"), operation.optional("bias")
+
+
+_BATCH = (
+    *("batch_norm", "_batch_norm_impl_index", "native_batch_norm", "cudnn_batch_norm", "miopen_batch_norm"),
+    *("_native_batch_norm_legit", "_native_batch_norm_legit_no_training", "_batch_norm_with_update"),
+    *("_batch_norm_no_update",),
+)
+
+
+@op(*_BATCH)
+def batch_norm(operation: Operation) -> Values:
+    """Input, weight, bias, running mean and variance; in training the statistics are those of the batch."""
+    stored: tuple[Value | None, ...] = (operation.optional("running_mean"), operation.optional("running_var"))
+    if operation.flag("training"):
+        stored = ()
+    x = operation["input"]
+    made = norm.batch_norm(operation.builder, operation.node, x, _affine(operation), stored)
+    return (*made, *operation.fresh()[1:])
+
+
+@op("instance_norm")
+def instance_norm(operation: Operation) -> Values:
+    """Statistics over the positions of each channel, or stored ones."""
+    x = operation["input"]
+    if not operation.flag("use_input_stats", True):
+        stored = (operation.optional("running_mean"), operation.optional("running_var"))
+        return norm.batch_norm(operation.builder, operation.node, x, _affine(operation), stored)
+    return norm.instance_norm(operation.builder, operation.node, x, _affine(operation))
+
+
+@op("group_norm", "native_group_norm")
+def group_norm(operation: Operation) -> Values:
+    """Statistics over all positions of a group of channels."""
+    groups = operation.integer("num_groups" if "num_groups" in operation.call.args else "group")
+    x = operation["input"]
+    made = norm.group_norm(operation.builder, operation.node, x, _affine(operation), groups)
+    return (*made, *operation.fresh()[1:])
+
+
+@op("layer_norm", "rms_norm", "native_layer_norm", "_fused_rms_norm")
+def layer_norm(operation: Operation) -> Values:
+    """Statistics over the last axes."""
+    x = operation["input"]
+    if x.spec is None:
+        return operation.builder.blind(operation.node, operation.given)
+    axes = range(x.rank - len(operation.numbers("normalized_shape")), x.rank)
+    kind = "rms_norm" if "rms_norm" in operation.op else "layer_norm"
+    made = norm.layer_norm(operation.builder, operation.node, x, _affine(operation), axes, kind=kind)
+    return (*made, *operation.fresh()[1:])
+
+
+@op("local_response_norm")
+def local_response(operation: Operation) -> Values:
+    """Normalisation by neighbouring channels."""
+    return operation.builder.add(operation.node, "activation", (operation["input"],), {"function": "LRN"})
+
+
+@op("_weight_norm", "_weight_norm_interface")
+def weight_norm(operation: Operation) -> Values:
+    """A parameter made of a direction and a length."""
+    direction, length = operation["v"], operation["g"]
+    made = operation.builder.add(operation.node, "multiply", (direction, length))
+    return (*made, *operation.fresh()[1:])
+
+
+@op("renorm", "normalize")
+def unit(operation: Operation) -> Values:
+    """Unit length along all axes but one."""
+    x = operation["self"]
+    axis = operation.axis("dim", x.rank)
+    axes = [place for place in range(x.rank) if place != axis]
+    return norm.layer_norm(operation.builder, operation.node, x, (), axes, kind="unit_norm")

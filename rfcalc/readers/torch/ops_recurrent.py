@@ -1,0 +1,58 @@
+"""Recurrent layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rfcalc.readers.lowering.recurrent import recurrent as lower
+from rfcalc.readers.torch.operation import Operation, Values, op
+
+_CELLS = {"lstm": "lstm", "gru": "gru", "rnn_tanh": "simple", "rnn_relu": "simple"}
+
+
+@op(*_CELLS)
+def recurrent(operation: Operation) -> Values:
+    """Input, first states, parameters of all layers and directions; all steps and the last states."""
+    if operation.overload != "input":
+        return operation.unknown()  # sequences of unequal lengths, packed
+    cell = _CELLS[operation.op.partition(".")[2]]
+    weights = operation.several("params")
+    raw: Any = operation.call.args["hx"]
+    states = operation.several("hx") if isinstance(raw, list) else [operation["hx"]]
+    units, projection = weights[1].shape[0], None
+    gates = {"lstm": 4, "gru": 3, "simple": 1}[cell]
+    units = units // gates
+    if cell == "lstm" and weights[1].shape[1] != units:
+        projection = weights[1].shape[1]
+    return lower(
+        operation.builder,
+        operation.node,
+        operation["input"],
+        weights,
+        states,
+        cell=cell,
+        units=units,
+        direction="bidirectional" if operation.flag("bidirectional") else "forward",
+        time=1 if operation.flag("batch_first") else 0,
+        layers=operation.integer("num_layers", 1),
+        projection=projection,
+    )
+
+
+@op("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell")
+def cell(operation: Operation) -> Values:
+    """One step: input, states, parameters."""
+    x, kernel, again = operation["input"], operation["w_ih"], operation["w_hh"]
+    weights = (kernel, again, operation.optional("b_ih"), operation.optional("b_hh"))
+    raw: Any = operation.call.args["hx"]
+    states = operation.several("hx") if isinstance(raw, list) else [operation["hx"]]
+    units = again.shape[1]
+    attrs: dict[str, Any] = {"units": units}
+    moving = [state for state in states if not state.constant]
+    if moving:
+        attrs["masks"] = len(moving)
+    if operation.copies:
+        attrs["copies"] = operation.copies
+    gates = kernel.shape[0]
+    attrs |= {"units": gates, "then": (("top_k", {"axis": -1, "size": units, "indices": False}),)}
+    return operation.builder.add(operation.node, "linear", (x, *moving), attrs, weights=weights)

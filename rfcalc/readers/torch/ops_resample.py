@@ -1,0 +1,76 @@
+"""Resizing, and sampling at computed positions."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from rfcalc.algebra.number import is_known
+from rfcalc.readers.lowering.builder import Value
+from rfcalc.readers.lowering.resample import resize as lower
+from rfcalc.readers.torch.operation import Operation, Values, op
+
+_RESIZES = {
+    **{f"upsample_nearest{n}d": ("nearest", "asymmetric", "floor", n) for n in (1, 2, 3)},
+    **{f"_upsample_nearest_exact{n}d": ("nearest", "half_pixel", "round_prefer_ceil", n) for n in (1, 2, 3)},
+    "upsample_linear1d": ("linear", "half_pixel", "", 1),
+    "upsample_bilinear2d": ("linear", "half_pixel", "", 2),
+    "upsample_trilinear3d": ("linear", "half_pixel", "", 3),
+    "upsample_bicubic2d": ("cubic", "half_pixel", "", 2),
+    "_upsample_bilinear2d_aa": ("linear", "half_pixel", "aa", 2),
+    "_upsample_bicubic2d_aa": ("cubic", "half_pixel", "aa", 2),
+}
+
+
+@op(*_RESIZES)
+def resize(operation: Operation) -> Values:
+    """To an extent, or by a factor, which then also says where outputs sample the input."""
+    mode, coordinates, rounding, rank = _RESIZES[operation.op.partition(".")[2]]
+    x = operation["input" if "input" in operation.call.args else "self"]
+    if x.spec is None:
+        return operation.builder.blind(operation.node, (x,))
+    if operation.flag("align_corners"):
+        coordinates = "align_corners"
+    given: list[Fraction | None] = [Fraction(1)] * x.rank
+    given[x.rank - rank :] = _scales(operation, x, rank)
+    return lower(
+        operation.builder,
+        operation.node,
+        x,
+        operation.recorded[0],
+        scales=given,
+        mode=mode,
+        coordinates=coordinates,
+        rounding=rounding if mode == "nearest" else "round_prefer_floor",
+        antialias=rounding == "aa",
+    )
+
+
+def _scales(operation: Operation, x: Value, rank: int) -> list[Fraction | None]:
+    """Return the factors that positions are computed with; None where it is the ratio of the extents."""
+    raw = operation.raw("scale_factors")
+    if raw is None:
+        names = ("scales",) if rank == 1 else ("scales_d", "scales_h", "scales_w")[-rank:]
+        raw = [operation.raw(name) for name in names]
+    found: list[Fraction | None] = []
+    for each, extent in zip(raw, x.shape[-rank:], strict=True):
+        known = isinstance(each, (int, float)) and each > 0
+        factor = Fraction(each) if known else None
+        if factor is not None and factor.denominator > 64 and not is_known(extent):
+            factor = factor.limit_denominator(64)
+        found.append(factor)
+    return found
+
+
+@op("grid_sampler", "grid_sampler_2d", "grid_sampler_3d")
+def grid_sample(operation: Operation) -> Values:
+    """The input is read at positions that a grid gives."""
+    x, grid = operation["input"], operation["grid"]
+    moving = "where a grid sample reads is computed"
+    reason = "a grid of positions is not followed" if grid.constant else moving
+    return operation.cover((x, grid), reason)
+
+
+@op("affine_grid_generator")
+def affine_grid(operation: Operation) -> Values:
+    """A position for each element of a map, from a matrix."""
+    return operation.cover((operation["theta"],), "positions are computed")

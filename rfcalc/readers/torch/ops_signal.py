@@ -1,0 +1,73 @@
+"""Signal processing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rfcalc.readers.torch.operation import Operation, Undecided, Values, op
+
+
+@op("stft")
+def short_time_fourier(operation: Operation) -> Values:
+    """Signal (batch, samples) or (samples); result (batch, frequencies, frames), complex or as two parts."""
+    x, size = operation["self"], operation.integer("n_fft")
+    if x.rank != 2:
+        raise Undecided
+    stride = operation.integer("hop_length", size // 4)
+    half = size // 2 if operation.overload == "center" and operation.flag("center", True) else 0
+    target = operation.recorded[0]
+    attrs: dict[str, Any] = {
+        "kernel": size,
+        "stride": stride,
+        "bins": target[1],
+        "axis": 1,
+        "before": half,
+        "after": half,
+        "transposed": True,
+    }
+    if half:
+        return operation.cover((x,), "the border of a centred transform is not followed")
+    if len(target) == 4:
+        attrs["then"] = (
+            ("expand_dims", {"axes": (3,)}),
+            ("top_k", {"axis": 3, "size": 2, "indices": False}),
+        )
+    return operation.builder.add(operation.node, "frames", (x,), attrs)
+
+
+@op("istft")
+def inverse_short_time(operation: Operation) -> Values:
+    """Frames are added up to a signal."""
+    return operation.cover((operation["self"],), "which frames make up a sample is not followed")
+
+
+_FOURIER = tuple(
+    f"fft_{name}"
+    for base in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft")
+    for name in (base, f"{base}2", f"{base}n")
+)
+
+
+@op(*_FOURIER, "_fft_r2c", "_fft_c2r", "_fft_c2c")
+def fourier(operation: Operation) -> Values:
+    """Every frequency takes the whole of the axes that are transformed."""
+    x = operation["self"]
+    axes = operation.axes("dim", x.rank)
+    name = operation.op.partition(".")[2]
+    if axes is None:
+        last = {"2": 2, "n": x.rank}.get(name[-1], 1)
+        axes = tuple(range(x.rank - last, x.rank))
+    (first, *others), target = axes, operation.recorded[0]
+    then = tuple(("top_k", {"axis": axis, "size": target[axis], "indices": False}) for axis in others)
+    attrs = {"axis": first, "size": target[first], "indices": False, "then": then}
+    return operation.builder.add(operation.node, "top_k", (x,), attrs)
+
+
+@op("fft_fftshift", "fft_ifftshift")
+def shift(operation: Operation) -> Values:
+    """The two halves of axes change places."""
+    x = operation["self"]
+    axes = operation.axes("dim", x.rank) or tuple(range(x.rank))
+    halves = [x.shape[axis] // 2 for axis in axes]
+    shifts = tuple(-half if operation.op == "aten.fft_ifftshift" else half for half in halves)
+    return operation.builder.add(operation.node, "roll", (x,), {"shift": shifts, "axes": axes})
