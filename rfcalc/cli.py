@@ -154,7 +154,8 @@ _model = _together(
         "--layout",
         multiple=True,
         metavar="[NAME=]NCHW",
-        help="What the axes of an input are, for ONNX and PyTorch: N the batch, C channels, others positions.",
+        help="What the axes of an input are, for ONNX and PyTorch: N the batch, C channels, any other letter "
+        "positions.",
     ),
     click.option(
         "--set",

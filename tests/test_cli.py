@@ -69,6 +69,31 @@ def model(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def onnx_model(tmp_path: Path) -> Path:
+    """Write an ONNX file byte by byte, so that the tests of other formats need no onnx."""
+
+    def field(number: int, value: int | bytes) -> bytes:
+        if isinstance(value, int):
+            return bytes([number << 3, value])
+        return bytes([number << 3 | 2, len(value)]) + value
+
+    def tensor(*extents: bytes) -> bytes:
+        return field(1, field(1, 1) + field(2, b"".join(field(1, each) for each in extents)))
+
+    relu = field(1, b"x") + field(2, b"y") + field(3, b"conv") + field(4, b"Relu")
+    shape = tensor(field(1, 1), field(1, 3), field(2, b"H"), field(1, 8))
+    graph = (
+        field(1, relu)
+        + field(2, b"g")
+        + field(11, field(1, b"x") + field(2, shape))
+        + field(12, field(1, b"y") + field(2, field(1, field(1, 1))))
+    )
+    path = tmp_path / "model.onnx"
+    path.write_bytes(field(1, 8) + field(7, graph) + field(8, field(2, 17)))
+    return path
+
+
+@pytest.fixture
 def unknown(tmp_path: Path) -> Path:
     path = tmp_path / "unknown.json"
     path.write_text(json.dumps(UNKNOWN))
@@ -472,9 +497,16 @@ def test_version_and_help(run: Runner) -> None:
 # ---- what a command loads ----------------------------------------------------------------------------------
 
 
+LIGHT = "sympy networkx torch yaml tabulate"  # onnx itself imports csv
+
+
 @pytest.mark.parametrize(
     ("arguments", "absent"),
     [
+        pytest.param(["analyze", "ONNX"], LIGHT, marks=pytest.mark.onnx),
+        pytest.param(["analyze", "ONNX", "--format", "json"], LIGHT, marks=pytest.mark.onnx),
+        pytest.param(["analyze", "ONNX", "--dim", "H=32"], LIGHT, marks=pytest.mark.onnx),
+        pytest.param(["field", "ONNX", "conv", "--dim", "H=32"], LIGHT, marks=pytest.mark.onnx),
         (["--help"], "sympy networkx numpy onnx torch yaml tabulate rfcalc.api rfcalc.rules"),
         (["analyze", "MODEL"], "sympy networkx numpy onnx torch yaml tabulate csv"),
         (["analyze", "MODEL", "--format", "json"], "sympy networkx numpy onnx torch yaml tabulate csv"),
@@ -482,8 +514,11 @@ def test_version_and_help(run: Runner) -> None:
         (["field", "MODEL", "conv2"], "sympy networkx numpy onnx torch yaml tabulate csv"),
     ],
 )
-def test_a_command_loads_what_it_needs_alone(model: Path, arguments: list[str], absent: str) -> None:
-    arguments = [str(model) if argument == "MODEL" else argument for argument in arguments]
+def test_a_command_loads_what_it_needs_alone(
+    model: Path, onnx_model: Path, arguments: list[str], absent: str
+) -> None:
+    places = {"MODEL": str(model), "ONNX": str(onnx_model)}
+    arguments = [places.get(argument, argument) for argument in arguments]
     code = (
         "import sys\n"
         "from rfcalc.cli import main\n"

@@ -1,9 +1,9 @@
 """Extents that a file leaves open under a name: integer formulas that are cheap enough to carry everywhere.
 
 An :class:`Extent` is a polynomial with integer coefficients over named extents, each at least 1, and over
-floors of such polynomials. That is the arithmetic that shapes need: sums, products, whole divisions. It decides
-what it can (``2*(H//2) <= H`` it leaves open) and is some hundred times faster than sympy, which formulas for
-people are made with.
+floors of such polynomials. That is the arithmetic that shapes need: sums, products, whole divisions. It
+decides what it can (``2*(H//2) <= H`` it leaves open) and is some thirty times faster than sympy in a fresh
+process (docs/architecture.md has the figures); formulas for people are made with sympy.
 """
 
 from __future__ import annotations
@@ -251,20 +251,23 @@ def _divide(a: Num, b: Num) -> Num:
     if b == 1:
         return a
     quotient, rest = _even_part(a, b)
-    if rest is UNKNOWN or (type(rest) is int and rest == 0):
-        return UNKNOWN if rest is UNKNOWN else quotient
-    if type(rest) is int and type(b) is int:
-        return quotient + rest // b
-    if type(b) is int:
+    if type(b) is int and type(rest) is Extent:
         rest, b = _flattened(rest, b)
         more, rest = _even_part(rest, b)
         quotient = quotient + more
-        if type(rest) is int:
-            return quotient + rest // b
-    least, most = _bounds(rest)
+    if rest is UNKNOWN:
+        return UNKNOWN
+    if type(rest) is int and (type(b) is int or rest == 0):
+        return quotient + (rest // b if rest else 0)
+    return quotient + _proper_floor(rest, b)
+
+
+def _proper_floor(rest: Num, b: Num) -> Num:
+    """Round a quotient down that holds no even part: 0 where it is certainly below 1."""
+    least, _ = _bounds(rest)
     if least is not None and least >= 0 and _below(rest, b) is True:
-        return quotient
-    return quotient + Extent({((Floor(rest, b), 1),): 1})
+        return 0
+    return Extent({((Floor(rest, b), 1),): 1})
 
 
 def _even_part(a: Num, b: Num) -> tuple[Num, Num]:

@@ -1,9 +1,9 @@
 """Channels that depend on different things: which part of a concatenation each of them comes from.
 
 A dependence says what the elements at one position need, whatever their channel. Behind a concatenation of
-channels that is the union of its parts, and as soon as a layer contracts the channels nothing else matters. But
-a split, or a slice, may take a part out again. So the union carries a label for each channel, and what the
-elements of each label need; reshapes and transposes of the channels (a channel shuffle) move the labels.
+channels that is the union of its parts, and as soon as a layer contracts the channels nothing else matters.
+But a split, or a slice, may take a part out again. So the union carries a label for each channel, and what
+the elements of each label need; reshapes and transposes of the channels (a channel shuffle) move the labels.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from rfcalc.algebra.relation import UnequalSlopes
 from rfcalc.algebra.steps import (
     Broadcast,
     Contract,
-    Cover,
     Insert,
     Lose,
     Mix,
@@ -64,7 +63,7 @@ def labelled(union: Dependence, starts: Sequence[Dependence], places: Sequence[P
             if numbers[number] == len(found):
                 found.append(alone)
         labels[place.before : place.before + place.extent] = [numbers[label] for label in own[0]]
-    if len(found) < 2 and _NOTHING not in labels or len(found) > MOST_LABELS:
+    if (len(found) < 2 and _NOTHING not in labels) or len(found) > MOST_LABELS:
         return union
     return union._replace(parts=Parts((axis,), (total,), tuple(labels), tuple(found)))
 
@@ -96,7 +95,7 @@ def unite(a: Dependence, b: Dependence, source: str) -> Dependence:
     """
     union = a.join(b, source)
     p, q = a.parts, b.parts
-    if p is None and q is None or union is a or union is b:
+    if (p is None and q is None) or union is a or union is b:
         return union
     if p is None or q is None:
         held, bare = (p, b) if p is not None else (q, a)
@@ -119,49 +118,38 @@ def unite(a: Dependence, b: Dependence, source: str) -> Dependence:
 
 def _carried(step: Step, before: Dependence, parts: Parts, after: Dependence, source: str) -> Dependence:
     """Move the parts as a step moves the tensor; where it mixes them they are gone."""
-    if isinstance(step, (Slide, Scan, Lose, Place)) and step.axis not in parts.axes:
-        return _each(step, parts, after, source)
-    if isinstance(step, Slide):
+    if isinstance(step, Slide) and step.axis in parts.axes:
         return _cut(step, parts, after, source)
-    if isinstance(step, (Contract, Cover, Lose, Scan, Place)):
-        return after if isinstance(step, Contract) and step.axis in parts.axes else _kept(step, parts, after, source)
-    if isinstance(step, (Mix, Reduce)):
+    if isinstance(step, Squeeze) and set(step.axes) & set(parts.axes):
+        return _squeezed(step, parts, after, source)
+    if isinstance(step, Regroup):
+        return _regrouped(step, before, parts, after, source)
+    axes = _moved(step, before, parts)
+    return after if axes is None else _each(step, parts._replace(axes=axes), after, source)
+
+
+def _moved(step: Step, before: Dependence, parts: Parts) -> tuple[int, ...] | None:
+    """Tell where a step leaves the axes of the channels; None where it mixes them, or covers everything."""
+    if isinstance(step, (Slide, Scan, Lose, Place, Contract)):
+        return None if step.axis in parts.axes else parts.axes
+    if isinstance(step, (Mix, Reduce, Squeeze)):
         axes = {axis % len(before.factors) for axis in step.axes}
-        if axes & set(parts.axes):
-            return after
-        gone = axes if isinstance(step, Reduce) and not step.keep else set()
-        moved = tuple(axis - sum(other < axis for other in gone) for axis in parts.axes)
-        return _each(step, parts._replace(axes=moved), after, source, old=parts)
-    if isinstance(step, Squeeze):
-        if set(step.axes) & set(parts.axes):
-            return _squeezed(step, parts, after, source)
-        moved = tuple(axis - sum(other < axis for other in step.axes) for axis in parts.axes)
-        return _each(step, parts._replace(axes=moved), after, source, old=parts)
+        gone = axes if isinstance(step, Squeeze) or (isinstance(step, Reduce) and not step.keep) else set()
+        left = tuple(axis - sum(other < axis for other in gone) for axis in parts.axes)
+        return None if axes & set(parts.axes) else left
     if isinstance(step, Insert):
-        places = [place for place in range(len(after.factors)) if place not in step.axes]
-        return _each(step, parts._replace(axes=tuple(places[a] for a in parts.axes)), after, source, old=parts)
+        places = [place for place in range(len(before.factors) + len(step.axes)) if place not in step.axes]
+        return tuple(places[axis] for axis in parts.axes)
     if isinstance(step, Permute):
-        moved = tuple(step.order.index(axis) for axis in parts.axes)
-        return _each(step, parts._replace(axes=moved), after, source, old=parts)
+        return tuple(step.order.index(axis) for axis in parts.axes)
     if isinstance(step, Broadcast):
-        shift = len(step.shape) - len(before.factors)
-        return _each(step, parts._replace(axes=tuple(a + shift for a in parts.axes)), after, source, old=parts)
-    assert isinstance(step, Regroup)
-    return _regrouped(step, before, parts, after, source)
+        return tuple(axis + len(step.shape) - len(before.factors) for axis in parts.axes)
+    return None
 
 
-def _kept(step: Step, parts: Parts, after: Dependence, source: str) -> Dependence:
-    """Keep the parts over a step along another axis; forget them where it covers everything."""
-    if isinstance(step, Contract):
-        return _each(step, parts, after, source)
-    return after
-
-
-def _each(
-    step: Step, parts: Parts, after: Dependence, source: str, *, old: Parts | None = None
-) -> Dependence:
+def _each(step: Step, parts: Parts, after: Dependence, source: str) -> Dependence:
     """Carry every part over the step that the whole was carried over."""
-    each = tuple(step.apply(part, source) for part in (old or parts).each)
+    each = tuple(step.apply(part, source) for part in parts.each)
     return after._replace(parts=parts._replace(each=each))
 
 
@@ -240,12 +228,15 @@ def _regrouped(step: Regroup, before: Dependence, parts: Parts, after: Dependenc
         return after
     axes = tuple(range(first, first + len(middle)))
     moved = Parts(axes, tuple(middle), tuple(_in_order(parts)), parts.each)
-    return _each(step, moved, after, source, old=parts)
+    return _each(step, moved, after, source)
 
 
 def _in_order(parts: Parts) -> Iterable[int]:
     """List labels in the order of the tensor's axes."""
     order = sorted(range(len(parts.axes)), key=lambda k: parts.axes[k])
+    if order == list(range(len(order))):
+        yield from parts.labels
+        return
     strides = [prod(parts.extents[k + 1 :]) for k in range(len(parts.extents))]
     for index in product(*(range(parts.extents[k]) for k in order)):
         yield parts.labels[sum(i * strides[k] for i, k in zip(index, order, strict=True))]

@@ -13,15 +13,19 @@ from rfcalc.algebra.window import Window
 
 
 class Slide(NamedTuple):
-    """Output index i of `axis`, of `extent` in all, reads the window's input indices."""
+    """Output index i of `axis`, of `extent` in all, reads the window's input indices.
+
+    With `alike` the elements along the axis are channels, which are not told apart.
+    """
 
     axis: int
     window: Window
     extent: Num
+    alike: bool = False
 
     def apply(self, dependence: Dependence, source: str) -> Dependence:
         """Carry a dependence over this step; `source` is the layer's name."""
-        return dependence.slide(self.axis, self.window, self.extent, source)
+        return dependence.slide(self.axis, self.window, self.extent, source, alike=self.alike)
 
 
 class Contract(NamedTuple):

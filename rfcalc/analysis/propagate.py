@@ -200,9 +200,9 @@ def _union(
         assert start is not None
         dependence = start
         for step in path.steps:
-            if alone and isinstance(step, Place):  # what stands beside it depends on nothing, like padding
-                step = step._replace(parts=1)
-            dependence = follow(step, dependence, layer.name)
+            # what stands beside it depends on nothing, like padding
+            lonely = alone and isinstance(step, Place)
+            dependence = follow(step._replace(parts=1) if lonely else step, dependence, layer.name)  # type: ignore[call-arg]  # a Place
         branch = layer.inputs[path.input][0]
         if union is None:
             union, first = dependence, branch

@@ -87,9 +87,9 @@ def _ordered(dependence: Dependence, rank: int) -> bool:
     for axis in range(rank):
         legs = [leg for leg in dependence.legs if leg.axis == axis]
         known = len(legs) < 2 or all(leg.gridless for leg in legs)
-        if not known and not any(isinstance(r, Relation) and r.whole for r in (leg.relation for leg in legs)):
-            if _sizes_of_union(dependence, legs) is None:
-                return False
+        known = known or any(isinstance(leg.relation, Relation) and leg.relation.whole for leg in legs)
+        if not known and _sizes_of_union(dependence, legs) is None:
+            return False
     return True
 
 
@@ -163,7 +163,7 @@ def _several(dependence: Dependence, legs: Sequence[Leg]) -> _Axis:
 
 
 def _sizes_of_union(dependence: Dependence, legs: Sequence[Leg]) -> tuple[int, int] | None:
-    """Least and largest size over all values of the digits that move the ways, such as a query's and a key's."""
+    """Least and largest size over all digits that move the ways, such as those of a query and a key."""
     digits = [
         (extent, tuple(leg.weights[axis][place] for leg in legs))
         for axis, extents in enumerate(dependence.factors)
@@ -172,8 +172,8 @@ def _sizes_of_union(dependence: Dependence, legs: Sequence[Leg]) -> tuple[int, i
     ]
     if not all(is_known(extent) for extent, _ in digits) or prod(int(e) for e, _ in digits) > MOST_VALUES:
         return None
-    relations = [leg.relation for leg in legs]
-    if not all(isinstance(r, Relation) and r.bounded and not r.loose for r in relations):
+    relations = [leg.relation for leg in legs if isinstance(leg.relation, Relation)]
+    if len(relations) < len(legs) or not all(r.bounded and not r.loose for r in relations):
         return None
     indices = {(0,) * len(legs)}
     for extent, weights in digits:

@@ -20,6 +20,9 @@ from rfcalc.errors import ReadError, UsageError
 HEAD: Final = 65536
 """Bytes that are looked at before the rest is read."""
 
+PIECE: Final = 1 << 22
+"""Bytes that are read at a time: room for them is taken before it is known how many there are."""
+
 STDIN: Final = "-"
 LONGEST_PATH: Final = 4096
 
@@ -68,7 +71,7 @@ class Source:
         parts, held = [self._held], len(self._held)
         try:
             while held < count:
-                part = self._stream.read(count - held)
+                part = self._stream.read(min(count - held, PIECE))
                 if not part:
                     break
                 parts.append(part.encode() if isinstance(part, str) else bytes(part))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from rfcalc.algebra.number import Num, is_one, prod
-from rfcalc.algebra.steps import Cover, Mix, under
+from rfcalc.algebra.steps import Cover, Mix, Step, under
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, TensorSpec
 from rfcalc.rules.registry import Call, Kind, Parameter, Path, Result, find

@@ -14,7 +14,7 @@ from rfcalc.algebra.relation import MAX_PERIOD
 from rfcalc.algebra.steps import Contract, Lose, Slide, Step
 from rfcalc.algebra.window import Window, gather, partition, rises, slide, spread
 from rfcalc.errors import AnalysisError
-from rfcalc.graph.layer import TensorSpec
+from rfcalc.graph.layer import CHANNEL, TensorSpec
 from rfcalc.rules.registry import (
     CHOICE,
     COUNT,
@@ -180,7 +180,7 @@ def _moved(call: Call, pairs: tuple[tuple[Num, Num], ...], border: str) -> Resul
         window = slide(1, lo=lo)
         if border != "drop":
             window = Window(1, 1, window.first, window.last, border=border)
-        steps.append(Slide(a, window, extents[a]))
+        steps.append(Slide(a, window, extents[a], spec.axes[a] == CHANNEL))
     output = TensorSpec(replaced(spec, extents), spec.axes, spec.dtype)
     return Result((output,), ((Path(0, tuple(steps)),),))
 

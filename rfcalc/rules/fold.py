@@ -8,9 +8,8 @@ from typing import Final
 from rfcalc.algebra.number import Num, is_known, prod
 from rfcalc.algebra.steps import Contract, Cover, Regroup, Slide, Squeeze, Step
 from rfcalc.algebra.window import Window, spread
-from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import SPATIAL, TensorSpec
-from rfcalc.rules.registry import INTERNAL, REQUIRED, Call, Path, Result, Setting, format_shape, rule
+from rfcalc.rules.registry import INTERNAL, REQUIRED, Call, Path, Result, Setting, rule
 from rfcalc.rules.window import window_extent
 
 MOST_PATHS: Final = 256
@@ -40,9 +39,6 @@ def fold(call: Call) -> Result:
     )
     area = prod(kernel)
     channels = spec.shape[1] // area
-    windows = prod(grid)
-    if is_known(windows) and is_known(spec.shape[2]) and windows != spec.shape[2]:
-        raise AnalysisError(f"{format_shape(grid)} windows fit on the map, the columns are {spec.shape[2]}")
     shape = (spec.shape[0], channels, *sizes)
     output = TensorSpec(shape, spec.axes[:2] + SPATIAL * len(sizes), spec.dtype)
     if not is_known(area) or area > MOST_PATHS:

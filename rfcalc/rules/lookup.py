@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final
 
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.algebra.steps import Broadcast, Contract, Cover, Insert, Lose, Reduce, Slide, Step
@@ -55,7 +57,7 @@ def taken(axis: int, extent: Num, indices: Sequence[int]) -> Step:
                 raise AnalysisError(f"index {index} is outside of an axis of {extent} elements")
         indices = [index % extent for index in indices]
     by = indices[1] - indices[0] if len(indices) > 1 else 1
-    if by > 0 and all(b - a == by for a, b in zip(indices, indices[1:], strict=False)):
+    if by > 0 and all(b - a == by for a, b in pairwise(indices)):
         return Slide(axis, slide(1, stride=by, lo=-indices[0]), len(indices))
     if not indices:
         return Slide(axis, slide(1), 0)
@@ -64,9 +66,15 @@ def taken(axis: int, extent: Num, indices: Sequence[int]) -> Step:
     return Slide(axis, listed(len(indices), extent, [[index] for index in indices]), len(indices))
 
 
+UNREAD: Final = Setting("unread", FLAG, False, "the indices are constants that the file does not hold")
+
+_WHICH: Final = "which elements are looked up is not in the file"
+
+
 @rule(
     "gather",
     Setting("axis", AXIS, 0, "the axis of the first input that is looked up"),
+    UNREAD,
     summary="Lookup along one axis by indices that the graph computes: inputs are data and indices.",
     native=False,
 )
@@ -80,7 +88,8 @@ def gather(call: Call) -> Result:
         inner = inner.replace(CHANNEL, SPATIAL)
     output = TensorSpec(shape, data.axes[:axis] + inner + data.axes[axis + 1 :], data.dtype)
     count = len(indices.shape)
-    read: list[Step] = [Reduce((axis,))]
+    read: list[Step] = [Lose(axis, 1, _WHICH)] if call["unread"] else []
+    read.append(Reduce((axis,)))
     if count:
         read.append(Insert(tuple(range(axis, axis + count))))
     read.append(Broadcast(shape))
@@ -93,6 +102,7 @@ def gather(call: Call) -> Result:
 @rule(
     "gather_elements",
     Setting("axis", AXIS, 0, "the axis that is looked up"),
+    UNREAD,
     summary="Lookup along one axis, with an index for each output element.",
     native=False,
 )
@@ -101,7 +111,8 @@ def gather_elements(call: Call) -> Result:
     data, indices = _pair(call)
     axis = call.axis(data, call["axis"])
     output = TensorSpec(indices.shape, data.axes, data.dtype)
-    steps: list[Step] = [Contract(axis, indices.shape[axis])]
+    extent = indices.shape[axis]
+    steps: list[Step] = [Lose(axis, extent, _WHICH) if call["unread"] else Contract(axis, extent)]
     for place, (old, new) in enumerate(zip(data.shape, indices.shape, strict=True)):
         if place != axis and old is not new:
             steps.append(Slide(place, slide(1), new))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rfcalc.algebra.number import Num, is_known, is_one, prod
-from rfcalc.algebra.steps import Broadcast, Contract, Insert, Mix, Permute, Reduce, Scan, Step
+from rfcalc.algebra.steps import Broadcast, Contract, Insert, Mix, Permute, Reduce, Scan, Slide, Step
+from rfcalc.algebra.window import slide
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, TensorSpec
 from rfcalc.rules.plain import broadcast_extent, merged_extent
@@ -139,13 +140,17 @@ def softmax(call: Call) -> Result:
     "cumulative",
     Setting("axis", AXIS, -1, "the axis along which it runs"),
     Setting("reverse", FLAG, False, "run from the end"),
+    Setting("exclusive", FLAG, False, "an element does not take itself"),
     summary="Cumulative sum, product or maximum along one axis.",
 )
 def cumulative(call: Call) -> Result:
     """Each output depends on all up to its own index."""
     spec = call.only()
-    path = Path(0, (Scan(call.axis(spec, call["axis"]), not call["reverse"]),))
-    return Result((spec,), ((path,),))
+    axis = call.axis(spec, call["axis"])
+    steps: list[Step] = [Scan(axis, not call["reverse"])]
+    if call["exclusive"]:
+        steps.append(Slide(axis, slide(1, lo=-1 if call["reverse"] else 1), spec.shape[axis]))
+    return Result((spec,), ((Path(0, tuple(steps)),),))
 
 
 # ---- products of tensors -----------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Resampling with each coordinate transformation that frameworks know.
 
-Source: the ONNX specification of ``Resize``. Output i samples the input position ``x(i) = (A*i + B)/D``, where
-scale, extents and transformation give the integers A, B and D; the kernel then reads whole positions near it.
+Source: the ONNX specification of ``Resize``. Output i samples the input position ``x(i) = (A*i + B)/D``,
+where scale, extents and transformation give the integers A, B and D; the kernel then reads whole positions
+near it.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final, NamedTuple
 
-from rfcalc.algebra.number import Num, cdiv, equal, is_known, is_open
+from rfcalc.algebra.number import Num, cdiv, equal, is_known, is_one, is_open
 from rfcalc.algebra.steps import Lose, Slide, Step
-from rfcalc.algebra.window import Window
+from rfcalc.algebra.window import Window, gather
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import TensorSpec
 from rfcalc.rules.expand import RADIUS, antialiased, ratio_step
@@ -27,6 +28,8 @@ COORDINATES: Final = (
     "tf_half_pixel_for_nn",
     "tf_crop_and_resize",
 )
+
+UNKNOWN_RATIO: Final = "resizing: the ratio of extents is not known; give the input's size"
 
 ROUNDING: Final = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
 
@@ -56,44 +59,44 @@ def positions(axis: Axis, coordinates: str) -> tuple[Fraction, Fraction] | None:
     >>> positions(Axis(4, 8, None), "half_pixel")
     (Fraction(1, 2), Fraction(-1, 4))
     """
-    extent, size = axis.extent, axis.size
-    known = is_known(extent) and is_known(size)
-    scale = axis.scale
-    if scale is None:
-        if known:
-            scale = Fraction(size, extent)
-        elif equal(extent, size):
-            scale = Fraction(1)
-        else:
-            scale = _whole_ratio(extent, size)
-    half = Fraction(1, 2)
     if coordinates in ("align_corners", "tf_crop_and_resize"):
-        if equal(extent, size) and coordinates == "align_corners":
-            return Fraction(1), Fraction(0)
-        if not known:
-            return None
-        start, end = axis.region or (Fraction(0), Fraction(1))
-        if coordinates == "align_corners":
-            start, end = Fraction(0), Fraction(1)
-        if size == 1:
-            middle = (start + end) * (extent - 1) / 2 if coordinates == "tf_crop_and_resize" else Fraction(0)
-            return Fraction(0), middle
-        return (end - start) * (extent - 1) / (size - 1), start * (extent - 1)
+        return _between_ends(axis, crops=coordinates == "tf_crop_and_resize")
+    scale = _scale(axis)
     if scale is None:
         return None
-    slope = 1 / scale
-    if coordinates == "asymmetric":
-        return slope, Fraction(0)
-    if coordinates == "tf_half_pixel_for_nn":
-        return slope, half * slope
-    if coordinates == "pytorch_half_pixel" and is_known(size) and size == 1:
-        return Fraction(0), Fraction(0)
-    start = half * slope - half
+    half, slope = Fraction(1, 2), 1 / scale
     if coordinates == "half_pixel_symmetric":
-        if not known:
-            return None if scale.denominator > 1 and scale.numerator > 1 else (slope, start)
-        start += Fraction(extent, 2) * (1 - Fraction(size) / (scale * extent))
-    return slope, start
+        if not (is_known(axis.extent) and is_known(axis.size)):
+            return None if scale.denominator > 1 and scale.numerator > 1 else (slope, half * slope - half)
+        shift = Fraction(axis.extent, 2) * (1 - Fraction(axis.size) / (scale * axis.extent))
+        return slope, half * slope - half + shift
+    if coordinates == "pytorch_half_pixel" and is_one(axis.size):
+        return Fraction(0), Fraction(0)
+    starts = {"asymmetric": Fraction(0), "tf_half_pixel_for_nn": half * slope}
+    return slope, starts.get(coordinates, half * slope - half)
+
+
+def _between_ends(axis: Axis, *, crops: bool) -> tuple[Fraction, Fraction] | None:
+    """Positions from the first element (of a region) to the last."""
+    extent, size = axis.extent, axis.size
+    if equal(extent, size) and not crops:
+        return Fraction(1), Fraction(0)
+    if not (is_known(extent) and is_known(size)):
+        return None
+    start, end = axis.region if crops and axis.region else (Fraction(0), Fraction(1))
+    if size == 1:
+        return Fraction(0), (start + end) * (extent - 1) / 2 if crops else Fraction(0)
+    return (end - start) * (extent - 1) / (size - 1), start * (extent - 1)
+
+
+def _scale(axis: Axis) -> Fraction | None:
+    """Return the given scale, or the ratio of the extents; None where that is not known."""
+    extent, size = axis.extent, axis.size
+    if axis.scale is not None:
+        return axis.scale
+    if is_known(extent) and is_known(size):
+        return Fraction(size, extent)
+    return Fraction(1) if equal(extent, size) else _whole_ratio(extent, size)
 
 
 def _whole_ratio(extent: Num, size: Num) -> Fraction | None:
@@ -173,8 +176,26 @@ def _step(axis: int, one: Axis, mode: str, coordinates: str, rounding: str, *, a
     if antialias and mode != "nearest" and shrinks:
         if coordinates not in ("half_pixel", "pytorch_half_pixel"):
             return Lose(axis, one.size, f"antialiased resizing at {coordinates} positions is not followed")
-        return ratio_step(axis, one.extent, one.size, lambda n, m, g: antialiased(n, m, g, mode), "resizing")
+        scale = _scale(one)
+        if scale is None:
+            return Lose(axis, one.size, UNKNOWN_RATIO)
+        step = ratio_step(
+            axis, scale.denominator, scale.numerator, lambda n, m, g: antialiased(n, m, g, mode), "resizing"
+        )
+        return step._replace(extent=one.size) if isinstance(step, (Slide, Lose)) else step
     found = positions(one, coordinates)
     if found is None:
-        return Lose(axis, one.size, "resizing: the ratio of extents is not known; give the input's size")
-    return Slide(axis, sampled(*found, mode, rounding), one.size)
+        return Lose(axis, one.size, UNKNOWN_RATIO)
+    window = sampled(*found, mode, rounding)
+    if coordinates == "tf_crop_and_resize":
+        window = _inside(window, *found, one)
+    return Slide(axis, window, one.size)
+
+
+def _inside(window: Window, slope: Fraction, start: Fraction, one: Axis) -> Window:
+    """Leave out what is sampled outside of the map, where a constant stands."""
+    rows = [
+        list(window.inside(i, one.extent)) if 0 <= slope * i + start <= one.extent - 1 else []
+        for i in range(one.size)
+    ]
+    return gather(one.size, one.extent, rows)

@@ -245,6 +245,15 @@ class Builder:
             values[0] = replace(values[0], spec=moving[0].spec)
         return tuple(values)
 
+    def rename(self, value: Value, output: str) -> None:
+        """Give the tensor the name that it has outside of the function or branch that makes it."""
+        if value.edge is None:
+            return
+        name, place = value.edge
+        layer = self.layers[name]
+        names = (*layer.outputs, *("" for _ in range(place + 1 - len(layer.outputs))))
+        self.layers[name] = replace(layer, outputs=(*names[:place], output, *names[place + 1 :]))
+
     def skip(self, node: Node, value: Value) -> tuple[Value, ...]:
         """Add a layer that changes nothing."""
         return self.add(node, "identity", (value,))
@@ -325,6 +334,8 @@ class Builder:
 
     def _blind(self, node: Node, moving: Sequence[Value], owned: tuple[Weight, ...]) -> tuple[Value, ...]:
         """Add a layer whose inputs have no known shape: nothing is known of it but its weights."""
+        if all(value.spec is not None for value in moving):  # a constant is what is not known
+            return self.unknown(node, (*moving, *(Value(None, weights=(weight,)) for weight in owned)))
         edges = tuple(value.edge for value in moving if value.edge is not None)
         name = self.unique(node.name)
         self.layers[name] = Layer(
@@ -359,7 +370,7 @@ def _operands(inputs: Sequence[Value], moving: Sequence[Value]) -> tuple[tuple[i
     found = []
     for place, value in enumerate(inputs):
         if value.constant and value.spec is not None:
-            axes = roles.get(value.rank, value.spec.axes)
+            axes = roles.get(value.rank, value.spec.axes.replace(BATCH, SPATIAL))
             found.append((place, replace(value.spec, axes=axes)))
     return tuple(found)
 

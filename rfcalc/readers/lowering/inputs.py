@@ -1,4 +1,4 @@
-"""Shapes of a model's inputs: what the file says, what the user says instead, and names for what stays open."""
+"""Shapes of a model's inputs: what the file says, what the user says, and names for what stays open."""
 
 from __future__ import annotations
 
@@ -147,8 +147,8 @@ def _lettered(
         if spelled not in usual:
             named_ones = ", ".join(sorted(found)) or "none"
             raise UsageError(
-                f"--dim {letter}: the model has no open extent of that name (it has: {named_ones}), and the axes "
-                f"of {mine.name!r} are {', '.join(usual) or 'not spatial'}"
+                f"--dim {letter}: the model has no open extent of that name (it has: {named_ones}), and the "
+                f"axes of {mine.name!r} are {', '.join(usual) or 'not spatial'}"
             )
         shape[places[usual.index(spelled)]] = extent
     return [each._replace(shape=tuple(shape)) if each is mine else each for each in inputs]

@@ -1,4 +1,4 @@
-"""What the axes of a model's input are, where its format does not say: told from what is done with it first."""
+"""What the axes of a model's input are, where its format does not say: what is done first tells."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Use(NamedTuple):
     Parameters
     ----------
     kind : str
-        ``window`` (channels are axis 1: convolution, pooling, batch normalisation), ``features`` (channels are
-        the last axis: linear layers, layer normalisation), ``steps`` (axis 0 is time, axis 1 the batch),
-        ``state`` (what a recurrent layer starts from: its axis 1 is the batch), ``indices`` (every axis is positions), ``permute``, ``unsqueeze``, ``signal`` (the last axis is time)
-        or ``same`` (axes stay).
+        ``window`` (channels are axis 1: convolution, pooling, batch normalisation), ``features`` (channels
+        are the last axis: linear layers, layer normalisation), ``steps`` (axis 0 is time, axis 1 the batch),
+        ``state`` (what a recurrent layer starts from: its axis 1 is the batch), ``indices`` (every axis is
+        positions), ``permute``, ``unsqueeze``, ``signal`` (the last axis is time) or ``same`` (axes stay).
     output : str
         The tensor that it makes, for the last kinds.
     detail : tuple of int

@@ -110,8 +110,11 @@ def attention(
     """Add attention of ready-made heads, (..., positions, features); `groups` queries share a key."""
     attrs: dict[str, Any] = {"causal": causal}
     if not isinstance(groups, int) or groups != 1:
-        shared = (("repeat", {"count": groups, "axis": query.rank - 3}),)
-        attrs["prepare"] = ((1, shared), (2, shared))
+        if query.rank > 3:
+            shared = (("repeat", {"count": groups, "axis": query.rank - 3}),)
+            attrs["prepare"] = ((1, shared), (2, shared))
+        else:  # the heads are in the features
+            attrs["prepare"] = ((2, (("repeat", {"count": groups, "axis": 2}),)),)
     moving = [mask for mask in masks if not mask.constant]
     if moving:
         attrs["masks"] = len(moving)

@@ -25,15 +25,15 @@ def batch_norm(
     statistics: Sequence[Value | None],
     *,
     axis: int = 1,
+    training: bool = False,
     copies: int = 0,
 ) -> tuple[Value, ...]:
-    """Add a batch normalisation with stored statistics, or where there are none over batch and positions."""
+    """Add a batch normalisation by stored statistics, in training by those over batch and positions."""
     if x.spec is None:
         return b.blind(node, (x,))
-    stored = [value for value in statistics if value is not None]
-    held = (*affine, *(frozen(value) for value in stored))
+    held = (*affine, *(frozen(value) for value in statistics if value is not None))
     attrs: dict[str, Any] = {"copies": copies} if copies else {}
-    if not stored:
+    if training:
         axes = tuple(place for place in range(x.rank) if place != axis)
         return b.add(node, "layer_norm", (x,), {"axes": axes, **attrs}, weights=held)
     return b.add(node, "batch_norm", (x,), {"axis": axis, **attrs}, weights=held)

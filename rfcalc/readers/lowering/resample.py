@@ -9,6 +9,9 @@ from typing import Final
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.readers.lowering.builder import Builder, Node, Value
 
+WHOLE: Final = (Fraction(0), Fraction(1))
+"""A region that crops nothing."""
+
 CLOSE: Final = Fraction(1, 10**5)
 """A scale that was rounded to a float of 32 bits is this near to the ratio of extents that it stands for."""
 
@@ -38,7 +41,7 @@ def resize(
     for place, (extent, size) in enumerate(zip(x.shape, sizes, strict=True)):
         scale = settled(extent, size, None if scales is None else scales[place])
         region = regions[place] if crops and regions is not None else None
-        if scale == 1 and (extent is size or extent == size) and region in (None, (0, 1)):
+        if scale == 1 and (extent is size or extent == size) and (region is None or region == WHOLE):
             continue
         axes.append((place, size, scale, region))
     attrs = {

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rfcalc.algebra.number import UNKNOWN, Num, is_known, prod
+from rfcalc.algebra.number import Num, equal, is_known, prod
+from rfcalc.errors import AnalysisError
 from rfcalc.readers.lowering.builder import Builder, Node, Value
+from rfcalc.rules.registry import format_shape
+from rfcalc.rules.window import window_extent
 
 
 def reshape(b: Builder, node: Node, x: Value, shape: Sequence[Num]) -> tuple[Value, ...]:
@@ -124,7 +127,7 @@ def gather(b: Builder, node: Node, x: Value, indices: Value, axis: int) -> tuple
     if x.spec is None or indices.spec is None:
         return b.blind(node, (x, indices))
     if indices.data is None or not _are_numbers(indices.data):
-        return b.add(node, "gather", (x, indices), {"axis": axis})
+        return b.add(node, "gather", (x, indices), {"axis": axis, "unread": indices.constant})
     shape = indices.shape
     flat = tuple(int(index) for index in indices.data.reshape(-1))
     if not shape:
@@ -171,6 +174,39 @@ def block_move(b: Builder, node: Node, x: Value, kind: str, block: Num) -> tuple
     return b.add(node, kind, (x,), attrs)
 
 
-def constant_shape(shape: Sequence[Num]) -> tuple[Num, ...]:
-    """Return a shape with numbers that are none of ours taken for unknown."""
-    return tuple(UNKNOWN if extent is None else extent for extent in shape)
+def fold(
+    b: Builder,
+    node: Node,
+    x: Value,
+    sizes: Sequence[Num],
+    *,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    padding: Sequence[tuple[int, int]],
+) -> tuple[Value, ...]:
+    """Add columns of windows, (batch, channels x window, windows), up to a map of `sizes`.
+
+    Raises
+    ------
+    AnalysisError
+        Another number of windows fits on the map.
+    """
+    if x.spec is None:
+        return b.blind(node, (x,))
+    grid = [
+        window_extent(n, d * (k - 1) + 1, s, lo, hi)
+        for n, k, s, d, (lo, hi) in zip(sizes, kernel, stride, dilation, padding, strict=True)
+    ]
+    if x.rank != 3 or equal(prod(grid), x.shape[2]) is False:
+        raise AnalysisError(
+            f"{format_shape(grid)} windows fit on the map, not the columns of {format_shape(x.shape)}"
+        )
+    attrs = {
+        "sizes": tuple(sizes),
+        "kernel": tuple(kernel),
+        "stride": tuple(stride),
+        "dilation": tuple(dilation),
+        "padding": tuple(padding),
+    }
+    return b.add(node, "fold", (x,), attrs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rfcalc.algebra.number import Num, is_one
+from rfcalc.algebra.number import Num, equal, is_one, prove
 from rfcalc.errors import AnalysisError
 from rfcalc.readers.lowering.builder import Builder, Node, Value
 
@@ -43,6 +43,12 @@ def conv(
     filters, depth, *window = kernel.shape
     if x.spec is None:
         return b.blind(node, (x, kernel))
+    channels = x.shape[x.rank - len(window) - 1] if x.rank > len(window) else 1
+    if equal(channels, depth * groups) is False or prove(filters % groups > 0):
+        raise AnalysisError(
+            f"a kernel of {filters} filters for {depth} channels in {groups} groups does not fit an input of "
+            f"{channels}"
+        )
     attrs = {
         "filters": filters,
         "kernel": tuple(window),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import numpy as np
 import onnx
@@ -33,24 +33,8 @@ def attributes_of(node: Any, bound: Mapping[str, Any] | None) -> dict[str, Any]:
 
 def _value(each: onnx.AttributeProto) -> Any:
     """Return what an attribute holds."""
-    kind = each.type
-    if kind == _KIND.INT:
-        return each.i
-    if kind == _KIND.INTS:
-        return tuple(each.ints)
-    if kind == _KIND.FLOAT:
-        return each.f
-    if kind == _KIND.FLOATS:
-        return tuple(each.floats)
-    if kind == _KIND.STRING:
-        return each.s.decode("utf-8", "replace")
-    if kind == _KIND.STRINGS:
-        return tuple(text.decode("utf-8", "replace") for text in each.strings)
-    if kind == _KIND.GRAPH:
-        return each.g
-    if kind == _KIND.TENSOR:
-        return _filling(each.t)
-    return None
+    held = _HELD.get(each.type)
+    return None if held is None else held(each)
 
 
 def _filling(tensor: onnx.TensorProto) -> Any:
@@ -63,6 +47,19 @@ def _filling(tensor: onnx.TensorProto) -> Any:
         return np.zeros(1, dtype=dtype)
     except TypeError:
         return np.zeros(1, dtype=np.float32)
+
+
+_HELD: Final[Mapping[int, Callable[[onnx.AttributeProto], Any]]] = {
+    _KIND.INT: lambda each: each.i,
+    _KIND.INTS: lambda each: tuple(each.ints),
+    _KIND.FLOAT: lambda each: each.f,
+    _KIND.FLOATS: lambda each: tuple(each.floats),
+    _KIND.STRING: lambda each: each.s.decode("utf-8", "replace"),
+    _KIND.STRINGS: lambda each: tuple(text.decode("utf-8", "replace") for text in each.strings),
+    _KIND.GRAPH: lambda each: each.g,
+    _KIND.TENSOR: lambda each: _filling(each.t),
+}
+"""What an attribute of each type holds."""
 
 
 def attribute_array(attributes: Mapping[str, Any], name: str) -> Value:

@@ -27,7 +27,7 @@ _each_min = np.frompyfunc(minimum, 2, 1)
 
 def _plain(array: Any) -> Any:
     """Return objects that are all plain integers as integers again."""
-    if getattr(array, "dtype", None) != object:
+    if array.dtype.kind != "O":
         return np.asarray(array)
     return array_of(array.reshape(-1)).reshape(array.shape)
 
@@ -95,7 +95,7 @@ def _are_floats(operation: Operation) -> bool:
 
 
 def _objects(args: list[Any]) -> bool:
-    return any(array.dtype == object for array in args)
+    return any(array.dtype.kind == "O" for array in args)
 
 
 def _arithmetic(function: Callable[[Any, Any], Any]) -> Fold:
@@ -103,9 +103,9 @@ def _arithmetic(function: Callable[[Any, Any], Any]) -> Fold:
 
     def fold(_: Operation, args: list[Any]) -> Any:
         a, b = args
-        if a.dtype == object and b.dtype.kind == "f":
+        if a.dtype.kind == "O" and b.dtype.kind == "f":
             b = _each_whole(b)
-        if b.dtype == object and a.dtype.kind == "f":
+        if b.dtype.kind == "O" and a.dtype.kind == "f":
             a = _each_whole(a)
         return function(a, b)
 
@@ -140,7 +140,7 @@ def _equal(_: Operation, args: list[Any]) -> Any:
     from rfcalc.algebra.number import equal
 
     a, b = np.broadcast_arrays(*args)
-    if a.dtype != object and b.dtype != object:
+    if not _objects([a, b]):
         return a == b
     decided = [equal(x, y) for x, y in zip(a.reshape(-1).tolist(), b.reshape(-1).tolist(), strict=True)]
     if None in decided:
@@ -150,7 +150,7 @@ def _equal(_: Operation, args: list[Any]) -> Any:
 
 def _extreme(each: Any, whole: Any) -> Fold:
     def fold(_: Operation, args: list[Any]) -> Any:
-        objects = any(array.dtype == object for array in args)
+        objects = any(array.dtype.kind == "O" for array in args)
         return reduce(each if objects else whole, args)
 
     return fold
@@ -160,7 +160,7 @@ def _cast(operation: Operation, args: list[Any]) -> Any:
     (array,) = args
     code = operation.integer("to", 7)
     name = dtype_name(code)
-    if array.dtype == object:
+    if array.dtype.kind == "O":
         return array if name.startswith("float") else _each_rounded(array, False)
     try:
         kind = np.dtype(name)
@@ -179,7 +179,7 @@ _each_rounded = np.frompyfunc(_round_one, 2, 1)
 
 def _rounded(function: Callable[[Any], Any], *, up: bool | None = None) -> Fold:
     def fold(_: Operation, args: list[Any]) -> Any:
-        if args[0].dtype == object:
+        if args[0].dtype.kind == "O":
             if up is None:
                 raise Undecided
             return _each_rounded(args[0], up)
@@ -196,7 +196,7 @@ def _clip(operation: Operation, args: list[Any]) -> Any:
         if limit is None and operation.opset < 11:
             limit = operation.attributes.get("min" if place == 1 else "max")
         if limit is not None:
-            result = each(result, _each_whole(limit)) if result.dtype == object else whole(result, limit)
+            result = each(result, _each_whole(limit)) if result.dtype.kind == "O" else whole(result, limit)
     return result
 
 
@@ -299,7 +299,7 @@ def _reshape(operation: Operation, args: list[Any]) -> Any:
 
 def _scatter_nd(operation: Operation, args: list[Any]) -> Any:
     data, indices, updates = args
-    result = np.array(data, dtype=object if updates.dtype == object else data.dtype)
+    result = np.array(data, dtype=object if updates.dtype.kind == "O" else data.dtype)
     depth = indices.shape[-1]
     rows = indices.reshape(-1, depth)
     values = updates.reshape((len(rows), *data.shape[depth:]))
@@ -312,7 +312,7 @@ def _scatter_elements(operation: Operation, args: list[Any]) -> Any:
     data, indices, updates = args
     if data.ndim != 1:
         raise Undecided
-    result = np.array(data, dtype=object if updates.dtype == object else data.dtype)
+    result = np.array(data, dtype=object if updates.dtype.kind == "O" else data.dtype)
     for index, value in zip(indices.tolist(), updates.tolist(), strict=True):
         result[index] = value
     return result
@@ -339,13 +339,13 @@ def _pad(operation: Operation, args: list[Any]) -> Any:
 
 
 def _mod(_: Operation, args: list[Any]) -> Any:
-    if args[1].dtype != object and (args[1] == 0).any():
+    if args[1].dtype.kind != "O" and (args[1] == 0).any():
         raise Undecided
     return args[0] % args[1]
 
 
 def _power(_: Operation, args: list[Any]) -> Any:
-    if object in (args[0].dtype, args[1].dtype):
+    if _objects(args):
         raise Undecided
     return np.power(args[0].astype(float), args[1]).astype(args[0].dtype)
 
@@ -453,7 +453,7 @@ def _value(array: Any, operation: Operation) -> Value:
     from rfcalc.readers.onnx.tensors import constant_value
 
     made = constant_value(_plain(np.asarray(array)))
-    if made.data.dtype == object and (operation.op == "Cast" or operation.op in _KEEP_TYPE):
+    if made.data.dtype.kind == "O" and (operation.op == "Cast" or operation.op in _KEEP_TYPE):
         dtype = operation.given[0].spec.dtype if operation.given[0].spec else ""
         if operation.op == "Cast":
             dtype = dtype_name(operation.integer("to", 7))

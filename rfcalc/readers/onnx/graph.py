@@ -21,12 +21,25 @@ from rfcalc.readers.lowering.layout import Uses, guess_axes
 from rfcalc.readers.onnx.attributes import attributes_of
 from rfcalc.readers.onnx.folding import fold
 from rfcalc.readers.onnx.operation import Operation, Undecided, reader_of
-from rfcalc.readers.onnx.tensors import LONGEST_EXTENT, dtype_name, initializer
+from rfcalc.readers.onnx.tensors import LONGEST_EXTENT, MOST_AXES, dtype_name, initializer
 from rfcalc.readers.onnx.uses import uses_of
 from rfcalc.readers.options import Options
 
-MOST_NODES: Final = 2_000_000
+MALFORMED: Final = (
+    AttributeError,
+    IndexError,
+    KeyError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    RecursionError,
+)
+"""What Python raises where a file holds something else than it should."""
+
+MOST_NODES: Final = 500_000
 """Operations that are read, those of functions and branches included."""
+
+TOO_MANY: Final = f"has more than {MOST_NODES:,} operations"
 
 DEEPEST: Final = 32
 """Functions and branches inside of each other."""
@@ -66,7 +79,11 @@ def read_onnx(data: bytes | onnx.ModelProto, *, source: str, options: Options) -
     model = data if isinstance(data, onnx.ModelProto) else _parsed(data)
     if not model.HasField("graph") or not (model.graph.node or model.graph.input or model.graph.output):
         raise ReadError("is an ONNX file without a graph")
-    return _Reader(model, options).read(source)
+    try:
+        return _Reader(model, options).read(source)
+    except MALFORMED as error:  # what a damaged file may hold is not foreseen everywhere
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise ReadError(f"is damaged, or says what cannot be: {reason}") from error
 
 
 def _parsed(data: bytes) -> onnx.ModelProto:
@@ -91,6 +108,8 @@ class _Reader:
 
     def read(self, source: str) -> LayerGraph:
         graph = self.model.graph
+        if len(graph.node) > MOST_NODES:
+            raise ReadError(TOO_MANY)
         opsets = {
             ("" if each.domain in STANDARD else each.domain): each.version for each in self.model.opset_import
         }
@@ -130,7 +149,7 @@ class _Reader:
         """
         self.count += 1
         if self.count > MOST_NODES:
-            raise ReadError(f"has more than {MOST_NODES:,} operations")
+            raise ReadError(TOO_MANY)
 
 
 class Scope:
@@ -169,6 +188,7 @@ class Scope:
         self.bound = bound
         self.depth = depth
         self.values: dict[str, Value] = {}
+        self.given: list[Value] = []
         self._recorded: dict[str, tuple[Num, ...]] | None = None
         self._infos: Iterable[onnx.ValueInfoProto] = ()
         if depth > DEEPEST:
@@ -235,7 +255,8 @@ class Scope:
         )
         inner.constants(graph)
         inner.run(graph.node)
-        return tuple(inner.find(each.name, f"the result of {node.name!r}") for each in graph.output)
+        made = [inner.find(each.name, f"the result of {node.name!r}") for each in graph.output]
+        return self._handed_out(made, [each.name for each in graph.output], inner, node.outputs)
 
     def _step(self, proto: onnx.NodeProto) -> None:
         self.reader.spend()
@@ -277,7 +298,7 @@ class Scope:
         except RfcalcError as error:
             error.where = error.where or f"layer {operation.node.name!r}"
             raise
-        except (TypeError, ValueError, IndexError, KeyError, OverflowError, ArithmeticError) as error:
+        except MALFORMED as error:
             reason = str(error).partition("\n")[0] or type(error).__name__
             raise AnalysisError(
                 f"{operation.op} cannot be read: {reason}", where=f"layer {operation.node.name!r}"
@@ -301,8 +322,19 @@ class Scope:
         for name, value in zip(function.input, operation.inputs, strict=False):
             if value is not None:
                 inner.values[name] = value
+                inner.given.append(value)
         inner.run(function.node)
-        return tuple(inner.find(name, f"the result of {operation.node.name!r}") for name in function.output)
+        made = [inner.find(name, f"the result of {operation.node.name!r}") for name in function.output]
+        return self._handed_out(made, function.output, inner, operation.node.outputs)
+
+    def _handed_out(
+        self, made: Sequence[Value], names: Sequence[str], inner: Scope, outputs: Sequence[str]
+    ) -> tuple[Value, ...]:
+        """Let tensors that were made inside bear the names that they have outside."""
+        for value, name, output in zip(made, names, outputs, strict=False):
+            if output and name in inner.values and value not in inner.given:
+                self.reader.builder.rename(value, output)
+        return tuple(made)
 
 
 class _Holder:
@@ -347,6 +379,8 @@ def _shape_of(value: onnx.ValueInfoProto) -> tuple[Num, ...] | None:
     kind = value.type.tensor_type
     if not value.type.HasField("tensor_type") or not kind.HasField("shape"):
         return None
+    if len(kind.shape.dim) > MOST_AXES:
+        raise ReadError(f"has {len(kind.shape.dim):,} axes", where=f"tensor {value.name!r}")
     return tuple(_extent(dim, value.name, axis) for axis, dim in enumerate(kind.shape.dim))
 
 
@@ -377,7 +411,7 @@ def _folded_batch_norms(graph: onnx.GraphProto) -> tuple[str, str, str] | None:
     if not count:
         return None
     message = (
-        f"the exporter merged {count} batch normalisations into the layers before them: of each channel's scale, "
-        "offset, mean and variance a bias is left, so there are fewer parameters than in the source model"
+        f"the exporter merged {count} batch normalisations into the layers before them: of each channel's "
+        "scale, offset, mean and variance a bias is left, so the source model has more parameters"
     )
     return ("folded", first, message)

@@ -86,11 +86,11 @@ class Operation:
 
     def integer(self, name: str, default: int) -> int:
         """Return an attribute that is one integer."""
-        return self._typed(name, default, int, "an integer")
+        return int(self._typed(name, default, int, "an integer"))
 
     def text(self, name: str, default: str) -> str:
         """Return an attribute that is a text."""
-        return self._typed(name, default, str, "a text")
+        return str(self._typed(name, default, str, "a text"))
 
     def integers(self, name: str) -> tuple[int, ...] | None:
         """Return an attribute that is a list of integers, or None."""

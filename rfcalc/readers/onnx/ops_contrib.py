@@ -7,7 +7,7 @@ from typing import Any
 from rfcalc.readers.lowering.builder import Value
 from rfcalc.readers.onnx.operation import MICROSOFT, Operation, Values, op
 from rfcalc.readers.onnx.ops_mix import fused
-from rfcalc.readers.onnx.ops_window import convolve, geometry
+from rfcalc.readers.onnx.ops_window import convolve, geometry, groups_of
 
 
 @op("FusedConv", domain=MICROSOFT)
@@ -15,8 +15,22 @@ def fused_conv(operation: Operation) -> Values:
     """A convolution, a sum with Z, an activation."""
     z = operation.optional(3)
     if z is not None:
-        return operation.unknown()
+        x, kernel, bias = operation[0], operation[1], operation.optional(2)
+        attrs = {**conv_settings(operation, kernel), "spatial": tuple(range(2, x.rank)), "channel": 1}
+        both = {"prepare": ((0, (("conv", attrs),)),), "then": fused(operation)}
+        return operation.builder.add(operation.node, "add", (x, z), both, weights=(kernel, bias))
     return convolve(operation, operation[0], operation[1], operation.optional(2), fused(operation))
+
+
+def conv_settings(operation: Operation, kernel: Value) -> dict[str, Any]:
+    """Return the settings of a convolution whose kernel is (filters, channels of a group, window)."""
+    return {
+        "filters": kernel.shape[0],
+        "kernel": kernel.shape[2:],
+        "depth": kernel.shape[1],
+        "groups": groups_of(operation),
+        **geometry(operation, kernel.rank - 2),
+    }
 
 
 def _channels_last(x: Value, rank: int) -> dict[str, Any]:
@@ -47,7 +61,7 @@ def conv_channels_last(operation: Operation) -> Values:
         "filters": filters,
         "kernel": tuple(window),
         "depth": depth,
-        "groups": operation.integer("group", 1),
+        "groups": groups_of(operation),
         **geometry(operation, len(window)),
         **_channels_last(operation[0], len(window)),
     }

@@ -1,4 +1,4 @@
-"""Branches and loops."""
+"""Constants and branches."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def branch(operation: Operation) -> Values:
     """The branch that a known condition takes; else both, where their results have the same shapes."""
     then, other = operation.attributes.get("then_branch"), operation.attributes.get("else_branch")
     condition = operation[0]
-    if then is None or other is None:
-        raise operation.wrong("needs then_branch and else_branch")
+    if not hasattr(then, "node") or not hasattr(other, "node"):
+        raise operation.wrong("needs the graphs then_branch and else_branch")
     if condition.data is not None:
         taken = then if bool(condition.data.reshape(-1)[0]) else other
         return operation.scope.inline(taken, operation.node)
-    first = operation.scope.inline(then, operation.node)
-    second = operation.scope.inline(other, operation.node)
+    inside = operation.node._replace(outputs=())  # the names belong to what comes of both
+    first, second = (operation.scope.inline(graph, inside) for graph in (then, other))
     if len(first) != len(second):
         raise operation.wrong(f"one branch has {len(first)} results, the other {len(second)}")
     return tuple(
@@ -58,9 +58,3 @@ def _agree(a: TensorSpec | None, b: TensorSpec | None) -> bool:
         and len(a.shape) == len(b.shape)
         and all(x is y or equal(x, y) for x, y in zip(a.shape, b.shape, strict=True))
     )
-
-
-@op("SequenceConstruct", "SequenceEmpty", "SequenceAt", "SequenceInsert", "ConcatFromSequence")
-def sequence(operation: Operation) -> Values:
-    """Lists of tensors are not followed."""
-    return operation.unknown()

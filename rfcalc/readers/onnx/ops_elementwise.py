@@ -51,7 +51,9 @@ def binary(operation: Operation) -> Values:
     """Element by element, stretched to one shape."""
     kind = _KINDS[operation.op]
     inputs = operation.given
-    if operation.integer("broadcast", 0) and len(inputs) == 2:  # before version 7 the smaller one stood anywhere
+    if (
+        operation.integer("broadcast", 0) and len(inputs) == 2
+    ):  # before version 7 the smaller one stood anywhere
         inputs = [inputs[0], _aligned(inputs[1], operation.integer("axis", -1), inputs[0])]
     return elementwise(operation.builder, operation.node, kind, inputs, function=operation.op)
 
@@ -130,11 +132,9 @@ def triangle(operation: Operation) -> Values:
     return operation.builder.skip(operation.node, operation[0])
 
 
-@op("Gelu", "FastGelu", "BiasGelu", "QuickGelu", "BiasAdd", "BiasSplitGelu", domain=MICROSOFT)
+@op("Gelu", "FastGelu", "BiasGelu", "QuickGelu", "BiasAdd", domain=MICROSOFT)
 def gelu(operation: Operation) -> Values:
     """An activation, with a bias added first."""
-    if operation.op == "BiasSplitGelu":
-        return operation.unknown()
     return elementwise(
         operation.builder, operation.node, "elementwise", operation.given, function=operation.op
     )

@@ -21,19 +21,21 @@ def fused(operation: Operation) -> tuple[Any, ...]:
 def gemm(operation: Operation) -> Values:
     """A, B, C: alpha A B + beta C, each of A and B transposed if so said."""
     a, b, c = operation[0], operation[1], operation.optional(2)
+    if a.rank != 2 or b.rank != 2:
+        raise operation.wrong(f"takes matrices, got tensors of {a.rank} and {b.rank} axes")
     swap = (bool(operation.integer("transA", 0)), bool(operation.integer("transB", 0)))
     return mix.matmul(operation.builder, operation.node, a, b, c, swap=swap)
 
 
 @op("MatMul")
 def matmul(operation: Operation) -> Values:
-    """A, B."""
+    """The product of A and B."""
     return mix.matmul(operation.builder, operation.node, operation[0], operation[1])
 
 
 @op("FusedMatMul", "TransposeMatMul", domain=MICROSOFT)
 def fused_matmul(operation: Operation) -> Values:
-    """A, B, each transposed if so said."""
+    """The product of A and B, each transposed if so said."""
     if operation.integer("transBatchA", 0) or operation.integer("transBatchB", 0):
         return operation.unknown()
     swap = (bool(operation.integer("transA", 0)), bool(operation.integer("transB", 0)))
@@ -42,7 +44,7 @@ def fused_matmul(operation: Operation) -> Values:
 
 @op("Einsum")
 def einsum(operation: Operation) -> Values:
-    """Any number of operands."""
+    """An Einstein summation, of any number of tensors."""
     return mix.einsum(operation.builder, operation.node, operation.given, operation.text("equation", ""))
 
 
@@ -70,7 +72,7 @@ def reduce(operation: Operation) -> Values:
 
 @op("ArgMax", "ArgMin")
 def extreme_index(operation: Operation) -> Values:
-    """Along one axis."""
+    """The place of the largest or smallest element along one axis."""
     return mix.reduce(
         operation.builder,
         operation.node,
@@ -107,7 +109,11 @@ def top_k(operation: Operation) -> Values:
 def cumulative(operation: Operation) -> Values:
     """Each element takes those before it along one axis."""
     axis = operation.whole(1)
-    attrs = {"axis": axis[0] if axis else 0, "reverse": bool(operation.integer("reverse", 0))}
+    attrs = {
+        "axis": axis[0] if axis else 0,
+        "reverse": bool(operation.integer("reverse", 0)),
+        "exclusive": bool(operation.integer("exclusive", 0)),
+    }
     return operation.builder.add(operation.node, "cumulative", (operation[0],), attrs)
 
 
@@ -135,7 +141,7 @@ def _heads(operation: Operation, query: Value, key: Value) -> int:
 
 @op("Attention")
 def attention(operation: Operation) -> Values:
-    """Q, K, V of (batch, heads, positions, features) or with the heads in the features; mask; past; present."""
+    """Q, K, V of (batch, heads, positions, features) or with the heads in the features; then a mask."""
     if len(operation.node.outputs) > 1 or operation.optional(4) is not None:
         return operation.unknown()  # a cache of keys and values: part of a decoder's loop
     query, key, value = operation[0], operation[1], operation[2]

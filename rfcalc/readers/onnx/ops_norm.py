@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rfcalc.readers.lowering import norm
 from rfcalc.readers.lowering.builder import Value
 from rfcalc.readers.onnx.operation import MICROSOFT, Operation, Values, op
@@ -14,15 +16,13 @@ def _copies(operation: Operation) -> int:
 @op("BatchNormalization")
 def batch_norm(operation: Operation) -> Values:
     """X, scale, B, mean, variance."""
-    statistics = (operation.optional(3), operation.optional(4))
-    if operation.integer("training_mode", 0):
-        statistics = (None, None)
     return norm.batch_norm(
         operation.builder,
         operation.node,
         operation[0],
         (operation.optional(1), operation.optional(2)),
-        statistics,
+        (operation[3], operation[4]),
+        training=bool(operation.integer("training_mode", 0)),
         copies=_copies(operation),
     )
 
@@ -72,7 +72,7 @@ def skip_layer_norm(operation: Operation) -> Values:
     """X + skip + bias, then a layer normalisation; the sum may be an output of its own."""
     x, skip = operation[0], operation[1]
     then = (("layer_norm", {"axes": (-1,)}),)
-    attrs = {"then": then}
+    attrs: dict[str, Any] = {"then": then}
     if _copies(operation):
         attrs["copies"] = _copies(operation)
     weights = operation.given[2:]

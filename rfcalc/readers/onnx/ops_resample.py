@@ -28,9 +28,9 @@ def resize(operation: Operation) -> Values:
     target = list(x.shape)
     if sizes:
         _match(operation, places, sizes)
-        sizes = _aspect(operation, x, places, sizes)
+        shared, sizes = _aspect(operation, x, places, sizes)
         for place, size in zip(places, sizes, strict=True):
-            target[place], given[place] = size, None
+            target[place], given[place] = size, shared
     elif scales:
         _match(operation, places, scales)
         for place, scale in zip(places, scales, strict=True):
@@ -38,6 +38,8 @@ def resize(operation: Operation) -> Values:
     else:
         raise operation.wrong("there are neither scales nor sizes")
     mode = operation.text("mode", "nearest")
+    if mode == "cubic" and operation.attributes.get("cubic_coeff_a") == 0:
+        mode = "linear"  # the outer two of its four taps weigh nothing
     if mode not in _MODES:
         raise operation.wrong(f"there is no mode {mode!r}")
     return lower(
@@ -75,17 +77,19 @@ def _scaled(operation: Operation, extent: Num, scale: Num) -> tuple[Fraction, Nu
     return exact, extent * exact.numerator // exact.denominator
 
 
-def _aspect(operation: Operation, x: Value, places: list[int], sizes: tuple[Num, ...]) -> tuple[Num, ...]:
-    """Change sizes so that the ratio of the extents is kept."""
+def _aspect(
+    operation: Operation, x: Value, places: list[int], sizes: tuple[Num, ...]
+) -> tuple[Fraction | None, tuple[Num, ...]]:
+    """Change sizes so that the ratio of the extents is kept, by one scale for all axes."""
     policy = operation.text("keep_aspect_ratio_policy", "stretch")
     if policy == "stretch":
-        return sizes
+        return None, sizes
     extents = [x.shape[place] for place in places]
     if not all(map(is_known, (*extents, *sizes))):
         raise Undecided
     choose = max if policy == "not_smaller" else min
     scale = choose(Fraction(size, extent) for size, extent in zip(sizes, extents, strict=True))
-    return tuple(int(scale * extent + Fraction(1, 2)) for extent in extents)
+    return scale, tuple(int(scale * extent + Fraction(1, 2)) for extent in extents)
 
 
 def _regions(
@@ -96,8 +100,15 @@ def _regions(
         return None
     spread = [(Fraction(0), Fraction(1))] * rank
     for k, place in enumerate(places):
-        spread[place] = (Fraction(region[k]), Fraction(region[len(places) + k]))
+        spread[place] = (_plain(region[k]), _plain(region[len(places) + k]))
     return spread
+
+
+def _plain(share: Num) -> Fraction:
+    """Return the fraction that a float of 32 bits stands for."""
+    exact = Fraction(share)
+    near = exact.limit_denominator(1000)
+    return near if abs(near - exact) < Fraction(1, 10**7) else exact
 
 
 @op("Upsample")

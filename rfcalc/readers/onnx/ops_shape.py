@@ -66,6 +66,8 @@ def transpose(operation: Operation) -> Values:
     """A given order, or the reverse."""
     x = operation[0]
     order = operation.integers("perm") or tuple(reversed(range(x.rank)))
+    if sorted(order) != list(range(x.rank)):
+        raise operation.wrong(f"perm {list(order)} is no order of {x.rank} axes")
     return moves.permute(operation.builder, operation.node, x, order)
 
 
@@ -82,6 +84,9 @@ def unsqueeze(operation: Operation) -> Values:
     axes = operation.either(1, "axes")
     if axes is None:
         raise operation.wrong("there are no axes")
+    rank = operation[0].rank + len(axes)
+    if len({operation.place(axis, rank) for axis in axes}) < len(axes):
+        raise operation.wrong(f"axes {list(axes)} hold one place twice")
     return moves.unsqueeze(operation.builder, operation.node, operation[0], axes)
 
 
@@ -101,6 +106,8 @@ def tile(operation: Operation) -> Values:
     x, repeats = operation[0], operation.numbers(1) or ()
     if len(repeats) != x.rank and operation.opset >= 6:
         raise operation.wrong(f"{len(repeats)} repeats for a tensor of {x.rank} axes")
+    if any(is_known(times) and times < 0 for times in repeats):
+        raise operation.wrong(f"repeats must not be negative, got {list(repeats)}")
     total = prod(extent for extent in (*x.shape, *repeats) if is_known(extent))
     if total > MOST_ELEMENTS:
         raise operation.wrong(f"a tensor of {total} elements is too large")
@@ -195,7 +202,7 @@ def gather(operation: Operation) -> Values:
 @op("GatherElements")
 def gather_elements(operation: Operation) -> Values:
     """Lookup along one axis, with an index for each element."""
-    attrs = {"axis": operation.integer("axis", 0)}
+    attrs = {"axis": operation.integer("axis", 0), "unread": operation[1].constant}
     return operation.builder.add(operation.node, "gather_elements", (operation[0], operation[1]), attrs)
 
 
@@ -223,14 +230,16 @@ def gather_nd(operation: Operation) -> Values:
 def _separable(indices: Value, depth: int) -> list[tuple[int, ...]] | None:
     """Return the indices of each axis, where a constant grid of them looks up whole rows and columns."""
     data = indices.data
-    if data is None or data.dtype == object or not data.size or data.ndim <= depth:
+    if data is None or data.dtype.kind == "O" or not data.size or data.ndim <= depth:
         return None
     found = []
     start = 0
     for axis in range(depth):  # which axes of the grid an index changes along: the next ones in order
         lines = data[..., axis]
         moving = [k for k in range(lines.ndim) if (lines != lines.take([0], axis=k)).any()]
-        stop = lines.ndim if axis == depth - 1 else max([*(k + 1 for k in moving), min(start + 1, lines.ndim)])
+        stop = (
+            lines.ndim if axis == depth - 1 else max([*(k + 1 for k in moving), min(start + 1, lines.ndim)])
+        )
         if any(not start <= k < stop for k in moving):
             return None
         key = tuple(slice(None) if start <= k < stop else 0 for k in range(lines.ndim))

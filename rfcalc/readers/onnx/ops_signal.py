@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from rfcalc.algebra.number import UNKNOWN, Num, is_known
+from rfcalc.graph.layer import TensorSpec
+from rfcalc.readers.lowering.builder import Value
+from rfcalc.readers.lowering.shape import fold as lower
 from rfcalc.readers.onnx.operation import Operation, Undecided, Values, op
 
 
@@ -41,7 +44,7 @@ def short_time_fourier(operation: Operation) -> Values:
     length = operation.whole(3)
     window = operation.optional(2)
     size = length[0] if length else (window.shape[0] if window is not None else None)
-    if not step or not is_known(size):
+    if not step or size is None or not is_known(size):
         raise Undecided
     bins = size // 2 + 1 if operation.integer("onesided", 1) else size
     attrs: dict[str, object] = {"kernel": size, "stride": step[0], "bins": bins, "axis": 1}
@@ -63,11 +66,27 @@ def fold(operation: Operation) -> Values:
         raise Undecided
     rank = len(sizes)
     pads = operation.integers("pads") or (0,) * (2 * rank)
-    attrs = {
-        "sizes": sizes,
-        "kernel": block,
-        "stride": operation.integers("strides") or (1,) * rank,
-        "dilation": operation.integers("dilations") or (1,) * rank,
-        "padding": tuple(zip(pads[:rank], pads[rank:], strict=True)),
-    }
-    return operation.builder.add(operation.node, "fold", (x,), attrs)
+    return lower(
+        operation.builder,
+        operation.node,
+        x,
+        sizes,
+        kernel=block,
+        stride=operation.integers("strides") or (1,) * rank,
+        dilation=operation.integers("dilations") or (1,) * rank,
+        padding=tuple(zip(pads[:rank], pads[rank:], strict=True)),
+    )
+
+
+@op("HannWindow", "HammingWindow", "BlackmanWindow")
+def window(operation: Operation) -> Values:
+    """The weights of a frame: a constant of as many elements as are asked for."""
+    size = operation.numbers(0) or (UNKNOWN,)
+    return (Value(TensorSpec((size[0],), "c")),)
+
+
+@op("MelWeightMatrix")
+def mel_weights(operation: Operation) -> Values:
+    """The weights from frequencies to mel bands: a constant."""
+    bands, length = operation.numbers(0) or (UNKNOWN,), operation.numbers(1) or (UNKNOWN,)
+    return (Value(TensorSpec((length[0] // 2 + 1, bands[0]), "sc")),)

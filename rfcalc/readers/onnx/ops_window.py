@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rfcalc.algebra.number import Num
+from rfcalc.algebra.number import Num, equal
 from rfcalc.readers.lowering import window
 from rfcalc.readers.lowering.builder import Value
 from rfcalc.readers.onnx.operation import Operation, Values, op
@@ -30,11 +30,21 @@ def _per_axis(operation: Operation, name: str, rank: int) -> tuple[int, ...]:
     return values
 
 
+def groups_of(operation: Operation) -> int:
+    """Read into how many groups channels fall."""
+    groups = operation.integer("group", 1)
+    if groups < 1:
+        raise operation.wrong(f"group must be positive, got {groups}")
+    return groups
+
+
 def padding(operation: Operation, rank: int) -> str | tuple[tuple[int, int], ...]:
     """Read the padding: a word, or (before, after) for each axis."""
     auto = operation.text("auto_pad", "NOTSET")
     if auto in _AUTO:
         return _AUTO[auto]
+    if auto != "NOTSET":
+        raise operation.wrong(f"there is no auto_pad {auto!r}")
     pads = operation.integers("pads") or (0,) * (2 * rank)
     if len(pads) != 2 * rank:
         raise operation.wrong(f"pads has {len(pads)} values for {rank} axes")
@@ -48,13 +58,16 @@ def convolve(
     rank = kernel.rank - 2
     if rank < 1:
         raise operation.wrong(f"a kernel has three axes or more, got {kernel.rank}")
+    said = operation.integers("kernel_shape")
+    if said is not None and any(equal(a, b) is False for a, b in zip(said, kernel.shape[2:], strict=True)):
+        raise operation.wrong(f"kernel_shape is {list(said)}, the kernel's own is {list(kernel.shape[2:])}")
     return window.conv(
         operation.builder,
         operation.node,
         x,
         kernel,
         bias,
-        groups=operation.integer("group", 1),
+        groups=groups_of(operation),
         then=then,
         **geometry(operation, rank),
     )
@@ -78,7 +91,7 @@ def deform_conv(operation: Operation) -> Values:
     attrs: dict[str, Any] = {
         "filters": kernel.shape[0],
         "kernel": kernel.shape[2:],
-        "groups": operation.integer("group", 1),
+        "groups": groups_of(operation),
         "depth": kernel.shape[1],
         "spatial": tuple(range(2, kernel.rank)),
         "channel": 1,
@@ -126,7 +139,7 @@ def conv_transpose(operation: Operation) -> Values:
         padding=pairs,
         dilation=dilation,
         output_padding=extra,
-        groups=operation.integer("group", 1),
+        groups=groups_of(operation),
     )
 
 

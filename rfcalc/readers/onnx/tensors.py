@@ -22,6 +22,9 @@ MOST_KNOWN: Final = 1 << 16
 MOST_FLOATS: Final = 64
 """Elements of a float constant that are kept; scales and the like have fewer."""
 
+MOST_AXES: Final = 64
+"""Axes of a tensor; more are a damaged file."""
+
 LONGEST_EXTENT: Final = 1 << 40
 
 _TYPES: Final = {number: name.lower() for name, number in onnx.TensorProto.DataType.items()}
@@ -36,7 +39,7 @@ def dtype_name(code: int) -> str:
     >>> dtype_name(1), dtype_name(7)
     ('float32', 'int64')
     """
-    name = _TYPES.get(code, "undefined")
+    name: str = _TYPES.get(code, "undefined")
     return _RENAMED.get(name, name)
 
 
@@ -87,6 +90,8 @@ def initializer(tensor: onnx.TensorProto, name: str) -> Value:
         Its shape is impossible, or the data do not fit it.
     """
     shape = tuple(tensor.dims)
+    if len(shape) > MOST_AXES:
+        raise ReadError(f"has {len(shape):,} axes", where=f"tensor {name!r}")
     for extent in shape:
         if not 0 <= extent < LONGEST_EXTENT:
             raise ReadError(f"has an extent of {extent}", where=f"tensor {name!r}")

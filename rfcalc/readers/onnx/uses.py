@@ -103,6 +103,17 @@ SAME: Final = frozenset(
 )
 
 
+_TELLING: Final = (
+    (frozenset(("Gather",)), (1,), "indices"),
+    (STEPS, (5, 6), "state"),
+    (WINDOW, (0,), "window"),
+    (FEATURES, (0,), "features"),
+    (STEPS, (0,), "steps"),
+    (frozenset(("STFT",)), (0,), "signal"),
+)
+"""Operations, at which of their inputs, and what that tells."""
+
+
 def uses_of(graph: onnx.GraphProto, constants: Mapping[str, Value]) -> Uses:
     """Return a function that lists the uses of a tensor; it looks no further than its caller does."""
 
@@ -126,25 +137,24 @@ def _takers(graph: onnx.GraphProto, name: str) -> Iterator[tuple[int, onnx.NodeP
                     yield from _takers(each.g, name)
 
 
-def _use(place: int, node: onnx.NodeProto, graph: onnx.GraphProto, constants: Mapping[str, Value]) -> Use | None:
+def _use(
+    place: int, node: onnx.NodeProto, graph: onnx.GraphProto, constants: Mapping[str, Value]
+) -> Use | None:
     op = node.op_type
     output = node.output[0] if node.output else ""
     if op in SAME:
         return Use("same", output)
-    if op == "Gather" and place == 1:
-        return Use("indices")
-    if op in STEPS and place in (5, 6):
-        return Use("state")
-    if place:
-        return None
-    if op in WINDOW:
-        return Use("window")
-    if op in FEATURES:
-        return Use("features")
-    if op in STEPS:
-        return Use("features" if _attribute(node, "layout") else "steps")
-    if op == "STFT":
-        return Use("signal")
+    for ops, places, kind in _TELLING:
+        if op in ops and place in places:
+            return Use("features" if kind == "steps" and _attribute(node, "layout") else kind)
+    return None if place else _moving(node, output, graph, constants)
+
+
+def _moving(
+    node: onnx.NodeProto, output: str, graph: onnx.GraphProto, constants: Mapping[str, Value]
+) -> Use | None:
+    """Tell how an operation moves axes, whose result tells the rest."""
+    op = node.op_type
     if op == "Transpose":
         return Use("permute", output, tuple(_attribute(node, "perm") or ()))
     if op == "Unsqueeze":
@@ -175,7 +185,9 @@ def _elements(
     if value is None:
         maker = next((each for each in graph.node if name in each.output), None)
         held = [] if maker is None or maker.op_type != "Constant" else list(maker.attribute)
-        value = next((initializer(each.t, name) for each in held if each.type == onnx.AttributeProto.TENSOR), None)
+        value = next(
+            (initializer(each.t, name) for each in held if each.type == onnx.AttributeProto.TENSOR), None
+        )
     if value is None or value.data is None:
         return None
     return tuple(int(each) for each in value.data.reshape(-1).tolist())
