@@ -77,7 +77,7 @@ def recorded(program: Any, x: Tensor) -> dict[str, Any]:
 
 
 def rows_of(output: Tensor, x: Tensor, place: int | None, axis: int) -> list[tuple[int, int, int] | None]:
-    """Return for each index of an axis of the output what it reads of an axis of the input: (first, last, count).
+    """Return what each index of an axis of the output reads of an axis of the input: (first, last, count).
 
     With no place, one row for the whole output.
     """

@@ -256,7 +256,7 @@ def _word(each: Any) -> str:
 
 
 def _dim(each: Any) -> Any:
-    """Return an open dimension of torch's for a name; of those that have one themselves the least is fixed."""
+    """Return an open dimension of torch's for a name; dimensions of its own pass."""
     import torch
 
     if not isinstance(each, str):
@@ -277,7 +277,8 @@ def argument_names(module: Any, count: int) -> list[str]:
             break
         names.append(name)
     if len(names) < count:
-        raise UsageError(f"the module takes {len(names)} arguments ({', '.join(names)}), {count} were given")
+        takes = ", ".join(names)
+        raise UsageError(f"the module takes {len(names)} arguments ({takes}), {count} were given")
     return names[:count]
 
 
