@@ -20,8 +20,8 @@ MOST_ARCHIVE: Final = 1 << 30
 RFCALC, KERAS, ONNX, TORCH = "rfcalc", "keras", "onnx", "torch"
 
 EXPECTED: Final = (
-    'a model is JSON with "rfcalc": 1 (see docs/formats.md), Keras\'s to_json() output or .keras file, an ONNX '
-    "file, or a PyTorch program (.pt2)"
+    'a model is JSON with "rfcalc": 1 (see docs/formats.md), Keras\'s to_json() output or .keras file, an '
+    "ONNX file, or a PyTorch program (.pt2)"
 )
 
 _INSTEAD: Final = (
@@ -198,7 +198,7 @@ def _is_onnx(source: Source) -> bool:
 
 
 def _is_program(source: Source) -> bool:
-    """Tell whether a file is an archive whose first member, or failing that the name, is a saved program's."""
+    """Tell whether an archive's first member, or failing that the name, is a saved program's."""
     head = source.head
     if not head.startswith(b"PK\x03\x04"):
         return False

@@ -127,8 +127,8 @@ def _values(program: Program, declared: Sequence[Declared], symbols: Mapping[str
                     values.setdefault(spelling[name], wanted)
             elif is_known(extent) and is_known(wanted) and extent != wanted:
                 raise UsageError(
-                    f"axis {axis} of the input {given.path!r} has the fixed extent {extent}, not {wanted}; export "
-                    "the module with dynamic shapes to change it"
+                    f"axis {axis} of the input {given.path!r} has the fixed extent {extent}, not {wanted}; "
+                    "export the module with dynamic shapes to change it"
                 )
     return values
 

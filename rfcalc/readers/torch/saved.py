@@ -161,7 +161,7 @@ def _payloads(archive: zipfile.ZipFile, config: str, payloads: dict[str, str], d
 
 
 def _elements(archive: zipfile.ZipFile, member: str, found: Mapping[str, Any]) -> Any:
-    """Return the elements of a tensor of integers as an array; None where they are not plain bytes, or many."""
+    """Return the elements of a small tensor of integers as an array; None where they are no plain bytes."""
     meta = found.get("tensor_meta") or {}
     code = meta.get("dtype", 0)
     name = DTYPES[code] if type(code) is int and 0 <= code < len(DTYPES) else ""
