@@ -132,14 +132,16 @@ def load(
     Parameters
     ----------
     x : path, open file, mapping or LayerGraph
-        The architecture file; of a file without a name the content says the format.
+        The architecture file; of a file without a name the content says the format. Also an
+        ``onnx.ModelProto`` or a ``torch.export.ExportedProgram``. The text ``package.module:factory`` imports
+        that module and calls what it names, for a PyTorch module.
     parameters : mapping of str to int, optional
         Values for the parameters of a native model, in place of its own.
     input_shape : sequence or mapping, optional
         The shape of the input, or shapes by input name, in place of the file's.
     dims : mapping of str to int, optional
         Extents in pixels of spatial axes of the chosen input by letter: ``D``, ``H``, ``W``, or ``L`` (``T``)
-        of a sequence. Of ONNX models also other open extents, by the name that the file gives them.
+        of a sequence. Of ONNX and PyTorch models also other open extents, by the names that these have.
     input : str, optional
         The chosen input; by default the first with spatial axes.
     layout : str or mapping, optional

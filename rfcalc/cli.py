@@ -147,8 +147,8 @@ _model = _together(
         "--dim",
         multiple=True,
         metavar="NAME=N",
-        help="A spatial extent of the input: D, H or W, or L (or T) of a sequence; of ONNX models any open "
-        "extent, by its name in the file. May be repeated.",
+        help="A spatial extent of the input: D, H or W, or L (or T) of a sequence; of ONNX and PyTorch "
+        "models any open extent, by its name. May be repeated.",
     ),
     click.option(
         "--layout",

@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 
 import rfcalc
+from tests.documents import marked, need
 
 ROOT = Path(__file__).parents[1]
 PAGES = ["README.md", "docs/architecture.md", "docs/index.md", "docs/library.md"]
 """Those of docs/formats.md are run with the tests of the native format."""
-
-OPTIONAL = ("onnx", "torch")
 
 PYTHON = [
     (name, text)
@@ -28,14 +27,13 @@ PYTHON = [
 ]
 
 
-def need(text: str) -> None:
-    """Skip where a package is not installed that an example needs."""
-    for package in OPTIONAL:
-        if f"import {package}" in text:
-            pytest.importorskip(package)
-
-
-@pytest.mark.parametrize(("name", "text"), PYTHON, ids=[f"{i}-{name}" for i, (name, _) in enumerate(PYTHON)])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        pytest.param(name, text, marks=marked(text), id=f"{place}-{name}")
+        for place, (name, text) in enumerate(PYTHON)
+    ],
+)
 def test_the_python_examples_run(name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     need(text)
     monkeypatch.chdir(ROOT)
@@ -59,6 +57,7 @@ def test_the_readme_shows_what_comes_out() -> None:
     assert shown.splitlines()[:-1] == [line for line in plain if not line.startswith("left out")]
 
 
+@pytest.mark.onnx
 def test_the_page_of_operations_is_fresh(tmp_path: Any) -> None:
     pytest.importorskip("onnx")
     from rfcalc.readers import operations

@@ -20,9 +20,9 @@ _Readers = Mapping[tuple[str, str], Callable[..., Any]]
 
 _HEAD: Final = """# Operations
 
-What rfcalc reads of {models}. What is not named here is reported
-as [unknown](formats.md#what-is-not-known). Each row says what the operation takes, in the letters of its
-specification, and what is made of it. The tables come from the code:
+What rfcalc reads of {models}.
+What is not named here is reported as [unknown](formats.md#what-is-not-known). Each row says what the
+operation takes, in the letters of its specification, and what is made of it. The tables come from the code:
 
 ```bash
 {command}

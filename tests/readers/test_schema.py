@@ -14,6 +14,7 @@ from rfcalc.readers import native_nodes, schema, spellings, values
 from rfcalc.readers.detect import load
 from rfcalc.readers.native import read_native
 from rfcalc.rules import registry
+from tests.documents import marked, need
 from tests.readers.models import BASES, CONV, DOCS, MODELS, model, paths, refusal, wrong
 
 SCHEMA = schema.schema()
@@ -267,7 +268,11 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, flags=re.S | re.M)
 
 
 @pytest.mark.parametrize(
-    ("language", "text"), BLOCKS, ids=[f"{i}-{language}" for i, (language, _) in enumerate(BLOCKS)]
+    ("language", "text"),
+    [
+        pytest.param(language, text, marks=marked(text), id=f"{i}-{language}")
+        for i, (language, text) in enumerate(BLOCKS)
+    ],
 )
 def test_the_examples_of_the_page_run(language: str, text: str) -> None:
     if language in ("json", "yaml", "toml"):
@@ -278,9 +283,7 @@ def test_the_examples_of_the_page_run(language: str, text: str) -> None:
         if language == "json":
             VALIDATOR.validate(json.loads(text))
     elif language == "python":
-        for package in ("onnx", "torch"):
-            if f"import {package}" in text:
-                pytest.importorskip(package)
+        need(text)
         test = doctest.DocTestParser().get_doctest(text, {}, "formats.md", "formats.md", 0)
         assert doctest.DocTestRunner().run(test).failed == 0
     else:

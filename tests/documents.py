@@ -1,0 +1,22 @@
+"""Examples in the documentation, and the optional packages that they need."""
+
+from __future__ import annotations
+
+import pytest
+
+OPTIONAL = ("onnx", "torch")
+
+
+def needs(text: str) -> list[str]:
+    return [package for package in OPTIONAL if f"import {package}" in text]
+
+
+def marked(text: str) -> list[pytest.MarkDecorator]:
+    """Return the marks of the packages that an example needs."""
+    return [getattr(pytest.mark, package) for package in needs(text)]
+
+
+def need(text: str) -> None:
+    """Skip where a package is not installed that an example needs."""
+    for package in needs(text):
+        pytest.importorskip(package)
