@@ -16,9 +16,9 @@ from tests.readers.torch_fields import made_positive, recorded, rows_of  # noqa:
 pytestmark = pytest.mark.torch
 
 CASES: dict[str, tuple[Callable[[], Any], tuple[int, ...]]] = {
-    "resnet": (lambda: models.ResNet50(2, (1, 1), 3), (1, 3, 16, 24)),
+    "resnet": (lambda: models.ResNet50(2, (1, 1), 3), (1, 3, 16, 12)),
     "vit": (lambda: models.ViT(8, 4, 4, 1, 2, 3), (1, 3, 8, 8)),
-    "unet": (lambda: models.UNet(2), (1, 3, 8, 12)),
+    "unet": (lambda: models.UNet(2), (1, 3, 8, 4)),
     "unet-bilinear": (lambda: models.UNet(2, 1, transposed=False), (1, 3, 12, 14)),
     "windows": (lambda: models.Windows(4), (1, 3, 16, 16)),
     "shuffle": (models.ShuffleUnit, (1, 3, 12, 9)),
