@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-Array = np.ndarray
-Numeric = str
-
+Array: TypeAlias = np.ndarray
 IR: Final = 10
 MICROSOFT: Final = "com.microsoft"
 
@@ -71,7 +69,7 @@ class Case:
     outputs: tuple[str, ...] = ()
     dtype: str = "f"
     more: Mapping[str, tuple[str, Sequence[int]]] = field(default_factory=dict)
-    numeric: Numeric = "equal"
+    numeric: str = "equal"
     open: tuple[int, ...] = ()
     functions: tuple[Any, ...] = ()
     layout: str = ""
@@ -144,18 +142,21 @@ def model_of(case: Case, *, shapes: bool = False) -> Any:
                 inputs.append(names[id(each)])
             else:
                 inputs.append(each or "")
-        attributes = {k: numpy_helper.from_array(v) if isinstance(v, np.ndarray) else v for k, v in node.attributes.items()}
+        attributes = {
+            k: numpy_helper.from_array(v) if isinstance(v, np.ndarray) else v
+            for k, v in node.attributes.items()
+        }
         made = helper.make_node(
             node.op, inputs, list(node.outputs), name=f"n{place}", domain=node.domain, **attributes
         )
         nodes.append(made)
     given = {"x": (case.dtype, case.x), **case.more}
-    inputs = [
+    values = [
         helper.make_tensor_value_info(k, helper.np_dtype_to_tensor_dtype(np.dtype(kind)), list(shape))
         for k, (kind, shape) in given.items()
     ]
     outputs = [onnx.ValueInfoProto(name=name) for name in case.asked]
-    graph = helper.make_graph(nodes, "g", inputs, outputs, initializers)
+    graph = helper.make_graph(nodes, "g", values, outputs, initializers)
     domains = {node.domain for node in case.nodes} | {each.domain for each in case.functions}
     imports = [helper.make_opsetid("", case.opset)]
     imports += [helper.make_opsetid(domain, 1) for domain in sorted(domains - {""})]

@@ -1,19 +1,19 @@
 """What each element of each tensor of an ONNX graph depends on, along one axis of one input: the truth.
 
-Every tensor carries, beside its value, a 64-bit mask for each of its elements: bit j is set where the element
-can depend on index j of the chosen axis. A node is one of these:
+Every tensor carries, beside its value, a 64-bit mask for each of its elements: bit j is set where the
+element can depend on index j of the chosen axis. A node is one of these:
 
-- it *moves* elements (Reshape, Slice, Pad, ...): the real kernel runs on numbered elements, with 0 for what is
-  filled in, so that the answer says where each element came from;
+- it *moves* elements (Reshape, Slice, Pad, ...): the real kernel runs on numbered elements, with 0 for what
+  is filled in, so that the answer says where each element came from;
 - it is *linear* in each input (Conv, MatMul, pooling, ...): the real kernel runs on the 0/1 indicator of each
   bit with ones for the weights, and a bit is set wherever the outcome is not zero;
 - it *joins* element by element, or *unites* along axes (softmax, normalisation, reductions);
 - it has a formula of its own (Resize, recurrent layers, attention, GridSample ...).
 
-Dependence is structural: weights are ones, a mask is a value and hides nothing, an index that is computed from
-the data may be any index. Nothing here knows rfcalc; onnxruntime runs the kernels, so that what a node does with
-its padding and shapes is what it does in truth. ``measured`` is a second opinion: it runs the whole model on
-random data, changes one index of the axis at a time and looks where the outputs change.
+Dependence is structural: weights are ones, a mask is a value and hides nothing, an index that is computed
+from the data may be any index. Nothing here knows rfcalc; onnxruntime runs the kernels, so that what a node
+does with its padding and shapes is what it does in truth. ``measured`` is a second opinion: it runs the whole
+model on random data, changes one index of the axis at a time and looks where the outputs change.
 """
 
 from __future__ import annotations
@@ -24,27 +24,45 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-Array = np.ndarray
-Row = tuple[int, int, int] | None
-Rule = Callable[["Call"], "list[Array]"]
+Array: TypeAlias = np.ndarray
+Row: TypeAlias = "tuple[int, int, int] | None"
+Rule: TypeAlias = "Callable[[Call], list[Array]]"
 
 WORD: Final = 64
 """The longest axis that fits: one bit an index."""
 
-MOVES: Final[dict[str, tuple[int, ...]]] = {
-    name: (0,)
-    for name in """
-    Reshape Flatten Squeeze Unsqueeze Transpose Expand Tile DepthToSpace SpaceToDepth Slice Split Gather GatherND
-    GatherElements Pad Identity CenterCropPad ReverseSequence Compress Dropout
-    """.split()
-}
+MOVES: Final[dict[str, tuple[int, ...]]] = dict.fromkeys(
+    [
+        "Reshape",
+        "Flatten",
+        "Squeeze",
+        "Unsqueeze",
+        "Transpose",
+        "Expand",
+        "Tile",
+        "DepthToSpace",
+        "SpaceToDepth",
+        "Slice",
+        "Split",
+        "Gather",
+        "GatherND",
+        "GatherElements",
+        "Pad",
+        "Identity",
+        "CenterCropPad",
+        "ReverseSequence",
+        "Compress",
+        "Dropout",
+    ],
+    (0,),
+)
 """Operations that only move elements, with the inputs whose elements they move."""
 
-MOVES |= {"ScatterND": (0, 2), "ScatterElements": (0, 2), "Scatter": (0, 2)}
+MOVES.update({"ScatterND": (0, 2), "ScatterElements": (0, 2), "Scatter": (0, 2)})
 
 LINEAR: Final = {
     **dict.fromkeys(("AveragePool", "LpPool", "GlobalAveragePool", "GlobalLpPool", "GlobalMaxPool"), "x"),
@@ -56,25 +74,111 @@ LINEAR: Final = {
 """Operations that are linear in each input: for each input, whether it is a factor or a summand."""
 
 JOINS: Final = frozenset(
-    """
-    Abs Acos Acosh Add And Asin Asinh Atan Atanh BiasGelu BitCast BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor
-    Cast CastLike Ceil Celu Clip Cos Cosh DequantizeLinear Div Elu Equal Erf Exp FastGelu Floor Gelu Greater
-    GreaterOrEqual HardSigmoid HardSwish IsInf IsNaN LeakyRelu Less LessOrEqual Log Max Mean Min Mish Mod Mul Neg
-    Not Or PRelu Pow QLinearAdd QLinearLeakyRelu QLinearMul QLinearSigmoid QuantizeLinear QuickGelu Reciprocal
-    Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Sub Sum Swish Tan Tanh ThresholdedRelu
-    Trilu Where Xor
-    """.split()
+    [
+        "Abs",
+        "Acos",
+        "Acosh",
+        "Add",
+        "And",
+        "Asin",
+        "Asinh",
+        "Atan",
+        "Atanh",
+        "BiasGelu",
+        "BitCast",
+        "BitShift",
+        "BitwiseAnd",
+        "BitwiseNot",
+        "BitwiseOr",
+        "BitwiseXor",
+        "Cast",
+        "CastLike",
+        "Ceil",
+        "Celu",
+        "Clip",
+        "Cos",
+        "Cosh",
+        "DequantizeLinear",
+        "Div",
+        "Elu",
+        "Equal",
+        "Erf",
+        "Exp",
+        "FastGelu",
+        "Floor",
+        "Gelu",
+        "Greater",
+        "GreaterOrEqual",
+        "HardSigmoid",
+        "HardSwish",
+        "IsInf",
+        "IsNaN",
+        "LeakyRelu",
+        "Less",
+        "LessOrEqual",
+        "Log",
+        "Max",
+        "Mean",
+        "Min",
+        "Mish",
+        "Mod",
+        "Mul",
+        "Neg",
+        "Not",
+        "Or",
+        "PRelu",
+        "Pow",
+        "QLinearAdd",
+        "QLinearLeakyRelu",
+        "QLinearMul",
+        "QLinearSigmoid",
+        "QuantizeLinear",
+        "QuickGelu",
+        "Reciprocal",
+        "Relu",
+        "Round",
+        "Selu",
+        "Shrink",
+        "Sigmoid",
+        "Sign",
+        "Sin",
+        "Sinh",
+        "Softplus",
+        "Softsign",
+        "Sqrt",
+        "Sub",
+        "Sum",
+        "Swish",
+        "Tan",
+        "Tanh",
+        "ThresholdedRelu",
+        "Trilu",
+        "Where",
+        "Xor",
+    ]
 )
 """Operations in which an element depends on the elements at its own place, broadcast."""
 
 REDUCTIONS: Final = frozenset(
-    """
-    ArgMax ArgMin ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd
-    ReduceSum ReduceSumSquare
-    """.split()
+    [
+        "ArgMax",
+        "ArgMin",
+        "ReduceL1",
+        "ReduceL2",
+        "ReduceLogSum",
+        "ReduceLogSumExp",
+        "ReduceMax",
+        "ReduceMean",
+        "ReduceMin",
+        "ReduceProd",
+        "ReduceSum",
+        "ReduceSumSquare",
+    ]
 )
 
-FIXED: Final = frozenset("Shape Size ConstantOfShape EyeLike RandomNormal RandomUniform Constant".split())
+FIXED: Final = frozenset(
+    ["Shape", "Size", "ConstantOfShape", "EyeLike", "RandomNormal", "RandomUniform", "Constant"]
+)
 """Operations whose result no value of an input can change."""
 
 
@@ -173,8 +277,10 @@ def joined(parts: Iterable[Array], shape: Sequence[int]) -> Array:
 
 
 def spans(bits: Array, axis: int | None = None) -> list[Row]:
-    """The rows along an axis of a tensor, its other axes united: first index, last, how many; None for none."""
-    per_index = [united([bits])] if axis is None else [united([bits.take(i, axis)]) for i in range(bits.shape[axis])]
+    """The rows along an axis of a tensor, its other axes united: first index, last, how many, or None."""
+    per_index = (
+        [united([bits])] if axis is None else [united([bits.take(i, axis)]) for i in range(bits.shape[axis])]
+    )
     return [span(mask) for mask in per_index]
 
 
@@ -314,7 +420,7 @@ def attributes_of(node: Any) -> dict[str, Any]:
 @lru_cache(maxsize=4096)
 def session(model: bytes) -> Any:
     """Return something that runs a model."""
-    import onnxruntime
+    import onnxruntime  # type: ignore[import-untyped]
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
@@ -422,7 +528,9 @@ def bits_in(bits: Array) -> list[int]:
     return [bit for bit in range(WORD) if mask >> bit & 1]
 
 
-def renamed(call: Call, op: str, *indices: int, keep: Sequence[str] | None = None, domain: str = "") -> list[Array]:
+def renamed(
+    call: Call, op: str, *indices: int, keep: Sequence[str] | None = None, domain: str = ""
+) -> list[Array]:
     """The masks of a linear operation that does the same with some of the inputs."""
     from onnx import helper
 
@@ -548,15 +656,26 @@ def resize(call: Call) -> list[Array]:
             continue
         box = None
         if roi is not None and np.size(roi):
-            box = [Fraction(float(np.ravel(roi)[k])).limit_denominator(10000) for k in (place, place + len(axes))]
-        rows = [
-            taps(i, n, m, scale, transform, mode, nearest, float(given.get("cubic_coeff_a", -0.75)),
-                 bool(given.get("antialias", 0)), bool(given.get("exclude_outside", 0)), box)
-            for i in range(m)
-        ]  # fmt: skip
+            box = [
+                Fraction(float(np.ravel(roi)[k])).limit_denominator(10000) for k in (place, place + len(axes))
+            ]
+        how = Resampling(
+            n,
+            m,
+            scale,
+            transform,
+            mode,
+            nearest,
+            coefficient=float(given.get("cubic_coeff_a", -0.75)),
+            antialias=bool(given.get("antialias", 0)),
+            exclude_outside=bool(given.get("exclude_outside", 0)),
+            box=box,
+        )
+        rows = [how.taps(i) for i in range(m)]
         none = np.zeros_like(bits.take([0], axis))
         parts = [
-            np.bitwise_or.reduce(bits.take(sorted(row), axis), axis=axis, keepdims=True) if row else none for row in rows
+            np.bitwise_or.reduce(bits.take(sorted(row), axis), axis=axis, keepdims=True) if row else none
+            for row in rows
         ]
         bits = np.concatenate(parts, axis)
     return [bits]
@@ -567,57 +686,79 @@ def sized(call: Call, sizes: list[int], axes: list[int], place: int) -> Fraction
     shape = call.bits().shape
     policy = call.attributes.get("keep_aspect_ratio_policy", "stretch")
     ratios = [Fraction(size, shape[axis]) for size, axis in zip(sizes, axes, strict=True)]
-    return {"stretch": lambda: ratios[place], "not_larger": lambda: min(ratios), "not_smaller": lambda: max(ratios)}[
-        policy
-    ]()
+    return {
+        "stretch": lambda: ratios[place],
+        "not_larger": lambda: min(ratios),
+        "not_smaller": lambda: max(ratios),
+    }[policy]()
 
 
-def taps(
-    i: int, n: int, m: int, scale: Fraction, transform: str, mode: str, nearest: str,
-    a: float, antialias: bool, exclude: bool, box: list[Fraction] | None,
-) -> set[int]:  # fmt: skip
-    """The input indices that output i takes with a weight that is not zero."""
-    half = Fraction(1, 2)
-    x: Fraction
-    if transform == "half_pixel":
-        x = (i + half) / scale - half
-    elif transform == "half_pixel_symmetric":
-        adjust = Fraction(m) / (scale * n)
-        x = Fraction(n, 2) * (1 - adjust) + (i + half) / scale - half
-    elif transform == "pytorch_half_pixel":
-        x = (i + half) / scale - half if m > 1 else Fraction(0)
-    elif transform == "align_corners":
-        x = Fraction(i * (n - 1), m - 1) if m > 1 else Fraction(0)
-    elif transform == "asymmetric":
-        x = i / scale
-    elif transform == "tf_half_pixel_for_nn":
-        x = (i + half) / scale
-    else:
-        assert transform == "tf_crop_and_resize"
-        assert box is not None
-        first, last = box
-        x = first * (n - 1) + i * (last - first) * Fraction(n - 1, m - 1) if m > 1 else half * (first + last) * (n - 1)
-        if not 0 <= x <= n - 1:
+@dataclass
+class Resampling:
+    """How one axis of n elements is resampled to m, by the formulas of the ONNX specification."""
+
+    n: int
+    m: int
+    scale: Fraction
+    transform: str
+    mode: str
+    nearest: str
+    coefficient: float
+    antialias: bool
+    exclude_outside: bool
+    box: list[Fraction] | None
+
+    def place(self, i: int) -> Fraction:
+        """Where output i lies on the input."""
+        n, m, scale = self.n, self.m, self.scale
+        half = Fraction(1, 2)
+        half_pixel = (i + half) / scale - half
+        one = m == 1
+        if self.transform == "tf_crop_and_resize":
+            assert self.box is not None
+            first, last = self.box
+            if one:
+                return half * (first + last) * (n - 1)
+            return first * (n - 1) + i * (last - first) * Fraction(n - 1, m - 1)
+        places = {
+            "half_pixel": half_pixel,
+            "half_pixel_symmetric": Fraction(n, 2) * (1 - Fraction(m) / (scale * n)) + half_pixel,
+            "pytorch_half_pixel": Fraction(0) if one else half_pixel,
+            "align_corners": Fraction(0) if one else Fraction(i * (n - 1), m - 1),
+            "asymmetric": i / scale,
+            "tf_half_pixel_for_nn": (i + half) / scale,
+        }
+        return places[self.transform]
+
+    def taps(self, i: int) -> set[int]:
+        """The input indices that output i takes with a weight that is not zero."""
+        x = self.place(i)
+        if self.transform == "tf_crop_and_resize" and not 0 <= x <= self.n - 1:
             return set()  # the extrapolation value
-    if mode == "nearest":
-        down = math.ceil(x - half)
-        up = math.floor(x + half)
-        index = {"round_prefer_floor": down, "round_prefer_ceil": up, "floor": math.floor(x), "ceil": math.ceil(x)}
-        return {min(max(index[nearest], 0), n - 1)}
-    stretch = max(1 / scale, Fraction(1)) if antialias else Fraction(1)
-    reach = 1 if mode == "linear" else 2
-    low = math.floor(x - reach * stretch) - 1
-    high = math.ceil(x + reach * stretch) + 1
-    kernel = (lambda t: max(0, 1 - abs(t))) if mode == "linear" else (lambda t: cubic(abs(float(t)), a))
-    weights: dict[int, float] = {}
-    for j in range(low, high + 1):
-        weight = float(kernel((j - x) / stretch))
-        inside = 0 <= j < n
-        if not inside and (exclude or antialias):
-            continue
-        at = min(max(j, 0), n - 1)
-        weights[at] = weights.get(at, 0.0) + weight
-    return {j for j, weight in weights.items() if abs(weight) > 1e-6}
+        return self.rounded(x) if self.mode == "nearest" else self.weighted(x)
+
+    def rounded(self, x: Fraction) -> set[int]:
+        half = Fraction(1, 2)
+        index = {
+            "round_prefer_floor": math.ceil(x - half),
+            "round_prefer_ceil": math.floor(x + half),
+            "floor": math.floor(x),
+            "ceil": math.ceil(x),
+        }
+        return {min(max(index[self.nearest], 0), self.n - 1)}
+
+    def weighted(self, x: Fraction) -> set[int]:
+        stretch = max(1 / self.scale, Fraction(1)) if self.antialias else Fraction(1)
+        reach = 1 if self.mode == "linear" else 2
+        weights: dict[int, float] = {}
+        for j in range(math.floor(x - reach * stretch) - 1, math.ceil(x + reach * stretch) + 2):
+            t = float(abs(j - x) / stretch)
+            weight = max(0.0, 1 - t) if self.mode == "linear" else cubic(t, self.coefficient)
+            if not 0 <= j < self.n and (self.exclude_outside or self.antialias):
+                continue
+            at = min(max(j, 0), self.n - 1)
+            weights[at] = weights.get(at, 0.0) + weight
+        return {j for j, weight in weights.items() if abs(weight) > 1e-6}
 
 
 def cubic(t: float, a: float) -> float:
@@ -652,7 +793,9 @@ def recurrent(call: Call) -> list[Array]:
     ways = []
     for k, way in enumerate(steps):
         seen = np.bitwise_or.accumulate(way, axis=0)
-        ways.append(seen if direction == "forward" or (direction == "bidirectional" and k == 0) else seen[::-1])
+        ways.append(
+            seen if direction == "forward" or (direction == "bidirectional" and k == 0) else seen[::-1]
+        )
     lasts = [np.bitwise_or.reduce(features, axis=0) for _ in ways]
     all_steps = np.stack(ways, 1)  # steps, directions, batch
     final = np.stack(lasts, 0)  # directions, batch
@@ -753,7 +896,9 @@ def gather_any(call: Call) -> list[Array]:
 
 def scattered(call: Call) -> list[Array]:
     if call.attributes.get("reduction", "none") != "none":
-        return [joined([call.bits(0), moved(call)[0]], call.shape())]  # one place is written once in the tables
+        return [
+            joined([call.bits(0), moved(call)[0]], call.shape())
+        ]  # one place is written once in the tables
     return moved(call)
 
 
@@ -779,11 +924,14 @@ def probed(call: Call) -> list[Array]:
             if not call.everything >> np.uint64(bit) & np.uint64(1):
                 continue
             other = [
-                None if seen is None else shaken(value, (seen.bits >> np.uint64(bit)) & np.uint64(1) != 0, random)
+                None
+                if seen is None
+                else shaken(value, (seen.bits >> np.uint64(bit)) & np.uint64(1) != 0, random)
                 for seen, value in zip(call.inputs, base, strict=True)
             ]
-            for mask, x, y in zip(found, before, call.oracle.run(call.node, other), strict=True):
-                mask |= (x != y).astype(np.uint64) << np.uint64(bit)
+            after = call.oracle.run(call.node, other)
+            for k, (x, y) in enumerate(zip(before, after, strict=True)):
+                found[k] |= (x != y).astype(np.uint64) << np.uint64(bit)
     return found
 
 
@@ -793,7 +941,11 @@ def shaken(value: Array, where: Array, random: np.random.Generator) -> Array:
 
 
 def dft(call: Call) -> list[Array]:
-    axis = call.attributes.get("axis", 1) if call.opset < 20 else int(np.ravel(call.const(2) if call.get(2) else [-2])[0])
+    axis = (
+        call.attributes.get("axis", 1)
+        if call.opset < 20
+        else int(np.ravel(call.const(2) if call.get(2) else [-2])[0])
+    )
     bits = along(call.bits(), [axis, -1])
     return [np.broadcast_to(bits, call.shape()).copy()]
 
@@ -804,7 +956,9 @@ def stft(call: Call) -> list[Array]:
     step = int(call.const(1))
     window = call.const(2)
     length = int(call.const(3)) if call.get(3) else len(window)
-    frames = [np.bitwise_or.reduce(bits[:, t * step : t * step + length], axis=1) for t in range(call.shape()[1])]
+    frames = [
+        np.bitwise_or.reduce(bits[:, t * step : t * step + length], axis=1) for t in range(call.shape()[1])
+    ]
     return [np.broadcast_to(np.stack(frames, 1)[..., None, None], call.shape()).copy()]
 
 
@@ -1002,7 +1156,9 @@ def sample(shape: Sequence[int], kind: Any, random: np.random.Generator) -> Arra
     return (random.permutation(math.prod(shape)).reshape(shape) / 3 - math.prod(shape) / 9).astype(kind)
 
 
-def dependence(model: Any, chosen: str, axis: int, feeds: Mapping[str, Array] | None = None) -> dict[str, Array]:
+def dependence(
+    model: Any, chosen: str, axis: int, feeds: Mapping[str, Array] | None = None
+) -> dict[str, Array]:
     """The masks of every tensor of the main graph, by name."""
     oracle = Oracle(model, feeds or feeds_of(model), chosen, axis)
     return {name: seen.bits for name, seen in oracle.tensors.items()}
@@ -1034,7 +1190,11 @@ def measured(
             for name, old, new in zip(names, before, after, strict=True):
                 if old.shape == new.shape == found[name].shape:
                     # what rounding moves is no dependence: kernels may sum in another order
-                    apart = ~np.isclose(old, new, rtol=1e-5, atol=1e-6, equal_nan=True) if old.dtype.kind == "f" else old != new
+                    apart = (
+                        ~np.isclose(old, new, rtol=1e-5, atol=1e-6, equal_nan=True)
+                        if old.dtype.kind == "f"
+                        else old != new
+                    )
                     found[name] |= apart.astype(np.uint64) << np.uint64(j)
     return found
 

@@ -83,7 +83,7 @@ def test_what_is_no_model_source_is_wrong_usage() -> None:
     with pytest.raises(UsageError, match="a model is a path, a file, bytes or a mapping, not a int"):
         load(5)
     with pytest.raises(
-        UsageError, match="there is no format 'onxx'; rfcalc reads 'rfcalc', 'keras' and 'onnx'"
+        UsageError, match="there is no format 'onxx'; rfcalc reads 'rfcalc', 'keras', 'onnx' and 'torch'"
     ):
         load(POOLING, format="onxx")
     with pytest.raises(UsageError, match="a loaded graph has its parameters"):
@@ -319,7 +319,7 @@ def exported_archive() -> bytes:
         (b"\x89HDF\r\n\x1a\n\0\0", "is an HDF5 file"),
         (pickle.dumps({"rfcalc": 1}), "is a Python pickle, which runs code when it is read"),
         (torch_archive(), "is a PyTorch file with a Python pickle in it"),
-        (exported_archive(), "reading PyTorch exports comes with a later version"),
+        (exported_archive(), "holds no programs; an export has one"),
         (b"\x08\x07\x12\x07pytorch\x1a\x052.1.0:", "looks like an ONNX file, but is truncated or damaged"),
         (b"\x1c\x00\x00\x00TFL3\x14\x00", "is a TensorFlow Lite file"),
         (b'\x40\x00\x00\x00\x00\x00\x00\x00{"a":{"dtype"', "is a safetensors file"),

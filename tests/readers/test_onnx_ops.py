@@ -1,7 +1,8 @@
 """Every operation of ONNX against the oracle: shapes, fields, statuses, parameters and multiply-accumulates.
 
-The table stands in `onnx_cases`. An answer that is called exact has to equal what the oracle measured, a bound
-has to cover it; shapes are those of the running model. The oracle itself is held against the running model.
+The table stands in `onnx_cases`. An answer that is called exact has to equal what the oracle measured, a
+bound has to cover it; shapes are those of the running model. The oracle itself is held against the running
+model.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -30,13 +31,13 @@ CASES = all_cases()
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 
 
-@lru_cache(maxsize=None)
+@cache
 def built(name: str) -> bytes:
     (case,) = (case for case in CASES if case.name == name)
     return bytes(model_of(case).SerializeToString())
 
 
-@lru_cache(maxsize=None)
+@cache
 def truth(name: str) -> dict[int, dict[str, np.ndarray]]:
     """For each spatial axis of the input the masks of every tensor."""
     import onnx
@@ -152,7 +153,9 @@ def test_figures(case: Case) -> None:
             continue
         for said, place in zip(row.receptive_field, case.spatial, strict=True):
             masks = truth(case.name)[place][name]
-            widest = max((last - first + 1 for first, last, _ in filter(None, map(span_of, masks.ravel()))), default=0)
+            widest = max(
+                (last - first + 1 for first, last, _ in filter(None, map(span_of, masks.ravel()))), default=0
+            )
             assert said is None or said >= widest, (said, widest)
 
 

@@ -46,7 +46,8 @@ def compare(graph: LayerGraph, tensors: dict[str, Any], x: Any) -> tuple[int, li
         result = rfcalc.field(graph, layer.name)
         axes = graph.results[layer.name].outputs[0].axes
         kept = [place for place, role in enumerate(axes) if role == "s"]
-        if len(kept) == 1 and len(spatial) == 2:  # tokens, in the order of the map
+        one = graph.results[layer.name].outputs[0].folded == 1
+        if one and len(kept) == 1 and len(spatial) == 2:  # tokens, in the order of the map
             extents = [each.extent for each in result.axes]
             if extents[0] * extents[1] == tensor.shape[kept[0]]:
                 tensor = tensor.unflatten(kept[0], extents)
@@ -100,8 +101,8 @@ def call(function: Callable[[Any], Any]) -> Any:
 
 
 OPERATORS: dict[str, Callable[[Any], Any]] = {
-    "addmm": lambda x: torch.addmm(x[0, 0], x[0, 1], x[0, 2, :6].t()),
-    "baddbmm": lambda x: torch.baddbmm(x[0, :, :, :6], x[0], x[0, :, :6].transpose(1, 2)),
+    "addmm": lambda x: torch.addmm(x[0, 0], x[0, 1], x[0, 2, :6]),
+    "baddbmm": lambda x: torch.baddbmm(x[0, :, :, :6], x[0], x[0, :, :6]),
     "bmm": lambda x: torch.bmm(x[0], x[0].transpose(1, 2)),
     "matmul-vector": lambda x: x @ x[0, 0, 0],
     "mv": lambda x: torch.mv(x[0, 0], x[0, 1, 0]),
@@ -122,7 +123,7 @@ OPERATORS: dict[str, Callable[[Any], Any]] = {
     "normalize": lambda x: torch.nn.functional.normalize(x, dim=1),
     "lp_pool": lambda x: torch.nn.functional.lp_pool2d(x + 1, 2, 2),
     "adaptive_max": lambda x: torch.nn.functional.adaptive_avg_pool2d(x, (None, 4)),
-    "replicate": lambda x: torch.nn.functional.pad(x, (2, 1), "replicate"),
+    "replicate": lambda x: torch.nn.functional.pad(x, (2, 1, 0, 1), "replicate"),
     "circular": lambda x: torch.nn.functional.pad(x, (2, 1, 0, 3), "circular"),
     "std": lambda x: x.std(3, keepdim=True),
     "var_mean": lambda x: torch.var_mean(x, (2, 3), keepdim=True)[0],
@@ -130,7 +131,7 @@ OPERATORS: dict[str, Callable[[Any], Any]] = {
     "logsumexp": lambda x: x.logsumexp(2),
     "max": lambda x: x.max(2)[0],
     "where": lambda x: torch.where(x > 0, x, x.flip(2)),
-    "masked_fill": lambda x: x.masked_fill(torch.ones(8, 6, dtype=torch.bool).triu(), 0.0) + x,
+    "masked_fill": lambda x: x.masked_fill(torch.eye(8, 6).bool(), 0.0),
     "lerp": lambda x: torch.lerp(x, x.roll(1, 2), 0.3),
     "addcmul": lambda x: torch.addcmul(x, x.roll(1, 2), x),
     "movedim": lambda x: x.movedim((1, 2), (3, 1)),
@@ -147,7 +148,6 @@ OPERATORS: dict[str, Callable[[Any], Any]] = {
     "index-none": lambda x: x[:, None, :, ::2],
     "negative": lambda x: x[:, :, -3:, -1:],
     "narrow": lambda x: x.narrow(2, 1, 4),
-    "take_along": lambda x: x.gather(2, torch.zeros(1, 4, 3, 6, dtype=torch.long)),
     "topk": lambda x: x.topk(3, 2)[0],
     "sort": lambda x: x.sort(3)[0],
     "cumprod": lambda x: x.cumprod(3),
@@ -156,14 +156,18 @@ OPERATORS: dict[str, Callable[[Any], Any]] = {
     "view-in-place": lambda x: _halved(x.clone()),
     "rfft": lambda x: torch.fft.rfft(x, dim=3).abs(),
     "fftshift": lambda x: torch.fft.fftshift(x, dim=2),
-    "stft": lambda x: torch.stft(x[0, :, :, 0], 4, 2, window=torch.ones(4).double(), center=False, return_complex=True).abs(),
+    "stft": lambda x: torch.stft(
+        x[0, :, :, 0], 4, 2, window=torch.ones(4).double(), center=False, return_complex=True
+    ).abs(),
     "slice-write": lambda x: _written(x.clone()),
     "bilinear": lambda x: torch.nn.functional.bilinear(x, x, torch.ones(2, 6, 6).double()),
     "prelu": lambda x: torch.nn.functional.prelu(x, torch.ones(4).double()),
-    "grid_sample": lambda x: torch.nn.functional.grid_sample(x, torch.zeros(1, 3, 3, 2).double(), align_corners=False),
+    "grid_sample": lambda x: torch.nn.functional.grid_sample(
+        x, torch.zeros(1, 3, 3, 2).double(), align_corners=False
+    ),
     "dynamic-kernel": lambda x: torch.nn.functional.conv2d(x, x[:, :, :3, :3]),
-    "stack": lambda x: torch.stack([x, x.roll(1, 2)], 2).flatten(2, 3),
-    "no_grad": lambda x: _without_gradients(x),
+    "stack": lambda x: torch.stack([x, x.roll(1, 2)], 2),
+    "no_grad": lambda x: _without_gradients(x) + 1,
 }
 
 

@@ -7,7 +7,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-SMOOTH = ("relu", "relu6", "hardtanh", "hardswish", "hardsigmoid", "leaky_relu", "gelu", "silu", "clamp", "elu")
+SMOOTH = (
+    "relu",
+    "relu6",
+    "hardtanh",
+    "hardswish",
+    "hardsigmoid",
+    "leaky_relu",
+    "gelu",
+    "silu",
+    "clamp",
+    "elu",
+    "sign",
+)
 """Functions that may be flat somewhere; each element goes through them alone, so any other will do."""
 
 POOLS = {"max_pool1d": torch.nn.functional.avg_pool1d, "max_pool2d": torch.nn.functional.avg_pool2d}
@@ -22,10 +34,12 @@ class _Recorder(torch.fx.Interpreter):
         self.found: dict[str, Any] = {}
 
     def run_node(self, n: torch.fx.Node) -> Any:
-        self.found[n.name] = result = super().run_node(n)
+        result = super().run_node(n)
+        parts = {n.name: result}
         if isinstance(result, (tuple, list)):
-            for k, each in enumerate(result):
-                self.found[f"{n.name}.{k}"] = each
+            parts = {f"{n.name}.{k}": each for k, each in enumerate(result)}
+        for name, each in parts.items():  # copies, since a later call may overwrite it
+            self.found[name] = each.clone() if isinstance(each, Tensor) else each
         return result
 
     def call_function(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -34,6 +48,8 @@ class _Recorder(torch.fx.Interpreter):
             return args[0] * 1.5
         if name in POOLS:
             return POOLS[name](*args[:4], **kwargs)
+        if name == "where":
+            return args[1] + args[2]
         if name == "amax":
             return args[0].mean(*args[1:], **kwargs)
         return super().call_function(target, args, kwargs)
@@ -61,11 +77,12 @@ def recorded(program: Any, x: Tensor) -> dict[str, Any]:
 
 
 def rows_of(output: Tensor, x: Tensor, place: int | None, axis: int) -> list[tuple[int, int, int] | None]:
-    """Return for each index of an axis of the output what it reads of an axis of the input: (first, last, count).
+    """Return what each index of an axis of the output reads of an axis of the input: (first, last, count).
 
     With no place, one row for the whole output.
     """
     generator = torch.Generator().manual_seed(1)
+    output = torch.view_as_real(output) if output.is_complex() else output
     weighted = output * (torch.rand(output.shape, generator=generator, dtype=output.dtype) + 0.5)
     others = [k for k in range(output.dim()) if k != place]
     sums = weighted.sum(others) if others else weighted

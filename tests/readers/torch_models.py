@@ -78,7 +78,13 @@ class EncoderBlock(nn.Module):
 
 class ViT(nn.Module):
     def __init__(
-        self, size: int = 224, patch: int = 16, dim: int = 768, depth: int = 12, heads: int = 12, classes: int = 1000
+        self,
+        size: int = 224,
+        patch: int = 16,
+        dim: int = 768,
+        depth: int = 12,
+        heads: int = 12,
+        classes: int = 1000,
     ) -> None:
         super().__init__()
         self.conv_proj = nn.Conv2d(3, dim, patch, patch)
@@ -142,7 +148,9 @@ class WindowAttention(nn.Module):
         self.qkv = nn.Linear(dim, 3 * dim)
         self.proj = nn.Linear(dim, dim)
         self.table = nn.Parameter(torch.zeros((2 * window - 1) ** 2, heads))
-        places = torch.stack(torch.meshgrid(torch.arange(window), torch.arange(window), indexing="ij")).flatten(1)
+        places = torch.stack(
+            torch.meshgrid(torch.arange(window), torch.arange(window), indexing="ij")
+        ).flatten(1)
         apart = (places[:, :, None] - places[:, None, :]).permute(1, 2, 0) + window - 1
         self.register_buffer("index", apart[:, :, 0] * (2 * window - 1) + apart[:, :, 1])
 
@@ -152,7 +160,11 @@ class WindowAttention(nn.Module):
         y = self.norm(x)
         if self.shift:
             y = torch.roll(y, (-self.shift, -self.shift), (1, 2))
-        y = y.view(batch, height // w, w, width // w, w, dim).permute(0, 1, 3, 2, 4, 5).reshape(-1, w * w, dim)
+        y = (
+            y.view(batch, height // w, w, width // w, w, dim)
+            .permute(0, 1, 3, 2, 4, 5)
+            .reshape(-1, w * w, dim)
+        )
         q, k, v = self.qkv(y).reshape(-1, w * w, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
         scores = (q * (dim // self.heads) ** -0.5) @ k.transpose(-2, -1)
         scores = scores + self.table[self.index.view(-1)].view(w * w, w * w, -1).permute(2, 0, 1).unsqueeze(0)
@@ -201,14 +213,19 @@ class ShuffleUnit(nn.Module):
         half = channels // 2
         self.stem = nn.Conv2d(3, channels, 3, 2, 1)
         self.branch = nn.Sequential(
-            nn.Conv2d(half, half, 1), nn.ReLU(), nn.Conv2d(half, half, 3, 1, 1, groups=half), nn.Conv2d(half, half, 1)
+            nn.Conv2d(half, half, 1),
+            nn.ReLU(),
+            nn.Conv2d(half, half, 3, 1, 1, groups=half),
+            nn.Conv2d(half, half, 1),
         )
 
     def forward(self, x: Tensor) -> Tensor:
         left, right = self.stem(x).chunk(2, dim=1)
         y = torch.cat([left, self.branch(right)], 1)
         batch, channels, height, width = y.shape
-        return y.view(batch, 2, channels // 2, height, width).transpose(1, 2).reshape(batch, -1, height, width)
+        return (
+            y.view(batch, 2, channels // 2, height, width).transpose(1, 2).reshape(batch, -1, height, width)
+        )
 
 
 class ConvNeXtBlock(nn.Module):
@@ -279,7 +296,9 @@ class Recurrent(nn.Module):
         super().__init__()
         self.conv = nn.Conv1d(2, 6, 3, 2, 1)
         self.cell = getattr(nn, cell)(6, 5, batch_first=True, **settings)
-        self.head = nn.Linear((settings.get("proj_size") or 5) * (2 if settings.get("bidirectional") else 1), 3)
+        self.head = nn.Linear(
+            (settings.get("proj_size") or 5) * (2 if settings.get("bidirectional") else 1), 3
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         y, _ = self.cell(self.conv(x).transpose(1, 2))
@@ -309,7 +328,9 @@ class Resizes(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         x = self.conv(x)
-        made = [F.interpolate(x, size=(11, 20), mode=mode) for mode in ("nearest", "nearest-exact", "bilinear")]
+        made = [
+            F.interpolate(x, size=(11, 20), mode=mode) for mode in ("nearest", "nearest-exact", "bilinear")
+        ]
         made += [F.interpolate(x, scale_factor=1.5, mode=mode) for mode in ("nearest", "bilinear", "bicubic")]
         made += [F.interpolate(x, size=(9, 24), mode="bilinear", align_corners=True)]
         made += [F.interpolate(x, size=(7, 5), mode="area")]
@@ -327,8 +348,19 @@ class Moves(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         x = self.conv(x)
-        made = [x[:, :, 1:-1:2, ::3], x.roll(2, 3), x.flip(2), x[:, :, self.order], F.pad(x, (1, 2, 0, 3), "reflect")]
-        made += [F.pad(x, (-1, 2, 0, -2)), F.pixel_unshuffle(x, 2), x.repeat_interleave(2, 3), x.tile(1, 1, 2, 1)]
+        made = [
+            x[:, :, 1:-1:2, ::3],
+            x.roll(2, 3),
+            x.flip(2),
+            x[:, :, self.order],
+            F.pad(x, (1, 2, 0, 3), "reflect"),
+        ]
+        made += [
+            F.pad(x, (-1, 2, 0, -2)),
+            F.pixel_unshuffle(x, 2),
+            x.repeat_interleave(2, 3),
+            x.tile(1, 1, 2, 1),
+        ]
         made += [torch.stack(x.unbind(2)[:3], 2), torch.index_select(x, 3, torch.arange(0, 6, 2))]
         made += [F.adaptive_avg_pool2d(x, (5, 3)), F.avg_pool2d(x, 3, 2, 1, ceil_mode=True)]
         made += [x.cumsum(2), x.softmax(3), x.amax(3, keepdim=True), x.unfold(2, 4, 2).sum(-1)]

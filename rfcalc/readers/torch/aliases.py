@@ -70,7 +70,7 @@ def _written(operation: Operation, base: Value, update: Value) -> Value:
     """Return a tensor of which a part was overwritten."""
     if base.constant and update.constant:
         return Value(base.spec, weights=tuple(dict.fromkeys((*base.weights, *update.weights))))
-    node = operation.node._replace(name=f"{operation.node.name}.write")
+    node = operation.node._replace(name=f"{operation.node.name}.write", outputs=())
     moving = [update] if not update.constant else []
     (made, *_) = operation.builder.add(node, "scatter", (base, *moving), weights=() if moving else (update,))
     return made

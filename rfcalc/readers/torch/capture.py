@@ -230,7 +230,6 @@ def dynamic_shapes(names: Sequence[str], given: Sequence[Any], dynamic: Any) -> 
         wanted = {names[0]: dynamic} if by_axis else dict(dynamic)
     else:
         wanted = dict(zip(names, dynamic, strict=False))
-    dims: dict[str, Any] = {}
     made: dict[str, dict[int, Any]] = {}
     spelled: dict[str, dict[int, str]] = {}
     for name, axes in wanted.items():
@@ -241,7 +240,7 @@ def dynamic_shapes(names: Sequence[str], given: Sequence[Any], dynamic: Any) -> 
         if any(type(axis) is not int or not 0 <= axis < rank for axis in pairs):
             raise UsageError(f"dynamic: {name!r} has the axes 0 to {rank - 1}")
         pairs = {axis: each for axis, each in pairs.items() if each is not None}
-        made[name] = {axis: _dim(each, dims) for axis, each in pairs.items()}
+        made[name] = {axis: _dim(each) for axis, each in pairs.items()}
         spelled[name] = {axis: word for axis, each in pairs.items() if (word := _word(each))}
     return tuple(made.get(name) for name in names), spelled
 
@@ -253,18 +252,18 @@ def _shape_of(each: Any) -> Sequence[int]:
 def _word(each: Any) -> str:
     """Return the name that the user gave an extent."""
     name = each if isinstance(each, str) else getattr(each, "__name__", "")
-    return name if isinstance(name, str) and name.isidentifier() else ""
+    return name if isinstance(name, str) and name.isidentifier() and name != "Dim" else ""
 
 
-def _dim(each: Any, dims: dict[str, Any]) -> Any:
-    """Return a dimension of torch's for a name; the same for the same name."""
+def _dim(each: Any) -> Any:
+    """Return an open dimension of torch's for a name; dimensions of its own pass."""
     import torch
 
     if not isinstance(each, str):
         return each
     if not each.isidentifier():
         raise UsageError(f"dynamic: {each!r} is no name for an extent")
-    return dims.setdefault(each, torch.export.Dim(each))
+    return torch.export.Dim.DYNAMIC
 
 
 def argument_names(module: Any, count: int) -> list[str]:
@@ -278,7 +277,8 @@ def argument_names(module: Any, count: int) -> list[str]:
             break
         names.append(name)
     if len(names) < count:
-        raise UsageError(f"the module takes {len(names)} arguments ({', '.join(names)}), {count} were given")
+        takes = ", ".join(names)
+        raise UsageError(f"the module takes {len(names)} arguments ({takes}), {count} were given")
     return names[:count]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.readers.lowering import shape as moves
-from rfcalc.readers.lowering.builder import Value
+from rfcalc.readers.lowering.builder import Value, default_axes
 from rfcalc.readers.torch.operation import Operation, Values, op
 
 
@@ -16,10 +16,31 @@ def without_weights(value: Value) -> Value:
     return replace(value, weights=()) if value.constant else value
 
 
+_UNREAD = "which elements a stored index chooses is not known"
+
+
+def _looked_up(operation: Operation, x: Value, indices: Value, axis: int) -> Values:
+    """Look up along an axis; a constant whose elements are not at hand may choose any."""
+    if indices.constant and indices.data is None and not x.constant:
+        return operation.cover((x,), _UNREAD)
+    return moves.gather(operation.builder, operation.node, x, indices, axis)
+
+
 @op("embedding")
 def embedding(operation: Operation) -> Values:
     """Rows of a table."""
     return moves.gather(operation.builder, operation.node, operation["weight"], operation["indices"], 0)
+
+
+@op("embedding_bag", "_embedding_bag", "_embedding_bag_forward_only")
+def embedding_bag(operation: Operation) -> Values:
+    """Rows of a table, added up bag by bag."""
+    table, indices = operation["weight"], operation["indices"]
+    shape = operation.recorded[0]
+    reason = "which indices a bag holds is not followed"
+    attrs = {"shape": shape, "axes": default_axes(len(shape)), "reason": reason}
+    made = operation.builder.add(operation.node, "cover", (indices,), attrs, weights=(table,))
+    return (*made, *operation.fresh()[1:])
 
 
 @op("index_select")
@@ -27,7 +48,7 @@ def index_select(operation: Operation) -> Values:
     """Given indices of one axis."""
     x = operation["self"]
     axis = operation.axis("dim", x.rank)
-    return moves.gather(operation.builder, operation.node, x, without_weights(operation["index"]), axis)
+    return _looked_up(operation, x, without_weights(operation["index"]), axis)
 
 
 @op("gather", "take_along_dim")
@@ -36,6 +57,8 @@ def gather_elements(operation: Operation) -> Values:
     x, index = operation["self"], operation["index" if "index" in operation.call.args else "indices"]
     if operation.raw("dim") is None or x.rank != index.rank:
         return operation.cover(operation.given, "which elements are looked up is not followed")
+    if index.constant and not x.constant:
+        return operation.cover((x,), "which elements a stored index chooses is not followed")
     attrs = {"axis": operation.axis("dim", x.rank)}
     return operation.builder.add(operation.node, "gather_elements", (x, without_weights(index)), attrs)
 
@@ -51,7 +74,7 @@ def index(operation: Operation) -> Values:
     if len(found) == 1:
         ((axis, indices),) = found.items()
         if indices.spec is not None and indices.spec.dtype not in ("bool", "uint8"):
-            return moves.gather(operation.builder, operation.node, x, indices, axis)
+            return _looked_up(operation, x, indices, axis)
     separate = _grid(found)
     if separate is None or x.spec is None:
         return operation.cover((x, *found.values()), "which elements are looked up is not followed")

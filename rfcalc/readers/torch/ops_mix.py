@@ -201,6 +201,19 @@ def difference(operation: Operation) -> Values:
     return operation.builder.add(operation.node, "average_pool", (x,), attrs)
 
 
+_LOSSES = (
+    *("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "cross_entropy_loss", "nll_loss", "nll_loss_nd"),
+    *("nll_loss2d", "binary_cross_entropy", "binary_cross_entropy_with_logits", "kl_div", "ctc_loss"),
+    *("cosine_embedding_loss", "triplet_margin_loss", "nll_loss_forward", "addr", "multinomial"),
+)
+
+
+@op(*_LOSSES)
+def loss(operation: Operation) -> Values:
+    """A figure of merit, mostly one number for everything."""
+    return operation.cover(operation.given, f"what {operation.node.op} reads is only bounded")
+
+
 @op(
     "linalg_inv_ex",
     "inverse",
