@@ -54,8 +54,8 @@ def labelled(union: Dependence, starts: Sequence[Dependence], places: Sequence[P
         if not is_known(place.before) or not is_known(place.extent):
             return union
         own = _along(start, axis, place.extent)
-        if own is None:
-            return union
+        if own is None or any(any(leg.weights[axis]) for each in own[1] for leg in each.legs):
+            return union  # positions lie on this axis too, and these are told apart anyway
         numbers = {_NOTHING: _NOTHING}
         for number, each in enumerate(own[1]):
             alone = each.foreign(axis, total)

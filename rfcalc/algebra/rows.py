@@ -15,6 +15,9 @@ from rfcalc.errors import AnalysisError
 MAX_BITS: Final = 1 << 29
 """Bits that the masks of one axis take up: 23,000 outputs of as many inputs."""
 
+MAX_ROWS: Final = 1 << 20
+"""Outputs of one axis that are listed."""
+
 MAX_WORK: Final = 1 << 36
 """Bits that one layer may touch in OR operations, some ten seconds of them."""
 
@@ -97,7 +100,7 @@ def require_room(extent: int, width: int, source: str = "") -> None:
     AnalysisError
         There is no room.
     """
-    if extent * max(width, 64) > MAX_BITS:
+    if extent > MAX_ROWS or extent * max(width, 64) > MAX_BITS:
         _refuse(source)
 
 

@@ -124,6 +124,9 @@ class _Reader:
         if folded:
             self.builder.notes.append(folded)
         name = graph.name or "model"
+        texts = (name, *(each.name for each in graph.input), *(each.name for each in graph.output))
+        if not all(isinstance(text, str) for text in texts):
+            raise ReadError("is damaged: it holds names that are no text")
         return self.builder.graph(outputs, name=name, format="onnx", source=source)
 
     def _inputs(self, graph: onnx.GraphProto, scope: Scope) -> list[Declared]:

@@ -137,6 +137,8 @@ def split(operation: Operation) -> Values:
     sizes = operation.integers("split") if sizes is None else sizes
     axis = operation.integer("axis", 0)
     parts = operation.integer("num_outputs", len(operation.node.outputs))
+    if parts != len(operation.node.outputs):
+        raise operation.wrong(f"num_outputs is {parts}, but there are {len(operation.node.outputs)} outputs")
     if sizes is None:
         extent = x.shape[operation.place(axis, x.rank)]
         if is_known(extent) and parts > 0 and extent % parts:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from rfcalc.algebra.number import Num, equal
+from rfcalc.algebra.number import Num, equal, is_known, prove
 from rfcalc.readers.lowering import window
 from rfcalc.readers.lowering.builder import Value
-from rfcalc.readers.onnx.operation import Operation, Values, op
+from rfcalc.readers.onnx.operation import Operation, Undecided, Values, op
 
 _AUTO = {"SAME_UPPER": "same", "SAME_LOWER": "same_lower", "VALID": "valid"}
 
@@ -116,6 +116,7 @@ def conv_transpose(operation: Operation) -> Values:
     auto, wanted = operation.text("auto_pad", "NOTSET"), operation.integers("output_shape")
     given = padding(operation, rank)
     pairs: list[tuple[Num, Num]] = []
+    added: list[Num] = list(extra)
     for k in range(rank):
         if wanted is None and not isinstance(given, str):
             pairs.append(given[k])
@@ -124,9 +125,13 @@ def conv_transpose(operation: Operation) -> Values:
             pairs.append((0, 0))
             continue
         extent = x.shape[2 + k]
+        if wanted is not None and not is_known(extent):
+            raise Undecided
         size = extent * stride[k] if wanted is None else wanted[-rank:][k]
         reach = (kernel.shape[2 + k] - 1) * dilation[k]
         total = stride[k] * (extent - 1) + extra[k] + reach + 1 - size
+        if prove(total < 0):  # a larger output is filled up at its end
+            added[k], total = added[k] - total, 0
         half = total // 2
         pairs.append((half, total - half) if auto == "SAME_UPPER" else (total - half, half))
     return window.transposed_conv(
@@ -138,7 +143,7 @@ def conv_transpose(operation: Operation) -> Values:
         stride=stride,
         padding=pairs,
         dilation=dilation,
-        output_padding=extra,
+        output_padding=added,
         groups=groups_of(operation),
     )
 
