@@ -33,9 +33,9 @@ _NO_AXES = "its axes are not spatial, so give its whole shape instead"
 
 
 class Analysis(AnalysisResult):
-    """The result of :func:`analyze`: one row a layer, totals, notes, and their renderings.
+    """The result of `analyze`: one row a layer, totals, notes, and their renderings.
 
-    Iterating gives the rows, ``len()`` their number, :meth:`layer` one of them by name. In a notebook it
+    Iterating gives the rows, ``len()`` their number, `layer` one of them by name. In a notebook it
     shows itself as a table.
 
     Examples
@@ -148,7 +148,7 @@ def load(
         What the axes of the input are, or of inputs by name, where the format does not say: ``NCHW``,
         ``NHWC``, ``NTC``; N is the batch, C the channels, other letters are positions.
     on_unknown : str
-        As for :func:`analyze`; formats that compute shapes while they are read need it then.
+        As for `analyze`; formats that compute shapes while they are read need it then.
 
     Returns
     -------
@@ -199,11 +199,11 @@ def analyze(
     Parameters
     ----------
     x, parameters, input_shape, dims
-        The model, as for :func:`load`.
+        The model, as for `load`.
     input : str, optional
         The input that fields, strides and centres refer to; by default the first with spatial axes.
     layout : str or mapping, optional
-        What the axes of inputs are, as for :func:`load`.
+        What the axes of inputs are, as for `load`.
     depth : int, optional
         Collapse nested models and blocks below this depth into one row each.
     on_unknown : str
@@ -222,7 +222,7 @@ def analyze(
     Raises
     ------
     RfcalcError
-        Of the kinds that :func:`load` raises; UsageError too where there is no such input; AnalysisError
+        Of the kinds that `load` raises; UsageError too where there is no such input; AnalysisError
         where a layer does not fit its inputs.
 
     Examples
@@ -267,18 +267,18 @@ def field(
     """Tell what each output index of a layer truly depends on, at the input's own size.
 
     Padding depends on nothing and is dropped at the layer that adds it, so that fields near the border are
-    smaller than :func:`analyze` says.
+    smaller than `analyze` says.
 
     Parameters
     ----------
     x, parameters, input_shape, dims, input, layout
-        The model, as for :func:`analyze`; all spatial extents of the input have to be known.
+        The model, as for `analyze`; all spatial extents of the input have to be known.
     layer : str
         A layer, or an output tensor.
     at : sequence of int, optional
         The one output unit to look at, an index for each spatial axis of the input.
     on_unknown : str
-        What to do with an op that no rule knows, as for :func:`analyze`. With ``report`` it is an error if
+        What to do with an op that no rule knows, as for `analyze`. With ``report`` it is an error if
         the layer depends on one.
 
     Returns
@@ -289,7 +289,7 @@ def field(
     Raises
     ------
     RfcalcError
-        Of the kinds that :func:`analyze` raises; UsageError too where there is no such layer or unit, or
+        Of the kinds that `analyze` raises; UsageError too where there is no such layer or unit, or
         an extent is open.
 
     Examples
@@ -348,13 +348,13 @@ def from_torch(
     layout : str or mapping, optional
         What the axes of the input are, or of inputs by name: ``NCHW``, ``NHWC``, ``NTC``.
     on_unknown : str
-        As for :func:`analyze`.
+        As for `analyze`.
 
     Returns
     -------
     LayerGraph
-        One layer for each operator, named by the path of its module, to give to :func:`analyze` or
-        :func:`field`.
+        One layer for each operator, named by the path of its module, to give to `analyze` or
+        `field`.
 
     Raises
     ------

@@ -20,7 +20,7 @@ _AXES: Final = {1: ("position",), 2: ("row", "column"), 3: ("slice", "row", "col
 
 @dataclass(frozen=True, slots=True)
 class Field(FieldResult):
-    """The result of :func:`rfcalc.field`: for each axis the input indices that each output index depends on.
+    """The result of `rfcalc.field`: for each axis the input indices that each output index depends on.
 
     Parameters
     ----------
