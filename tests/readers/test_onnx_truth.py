@@ -6,6 +6,9 @@ tests/data/onnx/README.md says where the graphs come from and how they were meas
 from __future__ import annotations
 
 import math
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import pytest
@@ -278,3 +281,58 @@ def test_sizes_that_a_file_does_not_allow(name: str, size: tuple[int, ...], laye
     assert f"layer {layer}" in str(caught.value)
     assert shape in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+# ---- formulas ----------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def at_most(seconds: int) -> Iterator[None]:
+    """Fail after some seconds, where the system can do so: formulas that grow without end never finish."""
+    if not hasattr(signal, "SIGALRM"):
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise TimeoutError(f"not done in {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("name", DYNAMIC)
+def test_formulas_of_dynamic_graphs_hold_at_both_sizes(name: str) -> None:
+    """Where the axes of a file are open, its shapes are formulas, which give the measured shapes."""
+    data, ref = graph_bytes(name), reference(name)
+    with at_most(30):
+        formulas = rfcalc.analyze(data, symbolic=True)
+    assert formulas.totals.resolved == formulas.totals.layers
+    symbols = formulas.inputs[0].shape or ()
+    for size in (ref["input"], ref["second"]["input"]):
+        numbers = rfcalc.analyze(data, input_shape=size)
+        put = {
+            symbol: extent for symbol, extent in zip(symbols, size, strict=True) if hasattr(symbol, "subs")
+        }
+        assert put
+        for formula, number in list(zip(formulas, numbers, strict=True))[::7]:
+            assert formula.name == number.name
+            given = [each.subs(put) if hasattr(each, "subs") else each for each in formula.output_shape or ()]
+            assert (number.name, given) == (number.name, list(number.output_shape or ()))
+
+
+@pytest.mark.parametrize("name", DYNAMIC)
+def test_open_graphs_have_the_fields_of_fixed_ones_or_say_that_they_are_bounds(name: str) -> None:
+    data = graph_bytes(name)
+    opened, fixed = rfcalc.analyze(data), rfcalc.analyze(data, input_shape=reference(name)["input"])
+    for one, other in zip(opened, fixed, strict=True):
+        assert (one.name, one.params) == (other.name, other.params)
+        if one.status == "bound":  # a resizing, say, whose ratio depends on the size
+            assert one.receptive_field in (other.receptive_field, (None,) * len(other.receptive_field or ()))
+        elif None not in (other.effective_stride or ()):
+            assert (one.name, one.effective_stride) == (other.name, other.effective_stride)
+            assert (one.name, one.receptive_field) == (other.name, other.receptive_field)
