@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 
 from hypothesis import HealthCheck, settings
 
@@ -21,4 +22,7 @@ settings.register_profile("dev", deadline=None, max_examples=60, suppress_health
 settings.register_profile(
     "search", deadline=None, max_examples=5000, suppress_health_check=[HealthCheck.too_slow]
 )
+if find_spec("torch") is None:  # helpers of tests that are skipped then
+    collect_ignore = ["readers/torch_fields.py", "readers/torch_models.py"]
+
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))

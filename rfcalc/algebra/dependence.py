@@ -374,9 +374,9 @@ class Dependence(NamedTuple):
         """
         if not any((leg.gridless and not alike) or any(leg.weights[axis]) for leg in self.legs):
             return self.foreign(axis, total)
-        if parts == 1 and not alike:
-            return self.slide(axis, slide(1, lo=before), total, source)
         listed = all(map(is_known, (before, extent, total))) and total <= MAX_PERIOD
+        if parts == 1 and not alike and not listed:
+            return self.slide(axis, slide(1, lo=before), total, source)
         if listed and total * parts <= MAX_TAPS:  # every part lists all rows
             return self.slide(axis, placed_window(before, extent, total), total, source, alike=alike)
         shape = [

@@ -199,7 +199,7 @@ def equal(a: Num, b: Num) -> bool | None:
     if family == "sympy":
         from rfcalc.algebra import symbols
 
-        return symbols.equal(a, b)
+        return symbols.equal(symbols.formula_of(a), symbols.formula_of(b))
     if family == "extent":
         from rfcalc.algebra import extent
 

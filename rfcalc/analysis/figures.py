@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from rfcalc.algebra.number import Num
 from rfcalc.analysis.propagate import Seen, choose_input, propagate_periodic
 from rfcalc.analysis.result import AnalysisResult, InputRow, Params, Row
-from rfcalc.analysis.shapes import OnUnknown, Resolved, known_extent, resolve
+from rfcalc.analysis.shapes import OnUnknown, Resolved, as_formulas, known_extent, resolve
 from rfcalc.analysis.symbolic import conditions_of, with_symbols
 from rfcalc.analysis.totals import count_params, has_weights, macs_of, notes_of, totals_of
 from rfcalc.analysis.view import FieldView, view_of
@@ -85,7 +85,11 @@ def _analyze(
     resolved = resolve(graph, on_unknown=on_unknown)
     seen, misaligned = propagate_periodic(graph, resolved, chosen)
     if symbolic:  # dependence does not need the extents; shapes and counts become formulas in them
-        resolved = resolve(with_symbols(graph), on_unknown=on_unknown, symbolic=True)
+        resolved = (
+            as_formulas(resolved)
+            if graph.results  # the reader knew open extents by name
+            else resolve(with_symbols(graph), on_unknown=on_unknown, symbolic=True)
+        )
     spec = _input_spec(resolved, chosen)
     context = _Context(graph, resolved, seen, spec.spatial, {})
     rows, headings = _rows(context, depth)

@@ -86,6 +86,11 @@ def _check_outputs(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> None:
             raise AnalysisError(message, where=f"layer {producer!r}")
 
 
+def as_formulas(resolved: Mapping[str, Resolved]) -> Mapping[str, Resolved]:
+    """Spell open extents that have names as formulas of symbols."""
+    return {name: _tidied(known) for name, known in resolved.items()}
+
+
 def _tidied(known: Resolved) -> Resolved:
     from rfcalc.algebra.symbols import formula_of
 

@@ -283,6 +283,7 @@ class Scope:
 
     def _made(self, operation: Operation, domain: str) -> tuple[Value, ...]:
         builder = self.reader.builder
+        why = ""
         try:
             if not domain:
                 folded = fold(operation)
@@ -294,8 +295,8 @@ class Scope:
             function = self.reader.functions.get((domain, operation.op))
             if function is not None:
                 return self._call(function, operation)
-        except Undecided:
-            pass
+        except Undecided as undecided:
+            why = str(undecided) or "a number that it needs is computed only when the model runs"
         except Blind:
             return builder.blind(self._known(operation.node), operation.given)
         except RfcalcError as error:
@@ -306,7 +307,7 @@ class Scope:
             raise AnalysisError(
                 f"{operation.op} cannot be read: {reason}", where=f"layer {operation.node.name!r}"
             ) from error
-        return builder.unknown(self._known(operation.node), operation.given)
+        return builder.unknown(self._known(operation.node), operation.given, why)
 
     def _known(self, node: Node) -> Node:
         """Add the shapes that the file records, for an operation whose own are not known."""

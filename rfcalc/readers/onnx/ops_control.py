@@ -45,7 +45,8 @@ def _merged(operation: Operation, place: int, condition: Value, pair: tuple[Valu
     """Unite the results of two branches: either may be taken, and the condition decides."""
     node = operation.node._replace(outputs=operation.node.outputs[place : place + 1])
     if any(value.spec is None for value in pair) or not _agree(pair[0].spec, pair[1].spec):
-        return operation.builder.unknown(node, (*pair, condition))[0]
+        why = "its branches give tensors of different shapes"
+        return operation.builder.unknown(node, (*pair, condition), why)[0]
     if all(value.constant for value in (*pair, condition)):
         return Value(pair[0].spec, weights=tuple(dict.fromkeys((*pair[0].weights, *pair[1].weights))))
     return elementwise(operation.builder, node, "elementwise", (*pair, condition), function="If")[0]

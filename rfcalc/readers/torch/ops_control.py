@@ -66,7 +66,9 @@ def _merged(operation: Operation, place: int, condition: Value, pair: Sequence[A
     )
     values = [operation.as_value(each) for each in pair]
     if any(value.spec is None for value in values) or not _agree(values[0].spec, values[1].spec):
-        return operation.builder.unknown(node, (*values, condition))[0]
+        return operation.builder.unknown(
+            node, (*values, condition), "its branches give tensors of different shapes"
+        )[0]
     if all(value.constant for value in (*values, condition)):
         return Value(values[0].spec, weights=tuple(dict.fromkeys((*values[0].weights, *values[1].weights))))
     return elementwise(operation.builder, node, "elementwise", (*values, condition), function="cond")[0]
