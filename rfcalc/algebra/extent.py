@@ -320,8 +320,13 @@ def _bounds(value: Num) -> tuple[int | None, int | None]:
     """Least and most that a number can be, with every name at least 1; None where there is no such bound."""
     if type(value) is int:
         return value, value
-    least: int | None = 0
-    most: int | None = 0
+    least: Any = 0
+    most: Any = 0
+    for first, second, lower, upper in _paired_floors(value):
+        least, most = least + lower, most + upper
+        value = value - Extent({first: 1}) + Extent({second: 1})
+        if type(value) is int:
+            return least + value, most + value
     for monomial, factor in value.terms.items():
         low = 1
         for atom, power in monomial:
@@ -337,6 +342,30 @@ def _bounds(value: Num) -> tuple[int | None, int | None]:
             least = None
             most = None if most is None or low is None else most + factor * low
     return least, most
+
+
+def _paired_floors(value: Extent) -> list[tuple[_Monomial, _Monomial, int, int]]:
+    """Pair floors of which one is taken from the other and whose numerators differ by a number.
+
+    Then ``u//d - v//d`` lies between ``w//d`` and ``ceil(w/d)`` for ``w = u - v``.
+    """
+    floors = [
+        (monomial, factor, monomial[0][0])
+        for monomial, factor in value.terms.items()
+        if len(monomial) == 1
+        and monomial[0][1] == 1
+        and isinstance(monomial[0][0], Floor)
+        and abs(factor) == 1
+    ]
+    found: list[tuple[_Monomial, _Monomial, int, int]] = []
+    for first, sign, a in floors:
+        for second, other, b in floors:
+            if sign == 1 and other == -1 and type(a.denominator) is int and a.denominator == b.denominator:
+                apart = a.numerator - b.numerator
+                if type(apart) is int and not any(second in pair[:2] for pair in found):
+                    found.append((first, second, apart // a.denominator, -(-apart // a.denominator)))
+                    break
+    return found
 
 
 def _least_of(atom: _Atom) -> int | None:

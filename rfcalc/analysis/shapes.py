@@ -119,11 +119,13 @@ def _resolve_layer(
 ) -> Resolved:
     if ready is not None and layer.weights is not None:
         return Resolved(ready, layer.weights)
+    if layer.attrs.get("blind"):
+        return Resolved(None, layer.weights)
     inputs: list[TensorSpec] = []
     for producer, output in layer.inputs:
         result = resolved[producer].result
         if result is None:
-            return Resolved(None, layer.weights)
+            return Resolved(None, layer.weights, unknown="" if find(layer.kind) else layer.op)
         if output >= len(result.outputs):
             raise AnalysisError(
                 f"{producer!r} has {len(result.outputs)} outputs, there is no output {output}"

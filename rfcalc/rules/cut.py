@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known
+from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known, prove
 from rfcalc.algebra.steps import Insert, Lose, Slide, Squeeze, Step
 from rfcalc.algebra.window import Window, slide
 from rfcalc.errors import AnalysisError
@@ -46,14 +46,23 @@ def sliced_axis(axis: int, extent: Num, bounds: tuple[Num | None, ...]) -> Slide
         first = taken[0] if taken else 0
         return Slide(axis, Window(1, by, *2 * (lambda i: first + by * i,), regular=by > 0), len(taken))
     lost = Lose(axis, UNKNOWN, "a slice counts from the end of an axis of unknown extent")
-    if by < 0 or (start is not None and start < 0):
-        return lost
-    start = start or 0
+    start = 0 if start is None else start
+    if by < 0 or not is_known(start) or start < 0:
+        return Lose(axis, _length(extent, start, stop), lost.reason) if by == 1 else lost
     if stop is None:
         return Slide(axis, slide(1, stride=by, lo=-start), (extent - start + by - 1) // by)
-    if stop < 0:
+    if prove(stop < 0):
         return Slide(axis, slide(1, stride=by, lo=-start), (extent + stop - start + by - 1) // by)
-    return Slide(axis, slide(1, stride=by, lo=-start), UNKNOWN)
+    window = slide(1, stride=by, lo=-start)
+    return Slide(axis, window, _length(extent, start, stop) if by == 1 else UNKNOWN)
+
+
+def _length(extent: Num, start: Num, stop: Num | None) -> Num:
+    """Count what a slice takes of an open axis; unknown where it may reach beyond it."""
+    if stop is None:
+        return -start if prove(start < 0) and prove(extent + start >= 0) else UNKNOWN
+    inside = prove(stop <= extent) and prove(start >= 0) and prove(stop >= start)
+    return stop - start if inside else UNKNOWN
 
 
 @rule(

@@ -343,6 +343,7 @@ class Builder:
             UNRESOLVED,
             node.op,
             edges,
+            {"blind": True},
             weights=owned,
             block=node.block,
             recorded=node.recorded,

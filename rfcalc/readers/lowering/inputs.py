@@ -8,7 +8,7 @@ from typing import NamedTuple
 from rfcalc.algebra.extent import named, names_in
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.errors import ReadError, UsageError
-from rfcalc.graph.layer import SPATIAL
+from rfcalc.graph.layer import BATCH, SPATIAL
 from rfcalc.readers.lowering.layout import parse_layout
 from rfcalc.readers.options import Options
 
@@ -91,7 +91,22 @@ def settle(inputs: Sequence[Declared], options: Options) -> tuple[Declared, ...]
                 f"the input {each.name!r} has no shape; give one with --input-shape {each.name}=1,3,224,224"
             )
     laid = [_laid_out(each, options.layout or {}) for each in inputs]
-    return _sized(laid, options)
+    return _sized(_lettered_open(laid), options)
+
+
+def _lettered_open(inputs: Sequence[Declared]) -> list[Declared]:
+    """Call open extents without a name N, H and W (T; D, H and W), where one input alone has such axes."""
+    if len(inputs) != 1:
+        return list(inputs)
+    (each,) = inputs
+    taken = {name for extent in each.shape or () for name in names_in(extent)}
+    letters = iter(LETTERS.get(each.axes.count(SPATIAL), ()))
+    shape: list[Num] = []
+    for axis, (extent, role) in enumerate(zip(each.shape or (), each.axes, strict=True)):
+        letter = "N" if role == BATCH else next(letters, "") if role == SPATIAL else ""
+        nameless = not is_known(extent) and extent == open_extent(each.name, axis)
+        shape.append(named(letter) if nameless and letter and letter not in taken else extent)
+    return [each._replace(shape=tuple(shape))]
 
 
 def _check_names(option: str, given: Mapping[str, object], names: list[str]) -> None:

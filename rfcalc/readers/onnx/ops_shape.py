@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from rfcalc.algebra.number import UNKNOWN, Num, is_known, prod
+from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known, prod
 from rfcalc.graph.layer import TensorSpec
 from rfcalc.readers.lowering import shape as moves
 from rfcalc.readers.lowering.builder import Value, default_axes
@@ -180,9 +180,9 @@ def _bounds(extent: Num, start: Num, end: Num, step: int) -> tuple[Num | None, N
     if step > 0:
         if is_known(end) and end >= far:
             last = None
-        if last is not None and (last is extent or last == extent):
+        if last is not None and (last is extent or equal(last, extent)):
             last = None
-        if first == 0 and last is None and step == 1:
+        if is_known(first) and first == 0 and last is None and step == 1:
             return None
     elif is_known(end) and end <= -far:
         last = None
