@@ -50,6 +50,8 @@ class Extent:
 
     __slots__ = ("_hash", "terms")
 
+    is_open: Final = True
+
     def __init__(self, terms: Mapping[_Monomial, int]) -> None:
         self.terms = terms
         self._hash = hash(frozenset(terms.items()))

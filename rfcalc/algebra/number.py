@@ -21,6 +21,8 @@ class Unknown:
 
     __slots__ = ()
 
+    is_open: Final = True
+
     def _absorb(self, _other: object = None) -> Unknown:
         return self
 
@@ -64,7 +66,7 @@ def is_open(value: Num) -> bool:
     >>> is_open(UNKNOWN), is_open(7)
     (True, False)
     """
-    return value is UNKNOWN or _family(value, 0) == "extent"
+    return getattr(value, "is_open", False) is True
 
 
 def is_one(value: Num) -> bool:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.number import Num
@@ -14,6 +12,7 @@ from rfcalc.analysis.shapes import OnUnknown, Resolved, as_formulas, known_exten
 from rfcalc.analysis.symbolic import conditions_of, with_symbols
 from rfcalc.analysis.totals import count_params, has_weights, macs_of, notes_of, totals_of
 from rfcalc.analysis.view import FieldView, view_of
+from rfcalc.collecting import collector_paused
 from rfcalc.graph.graph import Block, LayerGraph
 from rfcalc.graph.layer import Edge, Layer, TensorSpec, Weight
 
@@ -22,6 +21,7 @@ class _Context(NamedTuple):
     """What all rows of one analysis share.
 
     `views` remembers what every dependence comes to: most layers hand on the very one of their input.
+    `counts` and `shapes` remember the same of results and tensors, which layers share that are alike.
     """
 
     graph: LayerGraph
@@ -29,6 +29,8 @@ class _Context(NamedTuple):
     seen: Mapping[str, Seen]
     extents: tuple[Num, ...]
     views: dict[tuple[int, int], FieldView]
+    counts: dict[int, tuple[Num | None, Num | None]]
+    shapes: dict[int, tuple[tuple[Num | None, ...], tuple[Num | None, ...]]]
 
 
 def analyze_graph(
@@ -62,20 +64,8 @@ def analyze_graph(
     UsageError
         There is no such input.
     """
-    with _collector_paused():
+    with collector_paused():
         return _analyze(graph, input, on_unknown, depth, symbolic)
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Pause the cycle collector: an analysis makes many small objects that it would walk again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _analyze(
@@ -91,7 +81,7 @@ def _analyze(
             else resolve(with_symbols(graph), on_unknown=on_unknown, symbolic=True)
         )
     spec = _input_spec(resolved, chosen)
-    context = _Context(graph, resolved, seen, spec.spatial, {})
+    context = _Context(graph, resolved, seen, spec.spatial, {}, {}, {})
     rows, headings = _rows(context, depth)
     leaves = [row for place, row in enumerate(rows) if place not in headings]
     notes = notes_of(graph, resolved, rows, misaligned)
@@ -214,8 +204,12 @@ def _layer_row(context: _Context, layer: Layer, counted: set[str]) -> Row:
         "/".join(layer.block),
         False,
     )
-    activations = None if result is None else known_extent(_sum(spec.elements for spec in result.outputs))
-    return _row(context, (layer.name, 0), head, count_params(fresh), macs_of(known), activations)
+    if result is None:
+        return _row(context, (layer.name, 0), head, count_params(fresh), macs_of(known), None)
+    if id(result) not in context.counts:  # layers that are alike share what their rule said
+        activations = known_extent(_sum(spec.elements for spec in result.outputs))
+        context.counts[id(result)] = (macs_of(known), activations)
+    return _row(context, (layer.name, 0), head, count_params(fresh), *context.counts[id(result)])
 
 
 def _block_row(context: _Context, block: Block, counted: set[str]) -> Row:
@@ -272,11 +266,13 @@ def _tensor_figures(context: _Context, edge: Edge) -> tuple[Any, ...]:
     if result is None:
         return (None, (), *view)
     spec = result.outputs[place]
-    spatial = spec.spatial
+    if id(spec) not in context.shapes:
+        context.shapes[id(spec)] = (report_shape(spec), _known(spec.spatial))
+    shape, spatial = context.shapes[id(spec)]
     if not spatial:  # a vector keeps no grid, though its elements may come in rows
         nowhere = (None,) * len(context.extents)
         view = view._replace(effective_stride=nowhere, effective_padding=nowhere, center=nowhere)
-    return (report_shape(spec), _known(spatial), *view)
+    return (shape, spatial, *view)
 
 
 def _known(extents: tuple[Num, ...]) -> tuple[Num | None, ...]:

@@ -147,6 +147,7 @@ class Builder:
         self.notes: list[tuple[str, str, str]] = []
         self._assume = assume
         self._memo: dict[Any, Result] = {}
+        self._frozen: dict[Weight, Weight] = {}
 
     # ---- tensors -------------------------------------------------------------------------------------------
 
@@ -167,6 +168,16 @@ class Builder:
         while f"{name}#{number}" in self.layers:
             number += 1
         return f"{name}#{number}"
+
+    def frozen(self, value: Value | None) -> Value | None:
+        """Return a constant whose tensors training does not learn."""
+        if value is None or not value.weights:
+            return value
+        for weight in value.weights:
+            if weight not in self._frozen:
+                self._frozen[weight] = replace(weight, trainable=False)
+        weights = tuple([self._frozen[weight] for weight in value.weights])
+        return Value(value.spec, value.edge, value.data, weights, value.computed)
 
     # ---- layers --------------------------------------------------------------------------------------------
 
@@ -203,12 +214,14 @@ class Builder:
         """
         attrs = dict(attrs or {})
         held = [value for value in weights if value is not None]
-        if all(value.constant for value in (*inputs, *held)):
+        moving = [value for value in inputs if value.edge is not None]
+        driven = [value for value in held if value.edge is not None]
+        if not moving and not driven:
             return self._constants(node, kind, inputs, attrs, held)
-        owned = tuple(dict.fromkeys(weight for v in (*inputs, *held) if v.constant for weight in v.weights))
-        moving = [value for value in inputs if not value.constant]
-        driven = [value for value in held if not value.constant]
-        if any(value.spec is None for value in (*inputs, *driven)):
+        owned = tuple(
+            dict.fromkeys([weight for v in (*inputs, *held) if v.edge is None for weight in v.weights])
+        )
+        if None in [value.spec for value in (*inputs, *driven)]:
             return self._blind(node, (*moving, *driven), owned)
         if len(moving) < len(inputs):
             attrs["operands"] = _operands(inputs, moving)

@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from rfcalc.algebra.number import Num
 from rfcalc.readers.lowering.builder import Builder, Node, Value
-
-
-def frozen(value: Value | None) -> Value | None:
-    """Return a constant whose tensors training does not learn."""
-    if value is None or not value.weights:
-        return value
-    return replace(value, weights=tuple(replace(weight, trainable=False) for weight in value.weights))
 
 
 def batch_norm(
@@ -31,7 +23,7 @@ def batch_norm(
     """Add a batch normalisation by stored statistics, in training by those over batch and positions."""
     if x.spec is None:
         return b.blind(node, (x,))
-    held = (*affine, *(frozen(value) for value in statistics if value is not None))
+    held = (*affine, *(b.frozen(value) for value in statistics if value is not None))
     attrs: dict[str, Any] = {"copies": copies} if copies else {}
     if training:
         axes = tuple(place for place in range(x.rank) if place != axis)

@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 
 from rfcalc.algebra.extent import named
 from rfcalc.algebra.number import Num
+from rfcalc.collecting import collector_paused
 from rfcalc.errors import AnalysisError, GraphError, ReadError, RfcalcError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.readers.lowering.builder import Blind, Builder, Node, Value
@@ -80,7 +81,8 @@ def read_onnx(data: bytes | onnx.ModelProto, *, source: str, options: Options) -
     if not model.HasField("graph") or not (model.graph.node or model.graph.input or model.graph.output):
         raise ReadError("is an ONNX file without a graph")
     try:
-        return _Reader(model, options).read(source)
+        with collector_paused():
+            return _Reader(model, options).read(source)
     except MALFORMED as error:  # what a damaged file may hold is not foreseen everywhere
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise ReadError(f"is damaged, or says what cannot be: {reason}") from error
@@ -268,7 +270,11 @@ class Scope:
         op = f"{domain}.{proto.op_type}" if domain else proto.op_type
         named_by = proto.name or next(filter(None, outputs), "") or op
         node = Node(self.prefix + named_by, op, outputs)
-        inputs = [self.find(name, f"layer {node.name!r}") if name else None for name in proto.input]
+        values = self.values
+        inputs = [
+            values.get(name) or self.find(name, f"layer {node.name!r}") if name else None
+            for name in proto.input
+        ]
         attributes = attributes_of(proto, self.bound) if proto.attribute else {}
         operation = Operation(
             self.reader.builder, node, proto.op_type, inputs, attributes, self.opsets.get(domain, 1), self
