@@ -112,6 +112,9 @@ class Dependence(NamedTuple):
             if any(any(w) for place, w in enumerate(kept) if place != axis):
                 return Leg(leg.axis, _put(kept, axis, (0,)), relation), ""
         if any(any(w) for place, w in enumerate(leg.weights) if place != axis):
+            same = isinstance(relation, Rows) and _is_constant(relation)
+            if same and not _misses(window, self.factors[axis], extent):
+                return Leg(leg.axis, _put(leg.weights, axis, (0,)), relation), ""
             moved = self._slid_digit(leg, axis, window, extent, source)
             if moved is not None:
                 return moved, ""
