@@ -83,9 +83,17 @@ def read_onnx(data: bytes | onnx.ModelProto, *, source: str, options: Options) -
     try:
         with collector_paused():
             return _Reader(model, options).read(source)
+    except AnalysisError as error:
+        if options.shapes or options.dims:
+            error.message += _FIXED
+        raise
     except MALFORMED as error:  # what a damaged file may hold is not foreseen everywhere
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise ReadError(f"is damaged, or says what cannot be: {reason}") from error
+
+
+_FIXED: Final = "; where the file fixes shapes for the size it was exported at, export it with dynamic axes"
+"""What may be wrong where another size than the file's own does not fit."""
 
 
 def _parsed(data: bytes) -> onnx.ModelProto:
