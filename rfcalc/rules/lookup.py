@@ -127,7 +127,6 @@ def _pair(call: Call) -> tuple[TensorSpec, TensorSpec]:
 
 @rule(
     "scatter",
-    Setting("inside", INTERNAL, None, "(axis, first index) of the block that a constant index overwrites"),
     summary="Write updates into a tensor: inputs are the tensor, then what decides on the updates.",
     native=False,
 )

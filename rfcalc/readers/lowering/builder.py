@@ -7,7 +7,7 @@ not repeat them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
@@ -19,6 +19,10 @@ from rfcalc.rules.apply import apply_rule
 from rfcalc.rules.registry import Result, find
 
 Attrs = Mapping[str, Any]
+
+
+class Undecided(Exception):
+    """Something that an operation needs while it is read is computed only when the model runs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +72,9 @@ class Value:
     def rank(self) -> int:
         """How many axes it has."""
         return len(self.shape)
+
+
+Values = tuple[Value, ...]
 
 
 class Blind(AnalysisError):
@@ -387,7 +394,3 @@ def _operands(inputs: Sequence[Value], moving: Sequence[Value]) -> tuple[tuple[i
             axes = roles.get(value.rank, value.spec.axes.replace(BATCH, SPATIAL))
             found.append((place, replace(value.spec, axes=axes)))
     return tuple(found)
-
-
-Lower = Callable[..., tuple[Value, ...]]
-"""A function that adds the layer of one operation."""

@@ -15,8 +15,8 @@ from typing import Any, Final
 import numpy as np
 
 from rfcalc.algebra.number import cdiv, is_known, is_open, maximum, minimum, prod
-from rfcalc.readers.lowering.builder import Value
-from rfcalc.readers.onnx.operation import Operation, Undecided
+from rfcalc.readers.lowering.builder import Undecided, Value
+from rfcalc.readers.onnx.operation import Operation
 from rfcalc.readers.onnx.tensors import MOST_KNOWN, array_of, dtype_name
 
 Fold = Callable[[Operation, list[Any]], Any]

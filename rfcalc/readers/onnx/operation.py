@@ -7,16 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.errors import AnalysisError, ReadError
-from rfcalc.readers.lowering.builder import Builder, Node, Value
+from rfcalc.readers.lowering.builder import Builder, Node, Undecided, Value, Values
 
 if TYPE_CHECKING:
     from rfcalc.readers.onnx.graph import Scope
-
-Values = tuple[Value, ...]
-
-
-class Undecided(Exception):
-    """Something that the operation needs while it is read is computed only when the model runs."""
 
 
 class Operation:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from rfcalc.algebra.number import equal
-from rfcalc.graph.layer import TensorSpec
-from rfcalc.readers.lowering.builder import Value
-from rfcalc.readers.lowering.mix import elementwise
-from rfcalc.readers.onnx.operation import Operation, Values, op
+from rfcalc.readers.lowering.branches import either
+from rfcalc.readers.lowering.builder import Values
+from rfcalc.readers.onnx.operation import Operation, op
 from rfcalc.readers.onnx.tensors import initializer
 
 
@@ -37,25 +35,6 @@ def branch(operation: Operation) -> Values:
     if len(first) != len(second):
         raise operation.wrong(f"one branch has {len(first)} results, the other {len(second)}")
     return tuple(
-        _merged(operation, k, condition, pair) for k, pair in enumerate(zip(first, second, strict=True))
-    )
-
-
-def _merged(operation: Operation, place: int, condition: Value, pair: tuple[Value, Value]) -> Value:
-    """Unite the results of two branches: either may be taken, and the condition decides."""
-    node = operation.node._replace(outputs=operation.node.outputs[place : place + 1])
-    if any(value.spec is None for value in pair) or not _agree(pair[0].spec, pair[1].spec):
-        why = "its branches give tensors of different shapes"
-        return operation.builder.unknown(node, (*pair, condition), why)[0]
-    if all(value.constant for value in (*pair, condition)):
-        return Value(pair[0].spec, weights=tuple(dict.fromkeys((*pair[0].weights, *pair[1].weights))))
-    return elementwise(operation.builder, node, "elementwise", (*pair, condition), function="If")[0]
-
-
-def _agree(a: TensorSpec | None, b: TensorSpec | None) -> bool:
-    return (
-        a is not None
-        and b is not None
-        and len(a.shape) == len(b.shape)
-        and all(x is y or equal(x, y) for x, y in zip(a.shape, b.shape, strict=True))
+        either(operation.builder, operation.node, k, condition, pair, function="If")
+        for k, pair in enumerate(zip(first, second, strict=True))
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rfcalc.graph.layer import TensorSpec
-from rfcalc.readers.lowering.builder import Value
+from rfcalc.readers.lowering.builder import Value, Values
 from rfcalc.readers.lowering.mix import elementwise
-from rfcalc.readers.onnx.operation import MICROSOFT, Operation, Values, op
+from rfcalc.readers.onnx.operation import MICROSOFT, Operation, op
 from rfcalc.readers.onnx.tensors import dtype_name
 
 ACTIVATIONS = (

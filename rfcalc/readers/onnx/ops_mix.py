@@ -6,8 +6,8 @@ from typing import Any
 
 from rfcalc.algebra.number import is_known
 from rfcalc.readers.lowering import mix
-from rfcalc.readers.lowering.builder import Value
-from rfcalc.readers.onnx.operation import MICROSOFT, Operation, Undecided, Values, op
+from rfcalc.readers.lowering.builder import Undecided, Value, Values
+from rfcalc.readers.onnx.operation import MICROSOFT, Operation, op
 
 
 def fused(operation: Operation) -> tuple[Any, ...]:

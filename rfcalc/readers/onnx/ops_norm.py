@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from rfcalc.readers.lowering import norm
-from rfcalc.readers.lowering.builder import Value
-from rfcalc.readers.onnx.operation import MICROSOFT, Operation, Values, op
+from rfcalc.readers.lowering.builder import Value, Values
+from rfcalc.readers.onnx.operation import MICROSOFT, Operation, op
 
 
 def _copies(operation: Operation) -> int:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rfcalc.readers.lowering.builder import Value
+from rfcalc.readers.lowering.builder import Value, Values
 from rfcalc.readers.lowering.mix import elementwise, matmul
 from rfcalc.readers.lowering.shape import concat
 from rfcalc.readers.lowering.window import global_pool
-from rfcalc.readers.onnx.operation import MICROSOFT, Operation, Values, op
+from rfcalc.readers.onnx.operation import MICROSOFT, Operation, op
 from rfcalc.readers.onnx.ops_window import convolve
 from rfcalc.readers.onnx.tensors import as_weight
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from rfcalc.readers.lowering.builder import Values
 from rfcalc.readers.lowering.recurrent import recurrent as lower
-from rfcalc.readers.onnx.operation import MICROSOFT, Operation, Values, op
+from rfcalc.readers.onnx.operation import MICROSOFT, Operation, op
 from rfcalc.readers.onnx.tensors import as_weight
 
 _CELLS = {"LSTM": "lstm", "GRU": "gru", "RNN": "simple"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 
 from rfcalc.algebra.number import Num, is_known
-from rfcalc.readers.lowering.builder import Value
+from rfcalc.readers.lowering.builder import Undecided, Value, Values
 from rfcalc.readers.lowering.resample import resize as lower
-from rfcalc.readers.onnx.operation import Operation, Undecided, Values, op
+from rfcalc.readers.onnx.operation import Operation, op
 
 _MODES = {"nearest": "nearest", "linear": "linear", "bilinear": "linear", "cubic": "cubic"}
 

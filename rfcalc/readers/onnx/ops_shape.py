@@ -9,8 +9,8 @@ import numpy as np
 from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known, prod
 from rfcalc.graph.layer import TensorSpec
 from rfcalc.readers.lowering import shape as moves
-from rfcalc.readers.lowering.builder import Value, default_axes
-from rfcalc.readers.onnx.operation import Operation, Undecided, Values, op
+from rfcalc.readers.lowering.builder import Undecided, Value, Values, default_axes
+from rfcalc.readers.onnx.operation import Operation, op
 from rfcalc.readers.onnx.tensors import MOST_KNOWN, array_of, constant_value, weight_of
 
 MOST_ELEMENTS = 1 << 31

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rfcalc.algebra.number import UNKNOWN, Num, is_known
 from rfcalc.graph.layer import TensorSpec
-from rfcalc.readers.lowering.builder import Value
+from rfcalc.readers.lowering.builder import Undecided, Value, Values
 from rfcalc.readers.lowering.shape import fold as lower
-from rfcalc.readers.onnx.operation import Operation, Undecided, Values, op
+from rfcalc.readers.onnx.operation import Operation, op
 
 
 @op("NonMaxSuppression")

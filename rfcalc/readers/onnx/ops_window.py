@@ -6,8 +6,8 @@ from typing import Any
 
 from rfcalc.algebra.number import Num, equal, is_known, prove
 from rfcalc.readers.lowering import window
-from rfcalc.readers.lowering.builder import Value
-from rfcalc.readers.onnx.operation import Operation, Undecided, Values, op
+from rfcalc.readers.lowering.builder import Undecided, Value, Values
+from rfcalc.readers.onnx.operation import Operation, op
 
 _AUTO = {"SAME_UPPER": "same", "SAME_LOWER": "same_lower", "VALID": "valid"}
 

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from rfcalc.algebra.number import is_known, prod
 from rfcalc.graph.layer import TensorSpec
-from rfcalc.readers.lowering.builder import Value, default_axes
-from rfcalc.readers.torch.operation import Operation, Undecided
+from rfcalc.readers.lowering.builder import Undecided, Value, default_axes
+from rfcalc.readers.torch.operation import Operation
 from rfcalc.readers.torch.program import Tensor
 
 MOST_KNOWN: Final = 1 << 16

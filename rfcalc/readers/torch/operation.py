@@ -8,14 +8,8 @@ from typing import Any, Final
 from rfcalc.algebra.number import UNKNOWN, Num, is_known
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import TensorSpec
-from rfcalc.readers.lowering.builder import Builder, Node, Value, default_axes
+from rfcalc.readers.lowering.builder import Builder, Node, Undecided, Value, Values, default_axes
 from rfcalc.readers.torch.program import Call, Given, Program, Ref, Tensor
-
-Values = tuple[Value, ...]
-
-
-class Undecided(Exception):
-    """Something that the operator needs while it is read is computed only when the model runs."""
 
 
 class Operation:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rfcalc.algebra.number import is_known
 from rfcalc.readers.lowering import mix
-from rfcalc.readers.torch.operation import Operation, Undecided, Values, op
+from rfcalc.readers.lowering.builder import Undecided, Values
+from rfcalc.readers.torch.operation import Operation, op
 
 
 @op("scaled_dot_product_attention")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from rfcalc.algebra.number import equal
-from rfcalc.graph.layer import TensorSpec
-from rfcalc.readers.lowering.builder import Value
-from rfcalc.readers.lowering.mix import elementwise
-from rfcalc.readers.torch.operation import Operation, Values, op
+from rfcalc.readers.lowering.branches import either
+from rfcalc.readers.lowering.builder import Values
+from rfcalc.readers.torch.operation import Operation, op
 from rfcalc.readers.torch.program import Program, Ref
 
 HIGHER = "higher_order"
@@ -55,29 +52,13 @@ def branch(operation: Operation) -> Values:
         operation.inline(graph, _passed(operation, graph), operation.node.name) for graph in (then, other)
     )
     return tuple(
-        _merged(operation, k, condition, pair) for k, pair in enumerate(zip(first, second, strict=True))
-    )
-
-
-def _merged(operation: Operation, place: int, condition: Value, pair: Sequence[Any]) -> Value:
-    """Unite the results of two branches: either may be taken, and the condition decides."""
-    node = operation.node._replace(
-        outputs=operation.node.outputs[place : place + 1], recorded=operation.node.recorded[place : place + 1]
-    )
-    values = [operation.as_value(each) for each in pair]
-    if any(value.spec is None for value in values) or not _agree(values[0].spec, values[1].spec):
-        return operation.builder.unknown(
-            node, (*values, condition), "its branches give tensors of different shapes"
-        )[0]
-    if all(value.constant for value in (*values, condition)):
-        return Value(values[0].spec, weights=tuple(dict.fromkeys((*values[0].weights, *values[1].weights))))
-    return elementwise(operation.builder, node, "elementwise", (*values, condition), function="cond")[0]
-
-
-def _agree(a: TensorSpec | None, b: TensorSpec | None) -> bool:
-    return (
-        a is not None
-        and b is not None
-        and len(a.shape) == len(b.shape)
-        and all(x is y or equal(x, y) for x, y in zip(a.shape, b.shape, strict=True))
+        either(
+            operation.builder,
+            operation.node,
+            k,
+            condition,
+            (operation.as_value(a), operation.as_value(b)),
+            function="cond",
+        )
+        for k, (a, b) in enumerate(zip(first, second, strict=True))
     )

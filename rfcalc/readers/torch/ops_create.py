@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rfcalc.readers.torch.operation import Operation, Values, op
+from rfcalc.readers.lowering.builder import Values
+from rfcalc.readers.torch.operation import Operation, op
 
 MADE = (
     *("zeros", "ones", "full", "empty", "arange", "linspace", "logspace", "eye", "rand", "randn"),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from rfcalc.readers.lowering.builder import Value
+from rfcalc.readers.lowering.builder import Value, Values
 from rfcalc.readers.lowering.mix import elementwise
-from rfcalc.readers.torch.operation import Operation, Values, op
+from rfcalc.readers.torch.operation import Operation, op
 from rfcalc.readers.torch.ops_index import without_weights
 
 ACTIVATIONS = (

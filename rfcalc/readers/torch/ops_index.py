@@ -7,8 +7,8 @@ from typing import Any
 
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.readers.lowering import shape as moves
-from rfcalc.readers.lowering.builder import Value, default_axes
-from rfcalc.readers.torch.operation import Operation, Values, op
+from rfcalc.readers.lowering.builder import Value, Values, default_axes
+from rfcalc.readers.torch.operation import Operation, op
 
 
 def without_weights(value: Value) -> Value:

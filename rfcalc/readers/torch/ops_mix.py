@@ -6,8 +6,8 @@ from typing import Any
 
 from rfcalc.algebra.number import is_one
 from rfcalc.readers.lowering import mix
-from rfcalc.readers.lowering.builder import Value
-from rfcalc.readers.torch.operation import Operation, Values, op
+from rfcalc.readers.lowering.builder import Value, Values
+from rfcalc.readers.torch.operation import Operation, op
 
 
 @op("linear", "_linear")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from rfcalc.readers.lowering import norm
-from rfcalc.readers.lowering.builder import Value
-from rfcalc.readers.torch.operation import Operation, Values, op
+from rfcalc.readers.lowering.builder import Value, Values
+from rfcalc.readers.torch.operation import Operation, op
 
 Affine = tuple[Value | None, Value | None]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 
 from rfcalc.algebra.number import is_known
-from rfcalc.readers.lowering.builder import Value
+from rfcalc.readers.lowering.builder import Value, Values
 from rfcalc.readers.lowering.resample import resize as lower
-from rfcalc.readers.torch.operation import Operation, Values, op
+from rfcalc.readers.torch.operation import Operation, op
 
 _RESIZES = {
     **{f"upsample_nearest{n}d": ("nearest", "asymmetric", "floor", n) for n in (1, 2, 3)},

@@ -6,8 +6,8 @@ from typing import Any
 
 from rfcalc.algebra.number import Num, is_known, prod
 from rfcalc.readers.lowering import shape as moves
-from rfcalc.readers.lowering.builder import Value
-from rfcalc.readers.torch.operation import Operation, Undecided, Values, op, place
+from rfcalc.readers.lowering.builder import Undecided, Value, Values
+from rfcalc.readers.torch.operation import Operation, op, place
 
 SAME = (
     "contiguous",

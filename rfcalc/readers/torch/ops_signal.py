@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rfcalc.readers.torch.operation import Operation, Undecided, Values, op
+from rfcalc.readers.lowering.builder import Undecided, Values
+from rfcalc.readers.torch.operation import Operation, op
 
 
 @op("stft")

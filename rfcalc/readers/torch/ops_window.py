@@ -7,7 +7,9 @@ from typing import Any
 from rfcalc.algebra.number import Num
 from rfcalc.errors import AnalysisError
 from rfcalc.readers.lowering import window
-from rfcalc.readers.torch.operation import Operation, Values, op
+from rfcalc.readers.lowering.builder import Values
+from rfcalc.readers.lowering.shape import fold
+from rfcalc.readers.torch.operation import Operation, op
 
 Pairs = tuple[tuple[Num, Num], ...]
 
@@ -197,7 +199,19 @@ def unfold_map(operation: Operation) -> Values:
 @op("col2im")
 def fold_map(operation: Operation) -> Values:
     """Windows are added up to a map."""
-    return operation.cover((operation["self"],), "which windows make up a position is not followed")
+    x = operation["self"]
+    if x.rank != 3:
+        return operation.cover((x,), "which windows make up a position is not followed")
+    return fold(
+        operation.builder,
+        operation.node,
+        x,
+        operation.per_axis("output_size", 2, 1),
+        kernel=operation.per_axis("kernel_size", 2, 1),
+        stride=operation.per_axis("stride", 2, 1),
+        dilation=operation.per_axis("dilation", 2, 1),
+        padding=_pairs(operation.per_axis("padding", 2, 0)),
+    )
 
 
 @op("unfold")
