@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rfcalc.algebra.dependence import Dependence, plain
 from rfcalc.algebra.legs import Leg
@@ -17,6 +17,9 @@ from rfcalc.errors import AnalysisError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import SPATIAL, Layer, TensorSpec
 from rfcalc.rules.registry import Path, Result
+
+_AS_IT_IS: Final = (Path(0),)
+"""The paths of an output that depends on its one input element by element."""
 
 Seed = Callable[[TensorSpec], Dependence]
 
@@ -139,6 +142,14 @@ def propagate(
 
 
 def _see(layer: Layer, result: Result, seen: Mapping[str, Seen], misaligned: list[Misaligned]) -> Seen:
+    if (
+        len(layer.inputs) == len(result.outputs) == 1
+        and result.paths == (_AS_IT_IS,)
+        and result.gated is None
+    ):
+        ((producer, output),) = layer.inputs  # as in most layers nothing changes
+        before = seen[producer]
+        return before if len(before.full) == 1 else Seen((before.full[output],), (before.local[output],))
     inputs = [
         (seen[producer].full[output], seen[producer].local[output]) for producer, output in layer.inputs
     ]
