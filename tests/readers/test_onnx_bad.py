@@ -108,6 +108,13 @@ def edited(edit: Callable[[onnx.ModelProto], Any]) -> onnx.ModelProto:
     return model
 
 
+def mistyped(text: str) -> bytes:
+    """The small model with a name in it that is not UTF-8."""
+    data = small().SerializeToString()
+    assert data.count(text.encode())
+    return data.replace(text.encode(), b"\xff" + text.encode()[1:])
+
+
 def node(model: onnx.ModelProto, place: int) -> Any:
     return model.graph.node[place]
 
@@ -246,6 +253,9 @@ def without_inputs() -> onnx.ModelProto:
 
 
 REFUSED: dict[str, Callable[[], onnx.ModelProto | bytes]] = {
+    "operation that is no text": lambda: mistyped("MaxPool"),
+    "input that is no text": lambda: mistyped("x"),
+    "tensor that is no text": lambda: mistyped("b"),
     "empty file": lambda: b"",
     "one byte": lambda: b"\x08",
     "text": lambda: b"ir_version: 8 graph { }",

@@ -105,6 +105,17 @@ def _parsed(data: bytes) -> onnx.ModelProto:
     return model
 
 
+def _all_text(*names: object) -> None:
+    """Refuse names that are not UTF-8, which the protobuf library hands out as bytes.
+
+    Raises
+    ------
+    ReadError
+    """
+    if any(isinstance(name, bytes) for name in names):
+        raise ReadError("is damaged: it holds names that are no text")
+
+
 class _Reader:
     """What is shared by all graphs of one file."""
 
@@ -134,9 +145,7 @@ class _Reader:
         if folded:
             self.builder.notes.append(folded)
         name = graph.name or "model"
-        texts = (name, *(each.name for each in graph.input), *(each.name for each in graph.output))
-        if not all(isinstance(text, str) for text in texts):
-            raise ReadError("is damaged: it holds names that are no text")
+        _all_text(name, *(each.name for each in graph.input), *(each.name for each in graph.output))
         return self.builder.graph(outputs, name=name, format="onnx", source=source)
 
     def _inputs(self, graph: onnx.GraphProto, scope: Scope) -> list[Declared]:
@@ -215,6 +224,7 @@ class Scope:
         """Take in the constants of a graph."""
         self._infos = graph.value_info
         for tensor in graph.initializer:
+            _all_text(tensor.name)
             self.values[tensor.name] = initializer(tensor, self.prefix + tensor.name)
         for sparse in graph.sparse_initializer:
             name = sparse.values.name
@@ -274,6 +284,7 @@ class Scope:
     def _step(self, proto: onnx.NodeProto) -> None:
         self.reader.spend()
         outputs = tuple(proto.output)
+        _all_text(proto.name, proto.op_type, proto.domain, *outputs)
         domain = "" if proto.domain in STANDARD else proto.domain
         op = f"{domain}.{proto.op_type}" if domain else proto.op_type
         named_by = proto.name or next(filter(None, outputs), "") or op
@@ -407,6 +418,7 @@ def _extent(dim: Any, name: str, axis: int) -> Num:
         if dim.dim_value >= LONGEST_EXTENT:
             raise ReadError(f"has an extent of {dim.dim_value}", where=f"tensor {name!r}")
         return int(dim.dim_value)
+    _all_text(dim.dim_param)
     text = dim.dim_param.strip()
     if text.isdigit() and 0 < int(text) < LONGEST_EXTENT:
         return int(text)
