@@ -16,6 +16,7 @@ import pytest
 
 import rfcalc
 from rfcalc import cli
+from rfcalc.commands import program
 
 MODEL: dict[str, Any] = {
     "rfcalc": 1,
@@ -274,7 +275,7 @@ def test_a_closed_pipe_is_silent(model: Path) -> None:
             stdout=stdout, stderr=subprocess.PIPE, check=False, timeout=60,
         )  # fmt: skip
     assert done.stderr == b""
-    assert done.returncode == cli.BROKEN_PIPE
+    assert done.returncode == program.BROKEN_PIPE
 
 
 def test_a_terminal_without_unicode(model: Path) -> None:
@@ -409,7 +410,7 @@ def test_an_interrupt(run: Runner, model: Path, monkeypatch: pytest.MonkeyPatch)
         raise KeyboardInterrupt
 
     monkeypatch.setattr("rfcalc.api.analyze", interrupt)
-    assert run("analyze", model).code == cli.INTERRUPTED
+    assert run("analyze", model).code == program.INTERRUPTED
 
 
 def test_library_calls_of_the_command_see_the_exceptions(model: Path) -> None:

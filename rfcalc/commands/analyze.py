@@ -1,0 +1,145 @@
+"""``rfcalc analyze``: what each layer sees, puts out and costs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from rfcalc.commands import options
+from rfcalc.commands.program import complain
+from rfcalc.errors import CheckFailed
+from rfcalc.wording import few
+
+if TYPE_CHECKING:
+    from rfcalc.analysis.result import AnalysisResult
+    from rfcalc.reports.tables import Column
+
+_NAMED_AT_MOST: Final = 5
+
+_LEGEND: Final = """A receptive field reads 18x18, in pixels of the input; global for the whole map, whatever
+its size; global (7x7) where gates make it so, with the field without them; ~18x18 for an upper bound; none
+where the layer does not depend on the input; ? where it is not known. The bar under covers is the share of
+the input's area in the field.
+
+Exit codes: 0 done, 1 --strict or --check did not hold, 2 wrong usage, 3 the model cannot be read or
+analysed."""
+
+
+@click.command("analyze", epilog=_LEGEND)
+@options.model
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "markdown", "rst", "latex", "html", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="What to write. A table leaves out columns that the terminal (or COLUMNS; else 80) has no room for, "
+    "and says which; long formulas move below it.",
+)
+@click.option(
+    "--columns",
+    metavar="A,B,...",
+    help="Show these columns, by their keys in the JSON document; in JSON, keep these keys of each layer.",
+)
+@options.output
+@click.option(
+    "--layers",
+    multiple=True,
+    metavar="GLOB",
+    help="Show these layers alone, such as 'conv*'. May be repeated.",
+)
+@click.option(
+    "--depth",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="One row for each block this deep, 1 being the top.",
+)
+@options.on_unknown
+@click.option("--strict", is_flag=True, help="Exit with 1 unless every figure is known and exact.")
+@click.option(
+    "--symbolic",
+    is_flag=True,
+    help="Formulas in H and W where the input is open, as with --input-shape '?,?,3'.",
+)
+@options.debug
+def command(
+    model: str,
+    *,
+    form: str,
+    columns: str | None,
+    output: str,
+    layers: Sequence[str],
+    depth: int | None,
+    on_unknown: Any,
+    strict: bool,
+    symbolic: bool,
+    **loading: Any,
+) -> None:
+    """Show what each layer of MODEL sees, puts out and costs.
+
+    MODEL is an architecture file, or - for standard input; or package.module:factory, which imports and calls
+    your own code, for a PyTorch module (it needs --input-shape).
+    """
+    from rfcalc import api
+    from rfcalc.reports.tables import choose, select
+    from rfcalc.reports.write import check_output, write
+
+    chosen = None if columns is None else choose(name.strip() for name in columns.split(","))
+    check_output(output, source=model)
+    analysis = api.analyze(
+        model, depth=depth, on_unknown=on_unknown, symbolic=symbolic, **options.loading(**loading)
+    )
+    if symbolic:
+        _say_where_nothing_is_open(analysis)
+    shown = select(analysis, layers) if layers else analysis
+    doubts = analysis.doubts if strict else ()
+    if not doubts or output == "-":
+        write(_render(shown, form, chosen, output), output)
+    if form != "json":  # there they are part of the document
+        options.say_notes(analysis.notes)
+    if doubts:
+        raise CheckFailed(_not_exact(doubts, output), source=analysis.source)
+
+
+_WAYS_TO_SEE_MORE: Final = "--columns, --format, wider terminal"
+
+
+def _render(result: AnalysisResult, form: str, columns: Sequence[Column] | None, output: str) -> str:
+    """Render in the format asked for; each imports what it needs alone."""
+    if form == "table":
+        from rfcalc.reports.text import analysis_text
+        from rfcalc.reports.write import terminal_width, unicode_output
+
+        # a file is UTF-8, and as wide as is said or usual
+        unicode = output != "-" or unicode_output(sys.stdout)
+        width = terminal_width(sys.stdout if output == "-" else None)
+        return analysis_text(
+            result, width=width, unicode=unicode, columns=columns, notes=False, ways=_WAYS_TO_SEE_MORE
+        )
+    if form == "json":
+        from rfcalc.reports.document import analysis_document, dump
+
+        return dump(analysis_document(result, columns))
+    from rfcalc.reports.markup import analysis_csv, analysis_markup
+
+    return analysis_csv(result, columns) if form == "csv" else analysis_markup(result, form, columns)
+
+
+def _say_where_nothing_is_open(analysis: AnalysisResult) -> None:
+    """Say why there are no formulas, where the file fixes every extent."""
+    extents = [extent for each in analysis.inputs for extent in each.spatial]
+    if extents and all(isinstance(extent, int) for extent in extents):
+        opened = ",".join("?" * len(next(each.spatial for each in analysis.inputs if each.spatial)))
+        complain(
+            "note: --symbolic changes nothing, since no extent of the input is open; "
+            f"open them with --input-shape '{opened},3' or the like"
+        )
+
+
+def _not_exact(doubts: Sequence[str], output: str) -> str:
+    named = few(doubts, most=_NAMED_AT_MOST)
+    unwritten = "" if output == "-" else f"; {output} was not written"
+    return f"--strict: not exact: {named}{unwritten}"

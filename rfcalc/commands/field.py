@@ -1,0 +1,38 @@
+"""``rfcalc field``: what each output index of a layer truly depends on."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from rfcalc.arguments import place
+from rfcalc.commands import options
+
+
+@click.command("field", short_help="Show what each output index of a layer truly depends on.")
+@options.model
+@click.argument("layer")
+@click.option("--at", metavar="Y,X", help="One output unit alone, by its index on each axis, such as 0,2.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@options.output
+@options.on_unknown
+@options.debug
+def command(
+    model: str, layer: str, *, at: str | None, form: str, output: str, on_unknown: Any, **loading: Any
+) -> None:
+    """Show what each output index of LAYER in MODEL truly depends on, padding dropped layer by layer.
+
+    LAYER is a layer's name or an output tensor's. Taps counts the input indices between first and last that
+    are read. The input needs a size: give one with --input-shape or --dim where it is open.
+    """
+    from rfcalc import api
+    from rfcalc.reports.write import check_output, unicode_output, write
+
+    unit = None if at is None else place(at, "--at")
+    check_output(output, source=model)
+    result = api.field(model, layer, unit, on_unknown=on_unknown, **options.loading(**loading))
+    unicode = output != "-" or unicode_output(sys.stdout)
+    write(result.to_json() if form == "json" else result.to_text(unicode=unicode), output)
+    options.say_notes(result.notes)

@@ -1,0 +1,107 @@
+"""Options that several commands share, and what several commands say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rfcalc.arguments import integers, shapes, texts
+from rfcalc.commands.program import complain
+
+if TYPE_CHECKING:
+    from rfcalc.analysis.result import Note
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def _together(*options: Decorator) -> Decorator:
+    """Make one decorator of several."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+debug = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+
+output = click.option(
+    "--output", "-o", default="-", metavar="FILE", help="Write to FILE, whole or not at all."
+)
+
+model = _together(
+    click.argument("model"),
+    click.option(
+        "--input-shape",
+        multiple=True,
+        metavar="[NAME=]N,N,...",
+        help="The shape of an input, such as 224,224,3 or '?,?,3' (? is open). Repeat for several inputs.",
+    ),
+    click.option(
+        "--dim",
+        multiple=True,
+        metavar="NAME=N",
+        help="A spatial extent of the input: D, H or W, or L (or T) of a sequence; of ONNX and PyTorch "
+        "models any open extent, by its name. May be repeated.",
+    ),
+    click.option(
+        "--layout",
+        multiple=True,
+        metavar="[NAME=]NCHW",
+        help="What the axes of an input are, for ONNX and PyTorch: N the batch, C channels, any other letter "
+        "positions.",
+    ),
+    click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="NAME=N",
+        help="The value of a parameter of a native model. May be repeated.",
+    ),
+    click.option(
+        "--input",
+        "input_name",
+        metavar="NAME",
+        help="The input that fields refer to; by default the first with spatial axes.",
+    ),
+)
+
+on_unknown = click.option(
+    "--on-unknown",
+    type=click.Choice(["report", "error", "bound", "identity"]),
+    default="report",
+    show_default=True,
+    help="For an op that no rule knows: report it and what depends on it as unknown, stop with an error, "
+    "bound it (it depends on everything), or pass its input on (identity).",
+)
+
+
+def loading(
+    input_shape: Sequence[str],
+    dim: Sequence[str],
+    settings: Sequence[str],
+    input_name: str | None,
+    layout: Sequence[str],
+) -> dict[str, Any]:
+    """Return the options of every command that reads a model, as the library takes them."""
+    return {
+        "input_shape": shapes(input_shape, "--input-shape") or None,
+        "dims": integers(dim, "--dim") or None,
+        "parameters": integers(settings, "--set") or None,
+        "input": input_name,
+        "layout": texts(layout, "--layout") or None,
+    }
+
+
+def say_notes(notes: Sequence[Note]) -> None:
+    """Write notes to stderr, a line each."""
+    if not notes:
+        return
+    from rfcalc.reports.text import note_line
+
+    for note in notes:
+        complain(note_line(note))

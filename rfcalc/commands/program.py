@@ -1,0 +1,132 @@
+"""The program around the commands: finds them when they are asked for, turns exceptions into exit codes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, Final, NoReturn
+
+import click
+
+from rfcalc.errors import RfcalcError
+
+INTERRUPTED: Final = 130  # as a shell says that an interrupt ended it
+BROKEN_PIPE: Final = 141  # as a shell says that a closed pipe ended it
+
+
+class Program(click.Group):
+    """A command group that turns every exception into one line and an exit code.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Its commands in the order of the help; each is the ``command`` of a module of `rfcalc.commands`, which
+        is imported when it is asked for.
+    **settings
+        As of `click.Group`.
+    """
+
+    def __init__(self, *args: Any, names: Sequence[str] = (), **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._names = tuple(names)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return list(self._names)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, or None where there is none of that name."""
+        if cmd_name not in self._names:
+            return None
+        found: click.Command = import_module(f"rfcalc.commands.{cmd_name}").command
+        return found
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run; where click would print and exit in its own words, use the project's."""
+        arguments = sys.argv[1:] if args is None else list(args)
+
+        def run() -> Any:
+            name = prog_name or "rfcalc"
+            return super(Program, self).main(arguments, name, complete_var, standalone_mode=False, **extra)
+
+        if not standalone_mode:
+            return run()
+        try:
+            status = run()
+        except SystemExit:
+            raise
+        except BaseException as error:
+            _fail(error, debug="--debug" in arguments)
+        sys.exit(status if isinstance(status, int) else 0)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a reader who had enough is no error."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # before click sees it and exits with 1, which is a check that did not hold
+            _silence_stdout()
+            raise click.exceptions.Exit(BROKEN_PIPE) from None
+
+
+def _silence_stdout() -> None:
+    # whoever read this is gone; without this, the flush at exit would complain on stderr
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        sys.stdout = None
+
+
+def _fail(error: BaseException, *, debug: bool) -> NoReturn:
+    """Say in one line what went wrong, and exit."""
+    if debug and not isinstance(error, (click.ClickException, click.Abort)):
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        sys.exit(INTERRUPTED)
+    if isinstance(error, click.ClickException):
+        _usage(error)
+    if isinstance(error, RfcalcError):
+        complain(f"error: {error}")
+        sys.exit(error.exit_code)
+    if isinstance(error, MemoryError):
+        error.__traceback__ = None  # frees what its frames hold, so that there is room to say it
+        complain("error: the model needs more memory than there is; try a smaller input")
+        sys.exit(3)
+    what = ": ".join(part for part in (type(error).__name__, str(error)) if part)
+    complain(
+        f"error: internal error: {what}; run again with --debug for the whole story, and please report it"
+    )
+    sys.exit(3)
+
+
+def _usage(error: click.ClickException) -> NoReturn:
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError" and context is not None:
+        click.echo(context.get_help(), err=True)
+        sys.exit(2)
+    message = error.format_message().rstrip(".")
+    hint = f"see '{context.command_path} --help'" if context is not None else ""
+    complain(
+        "error: " + (" " if message.endswith("?") else "; ").join(part for part in (message, hint) if part)
+    )
+    sys.exit(error.exit_code)
+
+
+def complain(line: str) -> None:
+    """Write a line to stderr, made harmless for a terminal."""
+    from rfcalc.reports.escape import visible
+    from rfcalc.reports.write import write_stream
+
+    with contextlib.suppress(BrokenPipeError):
+        write_stream(f"rfcalc: {visible(line)}\n", sys.stderr)

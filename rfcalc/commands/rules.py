@@ -1,0 +1,62 @@
+"""``rfcalc rules``: the formula behind every number."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from rfcalc.commands import options
+from rfcalc.errors import CheckFailed, RfcalcError
+
+
+@click.command("rules", short_help="Show the rules behind the numbers, kind by kind.")
+@click.argument("kinds", nargs=-1, metavar="[KIND]...")
+@click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default=None)
+@click.option(
+    "--check",
+    metavar="FILE",
+    help="Exit with 1 unless FILE holds exactly this (Markdown unless --format says so).",
+)
+@options.output
+@options.debug
+def command(kinds: Sequence[str], *, form: str | None, check: str | None, output: str) -> None:
+    """Show the rules behind the numbers: shapes, fields, parameters and MACs of each layer kind.
+
+    KIND is any name that a model may give, such as conv or dense; by default all kinds are shown.
+    """
+    from rfcalc.reports.rules import render
+    from rfcalc.reports.write import check_output, terminal_width, unicode_output, write
+
+    check_output(output)
+    if check is None:
+        # a file is the same whatever the terminal
+        shown: dict[str, Any] = (
+            {"width": terminal_width(sys.stdout), "unicode": unicode_output(sys.stdout)}
+            if output == "-"
+            else {}
+        )
+        write(render(kinds, form or "text", **shown), output)
+        return
+    found = _content(check)
+    if found != render(kinds, form or "markdown"):
+        import shlex
+
+        command = shlex.join(["rfcalc", "rules", *kinds, "--format", form or "markdown", "--output", check])
+        what = "is stale" if found is not None else "does not exist"
+        raise CheckFailed(f"{what}; run: {command}", source=check)
+
+
+def _content(path: str) -> str | None:
+    """Return the text of a file, None where there is none."""
+    from pathlib import Path
+
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise RfcalcError(f"cannot be read: {reason}", source=path) from error
