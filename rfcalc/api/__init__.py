@@ -1,0 +1,7 @@
+"""The library's face: load a model, analyse it, ask about it; results that render themselves."""
+
+from rfcalc.api.analyses import Analysis, analyze
+from rfcalc.api.fields import field
+from rfcalc.api.models import from_torch, load
+
+__all__ = ["Analysis", "analyze", "field", "from_torch", "load"]

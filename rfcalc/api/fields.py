@@ -1,0 +1,81 @@
+"""Ask for the exact field of one layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from rfcalc.analysis.shapes import OnUnknown
+from rfcalc.api.models import Model, Shape, about, load
+
+if TYPE_CHECKING:
+    from rfcalc.reports.field import Field
+
+
+def field(
+    x: Model,
+    layer: str,
+    at: Sequence[int] | None = None,
+    *,
+    parameters: Mapping[str, int] | None = None,
+    input_shape: Shape | Mapping[str, Shape] | None = None,
+    dims: Mapping[str, int] | None = None,
+    input: str | None = None,
+    layout: str | Mapping[str, str] | None = None,
+    on_unknown: OnUnknown = "report",
+) -> Field:
+    """Tell what each output index of a layer truly depends on, at the input's own size.
+
+    Padding depends on nothing and is dropped at the layer that adds it, so that fields near the border are
+    smaller than `analyze` says.
+
+    Parameters
+    ----------
+    x, parameters, input_shape, dims, input, layout
+        The model, as for `analyze`; all spatial extents of the input have to be known.
+    layer : str
+        A layer, or an output tensor.
+    at : sequence of int, optional
+        The one output unit to look at, an index for each spatial axis of the input.
+    on_unknown : str
+        What to do with an op that no rule knows, as for `analyze`. With ``report`` it is an error if
+        the layer depends on one.
+
+    Returns
+    -------
+    Field
+        For each axis and output index the first and the last input index, and how many there are.
+
+    Raises
+    ------
+    RfcalcError
+        Of the kinds that `analyze` raises; UsageError too where there is no such layer or unit, or
+        an extent is open.
+
+    Examples
+    --------
+    >>> model = {"rfcalc": 1, "input": [5, 5, 1], "layers": [
+    ...     {"kind": "conv", "name": "c1", "filters": 1, "kernel": 3, "padding": "same"},
+    ... ]}
+    >>> field(model, "c1").axes[0].rows
+    ((0, 1, 2), (0, 2, 3), (1, 3, 3), (2, 4, 3), (3, 4, 2))
+    >>> field(model, "c1", at=(0, 2)).box
+    ((0, 1), (1, 3))
+    """
+    from rfcalc.analysis.field import field_of
+    from rfcalc.reports.field import Field
+
+    graph = load(
+        x,
+        parameters=parameters,
+        input_shape=input_shape,
+        dims=dims,
+        input=input,
+        layout=layout,
+        on_unknown=on_unknown,
+    )
+    with about(graph):
+        result = field_of(graph, layer, input=input, on_unknown=on_unknown)
+        whole = Field(**{each.name: getattr(result, each.name) for each in fields(result)})
+        return whole if at is None else whole.unit(at)
