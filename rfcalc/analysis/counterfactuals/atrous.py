@@ -1,0 +1,350 @@
+"""The atrous form: steps are not taken, and what follows is dilated in their place, so that fields stay.
+
+Sources: Holschneider et al. (1989), the algorithme à trous; Yu and Koltun, "Multi-scale context aggregation
+by dilated convolutions" (2016); Chen et al., "DeepLab" (2017).
+
+A map of the original stands in the atrous form at every n-th element of a larger one. That n, the *spacing*,
+is carried through the graph for each axis of each tensor, by the very steps that the rules give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from rfcalc.algebra import steps as moves
+from rfcalc.algebra.number import Num, is_known, is_one
+from rfcalc.algebra.steps import Step
+from rfcalc.analysis.counterfactuals.rewrite import (
+    POOLS,
+    DoesNotApply,
+    alike,
+    edited,
+    has_window,
+    input_of,
+    rewritten,
+    setting,
+    settled,
+)
+from rfcalc.analysis.counterfactuals.swaps import rounded_up, sides
+from rfcalc.analysis.shapes import Resolved, resolve
+from rfcalc.graph.graph import LayerGraph
+from rfcalc.graph.layer import Edge, Layer, TensorSpec
+
+Spacing = tuple[Num, ...]
+"""For each axis of a tensor how many elements of the atrous form lie from one of the original to the next."""
+
+_MERGED: Final = (
+    0  # elements of the original lie between others in no regular way; only sums over all may follow
+)
+_ANY: Final = -1  # one element that is stretched to whatever it meets
+
+
+def dilated(graph: LayerGraph) -> LayerGraph:
+    """Return the model with its poolings at stride 1, and what follows them dilated.
+
+    Every layer has exactly the field that it had before, on a larger map.
+
+    Parameters
+    ----------
+    graph : LayerGraph
+        The model. Strides of convolutions stay.
+
+    Raises
+    ------
+    DoesNotApply
+        What follows a pooling has no atrous form, or a join does not fit any more.
+
+    Examples
+    --------
+    >>> import rfcalc
+    >>> model = {"rfcalc": 1, "input": [28, 28, 1], "layers": [
+    ...     {"kind": "max_pool", "kernel": 2},
+    ...     {"kind": "conv", "name": "c", "filters": 8, "kernel": 3},
+    ... ]}
+    >>> row = rfcalc.analyze(dilated(rfcalc.load(model))).layer("c")
+    >>> row.receptive_field, row.spatial
+    ((6, 6), (23, 23))
+    """
+    return _atrous(graph, lambda layer: layer.kind in POOLS)
+
+
+def atrous(graph: LayerGraph) -> LayerGraph:
+    """Return the model with every stride at 1, and what follows dilated: `dilated` for convolutions as well.
+
+    Parameters
+    ----------
+    graph : LayerGraph
+        The model.
+
+    Raises
+    ------
+    DoesNotApply
+        What follows a stride has no atrous form, or a join does not fit any more.
+    """
+    return _atrous(graph, has_window)
+
+
+def _atrous(graph: LayerGraph, flattened: Callable[[Layer], bool]) -> LayerGraph:
+    before = resolve(graph)
+    spacings: dict[Edge, Spacing] = {}
+    changes: dict[str, tuple[Layer, ...]] = {}
+    for layer in graph:
+        result = before[layer.name].result
+        if result is None or before[layer.name].unknown:
+            raise DoesNotApply(f"no rule knows {layer.op}", layer.name)
+        given = [spacings[edge] for edge in layer.inputs]
+        taken: tuple[Num, ...] | None = None
+        if has_window(layer) and (flattened(layer) or _spaced(given)):
+            changed, taken = _window(layer, given[0], before, flat=flattened(layer))
+            if changed is not layer:
+                changes[layer.name] = (changed,)
+        elif layer.kind in ("pad", "crop") and _spaced(given):
+            changes[layer.name] = (_border(layer, given[0], before),)
+            taken = tuple(1 for _ in input_of(layer, before).spatial)
+        elif layer.kind == "adaptive_pool" and _spaced(given) and _changes_nothing(layer, before):
+            changes[layer.name] = ()
+            taken = tuple(1 for _ in input_of(layer, before).spatial)
+        for place, (spec, paths) in enumerate(zip(result.outputs, result.paths, strict=True)):
+            found = [
+                _carried(
+                    _Tensor(layer, given[p.input], _shape(layer.inputs[p.input], before), taken), p.steps
+                )
+                for p in paths
+            ]
+            spacings[layer.name, place] = _joined(layer, found, len(spec.shape))
+    return settled(rewritten(graph, changes), graph, before) if changes else graph
+
+
+def _spaced(given: Sequence[Spacing]) -> bool:
+    return any(not is_one(space) for spacing in given for space in spacing)
+
+
+def _shape(edge: Edge, before: Mapping[str, Resolved]) -> tuple[Num, ...]:
+    result = before[edge[0]].result
+    assert result is not None
+    return result.outputs[edge[1]].shape
+
+
+# ---- layers that are written anew --------------------------------------------------------------------------
+
+
+def _places(layer: Layer, spec: TensorSpec) -> tuple[int, ...]:
+    places = layer.attrs.get("spatial")
+    if places is None:
+        return tuple(place for place, role in enumerate(spec.axes) if role == "s")
+    return tuple(place % len(spec.shape) for place in places)
+
+
+def _window(
+    layer: Layer, given: Spacing, before: Mapping[str, Resolved], *, flat: bool
+) -> tuple[Layer, tuple[Num, ...]]:
+    """Dilate a layer by the spacing of its input; the steps that it does not take are returned."""
+    spec = input_of(layer, before)
+    if "lead" in layer.attrs:
+        raise DoesNotApply("it is repeated over an axis, where rfcalc does not dilate it", layer.name)
+    spacing = tuple(given[place] for place in _places(layer, spec))
+    if _MERGED in spacing or _ANY in spacing:
+        raise DoesNotApply("its map was regrouped before, and has no atrous form", layer.name)
+    strides = setting(layer, spec, "stride")
+    if all(map(is_one, spacing)) and (not flat or all(map(is_one, strides))):
+        return layer, tuple(1 for _ in strides)
+    settings: dict[str, Any] = {
+        "dilation": tuple(d * n for d, n in zip(setting(layer, spec, "dilation"), spacing, strict=True)),
+        "stride": tuple(1 for _ in strides) if flat else strides,
+        "padding": _padding(layer, spec, spacing, before),
+        "ceil": None,
+    }
+    return edited(layer, **settings), strides if flat else tuple(1 for _ in strides)
+
+
+def _padding(
+    layer: Layer, spec: TensorSpec, spacing: Sequence[Num], before: Mapping[str, Resolved]
+) -> object:
+    """Return the padding that keeps the taps where they were.
+
+    Padding to the same size stays that, whatever the size; its first half is what it was.
+    """
+    padding = (
+        rounded_up(layer, spec, before) if layer.attrs.get("ceil") else layer.attrs.get("padding", "valid")
+    )
+    if padding in ("valid", "causal"):
+        return padding
+    if padding not in ("same", "same_lower"):
+        return tuple((lo * n, hi * n) for (lo, hi), n in zip(sides(padding, spec), spacing, strict=True))
+    result = before[layer.name].result
+    assert result is not None
+    windows = {step.axis: step.window for step in result.paths[0][0].steps if isinstance(step, moves.Slide)}
+    found = []
+    settings = (setting(layer, spec, name) for name in ("kernel", "dilation"))
+    for place, n, k, d in zip(_places(layer, spec), spacing, *settings, strict=True):
+        window = windows[place]
+        if not is_known(window.slack) or window.slack != 0:
+            raise DoesNotApply("its padding depends on the size of its map, which is not known", layer.name)
+        lo = -window.first(0) * n
+        found.append((lo, d * n * (k - 1) - lo))
+    return tuple(found)
+
+
+def _border(layer: Layer, given: Spacing, before: Mapping[str, Resolved]) -> Layer:
+    """Pad or crop by as much of the original's elements."""
+    spec = input_of(layer, before)
+    if layer.attrs.get("mode", "constant") != "constant":
+        raise DoesNotApply(
+            f"its border is padded by {layer.attrs['mode']}, which has no atrous form", layer.name
+        )
+    name = "padding" if layer.kind == "pad" else "cropping"
+    spacing = [given[place] for place in _places(layer, spec)]
+    amounts = zip(sides(layer.attrs[name], spec), spacing, strict=True)
+    settings: dict[str, Any] = {name: tuple((lo * n, hi * n) for (lo, hi), n in amounts)}
+    return edited(layer, **settings)
+
+
+def _changes_nothing(layer: Layer, before: Mapping[str, Resolved]) -> bool:
+    """Tell whether an adaptive pooling is made for a map of the very size that it gets here."""
+    result = before[layer.name].result
+    return result is not None and all(map(alike, input_of(layer, before).shape, result.outputs[0].shape))
+
+
+# ---- the spacing behind a layer ----------------------------------------------------------------------------
+
+
+class _Tensor:
+    """Spacings and extents of the axes of a tensor on its way through a layer.
+
+    Parameters
+    ----------
+    layer : Layer
+        For messages.
+    spacing, shape : sequence
+        What comes in.
+    taken : sequence of Num, optional
+        Steps that are not taken any more, for each window of the layer, where it was written anew.
+    """
+
+    def __init__(
+        self, layer: Layer, spacing: Spacing, shape: Sequence[Num], taken: Sequence[Num] | None
+    ) -> None:
+        self.layer = layer
+        self.spacing = list(spacing)
+        self.shape = list(shape)
+        self.taken = None if taken is None else iter(taken)
+
+    def no_form(self) -> DoesNotApply:
+        op = self.layer.op
+        return DoesNotApply(f"{op} follows a step that is not taken, and has no atrous form", self.layer.name)
+
+    def slide(self, step: moves.Slide) -> None:
+        if self.taken is not None and not step.alike:
+            self.spacing[step.axis] = self.spacing[step.axis] * next(self.taken)
+        elif self.spacing[step.axis] not in (1, _ANY):
+            raise self.no_form()
+        self.shape[step.axis] = step.extent
+
+    def contract(self, step: moves.Contract) -> None:
+        self.spacing[step.axis], self.shape[step.axis] = 1, step.extent
+
+    def reduce(self, step: moves.Reduce) -> None:
+        for place in sorted(step.axes, reverse=True):
+            if step.keep:
+                self.spacing[place], self.shape[place] = 1, 1
+            else:
+                del self.spacing[place], self.shape[place]
+
+    def stay(self, step: Step) -> None:
+        """Every element reads more of its axis, and stays where it was."""
+
+    def regroup(self, step: moves.Regroup) -> None:
+        self.spacing = _regrouped(self.layer, self.spacing, self.shape, step.shape)
+        self.shape = list(step.shape)
+
+    def permute(self, step: moves.Permute) -> None:
+        self.spacing = [self.spacing[axis] for axis in step.order]
+        self.shape = [self.shape[axis] for axis in step.order]
+
+    def insert(self, step: moves.Insert) -> None:
+        for place in sorted(step.axes):
+            self.spacing.insert(place, 1)
+            self.shape.insert(place, 1)
+
+    def squeeze(self, step: moves.Squeeze) -> None:
+        for place in sorted(step.axes, reverse=True):
+            if self.spacing[place] not in (1, _ANY):
+                raise self.no_form()
+            del self.spacing[place], self.shape[place]
+
+    def broadcast(self, step: moves.Broadcast) -> None:
+        lead = len(step.shape) - len(self.shape)
+        stretched = (
+            _ANY if is_one(old) and not is_one(new) else space
+            for space, old, new in zip(self.spacing, self.shape, step.shape[lead:], strict=True)
+        )
+        self.spacing = [_ANY] * lead + list(stretched)
+        self.shape = list(step.shape)
+
+    def place(self, step: moves.Place | moves.Lose) -> None:
+        if self.spacing[step.axis] != 1:
+            raise self.no_form()
+
+    def cover(self, step: moves.Cover) -> None:
+        if _spaced([tuple(self.spacing)]):
+            raise self.no_form()
+        self.spacing, self.shape = [1] * len(step.shape), list(step.shape)
+
+
+_CARRY: Final[Mapping[type, Callable[[_Tensor, Any], None]]] = {
+    moves.Slide: _Tensor.slide,
+    moves.Contract: _Tensor.contract,
+    moves.Reduce: _Tensor.reduce,
+    moves.Mix: _Tensor.stay,
+    moves.Scan: _Tensor.stay,
+    moves.Regroup: _Tensor.regroup,
+    moves.Permute: _Tensor.permute,
+    moves.Insert: _Tensor.insert,
+    moves.Squeeze: _Tensor.squeeze,
+    moves.Broadcast: _Tensor.broadcast,
+    moves.Place: _Tensor.place,
+    moves.Lose: _Tensor.place,
+    moves.Cover: _Tensor.cover,
+}
+
+
+def _carried(tensor: _Tensor, steps: Sequence[Step]) -> Spacing:
+    """Carry the spacing of an input through the steps of a rule."""
+    for step in steps:
+        _CARRY[type(step)](tensor, step)
+    return tuple(tensor.spacing)
+
+
+def _regrouped(layer: Layer, spacing: Sequence[Num], old: Sequence[Num], new: Sequence[Num]) -> list[Num]:
+    """Keep the spacing of axes that a reshape leaves as they are, and forget it where it merges axes."""
+    shorter = min(len(old), len(new))
+    head = next((k for k in range(shorter) if not alike(old[k], new[k])), shorter)
+    rest = shorter - head
+    tail = next((k for k in range(rest) if not alike(old[-1 - k], new[-1 - k])), rest)
+    middle = spacing[head : len(old) - tail]
+    made = len(new) - head - tail
+    if all(map(is_one, middle)):
+        inside: list[Num] = [1] * made
+    elif made == 1:
+        inside = [_MERGED]
+    else:
+        raise DoesNotApply("it regroups a map in which a step is not taken", layer.name)
+    return [*spacing[:head], *inside, *spacing[len(old) - tail :]]
+
+
+def _joined(layer: Layer, found: Sequence[Spacing], rank: int) -> Spacing:
+    """Return the spacing of what comes of several inputs."""
+    if not found:
+        return (1,) * rank
+    joined: list[Num] = []
+    for spaces in zip(*found, strict=True):
+        fixed = [space for space in spaces if space != _ANY]
+        if any(space != fixed[0] for space in fixed[1:]):
+            listed = " and ".join(str(space) for space in dict.fromkeys(fixed))
+            raise DoesNotApply(
+                f"it joins a map whose steps are kept and one whose steps are not (dilated by {listed})",
+                layer.name,
+            )
+        joined.append(fixed[0] if fixed else _ANY)
+    return tuple(joined)

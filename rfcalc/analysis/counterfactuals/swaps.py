@@ -1,0 +1,261 @@
+"""Counterfactuals that change layers where they stand: no pooling, no strides, convolutions for poolings.
+
+Source of ``strided``: Springenberg et al., "Striving for simplicity: the all convolutional net" (2015).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from rfcalc.algebra.number import Num, is_known
+from rfcalc.analysis.counterfactuals.rewrite import (
+    POOLS,
+    DoesNotApply,
+    edited,
+    has_window,
+    input_of,
+    rewritten,
+    setting,
+    settled,
+)
+from rfcalc.analysis.shapes import Resolved, resolve
+from rfcalc.graph.graph import LayerGraph
+from rfcalc.graph.layer import Layer, TensorSpec
+
+Changes = dict[str, tuple[Layer, ...]]
+
+_FUSED: Final = ("prepare", "then")
+_CONVOLUTIONS: Final = ("conv", "depthwise_conv", "separable_conv")
+_FOLLOW: Final = ("activation", "batch_norm", "prelu", "local_response_norm", "identity")
+"""Kinds that belong to the convolution before them, where they take its output alone."""
+
+
+def _changed(graph: LayerGraph, before: Mapping[str, Resolved], changes: Changes) -> LayerGraph:
+    return settled(rewritten(graph, changes), graph, before) if changes else graph
+
+
+def plain(graph: LayerGraph) -> LayerGraph:
+    """Return the model with every pooling removed, and the padding that was there for it alone.
+
+    Parameters
+    ----------
+    graph : LayerGraph
+        The model. Global and adaptive pooling stay, since they summarise a map and do not thin it out.
+
+    Raises
+    ------
+    DoesNotApply
+        A join does not fit any more.
+
+    Examples
+    --------
+    >>> import rfcalc
+    >>> model = {"rfcalc": 1, "input": [28, 28, 1], "layers": [
+    ...     {"kind": "conv", "name": "c1", "filters": 8, "kernel": 3},
+    ...     {"kind": "max_pool", "kernel": 2},
+    ...     {"kind": "conv", "name": "c2", "filters": 8, "kernel": 3},
+    ... ]}
+    >>> rfcalc.analyze(plain(rfcalc.load(model))).layer("c2").receptive_field
+    (5, 5)
+    """
+    before = resolve(graph)
+    changes: Changes = {}
+    for layer in graph:
+        if layer.kind in POOLS:
+            fused = {name: layer.attrs[name] for name in _FUSED if name in layer.attrs}
+            changes[layer.name] = (edited(layer, "identity", **_only(layer, fused)),) if fused else ()
+    takers: dict[str, set[str]] = {}
+    for layer in graph:
+        for producer, _ in layer.inputs:
+            takers.setdefault(producer, set()).add(layer.name)
+    for layer in graph:
+        if layer.kind == "pad" and takers.get(layer.name, set()) <= changes.keys() and layer.name in takers:
+            changes[layer.name] = ()
+    return _changed(graph, before, changes)
+
+
+def _only(layer: Layer, kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings that take all others away."""
+    return {**dict.fromkeys(layer.attrs), **kept}
+
+
+def unstrided(graph: LayerGraph) -> LayerGraph:
+    """Return the model with every stride set to 1, those of poolings and of upsampling too.
+
+    Parameters
+    ----------
+    graph : LayerGraph
+        The model.
+
+    Raises
+    ------
+    DoesNotApply
+        A join does not fit any more.
+    """
+    before = resolve(graph)
+    changes: Changes = {}
+    for layer in graph:
+        if (has_window(layer) or layer.kind == "transposed_conv") and _strides(layer, before):
+            extra = {"output_padding": None} if layer.kind == "transposed_conv" else {}
+            changes[layer.name] = (edited(layer, stride=1, **extra),)
+        elif layer.kind == "upsample":
+            changes[layer.name] = (edited(layer, scale=1),)
+    return _changed(graph, before, changes)
+
+
+def _strides(layer: Layer, before: Mapping[str, Resolved]) -> bool:
+    return any(not (is_known(s) and s == 1) for s in setting(layer, input_of(layer, before), "stride"))
+
+
+def strided(graph: LayerGraph) -> LayerGraph:
+    """Return the all-convolutional net: for each pooling a convolution of the same window and stride.
+
+    Each keeps the number of channels, and has weights and a bias of its own.
+
+    Parameters
+    ----------
+    graph : LayerGraph
+        The model.
+
+    Raises
+    ------
+    DoesNotApply
+        A pooling rounds up, and the size of its map is not known.
+    """
+    before = resolve(graph)
+    changes: Changes = {
+        layer.name: (_as_convolution(layer, before),) for layer in graph if layer.kind in POOLS
+    }
+    return _changed(graph, before, changes)
+
+
+def _as_convolution(layer: Layer, before: Mapping[str, Resolved]) -> Layer:
+    spec = input_of(layer, before)
+    settings: dict[str, Any] = {
+        "filters": spec.shape[_channel(layer, spec)],
+        "stride": setting(layer, spec, "stride"),
+        "ceil": None,
+        "copies": None,
+    }
+    if layer.attrs.get("ceil"):
+        settings["padding"] = rounded_up(layer, spec, before)
+    return edited(layer, "conv", **settings)
+
+
+def _channel(layer: Layer, spec: TensorSpec) -> int:
+    place = layer.attrs.get("channel")
+    if place is None:
+        place = spec.axes.rfind("c")
+        if place < 0:
+            raise DoesNotApply("its map has no channels that a convolution could mix", layer.name)
+    return int(place)
+
+
+def rounded_up(layer: Layer, spec: TensorSpec, before: Mapping[str, Resolved]) -> object:
+    """Return the padding that gives a window the output extent which rounding up gave it.
+
+    Raises
+    ------
+    DoesNotApply
+        An extent is not known.
+    """
+    padding = layer.attrs.get("padding", "valid")
+    if padding in ("same", "same_lower", "causal"):
+        return padding  # as these fix the extent themselves
+    result = before[layer.name].result
+    assert result is not None
+    sizes = zip(
+        _extents(layer, spec),
+        _extents(layer, result.outputs[0]),
+        *(setting(layer, spec, name) for name in ("kernel", "stride", "dilation")),
+        sides(padding, spec),
+        strict=True,
+    )
+    found = []
+    for n, out, k, s, d, (lo, hi) in sizes:
+        if not (is_known(n) and is_known(out)):
+            raise DoesNotApply("it rounds up, so that the size of its map has to be known", layer.name)
+        found.append((lo, max(hi, (out - 1) * s + d * (k - 1) + 1 - n - lo)))
+    return tuple(found)
+
+
+def _extents(layer: Layer, spec: TensorSpec) -> tuple[Num, ...]:
+    places = layer.attrs.get("spatial")
+    return spec.spatial if places is None else tuple(spec.shape[place] for place in places)
+
+
+def sides(padding: Any, spec: TensorSpec) -> tuple[tuple[Num, Num], ...]:
+    """Return explicit padding as (before, after) for each spatial axis."""
+    rank = len(spec.spatial)
+    if padding == "valid":
+        return ((0, 0),) * rank
+    if not isinstance(padding, (tuple, list)):
+        return ((padding, padding),) * rank
+    return tuple((p[0], p[1]) if isinstance(p, (tuple, list)) else (p, p) for p in padding)
+
+
+def average(graph: LayerGraph) -> LayerGraph:
+    """Return the model with average pooling in place of every other one."""
+    return _pooling(graph, "average_pool")
+
+
+def median(graph: LayerGraph) -> LayerGraph:
+    """Return the model with median pooling in place of every other one."""
+    return _pooling(graph, "median_pool")
+
+
+def maximum(graph: LayerGraph) -> LayerGraph:
+    """Return the model with max pooling in place of every other one."""
+    return _pooling(graph, "max_pool")
+
+
+def _pooling(graph: LayerGraph, kind: str) -> LayerGraph:
+    before = resolve(graph)
+    changes: Changes = {
+        layer.name: (edited(layer, kind),) for layer in graph if layer.kind in POOLS and layer.kind != kind
+    }
+    return _changed(graph, before, changes)
+
+
+def pooled(graph: LayerGraph, kernel: int = 2, every: int = 1) -> LayerGraph:
+    """Return the model with a max pooling after every so many convolutions.
+
+    Parameters
+    ----------
+    graph : LayerGraph
+        The model. What belongs to a convolution, its normalisation and activation, stays before the pooling.
+    kernel : int
+        Window and stride of the poolings, in elements.
+    every : int
+        How many convolutions stand between two of them.
+
+    Raises
+    ------
+    DoesNotApply
+        A join does not fit any more, or a map is too small.
+    """
+    before = resolve(graph)
+    takers: dict[str, list[Layer]] = {}
+    for layer in graph:
+        for producer in dict.fromkeys(producer for producer, _ in layer.inputs):
+            takers.setdefault(producer, []).append(layer)
+    changes: Changes = {}
+    convolutions = [layer for layer in graph if layer.kind in _CONVOLUTIONS]
+    for place, layer in enumerate(convolutions, 1):
+        if place % every:
+            continue
+        last = layer
+        while len(takers.get(last.name, ())) == 1 and takers[last.name][0].kind in _FOLLOW:
+            last = takers[last.name][0]
+        settings = {"kernel": kernel, **{k: v for k, v in layer.attrs.items() if k in ("spatial", "channel")}}
+        name = _unused(graph, f"{layer.name}_pool")
+        pool = Layer(name, "max_pool", "max_pool", ((last.name, 0),), settings, block=last.block)
+        changes[last.name] = (last, pool)
+    return _changed(graph, before, changes)
+
+
+def _unused(graph: LayerGraph, name: str) -> str:
+    while name in graph.layers:
+        name += "_"
+    return name
