@@ -65,7 +65,7 @@ def resolve(
     resolved: dict[str, Resolved] = {}
     for layer in graph:
         try:
-            known = _resolve_layer(layer, resolved, on_unknown, graph.results.get(layer.name))
+            known = resolve_layer(layer, resolved, on_unknown, graph.results.get(layer.name))
             resolved[layer.name] = _tidied(known) if symbolic else known
         except RfcalcError as error:
             error.where = error.where or f"layer {layer.name!r}"
@@ -114,9 +114,13 @@ def _refuse_unknown(graph: LayerGraph) -> None:
         raise AnalysisError(f"no rule for {listed}; say --on-unknown bound or identity to go on without")
 
 
-def _resolve_layer(
-    layer: Layer, resolved: Mapping[str, Resolved], on_unknown: OnUnknown, ready: Result | None
+def resolve_layer(
+    layer: Layer,
+    resolved: Mapping[str, Resolved],
+    on_unknown: OnUnknown = "report",
+    ready: Result | None = None,
 ) -> Resolved:
+    """Run the rule of one layer, behind those that are resolved; `ready` is what is known of it already."""
     if ready is not None and layer.weights is not None:
         return Resolved(ready, layer.weights)
     if layer.attrs.get("blind"):

@@ -20,8 +20,10 @@ from rfcalc.analysis.counterfactuals.rewrite import (
     DoesNotApply,
     alike,
     edited,
+    groups,
     has_window,
     input_of,
+    is_pooling,
     rewritten,
     setting,
     settled,
@@ -94,9 +96,10 @@ def _atrous(graph: LayerGraph, flattened: Callable[[Layer], bool]) -> LayerGraph
         if result is None or before[layer.name].unknown:
             raise DoesNotApply(f"no rule knows {layer.op}", layer.name)
         given = [spacings[edge] for edge in layer.inputs]
+        flat = flattened(layer) and not _summarises(layer, before)
         taken: tuple[Num, ...] | None = None
-        if has_window(layer) and (flattened(layer) or _spaced(given)):
-            changed, taken = _window(layer, given[0], before, flat=flattened(layer))
+        if has_window(layer) and (flat or _spaced(given)):
+            changed, taken = _window(layer, given[0], before, flat=flat)
             if changed is not layer:
                 changes[layer.name] = (changed,)
         elif layer.kind in ("pad", "crop") and _spaced(given):
@@ -112,7 +115,10 @@ def _atrous(graph: LayerGraph, flattened: Callable[[Layer], bool]) -> LayerGraph
                 )
                 for p in paths
             ]
-            spacings[layer.name, place] = _joined(layer, found, len(spec.shape))
+            joined = _joined(layer, found, len(spec.shape))
+            if _summarises(layer, before):  # its one window stands at the front
+                joined = tuple(1 for _ in joined)
+            spacings[layer.name, place] = joined
     return settled(rewritten(graph, changes), graph, before) if changes else graph
 
 
@@ -151,11 +157,26 @@ def _window(
         return layer, tuple(1 for _ in strides)
     settings: dict[str, Any] = {
         "dilation": tuple(d * n for d, n in zip(setting(layer, spec, "dilation"), spacing, strict=True)),
-        "stride": tuple(1 for _ in strides) if flat else strides,
+        "stride": _stride(layer, spec, spacing, before, flat=flat),
         "padding": _padding(layer, spec, spacing, before),
         "ceil": None,
     }
     return edited(layer, **settings), strides if flat else tuple(1 for _ in strides)
+
+
+def _stride(
+    layer: Layer, spec: TensorSpec, spacing: Sequence[Num], before: Mapping[str, Resolved], *, flat: bool
+) -> tuple[Num, ...]:
+    """Keep a stride or take it away; a pooling of the whole map goes on to take one window."""
+    if flat:
+        return tuple(1 for _ in spacing)
+    if _summarises(layer, before):
+        return tuple(k * n for k, n in zip(setting(layer, spec, "kernel"), spacing, strict=True))
+    return setting(layer, spec, "stride")
+
+
+def _summarises(layer: Layer, before: Mapping[str, Resolved]) -> bool:
+    return layer.kind in POOLS and not is_pooling(layer, before)
 
 
 def _padding(
@@ -318,19 +339,16 @@ def _carried(tensor: _Tensor, steps: Sequence[Step]) -> Spacing:
 
 def _regrouped(layer: Layer, spacing: Sequence[Num], old: Sequence[Num], new: Sequence[Num]) -> list[Num]:
     """Keep the spacing of axes that a reshape leaves as they are, and forget it where it merges axes."""
-    shorter = min(len(old), len(new))
-    head = next((k for k in range(shorter) if not alike(old[k], new[k])), shorter)
-    rest = shorter - head
-    tail = next((k for k in range(rest) if not alike(old[-1 - k], new[-1 - k])), rest)
-    middle = spacing[head : len(old) - tail]
-    made = len(new) - head - tail
-    if all(map(is_one, middle)):
-        inside: list[Num] = [1] * made
-    elif made == 1:
-        inside = [_MERGED]
-    else:
-        raise DoesNotApply("it regroups a map in which a step is not taken", layer.name)
-    return [*spacing[:head], *inside, *spacing[len(old) - tail :]]
+    found: list[Num] = []
+    for sources, extents in groups(old, new):
+        spaced = not all(is_one(spacing[place]) for place in sources)
+        if not spaced:
+            found += [1] * len(extents)
+        elif len(extents) > 1:
+            raise DoesNotApply("it regroups a map in which a step is not taken", layer.name)
+        else:
+            found.append(spacing[sources[0]] if len(sources) == 1 else _MERGED)
+    return found
 
 
 def _joined(layer: Layer, found: Sequence[Spacing], rank: int) -> Spacing:

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from rfcalc.algebra.number import Num, is_known
-from rfcalc.analysis.propagate import ancestors
-from rfcalc.analysis.shapes import Resolved, resolve
+from rfcalc.algebra.number import Num, is_known, is_one, prod
+from rfcalc.analysis.shapes import Resolved, resolve_layer
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Edge, Layer, TensorSpec
@@ -35,6 +34,26 @@ class DoesNotApply(AnalysisError):
     def __init__(self, message: str, layer: str = "") -> None:
         super().__init__(message, where=f"layer {layer!r}" if layer else None)
         self.layer = layer
+
+
+def is_pooling(layer: Layer, resolved: Mapping[str, Resolved]) -> bool:
+    """Tell whether a layer thins out its map by pooling: a window as large as the map only summarises it."""
+    if layer.kind not in POOLS:
+        return False
+    result = resolved[layer.name].result
+    if result is None:
+        return True
+    spec = input_of(layer, resolved)
+    kernel, one = setting(layer, spec, "kernel"), result.outputs[0].spatial
+    extents = extents_of(layer, spec)
+    whole = all(is_known(n) and is_known(k) and bool(n <= k) for n, k in zip(extents, kernel, strict=True))
+    return not (whole and all(map(is_one, one)) and not all(map(is_one, extents)))
+
+
+def extents_of(layer: Layer, spec: TensorSpec) -> tuple[Num, ...]:
+    """Return the extents of the axes along which a layer slides its window."""
+    places = layer.attrs.get("spatial")
+    return spec.spatial if places is None else tuple(spec.shape[place] for place in places)
 
 
 def has_window(layer: Layer) -> bool:
@@ -154,45 +173,86 @@ def settled(graph: LayerGraph, origin: LayerGraph, before: Mapping[str, Resolved
     DoesNotApply
         A layer does not fit its inputs any more; the message says which, and why.
     """
-    loose = graph.with_layers(_loosened(layer, origin, before) for layer in graph)
-    try:
-        resolved = resolve(loose)
-    except AnalysisError as error:
-        raise _broken(loose, error) from error
-    layers = [_reweighed(layer, before.get(layer.name), resolved[layer.name].result) for layer in loose]
+    resolved: dict[str, Resolved] = {}
+    layers = []
+    for layer in graph:
+        try:
+            fitted = _refitted(layer, origin, before, resolved)
+            known = resolve_layer(fitted, resolved)
+        except AnalysisError as error:
+            raise _broken(layer, error, resolved) from error
+        fitted = _reweighed(fitted, before.get(layer.name), known.result)
+        layers.append(fitted)
+        resolved[layer.name] = known if fitted.weights is None else known._replace(weights=fitted.weights)
     results = {name: known.result for name, known in resolved.items() if known.result and not known.unknown}
-    final = loose.with_layers(layers)
     return LayerGraph(
-        final,
-        name=final.name,
-        format=final.format,
-        source=final.source,
-        outputs=final.outputs,
-        blocks=final.blocks.values(),
-        notes=final.notes,
+        layers,
+        name=graph.name,
+        format=graph.format,
+        source=graph.source,
+        outputs=graph.outputs,
+        blocks=graph.blocks.values(),
+        notes=graph.notes,
         results=results,
     )
 
 
-def _loosened(layer: Layer, origin: LayerGraph, before: Mapping[str, Resolved]) -> Layer:
-    """Let a reshape to fixed extents that merges axes work out the merged one itself."""
+def _refitted(
+    layer: Layer, origin: LayerGraph, before: Mapping[str, Resolved], resolved: Mapping[str, Resolved]
+) -> Layer:
+    """Let a reshape to fixed extents follow the new size of its map."""
     known = before.get(layer.name)
     if layer.kind != "reshape" or known is None or known.result is None:
         return layer
-    old = _tensor(origin[layer.name].inputs[0], before)
-    if old is None:
+    old, new = _tensor(origin[layer.name].inputs[0], before), _tensor(layer.inputs[0], resolved)
+    if (
+        old is None
+        or new is None
+        or len(old.shape) != len(new.shape)
+        or all(map(alike, old.shape, new.shape))
+    ):
         return layer
-    target = known.result.outputs[0].shape
-    same = list(map(alike, old.shape, target))
-    head = same.index(False) if False in same else len(same)
-    rest = len(target) - head
-    tail = next(
-        (k for k in range(rest) if not alike(old.shape[-1 - k], target[-1 - k])), rest
-    ) if len(old.shape) - head > 1 else 0  # fmt: skip
-    if rest - tail != 1 or len(old.shape) - head - tail < 2:
-        return layer
-    kept = target[len(target) - tail :]
-    return edited(layer, shape=(*(None for _ in range(head)), -1, *kept))
+    target: list[Num] = []
+    for sources, extents in groups(old.shape, known.result.outputs[0].shape):
+        kept = all(alike(old.shape[place], new.shape[place]) for place in sources)
+        if not kept and len(extents) != 1:
+            raise AnalysisError("it splits an axis of its map into fixed parts, and that axis is longer now")
+        target += extents if kept else [prod(new.shape[place] for place in sources)]
+    return edited(layer, shape=tuple(target))
+
+
+def groups(old: Sequence[Num], new: Sequence[Num]) -> list[tuple[tuple[int, ...], tuple[Num, ...]]]:
+    """Say which axes of a shape become which extents when it is reshaped, in the smallest groups there are.
+
+    >>> groups((1, 6, 5, 4), (1, 2, 3, 20))
+    [((0,), (1,)), ((1,), (2, 3)), ((2, 3), (20,))]
+    >>> groups((1, 8, 1, 1), (1, 8))
+    [((0,), (1,)), ((1, 2, 3), (8,))]
+    """
+    found: list[tuple[list[int], list[Num]]] = []
+    place = put = 0
+    while place < len(old) and put < len(new):
+        sources, extents = [place], [new[put]]
+        have, want = old[place], new[put]
+        place, put = place + 1, put + 1
+        while not alike(have, want):
+            if (
+                not (is_known(have) and is_known(want))
+                or (place == len(old) and have < want)
+                or put == len(new)
+            ):
+                break
+            if have < want:
+                sources.append(place)
+                have, place = have * old[place], place + 1
+            else:
+                extents.append(new[put])
+                want, put = want * new[put], put + 1
+        found.append((sources, extents))
+    rest = list(range(place, len(old)))
+    if found and (rest or put < len(new)):
+        found[-1] = (found[-1][0] + rest, found[-1][1] + list(new[put:]))
+    return [(tuple(sources), tuple(extents)) for sources, extents in found]
 
 
 def alike(a: Num, b: Num) -> bool:
@@ -207,23 +267,16 @@ def _tensor(edge: Edge, resolved: Mapping[str, Resolved]) -> TensorSpec | None:
     return known.result.outputs[edge[1]]
 
 
-def _broken(graph: LayerGraph, error: AnalysisError) -> DoesNotApply:
+def _broken(layer: Layer, error: AnalysisError, resolved: Mapping[str, Resolved]) -> DoesNotApply:
     """Say which layer does not fit its inputs any more, and for a join, what meets there."""
-    name = next((layer.name for layer in graph if error.where == f"layer {layer.name!r}"), "")
-    if not name:
-        return DoesNotApply(error.message)
-    layers = ancestors(graph, name)[:-1]
-    inputs = dict.fromkeys(graph[name].inputs)
+    inputs = dict.fromkeys(layer.inputs)
     if len(inputs) < 2:
-        return DoesNotApply(error.message, name)
-    resolved = resolve(LayerGraph(layers))
-    maps = [
-        f"{producer!r} ({format_shape(spec.shape)})"
-        if (spec := _tensor((producer, k), resolved))
-        else repr(producer)
-        for producer, k in inputs
-    ]
-    return DoesNotApply(f"it joins {' and '.join(maps[:4])}, which are no longer of one size", name)
+        return DoesNotApply(error.message, layer.name)
+    maps = []
+    for edge in inputs:
+        spec = _tensor(edge, resolved)
+        maps.append(f"{edge[0]!r} {'' if spec is None else format_shape(spec.shape)}".rstrip())
+    return DoesNotApply(f"it joins {' and '.join(maps[:4])}, which are no longer of one size", layer.name)
 
 
 def _reweighed(layer: Layer, before: Resolved | None, result: Result | None) -> Layer:

@@ -6,6 +6,7 @@ Source of ``strided``: Springenberg et al., "Striving for simplicity: the all co
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from rfcalc.algebra.number import Num, is_known
@@ -13,8 +14,10 @@ from rfcalc.analysis.counterfactuals.rewrite import (
     POOLS,
     DoesNotApply,
     edited,
+    extents_of,
     has_window,
     input_of,
+    is_pooling,
     rewritten,
     setting,
     settled,
@@ -31,8 +34,19 @@ _FOLLOW: Final = ("activation", "batch_norm", "prelu", "local_response_norm", "i
 """Kinds that belong to the convolution before them, where they take its output alone."""
 
 
+_SUMMARY: Final = {"max_pool": "max", "average_pool": "average", "lp_pool": "lp", "median_pool": "median"}
+
+
 def _changed(graph: LayerGraph, before: Mapping[str, Resolved], changes: Changes) -> LayerGraph:
-    return settled(rewritten(graph, changes), graph, before) if changes else graph
+    """Return the changed model; a pooling of the whole map goes on to take all of it, if larger."""
+    if not changes:
+        return graph
+    for layer in graph:
+        if layer.kind in POOLS and layer.name not in changes and not is_pooling(layer, before):
+            dropped = dict.fromkeys(("kernel", "stride", "padding", "dilation", "ceil"))
+            settings = {"mode": _SUMMARY[layer.kind], "keepdims": True, **dropped}
+            changes[layer.name] = (edited(layer, "global_pool", **settings),)
+    return settled(rewritten(graph, changes), graph, before)
 
 
 def plain(graph: LayerGraph) -> LayerGraph:
@@ -62,7 +76,7 @@ def plain(graph: LayerGraph) -> LayerGraph:
     before = resolve(graph)
     changes: Changes = {}
     for layer in graph:
-        if layer.kind in POOLS:
+        if is_pooling(layer, before):
             fused = {name: layer.attrs[name] for name in _FUSED if name in layer.attrs}
             changes[layer.name] = (edited(layer, "identity", **_only(layer, fused)),) if fused else ()
     takers: dict[str, set[str]] = {}
@@ -96,6 +110,8 @@ def unstrided(graph: LayerGraph) -> LayerGraph:
     before = resolve(graph)
     changes: Changes = {}
     for layer in graph:
+        if layer.kind in POOLS and not is_pooling(layer, before):
+            continue
         if (has_window(layer) or layer.kind == "transposed_conv") and _strides(layer, before):
             extra = {"output_padding": None} if layer.kind == "transposed_conv" else {}
             changes[layer.name] = (edited(layer, stride=1, **extra),)
@@ -125,7 +141,7 @@ def strided(graph: LayerGraph) -> LayerGraph:
     """
     before = resolve(graph)
     changes: Changes = {
-        layer.name: (_as_convolution(layer, before),) for layer in graph if layer.kind in POOLS
+        layer.name: (_as_convolution(layer, before),) for layer in graph if is_pooling(layer, before)
     }
     return _changed(graph, before, changes)
 
@@ -140,7 +156,7 @@ def _as_convolution(layer: Layer, before: Mapping[str, Resolved]) -> Layer:
     }
     if layer.attrs.get("ceil"):
         settings["padding"] = rounded_up(layer, spec, before)
-    return edited(layer, "conv", **settings)
+    return replace(edited(layer, "conv", **settings), weights=None)
 
 
 def _channel(layer: Layer, spec: TensorSpec) -> int:
@@ -166,8 +182,8 @@ def rounded_up(layer: Layer, spec: TensorSpec, before: Mapping[str, Resolved]) -
     result = before[layer.name].result
     assert result is not None
     sizes = zip(
-        _extents(layer, spec),
-        _extents(layer, result.outputs[0]),
+        extents_of(layer, spec),
+        extents_of(layer, result.outputs[0]),
         *(setting(layer, spec, name) for name in ("kernel", "stride", "dilation")),
         sides(padding, spec),
         strict=True,
@@ -178,11 +194,6 @@ def rounded_up(layer: Layer, spec: TensorSpec, before: Mapping[str, Resolved]) -
             raise DoesNotApply("it rounds up, so that the size of its map has to be known", layer.name)
         found.append((lo, max(hi, (out - 1) * s + d * (k - 1) + 1 - n - lo)))
     return tuple(found)
-
-
-def _extents(layer: Layer, spec: TensorSpec) -> tuple[Num, ...]:
-    places = layer.attrs.get("spatial")
-    return spec.spatial if places is None else tuple(spec.shape[place] for place in places)
 
 
 def sides(padding: Any, spec: TensorSpec) -> tuple[tuple[Num, Num], ...]:
@@ -213,7 +224,9 @@ def maximum(graph: LayerGraph) -> LayerGraph:
 def _pooling(graph: LayerGraph, kind: str) -> LayerGraph:
     before = resolve(graph)
     changes: Changes = {
-        layer.name: (edited(layer, kind),) for layer in graph if layer.kind in POOLS and layer.kind != kind
+        layer.name: (edited(layer, kind),)
+        for layer in graph
+        if is_pooling(layer, before) and layer.kind != kind
     }
     return _changed(graph, before, changes)
 
