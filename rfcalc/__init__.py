@@ -17,15 +17,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rfcalc.api import Analysis, analyze, field, from_torch, load
+    from rfcalc.api import Analysis, analyze, compare, field, from_torch, load, variant
     from rfcalc.errors import AnalysisError, CheckFailed, GraphError, ReadError, RfcalcError, UsageError
     from rfcalc.graph.graph import LayerGraph
+    from rfcalc.reports.comparison import Comparison
     from rfcalc.reports.field import Field
 
 __all__ = [
     "Analysis",
     "AnalysisError",
     "CheckFailed",
+    "Comparison",
     "Field",
     "GraphError",
     "LayerGraph",
@@ -34,17 +36,20 @@ __all__ = [
     "UsageError",
     "__version__",
     "analyze",
+    "compare",
     "field",
     "from_torch",
     "load",
+    "variant",
 ]
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "rfcalc.api": ("Analysis", "analyze", "field", "from_torch", "load"),
+    "rfcalc.api": ("Analysis", "analyze", "compare", "field", "from_torch", "load", "variant"),
     "rfcalc.errors": ("AnalysisError", "CheckFailed", "GraphError", "ReadError", "RfcalcError", "UsageError"),
     "rfcalc.graph.graph": ("LayerGraph",),
+    "rfcalc.reports.comparison": ("Comparison",),
     "rfcalc.reports.field": ("Field",),
 }
 

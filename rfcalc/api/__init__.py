@@ -1,7 +1,8 @@
 """The library's face: load a model, analyse it, ask about it; results that render themselves."""
 
 from rfcalc.api.analyses import Analysis, analyze
+from rfcalc.api.comparisons import compare, variant
 from rfcalc.api.fields import field
 from rfcalc.api.models import from_torch, load
 
-__all__ = ["Analysis", "analyze", "field", "from_torch", "load"]
+__all__ = ["Analysis", "analyze", "compare", "field", "from_torch", "load", "variant"]

@@ -33,8 +33,7 @@ output = click.option(
     "--output", "-o", default="-", metavar="FILE", help="Write to FILE, whole or not at all."
 )
 
-model = _together(
-    click.argument("model"),
+reading = _together(
     click.option(
         "--input-shape",
         multiple=True,
@@ -69,6 +68,10 @@ model = _together(
         help="The input that fields refer to; by default the first with spatial axes.",
     ),
 )
+
+"""What every command takes that reads a model."""
+
+model = _together(click.argument("model"), reading)
 
 on_unknown = click.option(
     "--on-unknown",

@@ -60,7 +60,7 @@ def analysis_document(result: AnalysisResult, columns: Sequence[Column] | None =
         ],
         "input": result.input,
         "layers": rows,
-        "totals": _totals_document(result.totals),
+        "totals": totals_document(result.totals),
         "notes": [
             {"level": note.level, "code": note.code, "layer": note.layer, "message": note.message}
             for note in result.notes
@@ -104,7 +104,8 @@ def row_document(row: Row) -> dict[str, Any]:
     return document
 
 
-def _totals_document(totals: Totals) -> dict[str, Any]:
+def totals_document(totals: Totals) -> dict[str, Any]:
+    """Return the sums over a model as plain data."""
     document: dict[str, Any] = {
         "layers": totals.layers,
         "resolved": totals.resolved,

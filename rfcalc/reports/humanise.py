@@ -75,6 +75,16 @@ def short(value: Num | None) -> str:
     return f"{scaled:.{digits}f}{_UNITS[unit]}"
 
 
+def size(count: Num | None) -> str:
+    """Write a number of bytes, in units of a thousand.
+
+    >>> size(154792), size(640), size(24016495008), size(None)
+    ('155 kB', '640 B', '24.0 GB', '?')
+    """
+    text = short(count)
+    return text if text == "?" else f"{text}B" if " " in text else f"{text} B"
+
+
 def extents(sizes: Sequence[Num | None], missing: str = "?") -> str:
     """Write extents with a cross between them; with a formula among them, as a tuple.
 

@@ -62,6 +62,16 @@ def tabulated(
     return (_HTML_PADDING.sub("", text) if markup == "html" else str(text)) + "\n"
 
 
+_BETWEEN_PARAGRAPHS: Final = {"html": ("<p>", "</p>\n")}
+
+
+def paragraphs(texts: Sequence[str], markup: str) -> str:
+    """Render sentences as paragraphs of a markup language, escaped for it."""
+    _, clean = _STYLES[markup]
+    before, after = _BETWEEN_PARAGRAPHS.get(markup, ("", "\n"))
+    return ("" if markup == "html" else "\n").join(f"{before}{clean(text)}{after}" for text in texts)
+
+
 def notebook(result: AnalysisResult) -> str:
     """Render a result as HTML for a notebook: what it is, the table, the notes."""
     inputs = ", ".join(f"{each.name} {humanise.shape(each.shape)}" for each in result.inputs)

@@ -1,0 +1,94 @@
+"""``rfcalc compare``: what the pooling bought, or how models differ."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from rfcalc.commands import options
+
+if TYPE_CHECKING:
+    from rfcalc.reports.comparison import Comparison
+
+_EPILOG: Final = """Counterfactuals: plain (every pooling removed), unstrided (every stride 1), strided (a
+convolution of the same window and stride for each pooling), dilated (poolings at stride 1, what follows
+dilated: the same fields), atrous (the same for every stride), average, median, max (other poolings),
+pool:K:N (a KxK pooling after every N convolutions; pool is pool:2:1).
+
+Examples: rfcalc compare model.json; rfcalc compare model.json --with plain,average;
+rfcalc compare old.onnx new.onnx --format markdown"""
+
+
+@click.command("compare", epilog=_EPILOG, short_help="Show what the pooling bought, or how models differ.")
+@click.argument("model")
+@click.argument("others", nargs=-1, metavar="[OTHER]...")
+@options.reading
+@click.option(
+    "--with",
+    "names",
+    metavar="A,B,...",
+    help="Compare the model with these counterfactuals; by default with those that say most of it.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "markdown", "rst", "latex", "html", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="What to write. CSV has one line for each model: what it comes to.",
+)
+@click.option(
+    "--layers",
+    multiple=True,
+    metavar="GLOB",
+    help="Show these layers alone, such as 'conv*'. May be repeated.",
+)
+@options.output
+@options.debug
+def command(
+    model: str,
+    *,
+    others: Sequence[str],
+    names: str | None,
+    form: str,
+    layers: Sequence[str],
+    output: str,
+    **loading: Any,
+) -> None:
+    """Compare MODEL with what it would be without its pooling, or with each OTHER model.
+
+    Fields, coverage and maps by depth, side by side; what each comes to in parameters, multiply-accumulates
+    and memory; and the answer in sentences.
+    """
+    from rfcalc import api
+    from rfcalc.reports.write import check_output, write
+
+    for each in (model, *others):
+        check_output(output, source=each)
+    variants = None if names is None else [name.strip() for name in names.split(",")]
+    comparison = api.compare(model, *others, variants=variants, **options.loading(**loading))
+    if layers:
+        comparison = comparison.only(layers)
+    write(_render(comparison, form, output), output)
+    if form != "json":
+        base = comparison.entries[0].result
+        options.say_notes(() if base is None else base.notes)
+
+
+def _render(comparison: Comparison, form: str, output: str) -> str:
+    from rfcalc.reports.comparison import comparison_csv, comparison_markup
+    from rfcalc.reports.write import terminal_width, unicode_output
+
+    if form == "json":
+        return comparison.to_json()
+    if form == "csv":
+        return comparison_csv(comparison)
+    if form != "table":
+        return comparison_markup(comparison, form)
+    return comparison.to_text(
+        terminal_width(sys.stdout if output == "-" else None),
+        unicode=output != "-" or unicode_output(sys.stdout),
+    )

@@ -1,0 +1,205 @@
+"""Models side by side: figures that are known, and what is said of models that have no counterfactual."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rfcalc
+from rfcalc.analysis.compare import element_size
+from tests.readers.test_keras_truth import cases
+
+MODELS = Path(__file__).parents[2] / "docs" / "models"
+
+
+def keras(name: str) -> dict[str, Any]:
+    model: dict[str, Any] = cases("applications")[name]["model"]
+    return model
+
+
+def test_the_table_that_it_began_with() -> None:
+    """The table of the seed question: three convolutions with two poolings between them, and without."""
+    comparison = rfcalc.compare(MODELS / "pooling.json", variants=["plain"])
+    pooling, plain = (comparison.entry(name).bill for name in ("original", "plain"))
+    assert pooling is not None
+    assert plain is not None
+    assert (pooling.field_layer, pooling.field, plain.field) == ("conv3", (18, 18), (7, 7))
+    assert (pooling.last_map, plain.last_map) == ((None, 3, 3, 128), (None, 22, 22, 128))
+    assert (pooling.dense_inputs, plain.dense_inputs) == (1152, 61952)
+    assert (pooling.params, plain.params) == (104202, 712202)
+    assert comparison.answer[0] == " ".join(
+        (
+            "With pooling, conv3 sees 18x18 of 28x28 (41%); without, 7x7 (6%).",
+            "To see as far without pooling takes 6 more 3x3 convolutions.",
+            "Without pooling the classifier has 61,952 inputs instead of 1,152, and the model 712,202 parameters "
+            "instead of 104,202.",
+            "It takes 47.1 M multiply-accumulates instead of 3.10 M (15.2 times).",
+        )
+    )
+
+
+def test_six_more_convolutions_are_enough_and_five_are_not() -> None:
+    def deep(more: int) -> dict[str, Any]:
+        convolutions = [{"kind": "conv", "filters": 8, "kernel": 3} for _ in range(3 + more)]
+        return {"rfcalc": 1, "input": [64, 64, 1], "layers": convolutions}
+
+    fields = [list(rfcalc.analyze(deep(more)))[-1].receptive_field for more in (5, 6)]
+    assert fields == [(17, 17), (19, 19)]
+
+
+def test_vgg16_without_pooling() -> None:
+    comparison = rfcalc.compare(keras("VGG16"), variants=["plain"])
+    bills = [entry.bill for entry in comparison.entries]
+    assert [bill and bill.field for bill in bills] == [(196, 196), (27, 27)]
+    assert [bill and bill.dense_inputs for bill in bills] == [7 * 7 * 512, 224 * 224 * 512]
+    assert [bill and bill.dense_params for bill in bills] == [102_764_544, 224 * 224 * 512 * 4096 + 4096]
+    assert (
+        "fc1, takes 25,690,112 inputs instead of 25,088 and weighs 105,226,702,848 parameters"
+        in (comparison.answer[0])
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "entries", "refused"),
+    [
+        ("ResNet50", ["original", "plain", "strided", "dilated"], {}),
+        ("DenseNet121", ["original", "plain", "strided", "dilated"], {}),
+        (
+            "InceptionV3",
+            ["original", "plain", "unstrided", "strided", "dilated", "atrous"],
+            {"plain": ("mixed3", "unstrided"), "dilated": ("mixed3", "atrous")},
+        ),
+        ("MobileNetV2", ["original", "unstrided", "atrous"], {}),
+        (
+            "Xception",
+            ["original", "plain", "unstrided", "strided", "dilated", "atrous"],
+            {"plain": ("add", "unstrided"), "dilated": ("add", "atrous")},
+        ),
+    ],
+)
+def test_works_or_names_the_join(name: str, entries: list[str], refused: dict[str, tuple[str, str]]) -> None:
+    comparison = rfcalc.compare(keras(name))
+    assert [entry.name for entry in comparison.entries] == entries
+    found = {
+        entry.name: (entry.refusal.layer, entry.refusal.instead)
+        for entry in comparison.entries
+        if entry.refusal is not None
+    }
+    assert found == refused
+    for line in comparison.answer:
+        assert "None" not in line
+
+
+def test_the_same_model_from_its_own_counterfactual() -> None:
+    """What `variant` gives is what the comparison shows."""
+    comparison = rfcalc.compare(MODELS / "pooling.json", variants=["dilated"])
+    entry = comparison.entry("dilated")
+    direct = rfcalc.analyze(rfcalc.variant(MODELS / "pooling.json", "dilated"))
+    assert entry.result is not None
+    assert entry.result.rows == direct.rows
+    assert entry.changed == 4  # both poolings, and the convolution behind each
+
+
+def test_nothing_to_change() -> None:
+    comparison = rfcalc.compare(MODELS / "plain.json", variants=["plain", "average"])
+    assert comparison.answer[0] == "There is no other model without pooling: it has nothing to change."
+    assert [entry.changed for entry in comparison.entries] == [0, 0, 0]
+
+
+def test_other_poolings_cost_the_same() -> None:
+    comparison = rfcalc.compare(MODELS / "pooling.json", variants=["average", "median"])
+    assert comparison.answer[0] == (
+        "With average pooling, conv3 sees the same 18x18. Shapes and costs are the same."
+    )
+
+
+def test_models_by_depth() -> None:
+    comparison = rfcalc.compare(MODELS / "pooling.json", MODELS / "plain.json")
+    assert not comparison.counterfactuals
+    assert [entry.name for entry in comparison.entries] == ["pooling", "plain"]
+    assert [[row and row.name for row in rows] for _, rows in comparison.depths][:3] == [
+        ["conv1", "conv1"],
+        ["pool1", "conv2"],
+        ["conv2", "conv3"],
+    ]
+    assert comparison.answer == (
+        "In plain, conv3 sees 7x7 (6%); in pooling, conv3 sees 18x18 (41%). plain has 712,202 parameters and "
+        "47.1 M multiply-accumulates, pooling 104,202 and 3.10 M.",
+    )
+
+
+def test_models_of_one_name() -> None:
+    comparison = rfcalc.compare(MODELS / "pooling.json", MODELS / "pooling.json", MODELS / "pooling.json")
+    assert [entry.name for entry in comparison.entries] == ["pooling", "pooling (2)", "pooling (3)"]
+
+
+def test_memory_counts_elements_by_their_size() -> None:
+    """32 x 26 x 26 floats of the convolution, as many of the ReLU: 4 bytes each."""
+    model = {
+        "rfcalc": 1,
+        "input": [28, 28, 1],
+        "layers": [{"kind": "conv", "filters": 32, "kernel": 3}, {"kind": "activation", "function": "relu"}],
+    }
+    bill = rfcalc.compare(model, variants=["plain"]).entries[0].bill
+    assert bill is not None
+    assert bill.memory == 2 * 32 * 26 * 26 * 4
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size"),
+    [("float64", 8), ("float32", 4), ("float16", 2), ("bfloat16", 2), ("int8", 1), ("int4", 1), ("bool", 1)],
+)
+def test_element_size(dtype: str, size: int) -> None:
+    assert element_size(dtype) == size
+
+
+def test_open_extents() -> None:
+    """Fields are known without the size of the input; what is not says so."""
+    model = {
+        "rfcalc": 1,
+        "input": [None, None, 3],
+        "layers": [
+            {"kind": "conv", "name": "c1", "filters": 8, "kernel": 3},
+            {"kind": "max_pool", "kernel": 2},
+            {"kind": "conv", "name": "c2", "filters": 8, "kernel": 3},
+        ],
+    }
+    comparison = rfcalc.compare(model)
+    bills = {entry.name: entry.bill for entry in comparison.entries}
+    assert [(name, bill and bill.field) for name, bill in bills.items()] == [
+        ("original", (8, 8)),
+        ("plain", (5, 5)),
+        ("strided", (8, 8)),
+        ("dilated", (8, 8)),
+    ]
+    assert all(bill is not None and bill.macs is None and bill.memory is None for bill in bills.values())
+    assert comparison.answer[0].startswith("With pooling, c2 sees 8x8 (?); without, 5x5 (?).")
+
+
+def test_only() -> None:
+    comparison = rfcalc.compare(MODELS / "pooling.json").only(["conv*"])
+    assert [label for label, _ in comparison.depths] == ["conv1", "conv2", "conv3"]
+    with pytest.raises(rfcalc.UsageError, match="matches no layer"):
+        comparison.only(["none*"])
+
+
+@pytest.mark.parametrize(
+    ("variants", "says"),
+    [
+        (["pure"], "there is no counterfactual 'pure'; there are plain"),
+        (["pool:0"], "'pool:0' is not of the form pool:K:N"),
+        (["plain:2"], "'plain:2' is not of the form pool:K:N"),
+        (["pool:2:2:2"], "is not of the form pool:K:N"),
+    ],
+)
+def test_wrong_names(variants: list[str], says: str) -> None:
+    with pytest.raises(rfcalc.UsageError) as caught:
+        rfcalc.compare(MODELS / "pooling.json", variants=variants)
+    assert says in str(caught.value)
+
+
+def test_counterfactuals_of_several_models() -> None:
+    with pytest.raises(rfcalc.UsageError, match="of one model"):
+        rfcalc.compare(MODELS / "pooling.json", MODELS / "plain.json", variants=["plain"])

@@ -1,0 +1,98 @@
+"""What people see of a comparison: golden files that were looked at, and names that would do harm."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rfcalc
+from rfcalc.reports.comparison import comparison_csv, comparison_markup
+from rfcalc.reports.markup import FORMATS
+from tests.reports import golden
+
+MODELS = Path(__file__).parents[2] / "docs" / "models"
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_text(width: int) -> None:
+    comparison = rfcalc.compare(MODELS / "pooling.json")
+    text = comparison.to_text(width)
+    assert max(map(len, text.splitlines())) <= width
+    golden.check(f"compare.{width}.txt", text)
+
+
+def test_text_of_a_model_that_has_no_plain_form() -> None:
+    golden.check("compare.unet.txt", rfcalc.compare(MODELS / "unet.json").to_text(100))
+
+
+def test_text_of_several_models() -> None:
+    comparison = rfcalc.compare(MODELS / "pooling.json", MODELS / "capsnet.json")
+    golden.check("compare.models.txt", comparison.to_text(unicode=False))
+    assert comparison.to_text(unicode=False).isascii()
+
+
+@pytest.mark.parametrize("markup", FORMATS)
+def test_markup(markup: str) -> None:
+    comparison = rfcalc.compare(MODELS / "pooling.json", variants=["plain"])
+    golden.check(f"compare.{markup}", comparison_markup(comparison, markup))
+
+
+def test_csv() -> None:
+    comparison = rfcalc.compare(MODELS / "unet.json", variants=["plain", "strided"])
+    text = comparison_csv(comparison)
+    golden.check("compare.csv", text)
+    rows = list(csv.reader(io.StringIO(text)))
+    assert [row[0] for row in rows] == ["model", "original", "plain", "strided"]
+    assert len(rows[0]) == len(rows[1])
+
+
+def test_json() -> None:
+    comparison = rfcalc.compare(MODELS / "unet.json", variants=["plain", "strided"])
+    document = json.loads(comparison.to_json())
+    assert document["schema"] == "rfcalc/comparison/1"
+    assert list(document) == ["schema", "counterfactuals", "entries", "depths", "answer"]
+    original, plain, strided = document["entries"]
+    assert list(original) == ["name", "summary", "changed", "bill", "totals", "layers"]
+    assert plain["refused"]["layer"] == "up4/join"
+    assert plain["refused"]["instead"] == "unstrided"
+    assert strided["bill"]["params"] - original["bill"]["params"] == sum(
+        4 * c * c + c for c in (64, 128, 256, 512)
+    )
+    assert (
+        comparison.to_json() == rfcalc.compare(MODELS / "unet.json", variants=["plain", "strided"]).to_json()
+    )
+
+
+def hostile() -> dict[str, Any]:
+    return {
+        "rfcalc": 1,
+        "name": "</script>|`=cmd()",
+        "input": [28, 28, 1],
+        "layers": [
+            {"kind": "conv", "name": "<b>|\\input{x}`\u202e", "filters": 2, "kernel": 3},
+            {"kind": "max_pool", "name": "=cmd()", "kernel": 2},
+        ],
+    }
+
+
+@pytest.mark.parametrize("markup", FORMATS)
+def test_names_do_no_harm(markup: str) -> None:
+    text = comparison_markup(rfcalc.compare(hostile()), markup)
+    assert "\u202e" not in text
+    if markup == "html":
+        assert "<b>" not in text
+    if markup == "latex":
+        assert "\\input" not in text
+    if markup == "markdown":
+        tables = text.split("\n\n")
+        assert all(len({line.count("|") for line in table.splitlines()}) == 1 for table in tables[:2])
+
+
+def test_names_do_no_harm_in_a_terminal() -> None:
+    assert "\u202e" not in rfcalc.compare(hostile()).to_text()
+    assert not any(line.startswith("=") for line in comparison_csv(rfcalc.compare(hostile())).splitlines())
