@@ -33,8 +33,8 @@ def test_the_table_that_it_began_with() -> None:
         (
             "With pooling, conv3 sees 18x18 of 28x28 (41%); without, 7x7 (6%).",
             "To see as far without pooling takes 6 more 3x3 convolutions.",
-            "Without pooling the classifier has 61,952 inputs instead of 1,152, and the model 712,202 parameters "
-            "instead of 104,202.",
+            "Without pooling the classifier has 61,952 inputs instead of 1,152,",
+            "and the model 712,202 parameters instead of 104,202.",
             "It takes 47.1 M multiply-accumulates instead of 3.10 M (15.2 times).",
         )
     )
