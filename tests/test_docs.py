@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import doctest
+import importlib.util
 import io
 import re
 from pathlib import Path
@@ -15,7 +16,7 @@ import rfcalc
 from tests.documents import marked, need
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", "docs/architecture.md", "docs/index.md", "docs/library.md"]
+PAGES = ["README.md", "docs/architecture.md", "docs/index.md", "docs/library.md", "docs/pooling.md"]
 """Those of docs/formats.md are run with the tests of the native format."""
 
 PYTHON = [
@@ -55,6 +56,17 @@ def test_the_readme_shows_what_comes_out() -> None:
     found = rfcalc.analyze(ROOT / "docs/models/pooling.json").to_text(width=80)
     plain = [line.rstrip() for line in found.splitlines()]
     assert shown.splitlines()[:-1] == [line for line in plain if not line.startswith("left out")]
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_tables_are_fresh(page: Path) -> None:
+    spec = importlib.util.spec_from_file_location("hooks", ROOT / "docs/hooks.py")
+    assert spec is not None
+    assert spec.loader is not None
+    hooks = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hooks)
+    text = page.read_text(encoding="utf-8")
+    assert hooks.filled(text) == text, "run: python docs/hooks.py"
 
 
 @pytest.mark.onnx
