@@ -497,6 +497,56 @@ def test_version_and_help(run: Runner) -> None:
     assert err.startswith("Usage: rfcalc")
 
 
+# ---- compare -----------------------------------------------------------------------------------------------
+
+
+def test_compare(run: Runner, model: Path, tmp_path: Path) -> None:
+    code, out, err = run("compare", model)
+    assert (code, err) == (0, "")
+    assert "With pooling, conv2 sees 8x8 of 28x28 (8%); without, 5x5 (3%)." in out
+    target = tmp_path / "out.md"
+    assert run("compare", model, "--format", "markdown", "-o", target) == (0, "", "")
+    assert target.read_text(encoding="utf-8").startswith("| layer ")
+    document = json.loads(run("compare", model, model, "--format", "json").out)
+    assert document["schema"] == "rfcalc/comparison/1"
+    assert [entry["name"] for entry in document["entries"]] == ["pooling", "pooling (2)"]
+
+
+def test_compare_at_another_size(run: Runner, model: Path) -> None:
+    assert "of 64x64" in run("compare", model, "--dim", "H=64", "--dim", "W=64", "--with", "plain").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["compare"], 2, "Missing argument 'MODEL'"),
+        (["compare", "MODEL", "--with", "nothing"], 2, "there is no counterfactual 'nothing'"),
+        (["compare", "MODEL", "--with", ""], 2, "there is no counterfactual ''"),
+        (["compare", "MODEL", "MODEL", "--with", "plain"], 2, "counterfactuals are of one model"),
+        (["compare", "MODEL", "--layers", "x*"], 2, "--layers 'x*' matches no layer"),
+        (["compare", "MODEL", "none.json"], 3, "none.json: no such file"),
+        (["compare", "MODEL", "--format", "pdf"], 2, "'pdf' is not one of"),
+        (["compare", "MODEL", "--input", "x"], 2, "'x'"),
+    ],
+)
+def test_compare_used_wrongly(run: Runner, model: Path, arguments: list[str], code: int, says: str) -> None:
+    ended = run(*(model if argument == "MODEL" else argument for argument in arguments))
+    assert (ended.code, ended.out) == (code, "")
+    assert ended.err.count("\n") == 1
+    assert ended.err.startswith("rfcalc: error: ")
+    assert says in ended.err
+
+
+def test_compare_says_why_there_is_nothing_else(run: Runner, tmp_path: Path) -> None:
+    """Behind an op that nobody knows there is nothing to dilate, which is said, and no error."""
+    path = tmp_path / "odd.json"
+    pool = {"kind": "max_pool", "name": "p", "kernel": 2}
+    path.write_text(json.dumps({**UNKNOWN, "layers": [*UNKNOWN["layers"], pool]}))
+    code, out, _ = run("compare", path, "--with", "dilated,plain")
+    assert code == 0
+    assert "There is no 'dilated' of this model: at 'u' no rule knows Odd." in out
+
+
 # ---- what a command loads ----------------------------------------------------------------------------------
 
 
@@ -514,6 +564,8 @@ LIGHT = "sympy networkx torch yaml tabulate"  # onnx itself imports csv
         (["analyze", "MODEL"], "sympy networkx numpy onnx torch yaml tabulate csv"),
         (["analyze", "MODEL", "--format", "json"], "sympy networkx numpy onnx torch yaml tabulate csv"),
         (["analyze", "MODEL", "--format", "markdown"], "sympy networkx numpy onnx torch yaml"),
+        (["compare", "MODEL"], "sympy networkx numpy onnx torch yaml tabulate csv"),
+        (["compare", "MODEL", "--format", "json"], "sympy networkx numpy onnx torch yaml tabulate csv"),
         (["field", "MODEL", "conv2"], "sympy networkx numpy onnx torch yaml tabulate csv"),
     ],
 )

@@ -88,6 +88,8 @@ def atrous(graph: LayerGraph) -> LayerGraph:
 
 
 def _atrous(graph: LayerGraph, flattened: Callable[[Layer], bool]) -> LayerGraph:
+    if not any(map(flattened, graph)):
+        return graph
     before = resolve(graph)
     spacings: dict[Edge, Spacing] = {}
     changes: dict[str, tuple[Layer, ...]] = {}
