@@ -18,8 +18,8 @@ from rfcalc.algebra.steps import Step
 from rfcalc.analysis.counterfactuals.rewrite import (
     POOLS,
     DoesNotApply,
-    alike,
     edited,
+    fits_already,
     groups,
     has_window,
     input_of,
@@ -107,7 +107,7 @@ def _atrous(graph: LayerGraph, flattened: Callable[[Layer], bool]) -> LayerGraph
         elif layer.kind in ("pad", "crop") and _spaced(given):
             changes[layer.name] = (_border(layer, given[0], before),)
             taken = tuple(1 for _ in input_of(layer, before).spatial)
-        elif layer.kind == "adaptive_pool" and _spaced(given) and _changes_nothing(layer, before):
+        elif _spaced(given) and fits_already(layer, before):
             changes[layer.name] = ()
             taken = tuple(1 for _ in input_of(layer, before).spatial)
         for place, (spec, paths) in enumerate(zip(result.outputs, result.paths, strict=True)):
@@ -221,12 +221,6 @@ def _border(layer: Layer, given: Spacing, before: Mapping[str, Resolved]) -> Lay
     amounts = zip(sides(layer.attrs[name], spec), spacing, strict=True)
     settings: dict[str, Any] = {name: tuple((lo * n, hi * n) for (lo, hi), n in amounts)}
     return edited(layer, **settings)
-
-
-def _changes_nothing(layer: Layer, before: Mapping[str, Resolved]) -> bool:
-    """Tell whether an adaptive pooling is made for a map of the very size that it gets here."""
-    result = before[layer.name].result
-    return result is not None and all(map(alike, input_of(layer, before).shape, result.outputs[0].shape))
 
 
 # ---- the spacing behind a layer ----------------------------------------------------------------------------

@@ -50,6 +50,17 @@ def is_pooling(layer: Layer, resolved: Mapping[str, Resolved]) -> bool:
     return not (whole and all(map(is_one, one)) and not all(map(is_one, extents)))
 
 
+def fits_already(layer: Layer, before: Mapping[str, Resolved]) -> bool:
+    """Tell whether a layer is an adaptive pooling made for a map of the very size that it gets: it does nothing.
+
+    On a map that has become larger it would pool, so it goes with the poolings before it.
+    """
+    result = before[layer.name].result
+    if layer.kind != "adaptive_pool" or result is None:
+        return False
+    return all(map(alike, input_of(layer, before).shape, result.outputs[0].shape))
+
+
 def extents_of(layer: Layer, spec: TensorSpec) -> tuple[Num, ...]:
     """Return the extents of the axes along which a layer slides its window."""
     places = layer.attrs.get("spatial")

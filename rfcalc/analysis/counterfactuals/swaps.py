@@ -15,6 +15,7 @@ from rfcalc.analysis.counterfactuals.rewrite import (
     DoesNotApply,
     edited,
     extents_of,
+    fits_already,
     has_window,
     input_of,
     is_pooling,
@@ -55,7 +56,8 @@ def plain(graph: LayerGraph) -> LayerGraph:
     Parameters
     ----------
     graph : LayerGraph
-        The model. Global and adaptive pooling stay, since they summarise a map and do not thin it out.
+        The model. Global and adaptive pooling stay, since they summarise a map and do not thin it out; but an
+        adaptive pooling that is made for the very size of its map does nothing, and goes.
 
     Raises
     ------
@@ -79,6 +81,8 @@ def plain(graph: LayerGraph) -> LayerGraph:
         if is_pooling(layer, before):
             fused = {name: layer.attrs[name] for name in _FUSED if name in layer.attrs}
             changes[layer.name] = (edited(layer, "identity", **_only(layer, fused)),) if fused else ()
+        elif fits_already(layer, before):
+            changes[layer.name] = ()
     takers: dict[str, set[str]] = {}
     for layer in graph:
         for producer, _ in layer.inputs:
@@ -115,6 +119,8 @@ def unstrided(graph: LayerGraph) -> LayerGraph:
         if (has_window(layer) or layer.kind == "transposed_conv") and _strides(layer, before):
             extra = {"output_padding": None} if layer.kind == "transposed_conv" else {}
             changes[layer.name] = (edited(layer, stride=1, **extra),)
+        elif fits_already(layer, before):
+            changes[layer.name] = ()
         elif layer.kind == "upsample":
             changes[layer.name] = (edited(layer, scale=1),)
     return _changed(graph, before, changes)
