@@ -37,7 +37,7 @@ class DoesNotApply(AnalysisError):
 
 
 def is_pooling(layer: Layer, resolved: Mapping[str, Resolved]) -> bool:
-    """Tell whether a layer thins out its map by pooling: a window as large as the map only summarises it."""
+    """Tell whether a layer thins out its map by pooling; a window of all of the map only summarises it."""
     if layer.kind not in POOLS:
         return False
     result = resolved[layer.name].result
