@@ -51,7 +51,7 @@ def is_pooling(layer: Layer, resolved: Mapping[str, Resolved]) -> bool:
 
 
 def fits_already(layer: Layer, before: Mapping[str, Resolved]) -> bool:
-    """Tell whether a layer is an adaptive pooling made for a map of the very size that it gets: it does nothing.
+    """Tell whether a layer is an adaptive pooling that does nothing, made for a map of the very size it gets.
 
     On a map that has become larger it would pool, so it goes with the poolings before it.
     """
