@@ -58,6 +58,12 @@ def test_the_readme_shows_what_comes_out() -> None:
     assert shown.splitlines()[:-1] == [line for line in plain if not line.startswith("left out")]
 
 
+def test_the_readme_shows_what_the_comparison_comes_to() -> None:
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```text\n(With pooling, .*?)^```$", page, flags=re.S | re.M)
+    assert shown in rfcalc.compare(ROOT / "docs/models/pooling.json").to_text(width=80)
+
+
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
 def test_tables_are_fresh(page: Path) -> None:
     spec = importlib.util.spec_from_file_location("hooks", ROOT / "docs/hooks.py")
