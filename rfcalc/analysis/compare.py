@@ -213,7 +213,7 @@ def compare_counterfactuals(
     wanted = usual(graph) if names is None else tuple(dict.fromkeys(names))
     chosen = [counterfactual(name) for name in wanted]
     base = analyze_graph(graph, input=input)
-    focus = _focus(base)
+    focus = focus_of(base)
     entries = [Entry(ORIGINAL, "", base, _bill(graph, base, focus))]
     for each in chosen:
         entry = _entry(graph, each, focus, input)
@@ -246,7 +246,7 @@ def compare_models(graphs: Sequence[LayerGraph], *, input: str | None = None) ->
     entries = []
     for name, graph in zip(names, graphs, strict=True):
         result = analyze_graph(graph, input=input)
-        entries.append(Entry(name, "", result, _bill(graph, result, _focus(result))))
+        entries.append(Entry(name, "", result, _bill(graph, result, focus_of(result))))
     pooling = any(layer.kind in POOLS for layer in graphs[0])
     return ComparisonResult(tuple(entries), _by_depth(entries), False, pooling)
 
@@ -363,7 +363,7 @@ def field_of(row: Row) -> tuple[Size, ...] | None:
     return row.local_receptive_field
 
 
-def _focus(result: AnalysisResult) -> str:
+def focus_of(result: AnalysisResult) -> str:
     """Return the last window of a model whose field has a size: what is asked how far it sees."""
     sized = [
         row.name

@@ -102,8 +102,16 @@ def _tuple(index: Sequence[int]) -> str:
 
 
 def _named(result: FieldResult) -> list[tuple[FieldAxis, str]]:
-    rank = len(result.axes)
-    return list(zip(result.axes, _AXES.get(rank) or [f"axis {k}" for k in range(rank)], strict=True))
+    return list(zip(result.axes, axis_names(len(result.axes)), strict=True))
+
+
+def axis_names(rank: int) -> Sequence[str]:
+    """Return what one position along each spatial axis of an input is called.
+
+    >>> axis_names(2)
+    ('row', 'column')
+    """
+    return _AXES.get(rank) or [f"axis {k}" for k in range(rank)]
 
 
 def _words(row: Span | None, name: str) -> str:
