@@ -1,15 +1,15 @@
 """Who is responsible for a field: what each layer on the way adds to it, and through whose strides.
 
-A window of kernel k and dilation d adds ``(k - 1) * d * jump`` pixels to a field, where the jump is the product
-of the strides before it. That splits into ``own = (k - 1) * d``, what the window would add if nothing before it
-had stepped, and ``inherited = (k - 1) * d * (jump - 1)``, which is due to the layers that stepped. The inherited
-part is divided among these in order of depth: a layer that changes the jump from j to j' is responsible for
-``(k - 1) * d * (j' - j)``, since it multiplied what was there before it. These telescope to ``jump - 1``, so
-that all windows and strides together are the field's size less one, exactly.
+A window of kernel k and dilation d adds ``(k - 1) * d * jump`` pixels to a field, where the jump is the
+product of the strides before it. That splits into ``own = (k - 1) * d``, what the window would add if nothing
+before it had stepped, and ``inherited = (k - 1) * d * (jump - 1)``, which is due to the layers that stepped.
+The inherited part is divided among these in order of depth: a layer that changes the jump from j to j' is
+responsible for ``(k - 1) * d * (j' - j)``, since it multiplied what was there before it. These telescope to
+``jump - 1``, so that all windows and strides together are the field's size less one, exactly.
 
 Where branches join, the field may begin on one way and end on another; each end is then followed on its own
-(:mod:`rfcalc.analysis.trace`). Source of the recursion: Araujo, Norris and Sim, "Computing Receptive Fields of
-Convolutional Neural Networks", Distill, 2019.
+(:mod:`rfcalc.analysis.trace`). Source of the recursion: Araujo, Norris and Sim, "Computing Receptive Fields
+of Convolutional Neural Networks", Distill, 2019.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from rfcalc.analysis.result import Note, Params, Size, Status
 from rfcalc.analysis.shapes import OnUnknown, Resolved, resolve
 from rfcalc.analysis.totals import assumed_notes, count_params, has_weights, macs_of
 from rfcalc.analysis.trace import SIDES, Move, Side, Trace, Untraceable, Which, trace
-from rfcalc.analysis.view import SEVERAL, FieldView, view_of
+from rfcalc.analysis.view import FieldView, Views
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Edge, Layer
 
@@ -218,12 +218,12 @@ class _Context(NamedTuple):
     chain: Sequence[Layer]
     resolved: Mapping[str, Resolved]
     seen: Mapping[str, Seen]
-    extents: tuple[Num, ...]
+    views: Views
     positions: Mapping[str, tuple[Position, ...]]
 
     def view(self, edge: Edge) -> FieldView:
         """Say what a tensor sees, as `analyze` does."""
-        return view_of(self.seen[edge[0]], edge[1], self.extents)
+        return self.views.of(edge)
 
     def held(self, edge: Edge, which: Which) -> Dependence | None:
         """Return what a tensor depends on."""
@@ -260,10 +260,11 @@ def attribute(
     seen, _ = propagate_periodic(graph, resolved, chosen)
     start = resolved[chosen.name].result
     assert start is not None
-    extents = start.outputs[0].spatial
+    rank = len(start.outputs[0].spatial)
     chain = ancestors(graph, edge[0])
-    context = _Context(chain, resolved, seen, extents, positions_of(chain, resolved, seen, chosen, extents))
-    axes = tuple(_axis(context, edge, axis) for axis in range(len(extents)))
+    views = Views(seen, start.outputs[0].spatial)
+    context = _Context(chain, resolved, seen, views, positions_of(chain, resolved, seen, views, rank))
+    axes = tuple(_axis(context, edge, axis) for axis in range(rank))
     view = context.view(edge)
     notes = assumed_notes(chain, resolved)
     if view.status == "bound":
@@ -313,27 +314,39 @@ def _divided(
     position: Position,
 ) -> AxisAttribution:
     """Divide the field of a tensor; where its ends cannot be followed, that of the last before it."""
+    field, status = known
+    subject, why = edge, ""
+    found: tuple[int, Trace] | None = None
+    while found is None:
+        if not _legs(context, subject, axis, which):
+            why = reason or why or "it does not depend on the input along this axis"
+            return AxisAttribution(field, status, subject[0], None, False, (), (), (), why, position)
+        try:
+            found = _followed(context, subject, axis, which)
+        except Untraceable as error:
+            before = _nearest(context, subject, axis, which)
+            why = f"from {subject[0]!r} on {error}; what is divided is the field up to {before[0]!r}"
+            subject = before
+    size, way = found
+    steps = _contributions({layer.name: layer for layer in context.chain}, way)
+    left, right = (way.passed[side] for side in SIDES)
+    return AxisAttribution(
+        field, status, subject[0], size, which == "local", steps, left, right, reason or why, position
+    )
+
+
+def _legs(context: _Context, edge: Edge, axis: int, which: Which) -> list[Leg]:
+    held = context.held(edge, which)
+    return [] if held is None else [leg for leg in held.legs if leg.axis == axis]
+
+
+def _followed(context: _Context, edge: Edge, axis: int, which: Which) -> tuple[int, Trace]:
+    """Return the size of a field, and the way of its ends."""
     held = context.held(edge, which)
     assert held is not None
-    field, status = known
-    legs = [leg for leg in held.legs if leg.axis == axis]
-    try:
-        if not legs:
-            why = "it does not depend on the input along this axis"
-            return AxisAttribution(field, status, edge[0], None, False, (), (), (), reason or why, position)
-        ends = _ends(held, legs)
-        found = trace(context.chain, context.resolved, context.seen, edge, axis=axis, which=which, ends=ends)
-    except Untraceable as error:
-        before = _nearest(context, edge, axis, which)
-        why = reason or f"{error}; what is divided is the field up to {before[0]!r}"
-        return _divided(context, before, axis, which, known, why, position)
+    ends = _ends(held, _legs(context, edge, axis, which))
     size = int(_end(ends, "right") - _end(ends, "left")) + 1
-    steps = _contributions({layer.name: layer for layer in context.chain}, found)
-    assert 1 + sum(step.pixels for step in steps) == size
-    left, right = (found.passed[side] for side in SIDES)
-    return AxisAttribution(
-        field, status, edge[0], size, which == "local", steps, left, right, reason, position
-    )
+    return size, trace(context.chain, context.resolved, context.seen, edge, axis=axis, which=which, ends=ends)
 
 
 def _end(ends: Mapping[Side, tuple[Relation, int]], side: Side) -> float:
@@ -342,11 +355,11 @@ def _end(ends: Mapping[Side, tuple[Relation, int]], side: Side) -> float:
 
 
 def _ends(held: Dependence, legs: Sequence[Leg]) -> Mapping[Side, tuple[Relation, int]]:
-    """Choose the output whose field is the largest: the relation and the index that its ends are read from."""
+    """Choose the output whose field is the largest: the relation and the index that say its ends."""
     relations = [leg.relation for leg in legs if isinstance(leg.relation, Relation)]
     if len(legs) > 1:
         if not all(leg.gridless for leg in legs) or not all(r.bounded for r in relations):
-            raise Untraceable(SEVERAL)
+            raise Untraceable("the field is reached by several ways that no one index orders")
         first = min(relations, key=lambda relation: relation.lo[0])
         last = max(relations, key=lambda relation: relation.hi[0])
         return {"left": (first, 0), "right": (last, 0)}
@@ -359,18 +372,18 @@ def _ends(held: Dependence, legs: Sequence[Leg]) -> Mapping[Side, tuple[Relation
     sizes = sizes[: count if len(sizes) > 1 and is_known(count) and count > 0 else None]
     row = sizes.index(max(sizes))
     if sizes[row] in (0, inf):
-        raise Untraceable("its field is empty or has no end")
+        raise Untraceable("the field is empty or has no end")
     index = row if folded is None or rows is relation else _virtual(held, leg, folded[0], row)
-    return {side: (relation, index) for side in SIDES}
+    return dict.fromkeys(SIDES, (relation, index))
 
 
 def _virtual(held: Dependence, leg: Leg, place: int, row: int) -> int:
     """Return the virtual index of a leg at an index of the one axis that moves it."""
-    index = 0
+    index: int = 0
     for extent, weight in reversed(list(zip(held.factors[place], leg.weights[place], strict=True))):
         if not is_known(extent):
-            return index + weight * row
-        index += weight * (row % extent)
+            return int(index + weight * row)
+        index += int(weight * (row % extent))
         row //= extent
     return index
 

@@ -1,11 +1,11 @@
 """What a model keeps of where things are: the shifts of its input that its maps follow, and those they hide.
 
 A map of effective stride u has one unit for every u pixels, so that its index says no more of a place than
-that. Moved by t pixels, the input moves a map of period (P, Q) onto itself where t is a multiple of Q, and all
-maps up to a layer where it is one of all their Q: their least common multiple is the shift that all of them
-follow exactly, far from the border. Max pooling may hide more: the largest value of a window of k may move by
-``(k - 1) * d`` and still be found, that is ``(k - 1) * d * jump`` pixels, and by the sum of these over all max
-poolings on the way at best. What is certain to be hidden is nothing.
+that. Moved by t pixels, the input moves a map of period (P, Q) onto itself where t is a multiple of Q, and
+all maps up to a layer where it is one of all their Q: their least common multiple is the shift that all of
+them follow exactly, far from the border. Max pooling may hide more: the largest value of a window of k may
+move by ``(k - 1) * d`` and still be found, that is ``(k - 1) * d * jump`` pixels, and by the sum of these
+over all max poolings on the way at best. What is certain to be hidden is nothing.
 
 Source: Azulay and Weiss, "Why do deep convolutional networks generalize so poorly to small image
 transformations?", JMLR, 2019.
@@ -13,19 +13,19 @@ transformations?", JMLR, 2019.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from math import lcm
 from typing import Final, NamedTuple
 
 from rfcalc.algebra.dependence import Dependence
-from rfcalc.algebra.number import Num, is_known
+from rfcalc.algebra.number import is_known
 from rfcalc.algebra.parts import follow
 from rfcalc.algebra.relation import Relation
 from rfcalc.algebra.steps import Contract, Reduce, Slide, Step
 from rfcalc.analysis.propagate import Seen
 from rfcalc.analysis.shapes import Resolved
-from rfcalc.analysis.view import view_of
+from rfcalc.analysis.view import Views
 from rfcalc.graph.layer import Edge, Layer
 from rfcalc.rules.registry import Path
 
@@ -41,8 +41,8 @@ class Position(NamedTuple):
         The effective stride, in pixels: an index tells positions apart no better; None without a grid.
     tolerated : Fraction, optional
         Pixels by which a stimulus may at best move and leave the response the same, since max pooling on
-        every way takes the largest of its window; what is guaranteed is 0. None: any, through a pooling of the
-        whole map; or not known.
+        every way takes the largest of its window; what is guaranteed is 0. None: any, through a pooling of
+        the whole map; or not known.
     exact_shift : int, optional
         The smallest shift in pixels that all maps up to here follow exactly; None where there is none.
     reason : str
@@ -56,7 +56,7 @@ class Position(NamedTuple):
 
 
 class _Held(NamedTuple):
-    """What one tensor holds of positions: pixels hidden at best, and the shift that is followed or why none."""
+    """What one tensor holds of positions: pixels hidden at best; the shift that is followed, or why none."""
 
     tolerated: Fraction | None
     shift: int | None
@@ -67,8 +67,8 @@ def positions_of(
     chain: Iterable[Layer],
     resolved: Mapping[str, Resolved],
     seen: Mapping[str, Seen],
-    chosen: Layer,
-    extents: Sequence[Num],
+    views: Views,
+    rank: int,
 ) -> dict[str, tuple[Position, ...]]:
     """Say of every layer what its first output keeps of positions.
 
@@ -78,16 +78,15 @@ def positions_of(
         Layers in topological order, with all that they depend on.
     resolved, seen : mapping
         What the two passes know of them.
-    chosen : Layer
-        The input that positions lie in.
-    extents : sequence of Num
-        The extents of its spatial axes.
+    views : Views
+        What their tensors see.
+    rank : int
+        How many spatial axes the input has.
     """
-    held: list[dict[str, _Held]] = [{} for _ in extents]
+    held: list[dict[str, _Held]] = [{} for _ in range(rank)]
     positions = {}
     for layer in chain:
-        view = view_of(seen[layer.name], 0, extents)
-        strides = view.effective_stride or (None,) * len(extents)
+        strides = views.of((layer.name, 0)).effective_stride or (None,) * rank
         found = []
         for axis, known in enumerate(held):
             known[layer.name] = _held(layer, resolved, seen, known, axis)

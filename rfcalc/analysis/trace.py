@@ -39,11 +39,24 @@ class Untraceable(Exception):
 
 
 class End(NamedTuple):
-    """Where an end of the field stands at one interface: an index, the jump there, what it depends on."""
+    """Where an end of the field stands at one interface.
 
-    index: int
+    Parameters
+    ----------
+    place : int
+        The index there.
+    jump : Fraction
+        Pixels of the input between neighbours there.
+    relation : Relation
+        What the indices depend on.
+    target : int
+        The end itself, an index of the input.
+    """
+
+    place: int
     jump: Fraction
     relation: Relation
+    target: int
 
 
 class Move(NamedTuple):
@@ -84,13 +97,11 @@ class _Walk:
         seen: Mapping[str, Seen],
         which: Which,
         axis: int,
-        targets: Mapping[Side, int],
     ) -> None:
         self.resolved = resolved
         self.seen = seen
         self.which = which
         self.axis = axis
-        self.targets = targets
 
     def start(self, edge: Edge) -> Dependence | None:
         """Return what a tensor depends on."""
@@ -138,10 +149,12 @@ def trace(
     Untraceable
         An end cannot be followed.
     """
-    targets = {side: _target(relation, index, side) for side, (relation, index) in ends.items()}
-    walk = _Walk(resolved, seen, which, axis, targets)
+    walk = _Walk(resolved, seen, which, axis)
     waiting: dict[Edge, dict[Side, End]] = {
-        edge: {side: End(index, jump_of(relation), relation) for side, (relation, index) in ends.items()}
+        edge: {
+            side: End(index, jump_of(relation), relation, int(_end(relation, index, side)))
+            for side, (relation, index) in ends.items()
+        }
     }
     moves: list[Move] = []
     passed: dict[Side, list[str]] = {side: [] for side in SIDES}
@@ -164,8 +177,8 @@ def jump_of(relation: Relation) -> Fraction:
     return Fraction(relation.advance, relation.period)
 
 
-def _target(relation: Relation, index: int, side: Side) -> int:
-    return int(relation.ends(index)[0 if side == "left" else 1])
+def _end(relation: Relation, index: int, side: Side) -> float:
+    return relation.ends(index)[side == "right"]
 
 
 def _branches(
@@ -198,12 +211,16 @@ def _attains(walk: _Walk, final: Dependence | None, end: End, side: Side) -> boo
     """Tell whether a branch reaches the end from the same index."""
     if final is None:
         return False
-    target = walk.targets[side]
     return any(
-        relation.ends(end.index)[side == "right"] == target
+        _end(relation, end.place, side) in (end.target, _unspread(relation, end.target, side))
         for relation in walk.relations(final)
-        if not _is_empty(relation, end.index)
+        if not _is_empty(relation, end.place)
     )
+
+
+def _unspread(relation: Relation, target: int, side: Side) -> int:
+    """Take the slack off that a join adds to the right end where the offset of its branches is not known."""
+    return target - relation.slack if side == "right" else target
 
 
 def _is_empty(relation: Relation, index: int) -> bool:
@@ -251,30 +268,25 @@ def _settle(
     walk: _Walk, layer: Layer, step: Step | None, before: Dependence | None, end: End, side: Side
 ) -> End:
     """Find the index on the inner side of a step that the end is reached from."""
-    target = walk.targets[side]
-    reach = None
-    if isinstance(step, Slide):
-        reach = step.window
     found: list[End] = []
     for relation in () if before is None else walk.relations(before):
         if relation is end.relation or relation == end.relation:
-            if relation.ends(end.index)[side == "right"] == target:
-                return End(end.index, end.jump, relation)
+            if _end(relation, end.place, side) == end.target:
+                return end._replace(relation=relation)
             continue
-        for index in _indices(relation, target, side):
-            inner = End(index, jump_of(relation), relation)
-            if step is None and index == end.index:
-                return inner
-            found.append(inner)
-    if reach is not None:  # of several that will do, the outermost, so that a window adds all that it reaches
-        inside = [inner for inner in found if inner.index in reach.indices(end.index)]
-        if inside:
-            outwards = (inside[0].jump > 0) == (side == "right")
-            return (max if outwards else min)(inside, key=lambda inner: inner.index)
+        for target in {end.target, _unspread(relation, end.target, side) if step is None else end.target}:
+            found += (End(i, jump_of(relation), relation, target) for i in _indices(relation, target, side))
     if not found:
         raise Untraceable(f"{layer.name!r} moves positions in a way that no one window says")
-    place = end.jump * end.index
-    return min(found, key=lambda inner: abs(inner.jump * inner.index - place))
+    if isinstance(step, Slide):  # the outermost that will do, so that a window adds all that it reaches
+        reach = step.window.indices(end.place)
+        inside = [inner for inner in found if inner.place in reach]
+        if inside:
+            outwards = (inside[0].jump > 0) == (side == "right")
+            return (max if outwards else min)(inside, key=lambda inner: inner.place)
+    same = [inner for inner in found if step is None and inner.place == end.place]
+    pixel = end.jump * end.place
+    return min(same or found, key=lambda inner: abs(inner.jump * inner.place - pixel))
 
 
 def _indices(relation: Relation, target: int, side: Side) -> Iterator[int]:
@@ -301,10 +313,11 @@ def _move(
     added: dict[Side, Fraction] = {}
     for side, end in outer.items():
         start = inner[side]
-        if start.relation is end.relation and start.index == end.index:
+        if start.relation is end.relation and start.place == end.place:
             continue
         outwards = 1 if side == "left" else -1
-        added[side] = outwards * (end.jump * end.index - start.jump * start.index)
+        grid = end.jump * end.place - start.jump * start.place
+        added[side] = outwards * (grid - end.target + start.target)
     if not added:
         return None
     side = next(iter(added))
