@@ -17,10 +17,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rfcalc.api import Analysis, analyze, compare, field, from_torch, load, variant
+    from rfcalc.api import Analysis, analyze, compare, explain, field, from_torch, load, variant
     from rfcalc.errors import AnalysisError, CheckFailed, GraphError, ReadError, RfcalcError, UsageError
     from rfcalc.graph.graph import LayerGraph
     from rfcalc.reports.comparison import Comparison
+    from rfcalc.reports.explain import Explanation
     from rfcalc.reports.field import Field
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "AnalysisError",
     "CheckFailed",
     "Comparison",
+    "Explanation",
     "Field",
     "GraphError",
     "LayerGraph",
@@ -37,6 +39,7 @@ __all__ = [
     "__version__",
     "analyze",
     "compare",
+    "explain",
     "field",
     "from_torch",
     "load",
@@ -46,10 +49,11 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
-    "rfcalc.api": ("Analysis", "analyze", "compare", "field", "from_torch", "load", "variant"),
+    "rfcalc.api": ("Analysis", "analyze", "compare", "explain", "field", "from_torch", "load", "variant"),
     "rfcalc.errors": ("AnalysisError", "CheckFailed", "GraphError", "ReadError", "RfcalcError", "UsageError"),
     "rfcalc.graph.graph": ("LayerGraph",),
     "rfcalc.reports.comparison": ("Comparison",),
+    "rfcalc.reports.explain": ("Explanation",),
     "rfcalc.reports.field": ("Field",),
 }
 

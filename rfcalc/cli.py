@@ -7,7 +7,7 @@ import click
 from rfcalc import __version__
 from rfcalc.commands.program import Program
 
-_COMMANDS = ("analyze", "compare", "field", "rules", "schema")
+_COMMANDS = ("analyze", "compare", "explain", "field", "rules", "schema")
 
 
 @click.group(cls=Program, names=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})

@@ -5,7 +5,8 @@ product of the strides before it. That splits into ``own = (k - 1) * d``, what t
 before it had stepped, and ``inherited = (k - 1) * d * (jump - 1)``, which is due to the layers that stepped.
 The inherited part is divided among these in order of depth: a layer that changes the jump from j to j' is
 responsible for ``(k - 1) * d * (j' - j)``, since it multiplied what was there before it. These telescope to
-``jump - 1``, so that all windows and strides together are the field's size less one, exactly.
+``jump - 1``, so that all windows and strides together are the field's size less one, exactly. What upsampling
+takes off the jump is taken from the latest strides first, as a U-Net undoes its last pooling first.
 
 Where branches join, the field may begin on one way and end on another; each end is then followed on its own
 (:mod:`rfcalc.analysis.trace`). Source of the recursion: Araujo, Norris and Sim, "Computing Receptive Fields
@@ -231,17 +232,13 @@ class _Context(NamedTuple):
         return outputs[edge[1]] if edge[1] < len(outputs) else None
 
 
-def attribute(
-    graph: LayerGraph, layer: str, *, input: str | None = None, on_unknown: OnUnknown = "report"
-) -> Attribution:
-    """Divide the field and the cost of a layer among the layers that are responsible.
+class Attributor:
+    """Divides the fields and the costs of the layers of one model among those who are responsible.
 
     Parameters
     ----------
     graph : LayerGraph
-        The model.
-    layer : str
-        A layer or an output tensor.
+        The model; its passes are made once, however many layers are asked about.
     input : str, optional
         The input that fields lie in; by default the first with spatial axes.
     on_unknown : str
@@ -250,26 +247,44 @@ def attribute(
     Raises
     ------
     UsageError
-        There is no such layer or input.
+        There is no such input.
     AnalysisError
         A layer does not fit its inputs.
     """
-    edge = find_tensor(graph, layer)
-    chosen = choose_input(graph, input)
-    resolved = resolve(graph, on_unknown=on_unknown)
-    seen, _ = propagate_periodic(graph, resolved, chosen)
-    start = resolved[chosen.name].result
-    assert start is not None
-    rank = len(start.outputs[0].spatial)
-    chain = ancestors(graph, edge[0])
-    views = Views(seen, start.outputs[0].spatial)
-    context = _Context(chain, resolved, seen, views, positions_of(chain, resolved, seen, views, rank))
-    axes = tuple(_axis(context, edge, axis) for axis in range(rank))
-    view = context.view(edge)
-    notes = assumed_notes(chain, resolved)
-    if view.status == "bound":
-        notes.append(Note("warning", "bound", layer, f"its field is an upper bound: {view.reason}"))
-    return Attribution(graph.name, layer, chosen.name, axes, _costs(chain, resolved), tuple(notes))
+
+    def __init__(
+        self, graph: LayerGraph, *, input: str | None = None, on_unknown: OnUnknown = "report"
+    ) -> None:
+        chosen = choose_input(graph, input)
+        resolved = resolve(graph, on_unknown=on_unknown)
+        seen, _ = propagate_periodic(graph, resolved, chosen)
+        start = resolved[chosen.name].result
+        assert start is not None
+        self._graph = graph
+        self._input = chosen.name
+        self._rank = len(start.outputs[0].spatial)
+        views = Views(seen, start.outputs[0].spatial)
+        positions = positions_of(graph, resolved, seen, views, self._rank)
+        self._context = _Context((), resolved, seen, views, positions)
+
+    def attribute(self, layer: str) -> Attribution:
+        """Divide the field and the cost of a layer, or of an output tensor.
+
+        Raises
+        ------
+        UsageError
+            There is no such layer.
+        """
+        edge = find_tensor(self._graph, layer)
+        chain = ancestors(self._graph, edge[0])
+        context = self._context._replace(chain=chain)
+        axes = tuple(_axis(context, edge, axis) for axis in range(self._rank))
+        view = context.view(edge)
+        notes = assumed_notes(chain, context.resolved)
+        if view.status == "bound":
+            notes.append(Note("warning", "bound", layer, f"its field is an upper bound: {view.reason}"))
+        costs = _costs(chain, context.resolved)
+        return Attribution(self._graph.name, layer, self._input, axes, costs, tuple(notes))
 
 
 def _costs(chain: Iterable[Layer], resolved: Mapping[str, Resolved]) -> tuple[Cost, ...]:
@@ -438,11 +453,23 @@ def _contributions(layers: Mapping[str, Layer], found: Trace) -> tuple[Contribut
     for move in found.moves:
         step = _contribution(layers[move.layer], move, strides)
         for side in move.added:
-            if move.after != move.before:
-                strides[side].append((move.layer, move.after - move.before))
+            _step(strides[side], move.layer, move.after - move.before)
         if step.own or step.inherited or step.due or move.after != move.before or _lopsided(move):
             steps.append(step)
     return tuple(steps)
+
+
+def _step(strides: list[tuple[str, Fraction]], layer: str, more: Fraction) -> None:
+    """Note who changed the jump by how much; what changes it back is taken from the latest first."""
+    while more and strides and strides[-1][1] * more < 0:
+        name, last = strides.pop()
+        left = last + more
+        if left * last > 0:
+            strides.append((name, left))
+            return
+        more = left
+    if more:
+        strides.append((layer, more))
 
 
 def _lopsided(move: Move) -> bool:
