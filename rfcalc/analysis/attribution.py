@@ -9,7 +9,8 @@ responsible for ``(k - 1) * d * (j' - j)``, since it multiplied what was there b
 takes off the jump is taken from the latest strides first, as a U-Net undoes its last pooling first.
 
 Where branches join, the field may begin on one way and end on another; each end is then followed on its own
-(:mod:`rfcalc.analysis.trace`). Source of the recursion: Araujo, Norris and Sim, "Computing Receptive Fields
+(:mod:`rfcalc.analysis.trace`): it moves out by the padding of that way, and the end by what windows reach
+beyond theirs. Source of the recursion: Araujo, Norris and Sim, "Computing Receptive Fields
 of Convolutional Neural Networks", Distill, 2019.
 """
 

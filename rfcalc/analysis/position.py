@@ -29,6 +29,9 @@ from rfcalc.analysis.view import Views
 from rfcalc.graph.layer import Edge, Layer
 from rfcalc.rules.registry import Path
 
+_LARGEST: Final = ("max_pool", "global_pool", "reduce")
+"""Kinds that may find what has moved: the largest of a window, or any summary of the whole map."""
+
 _INVARIANT: Final = "it has no grid: what it sees of the whole map stays the same"
 
 
@@ -156,7 +159,7 @@ def _way(layer: Layer, path: Path, held: _Held, start: Dependence, axis: int) ->
         if here is not None:
             if isinstance(step, Contract) and here != (0,):
                 reason = reason or f"{layer.name!r} ({layer.op}) weighs every position differently"
-            if layer.kind in ("max_pool", "global_pool") and tolerated is not None:
+            if layer.kind in _LARGEST and tolerated is not None:
                 tolerated = _hidden(step, start, tolerated, axis)
         start = after
     return _Held(tolerated, held.shift, reason)

@@ -412,8 +412,8 @@ def _padded(text: str, room: int, align: str) -> str:
 def _sentences(result: Explanation) -> list[str]:
     said = [_sees(result)]
     for axis, name in _grouped(result):
-        where = f"Along {name}: " if name else ""
-        said += [where + sentence for sentence in (*_about_field(axis), *_about_position(axis, result.layer))]
+        about = (*_about_field(axis), *_about_position(axis, result.layer))
+        said += [f"Along {name}, {each[:1].lower()}{each[1:]}" if name else each for each in about]
     return [*said, *_about_costs(result)]
 
 
@@ -431,7 +431,7 @@ def _about_field(axis: AxisAttribution) -> list[str]:
     if axis.size is None:
         return []
     if axis.size == 1:
-        return [f"{axis.subject} sees one pixel."]
+        return [f"The field of {axis.subject} is one pixel."]
     if axis.field != axis.size:
         field = "Without gates its field" if axis.local else f"Up to {axis.subject} the field"
         lead = [f"{field} is {_pixels(axis.size)}."]
