@@ -9,9 +9,11 @@ responsible for ``(k - 1) * d * (j' - j)``, since it multiplied what was there b
 takes off the jump is taken from the latest strides first, as a U-Net undoes its last pooling first.
 
 Where branches join, the field may begin on one way and end on another; each end is then followed on its own
-(:mod:`rfcalc.analysis.trace`): it moves out by the padding of that way, and the end by what windows reach
-beyond theirs. Source of the recursion: Araujo, Norris and Sim, "Computing Receptive Fields
-of Convolutional Neural Networks", Distill, 2019.
+(:mod:`rfcalc.analysis.trace`): the first pixel moves out by the padding on its way, the last by what the
+windows on its way reach beyond theirs.
+
+Source of the recursion: Araujo, Norris and Sim, "Computing Receptive Fields of Convolutional Neural
+Networks", Distill, 2019.
 """
 
 from __future__ import annotations
@@ -80,7 +82,7 @@ class Contribution:
     jump : Fraction
         Pixels of the input between neighbours before it: the strides before it, multiplied.
     sides : tuple of str
-        The ends of the field that are decided here: ``left``, ``right`` or both.
+        The ends of the field that are decided here: ``first``, ``last`` or both.
     own : Fraction
         Pixels that it would add at jump 1.
     inherited : Fraction
@@ -138,7 +140,7 @@ class AxisAttribution:
         It is the field with gates and statistics over the map cut.
     steps : tuple of Contribution
         From the input on; only steps that add to the field or change the jump.
-    left, right : tuple of str
+    first_path, last_path : tuple of str
         The layers of the way that decides the first, and the last, pixel of the field.
     reason : str
         Why it is not the layer's whole field that is divided, where it is not.
@@ -152,8 +154,8 @@ class AxisAttribution:
     size: int | None
     local: bool
     steps: tuple[Contribution, ...]
-    left: tuple[str, ...]
-    right: tuple[str, ...]
+    first_path: tuple[str, ...]
+    last_path: tuple[str, ...]
     reason: str
     position: Position
 
@@ -345,9 +347,9 @@ def _divided(
             subject = before
     size, way = found
     steps = _contributions({layer.name: layer for layer in context.chain}, way)
-    left, right = (way.passed[side] for side in SIDES)
+    first, last = (way.passed[side] for side in SIDES)
     return AxisAttribution(
-        field, status, subject[0], size, which == "local", steps, left, right, reason or why, position
+        field, status, subject[0], size, which == "local", steps, first, last, reason or why, position
     )
 
 
@@ -361,13 +363,13 @@ def _followed(context: _Context, edge: Edge, axis: int, which: Which) -> tuple[i
     held = context.held(edge, which)
     assert held is not None
     ends = _ends(held, _legs(context, edge, axis, which))
-    size = int(_end(ends, "right") - _end(ends, "left")) + 1
+    size = int(_end(ends, "last") - _end(ends, "first")) + 1
     return size, trace(context.chain, context.resolved, context.seen, edge, axis=axis, which=which, ends=ends)
 
 
 def _end(ends: Mapping[Side, tuple[Relation, int]], side: Side) -> float:
     relation, index = ends[side]
-    return relation.ends(index)[side == "right"]
+    return relation.ends(index)[side == "last"]
 
 
 def _ends(held: Dependence, legs: Sequence[Leg]) -> Mapping[Side, tuple[Relation, int]]:
@@ -378,7 +380,7 @@ def _ends(held: Dependence, legs: Sequence[Leg]) -> Mapping[Side, tuple[Relation
             raise Untraceable("the field is reached by several ways that no one index orders")
         first = min(relations, key=lambda relation: relation.lo[0])
         last = max(relations, key=lambda relation: relation.hi[0])
-        return {"left": (first, 0), "right": (last, 0)}
+        return {"first": (first, 0), "last": (last, 0)}
     (leg,), (relation,) = legs, relations
     folded = axis_of(held, leg)
     rows = relation if folded is None else folded[1]
@@ -405,7 +407,7 @@ def _virtual(held: Dependence, leg: Leg, place: int, row: int) -> int:
 
 
 def _nearest(context: _Context, edge: Edge, axis: int, which: Which) -> Edge:
-    """Return the input of a layer with the largest field that has an end."""
+    """Return the input of a layer with the largest field that has an end; where it has none, itself."""
     layer = next(layer for layer in context.chain if layer.name == edge[0])
 
     def size(producer: Edge) -> int:
@@ -414,7 +416,7 @@ def _nearest(context: _Context, edge: Edge, axis: int, which: Which) -> Edge:
         found = None if sizes is None else sizes[axis]
         return -1 if found is None else found
 
-    return max(layer.inputs, key=size)
+    return max(layer.inputs, key=size, default=edge)
 
 
 def _last_bounded(context: _Context, edge: Edge, axis: int) -> tuple[str, Edge]:

@@ -2,8 +2,8 @@
 
 The first and the last input index of a field are followed backwards, each over the branch and the tap that
 reach it. At each interface between two steps an end stands at some index of a map whose stride product is
-known, so that ``jump * index`` is a place in pixels of the input. What a step adds to the left end is
-``jump_out * index_out - jump_in * index_in``, to the right end the opposite; these telescope, whatever the
+known, so that ``jump * index`` is a place in pixels of the input. What a step adds to the first end is
+``jump_out * index_out - jump_in * index_in``, to the last the opposite; these telescope, whatever the
 phases, and all of them together are the field's size less one.
 
 For a window of period 1 both ends together give the textbook term ``(kernel - 1) * dilation * jump``.
@@ -27,8 +27,8 @@ from rfcalc.analysis.shapes import Resolved
 from rfcalc.graph.layer import Edge, Layer
 from rfcalc.rules.registry import Path
 
-Side = Literal["left", "right"]
-SIDES: Final[tuple[Side, Side]] = ("left", "right")
+Side = Literal["first", "last"]
+SIDES: Final[tuple[Side, Side]] = ("first", "last")
 
 Which = Literal["full", "local"]
 """Dependence as it is, or with gates and statistics over the map cut."""
@@ -178,7 +178,7 @@ def jump_of(relation: Relation) -> Fraction:
 
 
 def _end(relation: Relation, index: int, side: Side) -> float:
-    return relation.ends(index)[side == "right"]
+    return relation.ends(index)[side == "last"]
 
 
 def _branches(
@@ -199,9 +199,9 @@ def _branches(
     }
     for side, found in fitting.items():
         if not found:
-            raise Untraceable(f"no one branch of {layer.name!r} reaches the {side} end of the field")
+            raise Untraceable(f"no one branch of {layer.name!r} reaches the {side} pixel of the field")
     if len(here) > 1:
-        both = [k for k in fitting["left"] if k in fitting["right"]]
+        both = [k for k in fitting["first"] if k in fitting["last"]]
         if both:
             return [(paths[both[0]], here)]
     return [(paths[fitting[side][0]], {side: end}) for side, end in here.items()]
@@ -219,8 +219,8 @@ def _attains(walk: _Walk, final: Dependence | None, end: End, side: Side) -> boo
 
 
 def _unspread(relation: Relation, target: int, side: Side) -> int:
-    """Take the slack off that a join adds to the right end where the offset of its branches is not known."""
-    return target - relation.slack if side == "right" else target
+    """Take the slack off that a join adds to the last end where the offset of its branches is not known."""
+    return target - relation.slack if side == "last" else target
 
 
 def _is_empty(relation: Relation, index: int) -> bool:
@@ -282,7 +282,7 @@ def _settle(
         reach = step.window.indices(end.place)
         inside = [inner for inner in found if inner.place in reach]
         if inside:
-            outwards = (inside[0].jump > 0) == (side == "right")
+            outwards = (inside[0].jump > 0) == (side == "last")
             return (max if outwards else min)(inside, key=lambda inner: inner.place)
     same = [inner for inner in found if step is None and inner.place == end.place]
     pixel = end.jump * end.place
@@ -292,7 +292,7 @@ def _settle(
 def _indices(relation: Relation, target: int, side: Side) -> Iterator[int]:
     """List the indices whose field ends at `target`: one at most for each row."""
     for row, (first, last) in enumerate(zip(relation.lo, relation.hi, strict=True)):
-        end = first if side == "left" else last
+        end = first if side == "first" else last
         if first > last or end in (inf, -inf):
             continue
         away = target - int(end)
@@ -315,7 +315,7 @@ def _move(
         start = inner[side]
         if start.relation is end.relation and start.place == end.place:
             continue
-        outwards = 1 if side == "left" else -1
+        outwards = 1 if side == "first" else -1
         grid = end.jump * end.place - start.jump * start.place
         added[side] = outwards * (grid - end.target + start.target)
     if not added:

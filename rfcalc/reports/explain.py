@@ -145,7 +145,7 @@ def _axis_document(axis: AxisAttribution) -> dict[str, Any]:
         cause: {"windows": _number(shares.windows), "strides": _number(shares.strides)}
         for cause, shares in axis.causes.items()
     }
-    document["path"] = {"left": list(axis.left), "right": list(axis.right)}
+    document["path"] = {"first": list(axis.first_path), "last": list(axis.last_path)}
     position = axis.position
     document["position"] = {
         "unit": _number(position.unit),
@@ -418,6 +418,8 @@ def _sentences(result: Explanation) -> list[str]:
 
 
 def _sees(result: Explanation) -> str:
+    if not result.axes:
+        return f"{result.input} has no spatial axes, so that there are no fields in it."
     if any(axis.status == "unknown" for axis in result.axes):
         return f"What {result.layer} sees is not known."
     sizes = "x".join("all" if axis.field is None else str(axis.field) for axis in result.axes)
@@ -445,9 +447,9 @@ def _about_field(axis: AxisAttribution) -> list[str]:
     ]
     if not _stands(axis, "pooling"):
         said.append("No pooling stands on the way that decides it.")
-    if axis.left != axis.right:
-        left, right = (_apart(*ends) for ends in ((axis.left, axis.right), (axis.right, axis.left)))
-        said.append(f"Its first pixel is reached through {left}, its last through {right}.")
+    if axis.first_path != axis.last_path:
+        first, last = _apart(axis.first_path, axis.last_path), _apart(axis.last_path, axis.first_path)
+        said.append(f"Its first pixel is reached through {first}, its last through {last}.")
     return [*lead, *said]
 
 

@@ -104,9 +104,9 @@ def test_ends_that_two_branches_decide() -> None:
     ).attribute("sum")  # fmt: skip
     rows, columns = found.axes
     assert parts(found) == {"stem": (2, 0), "a": (2, 2), "b": (2, 2)}
-    assert [(step.layer, step.sides) for step in rows.steps[1:]] == [("a", ("left",)), ("b", ("right",))]
-    assert (rows.left, rows.right) == (("input", "stem", "a", "sum"), ("input", "stem", "b", "sum"))
-    assert (columns.left, columns.size) == (columns.right, 7)
+    assert [(step.layer, step.sides) for step in rows.steps[1:]] == [("a", ("first",)), ("b", ("last",))]
+    assert (rows.first_path, rows.last_path) == (("input", "stem", "a", "sum"), ("input", "stem", "b", "sum"))
+    assert (columns.first_path, columns.size) == (columns.last_path, 7)
 
 
 def test_padding_of_a_branch_counts_where_it_decides_one_end() -> None:
