@@ -59,6 +59,18 @@ class Explanation(Attribution):
     """The result of `rfcalc.explain`: who is responsible for what a layer sees and costs.
 
     ``str()`` of it is the text for a terminal.
+
+    Examples
+    --------
+    >>> import rfcalc
+    >>> explanation = rfcalc.explain({"rfcalc": 1, "input": [28, 28, 1], "layers": [
+    ...     {"kind": "conv", "name": "conv1", "filters": 32, "kernel": 3},
+    ...     {"kind": "max_pool", "name": "pool1", "kernel": 2},
+    ...     {"kind": "conv", "name": "conv2", "filters": 64, "kernel": 3},
+    ... ]}, "conv2")
+    >>> windows, strides = explanation.axes[0].causes["pooling"]
+    >>> int(windows), int(strides)
+    (1, 2)
     """
 
     @property
