@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import rfcalc
 from rfcalc.analysis.attribution import Attribution, Attributor, AxisAttribution
+from rfcalc.analysis.counterfactuals.swaps import plain
 from rfcalc.graph.graph import LayerGraph
 from tests.readers.models import MODELS
 from tests.strategies import LOCAL, PLAIN, RESIZED, models
@@ -80,6 +81,19 @@ def test_what_pooling_is_responsible_for() -> None:
     assert with_pooling.causes["convolution"] == (6, 0)
     assert with_pooling.causes["pooling"].total == 18 - 7
     assert without.causes["pooling"] == (0, 0)
+
+
+@pytest.mark.parametrize(("model", "layer"), [("pooling", "conv3"), ("VGG16", "block5_conv3")])
+def test_where_only_pooling_steps_its_share_is_the_difference_to_the_model_without(
+    model: str, layer: str
+) -> None:
+    graph = rfcalc.load(MODELS[model] if model in MODELS else keras("applications")[model]["model"])
+    without = rfcalc.analyze(plain(graph)).layer(layer).receptive_field
+    assert without is not None
+    for found, size in zip(Attributor(graph).attribute(layer).axes, without, strict=True):
+        assert found.size is not None
+        assert size is not None
+        assert found.causes["pooling"].total == found.size - size
 
 
 def test_strides_share_the_jump_in_order_of_depth() -> None:
