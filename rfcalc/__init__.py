@@ -17,11 +17,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rfcalc.api import Analysis, analyze, compare, effective, field, from_torch, load, variant
+    from rfcalc.api import Analysis, analyze, compare, effective, explain, field, from_torch, load, variant
     from rfcalc.errors import AnalysisError, CheckFailed, GraphError, ReadError, RfcalcError, UsageError
     from rfcalc.graph.graph import LayerGraph
     from rfcalc.reports.comparison import Comparison
     from rfcalc.reports.effective import EffectiveField
+    from rfcalc.reports.explain import Explanation
     from rfcalc.reports.field import Field
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "CheckFailed",
     "Comparison",
     "EffectiveField",
+    "Explanation",
     "Field",
     "GraphError",
     "LayerGraph",
@@ -40,6 +42,7 @@ __all__ = [
     "analyze",
     "compare",
     "effective",
+    "explain",
     "field",
     "from_torch",
     "load",
@@ -49,11 +52,22 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
-    "rfcalc.api": ("Analysis", "analyze", "compare", "effective", "field", "from_torch", "load", "variant"),
+    "rfcalc.api": (
+        "Analysis",
+        "analyze",
+        "compare",
+        "effective",
+        "explain",
+        "field",
+        "from_torch",
+        "load",
+        "variant",
+    ),
     "rfcalc.errors": ("AnalysisError", "CheckFailed", "GraphError", "ReadError", "RfcalcError", "UsageError"),
     "rfcalc.graph.graph": ("LayerGraph",),
     "rfcalc.reports.comparison": ("Comparison",),
     "rfcalc.reports.effective": ("EffectiveField",),
+    "rfcalc.reports.explain": ("Explanation",),
     "rfcalc.reports.field": ("Field",),
 }
 

@@ -7,7 +7,15 @@ import click
 from rfcalc import __version__
 from rfcalc.commands.program import Program
 
-_COMMANDS = ("analyze", "compare", "effective", "field", "rules", "schema")
+_COMMANDS = (
+    "analyze",
+    "compare",
+    "explain",
+    "effective",
+    "field",
+    "rules",
+    "schema",
+)
 
 
 @click.group(cls=Program, names=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})

@@ -335,6 +335,12 @@ def test_the_same_bytes_whatever_the_hash_seed(model: Path, form: str) -> None:
         (["analyze", "MODEL", "--depth", "0"], 2, "is not in the range"),
         (["analyze", "NONE"], 3, "NONE: no such file"),
         (["field", "MODEL", "conv9"], 2, "no layer or tensor 'conv9'"),
+        (["explain", "MODEL", "conv9"], 2, "did you mean 'conv2' or 'conv1'?"),
+        (["explain", "MODEL"], 2, "Missing argument 'LAYER'"),
+        (["explain", "MODEL", "conv2", "--format", "yaml"], 2, "'yaml' is not one of"),
+        (["explain", "MODEL", "conv2", "--input", "z"], 2, "no input 'z'"),
+        (["explain", "MODEL", "conv2", "--input-shape", "2,2,1"], 3, "larger than the map"),
+        (["explain", "MODEL", "conv2", "-o", "MODEL"], 2, "is the model file itself"),
         (["field", "MODEL", "conv2", "--at", "1"], 2, "(1) has 1 place, but the input has 2 spatial axes"),
         (["field", "MODEL", "conv2", "--at", "0x2"], 2, "--at: '0x2' has no commas; write it as '0,2'"),
         (["field", "MODEL", "conv2", "--at", "1,x"], 2, "--at: 'x' is not a whole number"),
@@ -430,6 +436,33 @@ def test_field(run: Runner, model: Path) -> None:
     unit = json.loads(run("field", model, "conv2", "--at", "0,10", "--format", "json").out)
     assert unit["box"] == [[0, 7], [20, 27]]
     assert "sees rows 0 to 7 x columns 20 to 27" in run("field", model, "conv2", "--at", "0,10").out
+
+
+def test_explain(run: Runner, model: Path) -> None:
+    got = run("explain", model, "conv2")
+    assert (got.code, got.err) == (0, "")
+    assert re.search(r"^conv2 +conv +3 +1 +2 +2 +2 +4$", got.out, re.M)
+    told = "Pooling is responsible for 3 of the 7 pixels beyond the first: 1 by its own windows"
+    assert told in " ".join(got.out.split())
+    document = json.loads(run("explain", model, "conv2", "--format", "json").out)
+    assert document == rfcalc.explain(str(model), "conv2").to_dict()
+    assert run("explain", model, "conv2", "--format", "markdown").out.startswith("### conv2 (pooling)")
+
+
+@pytest.mark.parametrize(
+    ("choice", "code", "out", "err"),
+    [
+        ("report", 0, "What u sees is not known.", ""),
+        ("error", 3, "", "no rule for Odd"),
+        ("bound", 0, "u sees the whole of input.", "rfcalc: warning: layer 'u': Odd is not known"),
+        ("identity", 0, "u sees 3x3.", "rfcalc: warning: layer 'u': Odd is not known"),
+    ],
+)
+def test_explain_on_unknown(run: Runner, unknown: Path, choice: str, code: int, out: str, err: str) -> None:
+    got = run("explain", unknown, "u", "--on-unknown", choice)
+    assert got.code == code
+    assert out in got.out
+    assert err in got.err
 
 
 @pytest.mark.parametrize(
@@ -567,6 +600,7 @@ LIGHT = "sympy networkx torch yaml tabulate"  # onnx itself imports csv
         (["compare", "MODEL"], "sympy networkx numpy onnx torch yaml tabulate csv"),
         (["compare", "MODEL", "--format", "json"], "sympy networkx numpy onnx torch yaml tabulate csv"),
         (["field", "MODEL", "conv2"], "sympy networkx numpy onnx torch yaml tabulate csv"),
+        (["explain", "MODEL", "conv2"], "sympy networkx numpy onnx torch yaml tabulate csv"),
     ],
 )
 def test_a_command_loads_what_it_needs_alone(

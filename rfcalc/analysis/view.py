@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Final, NamedTuple
 
@@ -13,6 +13,7 @@ from rfcalc.algebra.number import Num, is_known, prod
 from rfcalc.algebra.relation import Relation
 from rfcalc.analysis.propagate import Seen
 from rfcalc.analysis.result import Size, Status
+from rfcalc.graph.layer import Edge
 
 SEVERAL: Final = (
     "it is reached by several ways that no one index orders; rfcalc field lists what each index needs"
@@ -46,6 +47,33 @@ class FieldView(NamedTuple):
     coverage: float | None = None
     status: Status = "unknown"
     reason: str = ""
+
+
+class Views:
+    """What tensors see, each worked out once: most layers hand on the very dependence of their input.
+
+    Parameters
+    ----------
+    seen : mapping
+        What the second pass knows of every layer.
+    extents : sequence of Num
+        The extents of the input's spatial axes.
+    """
+
+    def __init__(self, seen: Mapping[str, Seen], extents: Sequence[Num]) -> None:
+        self._seen = seen
+        self._extents = extents
+        self._known: dict[tuple[int, int], FieldView] = {}
+
+    def of(self, edge: Edge) -> FieldView:
+        """Say what a tensor sees."""
+        seen, place = self._seen[edge[0]], edge[1]
+        if place >= len(seen.full) or seen.full[place] is None:
+            return view_of(seen, place, self._extents)
+        key = (id(seen.full[place]), id(seen.local[place]))
+        if key not in self._known:
+            self._known[key] = view_of(seen, place, self._extents)
+        return self._known[key]
 
 
 def view_of(seen: Seen, place: int, extents: Sequence[Num]) -> FieldView:

@@ -3,7 +3,18 @@
 from rfcalc.api.analyses import Analysis, analyze
 from rfcalc.api.comparisons import compare, variant
 from rfcalc.api.effectives import effective
+from rfcalc.api.explanations import explain
 from rfcalc.api.fields import field
 from rfcalc.api.models import from_torch, load
 
-__all__ = ["Analysis", "analyze", "compare", "effective", "field", "from_torch", "load", "variant"]
+__all__ = [
+    "Analysis",
+    "analyze",
+    "compare",
+    "effective",
+    "explain",
+    "field",
+    "from_torch",
+    "load",
+    "variant",
+]
