@@ -17,13 +17,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rfcalc.api import Analysis, analyze, compare, effective, explain, field, from_torch, load, variant
+    from rfcalc.api import (
+        Analysis,
+        analyze,
+        compare,
+        effective,
+        explain,
+        field,
+        from_torch,
+        law,
+        load,
+        variant,
+    )
     from rfcalc.errors import AnalysisError, CheckFailed, GraphError, ReadError, RfcalcError, UsageError
     from rfcalc.graph.graph import LayerGraph
     from rfcalc.reports.comparison import Comparison
     from rfcalc.reports.effective import EffectiveField
     from rfcalc.reports.explain import Explanation
     from rfcalc.reports.field import Field
+    from rfcalc.reports.law import Law
 
 __all__ = [
     "Analysis",
@@ -34,6 +46,7 @@ __all__ = [
     "Explanation",
     "Field",
     "GraphError",
+    "Law",
     "LayerGraph",
     "ReadError",
     "RfcalcError",
@@ -45,6 +58,7 @@ __all__ = [
     "explain",
     "field",
     "from_torch",
+    "law",
     "load",
     "variant",
 ]
@@ -60,6 +74,7 @@ _HOMES = {
         "explain",
         "field",
         "from_torch",
+        "law",
         "load",
         "variant",
     ),
@@ -69,6 +84,7 @@ _HOMES = {
     "rfcalc.reports.effective": ("EffectiveField",),
     "rfcalc.reports.explain": ("Explanation",),
     "rfcalc.reports.field": ("Field",),
+    "rfcalc.reports.law": ("Law",),
 }
 
 

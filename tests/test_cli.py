@@ -580,6 +580,44 @@ def test_compare_says_why_there_is_nothing_else(run: Runner, tmp_path: Path) -> 
     assert "There is no 'dilated' of this model: at 'u' no rule knows Odd." in out
 
 
+# ---- law, effective ----------------------------------------------------------------------------------------
+
+
+def test_law(run: Runner, model: Path) -> None:
+    code, out, err = run("law", model, "pool1", "--reach", "28")
+    assert (code, err) == (0, "")
+    assert out.startswith("pool1 of pooling: how its field grows, in pixels of input (28x28)")
+    assert "To reach 28 pixels" in out
+    assert json.loads(run("law", model, "--format", "json").out)["schema"] == "rfcalc/law/1"
+    assert run("law", model, "--format", "markdown").out.startswith("| block ")
+
+
+def test_effective(run: Runner, model: Path) -> None:
+    code, out, err = run("effective", model, "pool1", "--at", "0,12")
+    assert (code, err) == (0, "")
+    assert out.startswith("pool1 of pooling at (0, 12): what weighs in it, in pixels of input (28x28)")
+    assert json.loads(run("effective", model, "--format", "json").out)["layer"] == "conv2"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["law", "MODEL", "conv9"], "no layer or tensor 'conv9'; did you mean 'conv2' or 'conv1'?"),
+        (["law", "MODEL", "--reach", "0"], "0 is not in the range x>=1"),
+        (["law", "MODEL", "--reach", "many"], "'many' is not a valid integer"),
+        (["effective", "MODEL", "conv9"], "no layer or tensor 'conv9'"),
+        (["effective", "MODEL", "conv1", "--at", "1"], "2 spatial axes, but the unit 1"),
+        (["effective", "MODEL", "conv1", "--at", "1,26"], "no output 26 on an axis of 26"),
+        (["effective", "MODEL", "--input-shape", "?,?,1"], "give one with --input-shape"),
+    ],
+)
+def test_law_and_effective_used_wrongly(run: Runner, model: Path, arguments: list[str], says: str) -> None:
+    code, out, err = run(*(model if argument == "MODEL" else argument for argument in arguments))
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert says in err
+
+
 # ---- what a command loads ----------------------------------------------------------------------------------
 
 
@@ -598,6 +636,9 @@ LIGHT = "sympy networkx torch yaml tabulate"  # onnx itself imports csv
         (["analyze", "MODEL", "--format", "json"], "sympy networkx numpy onnx torch yaml tabulate csv"),
         (["analyze", "MODEL", "--format", "markdown"], "sympy networkx numpy onnx torch yaml"),
         (["compare", "MODEL"], "sympy networkx numpy onnx torch yaml tabulate csv"),
+        (["law", "MODEL"], "sympy networkx numpy onnx torch yaml tabulate csv"),
+        (["explain", "MODEL", "conv2"], "sympy networkx numpy onnx torch yaml tabulate csv"),
+        (["effective", "MODEL"], "sympy networkx numpy onnx torch yaml tabulate csv"),
         (["compare", "MODEL", "--format", "json"], "sympy networkx numpy onnx torch yaml tabulate csv"),
         (["field", "MODEL", "conv2"], "sympy networkx numpy onnx torch yaml tabulate csv"),
         (["explain", "MODEL", "conv2"], "sympy networkx numpy onnx torch yaml tabulate csv"),

@@ -5,6 +5,7 @@ from rfcalc.api.comparisons import compare, variant
 from rfcalc.api.effectives import effective
 from rfcalc.api.explanations import explain
 from rfcalc.api.fields import field
+from rfcalc.api.laws import law
 from rfcalc.api.models import from_torch, load
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "explain",
     "field",
     "from_torch",
+    "law",
     "load",
     "variant",
 ]

@@ -32,10 +32,11 @@ def command(
     or --dim where it is open.
     """
     from rfcalc import api
-    from rfcalc.reports.write import check_output, unicode_output, write
+    from rfcalc.reports.write import check_output, terminal_width, unicode_output, write
 
     unit = None if at is None else place(at, "--at")
     check_output(output, source=model)
     result = api.effective(model, layer, unit, on_unknown=on_unknown, **options.loading(**loading))
     unicode = output != "-" or unicode_output(sys.stdout)
-    write(result.to_json() if form == "json" else result.to_text(unicode=unicode), output)
+    width = terminal_width(sys.stdout if output == "-" else None)
+    write(result.to_json() if form == "json" else result.to_text(width, unicode=unicode), output)

@@ -14,6 +14,7 @@ from rfcalc.reports.document import dump, row_document, totals_document
 from rfcalc.reports.escape import cells, shorten, terminal
 from rfcalc.reports.fold import fold
 from rfcalc.reports.humanise import plain
+from rfcalc.reports.layout import padded
 from rfcalc.reports.tables import LEFT, RIGHT, field_cell, has_area
 
 SCHEMA: Final = "rfcalc/comparison/1"
@@ -148,23 +149,18 @@ def _strip(name: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> l
     aligns = [LEFT if title == "layer" else RIGHT for title in titles]
     laid = [
         (" " * _GAP).join(
-            _padded(cell, width, align) for cell, width, align in zip(line, widths, aligns, strict=True)
+            padded(cell, width, align) for cell, width, align in zip(line, widths, aligns, strict=True)
         )
         for line in lines
     ]
     width = max(cells(name), *map(cells, laid))
-    return [_padded(line, width, RIGHT) for line in (name, *laid)]
-
-
-def _padded(text: str, width: int, align: str) -> str:
-    blank = " " * (width - cells(text))
-    return blank + text if align == RIGHT else text + blank
+    return [padded(line, width, RIGHT) for line in (name, *laid)]
 
 
 def _put_together(labels: Sequence[str], margin: int, block: Sequence[Sequence[str]], rule: str) -> list[str]:
     between = " " * _BETWEEN
     lines = [
-        between.join((_padded(label, margin, LEFT), *(strip[place] for strip in block))).rstrip()
+        between.join((padded(label, margin, LEFT), *(strip[place] for strip in block))).rstrip()
         for place, label in enumerate(("", *labels))
     ]
     heads = [line for line in lines[:2] if line]

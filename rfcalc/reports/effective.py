@@ -10,13 +10,15 @@ from rfcalc.analysis.effective import SHARES, EffectiveAxis, EffectiveResult
 from rfcalc.reports.document import dump
 from rfcalc.reports.escape import terminal
 from rfcalc.reports.field import axis_names
+from rfcalc.reports.fold import fold
 from rfcalc.reports.humanise import extents, percent
+from rfcalc.reports.layout import laid_out
+from rfcalc.reports.tables import LEFT, RIGHT, Table
 
 SCHEMA: Final = "rfcalc/effective/1"
 
 _BARS: Final = {True: "▁▂▃▄▅▆▇█", False: ".:-=+*#%"}
 _PROFILE: Final = 40
-_GAP: Final = "   "
 
 
 class EffectiveField(EffectiveResult):
@@ -49,24 +51,23 @@ class EffectiveField(EffectiveResult):
         """Return the document as JSON, the same bytes from run to run."""
         return dump(self.to_dict())
 
-    def to_text(self, *, unicode: bool = True) -> str:
+    def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
         """Return widths and profiles for a terminal, and what they come to as a sentence.
 
         Parameters
         ----------
+        width : int
+            Columns of the terminal.
         unicode : bool
             False for a terminal that shows ASCII alone.
         """
         at = [axis.at for axis in self.axes]
         unit = "" if None in at else f" at ({', '.join(map(str, at))})"
         size = extents([axis.extent for axis in self.axes])
-        lines = [
-            f"{self.layer} of {self.model}{unit}: what weighs in it, in pixels of {self.input} ({size})",
-            "",
-        ]
-        lines += _table(self.axes, unicode=unicode)
-        lines += ["", self.sentence]
-        return "\n".join(terminal(line, unicode=unicode) if line else "" for line in lines) + "\n"
+        head = f"{self.layer} of {self.model}{unit}: what weighs in it, in pixels of {self.input} ({size})"
+        lines = [*fold(terminal(head, unicode=unicode), width), ""]
+        lines += [*laid_out(_table(self.axes, unicode=unicode), width, unicode=unicode), ""]
+        return "\n".join((*lines, *fold(terminal(self.sentence, unicode=unicode), width))) + "\n"
 
     @property
     def sentence(self) -> str:
@@ -99,20 +100,13 @@ def _axis_document(axis: EffectiveAxis) -> dict[str, Any]:
     }
 
 
-def _table(axes: Sequence[EffectiveAxis], *, unicode: bool) -> list[str]:
-    heads = ["axis", "field", *(f"{share:.0%}" for share in SHARES), "weight by position"]
-    rows = [
-        [f"{name}s", str(axis.field), *map(str, axis.widths), profile(axis, unicode=unicode)]
+def _table(axes: Sequence[EffectiveAxis], *, unicode: bool) -> Table:
+    titles = ("axis", "field", *(f"{share:.0%}" for share in SHARES), "weight by position")
+    rows = tuple(
+        (f"{name}s", str(axis.field), *map(str, axis.widths), profile(axis, unicode=unicode))
         for axis, name in zip(axes, axis_names(len(axes)), strict=True)
-    ]
-    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-    lines = []
-    for row in (heads, *rows):
-        name, *figures, last = row
-        cells = [name.ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(figures, widths[1:], strict=False)]
-        lines.append(_GAP.join((*cells, last)))
-    return lines
+    )
+    return Table(titles, (LEFT, *(RIGHT,) * (len(titles) - 2), LEFT), rows)
 
 
 def profile(axis: EffectiveAxis, *, unicode: bool = True, most: int = _PROFILE) -> str:

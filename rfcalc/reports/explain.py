@@ -17,10 +17,11 @@ from rfcalc.analysis.attribution import (
 )
 from rfcalc.reports import humanise
 from rfcalc.reports.document import dump
-from rfcalc.reports.escape import cells, markdown, shorten, terminal
+from rfcalc.reports.escape import markdown, terminal
 from rfcalc.reports.fold import fold
 from rfcalc.reports.humanise import plain
-from rfcalc.reports.tables import LEFT, RIGHT
+from rfcalc.reports.layout import laid_out
+from rfcalc.reports.tables import LEFT, RIGHT, Table
 from rfcalc.wording import few
 
 SCHEMA: Final = "rfcalc/explanation/1"
@@ -38,20 +39,11 @@ _NOUNS: Final[dict[Cause, str]] = {
 }
 
 
-class _Table(NamedTuple):
-    """Cells of plain text, not yet escaped; the last row sums up."""
-
-    titles: tuple[str, ...]
-    aligns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    total: tuple[str, ...]
-
-
 class _Section(NamedTuple):
     """A heading, and a table where there is one."""
 
     heading: str
-    table: _Table | None
+    table: Table | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +107,7 @@ class Explanation(Attribution):
         for section in _sections(self, due=width >= _ROOM_FOR_DUE):
             lines += ["", *fold(terminal(section.heading, unicode=unicode), width)]
             if section.table is not None:
-                lines += _laid_out(section.table, width, unicode=unicode)
+                lines += laid_out(section.table, width, unicode=unicode)
         lines.append("")
         for sentence in self.sentences:
             lines += fold(terminal(sentence, unicode=unicode), width)
@@ -130,7 +122,7 @@ class Explanation(Attribution):
             blocks.append(markdown(section.heading) + "\n")
             if section.table is not None:
                 titles, aligns, rows, total = section.table
-                blocks.append(tabulated(titles, [*rows, total], aligns, "markdown"))
+                blocks.append(tabulated(titles, [*rows, *([total] if total else [])], aligns, "markdown"))
         blocks += [markdown(sentence) + "\n" for sentence in self.sentences]
         return "\n".join(blocks)
 
@@ -273,7 +265,7 @@ def _sections(result: Explanation, *, due: bool) -> list[_Section]:
     return sections
 
 
-def _step_table(axis: AxisAttribution, *, due: bool) -> _Table:
+def _step_table(axis: AxisAttribution, *, due: bool) -> Table:
     steps = axis.steps
     split = any(len(step.sides) == 1 for step in steps)
     dilated = any(step.dilation not in (None, 1) for step in steps)
@@ -301,7 +293,7 @@ def _due(step: Contribution) -> str:
     return few([f"{_figure(pixels)} {layer}" for layer, pixels in largest], 3)
 
 
-def _cause_table(axis: AxisAttribution) -> _Table:
+def _cause_table(axis: AxisAttribution) -> Table:
     causes = {cause: shares for cause, shares in axis.causes.items() if any(shares) or _stands(axis, cause)}
     shown = list(causes.values())
     return _table(
@@ -328,7 +320,7 @@ def _stands(axis: AxisAttribution, cause: Cause) -> bool:
     return any(step.cause == cause for step in axis.steps)
 
 
-def _cost_table(costs: Sequence[Cost]) -> _Table | None:
+def _cost_table(costs: Sequence[Cost]) -> Table | None:
     params, macs = _sum(cost.params.total for cost in costs), _sum(cost.macs for cost in costs)
     documents = _cost_documents(costs, params, macs)
     rows = [
@@ -352,7 +344,7 @@ def _cost_table(costs: Sequence[Cost]) -> _Table | None:
         rows.append((rest, humanise.number(own), shares[0], "", humanise.short(work), shares[1], ""))
     total = ("sum", humanise.number(params), "", "", humanise.short(macs), "", "")
     titles = ("layer", "params", "share", "so far", "MACs", "share", "so far")
-    return _Table(titles, (LEFT, *(RIGHT,) * 6), tuple(rows), total)
+    return Table(titles, (LEFT, *(RIGHT,) * 6), tuple(rows), total)
 
 
 def _is_small(document: dict[str, Any]) -> bool:
@@ -378,9 +370,9 @@ def _percent(share: float | None) -> str:
     return "?" if share is None else f"{100 * share:.1f}%"
 
 
-def _table(columns: Sequence[tuple[str, str, list[str], str]]) -> _Table:
+def _table(columns: Sequence[tuple[str, str, list[str], str]]) -> Table:
     titles, aligns, strips, total = zip(*columns, strict=True)
-    return _Table(titles, aligns, tuple(zip(*strips, strict=True)), total)
+    return Table(titles, aligns, tuple(zip(*strips, strict=True)), total)
 
 
 def _or_dash(value: int | None) -> str:
@@ -390,32 +382,6 @@ def _or_dash(value: int | None) -> str:
 def _figure(value: Any) -> str:
     """Write an exact number with two decimals at most."""
     return f"{float(value):,.2f}".rstrip("0").rstrip(".")
-
-
-def _laid_out(table: _Table, width: int, *, unicode: bool) -> list[str]:
-    """Lay a table out for a terminal; where it is too wide, names are cut in the middle."""
-    ellipsis, rule = ("…", "─") if unicode else ("...", "-")
-    rows = [tuple(terminal(cell, unicode=unicode) for cell in row) for row in (*table.rows, table.total)]
-    widths = [max(map(cells, strip)) for strip in zip(table.titles, *rows, strict=True)]
-    excess = sum(widths) + 2 * (len(widths) - 1) - width
-    for place in range(len(widths)) if excess > 0 else ():
-        if table.aligns[place] == LEFT and excess > 0:
-            cut = min(excess, max(widths[place] - _LEAST_NAME, 0))
-            widths[place], excess = widths[place] - cut, excess - cut
-    lines = [
-        "  ".join(
-            _padded(shorten(cell, room, ellipsis), room, align)
-            for cell, room, align in zip(row, widths, table.aligns, strict=True)
-        ).rstrip()
-        for row in (table.titles, *rows)
-    ]
-    ruler = rule * (sum(widths) + 2 * (len(widths) - 1))
-    return [lines[0], ruler, *lines[1:-1], ruler, lines[-1]]
-
-
-def _padded(text: str, room: int, align: str) -> str:
-    blank = " " * (room - cells(text))
-    return blank + text if align == RIGHT else text + blank
 
 
 # ---- sentences ---------------------------------------------------------------------------------------------

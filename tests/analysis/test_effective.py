@@ -195,7 +195,7 @@ def test_refused(model: Any, layer: str, options: dict[str, Any], says: str) -> 
 def test_text() -> None:
     text = rfcalc.effective(MODELS / "pooling.json").to_text()
     assert text.startswith("conv3 of pooling at (1, 1): what weighs in it, in pixels of input (28x28)")
-    assert "rows         18     6    13    17   \u2581" in text
+    assert "rows        18    6   13   17  \u2581" in text
     assert rfcalc.effective(MODELS / "pooling.json").to_text(unicode=False).isascii()
 
 

@@ -1,0 +1,279 @@
+"""The law by which fields grow: against `analyze` for n = 1 ... 12, with numbers and with symbols."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sympy
+from hypothesis import given
+from hypothesis import strategies as st
+
+import rfcalc
+from rfcalc.algebra.symbols import symbol
+from rfcalc.analysis.law import Segment, Step, after
+from rfcalc.reports.law import block_text, formula, general
+from tests.readers.test_keras_truth import cases
+
+MODELS = Path(__file__).parents[2] / "docs" / "models"
+TURNS = range(1, 13)
+
+
+def conv(kernel: int = 3, **settings: Any) -> dict[str, Any]:
+    return {"kind": "conv", "filters": 2, "kernel": kernel, "padding": "same", **settings}
+
+
+def pool(kernel: int = 2, **settings: Any) -> dict[str, Any]:
+    return {"kind": "max_pool", "kernel": kernel, "padding": "same", **settings}
+
+
+def net(layers: list[dict[str, Any]], extent: int | None = None) -> dict[str, Any]:
+    named = [{"name": f"l{place}", **layer} for place, layer in enumerate(layers)]
+    return {"rfcalc": 1, "input": [extent, extent, 2], "layers": named}
+
+
+def residual(turn: int, stride: int = 1) -> list[dict[str, Any]]:
+    """A residual block of two convolutions, with a projection for a shortcut."""
+    a, b, c, d = (f"{name}{turn}" for name in "abcd")
+    before = f"d{turn - 1}" if turn else "input"
+    return [
+        conv(name=a, stride=stride, padding=1, inputs=[before]),
+        conv(name=b),
+        conv(1, name=c, stride=stride, inputs=[before]),
+        {"kind": "add", "name": d, "inputs": [b, c]},
+    ]
+
+
+BLOCKS: dict[str, tuple[Any, Any]] = {
+    "plain 3x3": (lambda n: [conv()] * n, lambda n: 1 + 2 * n),
+    "plain 5x5": (lambda n: [conv(5)] * n, lambda n: 1 + 4 * n),
+    "dilated": (lambda n: [conv(3, dilation=4)] * n, lambda n: 1 + 8 * n),
+    "VGG: two and a pooling": (lambda n: [conv(), conv(), pool()] * n, lambda n: 5 * 2**n - 4),
+    "VGG: three and a pooling": (lambda n: [conv(), conv(), conv(), pool()] * n, lambda n: 7 * 2**n - 6),
+    "overlapping poolings": (lambda n: [conv(), pool(3, stride=2)] * n, lambda n: 4 * 2**n - 3),
+    "strided convolutions": (lambda n: [conv(3, stride=2)] * n, lambda n: 2 * 2**n - 1),
+    "stride 3": (lambda n: [conv(5), pool(3)] * n, lambda n: 3 * 3**n - 2),
+    "ResNet: blocks of stride 1": (lambda n: [layer for t in range(n) for layer in residual(t)],
+                                   lambda n: 1 + 4 * n),
+    "ResNet: blocks of stride 2": (lambda n: [layer for t in range(n) for layer in residual(t, 2)],
+                                   lambda n: 1 + 6 * (2**n - 1)),
+}  # fmt: skip
+"""What is built of n blocks, and the field that a hand-made formula gives it."""
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_agrees_with_analyze(name: str) -> None:
+    """The law of three repeats says the fields of models with 1 to 12 of them, as `analyze` does."""
+    build, truth = BLOCKS[name]
+    law = rfcalc.law(net(build(3))).axes[0]
+    (segment,) = law.segments
+    assert segment.count == len(segment.layers) // len(segment.block)
+    per = segment.count // 3  # a block may itself be of equal layers
+    for n in TURNS:
+        found = list(rfcalc.analyze(net(build(n))))[-1].receptive_field
+        assert found == (truth(n), truth(n))
+        assert segment.at(n * per)[0] == truth(n)
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_the_formula_says_the_same(name: str) -> None:
+    build, truth = BLOCKS[name]
+    (segment,) = rfcalc.law(net(build(3))).axes[0].segments
+    per = segment.count // 3
+    right = formula(segment).removeprefix("r(n) = ")
+    for n in TURNS:
+        assert eval(right, {"n": n * per}) == truth(n)  # the project's own text
+
+
+SYMBOLIC = {
+    "k": [Step(symbol("k"))],
+    "k, dilated": [Step(symbol("k"), 1, symbol("d"))],
+    "k and a pooling of s": [Step(symbol("k")), Step(symbol("s"), symbol("s"), pooling=True)],
+    "two and a pooling": [Step(symbol("k")), Step(symbol("k")), Step(2, symbol("s"), pooling=True)],
+    "strided": [Step(symbol("k"), symbol("s"))],
+    "ResNet": [Step(symbol("k"), symbol("s")), Step(symbol("k"))],
+}
+
+
+@pytest.mark.parametrize("name", SYMBOLIC)
+def test_symbolic_kernel_and_stride(name: str) -> None:
+    """The closed form in k, s and d is the n-fold application of the recursion, for n = 1 ... 12."""
+    block = tuple(SYMBOLIC[name])
+    k, s, d = symbol("k"), symbol("s"), symbol("d")
+    segment = Segment(block, 2, 1, (), symbol("r0"), symbol("j0"))
+    text = general(segment).removeprefix("r(n) = ")
+    symbols = {str(each): each for each in sympy.sympify(text).free_symbols}  # the project's own text
+    closed = sympy.sympify(text)
+    named = {
+        f"{letter}{number}": value
+        for letter, value in (("k", k), ("s", s), ("d", d))
+        for number in ("", 1, 2)
+    }
+    numbers = {"k3": 2, "d2": 1, "s3": s, "k2": block[1].kernel if len(block) > 1 else k}
+    for n in TURNS:
+        iterated = after(block * n, symbol("r0"), symbol("j0"))[0]
+        assert sympy.expand(segment.at(n)[0] - iterated) == 0
+        values = {symbols[key]: value for key, value in {**named, **numbers}.items() if key in symbols}
+        dilations = {symbols[key]: (d if any(step.dilation is d for step in block) else 1)
+                     for key in symbols if key[0] == "d"}  # fmt: skip
+        known = {symbols["r0"]: symbol("r0"), symbols["j0"]: symbol("j0")}
+        counts = {symbols["n"]: n} if "n" in symbols else {}
+        left = closed.subs({**values, **dilations, **known, **counts})
+        assert sympy.simplify(left - iterated) == 0
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 5), st.integers(1, 3), st.integers(1, 3), st.booleans()),
+        min_size=1,
+        max_size=3,
+    ),
+    st.integers(2, 4),
+)
+def test_random_blocks(block: list[tuple[int, int, int, bool]], count: int) -> None:
+    """Whatever is found to repeat: the segments say every field on the way, as `analyze` does."""
+    layers = [
+        pool(k, stride=s, dilation=d) if pooling else conv(k, stride=s, dilation=d)
+        for k, s, d, pooling in block
+    ] * count
+    model = net(layers)
+    fields = {row.name: row.receptive_field for row in rfcalc.analyze(model)}
+    for segment in rfcalc.law(model, f"l{len(layers) - 1}").axes[0].segments:
+        for turn in range(1, segment.count + 1):
+            last = segment.layers[turn * len(segment.block) - 1]
+            assert fields[last] == (segment.at(turn)[0],) * 2
+
+
+@pytest.mark.parametrize(
+    "name", ["VGG16", "ResNet50", "DenseNet121", "MobileNetV2", "InceptionV3", "Xception"]
+)
+def test_published_networks(name: str) -> None:
+    """Segments go on where the ones before them end, and end at the layer's own field."""
+    model = cases("applications")[name]["model"]
+    law = rfcalc.law(model)
+    row = rfcalc.analyze(model).layer(law.layer)
+    for axis, field in zip(law.axes, row.local_receptive_field or (), strict=True):
+        assert axis.reason == ""
+        assert axis.field == field
+        place = (1, 1)
+        for segment in axis.segments:
+            assert (segment.field, segment.jump) == place
+            place = segment.at(segment.count)
+
+
+def test_vgg16() -> None:
+    law = rfcalc.law(cases("applications")["VGG16"]["model"])
+    axis = law.axes[0]
+    assert [block_text(segment) for segment in axis.segments] == [
+        "[conv 3, conv 3, pool 2/2] x 2",
+        "[conv 3, conv 3, conv 3, pool 2/2] x 3",
+    ]
+    assert [formula(segment) for segment in axis.segments] == ["r(n) = 5*2**n - 4", "r(n) = 28*2**n - 12"]
+    assert axis.field == 212
+    assert "To reach 224 pixels, [conv 3, conv 3, conv 3, pool 2/2] x 3 takes 4 repeats" in law.sentences[-1]
+
+
+# ---- where the input is covered, and what reaches it -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("layers", "extent", "covered"),
+    [
+        ([conv()] * 20, 28, ("l13", 0, 14)),
+        ([conv(), pool()] * 4, 28, ("l6", 0, 4)),
+        ([conv()] * 3, 28, None),
+        ([conv()] * 3, None, None),
+    ],
+)
+def test_covered(layers: list[Any], extent: int | None, covered: Any) -> None:
+    assert rfcalc.law(net(layers, extent)).axes[0].covered == covered
+
+
+def reaches(layers: list[dict[str, Any]], wanted: int) -> bool:
+    field = list(rfcalc.analyze(net(layers)))[-1].receptive_field
+    assert field is not None
+    assert field[0] is not None
+    return field[0] >= wanted
+
+
+@pytest.mark.parametrize("wanted", [8, 29, 100, 224, 1000])
+def test_reach_is_the_least(wanted: int) -> None:
+    """So many repeats, such a kernel or dilation reach it, and the next smaller do not."""
+    block = [conv(), conv(), pool()]
+    tail = [conv(5)]
+    law = rfcalc.law(net(block * 3 + tail), reach=wanted).axes[0]
+    found = law.reaches[0]
+    assert found.segment == 0
+    assert found.repeats is not None
+    assert found.kernel is not None
+    assert found.dilation is not None
+    assert reaches(block * found.repeats + tail, wanted)
+    assert found.repeats == 0 or not reaches(block * (found.repeats - 1) + tail, wanted)
+    wider = [conv(found.kernel), conv(found.kernel), pool()]
+    narrower = [conv(found.kernel - 2), conv(found.kernel - 2), pool()]
+    assert reaches(wider * 3 + tail, wanted)
+    assert found.kernel == 3 or not reaches(narrower * 3 + tail, wanted)
+    apart = [conv(dilation=found.dilation), conv(dilation=found.dilation), pool()]
+    assert reaches(apart * 3 + tail, wanted)
+    if found.dilation > 1:
+        nearer = [conv(dilation=found.dilation - 1), conv(dilation=found.dilation - 1), pool()]
+        assert not reaches(nearer * 3 + tail, wanted)
+
+
+def test_a_far_reach_is_solved_and_not_counted_up() -> None:
+    law = rfcalc.law(net([conv()] * 2), reach=10**9).axes[0]
+    assert law.reaches[0].repeats == 5 * 10**8
+    assert law.reaches[0].dilation == 25 * 10**7
+
+
+def test_growing_dilations() -> None:
+    """WaveNet's layers: 2-wide, the dilation doubled each time."""
+    law = rfcalc.law(MODELS / "wavenet.json").axes[0]
+    assert [(segment.count, segment.factor) for segment in law.segments] == [(10, 2)] * 3
+    assert formula(law.segments[0]) == "r(n) = 2**n"
+    assert law.segments[0].at(10) == (1024, 1)
+
+
+# ---- where the law ends ------------------------------------------------------------------------------------
+
+
+def test_ends_at_upsampling() -> None:
+    law = rfcalc.law(MODELS / "unet.json")
+    assert "'up4/up' (transposed_conv) upsamples" in law.axes[0].reason
+    assert law.axes[0].segments[0].at(4) == (76, 16)
+
+
+def test_gates_are_cut() -> None:
+    law = rfcalc.law(cases("applications")["EfficientNetB0"]["model"])
+    assert law.axes[0].local
+    assert law.axes[0].field == 851
+    assert "This is the field with gates cut; with them it is global." in law.sentences
+
+
+def test_axes_that_differ() -> None:
+    model = net([conv([3, 5])] * 3)
+    law = rfcalc.law(model)
+    assert [formula(axis.segments[0]) for axis in law.axes] == ["r(n) = 2*n + 1", "r(n) = 4*n + 1"]
+    assert "rows:" in law.to_text()
+    assert "columns:" in law.to_text()
+
+
+def test_a_branch_that_decides_one_end_alone() -> None:
+    """Beside each other 3-wide windows of which one looks back and one ahead: 5, and no one window's law."""
+    back = conv(name="a", inputs=["input"], padding=[[2, 0], [2, 0]])
+    ahead = conv(name="b", inputs=["input"], padding=[[0, 2], [0, 2]])
+    model = net([back, ahead, {"kind": "add", "name": "c", "inputs": ["a", "b"]}])
+    law = rfcalc.law(model, "c").axes[0]
+    assert "decides one end of the field alone" in law.reason
+    assert law.segments == ()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [({"layer": "none"}, "no layer or tensor 'none'"), ({"reach": 0}, "give 1 or more")],
+)
+def test_refused(arguments: dict[str, Any], says: str) -> None:
+    with pytest.raises(rfcalc.UsageError) as caught:
+        rfcalc.law(MODELS / "pooling.json", **arguments)
+    assert says in str(caught.value)
