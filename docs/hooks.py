@@ -27,8 +27,8 @@ DOCS = Path(__file__).parent
 MARKED = re.compile(r"(?P<head><!-- rfcalc: (?P<command>[^\n]+?) -->\n).*?(?P<tail><!-- /rfcalc -->)", re.S)
 
 
-def said(command: str) -> str:
-    """Return what rfcalc prints for a command, in docs/; tables as Markdown.
+def said(command: str, form: str | None = "markdown") -> str:
+    """Return what rfcalc prints for a command, in docs/, in a format.
 
     Raises
     ------
@@ -36,8 +36,8 @@ def said(command: str) -> str:
         It ends with an error.
     """
     arguments = shlex.split(command)
-    if "--format" not in arguments:
-        arguments += ["--format", "markdown"]
+    if form is not None and "--format" not in arguments:
+        arguments += ["--format", form]
     before = Path.cwd()
     os.chdir(DOCS)
     try:
@@ -52,6 +52,27 @@ def said(command: str) -> str:
 def filled(text: str) -> str:
     """Return a page with fresh tables."""
     return MARKED.sub(lambda found: f"{found['head']}\n{said(found['command'])}\n{found['tail']}", text)
+
+
+PICTURES = {
+    "growth.svg": "models/pooling.json --compare plain,strided,dilated",
+    "costs.svg": "models/pooling.json --compare plain,strided,dilated --what costs",
+    "unit.svg": "models/pooling.json --unit conv3@1,1",
+    "unit_plain.svg": "models/plain.json --unit conv3@11,11",
+}
+"""Pictures of pages, below docs/pictures/, and how `rfcalc plot` makes them."""
+
+
+def on_pre_build(**_: Any) -> None:
+    """Draw the pictures before MkDocs looks for files."""
+    folder = DOCS / "pictures"
+    folder.mkdir(exist_ok=True)
+    for name, arguments in PICTURES.items():
+        fresh = folder / f".{name}"
+        said(f"plot {arguments} --output pictures/{fresh.name}", form=None)
+        if not (folder / name).exists() or (folder / name).read_bytes() != fresh.read_bytes():
+            fresh.replace(folder / name)  # else leave it: a server that watches would build anew without end
+        fresh.unlink(missing_ok=True)
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:

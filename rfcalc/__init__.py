@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         from_torch,
         law,
         load,
+        plot,
         variant,
     )
     from rfcalc.errors import AnalysisError, CheckFailed, GraphError, ReadError, RfcalcError, UsageError
@@ -60,6 +61,7 @@ __all__ = [
     "from_torch",
     "law",
     "load",
+    "plot",
     "variant",
 ]
 
@@ -76,6 +78,7 @@ _HOMES = {
         "from_torch",
         "law",
         "load",
+        "plot",
         "variant",
     ),
     "rfcalc.errors": ("AnalysisError", "CheckFailed", "GraphError", "ReadError", "RfcalcError", "UsageError"),

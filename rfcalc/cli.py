@@ -14,6 +14,7 @@ _COMMANDS = (
     "effective",
     "field",
     "law",
+    "plot",
     "rules",
     "schema",
 )

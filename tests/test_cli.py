@@ -637,7 +637,6 @@ LIGHT = "sympy networkx torch yaml tabulate"  # onnx itself imports csv
         (["analyze", "MODEL", "--format", "markdown"], "sympy networkx numpy onnx torch yaml"),
         (["compare", "MODEL"], "sympy networkx numpy onnx torch yaml tabulate csv"),
         (["law", "MODEL"], "sympy networkx numpy onnx torch yaml tabulate csv"),
-        (["explain", "MODEL", "conv2"], "sympy networkx numpy onnx torch yaml tabulate csv"),
         (["effective", "MODEL"], "sympy networkx numpy onnx torch yaml tabulate csv"),
         (["compare", "MODEL", "--format", "json"], "sympy networkx numpy onnx torch yaml tabulate csv"),
         (["field", "MODEL", "conv2"], "sympy networkx numpy onnx torch yaml tabulate csv"),

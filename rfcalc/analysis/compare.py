@@ -29,7 +29,7 @@ _INSTEAD: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """What may work where a counterfactual does not, the nearest first."""
 
-_DENSE: Final = frozenset(("linear", "einsum_dense"))
+DENSE: Final = frozenset(("linear", "einsum_dense"))
 _CONVOLUTIONS: Final = frozenset(
     ("conv", "depthwise_conv", "separable_conv", "transposed_conv", "primary_capsules", "conv_lstm")
 )
@@ -315,7 +315,7 @@ def _landmarks(result: AnalysisResult) -> list[Row]:
         given = [_figures(by_name[name]) for name in row.inputs if name in by_name]
         changed = _figures(row) not in given
         thins = row.kind in POOLS
-        if row.kind in _DENSE or (changed and (thins or not (row.kind in _BORDERS or _sees_all(row)))):
+        if row.kind in DENSE or (changed and (thins or not (row.kind in _BORDERS or _sees_all(row)))):
             found.append(row)
     return found
 
@@ -384,7 +384,7 @@ def _bill(graph: LayerGraph, result: AnalysisResult, focus: str) -> Bill:
     last = _last_map(result)
     dense = _first_dense(result, last)
     totals = result.totals
-    convolutional, flat = _params(rows.values(), _CONVOLUTIONS), _params(rows.values(), _DENSE)
+    convolutional, flat = _params(rows.values(), _CONVOLUTIONS), _params(rows.values(), DENSE)
     total = totals.params.total
     other = None if total is None or convolutional is None or flat is None else total - convolutional - flat
     return Bill(
@@ -434,7 +434,7 @@ def _first_dense(result: AnalysisResult, last: Row | None) -> Row | None:
     """Return the first dense layer behind the last map that works on vectors."""
     rows = leaves(result)
     start = rows.index(last) + 1 if last is not None else 0
-    return next((row for row in rows[start:] if row.kind in _DENSE and not row.spatial), None)
+    return next((row for row in rows[start:] if row.kind in DENSE and not row.spatial), None)
 
 
 def _features(row: Row, rows: Mapping[str, Row]) -> Num | None:

@@ -7,6 +7,7 @@ from rfcalc.api.explanations import explain
 from rfcalc.api.fields import field
 from rfcalc.api.laws import law
 from rfcalc.api.models import from_torch, load
+from rfcalc.api.pictures import plot
 
 __all__ = [
     "Analysis",
@@ -18,5 +19,6 @@ __all__ = [
     "from_torch",
     "law",
     "load",
+    "plot",
     "variant",
 ]

@@ -55,11 +55,12 @@ def depth_grid(comparison: ComparisonResult) -> Grid:
         if entry.result is None:
             continue
         rows = tuple(_sight(rows[place], named=named) for _, rows in comparison.depths)
-        groups.append((_title(comparison, entry), titles, rows))
+        groups.append((title_of(comparison, entry), titles, rows))
     return Grid("depth" if named else "layer", tuple(label for label, _ in comparison.depths), tuple(groups))
 
 
-def _title(comparison: ComparisonResult, entry: Entry) -> str:
+def title_of(comparison: ComparisonResult, entry: Entry) -> str:
+    """Return what an entry is called in tables and pictures."""
     if comparison.counterfactuals and entry.counterfactual is None:
         return "with pooling" if comparison.pooling else "as it is"
     return entry.name
@@ -115,7 +116,7 @@ def bill_grid(comparison: ComparisonResult) -> Grid:
     layers = {bill.field_layer for _, bill in bills}
     field = f"field of {next(iter(layers))}" if len(layers) == 1 and layers != {""} else "field"
     groups = tuple(
-        (_title(comparison, entry), ("",), tuple((cell(bill),) for _, cell, _ in items))
+        (title_of(comparison, entry), ("",), tuple((cell(bill),) for _, cell, _ in items))
         for entry, bill in bills
     )
     return Grid("", tuple(field if label == "field" else label for label, _, _ in items), groups)

@@ -43,8 +43,8 @@ def check_output(path: str, *, source: str = "") -> None:
         raise UsageError("--output is the model file itself; name another file", source=path)
 
 
-def write(text: str, path: str = "-") -> None:
-    """Write a report to a file, or to standard output for ``-``.
+def write(report: str | bytes, path: str = "-") -> None:
+    """Write a report, or a picture, to a file, or to standard output for ``-``.
 
     Raises
     ------
@@ -52,12 +52,16 @@ def write(text: str, path: str = "-") -> None:
         The file cannot be written.
     """
     if path == "-":
-        write_stream(text, sys.stdout)
+        if isinstance(report, str):
+            write_stream(report, sys.stdout)
+        else:
+            sys.stdout.buffer.write(report)
+            sys.stdout.flush()
         return
     from pathlib import Path
 
     try:
-        write_file(text, Path(path))
+        write_file(report, Path(path))
     except OSError as error:
         raise RfcalcError(f"cannot be written: {error.strerror or error}", source=path) from error
 
@@ -69,9 +73,9 @@ def write_stream(text: str, stream: TextIO) -> None:
     stream.flush()
 
 
-def write_file(text: str, path: Path) -> None:
+def write_file(report: str | bytes, path: Path) -> None:
     """Replace a file in one step, keeping its mode; a failure leaves it as it was."""
-    data = text.encode("utf-8", "backslashreplace")
+    data = report if isinstance(report, bytes) else report.encode("utf-8", "backslashreplace")
     path = path.resolve()  # a link stays a link, and the file behind it changes
     mode = path.stat().st_mode if path.exists() else None
     if mode is not None and not stat.S_ISREG(mode):

@@ -1,0 +1,107 @@
+"""Draw how fields grow, what layers cost, what a unit sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from rfcalc.api.analyses import analyze
+from rfcalc.api.comparisons import compare
+from rfcalc.api.fields import field
+from rfcalc.api.models import Loading, Model, about, load
+from rfcalc.errors import UsageError
+
+if TYPE_CHECKING:
+    import os
+
+    from typing_extensions import Unpack
+
+    from rfcalc.reports.pictures.style import Picture
+
+
+def plot(
+    x: Model,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    what: Literal["growth", "costs", "field"] = "growth",
+    variants: Sequence[str] | None = None,
+    layer: str | None = None,
+    at: Sequence[int] | None = None,
+    image: str | os.PathLike[str] | None = None,
+    **loading: Unpack[Loading],
+) -> Picture:
+    """Draw a picture of a model, with matplotlib.
+
+    Parameters
+    ----------
+    x : path, open file, mapping or LayerGraph
+        The model, as for `load`.
+    path : path, optional
+        Where to write it, as SVG, PNG or PDF by its suffix; by default it is only returned.
+    what : str
+        ``growth``: the field against depth, for the model and its counterfactuals; ``costs``: their
+        parameters by layer; ``field``: what one unit depends on, and what of its window lies in padding.
+    variants : sequence of str, optional
+        Counterfactuals, as for `compare`.
+    layer : str, optional
+        For ``field`` the layer of the unit.
+    at : sequence of int, optional
+        Its index on each spatial axis; by default the middle.
+    image : path, optional
+        For ``field`` an image to draw on; it is scaled to the size of the input.
+    **loading
+        The options of `load`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The picture, with pixels of the input, or parameters, on its axes.
+
+    Raises
+    ------
+    RfcalcError
+        Of the kinds that `compare` and `field` raise; also where matplotlib is not installed, or the image
+        cannot be read.
+
+    Examples
+    --------
+    >>> model = {"rfcalc": 1, "input": [28, 28, 1], "layers": [
+    ...     {"kind": "conv", "filters": 8, "kernel": 3}, {"kind": "max_pool", "kernel": 2},
+    ... ]}
+    >>> plot(model).axes[0].get_ylabel()  # doctest: +SKIP
+    'receptive field, pixels of the input along its rows'
+    """
+    from rfcalc.reports.pictures.style import drawn, suffix_of
+    from rfcalc.reports.write import write
+
+    form = None if path is None else suffix_of(str(path))
+    if what == "field":
+        picture = _field(x, layer, at, None if image is None else str(image), loading)
+    elif layer is not None or at is not None or image is not None:
+        raise UsageError("a layer, a unit or an image is for a picture of a field")
+    else:
+        from rfcalc.reports.pictures.costs import costs_picture
+        from rfcalc.reports.pictures.growth import growth_picture
+
+        comparison = compare(x, variants=variants, **loading)
+        picture = growth_picture(comparison) if what == "growth" else costs_picture(comparison)
+    if form is not None:
+        write(drawn(picture, form), str(path))
+    return picture
+
+
+def _field(
+    x: Model, layer: str | None, at: Sequence[int] | None, image: str | None, loading: Loading
+) -> Picture:
+    from rfcalc.reports.pictures.unit import unit_picture
+
+    if layer is None:
+        raise UsageError("a picture of a field needs the layer of the unit")
+    graph = load(x, **loading)
+    name = loading.get("input")
+    with about(graph):
+        found = field(graph, layer, input=name)
+        unit = tuple(len(axis.rows) // 2 for axis in found.axes) if at is None else tuple(at)
+        found.unit(unit)  # refuses a unit that is none
+        row = analyze(graph, input=name).layer(layer)
+        return unit_picture(found, unit, row, image)

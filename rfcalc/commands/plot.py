@@ -1,0 +1,78 @@
+"""``rfcalc plot``: pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from rfcalc.arguments import place
+from rfcalc.commands import options
+from rfcalc.errors import UsageError
+
+
+@click.command("plot", short_help="Draw how fields grow, what layers cost, or what a unit sees.")
+@options.model
+@click.option(
+    "--compare",
+    "names",
+    metavar="A,B,...",
+    help="The counterfactuals beside the model, as of rfcalc compare --with; by default those that say most.",
+)
+@click.option(
+    "--what",
+    type=click.Choice(["growth", "costs"]),
+    default="growth",
+    show_default=True,
+    help="The field against depth, or parameters by layer.",
+)
+@click.option("--unit", metavar="LAYER[@Y,X]", help="Draw the field of this unit on the input instead.")
+@click.option("--image", metavar="FILE", help="Draw it on this image, scaled to the size of the input.")
+@click.option(
+    "--output",
+    "-o",
+    required=True,
+    metavar="FILE",
+    help="The picture: .svg, .png or .pdf; written whole or not.",
+)
+@options.debug
+def command(
+    model: str,
+    *,
+    names: str | None,
+    what: Any,
+    unit: str | None,
+    image: str | None,
+    output: str,
+    **loading: Any,
+) -> None:
+    """Draw MODEL: how far its layers see, beside what they would see without pooling.
+
+    With --unit, what one unit depends on, drawn on the input; what of its window lies in padding is hatched.
+    """
+    from rfcalc import api
+    from rfcalc.reports.pictures.style import suffix_of
+    from rfcalc.reports.write import check_output
+
+    suffix_of(output)
+    check_output(output, source=model)
+    if image is not None:
+        check_output(output, source=image)
+        if unit is None:
+            raise UsageError("--image is for the field of a unit; give --unit as well")
+    chosen = options.loading(**loading)
+    if unit is not None:
+        layer, at, index = unit.rpartition("@")
+        if at and _is_index(index):
+            api.plot(
+                model, output, what="field", layer=layer, at=place(index, "--unit"), image=image, **chosen
+            )
+        else:
+            api.plot(model, output, what="field", layer=unit, image=image, **chosen)
+        return
+    variants = None if names is None else [name.strip() for name in names.split(",")]
+    api.plot(model, output, what=what, variants=variants, **chosen)
+
+
+def _is_index(text: str) -> bool:
+    return all(part.strip().removeprefix("-").isdecimal() for part in text.split(","))
