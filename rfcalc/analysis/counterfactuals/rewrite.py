@@ -17,7 +17,8 @@ POOLS: Final = ("max_pool", "average_pool", "lp_pool", "median_pool")
 """Kinds that take one number of each window; global and adaptive pooling have no window of their own."""
 
 _WINDOW: Final = frozenset(("kernel", "stride", "padding", "dilation"))
-_SPREADS: Final = frozenset(("transposed_conv", "fold"))
+STEPPING: Final = ("transposed_conv", "conv_lstm")
+"""Kinds with a stride whose windows are not slid over one map alone: they spread, or go over time as well."""
 
 
 class DoesNotApply(AnalysisError):
@@ -70,7 +71,7 @@ def extents_of(layer: Layer, spec: TensorSpec) -> tuple[Num, ...]:
 def has_window(layer: Layer) -> bool:
     """Tell whether a layer slides a window over its input, with a stride of its own."""
     kind = find(layer.kind)
-    return kind is not None and kind.defaults.keys() >= _WINDOW and layer.kind not in _SPREADS
+    return kind is not None and kind.defaults.keys() >= _WINDOW and layer.kind not in (*STEPPING, "fold")
 
 
 def setting(layer: Layer, spec: TensorSpec, name: str) -> tuple[Num, ...]:

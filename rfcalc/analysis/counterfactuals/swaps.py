@@ -12,6 +12,7 @@ from typing import Any, Final
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.analysis.counterfactuals.rewrite import (
     POOLS,
+    STEPPING,
     DoesNotApply,
     edited,
     extents_of,
@@ -116,7 +117,7 @@ def unstrided(graph: LayerGraph) -> LayerGraph:
     for layer in graph:
         if layer.kind in POOLS and not is_pooling(layer, before):
             continue
-        if (has_window(layer) or layer.kind == "transposed_conv") and _strides(layer, before):
+        if (has_window(layer) or layer.kind in STEPPING) and _strides(layer, before):
             extra = {"output_padding": None} if layer.kind == "transposed_conv" else {}
             changes[layer.name] = (edited(layer, stride=1, **extra),)
         elif fits_already(layer, before):
