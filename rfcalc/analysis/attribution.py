@@ -270,6 +270,10 @@ class Attributor:
         positions = positions_of(graph, resolved, seen, views, self._rank)
         self._context = _Context((), resolved, seen, views, positions)
 
+    def positions(self, layer: str) -> tuple[Position, ...]:
+        """Say what a layer's map keeps of positions, along each spatial axis of the input."""
+        return self._context.positions[layer]
+
     def attribute(self, layer: str) -> Attribution:
         """Divide the field and the cost of a layer, or of an output tensor.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from rfcalc.algebra.number import Num
+from rfcalc.analysis.attribution import Attributor
 from rfcalc.analysis.counterfactuals import Counterfactual, DoesNotApply, counterfactual
 from rfcalc.analysis.counterfactuals.rewrite import POOLS
 from rfcalc.analysis.figures import analyze_graph
@@ -71,6 +72,10 @@ class Bill(NamedTuple):
         Shape of the last map with a grid, in the source's order; None for the batch.
     stride : tuple, optional
         Its stride: the unit in which it tells positions apart, in pixels of the input.
+    exact_shift : tuple of (int or None), optional
+        The smallest shift of the input, in pixels, that all maps up to there follow exactly.
+    tolerated_shift : tuple of (float or None), optional
+        Pixels by which a stimulus may at best move there and leave a max-pooled response the same.
     dense_layer : str
         The first dense layer behind the last map, or an empty string.
     dense_inputs, dense_params : Num, optional
@@ -88,6 +93,8 @@ class Bill(NamedTuple):
     coverage: float | None
     last_map: tuple[Num | None, ...] | None
     stride: tuple[float | None, ...] | None
+    exact_shift: tuple[int | None, ...] | None
+    tolerated_shift: tuple[float | None, ...] | None
     dense_layer: str
     dense_inputs: Num | None
     dense_params: Num | None
@@ -393,6 +400,7 @@ def _bill(graph: LayerGraph, result: AnalysisResult, focus: str) -> Bill:
         None if seen is None else _coverage(seen, result),
         None if last is None else last.output_shape,
         None if last is None else last.effective_stride,
+        *_shifts(graph, result, last),
         "" if dense is None else dense.name,
         None if dense is None else _features(dense, rows),
         None if dense is None else dense.params.total,
@@ -403,6 +411,17 @@ def _bill(graph: LayerGraph, result: AnalysisResult, focus: str) -> Bill:
         totals.macs,
         _memory(graph),
     )
+
+
+def _shifts(
+    graph: LayerGraph, result: AnalysisResult, last: Row | None
+) -> tuple[tuple[int | None, ...] | None, tuple[float | None, ...] | None]:
+    """Return the shifts that the last map follows exactly, and those that max pooling may hide."""
+    if last is None or last.name not in graph.layers:
+        return None, None
+    found = Attributor(graph, input=result.input).positions(last.name)
+    hidden = tuple(None if each.tolerated is None else float(each.tolerated) for each in found)
+    return tuple(each.exact_shift for each in found), hidden
 
 
 def _coverage(row: Row, result: AnalysisResult) -> float | None:

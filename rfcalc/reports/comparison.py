@@ -95,6 +95,8 @@ _ITEMS: Final[tuple[_Item, ...]] = (
     ("covers", lambda bill: humanise.percent(bill.coverage), _always),
     ("last map", lambda bill: _MISSING if bill.last_map is None else humanise.shape(bill.last_map), _always),
     ("pixels to a unit", lambda bill: humanise.extents(bill.stride or (), missing="-"), _always),
+    ("shift followed", lambda bill: humanise.extents(bill.exact_shift or (), missing="-"), _always),
+    ("shift hidden", lambda bill: _hidden(bill), lambda bill: any(bill.tolerated_shift or ())),
     ("dense inputs", lambda bill: _count(bill.dense_inputs), lambda bill: bool(bill.dense_layer)),
     ("parameters", lambda bill: humanise.number(bill.params), _always),
     ("  convolutional", lambda bill: humanise.number(bill.convolutional), _always),
@@ -103,6 +105,13 @@ _ITEMS: Final[tuple[_Item, ...]] = (
     ("MACs", lambda bill: humanise.short(bill.macs), _always),
     ("activations", lambda bill: humanise.size(bill.memory), _always),
 )
+
+
+def _hidden(bill: Bill) -> str:
+    """Write up to how many pixels max pooling may hide."""
+    if not bill.tolerated_shift or None in bill.tolerated_shift:
+        return _MISSING
+    return f"<={humanise.extents(bill.tolerated_shift)}"
 
 
 def _count(value: Any) -> str:
