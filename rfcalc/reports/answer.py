@@ -67,7 +67,7 @@ def _told(
         if more:
             said.append(more)
     said += _costs(base, bill, f"{_capital(phrase)} " if not said or bill.field != base.field else "")
-    if bill == base:
+    if bill._replace(tolerated_shift=base.tolerated_shift) == base:
         said.append("Shapes and costs are the same.")
     return said
 
@@ -193,7 +193,22 @@ def _position(comparison: ComparisonResult, bill: Bill) -> Iterable[str]:
     without = ""
     if comparison.pooling and plain is not None and plain.stride and plain.stride != bill.stride:
         without = f", without pooling one every {_every(plain)}"
-    yield (f"In exchange, {what} gives up position: the last map has one unit every {_every(bill)}{without}.")
+    yield (
+        f"In exchange, {what} gives up position: the last map has one unit every {_every(bill)}{without}."
+        f"{_shifts(bill)}"
+    )
+
+
+def _shifts(bill: Bill) -> str:
+    """Say which shifts of the input the last map follows, and which it may hide."""
+    shifts = {shift for shift in bill.exact_shift or () if shift is not None}
+    if len(shifts) != 1:
+        return ""
+    said = f" It follows shifts of the input by {number(shifts.pop())} pixels exactly"
+    hidden = {shift for shift in bill.tolerated_shift or () if shift}
+    if len(hidden) != 1:
+        return f"{said}."
+    return f"{said}; one of up to {number(hidden.pop())} it may hide, if maxima stay in their windows."
 
 
 def _every(bill: Bill) -> str:

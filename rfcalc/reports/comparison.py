@@ -96,7 +96,7 @@ _ITEMS: Final[tuple[_Item, ...]] = (
     ("last map", lambda bill: _MISSING if bill.last_map is None else humanise.shape(bill.last_map), _always),
     ("pixels to a unit", lambda bill: humanise.extents(bill.stride or (), missing="-"), _always),
     ("shift followed", lambda bill: humanise.extents(bill.exact_shift or (), missing="-"), _always),
-    ("shift hidden", lambda bill: _hidden(bill), lambda bill: any(bill.tolerated_shift or ())),
+    ("shift hidden", lambda bill: _up_to(bill.tolerated_shift), lambda bill: any(bill.tolerated_shift or ())),
     ("dense inputs", lambda bill: _count(bill.dense_inputs), lambda bill: bool(bill.dense_layer)),
     ("parameters", lambda bill: humanise.number(bill.params), _always),
     ("  convolutional", lambda bill: humanise.number(bill.convolutional), _always),
@@ -107,11 +107,11 @@ _ITEMS: Final[tuple[_Item, ...]] = (
 )
 
 
-def _hidden(bill: Bill) -> str:
+def _up_to(shift: Sequence[float | None] | None) -> str:
     """Write up to how many pixels max pooling may hide."""
-    if not bill.tolerated_shift or None in bill.tolerated_shift:
+    if not shift or None in shift:
         return _MISSING
-    return f"<={humanise.extents(bill.tolerated_shift)}"
+    return f"<={humanise.extents(shift)}" if any(shift) else "0"
 
 
 def _count(value: Any) -> str:

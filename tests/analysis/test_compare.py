@@ -49,6 +49,28 @@ def test_six_more_convolutions_are_enough_and_five_are_not() -> None:
     assert fields == [(17, 17), (19, 19)]
 
 
+def test_what_is_lost_of_position() -> None:
+    """Two poolings of stride 2: shifts by 4 are followed, up to (2 - 1) * 1 + (2 - 1) * 2 = 3 may be hidden."""
+    comparison = rfcalc.compare(MODELS / "pooling.json", variants=["plain", "average"])
+    bills = [entry.bill for entry in comparison.entries]
+    assert [bill and (bill.exact_shift, bill.tolerated_shift) for bill in bills] == [
+        ((4, 4), (3, 3)),
+        ((1, 1), (0, 0)),
+        ((4, 4), (0, 0)),
+    ]
+    assert comparison.answer[-1] == (
+        "In exchange, pooling gives up position: the last map has one unit every 4 pixels, without pooling one "
+        "every pixel. It follows shifts of the input by 4 pixels exactly; one of up to 3 it may hide, if maxima "
+        "stay in their windows."
+    )
+
+
+def test_a_unet_follows_shifts_of_its_deepest_stride() -> None:
+    bill = rfcalc.compare(MODELS / "unet.json", variants=["strided"]).entries[0].bill
+    assert bill is not None
+    assert (bill.stride, bill.exact_shift) == ((1, 1), (16, 16))
+
+
 def test_vgg16_without_pooling() -> None:
     comparison = rfcalc.compare(keras("VGG16"), variants=["plain"])
     bills = [entry.bill for entry in comparison.entries]
