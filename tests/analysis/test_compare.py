@@ -50,7 +50,7 @@ def test_six_more_convolutions_are_enough_and_five_are_not() -> None:
 
 
 def test_what_is_lost_of_position() -> None:
-    """Two poolings of stride 2: shifts by 4 are followed, up to (2 - 1) * 1 + (2 - 1) * 2 = 3 may be hidden."""
+    """Two poolings of stride 2: shifts by 4 are followed, up to 1 * 1 + 1 * 2 = 3 may be hidden."""
     comparison = rfcalc.compare(MODELS / "pooling.json", variants=["plain", "average"])
     bills = [entry.bill for entry in comparison.entries]
     assert [bill and (bill.exact_shift, bill.tolerated_shift) for bill in bills] == [
@@ -58,10 +58,12 @@ def test_what_is_lost_of_position() -> None:
         ((1, 1), (0, 0)),
         ((4, 4), (0, 0)),
     ]
-    assert comparison.answer[-1] == (
-        "In exchange, pooling gives up position: the last map has one unit every 4 pixels, without pooling one "
-        "every pixel. It follows shifts of the input by 4 pixels exactly; one of up to 3 it may hide, if maxima "
-        "stay in their windows."
+    assert comparison.answer[-1] == " ".join(
+        (
+            "In exchange, pooling gives up position: the last map has one unit every 4 pixels,",
+            "without pooling one every pixel. It follows shifts of the input by 4 pixels exactly;",
+            "one of up to 3 it may hide, if maxima stay in their windows.",
+        )
     )
 
 
