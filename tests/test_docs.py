@@ -6,6 +6,7 @@ import contextlib
 import doctest
 import importlib.util
 import io
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,14 @@ def test_the_readme_shows_what_the_comparison_comes_to() -> None:
     page = (ROOT / "README.md").read_text(encoding="utf-8")
     (shown,) = re.findall(r"^```text\n(With pooling, .*?)^```$", page, flags=re.S | re.M)
     assert shown in rfcalc.compare(ROOT / "docs/models/pooling.json").to_text(width=80)
+
+
+def test_the_tutorial_shows_the_model_that_it_runs() -> None:
+    page = (ROOT / "docs/pooling.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```json\n(.*?)^```$", page, flags=re.S | re.M)
+    model = json.loads((ROOT / "docs/models/pooling.json").read_text(encoding="utf-8"))
+    del model["description"]
+    assert json.loads(shown) == model
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
