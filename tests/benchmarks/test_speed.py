@@ -67,6 +67,19 @@ def test_load_resnet152(benchmark: Any, applications: dict[str, Any]) -> None:
     benchmark(rfcalc.load, applications["ResNet152"]["model"])
 
 
+@pytest.mark.benchmark(group="questions, ResNet-50 loaded")
+@pytest.mark.parametrize("ask", ["compare", "law", "effective"])
+def test_questions(benchmark: Any, applications: dict[str, Any], ask: str) -> None:
+    graph = rfcalc.load(applications["ResNet50"]["model"])
+    benchmark(getattr(rfcalc, ask), graph)
+
+
+@pytest.mark.benchmark(group="questions, ResNet-50 loaded")
+def test_explain(benchmark: Any, applications: dict[str, Any]) -> None:
+    graph = rfcalc.load(applications["ResNet50"]["model"])
+    benchmark(rfcalc.explain, graph, "conv5_block3_out")
+
+
 @pytest.mark.benchmark(group="chain")
 @pytest.mark.parametrize("layers", [1_000, 10_000])
 def test_chain(benchmark: Any, layers: int) -> None:
