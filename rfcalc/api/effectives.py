@@ -55,7 +55,7 @@ def effective(
     >>> found.axes[0].field, found.axes[0].widths
     (21, (4, 9, 13))
     """
-    from rfcalc.analysis.compare import focus_of
+    from rfcalc.analysis.bill import focus_of
     from rfcalc.analysis.effective import effective_field
     from rfcalc.analysis.figures import analyze_graph
     from rfcalc.errors import UsageError

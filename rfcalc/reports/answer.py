@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from rfcalc.algebra.number import Num
-from rfcalc.analysis.compare import Bill, ComparisonResult, Entry, field_of
+from rfcalc.analysis.bill import Bill, field_of
+from rfcalc.analysis.compare import ComparisonResult, Entry
 from rfcalc.analysis.result import AnalysisResult, Row, Size
 from rfcalc.reports import humanise
 from rfcalc.reports.humanise import number, percent, short

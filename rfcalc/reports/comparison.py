@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from rfcalc.analysis.compare import Bill, ComparisonResult, Entry
+from rfcalc.analysis.bill import Bill
+from rfcalc.analysis.compare import ComparisonResult, Entry
 from rfcalc.analysis.result import Row
 from rfcalc.reports import humanise
 from rfcalc.reports.answer import sentences

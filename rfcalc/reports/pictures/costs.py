@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from rfcalc.analysis.compare import DENSE, ComparisonResult, Entry, leaves
+from rfcalc.analysis.bill import DENSE, leaves
+from rfcalc.analysis.compare import ComparisonResult, Entry
 from rfcalc.reports.comparison import title_of
 from rfcalc.reports.humanise import short
 from rfcalc.reports.pictures.style import figure, look, name, short_ticks

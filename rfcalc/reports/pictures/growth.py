@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from rfcalc.analysis.compare import ComparisonResult, field_of
+from rfcalc.analysis.bill import field_of
+from rfcalc.analysis.compare import ComparisonResult
 from rfcalc.analysis.result import Row
 from rfcalc.reports.comparison import title_of
 from rfcalc.reports.pictures.style import figure, look, name
