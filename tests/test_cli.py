@@ -587,9 +587,9 @@ def test_law(run: Runner, model: Path) -> None:
     code, out, err = run("law", model, "pool1", "--reach", "28")
     assert (code, err) == (0, "")
     assert out.startswith("pool1 of pooling: how its field grows, in pixels of input (28x28)")
-    assert "To reach 28 pixels" in out
+    assert "To see 28 pixels" in out
     assert json.loads(run("law", model, "--format", "json").out)["schema"] == "rfcalc/law/1"
-    assert run("law", model, "--format", "markdown").out.startswith("| block ")
+    assert run("law", model, "--format", "markdown").out.startswith("| up to layer ")
 
 
 def test_effective(run: Runner, model: Path) -> None:
@@ -603,8 +603,8 @@ def test_effective(run: Runner, model: Path) -> None:
     ("arguments", "says"),
     [
         (["law", "MODEL", "conv9"], "no layer or tensor 'conv9'; did you mean 'conv2' or 'conv1'?"),
-        (["law", "MODEL", "--reach", "0"], "0 is not in the range x>=1"),
-        (["law", "MODEL", "--reach", "many"], "'many' is not a valid integer"),
+        (["law", "MODEL", "--reach", "0"], "a field of 0 pixels cannot be reached; give 1 or more"),
+        (["law", "MODEL", "--reach", "many"], "--reach: 'many' is not a whole number"),
         (["effective", "MODEL", "conv9"], "no layer or tensor 'conv9'"),
         (["effective", "MODEL", "conv1", "--at", "1"], "2 spatial axes, but the unit 1"),
         (["effective", "MODEL", "conv1", "--at", "1,26"], "no output 26 on an axis of 26"),

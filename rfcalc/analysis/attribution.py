@@ -274,6 +274,20 @@ class Attributor:
         """Say what a layer's map keeps of positions, along each spatial axis of the input."""
         return self._context.positions[layer]
 
+    @property
+    def input(self) -> str:
+        """The input that fields lie in."""
+        return self._input
+
+    def view(self, layer: str) -> FieldView:
+        """Say what the first output of a layer sees, as `analyze` does."""
+        return self._context.view((layer, 0))
+
+    def keeps_map(self, layer: str) -> bool:
+        """Tell whether the first output of a layer has spatial axes."""
+        result = self._context.resolved[layer].result
+        return result is not None and bool(result.outputs) and bool(result.outputs[0].spatial)
+
     def attribute(self, layer: str) -> Attribution:
         """Divide the field and the cost of a layer, or of an output tensor.
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from rfcalc.api.models import Loading, Model, about, load
-from rfcalc.errors import UsageError
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     from rfcalc.reports.law import Law
 
 
-def law(x: Model, layer: str | None = None, *, reach: int | None = None, **loading: Unpack[Loading]) -> Law:
+def law(
+    x: Model,
+    layer: str | None = None,
+    *,
+    reach: int | Sequence[int] | None = None,
+    **loading: Unpack[Loading],
+) -> Law:
     """Tell by which law the field of a layer grows: linearly, geometrically, and in which blocks.
 
     Parameters
@@ -23,8 +29,9 @@ def law(x: Model, layer: str | None = None, *, reach: int | None = None, **loadi
         The model, as for `load`.
     layer : str, optional
         The layer whose field is meant; by default the last one whose field has a size.
-    reach : int, optional
-        A field that is wanted, in pixels of the input; by default the extent of the input.
+    reach : int or sequence of int, optional
+        A field that is wanted, in pixels of the input, on all axes or one for each; by default the extent of
+        the input.
     **loading
         The options of `load`.
 
@@ -38,7 +45,8 @@ def law(x: Model, layer: str | None = None, *, reach: int | None = None, **loadi
     Raises
     ------
     RfcalcError
-        Of the kinds that `analyze` raises; UsageError too where there is no such layer.
+        Of the kinds that `analyze` raises; UsageError too where there is no such layer, or `reach` is
+        below 1 or has not one number for each axis.
 
     Notes
     -----
@@ -57,9 +65,8 @@ def law(x: Model, layer: str | None = None, *, reach: int | None = None, **loadi
     from rfcalc.analysis.law import law_of
     from rfcalc.reports.law import Law
 
-    if reach is not None and reach < 1:
-        raise UsageError(f"a field of {reach} pixels cannot be reached; give 1 or more")
     graph = load(x, **loading)
     with about(graph):
-        result = law_of(graph, layer, reach=reach, input=loading.get("input"))
+        input, on_unknown = loading.get("input"), loading.get("on_unknown", "report")
+        result = law_of(graph, layer, reach=reach, input=input, on_unknown=on_unknown)
     return Law(**{each.name: getattr(result, each.name) for each in fields(result)})

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from rfcalc.arguments import place
 from rfcalc.commands import options
 
 
@@ -15,9 +16,8 @@ from rfcalc.commands import options
 @click.argument("layer", required=False)
 @click.option(
     "--reach",
-    type=click.IntRange(min=1),
-    metavar="R",
-    help="Say what it takes to see R pixels; by default all of the input.",
+    metavar="R[,R]",
+    help="Say what it takes to see R pixels, or so many on each axis; by default all of the input.",
 )
 @click.option(
     "--format",
@@ -27,9 +27,17 @@ from rfcalc.commands import options
     show_default=True,
 )
 @options.output
+@options.on_unknown
 @options.debug
 def command(
-    model: str, layer: str | None, *, reach: int | None, form: str, output: str, **loading: Any
+    model: str,
+    layer: str | None,
+    *,
+    reach: str | None,
+    form: str,
+    output: str,
+    on_unknown: Any,
+    **loading: Any,
 ) -> None:
     """Show by which law the field of LAYER in MODEL grows: the blocks that repeat, and their closed forms.
 
@@ -39,13 +47,22 @@ def command(
     from rfcalc import api
     from rfcalc.reports.write import check_output, terminal_width, unicode_output, write
 
+    wanted = None if reach is None else place(reach, "--reach")
     check_output(output, source=model)
-    result = api.law(model, layer, reach=reach, **options.loading(**loading))
+    result = api.law(
+        model,
+        layer,
+        reach=wanted[0] if wanted and len(wanted) == 1 else wanted,
+        on_unknown=on_unknown,
+        **options.loading(**loading),
+    )
     if form == "json":
-        text = result.to_json()
-    elif form == "markdown":
+        write(result.to_json(), output)
+        return  # there the notes are part of the document
+    if form == "markdown":
         text = result.to_markdown()
     else:
         width = terminal_width(sys.stdout if output == "-" else None)
         text = result.to_text(width, unicode=output != "-" or unicode_output(sys.stdout))
     write(text, output)
+    options.say_notes(result.notes)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from fractions import Fraction
+from itertools import groupby
 from typing import Any, Final
 
-from rfcalc.analysis.law import AxisLaw, LawResult, Reach, Segment, Step
+from rfcalc.analysis.growth import Segment, Step
+from rfcalc.analysis.law import AxisLaw, Cover, LawResult
+from rfcalc.analysis.reach import Reach
 from rfcalc.reports.document import dump
 from rfcalc.reports.escape import terminal
 from rfcalc.reports.field import axis_names
@@ -20,6 +23,7 @@ from rfcalc.wording import few
 SCHEMA: Final = "rfcalc/law/1"
 
 _TIMES: Final = {2: "doubles", 3: "triples"}
+_SPELLED: Final = 2  # equal layers of a block that are written one by one
 
 
 class Law(LawResult):
@@ -40,7 +44,10 @@ class Law(LawResult):
     @property
     def sentences(self) -> tuple[str, ...]:
         """What it comes to, in words."""
-        return tuple(line for axes, law in _grouped(self) for line in _sentences(self, axes, law))
+        told = _said_once([(axes, _sentences(law)) for axes, law in _grouped(self)])
+        if self.beyond:
+            told.append(f"Behind {self.layer} no law holds: {self.beyond}.")
+        return tuple(told)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document, ``rfcalc/law/1``, as plain data."""
@@ -50,7 +57,9 @@ class Law(LawResult):
             "layer": self.layer,
             "input": self.input,
             "axes": [_axis_document(axis) for axis in self.axes],
+            "beyond": self.beyond,
             "sentences": list(self.sentences),
+            "notes": [note._asdict() for note in self.notes],
         }
 
     def to_json(self) -> str:
@@ -101,7 +110,7 @@ def _grouped(law: LawResult) -> list[tuple[str, AxisLaw]]:
     groups: dict[tuple[Any, ...], list[str]] = {}
     laws: dict[tuple[Any, ...], AxisLaw] = {}
     for name, axis in zip(axis_names(len(law.axes)), law.axes, strict=True):
-        key = (axis.extent, axis.segments, axis.reason)
+        key = (axis.extent, axis.segments, axis.reason, axis.wanted)
         groups.setdefault(key, []).append(f"{name}s")
         laws[key] = axis
     if len(groups) == 1:
@@ -137,30 +146,77 @@ def _plus(number: int) -> str:
     return "" if number == 0 else f" + {number}" if number > 0 else f" - {-number}"
 
 
-def general(segment: Segment) -> str:
+def general(segment: Segment, gain: str | None = None) -> str:
     """Write the law of such a segment in kernels, strides and dilations, r0 and j0 being those before it.
 
-    >>> general(Segment((Step(3), Step(2, 2, pooling=True)), 2, 1, (), 1, 1))
+    Parameters
+    ----------
+    segment : Segment
+        The segment; k1, s1 and d1 are those of the first layer of its block.
+    gain : str, optional
+        How to write the gain of the block; by default it is spelled out.
+
+    Examples
+    --------
+    >>> pooled = Segment((Step(3), Step(2, 2, pooling=True)), 2, 1, (), 1, 1)
+    >>> general(pooled)
     'r(n) = r0 + j0*((k1 - 1)*d1 + (k2 - 1))*(s2**n - 1)/(s2 - 1)'
+    >>> general(pooled, "g")
+    'r(n) = r0 + j0*g*(s2**n - 1)/(s2 - 1)'
     """
-    single = len(segment.block) == 1
+    if segment.gain == 0:
+        return "r(n) = r0"
+    ratio, gain = _ratio_text(segment), gain or gain_text(segment)
+    if not ratio:
+        return f"r(n) = r0 + j0*{gain}*n"
+    power = f"({ratio})" if "*" in ratio else ratio
+    return f"r(n) = r0 + j0*{gain}*({power}**n - 1)/({ratio} - 1)"
+
+
+def depth(segment: Segment, gain: str | None = None) -> str:
+    """Write how many repeats of such a segment a field of R takes; an empty string where it adds nothing.
+
+    >>> depth(Segment((Step(3),), 2, 1, (), 1, 1))
+    'n = ceil((R - r0)/(j0*(k - 1)*d))'
+    >>> depth(Segment((Step(3), Step(2, 2, pooling=True)), 2, 1, (), 1, 1), "g")
+    'n = ceil(log(1 + (R - r0)*(s2 - 1)/(j0*g), s2))'
+    """
+    if segment.gain == 0:
+        return ""
+    ratio, gain = _ratio_text(segment), gain or gain_text(segment)
+    if not ratio:
+        return f"n = ceil((R - r0)/(j0*{gain}))"
+    return f"n = ceil(log(1 + (R - r0)*({ratio} - 1)/(j0*{gain}), {ratio}))"
+
+
+def gain_text(segment: Segment) -> str:
+    """Write what the first repeat of a block adds for each pixel of the jump.
+
+    >>> gain_text(Segment((Step(3, 2), Step(3)), 2, 1, (), 1, 1))
+    '((k1 - 1)*d1 + (k2 - 1)*d2*s1)'
+    """
     strides: list[str] = []
     terms = []
-    for place, step in enumerate(segment.block, 1):
-        number = "" if single else str(place)
+    for number, step in _numbered(segment):
         if step.kernel != 1:
             dilation = [] if step.pooling and step.dilation == 1 else [f"d{number}"]
             terms.append("*".join([f"(k{number} - 1)", *dilation, *strides]))
         if step.stride != 1:
             strides.append(f"s{number}")
-    gain = " + ".join(terms) if len(terms) == 1 else f"({' + '.join(terms)})"
-    if not terms:
-        return "r(n) = r0"
-    ratio = "c" if segment.factor != 1 else "*".join(strides)
-    if not ratio:
-        return f"r(n) = r0 + j0*{gain}*n"
-    power = f"({ratio})" if "*" in ratio else ratio
-    return f"r(n) = r0 + j0*{gain}*({power}**n - 1)/({ratio} - 1)"
+    return terms[0] if len(terms) == 1 else f"({' + '.join(terms) or 0})"
+
+
+def _ratio_text(segment: Segment) -> str:
+    """Write what a repeat multiplies the growth by; an empty string for nothing."""
+    strides = [f"s{number}" for number, step in _numbered(segment) if step.stride != 1]
+    return "*".join([*(["c"] if segment.factor != 1 else []), *strides])
+
+
+def _numbered(segment: Segment) -> list[tuple[str, Step]]:
+    """Number the steps of a block from 1; one alone has no number."""
+    if len(segment.block) == 1:
+        return [("", segment.block[0])]
+    return [(str(number), step) for number, step in enumerate(segment.block, 1)]
 
 
 def block_text(segment: Segment) -> str:
@@ -169,10 +225,14 @@ def block_text(segment: Segment) -> str:
     >>> block_text(Segment((Step(3), Step(2, 2, pooling=True)), 2, 1, (), 1, 1))
     '[conv 3, pool 2/2] x 2'
     """
-    inside = ", ".join(map(_step_text, segment.block))
+    inside = ", ".join(_alike(text, len(list(run))) for text, run in groupby(map(_step_text, segment.block)))
     grown = f", dilation x{segment.factor}" if segment.factor != 1 else ""
     body = f"[{inside}{grown}]" if len(segment.block) > 1 or segment.count > 1 else inside
     return body if segment.count == 1 else f"{body} x {segment.count}"
+
+
+def _alike(text: str, count: int) -> str:
+    return f"{text} x {count}" if count > _SPELLED else ", ".join([text] * count)
 
 
 def _step_text(step: Step) -> str:
@@ -186,28 +246,27 @@ def _step_text(step: Step) -> str:
 
 
 def _table(law: AxisLaw) -> Table:
-    titles = ("block", "up to layer", "field", "jump", "law, n repeats")
+    titles = ("up to layer", "block", "field", "jump", "law, n repeats")
     rows = []
     for segment in law.segments:
         field, jump = segment.at(segment.count)
         told = formula(segment) if segment.count > 1 else f"+ {field - segment.field}"
-        rows.append((block_text(segment), segment.layers[-1], str(field), str(jump), told))
+        rows.append((segment.layers[-1], block_text(segment), str(field), str(jump), told))
     return Table(titles, (LEFT, LEFT, RIGHT, RIGHT, LEFT), tuple(rows))
 
 
 # ---- sentences ---------------------------------------------------------------------------------------------
 
 
-def _sentences(result: LawResult, axes: str, law: AxisLaw) -> Iterable[str]:
-    prefix = f"{axes.capitalize()}: " if axes else ""
-    yield from (f"{prefix}{told}" for told in _growths(law))
-    if law.local:
-        yield f"{prefix}This is the field with gates cut; with them it is global."
-    if law.reason:
-        yield f"{prefix}The law ends there: {law.reason}."
-    yield prefix + _reached(law)
-    if law.reaches and law.reaches[-1].field > law.field:
-        yield prefix + _needed(law, _chosen(law))
+def _sentences(law: AxisLaw) -> list[str]:
+    return [*_growths(law), *_limits(law), _covered(law), *_wanted(law)]
+
+
+def _said_once(groups: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
+    """Say what holds for all groups of axes once, and name the axes of what does not."""
+    common = [each for each in groups[0][1] if all(each in told for _, told in groups)] if groups else []
+    own = [f"{axes.capitalize()}: {each}" for axes, told in groups for each in told if each not in common]
+    return common + own
 
 
 def _growths(law: AxisLaw) -> Iterable[str]:
@@ -215,9 +274,13 @@ def _growths(law: AxisLaw) -> Iterable[str]:
     alike: dict[tuple[str, str], list[Segment]] = {}
     for segment in law.segments:
         if segment.count > 1 and segment.growth != "constant":
-            alike.setdefault((block_text(segment).rpartition(" x ")[0], general(segment)), []).append(segment)
-    for (block, text), segments in alike.items():
-        yield f"{_grows(block, segments)} In general {text}."
+            alike.setdefault((_block(segment), general(segment)), []).append(segment)
+    for (block, _), segments in alike.items():
+        yield f"{_grows(block, segments)} {_in_general(segments[0])}"
+
+
+def _block(segment: Segment) -> str:
+    return block_text(segment).removesuffix(f" x {segment.count}")
 
 
 def _grows(block: str, segments: list[Segment]) -> str:
@@ -227,42 +290,80 @@ def _grows(block: str, segments: list[Segment]) -> str:
         runs = "" if len(added) == 1 else ", run by run: within each"
         return f"Each {block} adds {few(added, most=8)} pixels{runs or ':'} the field grows linearly."
     times = _TIMES.get(int(first.ratio), f"multiplies by {first.ratio}")
+    if 1 not in (first.factor, first.stride):
+        return f"Each {block} {times} what the next one adds: the field grows geometrically."
     what = "the dilation" if first.factor != 1 else "the jump"
     return f"Each {block} {times} {what}, and with it what the next one adds: the field grows geometrically."
 
 
-def _reached(law: AxisLaw) -> str:
+def _in_general(segment: Segment) -> str:
+    spelled = gain_text(segment)
+    gain = "g" if spelled.startswith("((") else spelled  # several terms
+    where = f" with g = {spelled[1:-1]}" if gain == "g" else ""
+    return f"In general {general(segment, gain)}{where}; to see R takes {depth(segment, gain)}."
+
+
+def _limits(law: AxisLaw) -> Iterable[str]:
+    if law.local:
+        yield "This is the field with gates cut; with them it is global."
+    if law.status == "bound":
+        yield "These fields are upper bounds; in truth they may be smaller."
+    if law.reason:
+        yield f"The law ends there: {law.reason}."
+
+
+def _covered(law: AxisLaw) -> str:
+    so_far = "up to there it comes to" if law.reason else "in the end it is"
     if law.extent is None:
-        return f"It comes to {law.field} pixels; the size of the input is open."
+        size = "the size of the input is open"
+        return f"{'Up to there it' if law.reason else 'It'} comes to {law.field} pixels; {size}."
     if law.covered is None:
-        return f"It comes to {law.field} of {law.extent} pixels."
-    layer, number, repeat = law.covered
-    segment = law.segments[number]
-    place = f", in repeat {repeat} of {block_text(segment)}," if segment.count > 1 else ""
-    return f"{layer}{place} is the first to see all {law.extent} pixels; in the end it is {law.field}."
+        return f"{'Up to there it' if law.reason else 'It'} comes to {law.field} of {law.extent} pixels."
+    place = _place(law, law.covered)
+    return f"From {place} on the field covers all {law.extent} pixels of the input; {so_far} {law.field}."
 
 
-def _chosen(law: AxisLaw) -> Reach:
-    """Choose which segment to change: the last that repeats, or else the last."""
+def _place(law: AxisLaw, cover: Cover) -> str:
+    segment = law.segments[cover.segment]
+    return cover.layer + (f" (repeat {cover.repeat} of {block_text(segment)})" if segment.count > 1 else "")
+
+
+def _wanted(law: AxisLaw) -> Iterable[str]:
+    """Say what it takes to see what is wanted: where that is already, or what to change of each block."""
+    if law.wanted is None:
+        return
+    if law.reached is not None:
+        if law.wanted != law.extent:
+            yield f"It is {law.wanted} pixels or more from {_place(law, law.reached)} on."
+        return
+    if law.wanted <= law.field:
+        return
     repeating = [reach for reach in law.reaches if law.segments[reach.segment].count > 1]
-    return (repeating or list(law.reaches))[-1]
+    chosen = repeating or law.reaches[-1:]
+    if not chosen:
+        yield f"No layer has a window that could be made wider to see {law.wanted} pixels."
+    for reach in chosen:
+        yield _needed(law, reach, several=len(chosen) > 1)
 
 
-def _needed(law: AxisLaw, reach: Reach) -> str:
+def _needed(law: AxisLaw, reach: Reach, *, several: bool) -> str:
     segment = law.segments[reach.segment]
-    one = len(segment.block) == 1
+    what = block_text(segment) + (f" up to {segment.layers[-1]}" if several else "")
+    seen = f"{reach.field} pixels{' there' if law.reason else ''}"
+    plural = len(segment.block) > 1 or segment.count > 1
     ways: list[str] = []
-    if reach.repeats is not None:
-        ways.append(f"{reach.repeats} repeats in place of {segment.count}")
-    several = not one or segment.count > 1
+    if reach.repeats is not None and reach.further is not None:
+        noun = "repeat" if reach.further == 1 else "repeats"
+        ways.append(f"{reach.further} more {noun} ({reach.repeats} in all)")
     if reach.kernel is not None:
-        ways.append(f"kernels of {reach.kernel}" if several else f"a kernel of {reach.kernel}")
-    if reach.dilation is not None and segment.factor == 1:
-        ways.append(f"dilations of {reach.dilation}" if several else f"a dilation of {reach.dilation}")
+        ways.append(f"kernels of {reach.kernel}" if plural else f"a kernel of {reach.kernel}")
+    if reach.dilation is not None:
+        start = "that start at" if segment.factor != 1 else "of"
+        ways.append(f"dilations {start} {reach.dilation}" if plural else f"a dilation of {reach.dilation}")
     if not ways:
-        return f"No change of {block_text(segment)} alone reaches {reach.field} pixels."
+        return f"No change of {what} alone reaches {seen}: {reach.why}."
     listed = ways[0] if len(ways) == 1 else f"{', '.join(ways[:-1])}, or {ways[-1]}"
-    return f"To reach {reach.field} pixels, {block_text(segment)} takes {listed}."
+    return f"To see {seen}, {what} takes {listed}."
 
 
 # ---- the document ------------------------------------------------------------------------------------------
@@ -272,17 +373,18 @@ def _axis_document(law: AxisLaw) -> dict[str, Any]:
     return {
         "extent": law.extent,
         "field": law.field,
+        "status": law.status,
         "local": law.local,
         "reason": law.reason,
-        "segments": [_segment_document(segment) for segment in law.segments],
-        "covered": None
-        if law.covered is None
-        else dict(zip(("layer", "segment", "repeat"), law.covered, strict=True)),
+        "segments": [_segment_document(segment, law.wanted) for segment in law.segments],
+        "covered": None if law.covered is None else law.covered._asdict(),
+        "wanted": law.wanted,
+        "reached": None if law.reached is None else law.reached._asdict(),
         "reach": [asdict(reach) for reach in law.reaches],
     }
 
 
-def _segment_document(segment: Segment) -> dict[str, Any]:
+def _segment_document(segment: Segment, wanted: int | None) -> dict[str, Any]:
     field, jump = segment.at(segment.count)
     return {
         "block": [step._asdict() for step in segment.block],
@@ -294,4 +396,6 @@ def _segment_document(segment: Segment) -> dict[str, Any]:
         "after": {"field": field, "jump": jump},
         "law": formula(segment),
         "general": general(segment),
+        "depth": depth(segment),
+        "sees_wanted_at": None if wanted is None else segment.until(wanted),
     }
