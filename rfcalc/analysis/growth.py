@@ -24,6 +24,7 @@ from math import prod
 from typing import NamedTuple
 
 from rfcalc.algebra.number import Num
+from rfcalc.analysis.attribution import Cause
 
 
 class Step(NamedTuple):
@@ -33,14 +34,20 @@ class Step(NamedTuple):
     ----------
     kernel, stride, dilation : int
         Its window, in elements of its input.
-    pooling : bool
-        It is a pooling, and not a convolution.
+    cause : str
+        What the layer counts as: ``convolution``, ``pooling``, or ``other`` (a slice, pixels moved to
+        channels).
     """
 
     kernel: Num
     stride: Num = 1
     dilation: Num = 1
-    pooling: bool = False
+    cause: Cause = "convolution"
+
+    @property
+    def adjustable(self) -> bool:
+        """It is a convolution over more than one element: one that could be made wider."""
+        return self.cause == "convolution" and self.kernel != 1
 
     def dilated(self, factor: Num) -> Step:
         """Return the step with its dilation multiplied."""
@@ -59,7 +66,7 @@ def after(steps: Sequence[Step], field: Num, jump: Num) -> tuple[Num, Num]:
 
     Examples
     --------
-    >>> after([Step(3), Step(2, 2, pooling=True)] * 2, 1, 1)
+    >>> after([Step(3), Step(2, 2, cause="pooling")] * 2, 1, 1)
     (10, 4)
     """
     for step in steps:

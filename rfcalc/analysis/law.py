@@ -229,15 +229,15 @@ def _steps(divided: AxisAttribution) -> tuple[list[Step], list[str], str]:
         assert each.kernel is not None
         assert each.dilation is not None
         stride = int(each.stride)
-        steps.append(Step(each.kernel, stride, each.dilation, each.cause == "pooling"))
+        steps.append(Step(each.kernel, stride, each.dilation, each.cause))
         layers.append(each.layer)
     return steps, layers, ""
 
 
 def _unfit(step: Contribution) -> str:
-    if step.cause == "upsampling" or step.stride.denominator != 1:
+    if step.cause == "upsampling" or 0 < step.stride < 1:
         return "upsamples, so that its outputs see fields of different sizes"
-    if step.kernel is None or step.dilation is None or step.stride < 1:
+    if step.kernel is None or step.dilation is None or step.stride.denominator != 1 or step.stride < 1:
         return "does not slide one window"
     if len(step.sides) != 2:
         return "is on a branch that decides one end of the field alone"

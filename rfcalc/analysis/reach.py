@@ -65,7 +65,7 @@ def _reach(segment: Segment, place: int, wanted: int, tail: Num) -> Reach:
     why = []
     if repeats is None:
         why.append("its windows of one element add nothing, however often they repeat")
-    if any(not step.pooling and step.kernel > 1 for step in segment.block):
+    if any(step.adjustable for step in segment.block):
         half = _solved([_with(segment, tail, kernel=2 * half + 1) for half in (1, 2)], wanted)
         kernel = 2 * half + 1
         dilation = _solved([_with(segment, tail, dilation=each) for each in (1, 2)], wanted)
@@ -78,12 +78,12 @@ def _reach(segment: Segment, place: int, wanted: int, tail: Num) -> Reach:
 def _with(segment: Segment, tail: Num, *, kernel: int | None = None, dilation: int | None = None) -> int:
     """Return the field in the end with other convolutions; poolings, and windows of one element, stay."""
     block = tuple(
-        step
-        if step.pooling or step.kernel == 1
-        else step._replace(
+        step._replace(
             kernel=step.kernel if kernel is None else kernel,
             dilation=step.dilation if dilation is None else dilation,
         )
+        if step.adjustable
+        else step
         for step in segment.block
     )
     field, jump = replace(segment, block=block).at(segment.count)

@@ -45,7 +45,7 @@ def segments_of(steps: Sequence[Step], layers: Sequence[str]) -> tuple[Segment, 
 
     Examples
     --------
-    >>> vgg = [Step(3), Step(3), Step(2, 2, pooling=True)] * 2 + [Step(5)]
+    >>> vgg = [Step(3), Step(3), Step(2, 2, cause="pooling")] * 2 + [Step(5)]
     >>> [(len(segment.block), segment.count, segment.field) for segment in segments_of(vgg, "abcdefg")]
     [(3, 2, 1), (1, 1, 16)]
     """

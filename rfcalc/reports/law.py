@@ -23,6 +23,7 @@ from rfcalc.wording import few
 SCHEMA: Final = "rfcalc/law/1"
 
 _TIMES: Final = {2: "doubles", 3: "triples"}
+_NAMES: Final = {"convolution": "conv", "pooling": "pool"}
 _SPELLED: Final = 2  # equal layers of a block that are written one by one
 
 
@@ -44,6 +45,8 @@ class Law(LawResult):
     @property
     def sentences(self) -> tuple[str, ...]:
         """What it comes to, in words."""
+        if not self.axes:
+            return (f"{self.input} has no spatial axes, so that there are no fields in it.",)
         told = _said_once([(axes, _sentences(law)) for axes, law in _grouped(self)])
         if self.beyond:
             told.append(f"Behind {self.layer} no law holds: {self.beyond}.")
@@ -78,8 +81,9 @@ class Law(LawResult):
         """
         lines = fold(terminal(_head(self), unicode=unicode), width)
         for axes, law in _grouped(self):
-            lines += ["", *([f"{axes}:"] if axes else [])]
-            lines += laid_out(_table(law), width, unicode=unicode)
+            if law.segments:
+                lines += ["", *([f"{axes}:"] if axes else [])]
+                lines += laid_out(_table(law), width, unicode=unicode)
         lines.append("")
         for sentence in self.sentences:
             lines += fold(terminal(sentence, unicode=unicode), width)
@@ -91,6 +95,8 @@ class Law(LawResult):
 
         blocks = []
         for axes, law in _grouped(self):
+            if not law.segments:
+                continue
             table = _table(law)
             blocks += [f"{axes}:\n"] if axes else []
             blocks.append(tabulated(table.titles, table.rows, table.aligns, "markdown"))
@@ -101,8 +107,8 @@ class Law(LawResult):
 
 
 def _head(law: LawResult) -> str:
-    size = extents([axis.extent for axis in law.axes])
-    return f"{law.layer} of {law.model}: how its field grows, in pixels of {law.input} ({size})"
+    size = f" ({extents([axis.extent for axis in law.axes])})" if law.axes else ""
+    return f"{law.layer} of {law.model}: how its field grows, in pixels of {law.input}{size}"
 
 
 def _grouped(law: LawResult) -> list[tuple[str, AxisLaw]]:
@@ -158,7 +164,7 @@ def general(segment: Segment, gain: str | None = None) -> str:
 
     Examples
     --------
-    >>> pooled = Segment((Step(3), Step(2, 2, pooling=True)), 2, 1, (), 1, 1)
+    >>> pooled = Segment((Step(3), Step(2, 2, cause="pooling")), 2, 1, (), 1, 1)
     >>> general(pooled)
     'r(n) = r0 + j0*((k1 - 1)*d1 + (k2 - 1))*(s2**n - 1)/(s2 - 1)'
     >>> general(pooled, "g")
@@ -178,7 +184,7 @@ def depth(segment: Segment, gain: str | None = None) -> str:
 
     >>> depth(Segment((Step(3),), 2, 1, (), 1, 1))
     'n = ceil((R - r0)/(j0*(k - 1)*d))'
-    >>> depth(Segment((Step(3), Step(2, 2, pooling=True)), 2, 1, (), 1, 1), "g")
+    >>> depth(Segment((Step(3), Step(2, 2, cause="pooling")), 2, 1, (), 1, 1), "g")
     'n = ceil(log(1 + (R - r0)*(s2 - 1)/(j0*g), s2))'
     """
     if segment.gain == 0:
@@ -199,7 +205,7 @@ def gain_text(segment: Segment) -> str:
     terms = []
     for number, step in _numbered(segment):
         if step.kernel != 1:
-            dilation = [] if step.pooling and step.dilation == 1 else [f"d{number}"]
+            dilation = [] if step.cause != "convolution" and step.dilation == 1 else [f"d{number}"]
             terms.append("*".join([f"(k{number} - 1)", *dilation, *strides]))
         if step.stride != 1:
             strides.append(f"s{number}")
@@ -222,7 +228,7 @@ def _numbered(segment: Segment) -> list[tuple[str, Step]]:
 def block_text(segment: Segment) -> str:
     """Write a block as people do: ``[conv 3, pool 2/2] x 2``.
 
-    >>> block_text(Segment((Step(3), Step(2, 2, pooling=True)), 2, 1, (), 1, 1))
+    >>> block_text(Segment((Step(3), Step(2, 2, cause="pooling")), 2, 1, (), 1, 1))
     '[conv 3, pool 2/2] x 2'
     """
     inside = ", ".join(_alike(text, len(list(run))) for text, run in groupby(map(_step_text, segment.block)))
@@ -236,7 +242,7 @@ def _alike(text: str, count: int) -> str:
 
 
 def _step_text(step: Step) -> str:
-    name = "pool" if step.pooling else "conv"
+    name = _NAMES.get(step.cause, "step")
     stride = f"/{step.stride}" if step.stride != 1 else ""
     dilation = f" d{step.dilation}" if step.dilation != 1 else ""
     return f"{name} {step.kernel}{stride}{dilation}"
@@ -269,14 +275,17 @@ def _said_once(groups: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
     return common + own
 
 
-def _growths(law: AxisLaw) -> Iterable[str]:
+def _growths(axis: AxisLaw) -> Iterable[str]:
     """Say how each kind of block that repeats makes the field grow, once for each law."""
     alike: dict[tuple[str, str], list[Segment]] = {}
-    for segment in law.segments:
+    for segment in axis.segments:
         if segment.count > 1 and segment.growth != "constant":
             alike.setdefault((_block(segment), general(segment)), []).append(segment)
-    for (block, _), segments in alike.items():
-        yield f"{_grows(block, segments)} {_in_general(segments[0])}"
+    told: set[str] = set()
+    for (block, law), segments in alike.items():
+        once = [] if law in told else [_in_general(segments[0])]
+        told.add(law)
+        yield " ".join([_grows(block, segments), *once])
 
 
 def _block(segment: Segment) -> str:
@@ -339,7 +348,8 @@ def _wanted(law: AxisLaw) -> Iterable[str]:
     if law.wanted <= law.field:
         return
     repeating = [reach for reach in law.reaches if law.segments[reach.segment].count > 1]
-    chosen = repeating or law.reaches[-1:]
+    able = [reach for reach in law.reaches if reach.repeats is not None or reach.kernel is not None]
+    chosen = repeating or able[-1:] or law.reaches[-1:]
     if not chosen:
         yield f"No layer has a window that could be made wider to see {law.wanted} pixels."
     for reach in chosen:

@@ -89,8 +89,8 @@ def test_the_formula_says_the_same(name: str) -> None:
 SYMBOLIC = {
     "k": [Step(symbol("k"))],
     "k, dilated": [Step(symbol("k"), 1, symbol("d"))],
-    "k and a pooling of s": [Step(symbol("k")), Step(symbol("s"), symbol("s"), pooling=True)],
-    "two and a pooling": [Step(symbol("k")), Step(symbol("k")), Step(2, symbol("s"), pooling=True)],
+    "k and a pooling of s": [Step(symbol("k")), Step(symbol("s"), symbol("s"), cause="pooling")],
+    "two and a pooling": [Step(symbol("k")), Step(symbol("k")), Step(2, symbol("s"), cause="pooling")],
     "strided": [Step(symbol("k"), symbol("s"))],
     "ResNet": [Step(symbol("k"), symbol("s")), Step(symbol("k"))],
 }
