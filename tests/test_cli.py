@@ -592,6 +592,35 @@ def test_law(run: Runner, model: Path) -> None:
     assert run("law", model, "--format", "markdown").out.startswith("| up to layer ")
 
 
+def test_law_with_a_reach_for_each_axis(run: Runner, model: Path) -> None:
+    document = json.loads(run("law", model, "--reach", "40,5", "--format", "json").out)
+    assert [axis["wanted"] for axis in document["axes"]] == [40, 5]
+    assert [axis["reached"] is None for axis in document["axes"]] == [True, False]
+
+
+def test_law_of_an_unknown_op(run: Runner, tmp_path: Path) -> None:
+    path = tmp_path / "odd.json"
+    path.write_text(json.dumps(UNKNOWN))
+    code, out, err = run("law", path)
+    assert (code, err) == (0, "")
+    assert "which no rule knows" in out
+    code, out, err = run("law", path, "--on-unknown", "identity")
+    assert code == 0
+    assert "as asked: nothing changes in it" in err
+    code, out, err = run("law", path, "--on-unknown", "error")
+    assert (code, out, err.count("\n")) == (3, "", 1)
+
+
+@pytest.mark.parametrize("text", [None, "", "{", '{"rfcalc": 1}'])
+def test_law_of_what_is_no_model(run: Runner, tmp_path: Path, text: str | None) -> None:
+    path = tmp_path / "bad.json"
+    if text is not None:
+        path.write_text(text)
+    code, out, err = run("law", path)
+    assert (code, out, err.count("\n")) == (3, "", 1)
+    assert err.startswith("rfcalc: error: ")
+
+
 def test_effective(run: Runner, model: Path) -> None:
     code, out, err = run("effective", model, "pool1", "--at", "0,12")
     assert (code, err) == (0, "")
@@ -604,6 +633,11 @@ def test_effective(run: Runner, model: Path) -> None:
     [
         (["law", "MODEL", "conv9"], "no layer or tensor 'conv9'; did you mean 'conv2' or 'conv1'?"),
         (["law", "MODEL", "--reach", "0"], "a field of 0 pixels cannot be reached; give 1 or more"),
+        (["law", "MODEL", "--reach", "9,9,9"], "3 numbers, but the input has 2 spatial axes"),
+        (["law", "MODEL", "--reach", "28x28"], "write it as '28,28'"),
+        (["law", "MODEL", "--reach", ""], "'' is not a whole number"),
+        (["law", "MODEL", "--reach", "-5"], "a field of -5 pixels cannot be reached"),
+        (["law", "MODEL", "--on-unknown", "guess"], "'guess' is not one of"),
         (["law", "MODEL", "--reach", "many"], "--reach: 'many' is not a whole number"),
         (["effective", "MODEL", "conv9"], "no layer or tensor 'conv9'"),
         (["effective", "MODEL", "conv1", "--at", "1"], "2 spatial axes, but the unit 1"),

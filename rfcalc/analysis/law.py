@@ -235,7 +235,7 @@ def _steps(divided: AxisAttribution) -> tuple[list[Step], list[str], str]:
 
 
 def _unfit(step: Contribution) -> str:
-    if step.cause == "upsampling" or 0 < step.stride < 1:
+    if step.cause == "upsampling" and step.stride < 1:
         return "upsamples, so that its outputs see fields of different sizes"
     if step.kernel is None or step.dilation is None or step.stride.denominator != 1 or step.stride < 1:
         return "does not slide one window"

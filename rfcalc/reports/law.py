@@ -48,7 +48,7 @@ class Law(LawResult):
         if not self.axes:
             return (f"{self.input} has no spatial axes, so that there are no fields in it.",)
         told = _said_once([(axes, _sentences(law)) for axes, law in _grouped(self)])
-        if self.beyond:
+        if self.beyond and not any(axis.reason for axis in self.axes):
             told.append(f"Behind {self.layer} no law holds: {self.beyond}.")
         return tuple(told)
 

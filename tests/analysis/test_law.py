@@ -15,6 +15,7 @@ from rfcalc.algebra.symbols import symbol
 from rfcalc.analysis.growth import Segment, Step, after
 from rfcalc.reports.law import block_text, formula, general
 from tests.readers.test_keras_truth import cases
+from tests.strategies import LOCAL, PLAIN, RESIZED, models
 
 MODELS = Path(__file__).parents[2] / "docs" / "models"
 TURNS = range(1, 13)
@@ -278,3 +279,151 @@ def test_refused(arguments: dict[str, Any], says: str) -> None:
     with pytest.raises(rfcalc.UsageError) as caught:
         rfcalc.law(MODELS / "pooling.json", **arguments)
     assert says in str(caught.value)
+
+
+UNKNOWN = {"kind": "unknown", "op": "Odd"}
+
+
+@pytest.mark.parametrize(
+    ("layers", "layer", "beyond"),
+    [
+        ([conv(), UNKNOWN, conv()], "l0", "'l1' depends on Odd ('l1'), which no rule knows"),
+        ([conv(), {"kind": "global_pool"}], "l0", "'l1' (global_pool) sees a whole axis"),
+        (
+            [conv(), {"kind": "flatten"}, {"kind": "linear", "units": 3}],
+            "l0",
+            "'l2' (linear) sees a whole axis",
+        ),
+        ([conv(), conv()], "l1", ""),
+    ],
+)
+def test_what_ends_the_law_is_named(layers: list[Any], layer: str, beyond: str) -> None:
+    """Without a layer the law is that of the last field with a size, and says what comes behind."""
+    law = rfcalc.law(net(layers, 28))
+    assert (law.layer, law.beyond) == (layer, beyond)
+    if beyond:
+        assert law.sentences[-1] == f"Behind {layer} no law holds: {beyond}."
+    asked = rfcalc.law(net(layers, 28), f"l{len(layers) - 1}").axes[0]
+    assert bool(asked.reason) == bool(beyond)
+    assert asked.field == (5 if not beyond else 3)
+
+
+def test_an_unknown_op_as_asked() -> None:
+    model = net([conv(), UNKNOWN, conv()], 28)
+    law = rfcalc.law(model, on_unknown="identity")
+    assert (law.layer, law.axes[0].field, law.beyond) == ("l2", 5, "")
+    assert [note.code for note in law.notes] == ["assumed"]
+    bound = rfcalc.law(model, "l2", on_unknown="bound").axes[0]
+    assert (bound.status, bound.field) == ("bound", 3)
+    with pytest.raises(rfcalc.AnalysisError):
+        rfcalc.law(model, on_unknown="error")
+
+
+@pytest.mark.parametrize(
+    ("layer", "says"),
+    [
+        ({"kind": "upsample", "scale": 2}, "upsamples"),
+        ({"kind": "resize", "size": [40, 40]}, "upsamples"),
+        ({"kind": "resize", "size": [20, 20]}, "does not slide one window"),
+        ({"kind": "adaptive_pool", "size": [20, 20]}, "does not slide one window"),
+    ],
+)
+def test_what_no_affine_pair_describes(layer: dict[str, Any], says: str) -> None:
+    law = rfcalc.law(net([conv(), conv(), layer, conv()], 28)).axes[0]
+    assert "'l2'" in law.reason
+    assert says in law.reason
+    assert [segment.at(2) for segment in law.segments] == [(5, 1)]
+
+
+def test_a_join_whose_offset_is_open() -> None:
+    """SAME padding of an open extent: where branches stand is not known, so that there is no formula."""
+    paths = [conv(name="a", stride=2, inputs=["input"]), conv(5, name="b", stride=2, inputs=["input"])]
+    law = rfcalc.law(net([*paths, {"kind": "add", "name": "s", "inputs": ["a", "b"]}])).axes[0]
+    assert law.status == "bound"
+    assert "'s' (add)" in law.reason
+
+
+def test_the_other_input_has_no_say() -> None:
+    inputs = {"image": {"shape": [None, 32, 32, 3]}, "other": {"shape": [None, 16, 16, 3]}}
+    layers = [conv(name="a", inputs=["image"]), conv(name="b"), conv(name="c", inputs=["other"])]
+    assert rfcalc.law({"rfcalc": 1, "inputs": inputs, "layers": layers}).layer == "b"
+
+
+def test_no_axes() -> None:
+    law = rfcalc.law({"rfcalc": 1, "input": [10], "layers": [{"kind": "linear", "units": 3}]})
+    assert law.axes == ()
+    assert "no spatial axes" in law.to_text()
+
+
+def test_no_window() -> None:
+    law = rfcalc.law(net([conv(1)] * 2, 28))
+    assert law.axes[0].segments == law.axes[0].reaches == ()
+    assert law.sentences[-1] == "No layer has a window that could be made wider to see 28 pixels."
+    assert "|" not in law.to_markdown()
+
+
+def test_what_nothing_can_change() -> None:
+    law = rfcalc.law(net([pool(3, stride=2), conv(1, stride=2)], 28), reach=4)
+    one, two = law.axes[0].reaches
+    assert (one.repeats, one.kernel, one.dilation) == (2, None, None)
+    assert one.why == "it has no convolution with a window that could be made wider"
+    assert (two.repeats, two.further, two.kernel) == (None, None, None)
+    assert two.why.startswith("its windows of one element add nothing")
+
+
+# ---- a number for each axis --------------------------------------------------------------------------------
+
+
+STRIDED = [conv(3, stride=2)]
+
+
+@pytest.mark.parametrize("n", TURNS)
+def test_one_axis_and_three(n: int) -> None:
+    for shape, rank in (([64, 2], 1), ([None, 64, 64, 64, 2], 3)):
+        model = {"rfcalc": 1, "inputs": {"image": {"shape": shape}}, "layers": STRIDED * n}
+        (*_, last) = rfcalc.analyze(model)
+        law = rfcalc.law(model)
+        assert tuple(axis.field for axis in law.axes) == last.receptive_field == (2 * 2**n - 1,) * rank
+
+
+@pytest.mark.parametrize("n", TURNS)
+def test_kernels_and_strides_that_differ_by_axis(n: int) -> None:
+    block = [conv([3, 5]), pool([1, 2], stride=[1, 2])]
+    segments = [axis.segments[0] for axis in rfcalc.law(net(block * 3)).axes]
+    (*_, last) = rfcalc.analyze(net(block * n))
+    assert (
+        tuple(segment.at(n)[0] for segment in segments) == last.receptive_field == (1 + 2 * n, 5 * 2**n - 4)
+    )
+
+
+def test_a_reach_for_each_axis() -> None:
+    law = rfcalc.law(net([conv()] * 3, 28), reach=(20, 6))
+    assert [axis.reaches[0].repeats for axis in law.axes] == [10, 3]
+    assert [axis.reached for axis in law.axes] == [None, ("l2", 0, 3)]
+    assert "Columns: It is 6 pixels or more from l2 (repeat 3 of [conv 3] x 3) on." in law.sentences
+    with pytest.raises(rfcalc.UsageError, match="3 numbers, but the input has 2 spatial axes"):
+        rfcalc.law(net([conv()], 28), reach=(1, 2, 3))
+
+
+# ---- any model ---------------------------------------------------------------------------------------------
+
+
+@given(models(kinds=(*LOCAL, *PLAIN, *RESIZED, "gate")))
+def test_never_a_wrong_field(model: dict[str, Any]) -> None:
+    """What the law says behind a repeat is what `analyze` says of that layer, wherever the law ends."""
+    rows = {row.name: row.local_receptive_field for row in rfcalc.analyze(model)}
+    law = rfcalc.law(model, reach=50)
+    for place, axis in enumerate(law.axes):
+        ends: dict[str, Any] = {}  # a layer may have several steps; the last of them says its field
+        for segment in axis.segments:
+            for turn in range(1, segment.count + 1):
+                ends[segment.layers[turn * len(segment.block) - 1]] = segment.at(turn)[0]
+        if axis.segments and axis.segments[-1].layers[-1] in axis.reason:
+            ends.popitem()  # the law ends inside of that layer
+        for name, field in ends.items():
+            seen = rows[name]
+            assert seen is not None
+            assert seen[place] == field
+        if not axis.reason and law.layer in rows:
+            assert rows[law.layer] == tuple(each.field for each in law.axes)
+    assert law.to_text()
