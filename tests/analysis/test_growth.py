@@ -14,7 +14,7 @@ import rfcalc
 from rfcalc.analysis.growth import Segment, Step, after
 from rfcalc.analysis.reach import reaches_of
 from rfcalc.analysis.repeats import segments_of
-from rfcalc.reports.law import block_text, depth, formula, general
+from rfcalc.reports.blocks import block_text, depth, formula, general
 from tests.analysis.test_law import TURNS, conv, net, pool
 
 STEPS = st.builds(
@@ -94,8 +94,8 @@ def test_a_deep_stack_is_put_together_at_once() -> None:
 # ---- symbols against numbers -------------------------------------------------------------------------------
 
 
-NEAR = 1 << 20
-"""Fields beyond are too near to each other for the logarithm that sympy takes to decide a ceiling."""
+NEAR = 1 << 8
+"""Far fields are too near to each other for the logarithm that sympy takes to decide a ceiling, and slow."""
 
 SETTINGS: dict[str, Any] = {
     "conv": (lambda k, s, d: [conv(k, dilation=d)], lambda k, s, d: (Step(k, 1, d),)),
