@@ -168,6 +168,7 @@ OPERATORS: dict[str, Callable[[Any], Any]] = {
     "dynamic-kernel": lambda x: torch.nn.functional.conv2d(x, x[:, :, :3, :3]),
     "stack": lambda x: torch.stack([x, x.roll(1, 2)], 2),
     "no_grad": lambda x: _without_gradients(x) + 1,
+    "batch_norm-training": lambda x: torch.nn.functional.batch_norm(x, None, None, training=True),
 }
 
 
