@@ -1467,6 +1467,48 @@ def attention_by_parts(mask: Any = None) -> tuple[Any, ...]:
     return attention_nodes("x", 6, "y", mask)
 
 
+def arithmetic_cases() -> list[Case]:
+    """Numbers that are computed of others, and then say where the map ends."""
+
+    def cut(name: str, *nodes: Any, end: str = "t", exact: bool = True) -> Case:
+        last = n("Slice", "x", i(0), end, i(2))
+        return C(f"computed end: {name}", X2, (*nodes, last), exact=exact, macs=0 if exact else None)
+
+    return [
+        cut("absolute", n("Abs", i(-4), to="t")),
+        cut("remainder as in C", n("Mod", i(-9), i(5), to="t", fmod=1)),
+        cut("remainder", n("Mod", i(-9), i(5), to="t")),
+        cut(
+            "padded with a value",
+            n("Pad", i(1), i(1, 0), s(7, "i8"), to="p"),
+            n("Gather", "p", i(0), to="t"),
+        ),
+        cut(
+            "padded along an axis",
+            n("Pad", i(1, 2).reshape(1, 2), i(0, 1), None, i(1), to="p"),
+            n("Reshape", "p", i(-1), to="f"),
+            n("Gather", "f", i(1), to="t"),
+            exact=False,
+        ),
+        cut("uneven parts", n("Split", i(1, 1, 1, 1, 1, 2, 7), to=["a", "b", "t"], num_outputs=3)),
+        cut(
+            "reduced over nothing",
+            n("ReduceSum", i(3, 4), to="p", noop_with_empty_axes=1),
+            n("Gather", "p", i(1), to="t"),
+        ),
+        cut(
+            "scattered and added",
+            n("ScatterND", i(2), i(0).reshape(1, 1), i(3), to="t", reduction="add"),
+            exact=False,
+        ),
+        cut(
+            "scattered and multiplied",
+            n("ScatterElements", i(2), i(0), i(3), to="t", reduction="mul"),
+            exact=False,
+        ),
+    ]
+
+
 def reshape_cases() -> list[Case]:
     window = (
         n("Reshape", "x", i(1, 2, 2, 4, 3, 4), to="a"),
@@ -1611,6 +1653,7 @@ def reshape_cases() -> list[Case]:
                 n("Slice", "x", i(0), "h", i(2)),
             ),
         ),
+        *arithmetic_cases(),
         C(
             "shape slice reshape",
             X2,

@@ -236,6 +236,16 @@ def test_axes_are_told_from_what_is_done_with_them() -> None:
     assert rfcalc.from_torch(relu, (1, 9, 3), layout="NCT").inputs[0].attrs["axes"] == "bcs"
 
 
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_a_sample_without_a_batch_has_channels_first(axes: int) -> None:
+    conv = [torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d][axes - 1](3, 4, 3, padding=1)
+    graph = rfcalc.from_torch(torch.nn.Sequential(torch.nn.ReLU(), conv), (3, *(8, 6, 5)[:axes]))
+    assert graph.inputs[0].attrs["axes"] == "c" + "s" * axes
+    row = rfcalc.analyze(graph).layer("1")
+    assert row.receptive_field == (3,) * axes
+    assert row.macs == 3 * 4 * 3**axes * (8, 48, 240)[axes - 1]
+
+
 def test_what_nobody_knows_is_named_and_hides_nothing() -> None:
     @torch.library.custom_op("rfcalc_tests::mystery", mutates_args=())
     def mystery(x: torch.Tensor) -> torch.Tensor:

@@ -168,7 +168,33 @@ OPERATORS: dict[str, Callable[[Any], Any]] = {
     "dynamic-kernel": lambda x: torch.nn.functional.conv2d(x, x[:, :, :3, :3]),
     "stack": lambda x: torch.stack([x, x.roll(1, 2)], 2),
     "no_grad": lambda x: _without_gradients(x) + 1,
+    "batch_norm-training": lambda x: torch.nn.functional.batch_norm(x, None, None, training=True),
+    "write-mT": lambda x: _swapped(x, lambda y: y.mT),
+    "write-ravel": lambda x: _swapped(x, lambda y: y.ravel()),
+    "write-swapdims": lambda x: _swapped(x, lambda y: y.swapdims(2, 3)),
+    "write-broadcast_to": lambda x: _swapped(x, lambda y: y.broadcast_to(y.shape)),
+    "write-reshape_as": lambda x: _swapped(x, lambda y: y.reshape_as(y)),
+    "write-hsplit": lambda x: _swapped(x, lambda y: y[0, 0].hsplit(2)[0]),
+    "write-vsplit": lambda x: _swapped(x, lambda y: y[0, 0].vsplit(2)[0]),
+    "write-adjoint": lambda x: _swapped(x, lambda y: y.adjoint()),
+    "write-to": lambda x: _swapped(x, lambda y: y.to(torch.float64)[:, :, :3]),
+    "overlapping-views": lambda x: _overlapping(x.clone()),
+    "write-dropout": lambda x: _swapped(x, lambda y: torch.nn.functional.dropout(y, 0.5, False)),
 }
+
+
+def _overlapping(x: Any) -> Any:
+    seen = x[:, :, 2:]
+    x[:, :, :4] = x.flip(3)[:, :, :4]
+    return seen * 2
+
+
+def _swapped(x: Any, view: Callable[[Any], Any]) -> Any:
+    """Write what a view shows, the other way round, through the view."""
+    y = x.clone()
+    part = view(y)
+    part.copy_(view(x).flip(part.dim() - 1))
+    return y * 2
 
 
 def _halved(x: Any) -> Any:

@@ -20,7 +20,8 @@ class Use(NamedTuple):
     Parameters
     ----------
     kind : str
-        ``window`` (channels are axis 1: convolution, pooling, batch normalisation), ``features`` (channels
+        ``window`` (channels are axis 1: convolution, pooling, batch normalisation), ``sample`` (the same
+        without a batch: channels are axis 0), ``features`` (channels
         are the last axis: linear layers, layer normalisation), ``steps`` (axis 0 is time, axis 1 the batch),
         ``state`` (what a recurrent layer starts from: its axis 1 is the batch), ``indices`` (every axis is
         positions), ``permute``, ``unsqueeze``, ``signal`` (the last axis is time) or ``same`` (axes stay).
@@ -101,6 +102,7 @@ def _told(use: Use, rank: int, uses: Uses, left: list[int]) -> str | None:
         return None if axes is None else "".join(a for k, a in enumerate(axes) if k not in places)
     fixed = {
         "window": default_axes(rank),
+        "sample": CHANNEL + SPATIAL * (rank - 1),
         "features": BATCH + SPATIAL * (rank - 2) + CHANNEL if rank > 1 else None,
         "steps": SPATIAL + BATCH + CHANNEL,
         "indices": BATCH + SPATIAL * (rank - 1),

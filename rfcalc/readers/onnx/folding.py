@@ -188,6 +188,12 @@ def _rounded(function: Callable[[Any], Any], *, up: bool | None = None) -> Fold:
     return fold
 
 
+def _magnitude(_: Operation, args: list[Any]) -> Any:
+    if _objects(args):
+        raise Undecided
+    return np.abs(args[0])
+
+
 def _clip(operation: Operation, args: list[Any]) -> Any:
     result = args[0]
     for place, (each, whole) in ((1, (_each_max, np.maximum)), (2, (_each_min, np.minimum))):
@@ -238,6 +244,8 @@ def _squeeze(operation: Operation, args: list[Any]) -> Any:
 def _reduced(each: Callable[[Any, Any], Any]) -> Fold:
     def fold(operation: Operation, args: list[Any]) -> Any:
         array, axes = args[0], _axes(operation)
+        if not axes and operation.integer("noop_with_empty_axes", 0):
+            return array
         places = tuple(range(array.ndim)) if not axes else tuple(axis % array.ndim for axis in axes)
         result = array
         for place in sorted(places, reverse=True):
@@ -290,14 +298,22 @@ def _check(count: int) -> None:
 
 def _reshape(operation: Operation, args: list[Any]) -> Any:
     target = operation.whole(1) if len(operation.inputs) > 1 else operation.integers("shape")
+    keep = not operation.integer("allowzero", 0)
     shape = [
-        args[0].shape[place] if extent == 0 and place < args[0].ndim else extent
+        args[0].shape[place] if keep and extent == 0 and place < args[0].ndim else extent
         for place, extent in enumerate(target or ())
     ]
     return args[0].reshape(shape)
 
 
+def _replacing(operation: Operation) -> None:
+    """Refuse updates that are added to what is there, or otherwise reduced with it."""
+    if operation.text("reduction", "none") != "none":
+        raise Undecided
+
+
 def _scatter_nd(operation: Operation, args: list[Any]) -> Any:
+    _replacing(operation)
     data, indices, updates = args
     result = np.array(data, dtype=object if updates.dtype.kind == "O" else data.dtype)
     depth = indices.shape[-1]
@@ -309,6 +325,7 @@ def _scatter_nd(operation: Operation, args: list[Any]) -> Any:
 
 
 def _scatter_elements(operation: Operation, args: list[Any]) -> Any:
+    _replacing(operation)
     data, indices, updates = args
     if data.ndim != 1:
         raise Undecided
@@ -322,25 +339,31 @@ def _split(operation: Operation, args: list[Any]) -> Any:
     axis = operation.integer("axis", 0)
     sizes = operation.whole(1) if len(operation.inputs) > 1 else None
     sizes = operation.integers("split") if sizes is None else sizes
-    if sizes is None:
-        return tuple(np.array_split(args[0], len(operation.node.outputs), axis=axis))
+    if sizes is None:  # equal parts, the last one shorter
+        parts = len(operation.node.outputs)
+        each = -(-args[0].shape[axis] // parts)
+        return tuple(np.split(args[0], range(each, each * parts, each), axis=axis))
     return tuple(np.split(args[0], np.cumsum(sizes)[:-1], axis=axis))
 
 
 def _pad(operation: Operation, args: list[Any]) -> Any:
-    if operation.text("mode", "constant") != "constant" or len(args) > 3:
+    if operation.text("mode", "constant") != "constant" or operation.optional(3) is not None:
         raise Undecided
     pads = operation.whole(1) if len(operation.inputs) > 1 else operation.integers("pads")
     half = len(pads or ()) // 2
     pairs = list(zip((pads or ())[:half], (pads or ())[half:], strict=True))
     if any(lo < 0 or hi < 0 for lo, hi in pairs):
         raise Undecided
-    return np.pad(args[0], pairs)
+    filling = operation.optional(2)
+    value = operation.attributes.get("value", 0) if filling is None else filling.data
+    return np.pad(args[0], pairs, constant_values=np.asarray(value).item())
 
 
-def _mod(_: Operation, args: list[Any]) -> Any:
+def _mod(operation: Operation, args: list[Any]) -> Any:
     if args[1].dtype.kind != "O" and (args[1] == 0).any():
         raise Undecided
+    if operation.integer("fmod", 0):  # the sign of the dividend, as in C
+        return np.fmod(*args)
     return args[0] % args[1]
 
 
@@ -373,7 +396,7 @@ _KEEP_TYPE: Final = frozenset(
 """Operations whose result has the element type of their first input; formulas have none of their own."""
 
 FOLDS: Final[dict[str, Fold]] = {
-    "Abs": _rounded(np.abs),
+    "Abs": _magnitude,
     "Add": _arithmetic(lambda a, b: a + b),
     "And": lambda _, args: args[0] & args[1],
     "Cast": _cast,

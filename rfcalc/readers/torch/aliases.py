@@ -14,10 +14,16 @@ VIEWS: Final = frozenset(
         *("movedim", "narrow", "permute", "reshape", "select", "slice", "split"),
         *("split_with_sizes", "squeeze", "swapaxes", "t", "transpose", "tensor_split", "unbind"),
         *("unflatten", "unfold", "unsqueeze", "view", "view_as", "contiguous", "real", "imag"),
-        *("view_as_real", "view_as_complex", "numpy_T", "moveaxis"),
+        *("view_as_real", "view_as_complex", "numpy_T", "moveaxis", "adjoint", "broadcast_to", "conj"),
+        *("_conj", "_neg_view", "_reshape_alias", "cpu", "dsplit", "hsplit", "vsplit", "lift_fresh"),
+        *("linalg_diagonal", "mH", "mT", "matrix_H", "positive", "ravel", "reshape_as", "resolve_conj"),
+        *("resolve_neg", "swapdims", "to", "type_as"),
     )
 )
 """Operators whose result may share its elements with their first argument."""
+
+DROPOUTS: Final = frozenset(("dropout", "alpha_dropout", "feature_dropout", "feature_alpha_dropout"))
+"""Operators that hand on their very argument, but for training."""
 
 
 class Aliases:
@@ -49,7 +55,7 @@ class Aliases:
         if bare(name) != name:
             self._overwritten(place, call, values, operation, root)
             self._roots.update((made, root) for made, _ in call.outputs)
-        elif name in VIEWS:
+        elif name in VIEWS or (name in DROPOUTS and not operation.flag("train")):
             self._roots.update((made, root) for made, _ in call.outputs)
 
     def _overwritten(
@@ -57,17 +63,16 @@ class Aliases:
     ) -> None:
         first = next(iter(call.args.values()))
         result = values[call.outputs[0][0]]
-        base = values.get(root)
         values[first.name] = result
-        if root != first.name and isinstance(base, Value) and self._last.get(root, -1) > place:
-            values[root] = _written(operation, base, result)
-        for name, other in self._roots.items():
-            if other == root and name != first.name and self._last.get(name, -1) > place:
-                values[name] = None  # a view of elements that have changed
+        others = dict.fromkeys((root, *(name for name, other in self._roots.items() if other == root)))
+        for name in others:
+            seen = values.get(name)
+            if name != first.name and isinstance(seen, Value) and self._last.get(name, -1) > place:
+                values[name] = _written(operation, seen, result)
 
 
 def _written(operation: Operation, base: Value, update: Value) -> Value:
-    """Return a tensor of which a part was overwritten."""
+    """Return a tensor of which elements may have been overwritten."""
     if base.constant and update.constant:
         return Value(base.spec, weights=tuple(dict.fromkeys((*base.weights, *update.weights))))
     node = operation.node._replace(name=f"{operation.node.name}.write", outputs=())

@@ -23,11 +23,12 @@ _BATCH = (
 @op(*_BATCH)
 def batch_norm(operation: Operation) -> Values:
     """Input, weight, bias, running mean and variance; in training the statistics are those of the batch."""
-    stored: tuple[Value | None, ...] = (operation.optional("running_mean"), operation.optional("running_var"))
-    if operation.flag("training"):
-        stored = ()
+    training = operation.flag("training", operation.op == "aten._batch_norm_with_update")
+    stored = () if training else (operation.optional("running_mean"), operation.optional("running_var"))
     x = operation["input"]
-    made = norm.batch_norm(operation.builder, operation.node, x, _affine(operation), stored)
+    made = norm.batch_norm(
+        operation.builder, operation.node, x, _affine(operation), stored, training=training
+    )
     return (*made, *operation.fresh()[1:])
 
 

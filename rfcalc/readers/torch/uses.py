@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -42,6 +43,9 @@ _KINDS: Final = {
     **dict.fromkeys(("stft", "_fft_r2c"), "signal"),
 }
 
+_SPATIAL: Final = re.compile(r"([123])d")
+"""Where an operator's name says how many axes are positions."""
+
 
 def uses_of(program: Program) -> Uses:
     """Return a function that lists the uses of a tensor."""
@@ -77,6 +81,8 @@ def _use(name: str, call: Call, ranks: Mapping[str, int]) -> Use | None:
     if name not in refs_in(next(iter(call.args.values()), None)):
         return Use("state") if op in STEPS and name in refs_in(call.args.get("hx")) else None
     kind = "features" if op in STEPS and call.args.get("batch_first") else _KINDS.get(op)
+    if kind == "window" and (axes := _SPATIAL.search(op)) and ranks.get(name) == int(axes[1]) + 1:
+        kind = "sample"
     return Use(kind) if kind else _moved(op, call, output, ranks.get(name, 0))
 
 
