@@ -17,15 +17,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rfcalc.api import Analysis, analyze, compare, effective, explain, field, from_torch, load, variant
+    from rfcalc.api import (
+        Analysis,
+        align,
+        analyze,
+        compare,
+        effective,
+        explain,
+        field,
+        from_torch,
+        load,
+        variant,
+    )
     from rfcalc.errors import AnalysisError, CheckFailed, GraphError, ReadError, RfcalcError, UsageError
     from rfcalc.graph.graph import LayerGraph
+    from rfcalc.reports.alignment import Alignment
     from rfcalc.reports.comparison import Comparison
     from rfcalc.reports.effective import EffectiveField
     from rfcalc.reports.explain import Explanation
     from rfcalc.reports.field import Field
 
 __all__ = [
+    "Alignment",
     "Analysis",
     "AnalysisError",
     "CheckFailed",
@@ -39,6 +52,7 @@ __all__ = [
     "RfcalcError",
     "UsageError",
     "__version__",
+    "align",
     "analyze",
     "compare",
     "effective",
@@ -54,6 +68,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "rfcalc.api": (
         "Analysis",
+        "align",
         "analyze",
         "compare",
         "effective",
@@ -65,6 +80,7 @@ _HOMES = {
     ),
     "rfcalc.errors": ("AnalysisError", "CheckFailed", "GraphError", "ReadError", "RfcalcError", "UsageError"),
     "rfcalc.graph.graph": ("LayerGraph",),
+    "rfcalc.reports.alignment": ("Alignment",),
     "rfcalc.reports.comparison": ("Comparison",),
     "rfcalc.reports.effective": ("EffectiveField",),
     "rfcalc.reports.explain": ("Explanation",),

@@ -13,6 +13,7 @@ _COMMANDS = (
     "explain",
     "effective",
     "field",
+    "align",
     "rules",
     "schema",
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.number import Num
+from rfcalc.analysis.joins import misaligned_note
 from rfcalc.analysis.propagate import Seen, choose_input, propagate_periodic
 from rfcalc.analysis.result import AnalysisResult, InputRow, Params, Row
 from rfcalc.analysis.shapes import OnUnknown, Resolved, as_formulas, known_extent, resolve
@@ -85,6 +86,7 @@ def _analyze(
     rows, headings = _rows(context, depth)
     leaves = [row for place, row in enumerate(rows) if place not in headings]
     notes = notes_of(graph, resolved, rows, misaligned)
+    notes += misaligned_note(graph, resolved, seen, len(spec.spatial))
     if symbolic:
         notes += conditions_of(graph, resolved)
     return AnalysisResult(

@@ -1,5 +1,6 @@
 """The library's face: load a model, analyse it, ask about it; results that render themselves."""
 
+from rfcalc.api.alignments import align
 from rfcalc.api.analyses import Analysis, analyze
 from rfcalc.api.comparisons import compare, variant
 from rfcalc.api.effectives import effective
@@ -9,6 +10,7 @@ from rfcalc.api.models import from_torch, load
 
 __all__ = [
     "Analysis",
+    "align",
     "analyze",
     "compare",
     "effective",
