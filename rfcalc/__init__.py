@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         field,
         from_torch,
         load,
+        phases,
         variant,
     )
     from rfcalc.errors import AnalysisError, CheckFailed, GraphError, ReadError, RfcalcError, UsageError
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from rfcalc.reports.effective import EffectiveField
     from rfcalc.reports.explain import Explanation
     from rfcalc.reports.field import Field
+    from rfcalc.reports.phases import Phases
 
 __all__ = [
     "Alignment",
@@ -48,6 +50,7 @@ __all__ = [
     "Field",
     "GraphError",
     "LayerGraph",
+    "Phases",
     "ReadError",
     "RfcalcError",
     "UsageError",
@@ -60,6 +63,7 @@ __all__ = [
     "field",
     "from_torch",
     "load",
+    "phases",
     "variant",
 ]
 
@@ -76,6 +80,7 @@ _HOMES = {
         "field",
         "from_torch",
         "load",
+        "phases",
         "variant",
     ),
     "rfcalc.errors": ("AnalysisError", "CheckFailed", "GraphError", "ReadError", "RfcalcError", "UsageError"),
@@ -85,6 +90,7 @@ _HOMES = {
     "rfcalc.reports.effective": ("EffectiveField",),
     "rfcalc.reports.explain": ("Explanation",),
     "rfcalc.reports.field": ("Field",),
+    "rfcalc.reports.phases": ("Phases",),
 }
 
 

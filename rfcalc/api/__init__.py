@@ -7,6 +7,7 @@ from rfcalc.api.effectives import effective
 from rfcalc.api.explanations import explain
 from rfcalc.api.fields import field
 from rfcalc.api.models import from_torch, load
+from rfcalc.api.phasings import phases
 
 __all__ = [
     "Analysis",
@@ -18,5 +19,6 @@ __all__ = [
     "field",
     "from_torch",
     "load",
+    "phases",
     "variant",
 ]
