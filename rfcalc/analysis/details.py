@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from rfcalc.analysis.gridding import AxisTaps, taps_on
-from rfcalc.analysis.holes import with_taps
+from rfcalc.analysis.holes import countable, with_taps
+from rfcalc.analysis.propagate import Seen
 from rfcalc.analysis.result import Detail
 from rfcalc.analysis.shapes import Resolved
 from rfcalc.analysis.unproductive import FieldOf, useful
@@ -14,7 +15,11 @@ from rfcalc.graph.layer import Edge, Layer
 
 
 def details_of(
-    graph: LayerGraph, resolved: Mapping[str, Resolved], chosen: Layer, field_of: FieldOf
+    graph: LayerGraph,
+    resolved: Mapping[str, Resolved],
+    seen: Mapping[str, Seen],
+    chosen: Layer,
+    field_of: FieldOf,
 ) -> Callable[[Edge], Detail]:
     """Return what works out the details of a tensor, and of the layer that makes it.
 
@@ -24,12 +29,15 @@ def details_of(
         The model.
     resolved : mapping
         What the rules say of its layers.
+    seen : mapping
+        What their outputs depend on, by the ends of fields.
     chosen : Layer
         The input that fields refer to.
     field_of : callable
         Gives the field of a tensor, gates cut.
     """
-    seen = with_taps(list(graph), resolved, chosen)
+    if countable(graph, resolved, seen):
+        seen = with_taps(list(graph), resolved, chosen)
     start = resolved[chosen.name].result
     assert start is not None
     extents = start.outputs[0].spatial

@@ -98,7 +98,7 @@ def _analyze(
     if details:
         from rfcalc.analysis.details import details_of
 
-        find = details_of(graph, resolved, chosen, lambda edge: _local_field(context, edge))
+        find = details_of(graph, resolved, seen, chosen, lambda edge: _local_field(context, edge))
         context = context._replace(details=find)
     rows, headings = _rows(context, depth)
     leaves = [row for place, row in enumerate(rows) if place not in headings]
@@ -109,7 +109,7 @@ def _analyze(
     if opening:
         from rfcalc.analysis.holes import holes_note
 
-        notes += holes_note(graph, resolved, chosen, opening)
+        notes += holes_note(graph, resolved, seen, chosen, opening)
     if symbolic:
         notes += conditions_of(graph, resolved)
     return AnalysisResult(

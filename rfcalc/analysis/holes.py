@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Final, NamedTuple
 
 from rfcalc.algebra.dependence import Dependence
+from rfcalc.algebra.number import is_known
 from rfcalc.algebra.relation import Relation
 from rfcalc.algebra.steps import Slide
 from rfcalc.analysis.counterfactuals.rewrite import DoesNotApply, edited, has_window, input_of, setting
@@ -20,6 +21,8 @@ from rfcalc.graph.layer import Layer, TensorSpec
 from rfcalc.wording import few
 
 _MOST_CHANGES: Final = 16
+_MOST_WORK: Final = 1 << 31
+"""Bits that one pass with taps may touch, about a second of it."""
 
 Taps = Mapping[str, tuple[AxisTaps | None, ...]]
 """For each layer what its first output reads, gates cut, along each axis of the input."""
@@ -43,8 +46,34 @@ def _seed(spec: TensorSpec) -> Dependence:
     return seed_periodic(spec, taps=True)
 
 
+def countable(layers: Iterable[Layer], resolved: Mapping[str, Resolved], seen: Mapping[str, Seen]) -> bool:
+    """Tell whether the taps of all fields can be counted in a moment, by what their ends say."""
+    work = 0
+    for layer in layers:
+        result = resolved[layer.name].result
+        for path in result.paths[0] if result is not None and result.paths else ():
+            windows = [step.window for step in path.steps if isinstance(step, Slide) and not step.alike]
+            dependence = seen[layer.name].local[0] if windows else None
+            if dependence is None:
+                continue
+            spans = [
+                relation.period * int(max(relation.sizes()))
+                for leg in dependence.legs
+                if isinstance(relation := leg.relation, Relation) and relation.bounded
+            ]
+            for window in windows:
+                length = window.last(0) - window.first(0)
+                if is_known(length) and is_known(window.step):
+                    work += (length // window.step + 1) * max(spans, default=0)
+    return work <= _MOST_WORK
+
+
 def holes_note(
-    graph: LayerGraph, resolved: Mapping[str, Resolved], chosen: Layer, opening: Sequence[Suspect]
+    graph: LayerGraph,
+    resolved: Mapping[str, Resolved],
+    seen: Mapping[str, Seen],
+    chosen: Layer,
+    opening: Sequence[Suspect],
 ) -> list[Note]:
     """Say which layer opened holes that nothing behind it closes, and what would.
 
@@ -54,11 +83,17 @@ def holes_note(
         The model.
     resolved : mapping
         What the rules say of its layers.
+    seen : mapping
+        What their outputs depend on, by the ends of fields.
     chosen : Layer
         The input that fields refer to.
     opening : sequence of Suspect
         The windows that leave pixels out.
     """
+    if not countable(graph, resolved, seen):
+        first = opening[0].layer
+        message = f"{_cause(first, resolved)}, which leaves pixels out; fields are too large to say which"
+        return [Note("warning", "holes", first.name, message)]
     model = _Model(graph, resolved, chosen, _taps(graph, resolved, chosen))
     target = _last_with_holes(model)
     if target is None:

@@ -64,9 +64,8 @@ class Phases(PhasesResult):
         unicode : bool
             False for a terminal that shows ASCII alone.
         """
-        head = terminal(
-            f"{self.layer} ({self.model}): pixels of {self.input} by output phase", unicode=unicode
-        )
+        what = f"{self.layer} ({self.model}): pixels of {self.input} by output phase"
+        head = terminal(what, unicode=unicode)
         groups: dict[PhaseAxis, list[str]] = {}
         for axis, name in zip(self.axes, axis_names(len(self.axes)), strict=True):
             groups.setdefault(axis, []).append(f"{name}s")
