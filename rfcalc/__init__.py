@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rfcalc.api import (
         Analysis,
+        align,
         analyze,
         compare,
         effective,
@@ -27,18 +28,22 @@ if TYPE_CHECKING:
         from_torch,
         law,
         load,
+        phases,
         plot,
         variant,
     )
     from rfcalc.errors import AnalysisError, CheckFailed, GraphError, ReadError, RfcalcError, UsageError
     from rfcalc.graph.graph import LayerGraph
+    from rfcalc.reports.alignment import Alignment
     from rfcalc.reports.comparison import Comparison
     from rfcalc.reports.effective import EffectiveField
     from rfcalc.reports.explain import Explanation
     from rfcalc.reports.field import Field
     from rfcalc.reports.law import Law
+    from rfcalc.reports.phases import Phases
 
 __all__ = [
+    "Alignment",
     "Analysis",
     "AnalysisError",
     "CheckFailed",
@@ -49,10 +54,12 @@ __all__ = [
     "GraphError",
     "Law",
     "LayerGraph",
+    "Phases",
     "ReadError",
     "RfcalcError",
     "UsageError",
     "__version__",
+    "align",
     "analyze",
     "compare",
     "effective",
@@ -61,6 +68,7 @@ __all__ = [
     "from_torch",
     "law",
     "load",
+    "phases",
     "plot",
     "variant",
 ]
@@ -70,6 +78,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "rfcalc.api": (
         "Analysis",
+        "align",
         "analyze",
         "compare",
         "effective",
@@ -79,15 +88,18 @@ _HOMES = {
         "law",
         "load",
         "plot",
+        "phases",
         "variant",
     ),
     "rfcalc.errors": ("AnalysisError", "CheckFailed", "GraphError", "ReadError", "RfcalcError", "UsageError"),
     "rfcalc.graph.graph": ("LayerGraph",),
+    "rfcalc.reports.alignment": ("Alignment",),
     "rfcalc.reports.comparison": ("Comparison",),
     "rfcalc.reports.effective": ("EffectiveField",),
     "rfcalc.reports.explain": ("Explanation",),
     "rfcalc.reports.field": ("Field",),
     "rfcalc.reports.law": ("Law",),
+    "rfcalc.reports.phases": ("Phases",),
 }
 
 

@@ -59,6 +59,27 @@ def place(text: str, option: str) -> list[int]:
     return [_integer(part, option) for part in _parts(text, option)]
 
 
+def span(text: str, option: str) -> range:
+    """Read ``FIRST:LAST`` or ``FIRST:LAST:STEP``, both ends included; one number is a range of its own.
+
+    >>> span("224:320:32", "--sizes")
+    range(224, 321, 32)
+    """
+    parts = [_integer(part, option) for part in text.split(":")]
+    if len(parts) > 3:
+        raise UsageError(f"{option} {_shown(text)!r} is not of the form FIRST:LAST:STEP")
+    first, last, step = (*parts, parts[0], 1)[:3] if len(parts) == 1 else (*parts, 1)[:3]
+    if step < 1:
+        raise UsageError(f"{option} {_shown(text)!r} goes in steps of {step}; give a positive step")
+    if last < first:
+        raise UsageError(f"{option} {_shown(text)!r} holds no size; give the smaller one first")
+    return range(first, last + 1, step)
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+
+
 def _pair(text: str, option: str) -> tuple[str, str]:
     """Split at the last equals sign, since names of inputs may hold one."""
     name, equals, value = text.rpartition("=")
@@ -71,8 +92,7 @@ def _integer(text: str, option: str) -> int:
     digits = text.strip()
     unsigned = digits.removeprefix("-")
     if not (unsigned.isascii() and unsigned.isdigit() and len(unsigned) < 20):
-        shown = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
-        raise UsageError(f"{option}: {shown!r} is not a whole number")
+        raise UsageError(f"{option}: {_shown(text)!r} is not a whole number")
     return int(digits)
 
 

@@ -15,6 +15,7 @@ _COMMANDS = (
     "field",
     "law",
     "plot",
+    "align",
     "rules",
     "schema",
 )

@@ -335,6 +335,23 @@ def test_the_same_bytes_whatever_the_hash_seed(model: Path, form: str) -> None:
         (["analyze", "MODEL", "--depth", "0"], 2, "is not in the range"),
         (["analyze", "NONE"], 3, "NONE: no such file"),
         (["field", "MODEL", "conv9"], 2, "no layer or tensor 'conv9'"),
+        (["field", "MODEL", "conv2", "--phases", "--at", "1,1"], 2, "give one of the two"),
+        (["field", "MODEL", "conv9", "--phases"], 2, "no layer or tensor 'conv9'"),
+        (["align"], 2, "Missing argument 'MODEL'"),
+        (["align", "MODEL", "--sizes", "5:1"], 2, "--sizes '5:1' holds no size; give the smaller one first"),
+        (["align", "MODEL", "--sizes", "0:3"], 2, "0 is no size of an input"),
+        (["align", "MODEL", "--sizes", "-3:3"], 2, "-3 is no size of an input"),
+        (["align", "MODEL", "--sizes", "1:1000000000"], 2, "more than 2,000 sizes"),
+        (["align", "MODEL", "--sizes", "1000000000"], 2, "is no size of an input"),
+        (["align", "MODEL", "--sizes", "1:9:0"], 2, "goes in steps of 0"),
+        (["align", "MODEL", "--sizes", "1:9:2:2"], 2, "is not of the form FIRST:LAST:STEP"),
+        (["align", "MODEL", "--sizes", "a:b"], 2, "'a' is not a whole number"),
+        (["align", "MODEL", "--sizes", ""], 2, "'' is not a whole number"),
+        (["align", "MODEL", "--sizes", "1:"], 2, "'' is not a whole number"),
+        (["align", "MODEL", "--format", "yaml"], 2, "'yaml' is not one of"),
+        (["align", "MODEL", "--input", "z"], 2, "no input 'z'"),
+        (["align", "MODEL", "--input-shape", "2,2,1"], 3, "larger than the map"),
+        (["align", "MODEL", "-o", "MODEL"], 2, "is the model file itself"),
         (["explain", "MODEL", "conv9"], 2, "did you mean 'conv2' or 'conv1'?"),
         (["explain", "MODEL"], 2, "Missing argument 'LAYER'"),
         (["explain", "MODEL", "conv2", "--format", "yaml"], 2, "'yaml' is not one of"),
@@ -436,6 +453,56 @@ def test_field(run: Runner, model: Path) -> None:
     unit = json.loads(run("field", model, "conv2", "--at", "0,10", "--format", "json").out)
     assert unit["box"] == [[0, 7], [20, 27]]
     assert "sees rows 0 to 7 x columns 20 to 27" in run("field", model, "conv2", "--at", "0,10").out
+
+
+def test_phases(run: Runner, model: Path) -> None:
+    got = run("field", model, "conv2", "--phases")
+    assert (got.code, got.err) == (0, "")
+    assert got.out.splitlines() == [
+        "conv2 (pooling): pixels of input by output phase",
+        "",
+        "rows and columns: the same every output, 2 pixels further on",
+        "phase  field  first  last",
+        "    0      8      0     7",
+    ]
+    document = json.loads(run("field", model, "conv2", "--phases", "--format", "json").out)
+    assert document == rfcalc.phases(str(model), "conv2").to_dict()
+
+
+def test_columns_on_demand(run: Runner, model: Path) -> None:
+    shown = "name,taps,density,largest_gap,productive"
+    lines = run("analyze", model, "--columns", shown).out.splitlines()
+    assert lines[2].split() == ["layer", "taps", "density", "largest", "gap", "productive"]
+    assert lines[-6].split() == ["conv2", "8x8", "100%", "0x0", "yes"]
+    document = json.loads(run("analyze", model, "--columns", shown, "--format", "json").out)
+    assert document["layers"][-1] == {
+        "name": "conv2",
+        "taps": [8, 8],
+        "density": 1.0,
+        "largest_gap": [0, 0],
+        "productive": True,
+    }
+    csv = run("analyze", model, "--columns", shown, "--format", "csv").out.splitlines()
+    assert csv[-1] == 'conv2,"[8, 8]",1.0,"[0, 0]",true'
+    assert "taps" not in run("analyze", model, "--format", "csv").out
+    with pytest.raises(rfcalc.UsageError, match="details=True"):
+        rfcalc.analyze(str(model)).to_text(columns=["taps"])
+
+
+def test_align(run: Runner, model: Path) -> None:
+    got = run("align", model, "--sizes", "3:8:5")
+    assert got.code == 0
+    assert got.err == ""
+    assert got.out.splitlines() == [
+        "pooling: where branches meet at 28x28",
+        "",
+        "No branches meet in this model.",
+        "Shapes break at 3, in 'pool1': the window of 2 is larger than the map of 1; use",
+        "a smaller kernel or dilation, more padding, or a larger input.",
+    ]
+    document = json.loads(run("align", model, "--sizes", "28", "--format", "json").out)
+    assert document == rfcalc.align(str(model), [28]).to_dict()
+    assert run("align", model, "--format", "markdown").out == "No branches meet in this model.\n"
 
 
 def test_explain(run: Runner, model: Path) -> None:
@@ -674,6 +741,7 @@ LIGHT = "sympy networkx torch yaml tabulate"  # onnx itself imports csv
         (["effective", "MODEL"], "sympy networkx numpy onnx torch yaml tabulate csv"),
         (["compare", "MODEL", "--format", "json"], "sympy networkx numpy onnx torch yaml tabulate csv"),
         (["field", "MODEL", "conv2"], "sympy networkx numpy onnx torch yaml tabulate csv"),
+        (["align", "MODEL", "--sizes", "8:12"], "sympy networkx numpy onnx torch yaml tabulate csv"),
         (["explain", "MODEL", "conv2"], "sympy networkx numpy onnx torch yaml tabulate csv"),
     ],
 )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.number import Num
+from rfcalc.analysis.gridding import opens, suspects
+from rfcalc.analysis.joins import misaligned_note
 from rfcalc.analysis.propagate import Seen, choose_input, propagate_periodic
-from rfcalc.analysis.result import AnalysisResult, InputRow, Params, Row
+from rfcalc.analysis.result import AnalysisResult, Detail, InputRow, Params, Row, Size
 from rfcalc.analysis.shapes import OnUnknown, Resolved, as_formulas, known_extent, resolve
 from rfcalc.analysis.symbolic import conditions_of, with_symbols
 from rfcalc.analysis.totals import count_params, has_weights, macs_of, notes_of, totals_of
+from rfcalc.analysis.unproductive import unproductive_note
 from rfcalc.analysis.view import FieldView, view_of
 from rfcalc.collecting import collector_paused
 from rfcalc.graph.graph import Block, LayerGraph
@@ -21,7 +24,8 @@ class _Context(NamedTuple):
     """What all rows of one analysis share.
 
     `views` remembers what every dependence comes to: most layers hand on the very one of their input.
-    `counts` and `shapes` remember the same of results and tensors, which layers share that are alike.
+    `details` works out further figures, where these are asked for. `counts` and `shapes` remember the same of
+    results and tensors, which layers share that are alike.
     """
 
     graph: LayerGraph
@@ -31,6 +35,7 @@ class _Context(NamedTuple):
     views: dict[tuple[int, int], FieldView]
     counts: dict[int, tuple[Num | None, Num | None]]
     shapes: dict[int, tuple[tuple[Num | None, ...], tuple[Num | None, ...]]]
+    details: Callable[[Edge], Detail] | None = None
 
 
 def analyze_graph(
@@ -40,6 +45,7 @@ def analyze_graph(
     on_unknown: OnUnknown = "report",
     depth: int | None = None,
     symbolic: bool = False,
+    details: bool = False,
 ) -> AnalysisResult:
     """Analyse a graph.
 
@@ -56,6 +62,8 @@ def analyze_graph(
     symbolic : bool
         Give formulas in the open extents of the inputs, where otherwise nothing is known. They hold for
         inputs large enough for every window.
+    details : bool
+        Work out the figures of `Detail` too.
 
     Raises
     ------
@@ -65,11 +73,16 @@ def analyze_graph(
         There is no such input.
     """
     with collector_paused():
-        return _analyze(graph, input, on_unknown, depth, symbolic)
+        return _analyze(graph, input, on_unknown, depth, symbolic, details)
 
 
 def _analyze(
-    graph: LayerGraph, name: str | None, on_unknown: OnUnknown, depth: int | None, symbolic: bool
+    graph: LayerGraph,
+    name: str | None,
+    on_unknown: OnUnknown,
+    depth: int | None,
+    symbolic: bool,
+    details: bool,
 ) -> AnalysisResult:
     chosen = choose_input(graph, name)
     resolved = resolve(graph, on_unknown=on_unknown)
@@ -82,9 +95,21 @@ def _analyze(
         )
     spec = _input_spec(resolved, chosen)
     context = _Context(graph, resolved, seen, spec.spatial, {}, {}, {})
+    if details:
+        from rfcalc.analysis.details import details_of
+
+        find = details_of(graph, resolved, seen, chosen, lambda edge: _local_field(context, edge))
+        context = context._replace(details=find)
     rows, headings = _rows(context, depth)
     leaves = [row for place, row in enumerate(rows) if place not in headings]
     notes = notes_of(graph, resolved, rows, misaligned)
+    notes += misaligned_note(graph, resolved, seen, len(spec.spatial))
+    notes += unproductive_note(graph, lambda edge: _local_field(context, edge), spec.spatial)
+    opening = [each for each in suspects(graph, resolved) if opens(each, seen)]
+    if opening:
+        from rfcalc.analysis.holes import holes_note
+
+        notes += holes_note(graph, resolved, seen, chosen, opening)
     if symbolic:
         notes += conditions_of(graph, resolved)
     return AnalysisResult(
@@ -255,7 +280,8 @@ def _row(
     activations: Num | None,
 ) -> Row:
     """Put a row together: `head` has its fields up to those of the tensor `edge`."""
-    return Row._make((*head, *_tensor_figures(context, edge), params, macs, activations, ()))
+    detail = None if context.details is None else context.details(edge)
+    return Row._make((*head, *_tensor_figures(context, edge), params, macs, activations, (), detail))
 
 
 def _tensor_figures(context: _Context, edge: Edge) -> tuple[Any, ...]:
@@ -273,6 +299,10 @@ def _tensor_figures(context: _Context, edge: Edge) -> tuple[Any, ...]:
         nowhere = (None,) * len(context.extents)
         view = view._replace(effective_stride=nowhere, effective_padding=nowhere, center=nowhere)
     return (shape, spatial, *view)
+
+
+def _local_field(context: _Context, edge: Edge) -> tuple[Size, ...] | None:
+    return _view(context, edge).local_receptive_field
 
 
 def _known(extents: tuple[Num, ...]) -> tuple[Num | None, ...]:

@@ -49,6 +49,28 @@ class Note(NamedTuple):
     message: str
 
 
+class Detail(NamedTuple):
+    """Figures of a layer that are worked out when they are asked for alone.
+
+    Parameters
+    ----------
+    taps : tuple of (int or None), optional
+        For each spatial axis of the model input how many pixels the field reads, where fields differ by phase
+        of the widest; gates and statistics over the map cut. None: all of the axis, no end, or not known.
+    density : float, optional
+        Share of the pixels between the ends of the field that are read; None where it is not known.
+    largest_gap : tuple of (int or None), optional
+        The most pixels on end, between the ends of a field, that are not read.
+    productive : bool, optional
+        Of a convolution whether the field of its input is no larger than the image; None of other layers.
+    """
+
+    taps: tuple[Size, ...] | None = None
+    density: float | None = None
+    largest_gap: tuple[Size, ...] | None = None
+    productive: bool | None = None
+
+
 class Row(NamedTuple):
     """All figures of one layer of the source.
 
@@ -96,6 +118,8 @@ class Row(NamedTuple):
     calls : tuple of Row
         The rows of all calls, where the source calls the layer more than once; this row shows
         the one with the most doubt of those that depend on the chosen input.
+    detail : Detail, optional
+        Further figures, where they were asked for.
     """
 
     name: str
@@ -120,6 +144,7 @@ class Row(NamedTuple):
     macs: Num | None
     activations: Num | None
     calls: tuple[Row, ...] = ()
+    detail: Detail | None = None
 
 
 class InputRow(NamedTuple):

@@ -130,28 +130,36 @@ def assumed_notes(layers: Iterable[Layer], resolved: Mapping[str, Resolved]) -> 
     ]
 
 
+def unknown_notes(layers: Iterable[Layer], resolved: Mapping[str, Resolved]) -> list[Note]:
+    """Say which ops no rule knows, each once."""
+    unknown: dict[str, list[Layer]] = {}
+    for layer in layers:
+        known = resolved[layer.name]
+        if known.unknown:
+            unknown.setdefault(known.unknown, []).append(layer)
+    notes = []
+    for op, found in unknown.items():
+        why = found[0].attrs.get("why", "")
+        named = few(repr(layer.name) for layer in found)
+        message = f"no rule knows {op} ({named})" + (f": {why}" if why else "")
+        notes.append(
+            Note(
+                "warning",
+                "unknown-op",
+                found[0].name,
+                f"{message}; --on-unknown bound or identity goes on without",
+            )
+        )
+    return notes
+
+
 def notes_of(
     graph: LayerGraph, resolved: Mapping[str, Resolved], rows: Sequence[Row], misaligned: Sequence[Misaligned]
 ) -> list[Note]:
     """Collect what the reader, the passes and the rows leave to say; each kind of thing once."""
     notes = [Note("info", code, layer, message) for code, layer, message in graph.notes]
     notes += assumed_notes(graph, resolved)
-    unknown: dict[str, list[str]] = {}
-    for layer in graph:
-        known = resolved[layer.name]
-        if known.unknown:
-            unknown.setdefault(known.unknown, []).append(layer.name)
-    for op, names in unknown.items():
-        why = graph[names[0]].attrs.get("why", "")
-        message = f"no rule knows {op} ({few(map(repr, names))})" + (f": {why}" if why else "")
-        notes.append(
-            Note(
-                "warning",
-                "unknown-op",
-                names[0],
-                f"{message}; --on-unknown bound or identity goes on without",
-            )
-        )
+    notes += unknown_notes(graph, resolved)
     for clash in dict.fromkeys(misaligned):
         a, b = clash.branches
         p, q = clash.strides

@@ -1,5 +1,6 @@
 """The library's face: load a model, analyse it, ask about it; results that render themselves."""
 
+from rfcalc.api.alignments import align
 from rfcalc.api.analyses import Analysis, analyze
 from rfcalc.api.comparisons import compare, variant
 from rfcalc.api.effectives import effective
@@ -7,10 +8,12 @@ from rfcalc.api.explanations import explain
 from rfcalc.api.fields import field
 from rfcalc.api.laws import law
 from rfcalc.api.models import from_torch, load
+from rfcalc.api.phasings import phases
 from rfcalc.api.pictures import plot
 
 __all__ = [
     "Analysis",
+    "align",
     "analyze",
     "compare",
     "effective",
@@ -19,6 +22,7 @@ __all__ = [
     "from_torch",
     "law",
     "load",
+    "phases",
     "plot",
     "variant",
 ]

@@ -108,6 +108,7 @@ def analyze(
     depth: int | None = None,
     on_unknown: OnUnknown = "report",
     symbolic: bool = False,
+    details: bool = False,
 ) -> Analysis:
     """Analyse a model: what each layer sees, which shape it puts out, and what it costs.
 
@@ -127,6 +128,10 @@ def analyze(
     symbolic : bool
         Put a symbol for every open extent of the inputs (H and W; T; D, H and W), so that figures become
         formulas. This needs sympy, which takes a moment to import.
+    details : bool
+        Work out more of each layer: how many pixels its field reads and the largest gap between them, and of
+        convolutions whether they are productive; the columns ``taps``, ``density``, ``largest_gap``,
+        ``productive``.
 
     Returns
     -------
@@ -160,5 +165,7 @@ def analyze(
         on_unknown=on_unknown,
     )
     with about(graph):
-        result = analyze_graph(graph, input=input, on_unknown=on_unknown, depth=depth, symbolic=symbolic)
+        result = analyze_graph(
+            graph, input=input, on_unknown=on_unknown, depth=depth, symbolic=symbolic, details=details
+        )
     return Analysis(**{each.name: getattr(result, each.name) for each in fields(result)})

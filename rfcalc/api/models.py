@@ -191,6 +191,19 @@ def _with_dims(graph: LayerGraph, dims: Mapping[str, int], name: str | None) -> 
     return graph.with_layers(resized if layer.name == chosen.name else layer for layer in graph)
 
 
+def square(graph: LayerGraph, size: int, name: str | None) -> dict[str, int]:
+    """Spell one extent for every spatial axis of the chosen input, as the option `dims` of `load`."""
+    from rfcalc.analysis.symbolic import axis_letters
+
+    chosen = choose_input(graph, name)
+    return dict.fromkeys(axis_letters(chosen.attrs["axes"].count(SPATIAL)), size)
+
+
+def resized(graph: LayerGraph, size: int, name: str | None) -> LayerGraph:
+    """Return the graph with one extent for every spatial axis of the chosen input."""
+    return _with_dims(graph, square(graph, size, name), name)
+
+
 def _resized(layer: Layer, dims: Mapping[str, int]) -> Layer:
     from rfcalc.analysis.symbolic import axis_letters
 

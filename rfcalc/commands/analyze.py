@@ -84,13 +84,18 @@ def command(
     your own code, for a PyTorch module (it needs --input-shape).
     """
     from rfcalc import api
-    from rfcalc.reports.tables import choose, select
+    from rfcalc.reports.tables import ON_DEMAND, choose, select
     from rfcalc.reports.write import check_output, write
 
     chosen = None if columns is None else choose(name.strip() for name in columns.split(","))
     check_output(output, source=model)
     analysis = api.analyze(
-        model, depth=depth, on_unknown=on_unknown, symbolic=symbolic, **options.loading(**loading)
+        model,
+        depth=depth,
+        on_unknown=on_unknown,
+        symbolic=symbolic,
+        details=any(column.name in ON_DEMAND for column in chosen or ()),
+        **options.loading(**loading),
     )
     if symbolic:
         _say_where_nothing_is_open(analysis)

@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rfcalc.arguments import place
 from rfcalc.commands import options
+from rfcalc.errors import UsageError
+
+if TYPE_CHECKING:
+    from rfcalc.reports.field import Field
+    from rfcalc.reports.phases import Phases
 
 
 @click.command("field", short_help="Show what each output index of a layer truly depends on.")
 @options.model
 @click.argument("layer")
 @click.option("--at", metavar="Y,X", help="One output unit alone, by its index on each axis, such as 0,2.")
+@click.option(
+    "--phases",
+    is_flag=True,
+    help="The field by output phase instead: behind upsampling neighbours see fields of different sizes.",
+)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @options.output
 @options.on_unknown
 @options.debug
 def command(
-    model: str, layer: str, *, at: str | None, form: str, output: str, on_unknown: Any, **loading: Any
+    model: str,
+    layer: str,
+    *,
+    at: str | None,
+    phases: bool,
+    form: str,
+    output: str,
+    on_unknown: Any,
+    **loading: Any,
 ) -> None:
     """Show what each output index of LAYER in MODEL truly depends on, padding dropped layer by layer.
 
@@ -30,9 +48,16 @@ def command(
     from rfcalc import api
     from rfcalc.reports.write import check_output, unicode_output, write
 
+    if phases and at is not None:
+        raise UsageError("--at asks for one unit, --phases for all of them; give one of the two")
     unit = None if at is None else place(at, "--at")
     check_output(output, source=model)
-    result = api.field(model, layer, unit, on_unknown=on_unknown, **options.loading(**loading))
+    given = options.loading(**loading)
+    result: Field | Phases
+    if phases:
+        result = api.phases(model, layer, on_unknown=on_unknown, **given)
+    else:
+        result = api.field(model, layer, unit, on_unknown=on_unknown, **given)
     unicode = output != "-" or unicode_output(sys.stdout)
     write(result.to_json() if form == "json" else result.to_text(unicode=unicode), output)
     options.say_notes(result.notes)

@@ -10,7 +10,7 @@ from typing import Any, Final
 from rfcalc.analysis.result import AnalysisResult, Row, Totals
 from rfcalc.errors import UsageError
 from rfcalc.reports.humanise import plain
-from rfcalc.reports.tables import COLUMNS, Column
+from rfcalc.reports.tables import COLUMNS, ON_DEMAND, Column
 
 SCHEMA: Final = "rfcalc/analysis/1"
 
@@ -99,6 +99,9 @@ def row_document(row: Row) -> dict[str, Any]:
     }
     document["macs"] = plain(row.macs)
     document["activations"] = plain(row.activations)
+    if row.detail is not None:
+        for name, column in ON_DEMAND.items():
+            document[name] = column.value(row)
     if len(row.calls) > 1:
         document["calls"] = [row_document(call) for call in row.calls]
     return document

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from rfcalc.analysis.result import AnalysisResult
 from rfcalc.reports import escape, humanise
-from rfcalc.reports.tables import COLUMNS, MARKUP, Column, build, choose
+from rfcalc.reports.tables import MARKUP, USUAL, Column, build, choose
 from rfcalc.reports.text import note_line
 
 _STYLES: Final[dict[str, tuple[str, Callable[[str], str]]]] = {
@@ -89,7 +89,7 @@ def analysis_csv(result: AnalysisResult, columns: Sequence[Column] | None = None
     import csv
     import io
 
-    chosen = tuple(COLUMNS.values()) if columns is None else columns
+    chosen = USUAL if columns is None else columns
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([column.name for column in chosen])
@@ -101,6 +101,8 @@ def analysis_csv(result: AnalysisResult, columns: Sequence[Column] | None = None
 def _csv_cell(value: Any) -> Any:
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, list):
         return escape.csv(_csv_list(value))
     return escape.csv(value) if isinstance(value, str) else value

@@ -150,6 +150,45 @@ def _list(attribute: str) -> tuple[Callable[[Row], Any], Callable[[Row], str]]:
     return (lambda row: list(getattr(row, attribute)), lambda row: ", ".join(getattr(row, attribute)))
 
 
+def _detail(attribute: str) -> Callable[[Row], Any]:
+    """Return what gets a figure that is worked out on demand."""
+
+    def get(row: Row) -> Any:
+        if row.detail is None:
+            raise UsageError(f"{attribute!r} is worked out on demand: analyse with details=True")
+        value = getattr(row.detail, attribute)
+        return list(value) if isinstance(value, tuple) else value
+
+    return get
+
+
+def _detail_cell(attribute: str, spell: Callable[[Any], str]) -> Callable[[Row], str]:
+    get = _detail(attribute)
+
+    def cell(row: Row) -> str:
+        value = get(row)
+        return "-" if value is None or value == [] else spell(value)
+
+    return cell
+
+
+def _counts(values: Sequence[Size]) -> str:
+    return "-" if all(value is None for value in values) else humanise.extents(values, missing="-")
+
+
+_ON_DEMAND: Final = (
+    Column("taps", "taps", _detail("taps"), _detail_cell("taps", _counts)),
+    Column("density", "density", _detail("density"), _detail_cell("density", humanise.percent)),
+    Column("largest_gap", "largest gap", _detail("largest_gap"), _detail_cell("largest_gap", _counts)),
+    Column(
+        "productive",
+        "productive",
+        _detail("productive"),
+        _detail_cell("productive", lambda value: "yes" if value else "no"),
+        LEFT,
+    ),
+)
+
 _ALL: Final = (
     Column("name", "layer", _of("name"), _layer_cell, LEFT),
     Column("kind", "kind", _of("kind"), _of("kind"), LEFT),
@@ -189,8 +228,14 @@ _ALL: Final = (
     Column("activations", "activations", *_number("activations")),
 )
 
-COLUMNS: Final = {column.name: column for column in _ALL}
+ON_DEMAND: Final = {column.name: column for column in _ON_DEMAND}
+"""Columns that an analysis has only where it was asked for details."""
+
+COLUMNS: Final = {column.name: column for column in (*_ALL, *_ON_DEMAND)}
 """All columns by name."""
+
+USUAL: Final = _ALL
+"""The columns that every analysis has."""
 
 ALIASES: Final = {"layer": "name"}
 

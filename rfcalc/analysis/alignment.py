@@ -1,0 +1,252 @@
+"""Alignment: whether branches meet centred on the same pixels, at which sizes, and what mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from rfcalc.algebra.number import is_known
+from rfcalc.analysis.joins import Join, Offset, joins_of
+from rfcalc.analysis.mending import Mend, mends_of, with_padding
+from rfcalc.analysis.propagate import choose_input, propagate_periodic
+from rfcalc.analysis.result import Note
+from rfcalc.analysis.shapes import OnUnknown, Resolved, resolve
+from rfcalc.analysis.totals import assumed_notes, unknown_notes
+from rfcalc.errors import AnalysisError, ReadError, UsageError
+from rfcalc.graph.graph import LayerGraph
+from rfcalc.graph.layer import TensorSpec
+
+MAX_SIZES: Final = 2_000
+"""Sizes that are looked at in one run."""
+
+MAX_SIZE: Final = 1 << 20
+"""Pixels along an axis."""
+
+AtSize = Callable[[int], LayerGraph]
+"""Gives the model for an input of so many pixels along every spatial axis."""
+
+
+class SizeRow(NamedTuple):
+    """How the joins of a model meet at one size of the input.
+
+    Parameters
+    ----------
+    size : int
+        Pixels along every spatial axis.
+    offsets : tuple of tuple of (float or None)
+        For each join of the result, and each axis, how far centres lie apart. Empty where shapes break.
+    aligned : bool or None
+        Whether all joins align; None where shapes break.
+    layer, message : str
+        Where shapes break, and why.
+    """
+
+    size: int
+    offsets: tuple[tuple[Offset, ...], ...]
+    aligned: bool | None
+    layer: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlignmentResult:
+    """How the branches of a model meet.
+
+    Parameters
+    ----------
+    model, input : str
+        Names of the model and of the input that pixels are counted in.
+    size : tuple of (int or None)
+        The spatial extents that `joins` are for.
+    joins : tuple of Join
+        All layers in which branches meet that have a grid.
+    mends : tuple of Mend
+        Other paddings, with which the joins align that they name; the rules have been run with them.
+    mended : bool
+        With all of `mends` every join aligns at `size`.
+    sizes : tuple of SizeRow
+        The same at other sizes, where these were asked for.
+    mended_sizes : tuple of SizeRow
+        The same with all of `mends`.
+    notes : tuple of Note
+        What else there is to say.
+    """
+
+    model: str
+    input: str
+    size: tuple[int | None, ...]
+    joins: tuple[Join, ...]
+    mends: tuple[Mend, ...]
+    mended: bool
+    sizes: tuple[SizeRow, ...] = ()
+    mended_sizes: tuple[SizeRow, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def misaligned(self) -> tuple[Join, ...]:
+        """The joins that do not align, or of which it is not known."""
+        return tuple(join for join in self.joins if not join.aligned)
+
+
+class _View(NamedTuple):
+    """What the passes say of a model at one size."""
+
+    graph: LayerGraph
+    resolved: Mapping[str, Resolved]
+    joins: list[Join]
+    spec: TensorSpec
+
+
+def check_sizes(sizes: Iterable[int]) -> tuple[int, ...]:
+    """Return the sizes of a range, refused where there are too many or one is no size.
+
+    Raises
+    ------
+    UsageError
+        There is no size, one is not a positive integer, or there are too many.
+    """
+    found: list[int] = []
+    for size in sizes:
+        if type(size) is not int or not 0 < size <= MAX_SIZE:
+            raise UsageError(f"{size!r} is no size of an input; give pixels from 1 to {MAX_SIZE:,}")
+        found.append(size)
+        if len(found) > MAX_SIZES:
+            raise UsageError(f"more than {MAX_SIZES:,} sizes are too many at once; take larger steps")
+    if not found:
+        raise UsageError("there is no size to look at")
+    return tuple(found)
+
+
+def align_graph(
+    graph: LayerGraph,
+    at: AtSize,
+    sizes: Sequence[int] = (),
+    *,
+    input: str | None = None,
+    on_unknown: OnUnknown = "report",
+) -> AlignmentResult:
+    """Say how the branches of a model meet, at its own size and at others.
+
+    Parameters
+    ----------
+    graph : LayerGraph
+        The model.
+    at : callable
+        Gives the model at another size.
+    sizes : sequence of int
+        The sizes to look at, in pixels along every spatial axis.
+    input : str, optional
+        The input that pixels are counted in.
+    on_unknown : str
+        See :func:`rfcalc.analysis.shapes.resolve`.
+
+    Raises
+    ------
+    AnalysisError
+        A layer does not fit its inputs at the model's own size.
+    UsageError
+        There is no such input, or it has no size and none is given.
+    """
+    chosen = choose_input(graph, input)
+    if not _spec(resolve(graph, on_unknown=on_unknown), chosen.name).spatial:
+        raise UsageError(f"the input {chosen.name!r} has no spatial axes, so that nothing can be out of line")
+    views = _Views(at, input, on_unknown)
+    own = views.look(graph)
+    names = [join.layer for join in own.joins]
+    found = views.rows(sizes, names)
+    if not all(map(is_known, own.spec.spatial)):
+        own = _at_some_size(views, own, found, at)
+    mends, mended = _mended(views, own, [row.size for row in found if row.aligned is False])
+    return AlignmentResult(
+        graph.name,
+        chosen.name,
+        tuple(extent if is_known(extent) else None for extent in own.spec.spatial),
+        tuple(own.joins),
+        mends,
+        mended,
+        found,
+        views.rows(sizes, names, mends) if mends and sizes else (),
+        (*assumed_notes(own.graph, own.resolved), *unknown_notes(own.graph, own.resolved)),
+    )
+
+
+def _at_some_size(views: _Views, own: _View, rows: Sequence[SizeRow], at: AtSize) -> _View:
+    """Look at a model without a size at one of those asked for, best at one where something is wrong."""
+    sizes = [row.size for wanted in (False, True) for row in rows if row.aligned is wanted]
+    if sizes:
+        return views.look(at(sizes[0]))
+    if any(join.reason for join in own.joins):
+        raise UsageError("the input has no fixed size; give one with --input-shape, or other --sizes")
+    return own
+
+
+def _mended(views: _Views, own: _View, sizes: Sequence[int]) -> tuple[tuple[Mend, ...], bool]:
+    """Find paddings that mend a model at its own size, and then, with these, at the others."""
+    refused: set[str] = set()
+    mends, left = mends_of(
+        own.graph, own.resolved, own.joins, choose_input(own.graph, views.input), refused=refused
+    )
+    mended = bool(mends) and all(join.aligned for join in left)
+    for size in sizes:
+        view = views.with_mends(size, mends)
+        if view is None or not {join.layer for join in view.joins if not join.aligned} - refused:
+            continue
+        chosen = choose_input(view.graph, views.input)
+        kept = frozenset(mend.layer for mend in mends)
+        more, _ = mends_of(view.graph, view.resolved, view.joins, chosen, refused=refused, kept=kept)
+        mends += more
+    order = {join.layer: place for place, join in enumerate(own.joins)}
+    return tuple(sorted(mends, key=lambda mend: order.get(mend.join, len(order)))), mended
+
+
+def _spec(resolved: Mapping[str, Resolved], name: str) -> TensorSpec:
+    result = resolved[name].result
+    assert result is not None
+    return result.outputs[0]
+
+
+class _Views:
+    """Looks at a model at one size after the other."""
+
+    def __init__(self, at: AtSize, input: str | None, on_unknown: OnUnknown) -> None:
+        self.input = input
+        self._at = at
+        self._on_unknown = on_unknown
+
+    def look(self, graph: LayerGraph) -> _View:
+        """Run both passes."""
+        chosen = choose_input(graph, self.input)
+        resolved = resolve(graph, on_unknown=self._on_unknown)
+        seen, _ = propagate_periodic(graph, resolved, chosen)
+        spec = _spec(resolved, chosen.name)
+        return _View(graph, resolved, joins_of(graph, resolved, seen, len(spec.spatial)), spec)
+
+    def with_mends(self, size: int, mends: Sequence[Mend]) -> _View | None:
+        """Look at the model with other paddings; None where shapes break with them."""
+        try:
+            return self.look(with_padding(self._at(size), mends))
+        except (AnalysisError, ReadError):
+            return None
+
+    def rows(
+        self, sizes: Sequence[int], names: Sequence[str], mends: Sequence[Mend] = ()
+    ) -> tuple[SizeRow, ...]:
+        """Say of each size how these joins meet, with other paddings where there are some."""
+        return tuple(self._row(size, names, mends) for size in sizes)
+
+    def _row(self, size: int, names: Sequence[str], mends: Sequence[Mend]) -> SizeRow:
+        try:
+            graph = self._at(size)
+            view = self.look(with_padding(graph, mends) if mends else graph)
+        except (AnalysisError, ReadError) as error:
+            return SizeRow(size, (), None, _layer_of(error), error.message)
+        joins = {join.layer: join for join in view.joins}
+        nowhere = (0.0,) * len(view.spec.spatial)
+        offsets = tuple(joins[name].offset if name in joins else nowhere for name in names)
+        return SizeRow(size, offsets, all(join.aligned for join in view.joins))
+
+
+def _layer_of(error: AnalysisError | ReadError) -> str:
+    where = error.where or ""
+    return where.removeprefix("layer ").strip("'") if where.startswith("layer ") else where

@@ -1,0 +1,215 @@
+"""Where branches meet: the centres of their fields, and how far these lie apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import gcd
+from typing import TYPE_CHECKING, NamedTuple
+
+from rfcalc.algebra.dependence import Dependence
+from rfcalc.algebra.indexing import axis_of
+from rfcalc.algebra.relation import Relation
+from rfcalc.algebra.steps import Broadcast, Place
+from rfcalc.analysis.propagate import Seen
+from rfcalc.analysis.result import Note
+from rfcalc.analysis.shapes import Resolved
+from rfcalc.graph.layer import Edge, Layer
+from rfcalc.rules.registry import Path
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+Offset = float | None
+"""Pixels of the input; None where it is not known."""
+
+_OPEN = "padding before it depends on an extent that is open"
+_GRIDS = "its branches lie on grids of different strides"
+
+
+class Join(NamedTuple):
+    """A layer in which branches meet that have a grid.
+
+    Parameters
+    ----------
+    layer : str
+        Its name.
+    branches : tuple of Edge
+        The tensors that meet, each once; those that keep no grid, as gates, are left out.
+    centers : tuple of tuple of (float or None)
+        For each branch, and each spatial axis of the input, the centre of the field of output 0, in input
+        pixels; where fields differ by phase, the mean over a period, brought back to output 0. None where it
+        has none.
+    offset : tuple of (float or None)
+        For each axis how far the centres lie apart at most; None where that is not known.
+    reason : str
+        Why it is not known.
+    """
+
+    layer: str
+    branches: tuple[Edge, ...]
+    centers: tuple[tuple[Offset, ...], ...]
+    offset: tuple[Offset, ...]
+    reason: str = ""
+
+    @property
+    def aligned(self) -> bool:
+        """No centre is known to lie apart from another."""
+        return not any(self.offset) and not self.reason
+
+
+class _Placed(NamedTuple):
+    """Where a branch stands on one axis: the centre of output 0, the slope, the layers that leave it open."""
+
+    center: float | Fraction
+    slope: tuple[int, int]
+    loose: frozenset[str]
+
+
+def joins_of(
+    layers: Iterable[Layer], resolved: Mapping[str, Resolved], seen: Mapping[str, Seen], rank: int
+) -> list[Join]:
+    """List the layers in which branches meet, gates and statistics over the map cut.
+
+    Parameters
+    ----------
+    layers : iterable of Layer
+        The layers to look at.
+    resolved, seen : mapping
+        What the two passes know of them.
+    rank : int
+        Number of spatial axes of the input.
+    """
+    found = []
+    for layer in layers:
+        if len(layer.inputs) > 1:
+            join = join_at(layer, resolved[layer.name], seen, rank)
+            if join is not None:
+                found.append(join)
+    return found
+
+
+def join_at(layer: Layer, known: Resolved, seen: Mapping[str, Seen], rank: int) -> Join | None:
+    """Say how the branches of a layer meet; None where fewer than two have a grid."""
+    if known.result is None or not known.result.paths:
+        return None
+    spots: dict[Edge, tuple[_Placed | None, ...]] = {}
+    for path in known.result.paths[0]:
+        edge = layer.inputs[path.input]
+        dependence = seen[edge[0]].local[edge[1]] if edge not in spots else None
+        if dependence is None or not _meets(path, len(known.result.outputs[0].shape), dependence):
+            continue
+        placed = _placed(dependence, path, rank)
+        if any(placed):
+            spots[edge] = placed
+    if len(spots) < 2:
+        return None
+    columns = list(zip(*spots.values(), strict=True))
+    offsets, reasons = zip(*map(_offset, columns), strict=True)
+    centers = tuple(
+        tuple(None if spot is None or spot.loose else float(spot.center) for spot in placed)
+        for placed in spots.values()
+    )
+    return Join(layer.name, tuple(spots), centers, offsets, next(filter(None, reasons), ""))
+
+
+def _meets(path: Path, rank: int, dependence: Dependence) -> bool:
+    """Tell whether a branch enters index by index: as it is, stretched, or as a part of a concatenation."""
+    return len(dependence.factors) == rank and all(
+        isinstance(step, (Broadcast, Place)) for step in path.steps
+    )
+
+
+def _placed(dependence: Dependence, path: Path, rank: int) -> tuple[_Placed | None, ...]:
+    """Find where a branch stands on each axis; None where it has no grid, no end, or goes several ways."""
+    spots: list[_Placed | None] = [None] * rank
+    joined = {step.axis for step in path.steps if isinstance(step, Place) and not step.alike}
+    several: set[int] = set()
+    for leg in dependence.legs:
+        if leg.gridless:
+            continue
+        if spots[leg.axis] is not None:
+            several.add(leg.axis)
+        found = axis_of(dependence, leg)
+        if found is None or found[0] in joined or not isinstance(found[1], Relation):
+            continue
+        spots[leg.axis] = _spot(found[1])
+    return tuple(None if axis in several else spot for axis, spot in enumerate(spots))
+
+
+def _spot(relation: Relation) -> _Placed | None:
+    if relation.period == 1 and relation.bounded:
+        if relation.lo[0] > relation.hi[0]:
+            return None
+        return _Placed((relation.lo[0] + relation.hi[0]) / 2, (1, relation.advance), relation.loose)
+    return _phased(relation)
+
+
+def _phased(relation: Relation) -> _Placed | None:
+    """Take the mean over a period, each row brought back to output 0."""
+    from fractions import Fraction  # its import takes longer than most analyses of a join
+
+    rows = [(i, a, b) for i, (a, b) in enumerate(zip(relation.lo, relation.hi, strict=True)) if a <= b]
+    if not relation.bounded or not rows:
+        return None
+    common = gcd(relation.period, relation.advance)
+    slope = Fraction(relation.advance, relation.period)
+    total = sum((Fraction(int(a + b), 2) - i * slope for i, a, b in rows), Fraction(0))
+    center = total / len(rows)
+    return _Placed(center, (relation.period // common, relation.advance // common), relation.loose)
+
+
+def _offset(column: Sequence[_Placed | None]) -> tuple[Offset, str]:
+    """Compare the branches along one axis."""
+    spots = [spot for spot in column if spot is not None]
+    if len(spots) < 2:
+        return 0.0, ""
+    first = spots[0]
+    if any(spot.slope != first.slope for spot in spots):
+        return None, _GRIDS
+    if any(spot.loose != first.loose for spot in spots):
+        return None, _OPEN
+    centers = [spot.center for spot in spots]
+    return float(max(centers) - min(centers)), ""
+
+
+def misaligned_note(
+    layers: Iterable[Layer], resolved: Mapping[str, Resolved], seen: Mapping[str, Seen], rank: int
+) -> list[Note]:
+    """Say in one note which joins unite branches whose centres lie apart; parameters as of `joins_of`."""
+    every = list(layers)
+    if not any(
+        any(join.offset)
+        for layer in every
+        if len(layer.inputs) > 1 and not _plainly_aligned(layer, seen)
+        if (join := join_at(layer, resolved[layer.name], seen, rank)) is not None
+    ):
+        return []
+    joins = joins_of(every, resolved, seen, rank)
+    apart = [join for join in joins if any(join.offset)]
+    worst = max(apart, key=lambda join: max(offset or 0 for offset in join.offset))
+    most = max(offset or 0 for offset in worst.offset)
+    count = f"{len(apart)} of {len(joins)} joins unite" if len(joins) > 1 else "the join unites"
+    return [
+        Note(
+            "warning" if most >= 1 else "info",
+            "misaligned",
+            apart[0].layer,
+            f"{count} branches whose fields are centred apart, by {most:g} pixels of the input at most "
+            f"({worst.layer!r}); rfcalc align says at which sizes they align, and what would mend it",
+        )
+    ]
+
+
+def _plainly_aligned(layer: Layer, seen: Mapping[str, Seen]) -> bool:
+    """Tell without much ado, as of most joins, that all branches have one centre on each axis."""
+    centers: dict[int, float] = {}
+    for producer, output in layer.inputs:
+        dependence = seen[producer].local[output]
+        for leg in dependence.legs if dependence is not None else ():
+            relation = leg.relation
+            if relation.whole or not isinstance(relation, Relation):
+                continue
+            center = relation.lo[0] + relation.hi[0]
+            if relation.period != 1 or center != centers.setdefault(leg.axis, center):
+                return False
+    return True

@@ -1,0 +1,79 @@
+"""Ask whether the branches of a model meet centred on the same pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from rfcalc.api.models import Loading, Model, about, load, resized, square
+from rfcalc.errors import UsageError
+from rfcalc.graph.graph import LayerGraph
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from rfcalc.reports.alignment import Alignment
+
+
+def align(x: Model, sizes: Iterable[int] | None = None, **loading: Unpack[Loading]) -> Alignment:
+    """Say of each join how far the centres of its branches lie apart, and at which sizes they do not.
+
+    A window that steps with SAME padding starts at a pixel that depends on whether the size is even; where a
+    branch steps with one window and its neighbour with another, the sum may unite what belongs to different
+    pixels.
+
+    Parameters
+    ----------
+    x : path, open file, mapping or LayerGraph
+        The model, as for `load`.
+    sizes : iterable of int, optional
+        Sizes to look at, in pixels along every spatial axis of the input, such as ``range(224, 321)``.
+    **loading
+        The options of `load`.
+
+    Returns
+    -------
+    Alignment
+        The joins with the offsets of their branches in pixels of the input, at the model's own size; the
+        same for all `sizes`, with those that break shapes; and other paddings that mend it, where there are
+        some, checked by running the rules with them.
+
+    Raises
+    ------
+    RfcalcError
+        Of the kinds that `analyze` raises; UsageError too where there are too many sizes, or none.
+
+    Examples
+    --------
+    >>> net = {"rfcalc": 1, "input": [8, 8, 1], "layers": [
+    ...     {"kind": "max_pool", "name": "a", "kernel": 3, "stride": 2, "padding": "same"},
+    ...     {"kind": "conv", "name": "b", "inputs": ["input"], "filters": 1, "kernel": 1, "stride": 2},
+    ...     {"kind": "add", "name": "sum", "inputs": ["a", "b"]},
+    ... ]}
+    >>> found = align(net, sizes=range(8, 12))
+    >>> [join.offset for join in found.joins]
+    [(1.0, 1.0)]
+    >>> [row.size for row in found.sizes if row.aligned]
+    [9, 11]
+    >>> [(mend.layer, mend.after) for mend in found.mends]
+    [('a', ((1, 1), (1, 1)))]
+    """
+    from rfcalc.analysis.alignment import align_graph, check_sizes
+    from rfcalc.reports.alignment import Alignment
+
+    checked = () if sizes is None else check_sizes(sizes)
+    graph = load(x, **loading)
+    name = loading.get("input")
+
+    def at(size: int) -> LayerGraph:
+        if not graph.results or isinstance(x, LayerGraph):
+            return resized(graph, size, name)
+        if hasattr(x, "read") or x == "-":  # its reader works out shapes while it reads
+            raise UsageError("other sizes need a file that can be read again; give its name")
+        options = {**loading, "dims": {**(loading.get("dims") or {}), **square(graph, size, name)}}
+        return load(x, **options)  # type: ignore[arg-type]  # the options of load, with other extents
+
+    with about(graph):
+        result = align_graph(graph, at, checked, input=name, on_unknown=loading.get("on_unknown", "report"))
+    return Alignment(**{each.name: getattr(result, each.name) for each in fields(result)})
