@@ -17,13 +17,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rfcalc.api import Analysis, analyze, compare, effective, explain, field, from_torch, load, variant
+    from rfcalc.api import (
+        Analysis,
+        analyze,
+        compare,
+        effective,
+        explain,
+        field,
+        from_torch,
+        load,
+        tiles,
+        variant,
+    )
     from rfcalc.errors import AnalysisError, CheckFailed, GraphError, ReadError, RfcalcError, UsageError
     from rfcalc.graph.graph import LayerGraph
     from rfcalc.reports.comparison import Comparison
     from rfcalc.reports.effective import EffectiveField
     from rfcalc.reports.explain import Explanation
     from rfcalc.reports.field import Field
+    from rfcalc.reports.tiles import Tiles
 
 __all__ = [
     "Analysis",
@@ -37,6 +49,7 @@ __all__ = [
     "LayerGraph",
     "ReadError",
     "RfcalcError",
+    "Tiles",
     "UsageError",
     "__version__",
     "analyze",
@@ -46,6 +59,7 @@ __all__ = [
     "field",
     "from_torch",
     "load",
+    "tiles",
     "variant",
 ]
 
@@ -61,6 +75,7 @@ _HOMES = {
         "field",
         "from_torch",
         "load",
+        "tiles",
         "variant",
     ),
     "rfcalc.errors": ("AnalysisError", "CheckFailed", "GraphError", "ReadError", "RfcalcError", "UsageError"),
@@ -69,6 +84,7 @@ _HOMES = {
     "rfcalc.reports.effective": ("EffectiveField",),
     "rfcalc.reports.explain": ("Explanation",),
     "rfcalc.reports.field": ("Field",),
+    "rfcalc.reports.tiles": ("Tiles",),
 }
 
 

@@ -15,6 +15,7 @@ _COMMANDS = (
     "field",
     "rules",
     "schema",
+    "tiles",
 )
 
 

@@ -6,6 +6,7 @@ from rfcalc.api.effectives import effective
 from rfcalc.api.explanations import explain
 from rfcalc.api.fields import field
 from rfcalc.api.models import from_torch, load
+from rfcalc.api.tiling import tiles
 
 __all__ = [
     "Analysis",
@@ -16,5 +17,6 @@ __all__ = [
     "field",
     "from_torch",
     "load",
+    "tiles",
     "variant",
 ]

@@ -1,0 +1,125 @@
+"""Where to cut an axis, and how large a tile may be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from rfcalc.analysis.tiling.grid import Grid
+from rfcalc.analysis.tiling.proof import Lost, Prover
+from rfcalc.analysis.tiling.result import Strip
+from rfcalc.analysis.tiling.sizes import Sizes, geometry
+from rfcalc.errors import AnalysisError
+
+_MOST_TRIES: Final = 64
+
+
+class Cut(NamedTuple):
+    """How tiles may be cut along one axis.
+
+    Parameters
+    ----------
+    grid : Grid
+        How the output stands on it.
+    divisor, remainder : int
+        Sizes that the model takes, and is then the same model.
+    """
+
+    grid: Grid
+    divisor: int
+    remainder: int
+
+    def largest(self, most: int) -> int:
+        """Return the largest size of a tile that is at most `most`."""
+        return most - (most - self.remainder) % self.divisor
+
+
+def cut_of(sizes: Sizes, base: Sequence[int], axis: int, grid: Grid) -> Cut | None:
+    """Find which sizes of tiles the model's own rules take, and leave its windows where they are.
+
+    None where it is no size but this.
+    """
+    like = geometry(sizes.at(base))
+    align = grid.align
+    start = base[axis] + align  # larger than what works, so that only the remainder matters
+    known: dict[int, bool] = {}
+
+    def fits(rest: int) -> bool:
+        if rest not in known:
+            case = sizes.at((*base[:axis], start + (rest - start) % align, *base[axis + 1 :]))
+            known[rest] = not case.error and geometry(case) == like
+        return known[rest]
+
+    for divisor in range(1, align + 1):
+        if align % divisor == 0:
+            remainder = base[axis] % divisor
+            if all(map(fits, range(remainder, align, divisor))):
+                return Cut(grid, divisor, remainder)
+    return None
+
+
+def smallest_of(prover: Prover, axis: int, cut: Cut) -> int | None:
+    """Find the smallest tile that gives as many right outputs as `align` pixels have."""
+    grid = cut.grid
+    step = grid.outputs(grid.align)
+    least = -(-grid.before // grid.align) * grid.align + grid.align + grid.after
+    tile = max(least, 1)
+    tile += (cut.remainder - tile) % cut.divisor
+    for _ in range(min(2 * grid.align // cut.divisor + 2, _MOST_TRIES)):
+        lost = prover.lost(axis, grid, tile)
+        if lost is not None and lost.of(tile, grid) - lost.before - lost.after >= step:
+            return tile
+        tile += cut.divisor
+    return None
+
+
+def advance_of(grid: Grid, lost: Lost, tile: int) -> int:
+    """Return how many pixels one can go on from one tile of that size to the next."""
+    right = lost.of(tile, grid) - lost.before - lost.after
+    return max(right // grid.outputs(grid.align), 0) * grid.align
+
+
+def strips_of(
+    prover: Prover, axis: int, cut: Cut, *, image: int, output: int, tile: int, smallest: int | None
+) -> tuple[Strip, ...]:
+    """Cut an axis of `image` pixels and `output` outputs into tiles of at most `tile` pixels.
+
+    Raises
+    ------
+    AnalysisError
+        Such tiles give no outputs that are those of the whole image.
+    """
+    if tile >= image:
+        return (whole_strip(image, output),)
+    grid = cut.grid
+    lost = prover.lost(axis, grid, tile)
+    step = 0 if lost is None else advance_of(grid, lost, tile)
+    final = -(-(image - tile) // grid.align) * grid.align  # the first start from which a tile reaches the end
+    ending = prover.lost(axis, grid, image - final)
+    if lost is None or ending is None or not step:
+        hint = f"; the smallest tile is {smallest}" if smallest is not None else ""
+        raise AnalysisError(f"tiles of {tile} pixels give nothing of the whole image{hint}")
+    strips: list[Strip] = []
+    start = covered = 0
+    while start < final:
+        base = grid.outputs(start)
+        stop = base + lost.of(tile, grid) - lost.after
+        strips.append(Strip(start, start + tile, covered, stop, covered - base, stop - base))
+        covered = stop
+        start = max((covered - lost.before) // grid.outputs(grid.align) * grid.align, start + grid.align)
+        start = min(start, final)
+    room = (covered - ending.before) // grid.outputs(grid.align) * grid.align
+    start = min(final, room)
+    base = grid.outputs(start)
+    if covered < output:
+        strips.append(Strip(start, image, covered, output, covered - base, output - base))
+    return tuple(strips)
+
+
+def whole_strip(image: int, output: int) -> Strip:
+    """Take an axis in one piece.
+
+    >>> whole_strip(8, 4)
+    Strip(start=0, stop=8, first=0, last=4, skip=0, keep=4)
+    """
+    return Strip(0, image, 0, output, 0, output)
