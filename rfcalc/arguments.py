@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -66,14 +67,15 @@ _POWERS: Final = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 def size_in_bytes(text: str, option: str) -> int:
     """Read a number of bytes, with a unit of a thousand (``8GB``) or of 1024 (``512MiB``).
 
-    >>> size_in_bytes("8GB", "--memory"), size_in_bytes("512 MiB", "--memory"), size_in_bytes("1.5k", "--memory")
+    >>> size_in_bytes("8GB", "--m"), size_in_bytes("512 MiB", "--m"), size_in_bytes("1.5k", "--m")
     (8000000000, 536870912, 1500)
     """
     found = _BYTES.fullmatch(text.strip())
     if found is None:
         shown = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
         raise UsageError(f"{option}: {shown!r} is no number of bytes, such as 8GB or 512MiB")
-    unit = (1024 if found[3] else 1000) ** _POWERS[(found[2] or "").lower()]
+    power = _POWERS[(found[2] or "").lower()]
+    unit = int(math.pow(1024 if found[3] else 1000, power))
     whole, _, part = found[1].partition(".")
     return int(whole) * unit + int(part or 0) * unit // 10 ** len(part)
 

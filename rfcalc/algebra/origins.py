@@ -1,10 +1,10 @@
 """What an element is computed from, at one concrete size: two elements of one origin have one value.
 
 The dependence pass carries sets of input indices; carrying *origins* instead answers whether a tile of an
-image gives the very numbers that the whole image gives. An origin is a number that stands for how an element
-came about: which taps it has, in the order of the kernel, which of them are padding, and at which phase of the
-kernel they are. Equal numbers, equal computation; the table that hands them out is shared by the runs that are
-compared. Elements of different tensors must not be compared: layers are not part of it.
+image gives the very values that the whole image gives. An origin is a number that stands for how an element
+came about: which taps it has, in the order of the kernel, which of them are padding, and at which phase of
+the kernel they are. Equal numbers, equal computation; the table that hands them out is shared by the runs
+that are compared. Elements of different tensors must not be compared: layers are not part of it.
 """
 
 from __future__ import annotations
@@ -146,9 +146,7 @@ def identity_origins(extent: int, table: Table, start: int = 0) -> Origins:
     ((1, 2, 3, 4), (3, 4))
     """
     numbers = table.numbers
-    return Origins(
-        [numbers.setdefault(("input", start + i), len(numbers) + 1) for i in range(extent)], table
-    )
+    return Origins([numbers.setdefault(("input", start + i), len(numbers) + 1) for i in range(extent)], table)
 
 
 def _refuse(source: str) -> NoReturn:

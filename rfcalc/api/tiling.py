@@ -46,8 +46,8 @@ def tiles(
     rate : float, optional
         Samples a second, so that a stream's latency is given in milliseconds too.
     cut_gates : bool
-        Leave out gates (squeeze-and-excitation and the like) and statistics over the map. Tiles then come near
-        the whole image, and are not the same.
+        Leave out gates (squeeze-and-excitation and the like) and statistics over the map. Tiles then come
+        near the whole image, and are not the same.
     **loading
         The options of `load`.
 
@@ -61,8 +61,8 @@ def tiles(
     Raises
     ------
     RfcalcError
-        Of the kinds that `analyze` raises; UsageError too where there is no such layer, where the model does not
-        take the image, or the tile is too small.
+        Of the kinds that `analyze` raises; UsageError too where there is no such layer, where the model does
+        not take the image, or the tile is too small.
 
     Examples
     --------

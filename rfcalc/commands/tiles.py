@@ -53,26 +53,28 @@ def command(
     on_unknown: Any,
     **loading: Any,
 ) -> None:
-    """Show how to cut the input of MODEL so that the outputs of all tiles, put together, are the whole output.
+    """Show how to cut the input of MODEL so that the tiles' outputs, put together, are the whole output.
 
-    The halo is what a tile needs around the part whose outputs are kept. Starts and sizes say where a tile may
-    begin and how large it may be, so that all maps on the way are cut alike. With an image, a plan says which
-    tiles to run and what to keep of each. For sequences: history, look-ahead and latency. The exit code is 1
-    where a plan is asked for and the model cannot be cut.
+    The halo is what a tile needs around the part whose outputs are kept. Starts and sizes say where a tile
+    may begin and how large it may be, so that all maps on the way are cut alike. With an image, a plan says
+    which tiles to run and what to keep of each. For sequences: history, look-ahead and latency. The exit code
+    is 1 where a plan is asked for and the model cannot be cut.
     """
     from rfcalc import api
     from rfcalc.errors import CheckFailed
     from rfcalc.reports.write import check_output, write
 
-    wanted = {
+    sizes = {
         "tile": None if tile is None else place(tile, "--tile"),
         "image": None if image is None else place(image, "--image"),
-        "memory": None if memory is None else size_in_bytes(memory, "--memory"),
     }
+    most = None if memory is None else size_in_bytes(memory, "--memory")
     check_output(output, source=model)
     found = api.tiles(
         model,
-        **wanted,
+        tile=sizes["tile"],
+        image=sizes["image"],
+        memory=most,
         layer=layer,
         rate=rate,
         cut_gates=cut_gates,
@@ -82,7 +84,7 @@ def command(
     write(_render(found, form, output), output)
     if form != "json":
         options.say_notes(found.notes)
-    if any(each is not None for each in wanted.values()) and found.plan is None:
+    if (tile or image or memory) and found.plan is None:
         raise CheckFailed("no axis of the input can be cut, so there is no plan", source=model)
 
 

@@ -24,7 +24,7 @@ _MARGIN: Final = 2
 
 
 class Tiles(TilesResult):
-    """The result of `rfcalc.tiles`: halo, sizes and overlap of tiles, a plan for an image, a stream's latency.
+    """The result of `rfcalc.tiles`: halo, sizes and overlap of tiles, a plan, a stream's latency.
 
     Examples
     --------
@@ -261,7 +261,13 @@ def _sentences(result: TilesResult) -> Iterator[str]:
 def _reading(axes: Sequence[TileAxis], unit: str) -> str:
     """Say what to do at every cut."""
     first = axes[0]
-    if any((axis.before, axis.after) != (first.before, first.after) or axis.lost != first.lost for axis in axes) or first.lost is None:
+    if (
+        any(
+            (axis.before, axis.after) != (first.before, first.after) or axis.lost != first.lost
+            for axis in axes
+        )
+        or first.lost is None
+    ):
         return f"Before and after are the {unit}s that a tile needs around those that its outputs stand over."
     start, end = first.lost
     need = (
@@ -286,7 +292,9 @@ def _blocked(axes: Sequence[TileAxis]) -> Iterator[str]:
     for blocker, names in by_blocker.items():
         advice = ""
         if blocker.cuttable:
-            advice = " With gates and statistics cut (--cut-gates) tiles come near, but not to the same values."
+            advice = (
+                " With gates and statistics cut (--cut-gates) tiles come near, but not to the same values."
+            )
         elif blocker.trouble in ("whole", "lost"):
             advice = " A layer before it can be run on tiles: name one with --layer."
         elif blocker.trouble == "state":
@@ -325,8 +333,9 @@ def _streamed(stream: Stream) -> str:
 
     history = "all that came before, as a state to keep" if stream.history is None else said(stream.history)
     ahead = "the whole sequence" if stream.look_ahead is None else said(stream.look_ahead)
-    chunks = "" if stream.chunk is None else (
-        "; chunks may have any length" if stream.chunk == 1 else f"; chunks are multiples of {said(stream.chunk)}"
-    )  # fmt: skip
+    chunks = ""
+    if stream.chunk is not None:
+        length = "have any length" if stream.chunk == 1 else f"be multiples of {said(stream.chunk)}"
+        chunks = f"; chunks may {length}"
     late = "" if stream.latency is None else f"; latency {said(stream.latency)}"
     return f"As a stream: history {history}, look-ahead {ahead}{late}{chunks}."

@@ -17,7 +17,7 @@ from rfcalc.analysis.propagate import propagate_periodic
 from rfcalc.analysis.result import Note
 from rfcalc.analysis.shapes import OnUnknown
 from rfcalc.analysis.symbolic import axis_letters
-from rfcalc.analysis.tiling.grid import Grid, grids_of
+from rfcalc.analysis.tiling.grid import Grid, Standing, grids_of
 from rfcalc.analysis.tiling.plan import (
     Cut,
     advance_of,
@@ -119,8 +119,8 @@ def tiles_of(
     case = sizes.at(base)
     prover = Prover(sizes, base, cut_gates=wish.cut_gates)
     found = [
-        _axis(prover, case, axis, name, image[axis] if image else None, grid)
-        for axis, (name, grid) in enumerate(
+        _axis(prover, case, axis, name, image[axis] if image else None, standing)
+        for axis, (name, standing) in enumerate(
             zip(axis_letters(sizes.rank), grids_of(sizes, case, cut_gates=wish.cut_gates), strict=True)
         )
     ]
@@ -194,6 +194,8 @@ def _require_taken(sizes: Sizes, image: tuple[int, ...]) -> None:
         None,
     )
     hint = f"; it takes {'x'.join(map(str, near))}, so pad the image to that" if near else ""
+    if not near and sizes.graph.results:
+        hint = "; if the file fixes sizes, export the model with open ones"
     raise UsageError(f"the model does not take an image of {'x'.join(map(str, image))} ({error}){hint}")
 
 
@@ -232,13 +234,17 @@ def _step(sizes: Sizes) -> int:
 
 
 def _axis(
-    prover: Prover, case: Case, axis: int, name: str, extent: int | None, grid: Grid | Blocker
+    prover: Prover, case: Case, axis: int, name: str, extent: int | None, standing: Standing
 ) -> tuple[TileAxis, Cut | None]:
     """Say how an axis may be cut."""
     sizes = prover.sizes
     bare = TileAxis(name, extent)
-    if isinstance(grid, Blocker):
-        return bare._replace(blocker=grid), None
+    grid, blocker = standing
+    if blocker is not None:
+        if grid is not None:  # a state runs along it: what comes later is known
+            bare = bare._replace(after=grid.after, align=grid.align, block=grid.relation.advance)
+        return _blocked(bare, blocker)
+    assert grid is not None
     scale = grid.relation.period, grid.relation.advance
     bare = bare._replace(
         scale=_lowest(*scale), block=grid.relation.advance, before=grid.before, after=grid.after
@@ -253,19 +259,18 @@ def _axis(
     cut = cut_of(sizes, prover.base, axis, grid)
     if cut is None:
         return _blocked(bare, _fixed(prover, axis, grid))
-    room = max(grid.before, 0) + max(grid.after, 0) + 4 * grid.align
-    lost = prover.lost(axis, grid, cut.largest(room + cut.divisor + grid.align))
-    if lost is None:
+    smallest = smallest_of(prover, axis, cut)
+    lost = None if smallest is None else prover.lost(axis, grid, smallest)
+    if smallest is None or lost is None:
         reason = "gives other values where the image is cut, at whatever distance"
         layer = case.chain[-1]
         return _blocked(bare, Blocker("moved", layer.name, layer.op, reason))
-    size = cut.largest(room + cut.divisor + grid.align)
     return bare._replace(
         align=grid.align,
         divisor=cut.divisor,
         remainder=cut.remainder,
-        smallest=smallest_of(prover, axis, cut),
-        overlap=size - advance_of(grid, lost, size),
+        smallest=smallest,
+        overlap=smallest - advance_of(grid, lost, smallest),
         lost=(lost.before, lost.after),
         proven=lost.proven,
     ), cut

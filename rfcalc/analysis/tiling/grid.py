@@ -52,8 +52,12 @@ class Grid(NamedTuple):
         return pixels * self.relation.period // self.relation.advance
 
 
-def grids_of(sizes: Sizes, case: Case, *, cut_gates: bool) -> list[Grid | Blocker]:
-    """Tell for each spatial axis of the input how the output stands on it, or why it cannot be cut.
+Standing = tuple[Grid | None, Blocker | None]
+"""How the output stands on an axis, and what forbids to cut it; both where a state is carried along it."""
+
+
+def grids_of(sizes: Sizes, case: Case, *, cut_gates: bool) -> list[Standing]:
+    """Tell for each spatial axis of the input how the output stands on it, and why it cannot be cut.
 
     Raises
     ------
@@ -72,21 +76,23 @@ def grids_of(sizes: Sizes, case: Case, *, cut_gates: bool) -> list[Grid | Blocke
     return [_grid_of(sizes, case, seen, which, axis) for axis in range(sizes.rank)]
 
 
-def _grid_of(
-    sizes: Sizes, case: Case, seen: Mapping[str, Seen], which: Which, axis: int
-) -> Grid | Blocker:
+def _grid_of(sizes: Sizes, case: Case, seen: Mapping[str, Seen], which: Which, axis: int) -> Standing:
     name, place = sizes.edge
     final = getattr(seen[name], which)[place]
     trouble = _trouble(final, axis)
     if not trouble:
-        return _grid(case, seen, which, final, axis)
+        return _grid(case, seen, which, final, axis), None
     layer = _culprit(case, seen, which, axis, name)
     cuttable = False
     if which == "full":
         local = seen[name].local[place]
         cuttable = local is not None and not _trouble(local, axis)
     reason = final.reason or _REASONS["bound"] if trouble == "bound" else _REASONS[trouble]
-    return Blocker(trouble, layer.name, layer.op, reason, cuttable)
+    grid = None
+    found = _standing(final, axis)
+    if trouble == "state" and found is not None and found[1].advance > 0 and not found[1].listed:
+        grid = _grid(case, seen, which, final, axis)
+    return grid, Blocker(trouble, layer.name, layer.op, reason, cuttable)
 
 
 def _grid(case: Case, seen: Mapping[str, Seen], which: Which, final: Dependence, axis: int) -> Grid:
@@ -99,7 +105,7 @@ def _grid(case: Case, seen: Mapping[str, Seen], which: Which, final: Dependence,
         for leg in each.legs:
             if leg.axis == axis and isinstance(leg.relation, Relation) and leg.relation.advance > 0:
                 align = lcm(align, leg.relation.advance)
-    before = max(int(-a) for a, _ in rows)
+    before = max(int(-a) if a != -inf else 0 for a, _ in rows)
     after = max(int(b) for _, b in rows) - relation.advance + 1
     return Grid(relation, place, before, after, align)
 

@@ -12,6 +12,7 @@ from rfcalc.analysis.tiling.sizes import Sizes, geometry
 from rfcalc.errors import AnalysisError
 
 _MOST_TRIES: Final = 64
+_ROOMY: Final = 4
 
 
 class Cut(NamedTuple):
@@ -64,11 +65,13 @@ def smallest_of(prover: Prover, axis: int, cut: Cut) -> int | None:
     step = grid.outputs(grid.align)
     least = -(-grid.before // grid.align) * grid.align + grid.align + grid.after
     tile = max(least, 1)
-    tile += (cut.remainder - tile) % cut.divisor
+    first = tile = tile + (cut.remainder - tile) % cut.divisor
     for _ in range(min(2 * grid.align // cut.divisor + 2, _MOST_TRIES)):
         lost = prover.lost(axis, grid, tile)
         if lost is not None and lost.of(tile, grid) - lost.before - lost.after >= step:
             return tile
+        if tile == first and prover.lost(axis, grid, tile + _ROOMY * grid.align) is None:
+            return None
         tile += cut.divisor
     return None
 

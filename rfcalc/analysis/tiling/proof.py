@@ -1,4 +1,4 @@
-"""Compare a tile with the whole image, output by output: which of its outputs are computed in the same way."""
+"""Compare a tile with the whole image, output by output: which of them are computed in the same way."""
 
 from __future__ import annotations
 
@@ -79,9 +79,7 @@ class Prover:
 
     def _compared(self, axis: int, grid: Grid, tile: int) -> Lost | None:
         reach = _up(max(grid.before, 0), grid.align) + grid.align
-        whole = self.base[axis] % grid.align + _up(
-            reach + tile + max(grid.after, 0) + grid.align, grid.align
-        )
+        whole = self.base[axis] % grid.align + _up(reach + tile + max(grid.after, 0) + grid.align, grid.align)
         case = self.sizes.at(self._with(axis, tile))
         spec = self.sizes.output(case)
         if spec is None:
@@ -107,7 +105,7 @@ class Prover:
     def _fits_at_the_end(
         self, axis: int, grid: Grid, whole: int, full: Sequence[int], table: Table, lost: Lost
     ) -> bool:
-        """Tell whether a tile that ends with the image loses as much at its start, and nothing at its end."""
+        """Tell whether a tile that ends with the image loses as much at its start, nothing at its end."""
         start = (whole - lost.extent) // grid.align * grid.align
         case = self.sizes.at(self._with(axis, whole - start))
         last = self._origins(case, axis, start, table) if not case.error else None
@@ -120,7 +118,7 @@ class Prover:
         return (*self.base[:axis], extent, *self.base[axis + 1 :])
 
     def _origins(self, case: Case, axis: int, start: int, table: Table) -> tuple[int, ...] | None:
-        """List where the outputs come from, for a piece of the image that starts at `start` along the axis."""
+        """List where the outputs come from, for a piece of the image that starts at `start`."""
 
         def seed(spec: TensorSpec) -> Dependence:
             starts = [start if k == axis else 0 for k in range(len(spec.spatial))]
@@ -140,7 +138,7 @@ class Prover:
 
 def _by_halo(grid: Grid, tile: int, outputs: int) -> Lost | None:
     """Say which outputs reach beyond a tile, by their field alone."""
-    inside = [0 <= a and b < tile for a, b in map(grid.relation.ends, range(outputs))]
+    inside = [a >= 0 and b < tile for a, b in map(grid.relation.ends, range(outputs))]
     run = _run(inside)
     return None if run is None else Lost(run[0], outputs - run[1], outputs, tile, False)
 

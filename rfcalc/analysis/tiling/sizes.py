@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from rfcalc.algebra.number import is_known
+from rfcalc.algebra.extent import Extent, map_names, named
+from rfcalc.algebra.number import Num, is_known, maximum, minimum
 from rfcalc.algebra.steps import Place, Slide
 from rfcalc.analysis.compare import element_size
 from rfcalc.analysis.propagate import ancestors, choose_input
@@ -22,7 +23,18 @@ Reader = Callable[[Extents], LayerGraph]
 """Reads the model again with other extents of the chosen input."""
 
 _POINTWISE: Final = frozenset(
-    ("add", "subtract", "multiply", "divide", "average", "maximum", "minimum", "elementwise", "where", "concat")
+    (
+        "add",
+        "subtract",
+        "multiply",
+        "divide",
+        "average",
+        "maximum",
+        "minimum",
+        "elementwise",
+        "where",
+        "concat",
+    )
 )
 
 
@@ -120,17 +132,39 @@ class Sizes:
             if spatial == extents:
                 return graph
         left = iter(extents)
+        given = self.chosen.attrs["shape"]
         shape = tuple(
             next(left) if role == SPATIAL else extent
-            for extent, role in zip(self.chosen.attrs["shape"], self.chosen.attrs["axes"], strict=True)
+            for extent, role in zip(given, self.chosen.attrs["axes"], strict=True)
         )
+        # where extents have names, what the file computed of them stands in the settings of layers
+        values = {repr(old): new for old, new in zip(given, shape, strict=True) if isinstance(old, Extent)}
+        layers = [_with_values(each, values) for each in self.graph] if values else list(self.graph)
         chosen = replace(self.chosen, attrs={**self.chosen.attrs, "shape": shape})
-        return self.graph.with_layers(chosen if each.name == chosen.name else each for each in self.graph)
+        return self.graph.with_layers(chosen if each.name == chosen.name else each for each in layers)
 
     def output(self, case: Case) -> TensorSpec | None:
         """Return the tensor that is wanted; None where its shape is not known."""
         result = case.resolved[self.edge[0]].result if not case.error else None
         return None if result is None else result.outputs[self.edge[1]]
+
+
+def _with_values(layer: Layer, values: Mapping[str, Num]) -> Layer:
+    """Put numbers in the place of named extents, in all settings of a layer."""
+    attrs = {name: _valued(value, values) for name, value in layer.attrs.items()}
+    return replace(layer, attrs=attrs)
+
+
+def _valued(value: Any, values: Mapping[str, Num]) -> Any:
+    if isinstance(value, Extent):
+        return map_names(value, lambda name: values.get(name, named(name)), maximum, minimum)
+    if isinstance(value, TensorSpec):
+        return replace(value, shape=_valued(value.shape, values), folded=_valued(value.folded, values))
+    if isinstance(value, dict):
+        return {key: _valued(each, values) for key, each in value.items()}
+    if type(value) in (tuple, list):
+        return type(value)(_valued(each, values) for each in value)
+    return value
 
 
 def geometry(case: Case) -> tuple[object, ...]:
