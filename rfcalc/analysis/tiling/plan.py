@@ -98,25 +98,28 @@ def strips_of(
     lost = prover.lost(axis, grid, tile)
     step = 0 if lost is None else advance_of(grid, lost, tile)
     final = -(-(image - tile) // grid.align) * grid.align  # the first start from which a tile reaches the end
-    ending = prover.lost(axis, grid, image - final)
-    if lost is None or ending is None or not step:
-        hint = f"; the smallest tile is {smallest}" if smallest is not None else ""
-        raise AnalysisError(f"tiles of {tile} pixels give nothing of the whole image{hint}")
+    ending = prover.roomy(axis, grid, image)
+    if lost is None or ending is None or not step or prover.refused(axis, image - final):
+        hint = f"; the smallest tile is {smallest}, and a little more may help" if smallest else ""
+        raise AnalysisError(f"tiles of {tile} pixels do not make up an image of {image}{hint}")
     strips: list[Strip] = []
     start = covered = 0
-    while start < final:
+    while start < final and covered < output:
         base = grid.outputs(start)
         stop = base + lost.of(tile, grid) - lost.after
         strips.append(Strip(start, start + tile, covered, stop, covered - base, stop - base))
         covered = stop
-        start = max((covered - lost.before) // grid.outputs(grid.align) * grid.align, start + grid.align)
-        start = min(start, final)
-    room = (covered - ending.before) // grid.outputs(grid.align) * grid.align
-    start = min(final, room)
-    base = grid.outputs(start)
+        start = min(_start(grid, covered - lost.before), final)
     if covered < output:
+        start = min(_start(grid, covered - ending.before), final)
+        base = grid.outputs(start)
         strips.append(Strip(start, image, covered, output, covered - base, output - base))
     return tuple(strips)
+
+
+def _start(grid: Grid, first: int) -> int:
+    """Return the last pixel where a tile may start so that its first output is at most this one."""
+    return first // grid.outputs(grid.align) * grid.align
 
 
 def whole_strip(image: int, output: int) -> Strip:

@@ -59,7 +59,7 @@ class Prover:
         self.sizes = sizes
         self.base = tuple(base)
         self.which: Which = "local" if cut_gates else "full"
-        self._known: dict[tuple[int, int, int], Lost | None] = {}
+        self._known: dict[tuple[int, int], Lost | None] = {}
 
     def lost(self, axis: int, grid: Grid, tile: int) -> Lost | None:
         """Say what a tile of that size loses at each cut; None where it gives nothing of the whole image.
@@ -68,13 +68,21 @@ class Prover:
         multiple of `align` give maps that differ by whole elements, so that nothing else changes.
         """
         size = self._copy_of(grid, tile)
-        key = (axis, size, 0)
+        key = (axis, size)
         if key not in self._known:
             self._known[key] = self._compared(axis, grid, size)
         return self._known[key]
 
+    def roomy(self, axis: int, grid: Grid, tile: int) -> Lost | None:
+        """Say what a tile loses at each cut that is so large that the cuts do not meet."""
+        return self.lost(axis, grid, tile + _up(_room(grid), grid.align))
+
+    def refused(self, axis: int, tile: int) -> bool:
+        """Tell whether the model does not take a tile of that size, as where a window is larger."""
+        return tile > 0 and bool(self.sizes.at(self._with(axis, tile)).error)
+
     def _copy_of(self, grid: Grid, tile: int) -> int:
-        room = _up(max(grid.before, 0), grid.align) + max(grid.after, 0) + 4 * grid.align + 8
+        room = _room(grid)
         return tile if tile <= room else tile - (tile - room) // grid.align * grid.align
 
     def _compared(self, axis: int, grid: Grid, tile: int) -> Lost | None:
@@ -134,6 +142,10 @@ class Prover:
         if found is None or not isinstance(found[1], Origins) or not found[1].exact:
             return None
         return found[1].masks
+
+
+def _room(grid: Grid) -> int:
+    return _up(max(grid.before, 0), grid.align) + max(grid.after, 0) + 4 * grid.align + 8
 
 
 def _by_halo(grid: Grid, tile: int, outputs: int) -> Lost | None:
