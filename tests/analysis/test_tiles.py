@@ -37,8 +37,8 @@ def up(kernel: int, stride: int) -> dict[str, Any]:
 
 LSTM = {"kind": "lstm", "units": 4, "sequences": True}
 
+# model: halo, starts, divisor and remainder of sizes, smallest, overlap, lost
 TRUTHS: dict[str, tuple[dict[str, Any], tuple[int, int], int, tuple[int, int], int, int, tuple[int, int]]] = {
-    # halo, starts, (divisor, remainder), smallest, overlap, lost
     "same 3": (net(conv(padding="same")), (1, 1), 1, (1, 0), 3, 2, (1, 1)),
     "valid 3": (net(conv()), (0, 2), 1, (1, 0), 3, 2, (0, 0)),
     "pointwise": (net(conv(1)), (0, 0), 1, (1, 0), 1, 0, (0, 0)),
@@ -289,13 +289,16 @@ def sides(padding: Any, extent: int, reach: int, stride: int) -> tuple[int, int]
 
 
 PADDINGS = st.one_of(
-    st.sampled_from(["valid", "same"]), st.tuples(st.integers(0, 3), st.integers(0, 3)).map(lambda p: [list(p)])
+    st.sampled_from(["valid", "same"]),
+    st.tuples(st.integers(0, 3), st.integers(0, 3)).map(lambda p: [list(p)]),
 )
 CONVS = st.builds(
     lambda kernel, stride, dilation, padding: conv(kernel, stride=stride, dilation=dilation, padding=padding),
     st.integers(1, 4), st.sampled_from([1, 1, 2, 3]), st.sampled_from([1, 1, 2]), PADDINGS,
 )  # fmt: skip
-CAUSAL = st.builds(lambda kernel, d: conv(kernel, dilation=d, padding="causal"), st.integers(2, 3), st.integers(1, 4))
+CAUSAL = st.builds(
+    lambda kernel, d: conv(kernel, dilation=d, padding="causal"), st.integers(2, 3), st.integers(1, 4)
+)
 UPS = st.one_of(
     st.builds(up, st.integers(1, 4), st.integers(1, 3)),
     st.builds(lambda size: {"kind": "upsample", "scale": size}, st.integers(2, 3)),
@@ -351,9 +354,7 @@ def test_tiles_are_the_whole(layers: list[dict[str, Any]], more: int, larger: in
     _assert_sharp(layers, x, whole, found.axes[0], found.plan.tile[0])
 
 
-def _assert_sharp(
-    layers: list[dict[str, Any]], x: list[int], whole: list[int], axis: Any, tile: int
-) -> None:
+def _assert_sharp(layers: list[dict[str, Any]], x: list[int], whole: list[int], axis: Any, tile: int) -> None:
     """Where a tile was cut, the outputs next to those that are kept differ."""
     start = (len(x) - tile) // axis.align * axis.align
     if not axis.lost or not start:

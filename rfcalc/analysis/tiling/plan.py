@@ -99,9 +99,10 @@ def strips_of(
     step = 0 if lost is None else advance_of(grid, lost, tile)
     final = -(-(image - tile) // grid.align) * grid.align  # the first start from which a tile reaches the end
     ending = prover.roomy(axis, grid, image)
-    if lost is None or ending is None or not step or prover.refused(axis, image - final):
-        hint = f"; the smallest tile is {smallest}, and a little more may help" if smallest else ""
-        raise AnalysisError(f"tiles of {tile} pixels do not make up an image of {image}{hint}")
+    hint = f"; the smallest tile is {smallest}, and a little more may help" if smallest else ""
+    failure = AnalysisError(f"tiles of {tile} pixels do not make up an image of {image}{hint}")
+    if lost is None or ending is None or not step:
+        raise failure
     strips: list[Strip] = []
     start = covered = 0
     while start < final and covered < output:
@@ -112,6 +113,8 @@ def strips_of(
         start = min(_start(grid, covered - lost.before), final)
     if covered < output:
         start = min(_start(grid, covered - ending.before), final)
+        if prover.refused(axis, image - start):
+            raise failure
         base = grid.outputs(start)
         strips.append(Strip(start, image, covered, output, covered - base, output - base))
     return tuple(strips)
