@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -74,10 +73,12 @@ def size_in_bytes(text: str, option: str) -> int:
     if found is None:
         shown = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
         raise UsageError(f"{option}: {shown!r} is no number of bytes, such as 8GB or 512MiB")
-    power = _POWERS[(found[2] or "").lower()]
-    unit = int(math.pow(1024 if found[3] else 1000, power))
-    whole, _, part = found[1].partition(".")
-    return int(whole) * unit + int(part or 0) * unit // 10 ** len(part)
+    from fractions import Fraction
+
+    unit = 1
+    for _ in range(_POWERS[(found[2] or "").lower()]):
+        unit *= 1024 if found[3] else 1000
+    return int(Fraction(found[1]) * unit)
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:

@@ -180,13 +180,13 @@ def _multiples(step: int | None, rest: int | None) -> str:
     """Write which numbers leave a remainder.
 
     >>> _multiples(16, 0), _multiples(16, 12), _multiples(1, 0)
-    ('16k', '16k+12', 'any')
+    ('16n', '16n+12', 'any')
     """
     if step is None:
         return "?"
     if step == 1:
         return "any"
-    return f"{step:,}k" + (f"+{rest}" if rest else "")
+    return f"{step}n" + (f"+{rest}" if rest else "")
 
 
 def _strips_table(result: TilesResult) -> Table:
@@ -255,6 +255,9 @@ def _sentences(result: TilesResult) -> Iterator[str]:
         )
     elif free and all(axis.proven for axis in free):
         more = ", and one output more at a cut would not be the same" if any(map(_loses, free)) else ""
+        if result.assumed:
+            yield "All this holds as far as what was assumed of unknown ops does."
+            return
         yield f"Proven: output by output, tiles cut like this compute what the whole input gives{more}."
 
 
@@ -299,6 +302,9 @@ def _blocked(axes: Sequence[TileAxis]) -> Iterator[str]:
             advice = " A layer before it can be run on tiles: name one with --layer."
         elif blocker.trouble == "state":
             advice = " Run it in order and hand its state on: then nothing is computed twice."
+        if blocker.trouble == "bound":
+            yield f"{' and '.join(names)} cannot be cut: {blocker.reason}."
+            continue
         op = f" ({blocker.op})" if blocker.op != blocker.layer else ""
         yield f"{' and '.join(names)} cannot be cut: {blocker.layer}{op} {blocker.reason}.{advice}"
 
@@ -335,7 +341,7 @@ def _streamed(stream: Stream) -> str:
     ahead = "the whole sequence" if stream.look_ahead is None else said(stream.look_ahead)
     chunks = ""
     if stream.chunk is not None:
-        length = "have any length" if stream.chunk == 1 else f"be multiples of {said(stream.chunk)}"
-        chunks = f"; chunks may {length}"
+        length = "may have any length" if stream.chunk == 1 else f"are multiples of {said(stream.chunk)}"
+        chunks = f"; chunks {length}"
     late = "" if stream.latency is None else f"; latency {said(stream.latency)}"
     return f"As a stream: history {history}, look-ahead {ahead}{late}{chunks}."

@@ -53,6 +53,16 @@ TRUTHS: dict[str, tuple[dict[str, Any], tuple[int, int], int, tuple[int, int], i
     "three levels": (net(*3 * [conv(padding="same"), pool()]), (7, 7), 8, (1, 0), 23, 15, (1, 0)),
     "transposed": (net(up(2, 2)), (0, 0), 1, (1, 0), 1, 0, (0, 0)),
     "overlapping transposed": (net(up(4, 2)), (1, 0), 1, (1, 0), 2, 1, (2, 2)),
+    # the two outputs of one pixel need 5, but the last of one and the first of the next need 4
+    "up and window": (
+        net(conv(padding="same"), up(2, 2), conv(padding="same")),
+        (2, 2),
+        1,
+        (1, 0),
+        4,
+        3,
+        (3, 3),
+    ),
     "down and up": (net(pool(), conv(padding="same"), up(2, 2)), (2, 2), 2, (1, 0), 6, 4, (2, 2)),
 }
 
@@ -234,7 +244,7 @@ def test_a_file_that_fixes_its_sizes_cannot_be_cut() -> None:
     assert axis.blocker is not None
 
 
-# ---- against networks that are computed ---------------------------------------------------------------------
+# ---- against networks that are computed --------------------------------------------------------------------
 
 PRIME = 2_147_483_647
 """Values are whole numbers modulo this: no rounding, so that equal is equal."""

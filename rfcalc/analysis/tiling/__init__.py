@@ -7,16 +7,14 @@ own rules; and which outputs of a tile are those of the whole image is compared 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import lcm
+from math import gcd
 from typing import Final, NamedTuple
 
-from rfcalc.algebra.number import is_known
-from rfcalc.algebra.relation import Relation
 from rfcalc.analysis.field import find_tensor
-from rfcalc.analysis.propagate import propagate_periodic
 from rfcalc.analysis.result import Note
 from rfcalc.analysis.shapes import OnUnknown
 from rfcalc.analysis.symbolic import axis_letters
+from rfcalc.analysis.tiling.base import base_of
 from rfcalc.analysis.tiling.grid import Grid, Standing, grids_of
 from rfcalc.analysis.tiling.plan import (
     Cut,
@@ -43,10 +41,6 @@ from rfcalc.graph.graph import LayerGraph
 
 USUAL_TILE: Final = 512
 """Pixels along each axis of a tile, where nothing else is said."""
-
-_GUESSES: Final = (256, 1024, 4096, 32768, 262144)
-_NEARBY: Final = 256
-_PATIENCE: Final = 64
 
 
 class Wish(NamedTuple):
@@ -115,7 +109,7 @@ def tiles_of(
     sizes = Sizes(graph, edge, input=input, on_unknown=on_unknown, reader=reader)
     require_positions(sizes)
     _check(wish, sizes.rank)
-    image, base = _base(sizes, wish)
+    image, base = base_of(sizes, wish.image, plans=wish.plans)
     case = sizes.at(base)
     prover = Prover(sizes, base, cut_gates=wish.cut_gates)
     found = [
@@ -159,75 +153,6 @@ def _check(wish: Wish, rank: int) -> None:
         raise UsageError("the rate has to be a positive number of samples a second")
     if wish.rate is not None and rank != 1:
         raise UsageError(f"a rate is for sequences; this input has {rank} spatial axes")
-
-
-# ---- a size that the model takes ---------------------------------------------------------------------------
-
-
-def _base(sizes: Sizes, wish: Wish) -> tuple[tuple[int, ...] | None, tuple[int, ...]]:
-    """Return the image that a plan is for, if there is one, and a size to find everything out at."""
-    own = sizes.given.spec.spatial
-    if wish.image is not None:
-        image = tuple(wish.image)
-        _require_taken(sizes, image)
-        return image, image
-    if all(map(is_known, own)):
-        return own, own
-    if wish.plans:
-        raise UsageError(
-            f"the input {sizes.chosen.name!r} has no fixed size; say with --image how large the image is"
-        )
-    return None, _some_size(sizes)
-
-
-def _require_taken(sizes: Sizes, image: tuple[int, ...]) -> None:
-    """Refuse an image that the model itself does not take, and say which it takes."""
-    error = sizes.at(image).error
-    if not error:
-        return
-    near = next(
-        (
-            larger
-            for more in range(1, _NEARBY + 1)
-            if not sizes.at(larger := tuple(-(-size // more) * more for size in image)).error
-        ),
-        None,
-    )
-    hint = f"; it takes {'x'.join(map(str, near))}, so pad the image to that" if near else ""
-    if not near and sizes.graph.results:
-        hint = "; if the file fixes sizes, export the model with open ones"
-    raise UsageError(f"the model does not take an image of {'x'.join(map(str, image))} ({error}){hint}")
-
-
-def _some_size(sizes: Sizes) -> tuple[int, ...]:
-    """Find a size that a model without one of its own takes."""
-    own = sizes.given.spec.spatial
-    step = _step(sizes)
-    error = ""
-    for guess in _GUESSES:
-        for rest in range(min(step, _PATIENCE)):
-            size = -(-guess // step) * step + rest
-            extents = tuple(each if is_known(each) else size for each in own)
-            error = error or sizes.at(extents).error
-            if not sizes.at(extents).error:
-                return extents
-    raise UsageError(f"no size was found that the model takes ({error}); give one with --image")
-
-
-def _step(sizes: Sizes) -> int:
-    """Guess of which number sizes have to be multiples: the strides of all maps on the way."""
-    case = sizes.given
-    seen, _ = propagate_periodic(case.chain, case.resolved, sizes.chosen)
-    strides = {
-        leg.relation.advance
-        for layer in case.chain
-        for each in seen[layer.name].full
-        if each is not None
-        for leg in each.legs
-        if isinstance(leg.relation, Relation) and leg.relation.advance > 0
-    }
-    step = lcm(*strides) if strides else 1
-    return step if step <= _GUESSES[-1] else 1
 
 
 # ---- one axis ----------------------------------------------------------------------------------------------
@@ -301,8 +226,6 @@ def _with_overlap(prover: Prover, axis: int, found: TileAxis, cut: Cut | None, t
 
 
 def _lowest(outputs: int, pixels: int) -> tuple[int, int]:
-    from math import gcd
-
     common = gcd(outputs, pixels)
     return outputs // common, pixels // common
 

@@ -13,6 +13,7 @@ from rfcalc.errors import AnalysisError
 
 _MOST_TRIES: Final = 64
 _ROOMY: Final = 4
+_MOST_OUTPUTS: Final = 1024
 
 
 class Cut(NamedTuple):
@@ -63,8 +64,7 @@ def smallest_of(prover: Prover, axis: int, cut: Cut) -> int | None:
     """Find the smallest tile that gives as many right outputs as `align` pixels have."""
     grid = cut.grid
     step = grid.outputs(grid.align)
-    least = -(-grid.before // grid.align) * grid.align + grid.align + grid.after
-    tile = max(least, 1)
+    tile = max(_least(grid, step), 1)
     first = tile = tile + (cut.remainder - tile) % cut.divisor
     for _ in range(min(2 * grid.align // cut.divisor + 2, _MOST_TRIES)):
         lost = prover.lost(axis, grid, tile)
@@ -74,6 +74,20 @@ def smallest_of(prover: Prover, axis: int, cut: Cut) -> int | None:
             return None
         tile += cut.divisor
     return None
+
+
+def _least(grid: Grid, step: int) -> int:
+    """Return the fewest pixels from an allowed start on that hold the fields of `step` outputs in a row."""
+    if step > _MOST_OUTPUTS:
+        return -(-grid.before // grid.align) * grid.align + grid.align + grid.after
+    rows = [(a, b) for a, b in map(grid.relation.ends, range(2 * step))]
+    least = []
+    for first in range(step):
+        held = [row for row in rows[first : first + step] if row[0] <= row[1]]
+        if held:
+            start = int(min(a for a, _ in held)) // grid.align * grid.align
+            least.append(int(max(b for _, b in held)) + 1 - start)
+    return min(least)
 
 
 def advance_of(grid: Grid, lost: Lost, tile: int) -> int:

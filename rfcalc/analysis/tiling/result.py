@@ -227,4 +227,10 @@ class TilesResult:
     def status(self) -> Status:
         """``exact`` where what is said was compared output by output, otherwise ``bound``."""
         free = [axis for axis in self.axes if axis.blocker is None]
-        return "exact" if all(axis.proven for axis in free) and not self.cut_gates else "bound"
+        sure = all(axis.proven for axis in free) and not self.cut_gates and not self.assumed
+        return "exact" if sure else "bound"
+
+    @property
+    def assumed(self) -> bool:
+        """Something was assumed of an op that no rule knows, because the user said so."""
+        return any(note.code == "assumed" for note in self.notes)

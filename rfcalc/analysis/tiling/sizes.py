@@ -11,7 +11,7 @@ from rfcalc.algebra.number import Num, is_known, maximum, minimum
 from rfcalc.algebra.steps import Place, Slide
 from rfcalc.analysis.compare import element_size
 from rfcalc.analysis.propagate import ancestors, choose_input
-from rfcalc.analysis.shapes import OnUnknown, Resolved, resolve_layer
+from rfcalc.analysis.shapes import OnUnknown, Resolved, resolve, resolve_layer
 from rfcalc.analysis.tiling.result import Memory
 from rfcalc.errors import AnalysisError, RfcalcError
 from rfcalc.graph.graph import LayerGraph
@@ -91,6 +91,8 @@ class Sizes:
         self._on_unknown: OnUnknown = on_unknown
         self._reader = reader
         self._known: dict[Extents, Case] = {}
+        if on_unknown == "error":
+            resolve(graph, on_unknown="error")  # all that is unknown is named at once
         self.given = self._resolved(graph, self.chosen)
         self.rank = len(self.given.spec.spatial)
 
