@@ -74,7 +74,7 @@ def tiles(
     >>> found = tiles(model, image=(256, 256), tile=128)
     >>> axis = found.axes[0]
     >>> axis.before, axis.after, axis.align, axis.smallest, axis.overlap
-    (3, 3, 2, 10, 8)
+    (3, 3, 2, 9, 8)
     >>> found.plan.strips[0][1]
     Strip(start=120, stop=248, first=62, last=122, skip=2, keep=62)
     """
