@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         load,
         phases,
         plot,
+        tiles,
         variant,
     )
     from rfcalc.errors import AnalysisError, CheckFailed, GraphError, ReadError, RfcalcError, UsageError
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from rfcalc.reports.field import Field
     from rfcalc.reports.law import Law
     from rfcalc.reports.phases import Phases
+    from rfcalc.reports.tiles import Tiles
 
 __all__ = [
     "Alignment",
@@ -57,6 +59,7 @@ __all__ = [
     "Phases",
     "ReadError",
     "RfcalcError",
+    "Tiles",
     "UsageError",
     "__version__",
     "align",
@@ -70,6 +73,7 @@ __all__ = [
     "load",
     "phases",
     "plot",
+    "tiles",
     "variant",
 ]
 
@@ -89,6 +93,7 @@ _HOMES = {
         "load",
         "plot",
         "phases",
+        "tiles",
         "variant",
     ),
     "rfcalc.errors": ("AnalysisError", "CheckFailed", "GraphError", "ReadError", "RfcalcError", "UsageError"),
@@ -100,6 +105,7 @@ _HOMES = {
     "rfcalc.reports.field": ("Field",),
     "rfcalc.reports.law": ("Law",),
     "rfcalc.reports.phases": ("Phases",),
+    "rfcalc.reports.tiles": ("Tiles",),
 }
 
 

@@ -80,6 +80,27 @@ def _shown(text: str) -> str:
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
+_BYTES: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?)\s*(?:([kmgt])(i?))?b?", re.I)
+_POWERS: Final = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+
+
+def size_in_bytes(text: str, option: str) -> int:
+    """Read a number of bytes, with a unit of a thousand (``8GB``) or of 1024 (``512MiB``).
+
+    >>> size_in_bytes("8GB", "--m"), size_in_bytes("512 MiB", "--m"), size_in_bytes("1.5k", "--m")
+    (8000000000, 536870912, 1500)
+    """
+    found = _BYTES.fullmatch(text.strip())
+    if found is None:
+        raise UsageError(f"{option}: {_shown(text)!r} is no number of bytes, such as 8GB or 512MiB")
+    from fractions import Fraction
+
+    unit = 1
+    for _ in range(_POWERS[(found[2] or "").lower()]):
+        unit *= 1024 if found[3] else 1000
+    return int(Fraction(found[1]) * unit)
+
+
 def _pair(text: str, option: str) -> tuple[str, str]:
     """Split at the last equals sign, since names of inputs may hold one."""
     name, equals, value = text.rpartition("=")

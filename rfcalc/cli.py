@@ -18,6 +18,7 @@ _COMMANDS = (
     "align",
     "rules",
     "schema",
+    "tiles",
 )
 
 

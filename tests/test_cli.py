@@ -361,6 +361,20 @@ def test_the_same_bytes_whatever_the_hash_seed(model: Path, form: str) -> None:
         (["field", "MODEL", "conv2", "--at", "1"], 2, "(1) has 1 place, but the input has 2 spatial axes"),
         (["field", "MODEL", "conv2", "--at", "0x2"], 2, "--at: '0x2' has no commas; write it as '0,2'"),
         (["field", "MODEL", "conv2", "--at", "1,x"], 2, "--at: 'x' is not a whole number"),
+        (["tiles", "MODEL", "--image", "64"], 2, "has not one size for each of 2 spatial axes"),
+        (["tiles", "MODEL", "--image", "64x64"], 2, "--image: '64x64' has no commas; write it as '64,64'"),
+        (["tiles", "MODEL", "--image", "2,2"], 2, "does not take an image of 2x2"),
+        (["tiles", "MODEL", "--tile", "0"], 2, "needs positive whole numbers"),
+        (["tiles", "MODEL", "--image", "99,99", "--tile", "5"], 2, "too small; the smallest is 8"),
+        (["tiles", "MODEL", "--memory", "lots"], 2, "'lots' is no number of bytes, such as 8GB or 512MiB"),
+        (["tiles", "MODEL", "--memory", "0"], 2, "has to be a positive number of bytes"),
+        (["tiles", "MODEL", "--memory", "10B"], 3, "even the smallest tile takes"),
+        (["tiles", "MODEL", "--memory", "8GB", "--tile", "9"], 2, "not both"),
+        (["tiles", "MODEL", "--rate", "16000"], 2, "a rate is for sequences"),
+        (["tiles", "MODEL", "--rate", "fast"], 2, "'fast' is not a valid float"),
+        (["tiles", "MODEL", "--layer", "conv9"], 2, "no layer or tensor 'conv9'"),
+        (["tiles", "MODEL", "-o", "MODEL"], 2, "is the model file itself"),
+        (["tiles", "NONE"], 3, "NONE: no such file"),
         (["rules", "cnv"], 2, "there is no kind 'cnv'; did you mean 'conv' or 'deconv' or 'conv3d'?"),
         (["nothing"], 2, "No such command"),
     ],
@@ -719,6 +733,46 @@ def test_law_and_effective_used_wrongly(run: Runner, model: Path, arguments: lis
     assert says in err
 
 
+def test_tiles(run: Runner, model: Path) -> None:
+    got = run("tiles", model, "--image", "100,80", "--tile", "32")
+    assert (got.code, got.err) == (0, "")
+    assert "12 tiles of 32x32 cover 100x80" in got.out
+    document = json.loads(run("tiles", model, "--image", "100,80", "--tile", "32", "--format", "json").out)
+    assert document["schema"] == "rfcalc/tiles/1"
+    assert document == rfcalc.tiles(str(model), image=(100, 80), tile=32).to_dict()
+    assert run("tiles", model, "--format", "markdown").out.startswith("| axis")
+
+
+def test_tiles_of_what_cannot_be_cut(run: Runner, tmp_path: Path) -> None:
+    path = tmp_path / "whole.json"
+    path.write_text(
+        json.dumps({**MODEL, "layers": [*MODEL["layers"], {"kind": "global_pool", "name": "gap"}]})
+    )
+    code, out, err = run("tiles", path)
+    assert (code, err) == (0, "")
+    assert "H and W cannot be cut: gap (global_pool) needs all of the axis for every output." in out
+    code, out, err = run("tiles", path, "--tile", "16")
+    assert code == 1
+    assert "cannot be cut" in out
+    assert err == f"rfcalc: error: {path}: no axis of the input can be cut, so there is no plan\n"
+
+
+@pytest.mark.parametrize(
+    ("choice", "code", "out", "err"),
+    [
+        ("report", 3, "", "Odd ('u'), which no rule knows"),
+        ("error", 3, "", "no rule for Odd"),
+        ("bound", 0, "cannot be cut: Odd is not known", "as asked"),
+        ("identity", 0, "as far as what was assumed", "as asked: nothing changes in it"),
+    ],
+)
+def test_tiles_on_unknown(run: Runner, unknown: Path, choice: str, code: int, out: str, err: str) -> None:
+    got = run("tiles", unknown, "--on-unknown", choice)
+    assert got.code == code
+    assert out in got.out
+    assert err in got.err
+
+
 # ---- what a command loads ----------------------------------------------------------------------------------
 
 
@@ -743,6 +797,7 @@ LIGHT = "sympy networkx torch yaml tabulate"  # onnx itself imports csv
         (["field", "MODEL", "conv2"], "sympy networkx numpy onnx torch yaml tabulate csv"),
         (["align", "MODEL", "--sizes", "8:12"], "sympy networkx numpy onnx torch yaml tabulate csv"),
         (["explain", "MODEL", "conv2"], "sympy networkx numpy onnx torch yaml tabulate csv"),
+        (["tiles", "MODEL", "--tile", "16"], "sympy networkx numpy onnx torch yaml tabulate csv"),
     ],
 )
 def test_a_command_loads_what_it_needs_alone(

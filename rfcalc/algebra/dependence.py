@@ -428,7 +428,7 @@ def _beside(leg: Leg, axis: int, window: Window, digits: Sequence[Num], extent: 
         return Leg(leg.axis, _put(leg.weights, axis, (1,)), relation) if relation.exact else None
     (mask,) = leg.relation.masks[:1] or (0,)
     masks = [mask if window.inside(i, before) else 0 for i in range(extent)]
-    return Leg(leg.axis, _put(leg.weights, axis, (1,)), Rows(masks, leg.relation.exact))
+    return Leg(leg.axis, _put(leg.weights, axis, (1,)), leg.relation.like(masks, leg.relation.exact))
 
 
 def _of_this_map(

@@ -73,7 +73,7 @@ def trimmed(leg: Leg, factors: Factors) -> Leg:
     if isinstance(leg.relation, Rows):
         if len(leg.relation.masks) <= span:
             return leg
-        return leg._replace(relation=Rows(leg.relation.masks[:span], leg.relation.exact))
+        return leg._replace(relation=leg.relation.like(leg.relation.masks[:span], leg.relation.exact))
     if leg.relation.listed <= span:
         return leg
     return leg._replace(relation=leg.relation.of_map(int(span)))
@@ -84,7 +84,9 @@ def covered(leg: Leg, weights: Weights) -> Leg:
     relation = leg.relation
     if isinstance(relation, Rows):
         every = relation.opened()
-        bound: Relation | Rows = Rows(every.masks if any(map(any, weights)) else every.masks[:1], exact=False)
+        bound: Relation | Rows = every.like(
+            every.masks if any(map(any, weights)) else every.masks[:1], exact=False
+        )
     else:
         slope = (relation.period, relation.advance) if any(map(any, weights)) else (1, 0)
         bound = whole(*slope, exact=False)

@@ -71,6 +71,10 @@ class Rows:
             out.append(bits)
         return Rows(out, self.exact)
 
+    def like(self, masks: Sequence[int], exact: bool) -> Rows:
+        """Return other rows of the same sort."""
+        return Rows(masks, exact)
+
     def join(self, other: Rows) -> Rows:
         """Union, row by row; a constant belongs to every row."""
         a, b = self.masks, other.masks
@@ -89,7 +93,7 @@ class Rows:
 
     def constant(self) -> Rows:
         """Keep row 0 alone."""
-        return Rows(self.masks[:1], self.exact)
+        return self.like(self.masks[:1], self.exact)
 
 
 def require_room(extent: int, width: int, source: str = "") -> None:

@@ -75,15 +75,16 @@ def choose_input(graph: LayerGraph, name: str | None) -> Layer:
 
 def seed_periodic(spec: TensorSpec, *, taps: bool = False) -> Dependence:
     """Start from an input: every element depends on itself, at any extent."""
-    return _seed(spec, [identity(taps=taps)] * len(spec.spatial))
+    return seeded(spec, [identity(taps=taps)] * len(spec.spatial))
 
 
 def seed_rows(spec: TensorSpec) -> Dependence:
     """Start from an input of known extent: every element depends on itself."""
-    return _seed(spec, [identity_rows(extent) for extent in spec.spatial])
+    return seeded(spec, [identity_rows(extent) for extent in spec.spatial])
 
 
-def _seed(spec: TensorSpec, relations: Sequence[object]) -> Dependence:
+def seeded(spec: TensorSpec, relations: Sequence[object]) -> Dependence:
+    """Start from an input: a relation for each of its spatial axes."""
     places = [place for place, role in enumerate(spec.axes) if role == SPATIAL]
     legs = tuple(
         Leg(axis, tuple((1,) if p == place else (0,) for p in range(len(spec.shape))), relation)  # type: ignore[arg-type]  # one of the two engines
@@ -93,13 +94,13 @@ def _seed(spec: TensorSpec, relations: Sequence[object]) -> Dependence:
 
 
 def propagate_periodic(
-    graph: LayerGraph, resolved: Mapping[str, Resolved], chosen: Layer
+    layers: Iterable[Layer], resolved: Mapping[str, Resolved], chosen: Layer
 ) -> tuple[Mapping[str, Seen], list[Misaligned]]:
     """Carry periodic relations through the graph; intervals where these are exact, otherwise taps."""
     try:
-        return propagate(graph, resolved, chosen, seed_periodic)
+        return propagate(layers, resolved, chosen, seed_periodic)
     except NeedTaps:
-        return propagate(graph, resolved, chosen, lambda spec: seed_periodic(spec, taps=True))
+        return propagate(layers, resolved, chosen, lambda spec: seed_periodic(spec, taps=True))
 
 
 def propagate(

@@ -10,6 +10,7 @@ from rfcalc.api.laws import law
 from rfcalc.api.models import from_torch, load
 from rfcalc.api.phasings import phases
 from rfcalc.api.pictures import plot
+from rfcalc.api.tiling import tiles
 
 __all__ = [
     "Analysis",
@@ -24,5 +25,6 @@ __all__ = [
     "load",
     "phases",
     "plot",
+    "tiles",
     "variant",
 ]
