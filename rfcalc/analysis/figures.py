@@ -9,7 +9,7 @@ from rfcalc.algebra.number import Num
 from rfcalc.analysis.gridding import opens, suspects
 from rfcalc.analysis.joins import misaligned_note
 from rfcalc.analysis.propagate import Seen, choose_input, propagate_periodic
-from rfcalc.analysis.result import AnalysisResult, Detail, InputRow, Params, Row, Size
+from rfcalc.analysis.result import AnalysisResult, Detail, InputRow, Note, Params, Row, Size
 from rfcalc.analysis.shapes import OnUnknown, Resolved, as_formulas, known_extent, resolve
 from rfcalc.analysis.symbolic import conditions_of, with_symbols
 from rfcalc.analysis.totals import count_params, has_weights, macs_of, notes_of, totals_of
@@ -87,6 +87,7 @@ def _analyze(
     chosen = choose_input(graph, name)
     resolved = resolve(graph, on_unknown=on_unknown)
     seen, misaligned = propagate_periodic(graph, resolved, chosen)
+    at_size = resolved
     if symbolic:  # dependence does not need the extents; shapes and counts become formulas in them
         resolved = (
             as_formulas(resolved)
@@ -98,18 +99,12 @@ def _analyze(
     if details:
         from rfcalc.analysis.details import details_of
 
-        find = details_of(graph, resolved, seen, chosen, lambda edge: _local_field(context, edge))
+        find = details_of(graph, at_size, seen, chosen, lambda edge: _local_field(context, edge))
         context = context._replace(details=find)
     rows, headings = _rows(context, depth)
     leaves = [row for place, row in enumerate(rows) if place not in headings]
     notes = notes_of(graph, resolved, rows, misaligned)
-    notes += misaligned_note(graph, resolved, seen, len(spec.spatial))
-    notes += unproductive_note(graph, lambda edge: _local_field(context, edge), spec.spatial)
-    opening = [each for each in suspects(graph, resolved) if opens(each, seen)]
-    if opening:
-        from rfcalc.analysis.holes import holes_note
-
-        notes += holes_note(graph, resolved, seen, chosen, opening)
+    notes += _advice(context._replace(resolved=at_size), chosen)
     if symbolic:
         notes += conditions_of(graph, resolved)
     return AnalysisResult(
@@ -122,6 +117,19 @@ def _analyze(
         totals_of(graph, resolved, leaves),
         tuple(notes),
     )
+
+
+def _advice(context: _Context, chosen: Layer) -> list[Note]:
+    """Say what a reviewer would object to: branches out of line, layers with nothing left to see, holes."""
+    graph, resolved, seen, extents = context[:4]
+    notes = misaligned_note(graph, resolved, seen, len(extents))
+    notes += unproductive_note(graph, lambda edge: _local_field(context, edge), extents)
+    opening = [each for each in suspects(graph, resolved) if opens(each, seen)]
+    if opening:
+        from rfcalc.analysis.holes import holes_note
+
+        notes += holes_note(graph, resolved, seen, chosen, opening)
+    return notes
 
 
 def _input_spec(resolved: Mapping[str, Resolved], layer: Layer) -> TensorSpec:

@@ -128,7 +128,7 @@ def taps_on(dependence: Dependence, axis: int) -> AxisTaps | None:
     relation = legs[0].relation
     if len(legs) > 1 or not isinstance(relation, Relation) or relation.taps is None or not relation.exact:
         return None
-    if not relation.bounded or relation.loose:
+    if not relation.bounded:  # where it begins may be open, what it reads is not
         return None
     rows = {bits >> ((bits & -bits).bit_length() - 1) for bits in relation.taps if bits}
     if not rows:

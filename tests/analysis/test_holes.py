@@ -209,3 +209,19 @@ def test_counts_are_those_of_the_taps(layers: list[Shape]) -> None:
                 changed[int(place)] = (*changed[int(place)][:2], int(dilation))
             taps = sorted(needed(changed, 0))
             assert not holes[-1] or taps == list(range(taps[-1] + 1))
+
+
+def test_where_a_field_begins_need_not_be_known() -> None:
+    """SAME padding of an open extent moves a field, and leaves its holes as they are."""
+    model = windows(2, 2)
+    model["input"] = [None, 1]
+    model["layers"].append(
+        {"kind": "conv", "name": "s", "filters": 1, "kernel": 1, "stride": 2, "padding": "same"}
+    )
+    model["layers"].append(
+        {"kind": "conv", "name": "t", "filters": 1, "kernel": 3, "stride": 2, "padding": "same"}
+    )
+    detail = rfcalc.analyze(model, details=True).layer("t").detail
+    assert detail is not None
+    assert (detail.taps, detail.largest_gap) == ((7,), (1,))
+    assert [layer for layer, _ in told(model)] == ["c1"]

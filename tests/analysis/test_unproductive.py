@@ -35,8 +35,8 @@ def test_vgg16_at_32_pixels() -> None:
     assert (note.level, note.code, note.layer) == ("info", "unproductive", "conv4_1")
     assert note.message == (
         "from here on 6 of 13 convolutions take maps that see more than the whole 32x32 input already, and "
-        "may add little (Richter et al. 2021), and none from an input of 164x164 on; "
-        "the useful depth is 7 of 13"
+        "may add little (Richter et al. 2021), and none from an input of 164x164 on; the useful depth is 7 "
+        "of 13"
     )
 
 

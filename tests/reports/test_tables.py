@@ -189,10 +189,13 @@ def test_formulas_as_people_and_as_programs_read_them() -> None:
 def test_columns_by_name() -> None:
     names = [column.name for column in tables.choose(["layer", "macs", "trainable"])]
     assert names == ["name", "macs", "trainable"]
-    for column in tables.COLUMNS.values():
+    for column in tables.USUAL:
         assert all(isinstance(column.cell(each), str) for each in small())
-    text = analysis_text(small(), width=20, columns=tables.choose(tables.COLUMNS))
+    text = analysis_text(small(), width=20, columns=tables.USUAL)
     assert "smallest field" in text
+    for column in tables.ON_DEMAND.values():
+        with pytest.raises(UsageError, match="worked out on demand"):
+            column.cell(small().rows[0])
 
 
 @pytest.mark.parametrize(
