@@ -168,3 +168,26 @@ def test_a_file_is_read_again_at_other_sizes(tmp_path: Any) -> None:
     assert found.axes[0].align == 4
     assert found.plan is not None
     assert found.plan.output == (128, 16)
+
+
+class Numbered(torch.nn.Module):
+    """Adds to every position its number, which is another in a tile."""
+
+    def __init__(self, *, joined: bool) -> None:
+        super().__init__()
+        self.joined = joined
+        self.conv = torch.nn.Conv1d(2, 2, 3, padding=1)
+
+    def forward(self, x: Any) -> Any:
+        numbers = torch.arange(x.shape[2], dtype=x.dtype)
+        if self.joined:
+            return torch.cat([self.conv(x), numbers.expand(1, 1, -1)], 1)
+        return self.conv(x) + numbers
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_values_that_belong_to_a_position_forbid_tiles(joined: bool) -> None:
+    (axis,) = rfcalc.tiles(rfcalc.from_torch(Numbered(joined=joined), (1, 2, 16), {2: "T"})).axes
+    assert axis.blocker is not None
+    assert axis.blocker.trouble == "moved"
+    assert axis.blocker.op == ("cat" if joined else "add")

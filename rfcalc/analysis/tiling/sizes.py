@@ -200,10 +200,11 @@ def fixed_values(case: Case) -> tuple[str, str] | None:
         if result is None or layer.kind not in _POINTWISE:
             continue
         out = result.outputs[0]
-        for _, operand in layer.attrs.get("operands", ()):
-            missing = len(out.shape) - len(operand.shape)
+        shapes = [spec.shape for _, spec in layer.attrs.get("operands", ())]
+        for shape in (*shapes, *layer.attrs.get("constants", ())):
+            missing = len(out.shape) - len(shape)
             for place, role in enumerate(out.axes):
-                extent = operand.shape[place - missing] if place >= missing else 1
+                extent = shape[place - missing] if place >= missing else 1
                 if role == SPATIAL and extent != 1 and out.shape[place] != 1:
                     return layer.name, layer.op
     return None
