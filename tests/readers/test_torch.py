@@ -375,8 +375,15 @@ FACTORIES = """
     def fails():
         raise ValueError("no such\\nthing")
 
+    def leaves():
+        raise SystemExit(0)
+
     def three():
         return 3
+
+    class Leaves(nn.Module):
+        def forward(self, x):
+            raise SystemExit(0)
 
     class Words(nn.Module):
         def __init__(self):
@@ -413,6 +420,8 @@ def test_factories_are_built(factories: str) -> None:
         ("nett", (1,), "has no 'nett'; did you mean 'net'?"),
         ("needs", (1,), r"needs arguments \(width\)"),
         ("fails", (1,), "building the module failed: ValueError: no such$"),
+        ("leaves", (1,), "building the module failed: SystemExit: 0$"),
+        ("Leaves", (1,), "torch.export cannot take the module: SystemExit: 0$"),
         ("three", (1,), "makes something of type int"),
         ("number", (1,), "is of type int"),
     ],
