@@ -246,6 +246,15 @@ def test_a_sample_without_a_batch_has_channels_first(axes: int) -> None:
     assert row.macs == 3 * 4 * 3**axes * (8, 48, 240)[axes - 1]
 
 
+def test_boundaries_that_are_computed_count() -> None:
+    class Search(torch.nn.Module):
+        def forward(self, x: Any) -> Any:
+            return torch.searchsorted(x[0, 0], torch.rand(5))
+
+    row = rfcalc.analyze(rfcalc.from_torch(Search(), (1, 1, 9))).layer("searchsorted")
+    assert (row.status, row.receptive_field) == ("bound", (None,))
+
+
 def test_what_nobody_knows_is_named_and_hides_nothing() -> None:
     @torch.library.custom_op("rfcalc_tests::mystery", mutates_args=())
     def mystery(x: torch.Tensor) -> torch.Tensor:
