@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rfcalc.algebra.number import Num, is_known, is_one, prod
-from rfcalc.algebra.steps import Broadcast, Contract, Insert, Mix, Permute, Reduce, Scan, Slide, Step
+from rfcalc.algebra.steps import Broadcast, Contract, Cover, Insert, Mix, Permute, Reduce, Scan, Slide, Step
 from rfcalc.algebra.window import slide
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, TensorSpec
@@ -186,6 +186,8 @@ def _product_path(index: int, mine: Sequence[str], out: Sequence[str], shape: tu
     """Steps from one operand of a product to its result: sum out, reorder, stretch."""
     summed = tuple(place for place, letter in enumerate(mine) if letter not in out)
     kept = [letter for letter in mine if letter in out]
+    if len(set(kept)) < len(kept):
+        return Path(index, (Cover(shape, "a diagonal that a product takes is not followed"),))
     steps: list[Step] = []
     if summed:
         steps.append(Reduce(summed))
@@ -234,6 +236,8 @@ def einsum(call: Call) -> Result:
     for letter in out:
         if not any(letter in letters for letters in named):
             raise AnalysisError(f"{letter!r} in the result of {call['equation']!r} is no axis of an operand")
+    if len(set(out)) < len(out):
+        raise AnalysisError(f"the result of {call['equation']!r} names an axis twice")
     return product(call, named, out)
 
 

@@ -860,6 +860,14 @@ def product_cases() -> list[Case]:
             macs=7 * 7 * 6 * 2,
             exact=False,
         ),
+        C(
+            "einsum diagonal",
+            (1, 2, 6, 6),
+            (n("Einsum", "x", equation="bcii->bci"),),
+            exact=False,
+            macs=0,
+        ),
+        C("einsum trace", (1, 2, 6, 6), (n("Einsum", "x", equation="bcii->bc"),), exact=True),
         C("einsum transpose", X2, (n("Einsum", "x", equation="nchw->nhwc"),), exact=False),
         C(
             "einsum implicit",

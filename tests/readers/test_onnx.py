@@ -154,6 +154,11 @@ def test_open_extents_in_a_given_shape_stay_open() -> None:
     assert shape(small((1, 3, 32, 32)), "c2", input_shape=(None, 3, None, 64)) == (OPEN, 16, OPEN, 32)
 
 
+def test_a_given_shape_has_no_negative_extent() -> None:
+    with pytest.raises(UsageError, match=r"'x' holds a negative extent: \[1, 3, -8, 8\]"):
+        analyze(small(), input_shape=(1, 3, -8, 8))
+
+
 def test_an_input_without_even_a_rank_needs_a_shape() -> None:
     given = small()
     given.graph.input[0].type.tensor_type.ClearField("shape")

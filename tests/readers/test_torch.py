@@ -246,6 +246,15 @@ def test_a_sample_without_a_batch_has_channels_first(axes: int) -> None:
     assert row.macs == 3 * 4 * 3**axes * (8, 48, 240)[axes - 1]
 
 
+def test_boundaries_that_are_computed_count() -> None:
+    class Search(torch.nn.Module):
+        def forward(self, x: Any) -> Any:
+            return torch.searchsorted(x[0, 0], torch.rand(5))
+
+    row = rfcalc.analyze(rfcalc.from_torch(Search(), (1, 1, 9))).layer("searchsorted")
+    assert (row.status, row.receptive_field) == ("bound", (None,))
+
+
 def test_what_nobody_knows_is_named_and_hides_nothing() -> None:
     @torch.library.custom_op("rfcalc_tests::mystery", mutates_args=())
     def mystery(x: torch.Tensor) -> torch.Tensor:
@@ -375,8 +384,15 @@ FACTORIES = """
     def fails():
         raise ValueError("no such\\nthing")
 
+    def leaves():
+        raise SystemExit(0)
+
     def three():
         return 3
+
+    class Leaves(nn.Module):
+        def forward(self, x):
+            raise SystemExit(0)
 
     class Words(nn.Module):
         def __init__(self):
@@ -413,6 +429,8 @@ def test_factories_are_built(factories: str) -> None:
         ("nett", (1,), "has no 'nett'; did you mean 'net'?"),
         ("needs", (1,), r"needs arguments \(width\)"),
         ("fails", (1,), "building the module failed: ValueError: no such$"),
+        ("leaves", (1,), "building the module failed: SystemExit: 0$"),
+        ("Leaves", (1,), "torch.export cannot take the module: SystemExit: 0$"),
         ("three", (1,), "makes something of type int"),
         ("number", (1,), "is of type int"),
     ],

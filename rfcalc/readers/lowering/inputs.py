@@ -52,7 +52,7 @@ def chosen_shape(name: str, declared: tuple[Num, ...] | None, options: Options) 
     Raises
     ------
     UsageError
-        The given shape has another number of axes.
+        The given shape has another number of axes, or a negative extent.
     """
     given = (options.shapes or {}).get(name, (options.shapes or {}).get(""))
     if given is None:
@@ -62,6 +62,8 @@ def chosen_shape(name: str, declared: tuple[Num, ...] | None, options: Options) 
         raise UsageError(
             f"the input {name!r} has {len(declared)} axes ({shape}), the shape that was given {len(given)}"
         )
+    if any(is_known(extent) and extent < 0 for extent in given):
+        raise UsageError(f"the shape for the input {name!r} holds a negative extent: {list(given)}")
     return tuple(
         extent
         if is_known(extent)

@@ -293,14 +293,14 @@ def _exported(module: Any, candidates: Iterator[tuple[Any, ...]], shapes: Any) -
     ReadError
         Neither works: with the reason of the first.
     """
-    first: Exception | None = None
+    first: BaseException | None = None
     for inputs in candidates:
         for strict in (False, True):
             try:
                 return _export(module, inputs, shapes, strict=strict)
             except UsageError:
                 raise
-            except Exception as error:  # whatever the module raises
+            except (Exception, SystemExit) as error:  # whatever the module raises
                 first = first or error
     raise ReadError(f"torch.export cannot take the module: {_reason(first)}") from first
 
@@ -323,7 +323,7 @@ def _export(module: Any, inputs: tuple[Any, ...], shapes: Any, *, strict: bool) 
         logging.disable(previous)
 
 
-def _reason(error: Exception | None) -> str:
+def _reason(error: BaseException | None) -> str:
     """Return the one line of an error that says most."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = lines[0] if lines else ""

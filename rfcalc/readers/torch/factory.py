@@ -100,7 +100,7 @@ def _built(found: Any, name: str) -> Any:
     try:
         with torch.device("meta"):
             made = found()
-    except Exception:  # some modules compute with their weights while they are built
+    except (Exception, SystemExit):  # some modules compute with their weights while they are built
         try:
             made = found()
         except (Exception, SystemExit) as error:

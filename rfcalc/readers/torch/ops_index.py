@@ -159,8 +159,10 @@ def one_hot(operation: Operation) -> Values:
 
 @op("bucketize", "searchsorted")
 def bucketize(operation: Operation) -> Values:
-    """For each element a place among boundaries."""
+    """For each element a place among boundaries, which may be computed themselves."""
     x = operation["self"]
+    if any(value is not x and not value.constant for value in operation.given):
+        return operation.cover(operation.given, "boundaries are computed")
     return operation.builder.add(operation.node, "identity", (x,))
 
 
