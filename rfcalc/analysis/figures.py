@@ -310,7 +310,9 @@ def _tensor_figures(context: _Context, edge: Edge) -> tuple[Any, ...]:
 
 
 def _local_field(context: _Context, edge: Edge) -> tuple[Size, ...] | None:
-    return _view(context, edge).local_receptive_field
+    """Return a field with gates cut; None where it is not known, or only an upper bound of it is."""
+    view = _view(context, edge)
+    return view.local_receptive_field if view.status == "exact" else None
 
 
 def _known(extents: tuple[Num, ...]) -> tuple[Num | None, ...]:

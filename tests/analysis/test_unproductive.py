@@ -116,3 +116,17 @@ def test_depth_goes_along_the_longest_way() -> None:
     assert note.layer == "c"
     assert "1 of 4 convolutions" in note.message
     assert note.message.endswith("and none from an input of 5 on; the useful depth is 2 of 3")
+
+
+def test_an_upper_bound_is_no_reason() -> None:
+    model = {
+        "rfcalc": 1,
+        "input": [32, 32, 3],
+        "layers": [
+            {"kind": "unknown", "name": "u", "op": "Odd"},
+            {"kind": "conv", "name": "c", "filters": 4, "kernel": 3},
+        ],
+    }
+    found = rfcalc.analyze(model, on_unknown="bound", details=True)
+    assert "unproductive" not in [note.code for note in found.notes]
+    assert found.layer("c").detail.productive is None  # type: ignore[union-attr]
