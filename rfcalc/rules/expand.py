@@ -12,7 +12,7 @@ from typing import Final
 from rfcalc.algebra.number import UNKNOWN, Num, cdiv, equal, greatest_common, is_known, prove
 from rfcalc.algebra.relation import MAX_PERIOD
 from rfcalc.algebra.steps import Contract, Lose, Slide, Step
-from rfcalc.algebra.window import Window, gather, partition, rises, slide, spread
+from rfcalc.algebra.window import POINTWISE, Window, gather, partition, rises, slide, spread
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import CHANNEL, TensorSpec
 from rfcalc.rules.registry import (
@@ -104,11 +104,14 @@ def ratio_step(
     axis: int, extent: Num, size: Num, window: Callable[[Num, Num, Num], Window | None], what: str
 ) -> Step:
     """Step from `extent` to `size` elements by a window that repeats with their ratio."""
-    if extent is UNKNOWN or size is UNKNOWN:
+    common = greatest_common(extent, size)
+    if common is UNKNOWN:
+        if equal(extent, size):
+            return Slide(axis, POINTWISE, size)
         return Lose(axis, size, f"{what}: the ratio of extents is not known; give the input's size")
     if prove(extent < 1) or prove(size < 1):
         raise AnalysisError(f"{what}: an axis would go from {extent} to {size} elements")
-    found = window(extent, size, greatest_common(extent, size))
+    found = window(extent, size, common)
     return (
         Lose(axis, size, f"{what}: it has too many taps to list")
         if found is None
