@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from rfcalc.algebra.number import UNKNOWN, Num, cdiv, equal, greatest_common, is_known, prove
+from rfcalc.algebra.number import UNKNOWN, Num, cdiv, equal, greatest_common, is_known, is_open, prove
 from rfcalc.algebra.relation import MAX_PERIOD
 from rfcalc.algebra.steps import Contract, Lose, Slide, Step
 from rfcalc.algebra.window import POINTWISE, Window, gather, partition, rises, slide, spread
@@ -180,6 +180,10 @@ def _moved(call: Call, pairs: tuple[tuple[Num, Num], ...], border: str) -> Resul
         extents[a] = spec.shape[a] + lo + hi
         if is_known(extents[a]) and extents[a] < 1:
             raise AnalysisError(f"cropping leaves {extents[a]} elements of {spec.shape[a]}; crop less")
+        if is_open(lo):
+            reason = "where the map begins behind its padding depends on the extent; give the input's size"
+            steps.append(Lose(a, extents[a], reason))
+            continue
         window = slide(1, lo=lo)
         if border != "drop":
             window = Window(1, 1, window.first, window.last, border=border)
@@ -231,7 +235,7 @@ def center_crop(call: Call) -> Result:
     steps: list[Step] = []
     fits = all(prove(spec.shape[a] >= size) for a, size in extents.items())
     for a, size in extents.items():
-        if fits:
+        if fits and not is_open(spec.shape[a]):
             steps.append(Slide(a, slide(1, lo=-((spec.shape[a] - size) // 2)), size))
         else:
             steps.append(Lose(a, size, "whether the map is cropped or resized depends on its extent"))
