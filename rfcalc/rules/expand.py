@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from rfcalc.algebra.number import UNKNOWN, Num, cdiv, equal, greatest_common, is_known, prove
+from rfcalc.algebra.number import UNKNOWN, Num, cdiv, equal, greatest_common, is_known, is_open, prove
 from rfcalc.algebra.relation import MAX_PERIOD
 from rfcalc.algebra.steps import Contract, Lose, Slide, Step
-from rfcalc.algebra.window import Window, gather, partition, rises, slide, spread
+from rfcalc.algebra.window import POINTWISE, Window, gather, partition, rises, slide, spread
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import CHANNEL, TensorSpec
 from rfcalc.rules.registry import (
@@ -104,11 +104,14 @@ def ratio_step(
     axis: int, extent: Num, size: Num, window: Callable[[Num, Num, Num], Window | None], what: str
 ) -> Step:
     """Step from `extent` to `size` elements by a window that repeats with their ratio."""
-    if extent is UNKNOWN or size is UNKNOWN:
+    common = greatest_common(extent, size)
+    if common is UNKNOWN:
+        if equal(extent, size):
+            return Slide(axis, POINTWISE, size)
         return Lose(axis, size, f"{what}: the ratio of extents is not known; give the input's size")
     if prove(extent < 1) or prove(size < 1):
         raise AnalysisError(f"{what}: an axis would go from {extent} to {size} elements")
-    found = window(extent, size, greatest_common(extent, size))
+    found = window(extent, size, common)
     return (
         Lose(axis, size, f"{what}: it has too many taps to list")
         if found is None
@@ -177,6 +180,10 @@ def _moved(call: Call, pairs: tuple[tuple[Num, Num], ...], border: str) -> Resul
         extents[a] = spec.shape[a] + lo + hi
         if is_known(extents[a]) and extents[a] < 1:
             raise AnalysisError(f"cropping leaves {extents[a]} elements of {spec.shape[a]}; crop less")
+        if is_open(lo):
+            reason = "where the map begins behind its padding depends on the extent; give the input's size"
+            steps.append(Lose(a, extents[a], reason))
+            continue
         window = slide(1, lo=lo)
         if border != "drop":
             window = Window(1, 1, window.first, window.last, border=border)
@@ -228,7 +235,7 @@ def center_crop(call: Call) -> Result:
     steps: list[Step] = []
     fits = all(prove(spec.shape[a] >= size) for a, size in extents.items())
     for a, size in extents.items():
-        if fits:
+        if fits and not is_open(spec.shape[a]):
             steps.append(Slide(a, slide(1, lo=-((spec.shape[a] - size) // 2)), size))
         else:
             steps.append(Lose(a, size, "whether the map is cropped or resized depends on its extent"))

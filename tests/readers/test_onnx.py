@@ -154,6 +154,25 @@ def test_open_extents_in_a_given_shape_stay_open() -> None:
     assert shape(small((1, 3, 32, 32)), "c2", input_shape=(None, 3, None, 64)) == (OPEN, 16, OPEN, 32)
 
 
+def test_a_kernel_of_open_extents_is_not_known() -> None:
+    for op in ("Conv", "ConvTranspose"):
+        both = model([node(op, "x k", "y")], {"x": (1, 2, 9, 8), "k": ("A", "B", "C", "D")}, "y")
+        row = analyze(both).layer("y")
+        assert (row.status, row.receptive_field) == ("unknown", None)
+
+
+@pytest.mark.parametrize(
+    ("operation", "message"),
+    [
+        (node("Conv", "x w", "y", kernel_shape=[3]), r"kernel_shape is \[3\], the kernel's own is \[3, 3\]"),
+        (node("ConvTranspose", "x w", "y", output_shape=[20]), "output_shape has 1 values for 2 axes"),
+    ],
+)
+def test_attributes_for_another_number_of_axes(operation: Any, message: str) -> None:
+    with pytest.raises(AnalysisError, match=message):
+        analyze(model([operation], {"x": (1, 2, 9, 8)}, "y", [weight("w", 2, 2, 3, 3)]))
+
+
 def test_a_given_shape_has_no_negative_extent() -> None:
     with pytest.raises(UsageError, match=r"'x' holds a negative extent: \[1, 3, -8, 8\]"):
         analyze(small(), input_shape=(1, 3, -8, 8))

@@ -214,6 +214,23 @@ def test_open_extents() -> None:
     )
 
 
+def test_adaptive_pooling_of_open_extents() -> None:
+    pool = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.AdaptiveAvgPool2d((None, 2)))
+    graph = rfcalc.from_torch(pool, (2, 3, 32, 32), {0: "N", 2: "H", 3: "W"})
+    *_, row = rfcalc.analyze(graph)
+    assert (row.output_shape, row.receptive_field, row.status) == ((None, 4, None, 2), (3, None), "bound")
+    assert "the ratio of extents is not known" in row.reason
+
+
+def test_padding_by_an_open_extent_is_bounded() -> None:
+    class Padded(torch.nn.Module):
+        def forward(self, x: Any) -> Any:
+            return torch.nn.functional.pad(x, (0, x.shape[3] % 4, x.shape[2] % 4, 0))
+
+    row = rfcalc.analyze(rfcalc.from_torch(Padded(), (2, 3, 32, 30), {2: "H", 3: "W"})).layer("pad")
+    assert (row.receptive_field, row.status) == ((None, 1), "bound")
+
+
 def test_a_saved_program_with_open_extents_takes_sizes() -> None:
     pool = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.MaxPool2d(2))
     height, width = torch.export.Dim("height", min=8, max=64), torch.export.Dim("width", min=8)

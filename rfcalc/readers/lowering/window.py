@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rfcalc.algebra.number import Num, equal, is_one, prove
+from rfcalc.algebra.number import Num, equal, is_one, is_open, prove
 from rfcalc.errors import AnalysisError
-from rfcalc.readers.lowering.builder import Builder, Node, Value
+from rfcalc.readers.lowering.builder import Builder, Node, Undecided, Value
 
 Pairs = Sequence[tuple[Num, Num]]
 
@@ -24,6 +24,12 @@ def _placed(x: Value, rank: int) -> dict[str, Any]:
     if x.rank != rank + 2:
         raise AnalysisError(f"a window over {rank} axes does not fit an input of {x.rank} axes")
     return {"spatial": tuple(range(2, rank + 2)), "channel": 1}
+
+
+def _decided(window: Sequence[Num]) -> None:
+    """Refuse a kernel whose extents are open, as one that is an input of the model has them."""
+    if any(map(is_open, window)):
+        raise Undecided("the extent of its window is open")
 
 
 def conv(
@@ -43,6 +49,7 @@ def conv(
     filters, depth, *window = kernel.shape
     if x.spec is None:
         return b.blind(node, (x, kernel))
+    _decided(window)
     channels = x.shape[x.rank - len(window) - 1] if x.rank > len(window) else 1
     if equal(channels, depth * groups) is False or prove(filters % groups > 0):
         raise AnalysisError(
@@ -81,6 +88,7 @@ def transposed_conv(
     depth, filters, *window = kernel.shape
     if x.spec is None:
         return b.blind(node, (x, kernel))
+    _decided(window)
     placed = _placed(x, len(window))
     channels = x.shape[x.rank - len(window) - 1]
     if isinstance(channels, int) and isinstance(depth, int) and channels != depth:

@@ -59,7 +59,9 @@ def convolve(
     if rank < 1:
         raise operation.wrong(f"a kernel has three axes or more, got {kernel.rank}")
     said = operation.integers("kernel_shape")
-    if said is not None and any(equal(a, b) is False for a, b in zip(said, kernel.shape[2:], strict=True)):
+    if said is not None and (
+        len(said) != rank or any(equal(a, b) is False for a, b in zip(said, kernel.shape[2:], strict=True))
+    ):
         raise operation.wrong(f"kernel_shape is {list(said)}, the kernel's own is {list(kernel.shape[2:])}")
     return window.conv(
         operation.builder,
@@ -114,6 +116,8 @@ def conv_transpose(operation: Operation) -> Values:
     if len(extra) != rank:
         raise operation.wrong(f"output_padding has {len(extra)} values for {rank} axes")
     auto, wanted = operation.text("auto_pad", "NOTSET"), operation.integers("output_shape")
+    if wanted is not None and len(wanted) < rank:
+        raise operation.wrong(f"output_shape has {len(wanted)} values for {rank} axes")
     given = padding(operation, rank)
     pairs: list[tuple[Num, Num]] = []
     added: list[Num] = list(extra)
