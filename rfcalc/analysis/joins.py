@@ -58,11 +58,15 @@ class Join(NamedTuple):
 
 
 class _Placed(NamedTuple):
-    """Where a branch stands on one axis: the centre of output 0, the slope, the layers that leave it open."""
+    """Where a branch stands on one axis: the centre of output 0, the slope, the layers that leave it open.
+
+    With them the last pixel of output 0, where all outputs are alike.
+    """
 
     center: float | Fraction
     slope: tuple[int, int]
     loose: frozenset[str]
+    last: float | None = None
 
 
 def joins_of(
@@ -140,7 +144,8 @@ def _spot(relation: Relation) -> _Placed | None:
     if relation.period == 1 and relation.bounded:
         if relation.lo[0] > relation.hi[0]:
             return None
-        return _Placed((relation.lo[0] + relation.hi[0]) / 2, (1, relation.advance), relation.loose)
+        center = (relation.lo[0] + relation.hi[0]) / 2
+        return _Placed(center, (1, relation.advance), relation.loose, relation.hi[0])
     return _phased(relation)
 
 
@@ -168,6 +173,8 @@ def _offset(column: Sequence[_Placed | None]) -> tuple[Offset, str]:
         return None, _GRIDS
     if any(spot.loose != first.loose for spot in spots):
         return None, _OPEN
+    if first.slope == (1, 1) and all(spot.last is not None and spot.last == first.last for spot in spots):
+        return 0.0, ""  # causal layers look back on purpose: what they have in common is the present
     centers = [spot.center for spot in spots]
     return float(max(centers) - min(centers)), ""
 

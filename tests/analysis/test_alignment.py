@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -293,3 +294,10 @@ def test_a_document_for_other_programs() -> None:
         {"join": "sum", "layer": "a0", "before": "same", "now": [[0, 1]], "after": [[1, 1]], "size": [8]}
     ]
     assert [row["aligned"] for row in document["sizes"]] == [True, False, True]
+
+
+def test_causal_layers_look_back_on_purpose() -> None:
+    """WaveNet's residuals unite the present with what a causal window saw: both end there, and are in line."""
+    result = rfcalc.analyze(Path(__file__).parents[2] / "docs" / "models" / "wavenet.json")
+    assert "misaligned" not in {note.code for note in result.notes}
+    assert rfcalc.align(Path(__file__).parents[2] / "docs" / "models" / "wavenet.json").misaligned == ()
