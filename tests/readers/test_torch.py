@@ -401,6 +401,11 @@ FACTORIES = """
     def fails():
         raise ValueError("no such\\nthing")
 
+    def __getattr__(name):
+        if name == "lazily":
+            raise ValueError("not yet")
+        raise AttributeError(name)
+
     def leaves():
         raise SystemExit(0)
 
@@ -446,6 +451,7 @@ def test_factories_are_built(factories: str) -> None:
         ("nett", (1,), "has no 'nett'; did you mean 'net'?"),
         ("needs", (1,), r"needs arguments \(width\)"),
         ("fails", (1,), "building the module failed: ValueError: no such$"),
+        ("lazily", (1,), "asking '.*' for 'lazily' failed: ValueError: not yet$"),
         ("leaves", (1,), "building the module failed: SystemExit: 0$"),
         ("Leaves", (1,), "torch.export cannot take the module: SystemExit: 0$"),
         ("three", (1,), "makes something of type int"),

@@ -78,9 +78,12 @@ def _found(name: str) -> Any:
     except (Exception, SystemExit) as error:  # whatever the user's code raises
         raise ReadError(f"importing {where!r} failed: {_spelled(error)}") from error
     for part in what.split("."):
-        if not hasattr(found, part):
-            raise ReadError(f"{where!r} has no {part!r}{closest(part, dir(found))}")
-        found = getattr(found, part)
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            raise ReadError(f"{where!r} has no {part!r}{closest(part, dir(found))}") from None
+        except (Exception, SystemExit) as error:  # a module or a class may compute its attributes
+            raise ReadError(f"asking {where!r} for {part!r} failed: {_spelled(error)}") from error
     return found
 
 
