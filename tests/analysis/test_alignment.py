@@ -297,7 +297,7 @@ def test_a_document_for_other_programs() -> None:
 
 
 def test_causal_layers_look_back_on_purpose() -> None:
-    """WaveNet's residuals unite the present with what a causal window saw: both end there, and are in line."""
+    """Residuals of a WaveNet unite the present with what a causal window saw; both end there."""
     result = rfcalc.analyze(Path(__file__).parents[2] / "docs" / "models" / "wavenet.json")
     assert "misaligned" not in {note.code for note in result.notes}
     assert rfcalc.align(Path(__file__).parents[2] / "docs" / "models" / "wavenet.json").misaligned == ()
