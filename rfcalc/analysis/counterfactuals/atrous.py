@@ -45,7 +45,9 @@ _ANY: Final = -1  # one element that is stretched to whatever it meets
 def dilated(graph: LayerGraph) -> LayerGraph:
     """Return the model with its poolings at stride 1, and what follows them dilated.
 
-    Every layer has exactly the field that it had before, on a larger map.
+    Every layer has exactly the field that it had before, on a larger map: element i of a map saw what element
+    ``i * n`` sees now, n being the product of the strides that are not taken. Only what takes all of a map,
+    as global pooling does, takes all of the larger one.
 
     Parameters
     ----------
