@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from rfcalc.algebra import steps as moves
-from rfcalc.algebra.number import Num, is_known, is_one, maximum
+from rfcalc.algebra.number import Num, is_known, is_one
 from rfcalc.algebra.steps import Step
 from rfcalc.analysis.counterfactuals.rewrite import (
     POOLS,
@@ -191,10 +191,10 @@ def _stride(
     """Keep a stride or take it away; a pooling of the whole map goes on to take one window."""
     if flat:
         return tuple(1 for _ in spacing)
+    strides = setting(layer, spec, "stride")
     if _summarises(layer, before):
-        settings = (setting(layer, spec, name) for name in ("kernel", "stride"))
-        return tuple(maximum(k, s) * n for k, s, n in zip(*settings, spacing, strict=True))
-    return setting(layer, spec, "stride")
+        return tuple(s * n for s, n in zip(strides, spacing, strict=True))
+    return strides
 
 
 def _summarises(layer: Layer, before: Mapping[str, Resolved]) -> bool:
