@@ -17,6 +17,7 @@ Document = dict[str, Any]
 POOLS = ("max_pool", "average_pool")
 STRIDED = ("conv", "depthwise_conv", "max_pool", "average_pool", "transposed_conv")
 WINDOWS = ("conv", "conv", "max_pool", "average_pool", "pad", "crop", "relu")
+GLOBAL = ("flip", "roll", "tile", "softmax", "layer_norm", "cumulative", "border", "lstm", "gate")
 FIGURES = ("receptive_field", "receptive_field_min", "local_receptive_field", "effective_padding", "center")
 
 
@@ -111,7 +112,7 @@ def check_fields(graph: Any, changed: Any) -> None:
 MODELS = st.one_of(
     strategies.models(kinds=WINDOWS, smallest=12, layers=8),
     strategies.models(rank=2, kinds=WINDOWS, smallest=8, largest=16, layers=5),
-    strategies.models(kinds=(*strategies.LOCAL, *strategies.BORDERED, "gate"), smallest=12, layers=6),
+    strategies.models(kinds=(*strategies.LOCAL, *GLOBAL), smallest=12, layers=6),
     residual(),
     residual(rank=2),
 )

@@ -466,6 +466,9 @@ def assert_fields_stay(graph: Any, name: str) -> None:
         if before[layer].status == "exact":
             assert after[layer].receptive_field == before[layer].receptive_field, layer
             assert after[layer].local_receptive_field == before[layer].local_receptive_field, layer
+            assert after[layer].effective_padding == before[layer].effective_padding, layer
+        if before[layer].kind not in ("linear", "recurrent"):  # which a flatten may stand before
+            assert after[layer].params == before[layer].params, layer
 
 
 @pytest.mark.parametrize("name", ["dilated", "atrous"])
@@ -513,6 +516,29 @@ def test_onnx_models(path: Path) -> None:
     for name in ("plain", "strided", "unstrided", "pool"):
         changed = variant(graph, name)
         assert changed is None or rfcalc.analyze(changed).totals.params.total is not None
+
+
+SMALL = {
+    f"{book}: {name}": case["model"]
+    for book, step in (("models", 4), ("layers", 20), ("structure", 4), ("dependence", 6))
+    for name, case in list(cases(book).items())[::step]
+}
+"""A sample of small Keras models, of every sort."""
+
+
+@pytest.mark.parametrize("model", [*SMALL, *sorted(path.stem for path in MODELS.glob("*.json"))])
+def test_all_counterfactuals_of_all_sorts_of_models(model: str) -> None:
+    """Either they work, and say the same when their rules are run anew, or a line says why not."""
+    try:
+        graph = rfcalc.load(SMALL[model] if model in SMALL else MODELS / f"{model}.json")
+    except rfcalc.ReadError:
+        pytest.skip("its layers are not in its file")
+    for name in COUNTERFACTUALS:
+        if name in ("dilated", "atrous"):
+            assert_fields_stay(graph, name)
+        changed = variant(graph, name)
+        if changed not in (None, graph):
+            assert figures(changed.with_layers(changed)) == figures(changed)
 
 
 # ---- random stacks -----------------------------------------------------------------------------------------
