@@ -45,7 +45,9 @@ _ANY: Final = -1  # one element that is stretched to whatever it meets
 def dilated(graph: LayerGraph) -> LayerGraph:
     """Return the model with its poolings at stride 1, and what follows them dilated.
 
-    Every layer has exactly the field that it had before, on a larger map.
+    Every layer has exactly the field that it had before, on a larger map: element i of a map saw what element
+    ``i * n`` sees now, n being the product of the strides that are not taken. Only what takes all of a map,
+    as global pooling does, takes all of the larger one.
 
     Parameters
     ----------
@@ -84,7 +86,7 @@ def atrous(graph: LayerGraph) -> LayerGraph:
     DoesNotApply
         What follows a stride has no atrous form, or a join does not fit any more.
     """
-    return _atrous(graph, has_window)
+    return _atrous(graph, lambda layer: has_window(layer) or layer.kind == "conv_lstm")
 
 
 def _atrous(graph: LayerGraph, flattened: Callable[[Layer], bool]) -> LayerGraph:
@@ -104,6 +106,8 @@ def _atrous(graph: LayerGraph, flattened: Callable[[Layer], bool]) -> LayerGraph
             changed, taken = _window(layer, given[0], before, flat=flat)
             if changed is not layer:
                 changes[layer.name] = (changed,)
+        elif flat and not all(map(is_one, setting(layer, input_of(layer, before), "stride"))):
+            raise DoesNotApply("its state goes over the map as well, and has no atrous form", layer.name)
         elif layer.kind in ("pad", "crop") and _spaced(given):
             changes[layer.name] = (_border(layer, given[0], before),)
             taken = tuple(1 for _ in input_of(layer, before).spatial)
@@ -119,13 +123,22 @@ def _atrous(graph: LayerGraph, flattened: Callable[[Layer], bool]) -> LayerGraph
             ]
             joined = _joined(layer, found, len(spec.shape))
             if _summarises(layer, before):  # its one window stands at the front
-                joined = tuple(1 for _ in joined)
+                places = _places(layer, spec)
+                joined = tuple(1 if axis in places else space for axis, space in enumerate(joined))
             spacings[layer.name, place] = joined
     return settled(rewritten(graph, changes), graph, before) if changes else graph
 
 
 def _spaced(given: Sequence[Spacing]) -> bool:
     return any(not is_one(space) for spacing in given for space in spacing)
+
+
+def _map_of(layer: Layer, before: Mapping[str, Resolved]) -> TensorSpec:
+    """Return the tensor that a layer takes, with the axes over which it is repeated."""
+    producer, output = layer.inputs[0]
+    result = before[producer].result
+    assert result is not None
+    return result.outputs[output]
 
 
 def _shape(edge: Edge, before: Mapping[str, Resolved]) -> tuple[Num, ...]:
@@ -138,10 +151,20 @@ def _shape(edge: Edge, before: Mapping[str, Resolved]) -> tuple[Num, ...]:
 
 
 def _places(layer: Layer, spec: TensorSpec) -> tuple[int, ...]:
+    """Return the axes of a layer's map along which it works, also where it is repeated over others."""
+    lead = layer.attrs.get("lead", 0)
     places = layer.attrs.get("spatial")
     if places is None:
-        return tuple(place for place, role in enumerate(spec.axes) if role == "s")
-    return tuple(place % len(spec.shape) for place in places)
+        return tuple(place for place, role in enumerate(spec.axes) if role == "s" and place > lead)
+    return tuple(place % (len(spec.shape) - lead) + lead for place in places)
+
+
+def _spacing(layer: Layer, given: Spacing, before: Mapping[str, Resolved]) -> tuple[Num, ...]:
+    """Return the spacing of the axes along which a layer works."""
+    spacing = tuple(given[place] for place in _places(layer, _map_of(layer, before)))
+    if _MERGED in spacing or _ANY in spacing:
+        raise DoesNotApply("its map was regrouped before, and has no atrous form", layer.name)
+    return spacing
 
 
 def _window(
@@ -149,11 +172,7 @@ def _window(
 ) -> tuple[Layer, tuple[Num, ...]]:
     """Dilate a layer by the spacing of its input; the steps that it does not take are returned."""
     spec = input_of(layer, before)
-    if "lead" in layer.attrs:
-        raise DoesNotApply("it is repeated over an axis, where rfcalc does not dilate it", layer.name)
-    spacing = tuple(given[place] for place in _places(layer, spec))
-    if _MERGED in spacing or _ANY in spacing:
-        raise DoesNotApply("its map was regrouped before, and has no atrous form", layer.name)
+    spacing = _spacing(layer, given, before)
     strides = setting(layer, spec, "stride")
     if all(map(is_one, spacing)) and (not flat or all(map(is_one, strides))):
         return layer, tuple(1 for _ in strides)
@@ -172,9 +191,10 @@ def _stride(
     """Keep a stride or take it away; a pooling of the whole map goes on to take one window."""
     if flat:
         return tuple(1 for _ in spacing)
+    strides = setting(layer, spec, "stride")
     if _summarises(layer, before):
-        return tuple(k * n for k, n in zip(setting(layer, spec, "kernel"), spacing, strict=True))
-    return setting(layer, spec, "stride")
+        return tuple(s * n for s, n in zip(strides, spacing, strict=True))
+    return strides
 
 
 def _summarises(layer: Layer, before: Mapping[str, Resolved]) -> bool:
@@ -200,7 +220,7 @@ def _padding(
     windows = {step.axis: step.window for step in result.paths[0][0].steps if isinstance(step, moves.Slide)}
     found = []
     settings = (setting(layer, spec, name) for name in ("kernel", "dilation"))
-    for place, n, k, d in zip(_places(layer, spec), spacing, *settings, strict=True):
+    for place, n, k, d in zip(_places(layer, _map_of(layer, before)), spacing, *settings, strict=True):
         window = windows[place]
         if not is_known(window.slack) or window.slack != 0:
             raise DoesNotApply("its padding depends on the size of its map, which is not known", layer.name)
@@ -217,7 +237,7 @@ def _border(layer: Layer, given: Spacing, before: Mapping[str, Resolved]) -> Lay
             f"its border is padded by {layer.attrs['mode']}, which has no atrous form", layer.name
         )
     name = "padding" if layer.kind == "pad" else "cropping"
-    spacing = [given[place] for place in _places(layer, spec)]
+    spacing = _spacing(layer, given, before)
     amounts = zip(sides(layer.attrs[name], spec), spacing, strict=True)
     settings: dict[str, Any] = {name: tuple((lo * n, hi * n) for (lo, hi), n in amounts)}
     return edited(layer, **settings)
@@ -292,6 +312,9 @@ class _Tensor:
 
     def broadcast(self, step: moves.Broadcast) -> None:
         lead = len(step.shape) - len(self.shape)
+        for space, old, new in zip(self.spacing, self.shape, step.shape[lead:], strict=True):
+            if is_one(old) and not is_one(new) and space not in (1, _ANY):
+                raise self.no_form()  # of the larger map it may be that nothing is stretched
         stretched = (
             _ANY if is_one(old) and not is_one(new) else space
             for space, old, new in zip(self.spacing, self.shape, step.shape[lead:], strict=True)

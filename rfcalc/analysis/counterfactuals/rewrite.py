@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from rfcalc.algebra.number import Num, is_known, is_one, prod
+from rfcalc.algebra.number import Num, equal, is_known, is_one, prod
+from rfcalc.analysis.propagate import Misaligned, choose_input, propagate_periodic
 from rfcalc.analysis.shapes import Resolved, resolve_layer
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.graph import LayerGraph
@@ -15,6 +16,9 @@ from rfcalc.rules.registry import Call, Result, find, format_shape
 
 POOLS: Final = ("max_pool", "average_pool", "lp_pool", "median_pool")
 """Kinds that take one number of each window; global and adaptive pooling have no window of their own."""
+
+_SUMMARY: Final = {"max_pool": "max", "average_pool": "average", "lp_pool": "lp", "median_pool": "median"}
+"""What a pooling of the whole map is called as a global one."""
 
 _WINDOW: Final = frozenset(("kernel", "stride", "padding", "dilation"))
 STEPPING: Final = ("transposed_conv", "conv_lstm")
@@ -168,8 +172,8 @@ def rewritten(graph: LayerGraph, changes: Mapping[str, Sequence[Layer]]) -> Laye
 def settled(graph: LayerGraph, origin: LayerGraph, before: Mapping[str, Resolved]) -> LayerGraph:
     """Return a rewritten graph with what follows from the new sizes of its maps.
 
-    Reshapes that merge the axes of a map are done anew, and dense layers behind them get other weights. The
-    rules' results go along with the graph.
+    Reshapes that merge the axes of a map are done anew, and dense layers behind them get other weights; a
+    pooling of the whole map goes on to take all of it. The rules' results go along with the graph.
 
     Parameters
     ----------
@@ -196,8 +200,9 @@ def settled(graph: LayerGraph, origin: LayerGraph, before: Mapping[str, Resolved
         fitted = _reweighed(fitted, before.get(layer.name), known.result)
         layers.append(fitted)
         resolved[layer.name] = known if fitted.weights is None else known._replace(weights=fitted.weights)
+    _check_shared(before, resolved)
     results = {name: known.result for name, known in resolved.items() if known.result and not known.unknown}
-    return LayerGraph(
+    found = LayerGraph(
         layers,
         name=graph.name,
         format=graph.format,
@@ -207,29 +212,57 @@ def settled(graph: LayerGraph, origin: LayerGraph, before: Mapping[str, Resolved
         notes=graph.notes,
         results=results,
     )
+    _check_joins(found, origin, before, resolved)
+    return found
 
 
 def _refitted(
     layer: Layer, origin: LayerGraph, before: Mapping[str, Resolved], resolved: Mapping[str, Resolved]
 ) -> Layer:
-    """Let a reshape to fixed extents follow the new size of its map."""
+    """Let a layer follow the new size of its map, where the file fixes what it does with the old one."""
     known = before.get(layer.name)
-    if layer.kind != "reshape" or known is None or known.result is None:
-        return layer
-    old, new = _tensor(origin[layer.name].inputs[0], before), _tensor(layer.inputs[0], resolved)
-    if (
-        old is None
-        or new is None
-        or len(old.shape) != len(new.shape)
-        or all(map(alike, old.shape, new.shape))
+    pairs = [
+        (_tensor(old, before), _tensor(new, resolved))
+        for old, new in zip(origin[layer.name].inputs if known else (), layer.inputs, strict=False)
+    ]
+    if known is None or all(
+        old is None or (new is not None and _same(old.shape, new.shape)) for old, new in pairs
     ):
         return layer
+    if find(layer.kind) is None:
+        return replace(layer, recorded=())  # they hold for the old size alone
+    old, new = pairs[0]
+    if known.result is None or old is None or new is None or _same(old.shape, new.shape):
+        return layer
+    if layer.kind == "reshape":
+        return _reshaped(layer, old.shape, new.shape, known.result.outputs[0].shape)
+    return _summarising(layer, origin[layer.name], before)
+
+
+def _summarising(layer: Layer, old: Layer, before: Mapping[str, Resolved]) -> Layer:
+    """Let a pooling of the whole map go on to take all of it; one that was written anew does so already."""
+    if layer.kind not in POOLS or layer.attrs != old.attrs or is_pooling(old, before):
+        return layer
+    dropped = dict.fromkeys(("kernel", "stride", "padding", "dilation", "ceil"))
+    return edited(layer, "global_pool", mode=_SUMMARY[layer.kind], keepdims=True, **dropped)
+
+
+def _same(a: Sequence[Num], b: Sequence[Num]) -> bool:
+    return len(a) == len(b) and all(map(alike, a, b))
+
+
+def _reshaped(layer: Layer, old: Sequence[Num], new: Sequence[Num], made: Sequence[Num]) -> Layer:
+    """Spell a reshape to fixed extents anew, from what it made of the old shape."""
+    if len(old) != len(new):
+        return layer
     target: list[Num] = []
-    for sources, extents in groups(old.shape, known.result.outputs[0].shape):
-        kept = all(alike(old.shape[place], new.shape[place]) for place in sources)
+    for sources, extents in groups(old, made):
+        kept = all(alike(old[place], new[place]) for place in sources)
         if not kept and len(extents) != 1:
-            raise AnalysisError("it splits an axis of its map into fixed parts, and that axis is longer now")
-        target += extents if kept else [prod(new.shape[place] for place in sources)]
+            raise AnalysisError(
+                "it splits an axis of its map into fixed parts, and that axis has another length now"
+            )
+        target += extents if kept else [prod(new[place] for place in sources)]
     return edited(layer, shape=tuple(target))
 
 
@@ -269,7 +302,7 @@ def groups(old: Sequence[Num], new: Sequence[Num]) -> list[tuple[tuple[int, ...]
 
 def alike(a: Num, b: Num) -> bool:
     """Tell whether two extents are known to be the same, or are the very same unknown."""
-    return a is b or (is_known(a) and is_known(b) and bool(a == b))
+    return a is b or equal(a, b) is True
 
 
 def _tensor(edge: Edge, resolved: Mapping[str, Resolved]) -> TensorSpec | None:
@@ -295,16 +328,74 @@ def _reweighed(layer: Layer, before: Resolved | None, result: Result | None) -> 
     """Give a layer whose weights the file lists those of its new size: the same tensors, of other shapes."""
     if layer.weights is None or result is None or before is None or before.result is None:
         return layer
-    changed = {
-        old.count: new.shape
-        for old, new in zip(before.result.weights, result.weights, strict=False)
-        if old.shape != new.shape
-    }
-    if not changed:
-        return layer
-    return replace(
-        layer,
-        weights=tuple(
-            replace(weight, shape=changed.get(weight.count, weight.shape)) for weight in layer.weights
-        ),
+    pairs = [(old.shape, new.shape) for old, new in zip(before.result.weights, result.weights, strict=False)]
+    weights = []
+    for weight in layer.weights:
+        alike_in = [pair for pair in pairs if prod(pair[0]) == weight.count]
+        pair = next((pair for pair in alike_in if pair[0] == weight.shape), next(iter(alike_in), None))
+        if pair is not None:
+            pairs.remove(pair)  # another weight may have as many elements
+            weight = weight if pair[0] == pair[1] else replace(weight, shape=pair[1])  # noqa: PLW2901
+        weights.append(weight)
+    return replace(layer, weights=tuple(weights))
+
+
+def _check_shared(before: Mapping[str, Resolved], resolved: Mapping[str, Resolved]) -> None:
+    """Refuse a weight that two layers share and now need in different sizes."""
+    clash = _clash(resolved)
+    if clash is not None and _clash(before) is None:
+        holder, taker, identity = clash
+        raise DoesNotApply(
+            f"it shares {identity!r} with {holder!r}, and the two need it in different sizes now", taker
+        )
+
+
+def _clash(resolved: Mapping[str, Resolved]) -> tuple[str, str, str] | None:
+    """Return two layers that hold one weight in different shapes, and its identity."""
+    held: dict[str, tuple[str, tuple[Num, ...]]] = {}
+    for name, known in resolved.items():
+        for weight in known.weights or ():
+            holder, shape = held.setdefault(weight.identity, (name, weight.shape))
+            if any(is_known(a) and is_known(b) and a != b for a, b in zip(shape, weight.shape, strict=False)):
+                return holder, name, weight.identity
+    return None
+
+
+def _check_joins(
+    graph: LayerGraph,
+    origin: LayerGraph,
+    before: Mapping[str, Resolved],
+    resolved: Mapping[str, Resolved],
+) -> None:
+    """Refuse a join of maps of open size whose strides are no longer the same: their sizes cannot be."""
+    joins = {layer.name for layer in graph if _is_open_join(layer, resolved)}
+    found = _misaligned(graph, resolved, joins)
+    known = {each.layer for each in _misaligned(origin, before, joins)} if found else set()
+    for each in found:
+        if each.layer not in known:
+            one, other = each.branches
+            raise DoesNotApply(
+                f"it joins {one!r} and {other!r}, whose strides are no longer the same "
+                "({:g} and {:g})".format(*each.strides),
+                each.layer,
+            )
+
+
+def _misaligned(
+    graph: LayerGraph, resolved: Mapping[str, Resolved], joins: Collection[str]
+) -> list[Misaligned]:
+    if not joins or not graph.inputs:
+        return []
+    _, found = propagate_periodic(graph, resolved, choose_input(graph, None))
+    return [each for each in found if each.layer in joins]
+
+
+def _is_open_join(layer: Layer, resolved: Mapping[str, Resolved]) -> bool:
+    """Tell whether maps meet in a layer that are not known to be of one size."""
+    maps = [spec for spec in (_tensor(edge, resolved) for edge in dict.fromkeys(layer.inputs)) if spec]
+    return any(
+        not (is_known(a) and is_known(b)) and equal(a, b) is not True
+        for spec in maps[1:]
+        if len(spec.spatial) == len(maps[0].spatial)
+        for a, b in zip(maps[0].spatial, spec.spatial, strict=True)
     )

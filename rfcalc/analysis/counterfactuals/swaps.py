@@ -5,7 +5,7 @@ Source of ``strided``: Springenberg et al., "Striving for simplicity: the all co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -31,24 +31,16 @@ from rfcalc.graph.layer import Layer, TensorSpec
 Changes = dict[str, tuple[Layer, ...]]
 
 _FUSED: Final = ("prepare", "then")
+_PLACES: Final = ("spatial", "channel", "lead")
+"""Settings that say along which axes a layer works."""
+
 _CONVOLUTIONS: Final = ("conv", "depthwise_conv", "separable_conv")
 _FOLLOW: Final = ("activation", "batch_norm", "prelu", "local_response_norm", "identity")
 """Kinds that belong to the convolution before them, where they take its output alone."""
 
 
-_SUMMARY: Final = {"max_pool": "max", "average_pool": "average", "lp_pool": "lp", "median_pool": "median"}
-
-
 def _changed(graph: LayerGraph, before: Mapping[str, Resolved], changes: Changes) -> LayerGraph:
-    """Return the changed model; a pooling of the whole map goes on to take all of it, if larger."""
-    if not changes:
-        return graph
-    for layer in graph:
-        if layer.kind in POOLS and layer.name not in changes and not is_pooling(layer, before):
-            dropped = dict.fromkeys(("kernel", "stride", "padding", "dilation", "ceil"))
-            settings = {"mode": _SUMMARY[layer.kind], "keepdims": True, **dropped}
-            changes[layer.name] = (edited(layer, "global_pool", **settings),)
-    return settled(rewritten(graph, changes), graph, before)
+    return settled(rewritten(graph, changes), graph, before) if changes else graph
 
 
 def plain(graph: LayerGraph) -> LayerGraph:
@@ -88,8 +80,10 @@ def plain(graph: LayerGraph) -> LayerGraph:
     for layer in graph:
         for producer, _ in layer.inputs:
             takers.setdefault(producer, set()).add(layer.name)
+    returned = {producer for producer, _ in graph.outputs}
     for layer in graph:
-        if layer.kind == "pad" and takers.get(layer.name, set()) <= changes.keys() and layer.name in takers:
+        served = takers.get(layer.name, set())
+        if layer.kind == "pad" and served and served <= changes.keys() and layer.name not in returned:
             changes[layer.name] = ()
     return _changed(graph, before, changes)
 
@@ -147,16 +141,24 @@ def strided(graph: LayerGraph) -> LayerGraph:
         A pooling rounds up, and the size of its map is not known.
     """
     before = resolve(graph)
-    changes: Changes = {
-        layer.name: (_as_convolution(layer, before),) for layer in graph if is_pooling(layer, before)
-    }
+    poolings = [layer for layer in graph if is_pooling(layer, before)]
+    _refuse_indices(graph, poolings)
+    channels: dict[str, set[Num]] = {}
+    for layer in poolings:
+        channels.setdefault(layer.source_name, set()).add(_filters(layer, before))
+    changes: Changes = {}
+    for layer in poolings:
+        made = _as_convolution(layer, before)
+        if len(channels[layer.source_name]) > 1:  # calls of one pooling, which cannot share a kernel
+            made = replace(made, owner=None)
+        changes[layer.name] = (made,)
     return _changed(graph, before, changes)
 
 
 def _as_convolution(layer: Layer, before: Mapping[str, Resolved]) -> Layer:
     spec = input_of(layer, before)
     settings: dict[str, Any] = {
-        "filters": spec.shape[_channel(layer, spec)],
+        "filters": _filters(layer, before),
         "stride": setting(layer, spec, "stride"),
         "ceil": None,
         "copies": None,
@@ -166,13 +168,24 @@ def _as_convolution(layer: Layer, before: Mapping[str, Resolved]) -> Layer:
     return replace(edited(layer, "conv", **settings), weights=None)
 
 
-def _channel(layer: Layer, spec: TensorSpec) -> int:
+def _filters(layer: Layer, before: Mapping[str, Resolved]) -> Num:
+    """Return how many channels a layer's map has."""
+    spec = input_of(layer, before)
     place = layer.attrs.get("channel")
     if place is None:
         place = spec.axes.rfind("c")
         if place < 0:
             raise DoesNotApply("its map has no channels that a convolution could mix", layer.name)
-    return int(place)
+    return spec.shape[place]
+
+
+def _refuse_indices(graph: LayerGraph, poolings: Sequence[Layer]) -> None:
+    """Refuse to replace a pooling whose indices are used, since other layers have none."""
+    indexed = {layer.name for layer in poolings if layer.attrs.get("copies")}
+    taken = [(layer.name, edge) for layer in graph for edge in layer.inputs]
+    for taker, (producer, output) in (*taken, *(("the model's output", edge) for edge in graph.outputs)):
+        if producer in indexed and output:
+            raise DoesNotApply(f"its indices are used by {taker}", producer)
 
 
 def rounded_up(layer: Layer, spec: TensorSpec, before: Mapping[str, Resolved]) -> object:
@@ -199,7 +212,8 @@ def rounded_up(layer: Layer, spec: TensorSpec, before: Mapping[str, Resolved]) -
     for n, out, k, s, d, (lo, hi) in sizes:
         if not (is_known(n) and is_known(out)):
             raise DoesNotApply("it rounds up, so that the size of its map has to be known", layer.name)
-        found.append((lo, max(hi, (out - 1) * s + d * (k - 1) + 1 - n - lo)))
+        least = (out - 1) * s + d * (k - 1) + 1 - n - lo
+        found.append((lo, min(max(hi, least), least + s - 1)))  # a window in the end padding alone is dropped
     return tuple(found)
 
 
@@ -230,11 +244,9 @@ def maximum(graph: LayerGraph) -> LayerGraph:
 
 def _pooling(graph: LayerGraph, kind: str) -> LayerGraph:
     before = resolve(graph)
-    changes: Changes = {
-        layer.name: (edited(layer, kind),)
-        for layer in graph
-        if is_pooling(layer, before) and layer.kind != kind
-    }
+    poolings = [layer for layer in graph if is_pooling(layer, before) and layer.kind != kind]
+    _refuse_indices(graph, poolings)
+    changes: Changes = {layer.name: (edited(layer, kind, copies=None),) for layer in poolings}
     return _changed(graph, before, changes)
 
 
@@ -268,7 +280,7 @@ def pooled(graph: LayerGraph, kernel: int = 2, every: int = 1) -> LayerGraph:
         last = layer
         while len(takers.get(last.name, ())) == 1 and takers[last.name][0].kind in _FOLLOW:
             last = takers[last.name][0]
-        settings = {"kernel": kernel, **{k: v for k, v in layer.attrs.items() if k in ("spatial", "channel")}}
+        settings = {"kernel": kernel, **{k: v for k, v in layer.attrs.items() if k in _PLACES}}
         name = _unused(graph, f"{layer.name}_pool")
         pool = Layer(name, "max_pool", "max_pool", ((last.name, 0),), settings, block=last.block)
         changes[last.name] = (last, pool)
