@@ -20,7 +20,7 @@ LARGEST = 120
 
 @dataclass
 class Dag:
-    """A one-dimensional model in the making: of each tensor extent, channels, and input elements to a step."""
+    """A one-dimensional model in the making: of each tensor extent, channels and slope."""
 
     random: Random
     document: Document
