@@ -279,6 +279,9 @@ class _Way:
             raise self.lost()
         self.shape[step.axis] = step.extent
 
+    def doubt(self, step: moves.AtMost) -> None:
+        raise self.lost()
+
     def cover(self, step: moves.Cover) -> None:
         self.spot = _NOWHERE
         self.shape = list(step.shape)
@@ -298,6 +301,7 @@ _WALK: Final[Mapping[type, Callable[[_Way, Any], None]]] = {
     moves.Place: _Way.put,
     moves.Lose: _Way.lose,
     moves.Cover: _Way.cover,
+    moves.AtMost: _Way.doubt,
 }
 
 
