@@ -21,6 +21,8 @@ if TYPE_CHECKING:
         Analysis,
         align,
         analyze,
+        budget,
+        check,
         compare,
         effective,
         explain,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from rfcalc.errors import AnalysisError, CheckFailed, GraphError, ReadError, RfcalcError, UsageError
     from rfcalc.graph.graph import LayerGraph
     from rfcalc.reports.alignment import Alignment
+    from rfcalc.reports.check import CheckReport
     from rfcalc.reports.comparison import Comparison
     from rfcalc.reports.effective import EffectiveField
     from rfcalc.reports.explain import Explanation
@@ -49,6 +52,7 @@ __all__ = [
     "Analysis",
     "AnalysisError",
     "CheckFailed",
+    "CheckReport",
     "Comparison",
     "EffectiveField",
     "Explanation",
@@ -64,6 +68,8 @@ __all__ = [
     "__version__",
     "align",
     "analyze",
+    "budget",
+    "check",
     "compare",
     "effective",
     "explain",
@@ -84,6 +90,8 @@ _HOMES = {
         "Analysis",
         "align",
         "analyze",
+        "budget",
+        "check",
         "compare",
         "effective",
         "explain",
@@ -99,6 +107,7 @@ _HOMES = {
     "rfcalc.errors": ("AnalysisError", "CheckFailed", "GraphError", "ReadError", "RfcalcError", "UsageError"),
     "rfcalc.graph.graph": ("LayerGraph",),
     "rfcalc.reports.alignment": ("Alignment",),
+    "rfcalc.reports.check": ("CheckReport",),
     "rfcalc.reports.comparison": ("Comparison",),
     "rfcalc.reports.effective": ("EffectiveField",),
     "rfcalc.reports.explain": ("Explanation",),

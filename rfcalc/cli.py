@@ -16,6 +16,7 @@ _COMMANDS = (
     "law",
     "plot",
     "align",
+    "check",
     "rules",
     "schema",
     "tiles",

@@ -2,6 +2,7 @@
 
 from rfcalc.api.alignments import align
 from rfcalc.api.analyses import Analysis, analyze
+from rfcalc.api.checks import budget, check
 from rfcalc.api.comparisons import compare, variant
 from rfcalc.api.effectives import effective
 from rfcalc.api.explanations import explain
@@ -16,6 +17,8 @@ __all__ = [
     "Analysis",
     "align",
     "analyze",
+    "budget",
+    "check",
     "compare",
     "effective",
     "explain",
