@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from rfcalc.analysis.budget.check import Check, Failure, Unmatched, check_model
+from rfcalc.analysis.budget.check import HOLDS, Check, Failure, Unmatched, check_model
 from rfcalc.analysis.budget.document import MODELS, Budget, Section, budget_of, key_text
 from rfcalc.analysis.budget.facts import Facts
 from rfcalc.api.models import Loading, Model, about, load
@@ -139,9 +139,10 @@ def _limited(name: str, section: Section) -> Section:
 
 def _located(base: Path, name: str) -> str:
     """Return where a model of a budget lies; a name such as package.module:factory stays."""
-    path = os.path.normpath(os.path.join(base, name))  # noqa: PTH118  Path has no normpath
-    is_code = ":" in name and "/" not in name and not os.path.lexists(path)
-    return name if is_code else path
+    path = base / name
+    if ":" in name and "/" not in name and not os.path.lexists(path):
+        return name
+    return os.path.normpath(path) if path.is_absolute() else os.path.relpath(path)
 
 
 def _same(path: str, other: str) -> bool:
@@ -196,8 +197,12 @@ def _checked(target: _Target, loading: Loading) -> tuple[list[Check], list[Unmat
     with about(graph):
         facts.result  # noqa: B018  what cannot be analysed is the model's fault, not the budget's
     checks, unmatched = check_model(target.name, facts, target.section)
-    lines = _lines_of(target.model, {check.figure.layer for check in checks if check.outcome != "holds"})
-    return [check._replace(line=lines.get(check.figure.layer)) for check in checks], unmatched, graph
+    lines = _lines_of(target.model, {_place(check) for check in checks if check.outcome != HOLDS})
+    return [check._replace(line=lines.get(_place(check))) for check in checks], unmatched, graph
+
+
+def _place(check: Check) -> str:
+    return check.figure.layer or check.figure.culprit
 
 
 def _lines_of(model: Any, layers: set[str]) -> dict[str, int]:

@@ -127,6 +127,7 @@ class CheckReport(CheckResult):
         return {
             "model": check.model,
             "layer": figure.layer or None,
+            "culprit": figure.culprit or None,
             "limit": limit.name,
             "key": key_text(check.given.path),
             "direction": limit.direction,

@@ -174,8 +174,8 @@ def _rule(limit: Limit) -> dict[str, Any]:
     return {
         "id": limit.name,
         "shortDescription": {"text": f"The limit {limit.name} of the budget"},
-        "fullDescription": {"text": f"{limit.name} is on {doc}."},
-        "help": {"text": f"{limit.name} is on {doc}. Change the model, or the limit in the budget."},
+        "fullDescription": {"text": f"{limit.name}: {doc}."},
+        "help": {"text": f"{limit.name}: {doc}. Change the model, or the limit in the budget."},
         "defaultConfiguration": {"level": "error"},
     }
 
@@ -190,7 +190,7 @@ def _result(report: CheckReport, check: Check, index: Mapping[str, int]) -> dict
         "ruleIndex": index[name],
         "level": "error",
         "message": {"text": sarif_text(report.message(check))},
-        **_locations(check.model, check.line, layer),
+        **_locations(check.model, check.line, layer or check.figure.culprit),
         "partialFingerprints": {"rfcalcLimit/v1": hashlib.sha256(identity).hexdigest()},
         "properties": {"outcome": check.outcome, "key": visible(key_text(check.given.path))},
     }

@@ -36,7 +36,7 @@ class Check(NamedTuple):
     extents : tuple of (int or None)
         The extents of the model's input, in pixels.
     line : int, optional
-        The line of the model's file that names the layer.
+        The line of the model's file that names the layer, or the culprit.
     """
 
     model: str

@@ -201,6 +201,8 @@ def _no_such_key(
 ) -> str:
     if limit is not None:
         return "is a limit on a model, not on layers" if layer else "is a limit on layers, not on a model"
+    if key in LOADING:
+        return "says how a model is read, and stands in the table of a model"
     if isinstance(value, Mapping) and len(path) > 1:
         return (
             f"is a table where limits are expected; a name with dots stands in quotes, "

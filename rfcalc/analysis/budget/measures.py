@@ -1,7 +1,7 @@
 """The figures that limits are held against, each as far as it is known.
 
-A figure is given by its two ends. What is known has equal ends; an upper bound has only the upper one; of what
-is not known the upper end is infinite. So one comparison decides all limits, or says that it cannot.
+A figure is given by its two ends. What is known has equal ends; an upper bound has only the upper one; of
+what is not known the upper end is infinite. So one comparison decides all limits, or says that it cannot.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ class Figure(NamedTuple):
     why : str
         Why it is not known.
     cause : str
-        Who is responsible, where that is another than the layer.
+        What else there is to say of where it comes from.
+    culprit : str
+        The layer that is responsible, where that is another than `layer`.
     """
 
     layer: str
@@ -42,6 +44,7 @@ class Figure(NamedTuple):
     high: Ends
     why: str = ""
     cause: str = ""
+    culprit: str = ""
 
     @property
     def known(self) -> bool:
@@ -122,10 +125,11 @@ def _summed(facts: Facts, value: object, counts: Mapping[str, object], least: ob
     largest = max(known, key=lambda name: known[name], default="")
     cause = f"most are in {largest}: {known[largest]:,}" if largest and known[largest] else ""
     if isinstance(value, int):
-        return Figure("", (value,), (value,), cause=cause)
+        return Figure("", (value,), (value,), cause=cause, culprit=largest if cause else "")
     missing = [row for row in facts.rows if row.name in counts and row.name not in known]
     why = f"{few(repr(row.name) for row in missing)}: {_why(missing[0])}" if missing else _NOT_KNOWN
-    return Figure("", (least if isinstance(least, int) else 0,), (inf,), why, cause)
+    culprit = missing[0].name if missing else ""
+    return Figure("", (least if isinstance(least, int) else 0,), (inf,), why, cause, culprit)
 
 
 # ---- fields ------------------------------------------------------------------------------------------------
@@ -203,12 +207,13 @@ def layer_gap(facts: Facts, row: Row) -> Figure | None:
             elif call.status != "exact" or sizes is None or sizes[axis] is not None:
                 high[axis], why = inf, why or call.reason or "what it reads cannot be listed"
             # else the whole axis is read, which leaves nothing out
-    return Figure(row.name, tuple(low), tuple(high), why, _opener(facts, row) if any(low) else "")
+    opener = _opener(facts, row) if any(low) else ""
+    return Figure(row.name, tuple(low), tuple(high), why, f"opened in {opener}" if opener else "", opener)
 
 
 def _opener(facts: Facts, row: Row) -> str:
     note = next((note for note in facts.result.notes if note.code == "holes"), None)
-    return f"opened in {note.layer}" if note is not None and note.layer != row.name else ""
+    return note.layer if note is not None and note.layer != row.name else ""
 
 
 # ---- strides and joins -------------------------------------------------------------------------------------
@@ -236,7 +241,9 @@ def model_stride(facts: Facts) -> Iterator[Figure]:
     elif worst is None:
         yield unknown
     else:  # it has at least the stride that is known, wherever that is
-        yield Figure(unknown.layer, worst.low, unknown.high, unknown.why, f"{worst.layer} has as much")
+        yield Figure(
+            unknown.layer, worst.low, unknown.high, unknown.why, f"{worst.layer} has as much", worst.layer
+        )
 
 
 def layer_misalignment(facts: Facts, row: Row) -> Figure | None:
@@ -290,7 +297,8 @@ def model_unproductive(facts: Facts) -> Iterator[Figure]:
     doubtful = [name for name, figure in told.items() if not figure.known]
     why = f"{few(map(repr, doubtful))}: {told[doubtful[0]].why}" if doubtful else ""
     cause = f"from {idle[0]} on" if idle else ""
-    yield Figure("", (len(idle),), (len(idle) + len(doubtful),), why, cause)
+    culprit = next(iter(idle or doubtful), "")
+    yield Figure("", (len(idle),), (len(idle) + len(doubtful),), why, cause, culprit)
 
 
 def layer_status(facts: Facts, row: Row) -> Figure:

@@ -7,8 +7,8 @@ from math import inf
 from typing import NamedTuple
 
 from rfcalc.analysis.budget.facts import Facts
-from rfcalc.analysis.budget.limits import FLAG, LIMITS, MOST, Limit
-from rfcalc.analysis.budget.measures import Figure
+from rfcalc.analysis.budget.limits import FLAG, LIMITS, MOST, STATUS, Limit
+from rfcalc.analysis.budget.measures import STATUSES, Figure
 
 
 class Present(NamedTuple):
@@ -49,16 +49,14 @@ def present(facts: Facts) -> Iterator[Present]:
 
 
 def _present(limit: Limit, figures: tuple[Figure, ...]) -> Present | None:
-    if limit.direction == MOST:
-        ends = [max(each or 0 for each in column) for column in zip(*(f.high for f in figures), strict=True)]
-        unknown = next((figure for figure in figures if inf in figure.high), None)
-        worst = max(figures, key=lambda figure: max(each or 0 for each in figure.high))
-    else:
-        ends = [min(each or 0 for each in column) for column in zip(*(f.low for f in figures), strict=True)]
-        unknown = next((figure for figure in figures if not figure.known), None)
-        worst = figures[0]
+    unknown = next((figure for figure in figures if not figure.known), None)
     if unknown is not None:
         return Present(limit, (), unknown.layer, unknown.why or "it is not known")
+    worst = max(figures, key=lambda figure: max(each or 0 for each in figure.high))
+    if limit.form == STATUS and worst.high[0] == STATUSES.index("unknown"):
+        return Present(limit, (), worst.layer, worst.cause)
+    choose = max if limit.direction == MOST else min
+    ends = [choose(each or 0 for each in column) for column in zip(*(f.high for f in figures), strict=True)]
     if limit.form == FLAG:
         return None if any(ends) else Present(limit, (0,), worst.layer)
     if inf in ends:
