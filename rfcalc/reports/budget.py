@@ -46,7 +46,9 @@ def _line(present: Present) -> str:
     of = f" of {visible(present.layer)}" if present.layer else ""
     if not value:
         return f"# {limit.name}{of} is not known: {visible(present.why)}"
-    return f"{limit.name} = {_value(limit, value)}" + (f"  #{of}" if of else "")
+    return f"{limit.name} = {_value(limit, value)}" + (
+        f"  #{of}" if of and (any(value) or limit.form == FLAG) else ""
+    )
 
 
 def _value(limit: Limit, value: Sequence[float]) -> str:

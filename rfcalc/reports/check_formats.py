@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -58,7 +59,7 @@ def github(report: CheckReport) -> str:
 
 def _file(model: str) -> str:
     """Return the path of a model, empty for one that is no file."""
-    return "" if model.startswith("<") else model.replace("\\", "/")
+    return "" if model.startswith("<") else model.replace(os.sep, "/")
 
 
 # ---- JUnit -------------------------------------------------------------------------------------------------

@@ -211,7 +211,8 @@ def _check(model: str, facts: Facts, given: Given, figure: Figure) -> Check:
 def matching(result: AnalysisResult, pattern: str) -> list[Row]:
     """Return the layers whose name, or an output of which, matches a pattern.
 
-    A name goes before patterns, and a block has to be named: its layers are counted already.
+    A name goes before patterns. Inputs and blocks have to be named: the first are no work of the model, the
+    layers of the second match by themselves.
     """
     from fnmatch import fnmatchcase
 
@@ -221,7 +222,8 @@ def matching(result: AnalysisResult, pattern: str) -> list[Row]:
     return [
         row
         for row in result.rows
-        if not row.container and any(fnmatchcase(name, pattern) for name in (row.name, *row.outputs))
+        if not row.container and row.kind != "input"
+        if any(fnmatchcase(name, pattern) for name in (row.name, *row.outputs))
     ]
 
 
