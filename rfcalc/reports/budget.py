@@ -97,12 +97,10 @@ _VALUES: Final = {
 
 def limits_table() -> str:
     """Return the limits as a Markdown table."""
-    rows = ["| limit | on | holds | what it is on |", "| --- | --- | --- | --- |"]
+    rows = ["| limit | of | holds | on |", "| --- | --- | --- | --- |"]
     for limit in LIMITS.values():
         on = [word for word, of in (("models", limit.of_model), ("layers", limit.of_layer)) if of is not None]
-        holds = {FLAG: "when true", STATUS: "up to it"}.get(
-            limit.form, "up to it" if limit.direction == MOST else "from it on"
-        )
+        holds = "true" if limit.form == FLAG else "up to" if limit.direction == MOST else "from"
         rows.append(f"| `{limit.name}` | {', '.join(on)} | {holds} | {limit.doc} |")
     return "\n".join(rows) + "\n"
 
@@ -175,6 +173,7 @@ def schema_text() -> str:
 # ---- the page of the documentation -------------------------------------------------------------------------
 
 PAGE: Final = "ci.md"
+SCHEMA_FILE: Final = "schema/budget-1.schema.json"
 COMMAND: Final = "python -m rfcalc.reports.budget docs"
 _TABLES: Final = {"limits": limits_table, "loading": loading_table}
 
@@ -190,9 +189,10 @@ def filled(page: str) -> str:
 
 
 def main(docs: Path) -> None:
-    """Write the page below a folder anew."""
+    """Write the page and the schema below a folder anew."""
     page = (docs / PAGE).read_text(encoding="utf-8")
     (docs / PAGE).write_text(filled(page), encoding="utf-8", newline="\n")
+    (docs / SCHEMA_FILE).write_text(schema_text(), encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ class Limit(NamedTuple):
     initial: bool = False
 
 
-_OF_THE_LAST_MAP: Final = "of a model, of its last map, before any flattening or global pooling"
+_OF_THE_LAST_MAP: Final = "of a model, of its last map"
 
 
 def _counts() -> Iterator[Limit]:
@@ -107,8 +107,8 @@ def _fields(prefix: str, *, local: bool, doc: str) -> Iterator[Limit]:
             PIXELS,
             noun,
             f"a {noun} of {{}} pixels",
-            f"pixels of the input that an output depends on{doc}, of the {which} field where outputs differ; "
-            f"{_OF_THE_LAST_MAP}",
+            f"pixels of the input that an output depends on{doc}; where outputs differ, of the {which} field"
+            f"; {_OF_THE_LAST_MAP}",
             measures.of_last_map(of_layer),
             of_layer,
             initial=direction == LEAST,
@@ -149,7 +149,7 @@ def _grids() -> Iterator[Limit]:
         NUMBER,
         "effective stride",
         "an effective stride of {} pixels",
-        "the same, at least; for layers alone",
+        "pixels of the input between one output and the next",
         None,
         measures.layer_stride,
     )
@@ -187,7 +187,7 @@ def _verdicts() -> Iterator[Limit]:
         COUNT,
         "unproductive convolutions",
         "{} unproductive convolutions",
-        "convolutions with a window whose input sees more than the whole image already; for models alone",
+        "convolutions with a window whose input sees more than the whole image already",
         measures.model_unproductive,
         None,
         details=True,
@@ -199,7 +199,7 @@ def _verdicts() -> Iterator[Limit]:
         FLAG,
         "use",
         "it is unproductive: its input sees more than the whole image already",
-        "`true`: a convolution is none of these; for layers alone",
+        "`true`: a convolution is none of these",
         None,
         measures.layer_unproductive,
         details=True,
