@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import json
+import pickle
 import re
+import sys
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -651,6 +654,54 @@ def test_a_budget_keeps_how_the_model_is_read(tmp_path: Path) -> None:
     report = rfcalc.check(budget=tmp_path / "budget.toml")
     assert report.ok, report
     assert "max_macs" not in budget
+
+
+def test_a_budget_of_a_model_with_hostile_names_is_toml() -> None:
+    names = ["a\nmax_params = 1 # ", "b\x00\x1b[31m\u2028", "]\"'#"]
+    layers = [
+        {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 9, 9, 1], "name": "in"}},
+        *(
+            {
+                "class_name": "Conv2D",
+                "config": {"name": n, "filters": 1, "kernel_size": [2, 2], "strides": [2, 2]},
+            }
+            for n in names
+        ),
+    ]
+    model = {
+        "class_name": "Sequential",
+        "config": {"name": names[0], "layers": layers},
+        "keras_version": "2.15.0",
+    }
+    budget = parsing.parse_toml(rfcalc.budget(model))
+    assert budget["max_params"] == 15
+    assert rfcalc.check(model, budget).ok
+
+
+def test_a_report_is_a_value() -> None:
+    report = rfcalc.check(POOLING, {"max_params": 3, "layers": {"conv*": {"max_gap": 0}}})
+    again = pickle.loads(pickle.dumps(report))
+    assert again == report
+    assert again.to_json() == report.to_json()
+    assert hash(again) == hash(report)
+    assert repr(report) == "<CheckReport: 1 violation of <budget>>"
+
+
+def test_a_line_of_the_file_names_the_layer(tmp_path: Path) -> None:
+    path = tmp_path / "net.json"
+    path.write_text(json.dumps(OUT_OF_LINE, indent=1))
+    (violation,) = rfcalc.check(path, {"max_misalignment": 0}).violations
+    assert violation.line is not None
+    assert path.read_text().splitlines()[violation.line - 1].strip() == '"name": "sum",'
+
+
+def test_toml_of_an_older_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before 3.11 there is no tomllib; tomli is the same under another name."""
+    known = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    monkeypatch.setitem(sys.modules, "tomli", known)
+    monkeypatch.setitem(sys.modules, "tomllib", None)
+    monkeypatch.setattr(sys, "version_info", (3, 10))
+    assert parsing.parse_toml("a = 1") == {"a": 1}
 
 
 def test_several_models_need_files() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -100,7 +101,7 @@ def test_the_schema_agrees_with_what_is_read() -> None:
         (["none.json", "--budget", "BUDGET"], 3, "none.json: no such file"),
         (["MODEL", "--budget", "MODEL"], 3, "not valid TOML"),
         (["MODEL", "--budget", "BUDGET", "--format", "xml"], 2, "'xml' is not one of"),
-        (["MODEL", "--budget", "BUDGET", "-o", "BUDGET"], 2, "--output is the model file itself"),
+        (["MODEL", "--budget", "BUDGET", "-o", "BUDGET"], 2, "--output is the budget file itself"),
         (["MODEL", "--budget", "BUDGET", "-o", "MODEL"], 2, "--output is the model file itself"),
         (["MODEL", "--budget", "BUDGET", "--dim", "Q=3"], 2, "has no spatial axis 'Q'"),
         (["--budget", "BUDGET"], 2, "names no models"),
@@ -153,6 +154,30 @@ def test_a_report_is_written_also_when_limits_do_not_hold(
     assert called(*arguments, "-o", "report", capsys=capsys)[:2] == (1, "")
     assert (project / "report").read_text(encoding="utf-8") == out
     assert "104,202" in out
+
+
+def test_files_are_named_from_the_root_of_the_repository(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "models/budget.toml").write_text("max_params = 3\n")
+    monkeypatch.chdir(project / "models")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(project))
+    arguments = ["check", "pooling.json", "--budget", "budget.toml", "--format"]
+    assert called(*arguments, "github", capsys=capsys)[1].startswith("::error file=models/pooling.json,line=")
+    assert '"uri": "models/pooling.json"' in called(*arguments, "sarif", capsys=capsys)[1]
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(project / "elsewhere"))
+    assert called(*arguments, "github", capsys=capsys)[1].startswith("::error file=pooling.json,line=")
+
+
+def test_a_model_from_standard_input(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "budget.toml").write_text("max_params = 3\n")
+    text = (project / "models/pooling.json").read_bytes()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
+    code, out, _ = called("check", "-", "--budget", "budget.toml", "--format", "github", capsys=capsys)
+    assert code == 1
+    assert out.startswith("::error title=rfcalc max_params::the model: 104,202 parameters")
 
 
 def test_what_a_check_loads(project: Path) -> None:

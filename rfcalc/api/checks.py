@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -218,10 +219,10 @@ def _lines_of(model: Any, layers: set[str]) -> dict[str, int]:
         return {}
     found: dict[str, int] = {}
     for layer in layers - {""}:
-        place = text.find(json.dumps(layer))
-        place = text.find(json.dumps(layer, ensure_ascii=False)) if place < 0 else place
-        if place >= 0:
-            found[layer] = text.count("\n", 0, place) + 1
+        spelled = "|".join(re.escape(json.dumps(layer, ensure_ascii=plain)) for plain in (True, False))
+        place = re.search(f'"name"\\s*:\\s*(?:{spelled})', text) or re.search(spelled, text)
+        if place is not None:
+            found[layer] = text.count("\n", 0, place.start()) + 1
     return found
 
 

@@ -75,9 +75,9 @@ def command(
     from rfcalc import api
     from rfcalc.reports.write import check_output, write
 
-    for each in (*models, *([budget] if budget else [])):
+    check_output(output, source=budget or "", kind="budget")
+    for each in models:
         check_output(output, source=each)
-    check_output(output)
     given = options.loading(**loading)
     if init:
         if budget is not None or form != "text":
@@ -116,9 +116,15 @@ def _new_budget(models: Sequence[str], output: str, given: Any) -> str:
 
 
 def _render(report: CheckReport, form: str, output: str) -> str:
-    if form != "text":
-        rendered: str = getattr(report, f"to_{form}")()
-        return rendered
+    import os
+
     from rfcalc.reports.write import unicode_output
 
+    root = os.environ.get("GITHUB_WORKSPACE")  # GitHub takes names of files from there
+    if form == "github":
+        return report.to_github(root)
+    if form == "sarif":
+        return report.to_sarif(root)
+    if form != "text":
+        return report.to_json() if form == "json" else report.to_junit()
     return report.to_text(unicode=output != "-" or unicode_output(sys.stdout))

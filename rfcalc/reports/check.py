@@ -90,11 +90,17 @@ class CheckReport(CheckResult):
         lines += [f"{failure.model}: {failure.message}" for failure in self.failures]
         return "".join(f"{terminal(line, unicode=unicode)}\n" for line in lines)
 
-    def to_github(self) -> str:
-        """Return workflow commands that annotate the files of the models in a pull request."""
+    def to_github(self, root: str | None = None) -> str:
+        """Return workflow commands that annotate the files of the models in a pull request.
+
+        Parameters
+        ----------
+        root : str, optional
+            The root of the repository, where that is not the working directory.
+        """
         from rfcalc.reports.check_formats import github
 
-        return github(self)
+        return github(self, root)
 
     def to_junit(self) -> str:
         """Return JUnit XML: a suite for each model, a test case for each limit."""
@@ -102,14 +108,23 @@ class CheckReport(CheckResult):
 
         return junit(self)
 
-    def to_sarif(self) -> str:
-        """Return a SARIF 2.1.0 log: a rule for each limit that is set, a result for each violation."""
+    def to_sarif(self, root: str | None = None) -> str:
+        """Return a SARIF 2.1.0 log: a rule for each limit that is set, a result for each violation.
+
+        Parameters
+        ----------
+        root : str, optional
+            The root of the repository, where that is not the working directory.
+        """
         from rfcalc.reports.check_formats import sarif
 
-        return sarif(self)
+        return sarif(self, root)
 
     def __str__(self) -> str:
         return self.to_text()
+
+    def __repr__(self) -> str:
+        return f"<CheckReport: {sentence(len(self.messages), 'violation')} of {self.budget}>"
 
     def summary(self, model: str) -> str:
         """Say in a line how many limits hold for a model."""

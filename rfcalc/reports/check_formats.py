@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rfcalc.analysis.budget.check import HOLDS, UNDECIDED, Check
@@ -38,18 +39,25 @@ def github_command(level: str, message: str, properties: Mapping[str, object]) -
     return f"::{level}{' ' + told if told else ''}::{visible(message).translate(_DATA)}"
 
 
-def github(report: CheckReport) -> str:
-    """Render for the log of a workflow: an annotation for each violation, a plain line for each model."""
+def github(report: CheckReport, root: str | None = None) -> str:
+    """Render for the log of a workflow: an annotation for each violation, a plain line for each model.
+
+    Names of files are relative to `root` where they lie below it.
+    """
     lines = [
         github_command(
             "error",
             report.message(check),
-            {"file": _file(check.model), "line": check.line, "title": f"rfcalc {check.given.limit.name}"},
+            {
+                "file": _file(check.model, root),
+                "line": check.line,
+                "title": f"rfcalc {check.given.limit.name}",
+            },
         )
         for check in report.violations
     ]
     lines += [
-        github_command("error", failure.message, {"file": _file(failure.model), "title": "rfcalc"})
+        github_command("error", failure.message, {"file": _file(failure.model, root), "title": "rfcalc"})
         for failure in report.failures
     ]
     # a line that began with a name could be a command
@@ -57,9 +65,14 @@ def github(report: CheckReport) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _file(model: str) -> str:
+def _file(model: str, root: str | None) -> str:
     """Return the path of a model, empty for one that is no file."""
-    return "" if model.startswith("<") else model.replace(os.sep, "/")
+    if model.startswith("<"):
+        return ""
+    if root and Path(model).exists():
+        path, top = Path(model).resolve(), Path(root).resolve()
+        model = str(path.relative_to(top)) if path.is_relative_to(top) else model
+    return model.replace(os.sep, "/")
 
 
 # ---- JUnit -------------------------------------------------------------------------------------------------
@@ -136,8 +149,8 @@ def sarif_text(text: str) -> str:
     return visible(text).replace("{", "{{").replace("}", "}}").replace("](", "\\](")
 
 
-def sarif(report: CheckReport) -> str:
-    """Render as a SARIF 2.1.0 log of one run."""
+def sarif(report: CheckReport, root: str | None = None) -> str:
+    """Render as a SARIF 2.1.0 log of one run; names of files as in `github`."""
     version = sys.modules["rfcalc"].__version__  # an import would go against the direction of all others
     limits = {check.given.limit.name: check.given.limit for check in report.checks}
     index = {name: place for place, name in enumerate(limits)}
@@ -158,13 +171,13 @@ def sarif(report: CheckReport) -> str:
                     {
                         "level": "error",
                         "message": {"text": sarif_text(failure.message)},
-                        **_locations(failure.model, None, ""),
+                        **_locations(_file(failure.model, root), None, ""),
                     }
                     for failure in report.failures
                 ],
             }
         ],
-        "results": [_result(report, check, index) for check in report.violations],
+        "results": [_result(report, check, index, root) for check in report.violations],
     }
     document = {"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(document, indent=2, ensure_ascii=True) + "\n"
@@ -181,7 +194,7 @@ def _rule(limit: Limit) -> dict[str, Any]:
     }
 
 
-def _result(report: CheckReport, check: Check, index: Mapping[str, int]) -> dict[str, Any]:
+def _result(report: CheckReport, check: Check, index: Mapping[str, int], root: str | None) -> dict[str, Any]:
     import hashlib
 
     name, layer = check.given.limit.name, check.figure.layer
@@ -191,16 +204,15 @@ def _result(report: CheckReport, check: Check, index: Mapping[str, int]) -> dict
         "ruleIndex": index[name],
         "level": "error",
         "message": {"text": sarif_text(report.message(check))},
-        **_locations(check.model, check.line, layer or check.figure.culprit),
+        **_locations(_file(check.model, root), check.line, layer or check.figure.culprit),
         "partialFingerprints": {"rfcalcLimit/v1": hashlib.sha256(identity).hexdigest()},
         "properties": {"outcome": check.outcome, "key": visible(key_text(check.given.path))},
     }
 
 
-def _locations(model: str, line: int | None, layer: str) -> dict[str, Any]:
+def _locations(path: str, line: int | None, layer: str) -> dict[str, Any]:
     """Say where: the file of the model, the line of it that names the layer, the layer."""
     location: dict[str, Any] = {}
-    path = _file(model)
     if path:
         import urllib.parse
 

@@ -6,7 +6,7 @@ documentation, and the budget that is written from present figures.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from rfcalc.analysis.budget import measures
@@ -56,6 +56,13 @@ class Limit(NamedTuple):
     of_layer: OfLayer | None
     details: bool = False
     initial: bool = False
+
+    def __reduce__(self) -> tuple[Callable[[str], Limit], tuple[str]]:
+        return _named, (self.name,)  # a pickle names the limit: its functions are the table's
+
+
+def _named(name: str) -> Limit:
+    return LIMITS[name]
 
 
 _OF_THE_LAST_MAP: Final = "of a model, of its last map"
