@@ -363,6 +363,18 @@ def test_a_name_with_the_characters_of_a_pattern() -> None:
     ]
 
 
+def test_a_budget_runs_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name of a factory is code only where the user gives it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "evil.py").write_text("open('pwned', 'w')\n")
+    budget = {"models": {"evil:factory": {"max_params": 3}}}
+    with pytest.raises(
+        rfcalc.UsageError, match=r'models\."evil:factory": names code, which a budget does not run'
+    ):
+        rfcalc.check(None, budget)
+    assert not (tmp_path / "pwned").exists()
+
+
 def test_a_block_counts_under_its_own_name_alone() -> None:
     nested = {
         "class_name": "Sequential",

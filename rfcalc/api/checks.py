@@ -15,6 +15,7 @@ from rfcalc.analysis.budget.facts import Facts
 from rfcalc.api.models import Loading, Model, about, load
 from rfcalc.errors import RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
+from rfcalc.readers.detect import names_code
 from rfcalc.reports.check import CheckReport
 from rfcalc.wording import few
 
@@ -108,6 +109,12 @@ def _targets(budget: Budget, base: Path, x: Any) -> list[_Target]:
     if x is None:
         if not named:
             raise UsageError('names no models; give the one to check, or list them as [models."PATH"]')
+        for name, path in named.items():
+            if names_code(path):
+                raise UsageError(
+                    "names code, which a budget does not run; give it as the MODEL to check",
+                    where=key_text((MODELS, name)),
+                )
         return [_Target(path, path, _limited(name, budget.models[name])) for name, path in named.items()]
     models = x if isinstance(x, (list, tuple)) else [x]
     return [_target(budget, named, model) for model in models]
@@ -141,7 +148,7 @@ def _limited(name: str, section: Section) -> Section:
 def _located(base: Path, name: str) -> str:
     """Return where a model of a budget lies; a name such as package.module:factory stays."""
     path = base / name
-    if ":" in name and "/" not in name and not os.path.lexists(path):
+    if names_code(name) and not os.path.lexists(path):
         return name
     return os.path.normpath(path) if path.is_absolute() else os.path.relpath(path)
 

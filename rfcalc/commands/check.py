@@ -84,7 +84,7 @@ def command(
             raise UsageError("--init writes a budget in TOML; --budget and --format are for a check")
         write(_new_budget(models, output, {**given, "on_unknown": on_unknown}), output)
         return
-    report = api.check(list(models) or None, budget, on_unknown=on_unknown, **given)
+    report = api.check(list(dict.fromkeys(models)) or None, budget, on_unknown=on_unknown, **given)
     write(_render(report, form, output), output)
     if report.failures:
         for failure in report.failures[:-1]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rfcalc.analysis.budget.document import LAYERS, LOADING, MODELS, key_text, quoted
-from rfcalc.analysis.budget.limits import BYTES, COUNT, FLAG, LIMITS, MOST, NUMBER, PIXELS, STATUS, Limit
+from rfcalc.analysis.budget.limits import BYTES, COUNT, FLAG, LIMITS, NUMBER, PIXELS, STATUS, Limit
 from rfcalc.analysis.budget.measures import STATUSES
 from rfcalc.analysis.budget.present import Present
 from rfcalc.reports import humanise
@@ -85,23 +85,13 @@ def toml(value: Any) -> str:
 
 # ---- what a budget may say ---------------------------------------------------------------------------------
 
-_VALUES: Final = {
-    COUNT: 'a number, or text such as `"4.1 G"`',
-    BYTES: 'a number of bytes, or text such as `"512 KiB"`',
-    PIXELS: "a number, or one for each axis",
-    NUMBER: "a number, or one for each axis",
-    FLAG: "`true`",
-    STATUS: '`"exact"` or `"bound"`',
-}
-
 
 def limits_table() -> str:
     """Return the limits as a Markdown table."""
-    rows = ["| limit | of | holds | on |", "| --- | --- | --- | --- |"]
+    rows = ["| limit | of | on |", "| --- | --- | --- |"]
     for limit in LIMITS.values():
         on = [word for word, of in (("models", limit.of_model), ("layers", limit.of_layer)) if of is not None]
-        holds = "true" if limit.form == FLAG else "up to" if limit.direction == MOST else "from"
-        rows.append(f"| `{limit.name}` | {', '.join(on)} | {holds} | {limit.doc} |")
+        rows.append(f"| `{limit.name}` | {', '.join(on)} | {limit.doc} |")
     return "\n".join(rows) + "\n"
 
 

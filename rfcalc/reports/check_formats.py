@@ -216,7 +216,7 @@ def _locations(path: str, line: int | None, layer: str) -> dict[str, Any]:
     if path:
         import urllib.parse
 
-        quoted = urllib.parse.quote(path.encode("utf-8", "surrogateescape"))
+        quoted = urllib.parse.quote(path.encode("utf-8", "backslashreplace"))
         uri = f"file://{quoted}" if path.startswith("/") else quoted
         # what shows results in a file needs a line, also where there is none to name
         location["physicalLocation"] = {

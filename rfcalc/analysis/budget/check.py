@@ -183,7 +183,8 @@ def _of_layers(
     measured = False
     assert given.limit.of_layer is not None
     for row in rows:
-        if row.name != pattern and given.limit.name in section.layers.get(row.name, {}):
+        names = (row.name, *row.outputs)
+        if pattern not in names and any(given.limit.name in section.layers.get(name, {}) for name in names):
             measured = True
             continue
         figure = given.limit.of_layer(facts, row)
