@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import importlib
 import itertools
 import json
@@ -646,6 +648,22 @@ def test_the_budget_of_present_figures_holds(model: dict[str, Any]) -> None:
         return
     assert rfcalc.check(model, budget).ok
     assert all(not rfcalc.check(model, each).ok for _, each in tightened(budget))
+
+
+@pytest.mark.parametrize("name", ["models", "slim"])
+def test_the_budgets_of_keras_models_hold_and_are_tight(name: str) -> None:
+    """Nested, shared and several-input models, and those with the structure of published networks."""
+    with gzip.open(ROOT / f"tests/data/keras/{name}.json.gz") as stream:
+        cases = json.load(stream)
+    checked = 0
+    for case in cases.values():
+        with contextlib.suppress(rfcalc.ReadError):  # files without an input, or without layers
+            budget = parsing.parse_toml(rfcalc.budget(case["model"]))
+            report = rfcalc.check(case["model"], budget)
+            assert report.ok, str(report)
+            assert not any(rfcalc.check(case["model"], each).ok for _, each in tightened(budget))
+            checked += 1
+    assert checked > len(cases) - 5
 
 
 def test_a_budget_keeps_how_the_model_is_read(tmp_path: Path) -> None:
