@@ -238,6 +238,24 @@ def test_every_violation_is_told_with_its_place() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("layers", "field"),
+    [
+        # a global pooling, and a classifier of 1x1 convolutions behind it, sees all: what is before counts
+        ([conv("c"), {"kind": "global_pool", "keepdims": True}, conv("head", 1), {"kind": "flatten"}], 3),
+        # a window that takes the whole map in leaves one element, with a field that has a size
+        ([conv("c"), conv("all", 26), {"kind": "flatten"}, {"kind": "linear", "units": 3}], 28),
+        ([{"kind": "flatten"}, {"kind": "linear", "units": 3}], None),
+    ],
+)
+def test_the_last_map_is_the_model_s_field(layers: list[dict[str, Any]], field: int | None) -> None:
+    if field is None:
+        with pytest.raises(rfcalc.UsageError, match="the model has no layer that keeps positions"):
+            rfcalc.check(net(*layers), {"min_receptive_field": 1})
+        return
+    assert rfcalc.check(net(*layers), {"min_receptive_field": field, "max_receptive_field": field}).ok
+
+
 def test_joins_are_told_one_by_one() -> None:
     twice = {**OUT_OF_LINE, "layers": [*OUT_OF_LINE["layers"], {**OUT_OF_LINE["layers"][-1], "name": "sum2"}]}
     assert [each.partition(":")[0] for each in told(twice, {"max_misalignment": 0})] == ["sum", "sum2"]
@@ -358,6 +376,11 @@ def test_the_name_of_a_layer_goes_before_patterns() -> None:
     assert told(POOLING, lifted) == []
 
 
+def test_a_pattern_leaves_inputs_out() -> None:
+    assert told(POOLING, {"layers": {"*": {"min_receptive_field": 3}}}) == []
+    assert told(POOLING, {"layers": {"input": {"min_receptive_field": 3}}}) != []
+
+
 def test_a_name_with_the_characters_of_a_pattern() -> None:
     odd = net(conv("a[0]"), conv("a0"))
     assert [c.figure.layer for c in rfcalc.check(odd, {"layers": {"a[0]": {"max_params": 0}}}).checks] == [
@@ -457,6 +480,27 @@ def test_what_is_said_of_one_model_goes_before_what_is_said_of_all(project: Path
         '(budget.toml: models."models/deep.json".max_unproductive)',
     )
     assert rfcalc.check(str(project / "models/deep.json"), "budget.toml").ok
+
+
+def test_what_is_said_of_a_pattern_in_two_places_adds_up(project: Path) -> None:
+    name = "models/pooling.json"
+    both = {
+        "layers": {"conv*": {"max_params": 100}},
+        "models": {name: {"layers": {"conv*": {"max_macs": 20_000}}}},
+    }
+    assert [each.partition(":")[0] for each in rfcalc.check(name, both).messages] == ["conv2", "conv1"]
+
+
+def test_a_pattern_for_all_models_has_to_match_in_one(project: Path) -> None:
+    names = ["models/pooling.json", "models/deep.json"]
+    rfcalc.check(names, {"layers": {"pool*": {"max_params": 0}}})
+    with pytest.raises(
+        rfcalc.UsageError, match=r"matches no layer of models/pooling\.json, models/deep\.json"
+    ):
+        rfcalc.check(names, {"layers": {"x*": {"max_params": 0}}})
+    own = {"models": {name: {"layers": {"pool*": {"max_params": 0}}} for name in names}}
+    with pytest.raises(rfcalc.UsageError, match=r"matches no layer of models/deep\.json"):
+        rfcalc.check(None, own)
 
 
 def test_the_table_of_the_nearest_project_is_the_budget(
