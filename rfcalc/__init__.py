@@ -14,7 +14,9 @@ Examples
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from rfcalc.lazily import lazily
 
 if TYPE_CHECKING:
     from rfcalc.api import (
@@ -118,16 +120,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    # the names come when they are asked for, so that `rfcalc --version` loads nothing
-    for home, names in _HOMES.items():
-        if name in names:
-            import importlib
-
-            value = getattr(importlib.import_module(home), name)
-            globals()[name] = value
-            return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazily(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -1,17 +1,24 @@
 """The library's face: load a model, analyse it, ask about it; results that render themselves."""
 
-from rfcalc.api.alignments import align
-from rfcalc.api.analyses import Analysis, analyze
-from rfcalc.api.checks import budget, check
-from rfcalc.api.comparisons import compare, variant
-from rfcalc.api.effectives import effective
-from rfcalc.api.explanations import explain
-from rfcalc.api.fields import field
-from rfcalc.api.laws import law
-from rfcalc.api.models import from_torch, load
-from rfcalc.api.phasings import phases
-from rfcalc.api.pictures import plot
-from rfcalc.api.tiling import tiles
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rfcalc.lazily import lazily
+
+if TYPE_CHECKING:
+    from rfcalc.api.alignments import align
+    from rfcalc.api.analyses import Analysis, analyze
+    from rfcalc.api.checks import budget, check
+    from rfcalc.api.comparisons import compare, variant
+    from rfcalc.api.effectives import effective
+    from rfcalc.api.explanations import explain
+    from rfcalc.api.fields import field
+    from rfcalc.api.laws import law
+    from rfcalc.api.models import from_torch, load
+    from rfcalc.api.phasings import phases
+    from rfcalc.api.pictures import plot
+    from rfcalc.api.tiling import tiles
 
 __all__ = [
     "Analysis",
@@ -31,3 +38,20 @@ __all__ = [
     "tiles",
     "variant",
 ]
+
+_HOMES: Final = {
+    "rfcalc.api.alignments": ("align",),
+    "rfcalc.api.analyses": ("Analysis", "analyze"),
+    "rfcalc.api.checks": ("budget", "check"),
+    "rfcalc.api.comparisons": ("compare", "variant"),
+    "rfcalc.api.effectives": ("effective",),
+    "rfcalc.api.explanations": ("explain",),
+    "rfcalc.api.fields": ("field",),
+    "rfcalc.api.laws": ("law",),
+    "rfcalc.api.models": ("from_torch", "load"),
+    "rfcalc.api.phasings": ("phases",),
+    "rfcalc.api.pictures": ("plot",),
+    "rfcalc.api.tiling": ("tiles",),
+}
+
+__getattr__ = lazily(__name__, _HOMES)
