@@ -23,6 +23,8 @@ if TYPE_CHECKING:
         Analysis,
         align,
         analyze,
+        budget,
+        check,
         compare,
         effective,
         explain,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from rfcalc.errors import AnalysisError, CheckFailed, GraphError, ReadError, RfcalcError, UsageError
     from rfcalc.graph.graph import LayerGraph
     from rfcalc.reports.alignment import Alignment
+    from rfcalc.reports.check import CheckReport
     from rfcalc.reports.comparison import Comparison
     from rfcalc.reports.effective import EffectiveField
     from rfcalc.reports.explain import Explanation
@@ -51,6 +54,7 @@ __all__ = [
     "Analysis",
     "AnalysisError",
     "CheckFailed",
+    "CheckReport",
     "Comparison",
     "EffectiveField",
     "Explanation",
@@ -66,6 +70,8 @@ __all__ = [
     "__version__",
     "align",
     "analyze",
+    "budget",
+    "check",
     "compare",
     "effective",
     "explain",
@@ -86,6 +92,8 @@ _HOMES = {
         "Analysis",
         "align",
         "analyze",
+        "budget",
+        "check",
         "compare",
         "effective",
         "explain",
@@ -101,6 +109,7 @@ _HOMES = {
     "rfcalc.errors": ("AnalysisError", "CheckFailed", "GraphError", "ReadError", "RfcalcError", "UsageError"),
     "rfcalc.graph.graph": ("LayerGraph",),
     "rfcalc.reports.alignment": ("Alignment",),
+    "rfcalc.reports.check": ("CheckReport",),
     "rfcalc.reports.comparison": ("Comparison",),
     "rfcalc.reports.effective": ("EffectiveField",),
     "rfcalc.reports.explain": ("Explanation",),

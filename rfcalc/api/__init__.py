@@ -9,6 +9,7 @@ from rfcalc.lazily import lazily
 if TYPE_CHECKING:
     from rfcalc.api.alignments import align
     from rfcalc.api.analyses import Analysis, analyze
+    from rfcalc.api.checks import budget, check
     from rfcalc.api.comparisons import compare, variant
     from rfcalc.api.effectives import effective
     from rfcalc.api.explanations import explain
@@ -23,6 +24,8 @@ __all__ = [
     "Analysis",
     "align",
     "analyze",
+    "budget",
+    "check",
     "compare",
     "effective",
     "explain",
@@ -39,6 +42,7 @@ __all__ = [
 _HOMES: Final = {
     "rfcalc.api.alignments": ("align",),
     "rfcalc.api.analyses": ("Analysis", "analyze"),
+    "rfcalc.api.checks": ("budget", "check"),
     "rfcalc.api.comparisons": ("compare", "variant"),
     "rfcalc.api.effectives": ("effective",),
     "rfcalc.api.explanations": ("explain",),

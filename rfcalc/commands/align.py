@@ -11,7 +11,16 @@ from rfcalc.arguments import span
 from rfcalc.commands import options
 
 
-@click.command("align", short_help="Show where branches meet out of line, and at which sizes.")
+@click.command(
+    "align",
+    epilog=options.with_examples(
+        "",
+        "rfcalc align resnet.json",
+        "rfcalc align resnet.json --sizes 28:36",
+        "rfcalc align unet.json --format json",
+    ),
+    short_help="Show where branches meet out of line, and at which sizes.",
+)
 @options.model
 @click.option(
     "--sizes",

@@ -10,7 +10,13 @@ import click
 from rfcalc.commands import options
 
 
-@click.command("explain", short_help="Show what each layer on the way adds to the field of a layer.")
+@click.command(
+    "explain",
+    epilog=options.with_examples(
+        "", "rfcalc explain pooling.json conv3", "rfcalc explain unet.json classes --format markdown"
+    ),
+    short_help="Show what each layer on the way adds to the field of a layer.",
+)
 @options.model
 @click.argument("layer")
 @click.option(

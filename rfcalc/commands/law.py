@@ -11,7 +11,16 @@ from rfcalc.arguments import place
 from rfcalc.commands import options
 
 
-@click.command("law", short_help="Show by which law a field grows, and what reaches a given one.")
+@click.command(
+    "law",
+    epilog=options.with_examples(
+        "",
+        "rfcalc law pooling.json",
+        "rfcalc law resnet.json --reach 224",
+        "rfcalc law wavenet.json --format markdown",
+    ),
+    short_help="Show by which law a field grows, and what reaches a given one.",
+)
 @options.model
 @click.argument("layer", required=False)
 @click.option(
