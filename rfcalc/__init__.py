@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         align,
         analyze,
         compare,
+        diff,
         effective,
         explain,
         field,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from rfcalc.graph.graph import LayerGraph
     from rfcalc.reports.alignment import Alignment
     from rfcalc.reports.comparison import Comparison
+    from rfcalc.reports.diff import Diff
     from rfcalc.reports.effective import EffectiveField
     from rfcalc.reports.explain import Explanation
     from rfcalc.reports.field import Field
@@ -52,6 +54,7 @@ __all__ = [
     "AnalysisError",
     "CheckFailed",
     "Comparison",
+    "Diff",
     "EffectiveField",
     "Explanation",
     "Field",
@@ -67,6 +70,7 @@ __all__ = [
     "align",
     "analyze",
     "compare",
+    "diff",
     "effective",
     "explain",
     "field",
@@ -87,6 +91,7 @@ _HOMES = {
         "align",
         "analyze",
         "compare",
+        "diff",
         "effective",
         "explain",
         "field",
@@ -102,6 +107,7 @@ _HOMES = {
     "rfcalc.graph.graph": ("LayerGraph",),
     "rfcalc.reports.alignment": ("Alignment",),
     "rfcalc.reports.comparison": ("Comparison",),
+    "rfcalc.reports.diff": ("Diff",),
     "rfcalc.reports.effective": ("EffectiveField",),
     "rfcalc.reports.explain": ("Explanation",),
     "rfcalc.reports.field": ("Field",),

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from rfcalc.api.alignments import align
     from rfcalc.api.analyses import Analysis, analyze
     from rfcalc.api.comparisons import compare, variant
+    from rfcalc.api.differences import diff
     from rfcalc.api.effectives import effective
     from rfcalc.api.explanations import explain
     from rfcalc.api.fields import field
@@ -24,6 +25,7 @@ __all__ = [
     "align",
     "analyze",
     "compare",
+    "diff",
     "effective",
     "explain",
     "field",
@@ -40,6 +42,7 @@ _HOMES: Final = {
     "rfcalc.api.alignments": ("align",),
     "rfcalc.api.analyses": ("Analysis", "analyze"),
     "rfcalc.api.comparisons": ("compare", "variant"),
+    "rfcalc.api.differences": ("diff",),
     "rfcalc.api.effectives": ("effective",),
     "rfcalc.api.explanations": ("explain",),
     "rfcalc.api.fields": ("field",),

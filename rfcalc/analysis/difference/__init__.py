@@ -17,6 +17,7 @@ from rfcalc.analysis.difference.result import DiffResult, Entry, Respelled, Unco
 from rfcalc.analysis.difference.spread import Graph, spread_of
 from rfcalc.analysis.result import Note
 from rfcalc.analysis.shapes import OnUnknown
+from rfcalc.errors import RfcalcError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.wording import few
 
@@ -31,7 +32,8 @@ def diff_graphs(
     old, new : LayerGraph
         The models.
     input : str, optional
-        The input that fields refer to, by default the first with spatial axes.
+        The input that fields refer to, by default the first with spatial axes; a model that has one
+        input under another name takes that.
     on_unknown : str
         As for `rfcalc.analyze`.
 
@@ -44,10 +46,17 @@ def diff_graphs(
     """
     comparable = old.format != new.format
     statistics = "torch" not in (old.format, new.format)  # there they are buffers, and no parameters
-    one, two = (
-        model_of(graph, input, on_unknown, comparable=comparable, statistics=statistics)
-        for graph in (old, new)
-    )
+    given = _inputs(old, new, input)
+    models: list[Model] = []
+    for graph in (old, new):
+        try:
+            models.append(
+                model_of(graph, given[len(models)], on_unknown, comparable=comparable, statistics=statistics)
+            )
+        except RfcalcError as error:
+            error.source = error.source or graph.source
+            raise
+    one, two = models
     matching = match(
         one.nodes, two.nodes, (one.outputs, two.outputs), one.same_work(two) if comparable else None
     )
@@ -68,6 +77,15 @@ def diff_graphs(
         merged,
         tuple(_notes(entries)),
     )
+
+
+def _inputs(old: LayerGraph, new: LayerGraph, name: str | None) -> tuple[str | None, str | None]:
+    """Return the input to choose in each model: one that was renamed has the name in one of them alone."""
+    has = [any(layer.name == name for layer in graph.inputs) for graph in (old, new)]
+    alone = [
+        any(has) and not here and len(graph.inputs) == 1 for here, graph in zip(has, (old, new), strict=True)
+    ]
+    return (None if alone[0] else name, None if alone[1] else name)
 
 
 def _graph(model: Model, entries: list[int]) -> Graph:

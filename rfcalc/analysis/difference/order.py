@@ -1,7 +1,7 @@
 """Signatures of nodes, and an order of them that two models share as far as they are the same.
 
 A node's signature from the inputs says what it is and, by the signatures of the nodes before it, all that
-lies before it; one from the outputs says the same of what lies behind (Weisfeiler and Lehman's refinement, run to
+lies before it; one from the outputs says the same of what lies behind (Weisfeiler and Lehman, run to
 the end in a direction without cycles). Both take one pass. Those of a neighbourhood are a few rounds of it.
 """
 
