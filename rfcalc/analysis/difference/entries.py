@@ -59,6 +59,7 @@ class _Entries:
         self.compared = Compared(old.result, new.result, comparable)
         self.comparable = comparable
         self.moved: dict[int, frozenset[str]] = {}  # of nodes of the new model, which figures differ
+        self.touched: set[int] = set()  # those behind a change, or changed themselves
         self.merged = 0
         self.entries: list[Entry] = []
         self.numbers = ([-1] * len(old.nodes), [-1] * len(new.nodes))
@@ -125,9 +126,13 @@ class _Entries:
         if settings or rewired:
             state = "changed"
         elif figures:
-            follows = before is None or all(self._follows(figure, figures, before) for figure in figures)
+            follows = before is None or all(
+                self._follows(figure, figures, before, behind=self._behind(there)) for figure in figures
+            )
             state = "affected" if follows else "changed"
         self.moved[there] = frozenset(figures)
+        if before is None or state == "changed" or self._behind(there):
+            self.touched.add(there)
         self._put(Entry(state, one, two, settings, rewired, figures, unclear), here, there)
 
     def _before(self, here: int, there: int) -> frozenset[str] | None:
@@ -142,10 +147,19 @@ class _Entries:
             return None
         return frozenset(found)
 
+    def _behind(self, there: int) -> bool:
+        """Tell whether there is a change anywhere before a layer."""
+        return any(place in self.touched for slot in self.new.nodes[there].inputs for place, _ in slot)
+
     @staticmethod
-    def _follows(figure: str, figures: Sequence[str], before: frozenset[str]) -> bool:
+    def _follows(figure: str, figures: Sequence[str], before: frozenset[str], *, behind: bool) -> bool:
         """Tell whether that a figure differs can come from the inputs."""
-        return bool(DEPENDS[figure] & before) or (figure == "macs" and "output_shape" in figures)
+        needs = DEPENDS.get(figure)
+        if (
+            needs is None
+        ):  # of fields the largest is compared, and one that is hidden in a smaller one may show
+            return behind
+        return bool(needs & before) or (figure == "macs" and "output_shape" in figures)
 
     def _only_merged(self, here: int, there: int) -> bool:
         """Tell whether parameters differ only by vectors, which one format merged or left out."""

@@ -12,14 +12,10 @@ from rfcalc.graph.graph import LayerGraph
 
 DEPENDS: Final[Mapping[str, frozenset[str]]] = {
     "output_shape": frozenset(("output_shape",)),
-    "receptive_field": frozenset(("receptive_field", "effective_stride", "output_shape", "status")),
-    "effective_stride": frozenset(("effective_stride", "output_shape", "receptive_field", "status")),
-    "center": frozenset(("center", "effective_stride", "output_shape", "receptive_field", "status")),
     "params": frozenset(("output_shape",)),
     "macs": frozenset(("output_shape",)),
-    "status": frozenset(FIGURES),
 }
-"""On which figures of a layer's inputs each of its own depends."""
+"""On which figures of a layer's inputs some of its own depend, and on nothing else that lies before it."""
 
 
 def rows_of(graph: LayerGraph, result: AnalysisResult) -> dict[str, Row]:

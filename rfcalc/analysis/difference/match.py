@@ -183,17 +183,18 @@ class _Matcher:
         """Pair layers of one family that stand between the same anchors, where there are as many of both."""
         found: list[Pair] = []
         for here, there in self._gaps():
-            families = [
-                [(model.nodes[model.order[p]].family, p) for p in places]
-                for model, places in ((self.one, here), (self.two, there))
-            ]
-            if [family for family, _ in families[0]] == [family for family, _ in families[1]]:
-                found += zip(here, there, strict=True)
-                continue
-            for family in dict.fromkeys(family for family, _ in families[0]):
-                one, two = ([p for each, p in side if each == family] for side in families)
-                if len(one) == len(two) == 1:
-                    found += zip(one, two, strict=True)
+            families: list[dict[str, list[int]]] = [{}, {}]
+            for model, places, found_there in zip((self.one, self.two), (here, there), families, strict=True):
+                for p in places:
+                    found_there.setdefault(model.nodes[model.order[p]].family, []).append(p)
+            one, two = families
+            alike = {family: len(places) for family, places in one.items()} == {
+                family: len(places) for family, places in two.items()
+            }
+            for family, places in one.items():
+                others = two.get(family, [])
+                if alike or len(places) == len(others) == 1:
+                    found += zip(places, others, strict=True)
         for a, b in found:  # no anchors: two families may have changed places
             self._pair(self.one.order[a], self.two.order[b])
 

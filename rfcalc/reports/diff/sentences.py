@@ -159,8 +159,8 @@ def _across(diff: DiffResult) -> Iterator[str]:
         delta = "" if old is None or new is None else f" (in all {signed(new - old, 'params')} parameters)"
         yield (
             f"{sentence(diff.merged, 'layer')} with the same kernels "
-            f"{'differs' if diff.merged == 1 else 'differ'} in biases and normalisation, which exporters merge "
-            f"or leave out{delta}"
+            f"{'differs' if diff.merged == 1 else 'differ'} in biases and normalisation, which exporters "
+            f"merge or leave out{delta}"
         )
     for each in diff.respelled[:_MOST_KINDS]:
         before, after = (few([quoted(name) for name in names]) for names in each)

@@ -15,7 +15,6 @@ from rfcalc.reports.diff.words import (
     MARKS,
     TO,
     figures_texts,
-    fold_names,
     former_name,
     kind_of,
     settings_texts,
@@ -133,7 +132,7 @@ def _items(diff: DiffResult, *, every: bool) -> Iterator[_Item]:
         if state == "quiet":
             yield _Item(" ", "", _quiet(run), 0)
         elif state in ("added", "removed") and len(run) >= _RUN and not every:
-            yield _Item(MARKS[state], fold_names([run[0].name, run[-1].name]), _folded(run), len(run))
+            yield _Item(MARKS[state], run[0].name, _folded(run), len(run))
         else:
             yield from (_item(entry, across=diff.comparable) for entry in run)
 
@@ -156,7 +155,7 @@ def _folded(run: Sequence[Entry]) -> str:
     """Sum up layers that were added or removed one after the other."""
     sides = [side for entry in run for side in (entry.old, entry.new) if side is not None]
     kinds = [f"{count:,} {kind}" for kind, count in Counter(side.row.kind for side in sides).most_common()]
-    texts = [f"{len(run):,} layers: {few(kinds, 5)}"]
+    texts = [f"to {run[-1].name}, {len(run):,} layers: {few(kinds, 5)}"]
     sign = -1 if run[0].new is None else 1
     for figure, word, values in (
         ("params", "params", [side.params for side in sides]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from rfcalc.algebra.number import Num
@@ -168,8 +168,3 @@ def kind_of(entry: Entry) -> str:
     """Return what the sources call a layer."""
     ops = list(dict.fromkeys(side.row.op for side in (entry.old, entry.new) if side is not None))
     return TO.join(ops)
-
-
-def fold_names(names: Sequence[str]) -> str:
-    """Name the ends of a run of layers."""
-    return names[0] if len(names) == 1 else f"{names[0]} ... {names[-1]}"
