@@ -70,6 +70,17 @@ def _loaded(x: Model, loading: Loading) -> LayerGraph:
         from rfcalc.readers.detect import names_factory
         from rfcalc.readers.revision import read_revision
 
-        # main:net looks like a module and its factory too, and reading runs no code
-        return load(read_revision(x, or_else=names_factory(x)) or x, **loading)
+        # main:net may be a module and its factory too; what git has comes first, as reading it runs no code
+        factory = names_factory(x) and _is_module(x.partition(":")[0].partition(".")[0])
+        return load(read_revision(x, or_else=factory) or x, **loading)
     return load(x, **loading)
+
+
+def _is_module(name: str) -> bool:
+    """Tell whether there is a module of that name, without importing it."""
+    from importlib.util import find_spec
+
+    try:
+        return find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False

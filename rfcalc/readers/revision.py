@@ -17,6 +17,9 @@ _SECONDS: Final = 60
 
 _DRIVE: Final = re.compile(r"[A-Za-z]:[\\/]")
 
+_NO_FILE: Final = ("does not exist in", "exists on disk, but not in", "nor in the index", "is in the index")
+_NO_REVISION: Final = ("invalid object name", "not a valid object name", "unknown revision", "bad revision")
+
 _ENVIRONMENT: Final = {
     "GIT_TERMINAL_PROMPT": "0",  # nobody is there to answer
     "GIT_NO_LAZY_FETCH": "1",  # reading a model fetches nothing
@@ -29,6 +32,10 @@ class _Named(BytesIO):
     """Bytes with a name for messages."""
 
     name = ""
+
+
+class _NoFile(ReadError):
+    """The revision is there, and has no such file to read."""
 
 
 class _Answer(NamedTuple):
@@ -67,7 +74,7 @@ def read_revision(model: str, *, or_else: bool = False) -> _Named | None:
         ``REV:path``, the path from the top of the repository, or from here with ``./`` in front; without REV
         the file as it is staged.
     or_else : bool
-        It may be something else, so that None is the answer where git has no such file.
+        It names something else too, so that None is the answer where git knows no such revision.
 
     Returns
     -------
@@ -90,52 +97,51 @@ def read_revision(model: str, *, or_else: bool = False) -> _Named | None:
     try:
         return _read(model, revision, path)
     except ReadError as error:
-        if or_else:
+        if or_else and not isinstance(error, _NoFile):
             return None
         error.source = model
         raise
 
 
 def _read(model: str, revision: str, path: str) -> _Named:
-    kind = _git("cat-file", "-t", "--", model)
-    if kind.code != 0:
-        raise ReadError(_reason(kind.err, revision, path))
-    if kind.out.strip() != b"blob":
-        raise ReadError(
-            f"is a {kind.out.decode(errors='replace').strip()} of git and no file; name a file in it"
-        )
-    size = _git("cat-file", "-s", "--", model)
-    if size.code != 0 or not size.out.strip().isdigit() or int(size.out) > MOST:
-        raise ReadError(
+    kind = _asked("-t", model, revision, path).strip()
+    if kind != b"blob":
+        raise _NoFile("is a directory of that revision; name a file in it")
+    if int(_asked("-s", model, revision, path)) > MOST:
+        raise _NoFile(
             f"is larger than {MOST >> 20} MiB; the architecture of a model is small, without its weights"
         )
-    blob = _git("cat-file", "blob", "--", model)
-    if blob.code != 0:
-        raise ReadError(_reason(blob.err, revision, path))
-    if blob.out.startswith(b"version https://git-lfs"):
-        raise ReadError(
-            "is kept in Git LFS, so that git holds a pointer to it alone; check that revision out"
-        )
-    file = _Named(blob.out)
+    data = _asked("blob", model, revision, path)
+    if data.startswith(b"version https://git-lfs"):
+        raise _NoFile("is kept in Git LFS, so that git holds a pointer to it alone; check that revision out")
+    file = _Named(data)
     file.name = model
     return file
 
 
-def _reason(said: str, revision: str, path: str) -> str:
+def _asked(what: str, model: str, revision: str, path: str) -> bytes:
+    """Ask git for the kind, the size or the contents of an object."""
+    answer = _git("cat-file", what, "--", model)
+    if answer.code != 0:
+        raise _refused(answer.err, revision, path)
+    return answer.out
+
+
+def _refused(said: str, revision: str, path: str) -> ReadError:
     """Say in the project's words why git has no such file."""
     text = said.lower()
     if "not a git repository" in text:
-        return "no such file, and no revision of git either: this directory is in no repository"
-    if "does not exist in" in text or "exists on disk, but not in" in text or "not in the index" in text:
+        return ReadError("no such file, and no revision of git either: this directory is in no repository")
+    if any(words in text for words in _NO_FILE):
         where = f"the revision {revision!r}" if revision else "the index"
-        return (
+        return _NoFile(
             f"{where} has no file {path!r}; a path begins at the top of the repository, "
             "or with ./ in this directory"
         )
-    if "not a valid object name" in text or "unknown revision" in text or "bad revision" in text:
-        return f"no such file, and git knows no revision {revision!r} here, or no {path!r} in it"
+    if any(words in text for words in _NO_REVISION):
+        return ReadError(f"no such file, and git knows no revision {revision!r} here")
     first = next((line for line in said.splitlines() if line.strip()), "no reason given")
-    return f"git cannot read it: {first.removeprefix('fatal: ')}"
+    return ReadError(f"git cannot read it: {first.removeprefix('fatal: ')}")
 
 
 def _git(*arguments: str) -> _Answer:

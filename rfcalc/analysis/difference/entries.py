@@ -183,7 +183,7 @@ class _Entries:
             return True
         if all(self._same_source(a, b) for a, b in zip(one, two, strict=True)):
             return False
-        if not node.commutes:
+        if not (node.commutes and other.commutes):
             return True
         left = list(two)
         for slot in one:

@@ -7,7 +7,7 @@ from typing import Final
 from rfcalc.analysis.difference.result import DiffResult, Entry
 from rfcalc.reports.diff.sentences import sentences
 from rfcalc.reports.diff.totals import totals_table
-from rfcalc.reports.diff.words import MARKS, TO, figure_cell, former_name, kind_of, settings_texts, title_of
+from rfcalc.reports.diff.words import TO, figure_cell, former_name, kind_of, settings_texts, title_of
 from rfcalc.reports.escape import markdown, shorten
 from rfcalc.reports.markup import tabulated
 from rfcalc.reports.tables import LEFT, RIGHT
@@ -56,7 +56,7 @@ def _row(entry: Entry, *, across: bool) -> tuple[str, ...]:
     alone = entry.old is None or entry.new is None
     what = kind_of(entry) if alone else "; ".join([*former_name(entry), *settings_texts(entry)])
     figures = [figure_cell(entry, name, across=across) for name in _FIGURES]
-    texts = (MARKS[entry.state], entry.name, what, *figures)
+    texts = (entry.state, entry.name, what, *figures)
     return tuple(_arrow(shorten(text, _LONGEST)) for text in texts)
 
 

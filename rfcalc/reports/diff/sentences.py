@@ -26,26 +26,20 @@ def sentences(diff: DiffResult) -> tuple[str, ...]:
 
 
 def _headline(diff: DiffResult) -> str:
-    counts = [
-        f"{len(found):,} {word}"
-        for found, word in (
-            (diff.edited, "changed"),
-            (diff.added, "added"),
-            (diff.removed, "removed"),
-        )
-        if found
-    ]
-    same = len(diff.of("same"))
     if not diff.changed:
-        what = (
-            "shape, field, stride, MACs and kernels"
-            if diff.merged
-            else "shape, field, stride, parameters and MACs"
-        )
+        figures = "MACs and kernels" if diff.merged else "parameters and MACs"
         word = "compared" if diff.comparable else "matched"
-        return f"no change in {what}: {sentence(len(diff.entries), 'layer')} {word}"
+        return f"no change in shape, field, stride, {figures} ({sentence(len(diff.entries), 'layer')} {word})"
+    found = [
+        (len(entries), word)
+        for entries, word in ((diff.edited, "changed"), (diff.added, "added"), (diff.removed, "removed"))
+        if entries
+    ]
+    (count, word), *others = found
+    texts = [f"{sentence(count, 'layer')} {word}", *(f"{number:,} {other}" for number, other in others)]
     affected = [f"{len(diff.affected):,} affected downstream"] if diff.affected else []
-    return f"layers: {', '.join(counts)}; {', '.join([*affected, f'{same:,} as before'])}"
+    same = f"{len(diff.of('same')):,} as before"
+    return f"{', '.join(texts)}; {', '.join([*affected, same])}"
 
 
 # ---- downstream --------------------------------------------------------------------------------------------
@@ -164,7 +158,10 @@ def _across(diff: DiffResult) -> Iterator[str]:
         )
     for each in diff.respelled[:_MOST_KINDS]:
         before, after = (few([quoted(name) for name in names]) for names in each)
-        yield f"taken for the same, as parameters and MACs are: {before} in the old model, {after} in the new"
+        yield (
+            f"{before} in the old model and {after} in the new are taken for the same, "
+            "as their parameters and MACs are"
+        )
     if len(diff.respelled) > _MOST_KINDS:
         yield f"so are {len(diff.respelled) - _MOST_KINDS:,} more groups of layers"
     left = [each for each in diff.uncompared if each.old != each.new]
@@ -172,7 +169,7 @@ def _across(diff: DiffResult) -> Iterator[str]:
         kinds = few([f"{each.kind} {each.old:,} and {each.new:,}" for each in left], _MOST_KINDS)
         yield (
             "not compared one by one, as each format cuts them in its own way, but by what comes of them "
-            f"(old and new): {kinds}"
+            f"({kinds} in old and new)"
         )
 
 
@@ -180,7 +177,7 @@ def _renamed(diff: DiffResult) -> Iterator[str]:
     renamed = diff.renamed
     if renamed:
         pairs = [_pair(entry) for entry in renamed]
-        yield f"{sentence(len(renamed), 'layer')} renamed: {few(pairs, 2)}"
+        yield f"{sentence(len(renamed), 'layer')} renamed ({few(pairs, 2)})"
 
 
 def _pair(entry: Entry) -> str:
