@@ -47,7 +47,7 @@ def test_a_kernel_that_grew() -> None:
     assert states(found) == {"c1": "changed", "c2": "affected", "c3": "affected"}
     (entry,) = found.edited
     assert entry.settings == (("kernel", (3, 3), (5, 5)),)
-    assert entry.figures == ("receptive_field", "params", "macs")
+    assert entry.figures == ("receptive_field", "receptive_field_min", "params", "macs")
     assert (entry.old.params, entry.new.params) == (8 * (9 * 3 + 1), 8 * (25 * 3 + 1))
     (spread,) = found.spread
     assert (spread.figure, spread.direction, spread.causes, spread.layers) == (
@@ -254,6 +254,7 @@ def figures(row: Any) -> tuple[Any, ...]:
     return (
         row.output_shape,
         row.receptive_field,
+        row.receptive_field_min,
         row.local_receptive_field,
         row.effective_stride,
         row.center,

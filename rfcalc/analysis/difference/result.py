@@ -13,6 +13,7 @@ State = Literal["added", "removed", "changed", "affected", "same"]
 FIGURES: Final = (
     "output_shape",
     "receptive_field",
+    "receptive_field_min",
     "effective_stride",
     "center",
     "params",
@@ -93,8 +94,9 @@ class Spread(NamedTuple):
     Parameters
     ----------
     figure : str
-        ``receptive_field``, ``local_receptive_field`` (where gates make fields global), ``effective_stride``,
-        ``spatial``, ``channels``, ``center``, ``params``, ``macs`` or ``status``.
+        ``receptive_field``, ``local_receptive_field`` (where gates make fields global),
+        ``receptive_field_min`` (where the largest stays), ``effective_stride``, ``spatial``, ``channels``,
+        ``center``, ``params``, ``macs`` or ``status``.
     direction : str
         ``grows``, ``shrinks``, ``changes``; ``global``, ``finite`` of a field that becomes so; ``known``,
         ``unknown``.

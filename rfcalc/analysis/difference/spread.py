@@ -76,8 +76,8 @@ def spread_of(entries: Sequence[Entry], old: Graph, new: Graph) -> tuple[Spread,
 
 
 _ORDER: Final = (
-    "receptive_field", "local_receptive_field", "effective_stride", "center", "spatial", "channels", "params",
-    "macs", "status",
+    "receptive_field", "local_receptive_field", "receptive_field_min", "effective_stride", "center",
+    "spatial", "channels", "params", "macs", "status",
 )  # fmt: skip
 
 
@@ -130,9 +130,12 @@ def _moves(entry: Entry) -> Iterator[tuple[str, str]]:
         same = old.receptive_field == new.receptive_field
         figure = "local_receptive_field" if same else "receptive_field"
         yield figure, _direction(getattr(old, figure), getattr(new, figure), endless=True)
+    elif "receptive_field_min" in moved:
+        fields = old.receptive_field_min, new.receptive_field_min
+        yield "receptive_field_min", _direction(*fields, endless=True)
     if "effective_stride" in moved:
         yield "effective_stride", _direction(old.effective_stride, new.effective_stride)
-    if "center" in moved and not moved & {"receptive_field", "effective_stride"}:
+    if "center" in moved and not moved & {"receptive_field", "receptive_field_min", "effective_stride"}:
         yield "center", "changes"
     if "output_shape" in moved:
         if map_of(old) != map_of(new):
@@ -198,14 +201,16 @@ def _effects(
             None if number not in where else _step(graph, where[number])
             for graph, where in zip((old, new), places, strict=True)
         ]
-        figures = {"params", "macs", "status"}
+        figures = {"status"}
         window, extents, width = (_moved(steps, part, entries[number]) for part in range(3))
         if window:
-            figures |= {"receptive_field", "local_receptive_field", "effective_stride", "center"}
+            figures |= _OF_A_WINDOW
         if extents:
             figures |= {"spatial", "center", "effective_stride"}
         if width:
             figures.add("channels")
+        if width or extents:
+            figures |= {"params", "macs"}
         found[number] = frozenset(figures)
     return found
 
@@ -228,6 +233,9 @@ def _moved(steps: Sequence[_Step | None], part: int, entry: Entry) -> bool:
     return step is None or step[part] != _NOTHING[part]
 
 
+_OF_A_WINDOW: Final = frozenset(
+    ("receptive_field", "local_receptive_field", "receptive_field_min", "effective_stride", "center")
+)
 _NOTHING: Final[_Step] = ((), None, None)
 
 

@@ -162,6 +162,7 @@ def _entry_document(entry: Entry) -> dict[str, Any]:
 _FIGURES: Final = (
     "output_shape",
     "receptive_field",
+    "receptive_field_min",
     "local_receptive_field",
     "effective_stride",
     "center",

@@ -13,6 +13,8 @@ from rfcalc.reports.humanise import sentence
 from rfcalc.wording import few
 
 _LONGEST_NAME: Final = 40
+_MOST_CAUSES: Final = 12
+"""Changes that are still worth to be named."""
 
 
 def quoted(name: str) -> str:
@@ -46,7 +48,8 @@ def _headline(diff: DiffResult) -> str:
 
 
 def _spread(each: Spread) -> str:
-    causes = few([quoted(name) for name in each.causes])
+    many = len(each.causes) > _MOST_CAUSES
+    causes = f"{len(each.causes):,} changes" if many else few([quoted(name) for name in each.causes])
     where = f" downstream of {causes}" if causes else ""
     alone = each.layers == 1
     layers = quoted(each.most) if alone else sentence(each.layers, "layer")
@@ -54,8 +57,15 @@ def _spread(each: Spread) -> str:
     return _PHRASES[each.figure](each, f"{layers}{where}", at)
 
 
+_FIELDS: Final = {
+    "receptive_field": "the field",
+    "local_receptive_field": "the field, gates cut,",
+    "receptive_field_min": "the smallest field",
+}
+
+
 def _field(each: Spread, layers: str, at: str) -> str:
-    what = "the field" if each.figure == "receptive_field" else "the field, gates cut,"
+    what = _FIELDS[each.figure]
     ends = _ends(humanise.extents(each.old or (), "global"), humanise.extents(each.new or (), "global"))
     if each.direction in ("global", "finite"):
         verb = "becomes global" if each.direction == "global" else "is no longer global"
@@ -130,6 +140,7 @@ def _status(each: Spread, layers: str, at: str) -> str:
 _PHRASES: Final = {
     "receptive_field": _field,
     "local_receptive_field": _field,
+    "receptive_field_min": _field,
     "effective_stride": _stride,
     "spatial": _map,
     "channels": _width,

@@ -29,7 +29,7 @@ def totals_table(diff: DiffResult) -> Table:
     rows.append(_row("MACs", old, new, [result.totals.macs for result in (old, new)], "macs"))
     if not diff.comparable:  # formats cut layers in their own ways, so these would say nothing
         layers = [result.totals.layers for result in (old, new)]
-        rows.insert(0, _row("layers", old, new, layers, "params"))
+        rows.insert(0, _row("layers", old, new, layers, "layers"))
         activations = [_activations(result) for result in (old, new)]
         rows.append(_row("activations", old, new, activations, "activations"))
     rows.append(_field(old, new))
@@ -50,7 +50,7 @@ def _row(
     one, two = map(plain, values)
     if not isinstance(one, int) or not isinstance(two, int):
         return (title, *cells, "?")
-    share = f" ({(two - one) / one:+.1%})" if one and one != two else ""
+    share = f" ({(two - one) / one:+.1%})" if one and one != two and figure != "layers" else ""
     return (title, *cells, signed(two - one, "macs" if short else "params") + share)
 
 

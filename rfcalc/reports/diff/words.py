@@ -18,6 +18,7 @@ TO: Final = " -> "
 """Between a figure before and after; a renderer puts an arrow there where it can."""
 
 _LONGEST_VALUE: Final = 32
+_LONGEST_TITLE: Final = 64
 
 _STRIDE: Final = COLUMNS["effective_stride"].cell
 _CENTER: Final = COLUMNS["center"].cell
@@ -29,7 +30,8 @@ def title_of(diff: DiffResult) -> str:
 
 
 def _model_title(result: AnalysisResult) -> str:
-    return f"{result.source or result.name} ({result.format})"
+    named = result.source and not result.source.startswith("<")  # <dict> is no file
+    return f"{shorten(result.source if named else result.name, _LONGEST_TITLE)} ({result.format})"
 
 
 def former_name(entry: Entry) -> list[str]:
@@ -97,6 +99,7 @@ def shape_text(row: Row, *, across: bool) -> str:
 
 _CELLS: Final[Mapping[str, Callable[[Row], str]]] = {
     "receptive_field": field_cell,
+    "receptive_field_min": COLUMNS["receptive_field_min"].cell,
     "effective_stride": _STRIDE,
     "center": _CENTER,
     "status": lambda row: row.status,
@@ -154,6 +157,8 @@ def figures_texts(entry: Entry, *, across: bool = False) -> Iterator[str]:
     for figure in ("output_shape", "receptive_field", "effective_stride"):
         if figure in entry.figures or (alone and figure != "effective_stride"):
             yield f"{_TITLES[figure]} {figure_cell(entry, figure, across=across)}"
+    if "receptive_field_min" in entry.figures and "receptive_field" not in entry.figures:
+        yield f"smallest field {figure_cell(entry, 'receptive_field_min')}"
     if "center" in entry.figures and not {"receptive_field", "effective_stride"} & {*entry.figures}:
         yield f"centre {figure_cell(entry, 'center')}"
     for figure, word in (("params", "params"), ("macs", "MACs")):
