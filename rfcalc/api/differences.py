@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rfcalc.reports.diff import Diff
 
 
-def diff(old: Model, new: Model, **loading: Unpack[Loading]) -> Diff:
+def diff(old: Model, new: Model, *, common: bool = False, **loading: Unpack[Loading]) -> Diff:
     """Say what changed from one model to another: layers added, removed, changed, and what comes of it.
 
     Layers are matched by graph: by what they are, by what lies before and behind them, and by their names. A
@@ -26,6 +26,8 @@ def diff(old: Model, new: Model, **loading: Unpack[Loading]) -> Diff:
     old, new : path, open file, mapping or LayerGraph
         The models, as for `load`; also ``REV:path``, a file as it is in a revision of git, such as
         ``HEAD~1:models/net.json``.
+    common : bool
+        Compare models of one format as those of different ones, which suits exports by different tools.
     **loading
         The options of `load`, for both models.
 
@@ -60,6 +62,7 @@ def diff(old: Model, new: Model, **loading: Unpack[Loading]) -> Diff:
         _loaded(new, loading),
         input=loading.get("input"),
         on_unknown=loading.get("on_unknown", "report"),
+        common=common,
     )
     return Diff(**{each.name: getattr(result, each.name) for each in fields(result)})
 

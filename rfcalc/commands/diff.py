@@ -36,6 +36,12 @@ rfcalc diff origin/main:net.json net.json --format markdown -o comment.md"""
     is_flag=True,
     help="Show every change on lines of its own, and layers too that only have other figures.",
 )
+@click.option(
+    "--common",
+    is_flag=True,
+    help="Compare only layers that mean the same in every format, as is done across formats: for exports of "
+    "one format by different tools.",
+)
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if anything but names has changed.")
 @options.output
 @options.on_unknown
@@ -46,6 +52,7 @@ def command(
     *,
     form: str,
     every: bool,
+    common: bool,
     exit_code: bool,
     output: str,
     on_unknown: Any,
@@ -61,7 +68,7 @@ def command(
 
     for each in (old, new):
         check_output(output, source=each)
-    found = api.diff(old, new, on_unknown=on_unknown, **options.loading(**loading))
+    found = api.diff(old, new, common=common, on_unknown=on_unknown, **options.loading(**loading))
     write(_render(found, form, output, every=every), output)
     if exit_code and found.changed:
         raise click.exceptions.Exit(1)

@@ -138,8 +138,9 @@ def test_another_size_of_the_input() -> None:
     ]
 
 
-def test_an_open_size_is_not_a_change_but_not_comparable() -> None:
+def test_what_is_behind_an_input_that_was_opened_cannot_be_compared() -> None:
     found = rfcalc.diff(net(conv("c")), {**net(conv("c")), "input": [None, None, 3]})
+    assert states(found) == {"input": "changed"}
     assert [entry.unclear for entry in found.entries] == [("output_shape",), ("output_shape", "macs")]
     assert {note.code for note in found.notes} == {"one_sided"}
 
@@ -369,3 +370,18 @@ def test_ten_thousand_layers() -> None:
     assert [each.name for each in found.added] == ["extra"]
     assert (found.removed, found.edited, found.renamed) == ((), (), ())
     assert found.spread[0].layers == 5_000
+
+
+def test_exports_by_different_tools() -> None:
+    """One spells the normalisation as a layer, and numbers its layers; nothing else differs."""
+    old = net(conv("a", bias=False), {"kind": "batch_norm", "name": "b"}, conv("c"))
+    new = net(conv("n_1"), conv("n_2"))
+    assert {entry.state for entry in rfcalc.diff(old, new).entries} > {"removed"}
+    found = rfcalc.diff(old, new, common=True)
+    assert (found.comparable, found.changed, found.merged) == (True, False, 1)
+
+
+def test_what_one_model_alone_knows_is_not_said_to_be_the_same() -> None:
+    found = rfcalc.diff(net(conv("c")), {**net(conv("c")), "input": [None, None, 3]}, common=True)
+    assert found.answer[0] == "no change in field, stride and parameters (2 layers compared)"
+    assert "cannot be compared" in found.answer[1]

@@ -23,7 +23,12 @@ from rfcalc.wording import few
 
 
 def diff_graphs(
-    old: LayerGraph, new: LayerGraph, *, input: str | None = None, on_unknown: OnUnknown = "report"
+    old: LayerGraph,
+    new: LayerGraph,
+    *,
+    input: str | None = None,
+    on_unknown: OnUnknown = "report",
+    common: bool = False,
 ) -> DiffResult:
     """Say what changed from one graph to another.
 
@@ -36,6 +41,8 @@ def diff_graphs(
         input under another name takes that.
     on_unknown : str
         As for `rfcalc.analyze`.
+    common : bool
+        Compare models of one format too in those layers alone that mean the same in every format.
 
     Raises
     ------
@@ -44,7 +51,7 @@ def diff_graphs(
     UsageError
         There is no such input.
     """
-    comparable = old.format != new.format
+    comparable = common or old.format != new.format
     statistics = "torch" not in (old.format, new.format)  # there they are buffers, and no parameters
     given = _inputs(old, new, input)
     models: list[Model] = []

@@ -15,9 +15,6 @@ from rfcalc.analysis.shapes import OnUnknown, Resolved, known_extent, resolve
 from rfcalc.analysis.totals import has_weights
 from rfcalc.graph.graph import LayerGraph
 
-_VECTOR: int = 1
-"""The rank of biases and of the weights of normalisation."""
-
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -143,6 +140,6 @@ def _params(
                 continue
             counted.add(weight.identity)
             total = total + weight.count
-            if len(weight.shape) <= _VECTOR:
+            if sum(extent != 1 for extent in weight.shape) <= 1:
                 vectors = vectors + weight.count
     return known_extent(total), known_extent(vectors)

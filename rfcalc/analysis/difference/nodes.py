@@ -113,7 +113,7 @@ def settings_of(layer: Layer, graph: LayerGraph, resolved: Mapping[str, Resolved
     if settings.get("stride", 0) is None and "kernel" in settings:
         settings["stride"] = settings["kernel"]  # a pooling's windows lie side by side by default
     if layer.weights:
-        settings["weights"] = len(layer.weights)
+        settings["weight_tensors"] = len(layer.weights)
     if not layer.trainable:
         settings["trainable"] = False
     return settings
@@ -189,6 +189,9 @@ class Common(NamedTuple):
 
 
 _JOINS: Final = frozenset(_FAMILIES["join"].split())
+_MOST_JOINED: Final = 128
+"""Inputs of a concatenation that is taken apart, so that a long chain of them stays cheap."""
+
 _WORDS: Final = {
     "matmul": "product", "dot": "product", "einsum": "product",
     "finer": "upsample", "recurrent": "recurrent", "attention": "attention",
@@ -223,6 +226,8 @@ def common(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> Common:
     others = []
     for layer in graph:
         slots = [sources[name] for name, _ in layer.inputs]
+        if layer.kind == "concat":
+            slots = _flat(slots, nodes)
         before = tuple(dict.fromkeys(place for slot in slots for place in slot))
         settings = _common_settings(layer, graph, resolved, before)
         if settings is None:
@@ -236,6 +241,19 @@ def common(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> Common:
         nodes.append(Node(layer.name, kind, own, _near(kind, settings), settings, inputs))
     holders = {name: sources[name][0] for name in others if len(sources[name]) == 1}
     return Common(nodes, holders, tuple(others))
+
+
+def _flat(slots: Sequence[tuple[int, ...]], nodes: Sequence[Node]) -> list[tuple[int, ...]]:
+    """Put in place of a concatenation what it joins: one after the other comes to the same as all at once."""
+    found: list[tuple[int, ...]] = []
+    for slot in slots:
+        node = nodes[slot[0]] if len(slot) == 1 else None
+        nested = node is not None and node.kind == "concat" and len(node.inputs) < _MOST_JOINED
+        if node is not None and nested:
+            found += [tuple(place for place, _ in each) for each in node.inputs]
+        else:
+            found.append(slot)
+    return found
 
 
 def _common_settings(

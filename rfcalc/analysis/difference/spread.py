@@ -14,7 +14,18 @@ _MOST_CAUSES: Final = 512
 """Changes that are followed one by one; more of them are followed together."""
 
 _WIDTH_ALONE: Final = frozenset(
-    ("filters", "units", "bias", "groups", "multiplier", "weights", "trainable", "function", "rate", "alpha")
+    (
+        "filters",
+        "units",
+        "bias",
+        "groups",
+        "multiplier",
+        "weight_tensors",
+        "trainable",
+        "function",
+        "rate",
+        "alpha",
+    )
 )
 """Settings that leave fields and extents of maps as they are."""
 

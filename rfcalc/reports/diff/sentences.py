@@ -29,9 +29,8 @@ def sentences(diff: DiffResult) -> tuple[str, ...]:
 
 def _headline(diff: DiffResult) -> str:
     if not diff.changed:
-        figures = "MACs and kernels" if diff.merged else "parameters and MACs"
         word = "compared" if diff.comparable else "matched"
-        return f"no change in shape, field, stride, {figures} ({sentence(len(diff.entries), 'layer')} {word})"
+        return f"no change in {_known(diff)} ({sentence(len(diff.entries), 'layer')} {word})"
     found = [
         (len(entries), word)
         for entries, word in ((diff.edited, "changed"), (diff.added, "added"), (diff.removed, "removed"))
@@ -42,6 +41,20 @@ def _headline(diff: DiffResult) -> str:
     affected = [f"{len(diff.affected):,} affected downstream"] if diff.affected else []
     same = f"{len(diff.of('same')):,} as before"
     return f"{', '.join(texts)}; {', '.join([*affected, same])}"
+
+
+def _known(diff: DiffResult) -> str:
+    """Name the figures that both models have."""
+    unclear = {figure for entry in diff.entries for figure in entry.unclear}
+    names = {
+        "output_shape": "shape",
+        "receptive_field": "field",
+        "effective_stride": "stride",
+        "params": "kernels" if diff.merged else "parameters",
+        "macs": "MACs",
+    }
+    *most, last = [name for figure, name in names.items() if figure not in unclear] or ["anything known"]
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 # ---- downstream --------------------------------------------------------------------------------------------
@@ -66,7 +79,7 @@ _FIELDS: Final = {
 
 def _field(each: Spread, layers: str, at: str) -> str:
     what = _FIELDS[each.figure]
-    ends = _ends(humanise.extents(each.old or (), "global"), humanise.extents(each.new or (), "global"))
+    ends = _ends(_sizes(each.old, "global"), _sizes(each.new, "global"))
     if each.direction in ("global", "finite"):
         verb = "becomes global" if each.direction == "global" else "is no longer global"
         return f"{what} of {layers} {verb}{_such(at)} ({ends})"
@@ -76,6 +89,13 @@ def _field(each: Spread, layers: str, at: str) -> str:
     verb = "grows" if each.direction == "grows" else "shrinks"
     most = f", at most by {moved}{at}" if at else f" by {moved}"
     return f"{what} of {layers} {verb}{most} ({ends})"
+
+
+def _sizes(sizes: Any, missing: str) -> str:
+    """Write sizes; where there is none on any axis, one word."""
+    if sizes is None:
+        return "?"
+    return missing if all(size is None for size in sizes) else humanise.extents(sizes, missing)
 
 
 def _such(at: str) -> str:
@@ -95,7 +115,7 @@ def _ends(old: str, new: str) -> str:
 
 
 def _stride(each: Spread, layers: str, at: str) -> str:
-    ends = _ends(humanise.extents(each.old or (), "-"), humanise.extents(each.new or (), "-"))
+    ends = _ends(_sizes(each.old, "none"), _sizes(each.new, "none"))
     return f"the effective stride of {layers} {each.direction}{_most(at)} ({ends})"
 
 

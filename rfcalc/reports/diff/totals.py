@@ -32,7 +32,7 @@ def totals_table(diff: DiffResult) -> Table:
         rows.insert(0, _row("layers", old, new, layers, "layers"))
         activations = [_activations(result) for result in (old, new)]
         rows.append(_row("activations", old, new, activations, "activations"))
-    rows.append(_field(old, new))
+    rows.append(_field(diff))
     return Table(("", "before", "after", "change"), (LEFT, RIGHT, RIGHT, RIGHT), tuple(rows))
 
 
@@ -64,10 +64,13 @@ def _activations(result: AnalysisResult) -> Any:
     return total
 
 
-def _field(old: AnalysisResult, new: AnalysisResult) -> tuple[str, ...]:
-    """Compare what the last windows see."""
-    names = [focus_of(result) for result in (old, new)]
-    fields = [field_of(r.layer(name)) if name else None for r, name in zip((old, new), names, strict=True)]
+def _field(diff: DiffResult) -> tuple[str, ...]:
+    """Compare what the last window of the new model sees with what it saw, or the last window there."""
+    name = focus_of(diff.new)
+    same = (each.old.row.name for each in diff.entries if each.old and each.new and each.name == name)
+    names = [next(same, None) or focus_of(diff.old), name]
+    results = (diff.old, diff.new)
+    fields = [field_of(r.layer(each)) if each else None for r, each in zip(results, names, strict=True)]
     cells = ["-" if field is None else humanise.extents(field) for field in fields]
     title = (
         f"field of {shorten(names[1], _LONGEST_NAME)}" if names[0] == names[1] else "field of the last window"

@@ -129,7 +129,7 @@ def _amount(entry: Entry, figure: str) -> str:
     """Write how much more or less a layer takes."""
     values = [_number(side, figure) for side in (entry.old, entry.new) if side is not None]
     if None in values:
-        return "?"
+        return "?" if len(values) == 1 else ""
     if entry.old is None:
         return signed(values[0], figure)
     if entry.new is None:
