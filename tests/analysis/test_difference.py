@@ -314,14 +314,26 @@ def test_an_alignment_is_a_common_subsequence(one: list[int], two: list[int]) ->
     pairs = aligned(one, two, Work())
     assert all(one[i] == two[j] for i, j in pairs)
     assert all(a[0] < b[0] and a[1] < b[1] for a, b in pairwise(pairs))
-    assert 2 * len(pairs) >= longest(one, two)
+    assert len(pairs) == longest(one, two)
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.integers(0, 3), max_size=24), st.data())
 def test_what_was_taken_out_is_found(one: list[int], data: Draw) -> None:
     kept = [element for element in one if data.draw(st.booleans())]
-    assert len(aligned(one, kept, Work())) >= len(kept) * 2 // 3
+    assert len(aligned(one, kept, Work())) == len(kept)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 4), st.lists(st.integers(0, 9), min_size=1, max_size=30), st.data())
+def test_long_sequences_are_aligned_in_order(twist: int, block: list[int], data: Draw) -> None:
+    """Too long for a table: a block that repeats, among elements that occur once."""
+    one = [element for place in range(120) for element in (*block[: place % 5 + 1], 100 + place)]
+    two = [each for each in one if each % 7 != twist] + data.draw(st.lists(st.integers(0, 9), max_size=9))
+    pairs = aligned(one, two, Work())
+    assert all(one[i] == two[j] for i, j in pairs)
+    assert all(a[0] < b[0] and a[1] < b[1] for a, b in pairwise(pairs))
+    assert len(pairs) >= sum(each % 7 != twist for each in one)
 
 
 def chain(kinds: list[str], names: str = "l") -> list[Node]:
@@ -363,13 +375,13 @@ def test_the_effort_grows_with_the_length(kinds: str, change: str) -> None:
     assert many <= 10_000 * 600
 
 
-def test_ten_thousand_layers() -> None:
-    old = [conv(f"c{number}", filters=1, bias=False) for number in range(10_000)]
-    new = [*old[:5_000], conv("extra", 5, filters=1, bias=False), *old[5_000:]]
+def test_a_long_chain() -> None:
+    old = [conv(f"c{number}", filters=1, bias=False) for number in range(2_000)]
+    new = [*old[:1_000], conv("extra", 5, filters=1, bias=False), *old[1_000:]]
     found = rfcalc.diff(net(*old), net(*new))
     assert [each.name for each in found.added] == ["extra"]
     assert (found.removed, found.edited, found.renamed) == ((), (), ())
-    assert found.spread[0].layers == 5_000
+    assert found.spread[0].layers == 1_000
 
 
 def test_exports_by_different_tools() -> None:

@@ -1,7 +1,7 @@
 """Longest common subsequences of long sequences, at a cost that grows in proportion to their length.
 
-Elements that occur once in both are anchors (patience diff); between them the same is done again, and what
-has no anchor is compared element by element where it is small, or in order of occurrence where it is not.
+What is small is compared element by element. Else elements that occur once in both are anchors (patience
+diff), and between them the same is done again; what has no anchor is paired in order of occurrence.
 """
 
 from __future__ import annotations
@@ -51,19 +51,18 @@ def aligned(old: Sequence[int], new: Sequence[int], work: Work) -> list[Pair]:
         work.steps += len(ends) + b - a + d - c
         if a == b or c == d:
             continue
-        anchors = _rising(_once(old, new, (a, b, c, d)))
-        if anchors and depth < _DEEPEST:
-            pairs += anchors
-            for (i, j), (k, m) in zip(
-                [(a - 1, c - 1), *anchors], [*anchors, (b, d)], strict=True
-            ):  # fmt: skip
-                if i + 1 < k and j + 1 < m:
-                    gaps.append(((i + 1, k, j + 1, m), depth + 1))
-        elif (b - a) * (d - c) <= _CELLS:
+        if (b - a) * (d - c) <= _CELLS:
             work.steps += (b - a) * (d - c)
             pairs += _table(old, new, (a, b, c, d))
-        else:
+            continue
+        anchors = _rising(_once(old, new, (a, b, c, d)))
+        if not anchors or depth == _DEEPEST:
             pairs += _rising(_by_occurrence(old, new, (a, b, c, d)))
+            continue
+        pairs += anchors
+        for (i, j), (k, m) in zip([(a - 1, c - 1), *anchors], [*anchors, (b, d)], strict=True):
+            if i + 1 < k and j + 1 < m:
+                gaps.append(((i + 1, k, j + 1, m), depth + 1))
     return sorted(pairs)
 
 
