@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import rfcalc
+from tests.readers.onnx_graphs import graph_bytes
 from tests.reports import golden
 
 APPLICATIONS = Path(__file__).parents[1] / "data" / "keras" / "applications.json.gz"
@@ -189,3 +190,37 @@ def test_names_do_no_harm_in_a_terminal() -> None:
         text = rfcalc.diff(hostile(3), hostile(5)).to_text(unicode=unicode)
         assert not {"\u202e", "\x1b"} & {*text}
         assert not any(line.startswith("# x") for line in text.splitlines())
+
+
+# ---- real exports ------------------------------------------------------------------------------------------
+
+SAME = {
+    "InceptionV3": "tv.inception_v3",
+    "ConvNeXtTiny": "tv.convnext_tiny",
+    "EfficientNetB0": "timm.tf_efficientnet_b0",
+}
+
+
+@pytest.mark.onnx
+@pytest.mark.parametrize("name", SAME)
+def test_a_keras_model_and_an_export_of_its_twin_in_torch(name: str) -> None:
+    """The authors of both ported one network: the same shapes, fields, strides, MACs and kernels."""
+    found = rfcalc.diff(application(name), graph_bytes(SAME[name]))
+    assert not found.changed
+    assert "no change in shape, field, stride, kernels and MACs" in found.answer[0]
+    assert len(found.to_text().splitlines()) <= 24
+
+
+@pytest.mark.onnx
+def test_where_two_resnets_stride() -> None:
+    """Keras strides in the first 1x1 of a block, torchvision in the 3x3: fields of 483 and of 427."""
+    found = rfcalc.diff(application("ResNet50"), graph_bytes("tv.resnet50"))
+    assert (len(found.edited), found.added, found.removed) == (6, (), ())
+    assert {setting.name for entry in found.edited for setting in entry.settings} == {"stride"}
+    (spread,) = found.spread
+    assert (spread.figure, spread.old, spread.new) == ("receptive_field", (483, 483), (427, 427))
+    text = found.to_text()
+    assert len(text.splitlines()) <= 48
+    golden.check("diff.exports.80.txt", text)
+    golden.check("diff.exports.160.txt", found.to_text(160))
+    golden.check("diff.exports.md", found.to_markdown())

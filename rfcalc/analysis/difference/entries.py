@@ -200,9 +200,9 @@ class _Entries:
         lost = any(place == -1 for place, _ in one) or any(place == -1 for place, _ in two)
         if not lost:
             return one == two
-        return self._reach(self.old, slot, self.pairs) & self._reach(
-            self.new, other, {place: place for place in self.back}
-        ) != frozenset() or not self._reach(self.old, slot, self.pairs)
+        before = self._reach(self.old, slot, self.pairs)
+        after = self._reach(self.new, other, {place: place for place in self.back})
+        return bool(before & after) or before == after
 
     @staticmethod
     def _reach(model: Model, slot: Sequence[tuple[int, int]], matched: Mapping[int, int]) -> frozenset[int]:

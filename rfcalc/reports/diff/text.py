@@ -38,7 +38,7 @@ _NAME_SHARE: Final = 3  # the part of a line that a name may take
 class _Item(NamedTuple):
     mark: str
     name: str
-    text: str
+    texts: tuple[str, ...]
     changes: int
 
 
@@ -86,6 +86,19 @@ def _wrapped(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, max(width, 20), break_long_words=False, break_on_hyphens=False)
 
 
+def _joined(texts: Sequence[str], width: int) -> list[str]:
+    """Put texts on lines with semicolons between them, broken inside of one only where it needs to be."""
+    lines: list[str] = []
+    for place, text in enumerate(texts):
+        piece = text + ("; " if place < len(texts) - 1 else "")
+        if lines and cells(lines[-1] + piece.rstrip()) <= width:
+            lines[-1] += piece
+        else:
+            lines += _wrapped(piece.rstrip(), width)
+            lines[-1] += " "
+    return [line.rstrip() for line in lines]
+
+
 def _hanging(mark: str, text: str, width: int) -> list[str]:
     lines = _wrapped(text, width - len(mark))
     return [mark + lines[0], *(" " * len(mark) + line for line in lines[1:])]
@@ -114,10 +127,10 @@ def _changes(diff: DiffResult, width: int, clean: _Clean, *, every: bool) -> lis
 
 def _lines(item: _Item, room: int, width: int, clean: _Clean) -> list[str]:
     if item.mark == " ":
-        return [f"  {clean.ellipsis} {item.text}"]
+        return [f"  {clean.ellipsis} {item.texts[0]}"]
     name = shorten(clean(item.name), room, clean.ellipsis)
     margin = 2 + room + 2
-    text = _wrapped(clean(item.text), width - margin)
+    text = _joined([clean(each) for each in item.texts], width - margin)
     first = f"{item.mark} {padded(name, room, LEFT)}  {text[0] if text else ''}".rstrip()
     return [first, *(" " * margin + line for line in text[1:])]
 
@@ -130,7 +143,7 @@ def _items(diff: DiffResult, *, every: bool) -> Iterator[_Item]:
     for state, found in groupby(diff.entries, key=group):
         run = list(found)
         if state == "quiet":
-            yield _Item(" ", "", _quiet(run), 0)
+            yield _Item(" ", "", (_quiet(run),), 0)
         elif state in ("added", "removed") and len(run) >= _RUN and not every:
             yield _Item(MARKS[state], run[0].name, _folded(run), len(run))
         else:
@@ -140,8 +153,8 @@ def _items(diff: DiffResult, *, every: bool) -> Iterator[_Item]:
 def _item(entry: Entry, *, across: bool) -> _Item:
     alone = entry.old is None or entry.new is None
     own = [kind_of(entry)] if alone else [*former_name(entry), *settings_texts(entry)]
-    texts = [*own, *figures_texts(entry, across=across)]
-    return _Item(MARKS[entry.state], entry.name, "; ".join(texts), 1)
+    texts = (*own, *figures_texts(entry, across=across))
+    return _Item(MARKS[entry.state], entry.name, texts, 1)
 
 
 def _quiet(run: Sequence[Entry]) -> str:
@@ -151,7 +164,7 @@ def _quiet(run: Sequence[Entry]) -> str:
     return ", ".join([*parts, *([f"{same:,} as before"] if same else [])])
 
 
-def _folded(run: Sequence[Entry]) -> str:
+def _folded(run: Sequence[Entry]) -> tuple[str, ...]:
     """Sum up layers that were added or removed one after the other."""
     sides = [side for entry in run for side in (entry.old, entry.new) if side is not None]
     kinds = [f"{count:,} {kind}" for kind, count in Counter(side.row.kind for side in sides).most_common()]
@@ -164,4 +177,4 @@ def _folded(run: Sequence[Entry]) -> str:
         known = [value for value in values if value is not None]
         if len(known) == len(values) and sum(known):
             texts.append(f"{signed(sign * sum(known), figure)} {word}")
-    return "; ".join(texts)
+    return tuple(texts)
