@@ -120,15 +120,16 @@ def resample(mode: str, n: int, m: int, *, antialias: bool = False) -> Op:
     by the factor that the map shrinks by.
     """
     step = Fraction(n, m)
-    wide = max(step, Fraction(1)) if antialias else Fraction(1)
+    unit = 2 * max(n, m) if antialias else 2 * m  # of the kernel, as all distances here in 1/(2m) elements
 
     def taps(i: int) -> list[int]:
         if mode == "nearest":
-            return [floor((i + Fraction(1, 2)) * step)]
-        at = (i + Fraction(1, 2)) * step - Fraction(1, 2)
-        far = ceil(RADII[mode] * wide) + 1
-        offsets = {j: abs(j - at) / wide for j in range(floor(at) - far, ceil(at) + far + 1)}
-        return [j for j, x in offsets.items() if x == 0 or (x < RADII[mode] and x.denominator != 1)]
+            return [(2 * i + 1) * n // (2 * m)]
+        at, radius = (2 * i + 1) * n - m, RADII[mode]
+        far = radius * unit // (2 * m) + 1
+        near = range(at // (2 * m) - far, at // (2 * m) + far + 2)
+        away = {j: abs(2 * m * j - at) for j in near}
+        return [j for j, x in away.items() if x == 0 or (x < radius * unit and x % unit)]
 
     return Op(taps, m, step, clamp=not antialias)
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from math import inf
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 
 import rfcalc
 from tests import strategies
 from tests.oracle import WHOLE, Document, Line, bits, layers_of, sized, span, spread
+from tests.random_dags import random_dag
 
 EVERYTHING = strategies.LOCAL + strategies.PLAIN + strategies.BORDERED + strategies.RESIZED + ("gate",)
 
@@ -83,18 +86,21 @@ def test_the_field_is_the_product_of_its_axes(document: Document) -> None:
 # ---- the figures of an analysis, on a line without borders -------------------------------------------------
 
 
-def check_figures(document: Document) -> int:
-    """Hold the figures of every layer against the line oracle; give how many were said to be exact."""
+def check_figures(document: Document, *, everywhere: bool = True) -> int:
+    """Hold the figures of every layer against the line oracle; give how many were said to be exact.
+
+    That a period is one is seen at all indices of four periods, or at a few of them.
+    """
     analysis = rfcalc.analyze(document)
     exact = 0
     for axis in range(len(document["input"]) - 1):
         line = Line(document, axis)
         for name, *_ in layers_of(document):
-            exact += check_row(line, analysis.layer(name), axis)
+            exact += check_row(line, analysis.layer(name), axis, everywhere)
     return exact
 
 
-def check_row(line: Line, row: Any, axis: int) -> bool:
+def check_row(line: Line, row: Any, axis: int, everywhere: bool = True) -> bool:
     name = row.name
     size, least = row.receptive_field[axis], row.receptive_field_min[axis]
     seen = inf if size is None else size
@@ -126,9 +132,12 @@ def check_row(line: Line, row: Any, axis: int) -> bool:
     else:
         assert row.effective_padding[axis] is None
         assert row.center[axis] is None
-    for i in range(-period, 3 * period):  # that it was a whole period
+    step = period * slope
+    assert step.denominator == 1
+    around = range(-period, 3 * period)
+    for i in around if everywhere else {*around[:2], -1, *around[-2:]}:  # that it was a whole period
         moved, taps = line.taps(name, i + period), line.taps(name, i)
-        assert moved == {j + period * slope for j in taps}, name
+        assert moved == {j + step.numerator for j in taps}, name
     return True
 
 
@@ -150,3 +159,17 @@ def test_figures_on_two_axes(document: Document) -> None:
 @given(strategies.models(rank=3, largest=10, layers=5))
 def test_figures_on_three_axes(document: Document) -> None:
     check_figures(document)
+
+
+# ---- graphs of many grids ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hundred", range(20 if "CI" in os.environ else 4))
+def test_two_thousand_graphs_of_many_grids(hundred: int) -> None:
+    layers = 0
+    for seed in range(100 * hundred, 100 * hundred + 100):
+        document = random_dag(seed)
+        exact = check_field(document), check_figures(document, everywhere=False)
+        layers += len(document["layers"])
+        assert exact == (len(document["layers"]),) * 2, f"seed {seed} has bounds"
+    assert layers > 1000

@@ -327,6 +327,10 @@ class Dependence(NamedTuple):
         )
         return Dependence(factors, legs, self.reason)
 
+    def doubted(self, reason: str) -> Dependence:
+        """Return the same as a bound."""
+        return self._replace(reason=self.reason or reason) if self.legs else self
+
     def covered(self, shape: Sequence[Num], reason: str) -> Dependence:
         """Give up following: every element of a tensor of `shape` may need all that any element needs."""
         weights = tuple((0,) for _ in shape)

@@ -18,6 +18,7 @@ from rfcalc.algebra.digits import is_same
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.algebra.relation import UnequalSlopes
 from rfcalc.algebra.steps import (
+    AtMost,
     Broadcast,
     Contract,
     Insert,
@@ -142,8 +143,9 @@ def _moved(step: Step, before: Dependence, parts: Parts) -> tuple[int, ...] | No
         return tuple(places[axis] for axis in parts.axes)
     if isinstance(step, Permute):
         return tuple(step.order.index(axis) for axis in parts.axes)
-    if isinstance(step, Broadcast):
-        return tuple(axis + len(step.shape) - len(before.factors) for axis in parts.axes)
+    if isinstance(step, (Broadcast, AtMost)):
+        lead = len(step.shape) - len(before.factors) if isinstance(step, Broadcast) else 0
+        return tuple(axis + lead for axis in parts.axes)
     return None
 
 

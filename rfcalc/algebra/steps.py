@@ -164,6 +164,16 @@ class Lose(NamedTuple):
         return dependence.lose(self.axis, self.extent, self.reason)
 
 
+class AtMost(NamedTuple):
+    """A bound: every element reads the one at its own place, or nothing of it."""
+
+    reason: str
+
+    def apply(self, dependence: Dependence, source: str) -> Dependence:
+        """Carry a dependence over this step; `source` is the layer's name."""
+        return dependence.doubted(self.reason)
+
+
 Step = (
     Slide
     | Contract
@@ -178,6 +188,7 @@ Step = (
     | Cover
     | Place
     | Lose
+    | AtMost
 )
 """One move."""
 
@@ -195,4 +206,6 @@ def under(step: Step, extents: tuple[Num, ...]) -> Step:
         return step._replace(axes=tuple(map(move, step.axes)))
     if isinstance(step, Permute):
         return Permute((step.order[0], *range(1, lead + 1), *map(move, step.order[1:])))
+    if isinstance(step, AtMost):
+        return step
     return step._replace(shape=(*step.shape[:1], *extents, *step.shape[1:]))

@@ -279,6 +279,9 @@ class _Way:
             raise self.lost()
         self.shape[step.axis] = step.extent
 
+    def doubt(self, step: moves.AtMost) -> None:
+        raise self.lost()
+
     def cover(self, step: moves.Cover) -> None:
         self.spot = _NOWHERE
         self.shape = list(step.shape)
@@ -298,6 +301,7 @@ _WALK: Final[Mapping[type, Callable[[_Way, Any], None]]] = {
     moves.Place: _Way.put,
     moves.Lose: _Way.lose,
     moves.Cover: _Way.cover,
+    moves.AtMost: _Way.doubt,
 }
 
 
@@ -465,13 +469,28 @@ def narrowest(weights: Sequence[float], share: float) -> int:
     >>> narrowest([0.1, 0.2, 0.4, 0.2, 0.1], 0.5), narrowest([0.1, 0.2, 0.4, 0.2, 0.1], 0.8)
     (2, 3)
     """
-    wanted = share * sum(weights) * _ENOUGH
-    begin, held, best = 0, 0.0, len(weights)
+    begin, end = narrowest_span(weights, share)
+    return end - begin
+
+
+def narrowest_span(weights: Sequence[float], share: float) -> tuple[int, int]:
+    """Return where the fewest neighbouring positions lie that hold a share of the weight, the end excluded.
+
+    Of several that are as narrow the one that lies most in the middle of the weight.
+
+    >>> narrowest_span([0.1, 0.2, 0.4, 0.2, 0.1], 0.8)
+    (1, 4)
+    """
+    total = sum(weights)
+    wanted = share * total * _ENOUGH
+    middle = sum(place * weight for place, weight in enumerate(weights)) / total if total else 0.0
+    best = (len(weights), 0.0, 0, len(weights))
+    begin, held = 0, 0.0
     for end, weight in enumerate(weights, 1):
         held += weight
         while begin < end and held - weights[begin] >= wanted:
             held -= weights[begin]
             begin += 1
         if held >= wanted:
-            best = min(best, end - begin)
-    return best
+            best = min(best, (end - begin, abs((begin + end - 1) / 2 - middle), begin, end))
+    return best[2:]

@@ -23,7 +23,7 @@ def plot(
     x: Model,
     path: str | os.PathLike[str] | None = None,
     *,
-    what: Literal["growth", "costs", "field"] = "growth",
+    what: Literal["growth", "costs", "effective", "field"] = "growth",
     variants: Sequence[str] | None = None,
     layer: str | None = None,
     at: Sequence[int] | None = None,
@@ -40,11 +40,12 @@ def plot(
         Where to write it, as SVG, PNG or PDF by its suffix; by default it is only returned.
     what : str
         ``growth``: the field against depth, for the model and its counterfactuals; ``costs``: their
-        parameters by layer; ``field``: what one unit depends on, and what of its window lies in padding.
+        parameters by layer; ``field``: what one unit depends on, and what of its window lies in padding;
+        ``effective``: what each position weighs in one unit.
     variants : sequence of str, optional
         Counterfactuals, as for `compare`.
     layer : str, optional
-        For ``field`` the layer of the unit.
+        For ``field`` and ``effective`` the layer of the unit; of the latter by default the last convolution.
     at : sequence of int, optional
         Its index on each spatial axis; by default the middle.
     image : path, optional
@@ -60,8 +61,8 @@ def plot(
     Raises
     ------
     RfcalcError
-        Of the kinds that `compare` and `field` raise; also where matplotlib is not installed, or the image
-        cannot be read.
+        Of the kinds that `compare`, `field` and `effective` raise; also where matplotlib is not installed,
+        or the image cannot be read.
 
     Examples
     --------
@@ -77,8 +78,13 @@ def plot(
     form = None if path is None else suffix_of(str(path))
     if what == "field":
         picture = _field(x, layer, at, None if image is None else str(image), loading)
+    elif what == "effective" and image is None:
+        from rfcalc.api.effectives import effective
+        from rfcalc.reports.pictures.effective import effective_picture
+
+        picture = effective_picture(effective(x, layer, at, **loading))
     elif layer is not None or at is not None or image is not None:
-        raise UsageError("a layer, a unit or an image is for a picture of a field")
+        raise UsageError('a layer or a unit is for a picture of a field, an image for what="field" alone')
     else:
         from rfcalc.reports.pictures.costs import costs_picture
         from rfcalc.reports.pictures.growth import growth_picture

@@ -21,12 +21,16 @@ from rfcalc.errors import UsageError
 )
 @click.option(
     "--what",
-    type=click.Choice(["growth", "costs"]),
+    type=click.Choice(["growth", "costs", "effective"]),
     default="growth",
     show_default=True,
-    help="The field against depth, or parameters by layer.",
+    help="The field against depth, parameters by layer, or what each position of the input weighs in a unit.",
 )
-@click.option("--unit", metavar="LAYER[@Y,X]", help="Draw the field of this unit on the input instead.")
+@click.option(
+    "--unit",
+    metavar="LAYER[@Y,X]",
+    help="Draw the field of this unit on the input instead; with --what effective, what weighs in it.",
+)
 @click.option("--image", metavar="FILE", help="Draw it on this image, scaled to the size of the input.")
 @click.option(
     "--output",
@@ -61,17 +65,20 @@ def command(
         if unit is None:
             raise UsageError("--image is for the field of a unit; give --unit as well")
     chosen = options.loading(**loading)
-    if unit is not None:
-        layer, at, index = unit.rpartition("@")
-        if at and _is_index(index):
-            api.plot(
-                model, output, what="field", layer=layer, at=place(index, "--unit"), image=image, **chosen
-            )
-        else:
-            api.plot(model, output, what="field", layer=unit, image=image, **chosen)
+    if unit is not None or what == "effective":
+        layer, at = (None, None) if unit is None else _unit(unit)
+        if what != "effective":
+            what = "field"
+        api.plot(model, output, what=what, layer=layer, at=at, image=image, **chosen)
         return
     variants = None if names is None else [name.strip() for name in names.split(",")]
     api.plot(model, output, what=what, variants=variants, **chosen)
+
+
+def _unit(text: str) -> tuple[str, list[int] | None]:
+    """Split what --unit says; a layer's name may hold an @ too."""
+    layer, at, index = text.rpartition("@")
+    return (layer, place(index, "--unit")) if at and _is_index(index) else (text, None)
 
 
 def _is_index(text: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from rfcalc.algebra.number import Num
 from rfcalc.algebra.steps import (
+    AtMost,
     Contract,
     Cover,
     Lose,
@@ -127,6 +128,8 @@ def _step_lines(step: Step, spec: TensorSpec) -> list[tuple[str, str]]:
             texts = ((step.axis, f"i - {_spell(step.before)}"),)
         case Lose():
             texts = ((step.axis, f"at most all of it ({step.reason})"),)
+        case AtMost():
+            texts = tuple((axis, f"at most its own place ({step.reason})") for axis in range(len(spec.shape)))
         case Cover():
             texts = tuple((axis, f"at most all of it ({step.reason})") for axis in range(len(spec.shape)))
     return [(_axis_name(spec, axis), text) for axis, text in texts]

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Final
 
 from rfcalc.algebra.number import Num, is_known
-from rfcalc.algebra.steps import Broadcast, Contract, Cover, Insert, Lose, Reduce, Slide, Step
+from rfcalc.algebra.steps import AtMost, Broadcast, Contract, Cover, Insert, Lose, Reduce, Slide, Step
 from rfcalc.algebra.window import gather as listed
 from rfcalc.algebra.window import slide
 from rfcalc.errors import AnalysisError
@@ -127,15 +127,17 @@ def _pair(call: Call) -> tuple[TensorSpec, TensorSpec]:
 
 @rule(
     "scatter",
+    Setting("adds", FLAG, False, "updates go on top of what is there, which otherwise they replace"),
     summary="Write updates into a tensor: inputs are the tensor, then what decides on the updates.",
     native=False,
 )
 def scatter(call: Call) -> Result:
     """Every output keeps its own element, or gets an update, of which it is not known where it goes."""
     data = call.inputs[0]
+    own = HERE if call["adds"] else Path(0, (AtMost("which elements are overwritten is not followed"),))
     cover = Cover(data.shape, "where updates are written is not followed")
     others = tuple(Path(place, (cover,)) for place in range(1, len(call.inputs)))
-    return Result((data,), ((HERE, *others),))
+    return Result((data,), ((own, *others),))
 
 
 @rule(

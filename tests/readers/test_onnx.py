@@ -513,6 +513,28 @@ def calling(op: str = "Block", functions: tuple[Any, ...] = ()) -> Any:
     return model(nodes, {"x": (1, 3, 16, 16)}, "b", weights, functions=functions or (block(),))
 
 
+@pytest.mark.parametrize(
+    ("reduction", "status"),
+    [("none", "bound"), ("add", "exact")],
+)
+def test_what_is_written_over_a_map_hides_what_was_there(reduction: str, status: str) -> None:
+    nodes = [
+        node("Conv", "x w", "c", pads=[1, 1]),
+        node("ScatterND", "c places zero", "s", reduction=reduction),
+        node("Conv", "s w", "y", pads=[1, 1]),
+    ]
+    places = helper.make_tensor("places", INT64, (1, 2), (0, 0))
+    constants = [weight("w", 1, 1, 3), places, helper.make_tensor("zero", FLOAT, (1, 9), (0,) * 9)]
+    given = model(nodes, {"x": (1, 1, 9)}, "y", constants, opset=18)
+    analysis = analyze(given)
+    assert [analysis.layer(name).status for name in ("c", "s", "y")] == ["exact", status, status]
+    assert analysis.layer("y").receptive_field == (5,)
+    assert [
+        axis.status
+        for axis in rfcalc.field(model(nodes, {"x": (1, 1, 9)}, "y", constants, opset=18), "s").axes
+    ] == [status]
+
+
 def test_functions_are_inlined() -> None:
     analysis = analyze(calling())
     assert [(row.op, row.output_shape, row.receptive_field) for row in analysis][1:] == [

@@ -272,6 +272,28 @@ def test_boundaries_that_are_computed_count() -> None:
     assert (row.status, row.receptive_field) == ("bound", (None,))
 
 
+class Overwriting(torch.nn.Module):
+    """A convolution whose first column is replaced by zeros, or added to."""
+
+    def __init__(self, adds: bool) -> None:
+        super().__init__()
+        self.conv, self.adds = torch.nn.Conv1d(1, 1, 3, padding=1), adds
+
+    def forward(self, x: Any) -> Any:
+        y = self.conv(x)
+        if self.adds:
+            return y.index_add(2, torch.tensor([0]), torch.ones(1, 1, 1))
+        y[..., 0] = 0
+        return y
+
+
+@pytest.mark.parametrize(("adds", "status"), [(False, "bound"), (True, "exact")])
+def test_what_is_written_over_a_map_hides_what_was_there(adds: bool, status: str) -> None:
+    rows = rfcalc.analyze(rfcalc.from_torch(Overwriting(adds), torch.zeros(1, 1, 9))).rows
+    assert rows[-1].status == status
+    assert rows[-1].receptive_field == (3,)
+
+
 def test_what_nobody_knows_is_named_and_hides_nothing() -> None:
     @torch.library.custom_op("rfcalc_tests::mystery", mutates_args=())
     def mystery(x: torch.Tensor) -> torch.Tensor:

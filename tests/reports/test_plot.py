@@ -240,3 +240,41 @@ def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(rfcalc.RfcalcError, match=r"pip install 'rfcalc\[plot\]'"):
         rfcalc.plot(MODELS / "pooling.json")
+
+
+# ---- what weighs in a unit ---------------------------------------------------------------------------------
+
+
+def test_the_effective_field_beside_the_theoretical_one() -> None:
+    found = rfcalc.effective(MODELS / "pooling.json", "conv3", (1, 1))
+    (panel,) = rfcalc.plot(MODELS / "pooling.json", what="effective", layer="conv3", at=(1, 1)).axes
+    edges = [line.get_xdata()[0] for line in panel.lines]
+    assert edges == [found.axes[0].first - 0.5, found.axes[0].last + 0.5]
+    assert labels(panel.get_legend().get_texts()) == [
+        "theoretical field: 18",
+        "99% of the weight: 17",
+        "90% of the weight: 13",
+        "50% of the weight: 6",
+    ]
+    shown, *shares = [patch.get_data() for patch in panel.patches]
+    assert sum(shown.values) == pytest.approx(1)
+    for least, part in zip((0.99, 0.9, 0.5), shares, strict=True):
+        assert sum(part.values) >= least - 1e-9
+
+
+def test_axes_that_weigh_differently_have_panels_of_their_own() -> None:
+    picture = rfcalc.plot(MODELS / "pooling.json", what="effective", layer="conv3", at=(0, 2))
+    assert [panel.get_xlabel() for panel in picture.axes] == ["input rows", "input columns"]
+
+
+def test_the_effective_field_from_the_command_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "effective.svg"
+    code, _ = run(capsys, "plot", MODELS / "pooling.json", "--what", "effective", "-o", path)
+    assert (code, path.read_bytes()[:5]) == (0, b"<?xml")
+    code, err = run(
+        capsys, "plot", MODELS / "pooling.json", "--what", "effective", "--unit", "nosuch", "-o", path
+    )
+    assert code == 2
+    assert "nosuch" in err

@@ -337,6 +337,7 @@ _CARRY: Final[Mapping[type, Callable[[_Tensor, Any], None]]] = {
     moves.Contract: _Tensor.contract,
     moves.Reduce: _Tensor.reduce,
     moves.Mix: _Tensor.stay,
+    moves.AtMost: _Tensor.stay,
     moves.Scan: _Tensor.stay,
     moves.Regroup: _Tensor.regroup,
     moves.Permute: _Tensor.permute,

@@ -261,8 +261,9 @@ def scatter(operation: Operation) -> Values:
     deciding = [value for value in operation.inputs[1:3] if value is not None]
     moving = [value for value in deciding if not value.constant]
     weights = [value for value in deciding if value.constant and value is not indices]
+    attrs = {"adds": operation.text("reduction", "none") != "none"}
     return operation.builder.add(
-        operation.node, "scatter", (operation[0], *moving), weights=weights if moving else ()
+        operation.node, "scatter", (operation[0], *moving), attrs, weights=weights if moving else ()
     )
 
 

@@ -102,6 +102,10 @@ def _grid(found: dict[int, Value]) -> dict[int, tuple[int, ...]] | None:
     return separate
 
 
+_ADDING = frozenset(f"aten.{name}" for name in ("index_add", "index_reduce", "scatter_add", "scatter_reduce"))
+"""What is there goes into the result; else the updates replace it."""
+
+
 @op("index_put", "_unsafe_index_put", "index_add", "index_copy", "index_fill", "scatter", "scatter_add")
 @op("scatter_reduce", "masked_scatter", "put", "index_reduce")
 def scatter(operation: Operation) -> Values:
@@ -109,8 +113,10 @@ def scatter(operation: Operation) -> Values:
     x = operation["self"]
     others = [value for value in operation.given if value is not x]
     moving = [value for value in others if not value.constant]
+    adds = operation.op in _ADDING and operation.flag("include_self", True)
+    attrs = {"adds": adds or operation.flag("accumulate")}
     return operation.builder.add(
-        operation.node, "scatter", (x, *moving), weights=() if x.constant and moving else others
+        operation.node, "scatter", (x, *moving), attrs, weights=() if x.constant and moving else others
     )
 
 

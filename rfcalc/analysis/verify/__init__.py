@@ -1,0 +1,288 @@
+"""Recompute every answer by another way: enumeration of what each layer is, without rules or relations.
+
+The analysis composes formulas; here sets of indices are followed element by element through the graph, from the
+definitions of the layers, and compared: shapes, the exact rows at the input's size, the figures of an infinite map
+with those of the units that padding does not reach, parameters and multiply-accumulates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Final, NamedTuple
+
+from rfcalc.algebra.number import is_known
+from rfcalc.analysis.propagate import (
+    Seen,
+    choose_input,
+    propagate,
+    propagate_periodic,
+    require_known,
+    seed_rows,
+)
+from rfcalc.analysis.shapes import OnUnknown, Resolved, resolve
+from rfcalc.analysis.verify.chase import Chased, chase
+from rfcalc.analysis.verify.compare import (
+    Finding,
+    NotComparable,
+    compare_figures,
+    compare_rows,
+    compare_shape,
+    interior,
+)
+from rfcalc.analysis.verify.counts import counted
+from rfcalc.analysis.verify.definitions import NotDefined
+from rfcalc.analysis.verify.result import Difference, Unchecked, VerificationResult
+from rfcalc.analysis.view import FieldView, view_of
+from rfcalc.graph.graph import LayerGraph
+from rfcalc.graph.layer import BATCH, SPATIAL, Layer, TensorSpec
+
+AXES: Final = {1: ("position",), 2: ("row", "column"), 3: ("slice", "row", "column")}
+
+LARGEST: Final = 4096
+"""Elements of an input axis beyond which sets for each element take too much room."""
+
+
+class Verified(NamedTuple):
+    """What one enumeration of a graph came to.
+
+    Parameters
+    ----------
+    size : tuple of int
+        The size of the input.
+    rows, figures, counts : frozenset of str
+        The layers of which each was verified.
+    differences : tuple of Difference
+        What differs, in the order of the graph.
+    unchecked : tuple of Unchecked
+        What could not be compared.
+    pending : mapping
+        The layers of which the figures could not be seen at this size, with the size of their field.
+    """
+
+    size: tuple[int, ...]
+    rows: frozenset[str]
+    figures: frozenset[str]
+    counts: frozenset[str]
+    differences: tuple[Difference, ...]
+    unchecked: tuple[Unchecked, ...]
+    pending: Mapping[str, tuple[int, float]]
+
+
+class _Sides(NamedTuple):
+    """Both engines' view of a graph: at its size, and on an infinite map."""
+
+    resolved: Mapping[str, Resolved]
+    concrete: Mapping[str, Seen]
+    periodic: Mapping[str, Seen]
+    spec: TensorSpec
+
+
+def enumerate_graph(
+    graph: LayerGraph, *, input: str | None = None, on_unknown: OnUnknown = "report"
+) -> Verified:
+    """Enumerate all layers at the input's size, and compare.
+
+    Raises
+    ------
+    UsageError
+        There is no such input, or its size is open.
+    AnalysisError
+        A layer does not fit its inputs.
+    """
+    chosen = choose_input(graph, input)
+    resolved = resolve(graph, on_unknown=on_unknown)
+    start = resolved[chosen.name].result
+    assert start is not None
+    spec = start.outputs[0]
+    require_known(spec, chosen.name)
+    sides = _Sides(
+        resolved,
+        propagate(graph, resolved, chosen, seed_rows)[0],
+        propagate_periodic(graph, resolved, chosen)[0],
+        spec,
+    )
+    report = _Report(graph, sides)
+    places = [place for place, role in enumerate(spec.axes) if role == SPATIAL]
+    for axis, place in enumerate(places):
+        if int(spec.shape[place]) > LARGEST:
+            continue
+        for each in chase(graph, resolved, chosen, place):
+            report.layer(each, axis, first=axis == 0)
+    return report.done()
+
+
+class _Report:
+    """Collects what is found, layer by layer and axis by axis."""
+
+    def __init__(self, graph: LayerGraph, sides: _Sides) -> None:
+        self.graph, self.sides = graph, sides
+        self.extents = tuple(int(extent) for extent in sides.spec.spatial)
+        self.rank = len(self.extents)
+        self.found: list[Difference] = []
+        self.unchecked: dict[tuple[str, str], Unchecked] = {}
+        self.rows: dict[str, int] = {}
+        self.figures: dict[str, int] = {}
+        self.pending: dict[str, tuple[int, float]] = {}
+        self.counts: set[str] = set()
+        self.shapes: dict[tuple[str, int], tuple[int, ...]] = {}
+        self.wrong: set[str] = set()
+
+    def layer(self, each: Chased, axis: int, *, first: bool) -> None:
+        """Compare all outputs of a layer along one axis of the input."""
+        layer = each.layer
+        result = self.sides.resolved[layer.name].result
+        if result is None:
+            return
+        if each.outputs is None:
+            self.skip(layer, "all", each.reason)
+            return
+        if len(each.outputs) != len(result.outputs):
+            self.differs(layer, Finding("outputs", str(len(result.outputs)), str(len(each.outputs))))
+            return
+        for output, (found, spec) in enumerate(zip(each.outputs, result.outputs, strict=True)):
+            self.shapes[layer.name, output] = found.shape
+            wrong = compare_shape(spec, found) if first else None
+            if wrong:
+                self.differs(layer, wrong)
+                return
+            self.compare(layer, output, axis, spec, found)
+        if first:
+            self.count(layer)
+
+    def compare(self, layer: Layer, output: int, axis: int, spec: TensorSpec, found: object) -> None:
+        """Compare rows and figures of one output."""
+        from rfcalc.analysis.verify.sets import Sets
+
+        assert isinstance(found, Sets)
+        dependence = self.sides.concrete[layer.name].full[output]
+        if dependence is None or layer.name in self.wrong:
+            return
+        try:
+            wrong = compare_rows(spec, dependence, axis, found)
+        except NotComparable as error:
+            self.skip(layer, "rows", str(error))
+            return
+        if wrong:
+            self.differs(layer, wrong, axis)
+            return
+        self.rows[layer.name] = self.rows.get(layer.name, 0) + 1
+        self.compare_view(layer, output, axis, spec, found)
+
+    def compare_view(self, layer: Layer, output: int, axis: int, spec: TensorSpec, found: object) -> None:
+        from rfcalc.analysis.verify.sets import Sets
+
+        assert isinstance(found, Sets)
+        view: FieldView = view_of(self.sides.periodic[layer.name], output, self.extents)
+        size = None if view.receptive_field is None else view.receptive_field[axis]
+        stride = None if view.effective_stride is None else view.effective_stride[axis]
+        if not isinstance(size, int) or not stride:
+            self.figures[layer.name] = self.figures.get(layer.name, 0) + 1  # whole axes have no others
+            return
+        seen = interior(spec, found)
+        if seen is None:
+            old = self.pending.get(layer.name, (0, 0.0))
+            self.pending[layer.name] = (max(old[0], size), max(old[1], stride))
+            return
+        wrong = next(compare_figures(view, axis, seen), None)
+        if wrong:
+            self.differs(layer, wrong, axis)
+            return
+        self.figures[layer.name] = self.figures.get(layer.name, 0) + 1
+
+    def count(self, layer: Layer) -> None:
+        """Compare parameters and multiply-accumulates."""
+        resolved = self.sides.resolved
+        known = resolved[layer.name]
+        if layer.kind == "input" or known.result is None:
+            return
+        specs = [_spec(resolved, producer, output) for producer, output in layer.inputs]
+        inputs = [self.shapes[producer, output] for producer, output in layer.inputs]
+        outputs = [self.shapes[layer.name, output] for output in range(len(known.result.outputs))]
+        try:
+            counts = counted(layer.kind, layer.attrs, inputs, outputs, specs)
+        except (NotDefined, KeyError, IndexError, TypeError, ValueError) as error:
+            self.skip(layer, "counts", f"not counted ({error})")
+            return
+        samples = self.samples()
+        if is_known(known.result.macs) and int(known.result.macs) * samples != counts.macs:
+            macs = counts.macs // samples
+            self.differs(layer, Finding("macs", f"{int(known.result.macs):,}", f"{macs:,}"))
+            return
+        if layer.weights is None and known.weights is not None:  # else the file names them
+            said = _totals([(w.count, w.trainable) for w in known.weights])
+            trained, stored = sum(map(prod, counts.trained)), sum(map(prod, counts.stored))
+            truth = (trained, stored) if layer.trainable else (0, trained + stored)
+            if said is not None and said != truth:
+                self.differs(layer, Finding("params", _pair(said), _pair(truth)))
+                return
+        self.counts.add(layer.name)
+
+    def samples(self) -> int:
+        """Return how many samples the input's own batch holds."""
+        batch = [
+            n for n, role in zip(self.sides.spec.shape, self.sides.spec.axes, strict=True) if role == BATCH
+        ]
+        return int(batch[0]) if batch and is_known(batch[0]) else 1
+
+    def differs(self, layer: Layer, finding: Finding, axis: int | None = None) -> None:
+        """Note a difference; what lies behind it is compared all the same."""
+        self.wrong.add(layer.name)
+        along = (
+            "" if axis is None else AXES.get(self.rank, tuple(f"axis {k}" for k in range(self.rank)))[axis]
+        )
+        self.found.append(
+            Difference(
+                layer.name,
+                layer.kind,
+                layer.op,
+                finding.what,
+                finding.by_rule,
+                finding.by_definition,
+                along,
+                finding.unit,
+            )
+        )
+
+    def skip(self, layer: Layer, what: str, reason: str) -> None:
+        """Note what could not be verified."""
+        self.unchecked.setdefault((layer.name, what), Unchecked(layer.name, what, reason))
+
+    def done(self) -> Verified:
+        """Return all of it, in the order of the graph."""
+        order = {layer.name: place for place, layer in enumerate(self.graph)}
+        rank, wrong = self.rank, self.wrong
+
+        def every(counts: Mapping[str, int]) -> frozenset[str]:
+            return frozenset(name for name, count in counts.items() if count >= rank and name not in wrong)
+
+        return Verified(
+            self.extents,
+            every(self.rows),
+            every({n: c for n, c in self.figures.items() if n not in self.pending}),
+            frozenset(self.counts - wrong),
+            tuple(sorted(self.found, key=lambda each: order[each.layer])),
+            tuple(sorted(self.unchecked.values(), key=lambda each: order[each.layer])),
+            {name: each for name, each in self.pending.items() if name not in wrong},
+        )
+
+
+def _spec(resolved: Mapping[str, Resolved], layer: str, output: int) -> TensorSpec:
+    result = resolved[layer].result
+    assert result is not None
+    return result.outputs[output]
+
+
+def _totals(weights: Sequence[tuple[object, bool]]) -> tuple[int, int] | None:
+    if not all(isinstance(count, int) for count, _ in weights):
+        return None
+    trained = sum(count for count, trainable in weights if trainable and isinstance(count, int))
+    return trained, sum(count for count, _ in weights if isinstance(count, int)) - trained
+
+
+def _pair(counts: tuple[int, int]) -> str:
+    trained, stored = counts
+    return f"{trained:,}" if not stored else f"{trained:,} trained and {stored:,} not"
+
+
+__all__ = ["VerificationResult", "Verified", "enumerate_graph"]

@@ -1,0 +1,362 @@
+"""Definitions of what slides windows: convolution, pooling, resampling, padding, blocks of pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from math import ceil, floor
+from typing import Any, Final
+
+from rfcalc.analysis.verify.definitions.given import Given, NotDefined, define
+from rfcalc.analysis.verify.sets import Sets, united
+
+Rows = list[list[int]]
+
+
+def windows(n: int, k: int, s: int, d: int, padding: Any, *, ceil_mode: bool = False) -> Rows:
+    """List what each output of a convolution or pooling reads: ``s*i - before + d*t`` for t in 0 ... k-1."""
+    reach = d * (k - 1) + 1
+    if padding in (
+        "same",
+        "same_lower",
+    ):  # TensorFlow's definition: ceil(n / s) outputs, as centred as may be
+        count = ceil(Fraction(n, s))
+        total = max((count - 1) * s + reach - n, 0)
+        before = total // 2 if padding == "same" else total - total // 2
+    else:
+        if isinstance(padding, str):
+            before, after = (reach - 1, 0) if padding == "causal" else (0, 0)
+        else:
+            before, after = padding
+        count = sum(1 for start in range(0, n + before + after, s) if start + reach <= n + before + after)
+        if ceil_mode:  # a last window may hang over the end, unless it starts in the end padding
+            count = ceil(Fraction(n + before + after - reach, s)) + 1
+            while (count - 1) * s >= n + before:
+                count -= 1
+    return [[s * i - before + d * t for t in range(k)] for i in range(count)]
+
+
+def slid(given: Given, x: Sets, places: Sequence[int], *, ceil_mode: bool = False) -> Sets:
+    """Let windows slide along axes."""
+    rank = len(places)
+    kernel, dilation = given.each("kernel", rank), given.each("dilation", rank)
+    stride = kernel if given["stride"] is None else given.each("stride", rank)
+    word = given["padding"]
+    padding = [word] * rank if isinstance(word, str) else given.sides("padding", rank)
+    for place, k, s, d, p in zip(places, kernel, stride, dilation, padding, strict=True):
+        x = x.read(place, windows(x.shape[place], k, s, d, p, ceil_mode=ceil_mode))
+    return x
+
+
+@define("conv", "separable_conv")
+def convolution(given: Given, x: Sets) -> Sets:
+    """Every output reads its window in all channels; groups of channels are not told apart."""
+    return slid(given, x, given.spatial(x)).whole(given.channel(x), given["filters"])
+
+
+@define("depthwise_conv")
+def depthwise(given: Given, x: Sets) -> Sets:
+    channel = given.channel(x)
+    return slid(given, x, given.spatial(x)).whole(channel, x.shape[channel] * given["multiplier"])
+
+
+@define("patches")
+def patches(given: Given, x: Sets) -> Sets:
+    places, channel = given.spatial(x), given.channel(x)
+    count = x.shape[channel]
+    for k in given.each("kernel", len(places)):
+        count *= k
+    return slid(given, x, places).whole(channel, count)
+
+
+@define("max_pool", "average_pool", "lp_pool", "median_pool")
+def pooling(given: Given, x: Sets) -> Sets:
+    return slid(given, x, given.spatial(x), ceil_mode=bool(given["ceil"]))
+
+
+@define("global_pool")
+def global_pooling(given: Given, x: Sets) -> Sets:
+    places = given.spatial(x)
+    for place in places:
+        x = x.whole(place, 1)
+    return x if given["keepdims"] else x.drop(places)
+
+
+@define("adaptive_pool")
+def adaptive_pooling(given: Given, x: Sets) -> Sets:
+    """Output i of m takes the elements that lie in the i-th m-th of the axis, wholly or in part."""
+    places = given.spatial(x)
+    for place, m in zip(places, given.each("size", len(places)), strict=True):
+        x = x.read(place, parted(x.shape[place], m))
+    return x
+
+
+def parted(n: int, m: int) -> Rows:
+    """List the elements of each of m equal parts of n, those that are cut belonging to both sides."""
+    return [list(range(floor(Fraction(i * n, m)), ceil(Fraction((i + 1) * n, m)))) for i in range(m)]
+
+
+@define("transposed_conv")
+def transposed(given: Given, x: Sets) -> Sets:
+    """Input j writes to ``s*j + d*t - before`` for t in 0 ... k-1."""
+    places = given.spatial(x)
+    rank = len(places)
+    word = given["padding"]
+    paddings = [word] * rank if isinstance(word, str) else given.sides("padding", rank)
+    extras: Sequence[int | None] = [None] * rank
+    if given["output_padding"] is not None:
+        extras = given.each("output_padding", rank)
+    settings = zip(
+        places,
+        given.each("kernel", rank),
+        given.each("stride", rank),
+        given.each("dilation", rank),
+        paddings,
+        extras,
+        strict=True,
+    )
+    for place, k, s, d, padding, extra in settings:
+        x = x.read(place, _writers(x.shape[place], k, s, d, padding, extra))
+    return x.whole(given.channel(x), given["filters"])
+
+
+def _writers(n: int, k: int, s: int, d: int, padding: Any, extra: int | None) -> Rows:
+    """List the inputs that write to each output; beyond the axis there would be more, which are padding."""
+    reach = d * (k - 1) + 1
+    full = (n - 1) * s + reach
+    before = 0
+    if padding == "valid":
+        count = max(full, n * s) if extra is None else full + extra
+    elif padding == "same":  # the gradient of the convolution with SAME padding that leads from it to n
+        count = n * s if extra is None else full - 2 * (reach // 2) + extra
+        before = max(full - count, 0) // 2
+    else:
+        before, after = padding
+        count = full - before - after + (extra or 0)
+    far = reach // s + 2
+    return [
+        [
+            j
+            for j in range((i + before) // s - far, (i + before) // s + far + 1)
+            if any(s * j + d * t - before == i for t in range(k))
+        ]
+        for i in range(count)
+    ]
+
+
+# ---- resampling --------------------------------------------------------------------------------------------
+
+_RADII: Final = {"linear": 1, "cubic": 2, "lanczos3": 3, "lanczos5": 5}
+
+
+def _kernel(at: Fraction, mode: str, wide: Fraction) -> list[int]:
+    """List the elements for which an interpolation kernel at a position is not zero.
+
+    A kernel of radius R is 1 at 0 and 0 at all other whole distances; against aliases it is stretched.
+    """
+    far = ceil(_RADII[mode] * wide) + 1
+    away = {j: abs(j - at) / wide for j in range(floor(at) - far, ceil(at) + far + 1)}
+    return [j for j, x in away.items() if x == 0 or (x < _RADII[mode] and x.denominator != 1)]
+
+
+def half_pixel(n: int, m: int, mode: str, *, antialias: bool = False) -> Rows:
+    """List what each of m samples of n elements reads, all of the same size, half-pixel centred."""
+    if mode == "nearest":
+        return [[floor((i + Fraction(1, 2)) * n / m)] for i in range(m)]
+    if mode == "area":
+        return parted(n, m)
+    wide = max(Fraction(n, m), Fraction(1)) if antialias else Fraction(1)
+    rows = [_kernel((i + Fraction(1, 2)) * Fraction(n, m) - Fraction(1, 2), mode, wide) for i in range(m)]
+    # what a kernel would read beyond the border is dropped when it is stretched, else it is the border itself
+    return rows if antialias and wide > 1 else [[min(max(j, 0), n - 1) for j in row] for row in rows]
+
+
+def touching(x: Sets, place: int, rows: Rows, free: Rows) -> Sets:
+    """Read rows; where the border stood in for something else the set says so."""
+    found = x.read(place, rows)
+    beyond = [any(not 0 <= j < x.shape[place] for j in row) for row in free]
+    if not any(beyond):
+        return found
+    marks = Sets.nothing(x.shape, x.outside).read(place, [[-1] if b else [0] for b in beyond])
+    return united(found, marks)
+
+
+@define("upsample")
+def upsampled(given: Given, x: Sets) -> Sets:
+    places = given.spatial(x)
+    for place, scale in zip(places, given.each("scale", len(places)), strict=True):
+        x = _resampled(x, place, x.shape[place] * scale, given["mode"])
+    return x
+
+
+@define("resize")
+def resized(given: Given, x: Sets) -> Sets:
+    places = given.spatial(x)
+    for place, size in zip(places, given.each("size", len(places)), strict=True):
+        if given["aspect"] and x.shape[place] != size:
+            raise NotDefined("resizing that keeps the aspect ratio")
+        x = _resampled(x, place, size, given["mode"], antialias=bool(given["antialias"]))
+    return x
+
+
+def _resampled(x: Sets, place: int, m: int, mode: str, *, antialias: bool = False) -> Sets:
+    n = x.shape[place]
+    rows = half_pixel(n, m, mode, antialias=antialias)
+    if mode in ("nearest", "area"):
+        return x.read(place, rows)
+    wide = max(Fraction(n, m), Fraction(1)) if antialias else Fraction(1)
+    free = [_kernel((i + Fraction(1, 2)) * Fraction(n, m) - Fraction(1, 2), mode, wide) for i in range(m)]
+    return touching(x, place, rows, free)
+
+
+@define("resample")
+def resampled_axes(given: Given, x: Sets) -> Sets:
+    """As ONNX says: a coordinate transformation gives the position, rounding or a kernel what is read there."""
+    for place, size, scale, region in given["axes"]:
+        place = place % len(x.shape)
+        n = x.shape[place]
+        at = _position(given["coordinates"], n, size, scale, region)
+        positions = [at(i) for i in range(size)]
+        wide = Fraction(1)
+        if given["antialias"] and given["mode"] != "nearest":
+            wide = max(Fraction(n, size) if scale is None else 1 / scale, Fraction(1))
+        if given["mode"] == "nearest":
+            free = [[_rounded(position, given["rounding"])] for position in positions]
+        else:
+            free = [_kernel(position, given["mode"], wide) for position in positions]
+        if given["coordinates"] == "tf_crop_and_resize":
+            free = [row if 0 <= at <= n - 1 else [-1] for row, at in zip(free, positions, strict=True)]
+            x = x.read(place, [[min(max(j, 0), n - 1) for j in row] if row != [-1] else row for row in free])
+        elif wide > 1:
+            x = x.read(place, free)
+        else:
+            x = touching(x, place, [[min(max(j, 0), n - 1) for j in row] for row in free], free)
+    return x
+
+
+def _position(
+    transformation: str, n: int, m: int, scale: Fraction | None, region: Any
+) -> Callable[[int], Fraction]:
+    """Return where each output samples the input, as the ONNX specification of Resize writes it."""
+    s = Fraction(m, n) if scale is None else Fraction(scale)
+    half = Fraction(1, 2)
+    start, end = region or (Fraction(0), Fraction(1))
+    adjusted = Fraction(m) / (s * n)
+    center = Fraction(n, 2)
+    formulas: dict[str, Callable[[int], Fraction]] = {
+        "half_pixel": lambda i: (i + half) / s - half,
+        "pytorch_half_pixel": lambda i: (i + half) / s - half if m > 1 else Fraction(0),
+        "half_pixel_symmetric": lambda i: center * (1 - adjusted) + (i + half) / s - half,
+        "align_corners": lambda i: Fraction(i * (n - 1), m - 1) if m > 1 else Fraction(0),
+        "asymmetric": lambda i: i / s,
+        "tf_half_pixel_for_nn": lambda i: (i + half) / s,
+        "tf_crop_and_resize": lambda i: (
+            start * (n - 1) + i * (end - start) * Fraction(n - 1, m - 1)
+            if m > 1
+            else half * (start + end) * (n - 1)
+        ),
+    }
+    return formulas[transformation]
+
+
+def _rounded(at: Fraction, how: str) -> int:
+    if how == "round_prefer_floor":
+        return ceil(at - Fraction(1, 2))
+    if how == "round_prefer_ceil":
+        return floor(at + Fraction(1, 2))
+    return floor(at) if how == "floor" else ceil(at)
+
+
+# ---- borders, blocks ---------------------------------------------------------------------------------------
+
+
+@define("pad")
+def padded(given: Given, x: Sets) -> Sets:
+    places = given.spatial(x)
+    for place, (before, after) in zip(places, given.sides("padding", len(places)), strict=True):
+        n = x.shape[place]
+        free = [[j] for j in range(-before, n + after)]
+        x = touching(x, place, [[_bordered(j, n, given["mode"])] for (j,) in free], free)
+    return x
+
+
+def _bordered(j: int, n: int, mode: str) -> int:
+    """Return the element that stands at index j of a map of n, beyond its border too."""
+    if mode == "constant" or 0 <= j < n:
+        return j
+    if mode == "edge":
+        return min(max(j, 0), n - 1)
+    if mode == "wrap":
+        return j % n
+    if mode == "symmetric":
+        j %= 2 * n
+        return j if j < n else 2 * n - 1 - j
+    j = j % (2 * n - 2) if n > 1 else 0
+    return j if j < n else 2 * n - 2 - j
+
+
+@define("crop")
+def cropped(given: Given, x: Sets) -> Sets:
+    places = given.spatial(x)
+    for place, (before, after) in zip(places, given.sides("cropping", len(places)), strict=True):
+        x = x.read(place, ([j] for j in range(before, x.shape[place] - after)))
+    return x
+
+
+@define("center_crop")
+def center_cropped(given: Given, x: Sets) -> Sets:
+    places = given.spatial(x)
+    sizes = given.each("size", len(places))
+    if any(x.shape[place] < size for place, size in zip(places, sizes, strict=True)):
+        raise NotDefined("cropping more than there is, which resizes")
+    for place, size in zip(places, sizes, strict=True):
+        start = (x.shape[place] - size) // 2
+        x = x.read(place, ([j] for j in range(start, start + size)))
+    return x
+
+
+@define("space_to_depth")
+def blocks_to_channels(given: Given, x: Sets) -> Sets:
+    places, channel, b = given.spatial(x), given.channel(x), given["block"]
+    for place in places:
+        x = x.read(place, ([b * i + t for t in range(b)] for i in range(x.shape[place] // b)))
+    return x.whole(channel, x.shape[channel] * b ** len(places))
+
+
+@define("depth_to_space")
+def channels_to_blocks(given: Given, x: Sets) -> Sets:
+    places, channel, b = given.spatial(x), given.channel(x), given["block"]
+    for place in places:
+        x = x.read(place, ([i // b] for i in range(x.shape[place] * b)))
+    return x.whole(channel, x.shape[channel] // b ** len(places))
+
+
+@define("fold")
+def folded(given: Given, x: Sets) -> Sets:
+    """Columns (batch, channels x window, windows) are added up: place t of window i goes to s*i - before + d*t."""
+    sizes, kernel, stride = given["sizes"], given["kernel"], given["stride"]
+    axes = list(zip(sizes, kernel, stride, given["dilation"], given["padding"], strict=True))
+    grid = [len(windows(n, k, s, d, p)) for n, k, s, d, p in axes]
+    area = 1
+    for k in kernel:
+        area *= k
+    channels = x.shape[1] // area
+    apart = x.reshape((x.shape[0], channels, *kernel, *grid))
+    rank = len(axes)
+    total: Sets | None = None
+    for number in range(area):
+        one, left = apart, number
+        for axis in reversed(range(rank)):
+            one = one.read(2 + axis, [[left % kernel[axis]]])
+            left //= kernel[axis]
+        one = one.drop(range(2, 2 + rank))
+        left = number
+        for axis in reversed(range(rank)):
+            n, k, s, d, (before, _) = axes[axis]
+            t = left % k
+            left //= k
+            at = [y + before - d * t for y in range(n)]
+            one = one.read(2 + axis, ([y // s] if y % s == 0 else [] for y in at))
+        total = one if total is None else united(total, one)
+    assert total is not None
+    return total.whole(1, channels)

@@ -1,0 +1,91 @@
+"""What a verification says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Difference(NamedTuple):
+    """A figure that enumeration finds otherwise.
+
+    Parameters
+    ----------
+    layer, kind, op : str
+        The layer, the kind whose rule said so, and what the source calls it.
+    what : str
+        Which figure: ``output_shape``, ``rows``, ``receptive_field``, ``params``, ...
+    by_rule, by_definition : str
+        Both answers, spelled out.
+    axis : str
+        The axis of the input, where it is about one: ``row``, ``column``, ...
+    unit : int, optional
+        The output index along it, where it is about one.
+    """
+
+    layer: str
+    kind: str
+    op: str
+    what: str
+    by_rule: str
+    by_definition: str
+    axis: str = ""
+    unit: int | None = None
+
+
+class Unchecked(NamedTuple):
+    """A layer of which something was not verified, and why."""
+
+    layer: str
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationResult:
+    """What of an analysis was found to be so by other ways.
+
+    Parameters
+    ----------
+    model, source, input : str
+        Names of the model, of its file, and of the input that fields lie in.
+    sizes : tuple of tuple of int
+        The sizes of that input at which layers were enumerated.
+    layers, exact, bounds, unknown : int
+        How many layers there are, and how many of them are exact, bounds, and not known, by the analysis.
+    rows, figures, counts : int
+        Of how many layers the rows, the analytic figures, and the counts were verified.
+    differences : tuple of Difference
+        What differs, in the order of the graph.
+    unchecked : tuple of Unchecked
+        What could not be verified.
+    params, held : int, optional
+        Parameters of the model by the analysis, and by the tensors that the file holds; None where it holds none.
+    measured : int
+        Of how many maps the rows were measured by running the model.
+    runtime : str
+        What ran it.
+    """
+
+    model: str
+    source: str
+    input: str
+    sizes: tuple[tuple[int, ...], ...]
+    layers: int
+    exact: int
+    bounds: int
+    unknown: int
+    rows: int
+    figures: int
+    counts: int
+    differences: tuple[Difference, ...]
+    unchecked: tuple[Unchecked, ...] = ()
+    params: int | None = None
+    held: int | None = None
+    measured: int = 0
+    runtime: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing differs."""
+        return not self.differences
