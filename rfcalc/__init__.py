@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         budget,
         check,
         compare,
+        diff,
         effective,
         explain,
         field,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from rfcalc.reports.alignment import Alignment
     from rfcalc.reports.check import CheckReport
     from rfcalc.reports.comparison import Comparison
+    from rfcalc.reports.diff import Diff
     from rfcalc.reports.effective import EffectiveField
     from rfcalc.reports.explain import Explanation
     from rfcalc.reports.field import Field
@@ -56,6 +58,7 @@ __all__ = [
     "CheckFailed",
     "CheckReport",
     "Comparison",
+    "Diff",
     "EffectiveField",
     "Explanation",
     "Field",
@@ -73,6 +76,7 @@ __all__ = [
     "budget",
     "check",
     "compare",
+    "diff",
     "effective",
     "explain",
     "field",
@@ -95,6 +99,7 @@ _HOMES = {
         "budget",
         "check",
         "compare",
+        "diff",
         "effective",
         "explain",
         "field",
@@ -111,6 +116,7 @@ _HOMES = {
     "rfcalc.reports.alignment": ("Alignment",),
     "rfcalc.reports.check": ("CheckReport",),
     "rfcalc.reports.comparison": ("Comparison",),
+    "rfcalc.reports.diff": ("Diff",),
     "rfcalc.reports.effective": ("EffectiveField",),
     "rfcalc.reports.explain": ("Explanation",),
     "rfcalc.reports.field": ("Field",),

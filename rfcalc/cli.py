@@ -13,6 +13,7 @@ from rfcalc.commands.program import Program
 _COMMANDS = (
     "analyze",
     "compare",
+    "diff",
     "explain",
     "effective",
     "field",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rfcalc.api.analyses import Analysis, analyze
     from rfcalc.api.checks import budget, check
     from rfcalc.api.comparisons import compare, variant
+    from rfcalc.api.differences import diff
     from rfcalc.api.effectives import effective
     from rfcalc.api.explanations import explain
     from rfcalc.api.fields import field
@@ -27,6 +28,7 @@ __all__ = [
     "budget",
     "check",
     "compare",
+    "diff",
     "effective",
     "explain",
     "field",
@@ -44,6 +46,7 @@ _HOMES: Final = {
     "rfcalc.api.analyses": ("Analysis", "analyze"),
     "rfcalc.api.checks": ("budget", "check"),
     "rfcalc.api.comparisons": ("compare", "variant"),
+    "rfcalc.api.differences": ("diff",),
     "rfcalc.api.effectives": ("effective",),
     "rfcalc.api.explanations": ("explain",),
     "rfcalc.api.fields": ("field",),
