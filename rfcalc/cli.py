@@ -24,6 +24,7 @@ _COMMANDS = (
     "rules",
     "schema",
     "tiles",
+    "verify",
 )
 
 
