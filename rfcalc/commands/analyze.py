@@ -68,6 +68,7 @@ Exit codes: 0 done, 1 --strict did not hold, 2 wrong usage, 3 the model cannot b
     help="One row for each block this deep, 1 being the top.",
 )
 @options.on_unknown
+@options.cut
 @click.option("--strict", is_flag=True, help="Exit with 1 unless every figure is known and exact.")
 @click.option(
     "--symbolic",
@@ -84,6 +85,7 @@ def command(
     layers: Sequence[str],
     depth: int | None,
     on_unknown: Any,
+    cut: Sequence[str],
     strict: bool,
     symbolic: bool,
     **loading: Any,
@@ -103,6 +105,7 @@ def command(
         model,
         depth=depth,
         on_unknown=on_unknown,
+        cut=cut,
         symbolic=symbolic,
         details=any(column.name in ON_DEMAND for column in chosen or ()),
         **options.loading(**loading),

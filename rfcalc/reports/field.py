@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, groupby
+from math import prod
 from typing import Any, Final
 
 from rfcalc.analysis.field import FieldAxis, FieldResult, Span
 from rfcalc.errors import UsageError
 from rfcalc.reports.document import dump
 from rfcalc.reports.escape import terminal
-from rfcalc.reports.humanise import sentence
+from rfcalc.reports.humanise import percent, sentence
 
 SCHEMA: Final = "rfcalc/field/1"
 
@@ -50,18 +51,44 @@ class Field(FieldResult):
             return None
         return tuple(None if row is None else row[:2] for axis in self.axes for row in axis.rows)
 
+    @property
+    def lost(self) -> float | None:
+        """The share of one unit's window that lies in padding; None where the window has no end."""
+        shares = [axis.lost for axis in self.axes]
+        if self.at is None or any(share is None for share in shares):
+            return None
+        return 1 - prod(1 - share[0] for share in shares if share is not None)
+
+    @property
+    def touching(self) -> tuple[int, int] | None:
+        """How many units lose part of their window to padding, and of how many; None where not known."""
+        counts = [axis.touching for axis in self.axes]
+        if any(count is None for count in counts):
+            return None
+        units = prod(axis.extent for axis in self.axes)
+        free = prod(
+            axis.extent - count for axis, count in zip(self.axes, counts, strict=True) if count is not None
+        )
+        return units - free, units
+
     def to_dict(self) -> dict[str, Any]:
         """Return the field document, ``rfcalc/field/1``, as plain data."""
         document: dict[str, Any] = {"schema": SCHEMA, "layer": self.layer}
         if self.at is not None and self.box is not None:
             document["at"] = list(self.at)
             document["box"] = [None if span is None else list(span) for span in self.box]
+            document["lost"] = self.lost
+        elif self.touching is None:
+            document.update(touching=None, units=prod(axis.extent for axis in self.axes))
+        else:
+            document["touching"], document["units"] = self.touching
         document["axes"] = [
             {
                 "extent": axis.extent,
                 "input_extent": axis.input_extent,
                 "status": axis.status,
                 "rows": [None if row is None else list(row) for row in axis.rows],
+                "windows": None if axis.windows is None else list(axis.windows),
             }
             for axis in self.axes
         ]
@@ -83,18 +110,24 @@ class Field(FieldResult):
         bound = ", at most" if any(axis.status != "exact" for axis in self.axes) else ""
         if self.at is not None:
             sees = " x ".join(_words(axis.rows[0], name) for axis, name in _named(self))
-            return (
-                terminal(f"{self.layer} at {_tuple(self.at)} sees {sees} {of}{bound}", unicode=unicode) + "\n"
-            )
+            lost = f"; {percent(self.lost)} of its window lie in padding" if self.lost else ""
+            text = f"{self.layer} at {_tuple(self.at)} sees {sees} {of}{bound}{lost}"
+            return terminal(text, unicode=unicode) + "\n"
         head = f"{self.layer} ({self.model}): the part that each output index sees {of}{bound}"
-        return "\n".join([terminal(head, unicode=unicode), "", *_lines(self)]) + "\n"
+        lines = [terminal(head, unicode=unicode), "", *_lines(self)]
+        if self.touching is not None:
+            touching, units = self.touching
+            share = f" ({percent(touching / units)})" if touching and units else ""
+            lines += ["", f"{touching:,} of {units:,} units{share} have part of their window in padding."]
+        return "\n".join(lines) + "\n"
 
 
 def _axis_at(axis: FieldAxis, place: int) -> FieldAxis:
     extent = len(axis.rows)
     if not 0 <= place < extent:
         raise UsageError(f"there is no output {place} on an axis of {extent}; give 0 to {extent - 1}")
-    return replace(axis, rows=(axis.rows[place],), masks=(axis.masks[place],))
+    windows = None if axis.windows is None else (axis.windows[place],)
+    return replace(axis, rows=(axis.rows[place],), masks=(axis.masks[place],), windows=windows)
 
 
 def _tuple(index: Sequence[int]) -> str:
