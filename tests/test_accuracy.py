@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from tests.benchmarks import accuracy
+from tests.benchmarks.counters import COUNTERS, MODELS
+from tests.benchmarks.counters import recorded as counts_recorded
 from tests.benchmarks.others import TOOLS, measured, recorded, torch_model
 from tests.benchmarks.worked import CASES, Case, truth
 from tests.oracle import Line, spread
 
-ONNX = {"macs", "relations"}
+ONNX = {"macs", "relations", "counters"}
 
 EACH_CASE = pytest.mark.parametrize("case", CASES, ids=lambda case: case.key)
 
@@ -101,3 +103,19 @@ def test_every_tool_was_asked_every_case(tool: Any) -> None:
     assert had["version"] == tool.version
     assert list(had["answers"]) == [case.key for case in CASES]
     assert all(had["answers"].values())
+
+
+@pytest.mark.onnx
+@pytest.mark.parametrize("name", MODELS)
+def test_pytorch_counts_the_same(name: str) -> None:
+    """Its own counter watches what runs, attention as matrix products."""
+    pytest.importorskip("onnx")
+    assert counts_recorded()["torch, unfused"]["answers"][name][0] == accuracy.model_macs(name)
+
+
+def test_every_counter_was_asked_every_model() -> None:
+    record = counts_recorded()
+    assert {each.name: each.version for each in COUNTERS} == {
+        name: had["version"] for name, had in record.items()
+    }
+    assert all(list(had["answers"]) == list(MODELS) for had in record.values())

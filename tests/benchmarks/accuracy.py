@@ -19,6 +19,8 @@ from typing import Any
 
 import rfcalc
 from rfcalc.analysis.result import Row
+from tests.benchmarks.counters import COUNTERS, MODELS
+from tests.benchmarks.counters import recorded as counts_recorded
 from tests.benchmarks.others import TOOLS, Answer, Tool, recorded
 from tests.benchmarks.worked import CASES, Case, Field, truth
 from tests.readers.onnx_graphs import NAMES, graph_bytes, measured, reference
@@ -281,12 +283,37 @@ def tools() -> str:
     return table(["Tool", "Version", "How it answers", "Install", "Recorded"], rows)
 
 
+def model_macs(name: str) -> int:
+    found = rfcalc.analyze(rfcalc.load(graph_bytes(f"tv.{name}"))).totals.macs
+    assert found is not None
+    return found
+
+
+def counters() -> str:
+    """Set counts of other tools beside rfcalc's, with how far they are from it."""
+    record = counts_recorded()
+    own = {name: model_macs(name) for name in MODELS}
+    rows = [["rfcalc", *(f"{macs:,}" for macs in own.values()), "", ""]]
+    for counter in COUNTERS:
+        said = record[counter.name]["answers"]
+        cells = [beside_own(said[name][0], own[name]) for name in MODELS]
+        params = [(name, said[name][1], reference(f"tv.{name}")["params"]) for name in MODELS]
+        wrong = [f"{name} {got:,} of {held:,}" for name, got, held in params if got not in (None, held)]
+        told = "not told" if params[0][1] is None else "; ".join(wrong) or "right"
+        rows.append([counter.name, *cells, told, f"`{counter.install}`"])
+    return table(["Tool", *MODELS, "Parameters", "Install"], rows, [1, 2, 3])
+
+
+def beside_own(macs: int, own: int) -> str:
+    return f"{macs:,} ({'equal' if macs == own else f'{macs / own - 1:+.2%}'})"
+
+
 # ---- the page ----------------------------------------------------------------------------------------------
 
 SECTIONS: dict[str, Callable[[], str]] = {
     section.__name__: section
     for section in (
-        published, parameters, macs, relations, worked, by_rules, by_gradients, refusals, tools
+        published, parameters, macs, relations, worked, by_rules, by_gradients, refusals, tools, counters
     )
 }  # fmt: skip
 
