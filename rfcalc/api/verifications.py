@@ -6,6 +6,8 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from rfcalc.api.models import Loading, Model, about, at_sizes, load
+from rfcalc.graph.graph import LayerGraph
+from rfcalc.readers.detect import ONNX, held_tensors
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -56,5 +58,13 @@ def verify(x: Model, **loading: Unpack[Loading]) -> Verification:
             at_sizes(x, graph, loading),
             input=loading.get("input"),
             on_unknown=loading.get("on_unknown", "report"),
+            held=_held(x, graph),
         )
     return Verification(**{each.name: getattr(result, each.name) for each in fields(result)})
+
+
+def _held(x: Model, graph: LayerGraph) -> dict[str, int] | None:
+    """Count the tensors of an ONNX file once more, where it can be read once more."""
+    if graph.format != ONNX or isinstance(x, LayerGraph) or hasattr(x, "read") or x == "-":
+        return None
+    return held_tensors(x)

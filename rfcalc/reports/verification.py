@@ -76,6 +76,7 @@ class Verification(VerificationResult):
             "unknown": self.unknown,
             "verified": {"rows": self.rows, "figures": self.figures, "counts": self.counts},
             "params": self.params,
+            "held": self.held,
             "differences": [each._asdict() for each in self.differences],
             "unchecked": [each._asdict() for each in self.unchecked],
         }
@@ -106,6 +107,9 @@ class Verification(VerificationResult):
         yield f"rows of exact dependence: {self.rows} of {self.layers} layers"
         yield f"fields, strides, paddings and centres: {self.figures} of {self.layers} layers"
         yield f"parameters and multiply-accumulates: {self.counts} of {self.layers - self.inputs} layers"
+        if self.held is not None and self.params is not None:
+            same = "as many" if self.held == self.params else f"{self.held:,}"
+            yield f"{self.params:,} parameters by the analysis, {same} in the tensors that layers take"
         reasons: dict[str, list[str]] = {}
         for each in self.unchecked:
             reasons.setdefault(f"{each.what}: {each.reason}", []).append(each.layer)

@@ -304,7 +304,12 @@ def _pair(counts: tuple[int, int]) -> str:
 
 
 def verify_graph(
-    graph: LayerGraph, at: AtSize, *, input: str | None = None, on_unknown: OnUnknown = "report"
+    graph: LayerGraph,
+    at: AtSize,
+    *,
+    input: str | None = None,
+    on_unknown: OnUnknown = "report",
+    held: Mapping[str, int] | None = None,
 ) -> VerificationResult:
     """Verify an analysis by enumeration: at the input's size, and at one where the largest field has room.
 
@@ -317,6 +322,8 @@ def verify_graph(
         it allows none.
     input, on_unknown
         As for the analysis.
+    held : mapping, optional
+        The tensors that the file holds, by name, with their elements.
 
     Raises
     ------
@@ -352,10 +359,25 @@ def verify_graph(
         len(first.rows),
         len(figures),
         len(first.counts),
-        tuple(dict.fromkeys(each for one in seen for each in one.differences)),
+        (*dict.fromkeys(each for one in seen for each in one.differences), *_unlike(graph, held or {})),
         (*first.unchecked, *missing),
         result.totals.params.total if isinstance(result.totals.params.total, int) else None,
+        None if held is None else sum(held.get(name, 0) for name in _named(graph)),
     )
+
+
+def _named(graph: LayerGraph) -> dict[str, tuple[Layer, Num]]:
+    """List the weights that the file names, with a layer that takes each, and their elements."""
+    return {w.identity: (layer, w.count) for layer in graph for w in layer.weights or ()}
+
+
+def _unlike(graph: LayerGraph, held: Mapping[str, int]) -> list[Difference]:
+    """Find weights that the file holds with another number of elements."""
+    return [
+        Difference(layer.name, layer.kind, layer.op, "params", f"{count:,} of {name}", f"{held[name]:,}")
+        for name, (layer, count) in _named(graph).items()
+        if name in held and count != held[name]
+    ]
 
 
 def _first(graph: LayerGraph, at: AtSize, input: str | None, on_unknown: OnUnknown) -> Verified:
