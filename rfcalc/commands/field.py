@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,39 +24,34 @@ if TYPE_CHECKING:
     is_flag=True,
     help="The field by output phase instead: behind upsampling neighbours see fields of different sizes.",
 )
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@options.form
 @options.output
 @options.on_unknown
 @options.debug
-def command(
-    model: str,
-    layer: str,
-    *,
-    at: str | None,
-    phases: bool,
-    form: str,
-    output: str,
-    on_unknown: Any,
-    **loading: Any,
-) -> None:
+def command(model: str, *, form: str, output: str, **how: Any) -> None:
     """Show what each output index of LAYER in MODEL truly depends on, padding dropped layer by layer.
 
     LAYER is a layer's name or an output tensor's. Taps counts the input indices between first and last that
     are read. The input needs a size: give one with --input-shape or --dim where it is open.
     """
+    from rfcalc.reports.write import check_output, write
+
+    check_output(output, source=model)
+    result = made(model, **how)
+    write(result.to_json() if form == "json" else options.render(result, form, output), output)
+    options.say_notes(result.notes)
+
+
+def made(
+    model: str, *, layer: str, at: str | None, phases: bool, on_unknown: Any, **loading: Any
+) -> Field | Phases:
+    """Return what the command shows, by its options as they are given."""
     from rfcalc import api
-    from rfcalc.reports.write import check_output, unicode_output, write
 
     if phases and at is not None:
         raise UsageError("--at asks for one unit, --phases for all of them; give one of the two")
     unit = None if at is None else place(at, "--at")
-    check_output(output, source=model)
     given = options.loading(**loading)
-    result: Field | Phases
     if phases:
-        result = api.phases(model, layer, on_unknown=on_unknown, **given)
-    else:
-        result = api.field(model, layer, unit, on_unknown=on_unknown, **given)
-    unicode = output != "-" or unicode_output(sys.stdout)
-    write(result.to_json() if form == "json" else result.to_text(unicode=unicode), output)
-    options.say_notes(result.notes)
+        return api.phases(model, layer, on_unknown=on_unknown, **given)
+    return api.field(model, layer, unit, on_unknown=on_unknown, **given)

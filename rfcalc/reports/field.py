@@ -11,7 +11,10 @@ from rfcalc.analysis.field import FieldAxis, FieldResult, Span
 from rfcalc.errors import UsageError
 from rfcalc.reports.document import dump
 from rfcalc.reports.escape import terminal
+from rfcalc.reports.fold import fold
 from rfcalc.reports.humanise import sentence
+from rfcalc.reports.pieces import Paragraph, Piece, Shown
+from rfcalc.reports.tables import RIGHT, Table
 
 SCHEMA: Final = "rfcalc/field/1"
 
@@ -19,7 +22,7 @@ _AXES: Final = {1: ("position",), 2: ("row", "column"), 3: ("slice", "row", "col
 
 
 @dataclass(frozen=True, slots=True)
-class Field(FieldResult):
+class Field(Shown, FieldResult):
     """The result of `rfcalc.field`: for each axis the input indices that each output index depends on.
 
     Parameters
@@ -71,23 +74,38 @@ class Field(FieldResult):
         """Return the field document as JSON."""
         return dump(self.to_dict())
 
-    def to_text(self, *, unicode: bool = True) -> str:
+    def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
         """Return the rows as a table for a terminal, or one unit's field as a sentence.
 
         Parameters
         ----------
+        width : int
+            Columns of the terminal.
         unicode : bool
             False for a terminal that shows ASCII alone.
         """
-        of = f"of {self.input} ({'x'.join(str(axis.input_extent) for axis in self.axes)})"
-        bound = ", at most" if any(axis.status != "exact" for axis in self.axes) else ""
+        lines = fold(terminal(_head(self), unicode=unicode), width)
+        return "\n".join(lines if self.at is not None else [*lines, "", *_lines(self)]) + "\n"
+
+    def pieces(self) -> list[Piece]:
+        """Return the rows as a table with a sentence above it, or one unit's field as a sentence."""
         if self.at is not None:
-            sees = " x ".join(_words(axis.rows[0], name) for axis, name in _named(self))
-            return (
-                terminal(f"{self.layer} at {_tuple(self.at)} sees {sees} {of}{bound}", unicode=unicode) + "\n"
-            )
-        head = f"{self.layer} ({self.model}): the part that each output index sees {of}{bound}"
-        return "\n".join([terminal(head, unicode=unicode), "", *_lines(self)]) + "\n"
+            return [Paragraph(f"{_head(self)}.")]
+        titles, *rows = _grid(self)
+        return [Paragraph(f"{_head(self)}:"), Table(titles, (RIGHT,) * len(titles), tuple(rows))]
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+
+def _head(field: Field) -> str:
+    """Say what the rows are, or what one unit sees."""
+    of = f"of {field.input} ({'x'.join(str(axis.input_extent) for axis in field.axes)})"
+    bound = ", at most" if any(axis.status != "exact" for axis in field.axes) else ""
+    if field.at is None:
+        return f"{field.layer} ({field.model}): the part that each output index sees {of}{bound}"
+    sees = " x ".join(_words(axis.rows[0], name) for axis, name in _named(field))
+    return f"{field.layer} at {_tuple(field.at)} sees {sees} {of}{bound}"
 
 
 def _axis_at(axis: FieldAxis, place: int) -> FieldAxis:
@@ -124,19 +142,26 @@ def _words(row: Span | None, name: str) -> str:
     return f"{name}s {first} to {last}{holes}"
 
 
-def _lines(result: FieldResult) -> list[str]:
-    """Lay out the rows of all axes side by side, equal axes once and equal rows on end in one line."""
+def _grid(result: FieldResult) -> list[tuple[str, ...]]:
+    """Put the rows of all axes side by side, equal axes once and equal rows on end in one line."""
     groups: dict[tuple[int, tuple[Span | None, ...]], str] = {}
     for axis, name in _named(result):
         key = (axis.input_extent, axis.rows)
         groups[key] = f"{groups[key]} and {name}s" if key in groups else f"{name}s"
     count = max((len(rows) for _, rows in groups), default=0)
     columns = [[*map(_cells, rows), *[("", "")] * (count - len(rows))] for _, rows in groups]
-    lines = [("output", *chain.from_iterable((title, "taps") for title in groups.values()))]
+    lines: list[tuple[str, ...]] = [
+        ("output", *chain.from_iterable((title, "taps") for title in groups.values()))
+    ]
     for pairs, run in groupby(range(count), lambda place: tuple(column[place] for column in columns)):
         places = list(run)  # a flatten has as many equal rows on end as there are channels
         label = str(places[0]) if len(places) == 1 else f"{places[0]} to {places[-1]}"
         lines.append((label, *chain.from_iterable(pairs)))
+    return lines
+
+
+def _lines(result: FieldResult) -> list[str]:
+    lines = _grid(result)
     widths = [max(map(len, strip)) for strip in zip(*lines, strict=True)]
     return [
         "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip()

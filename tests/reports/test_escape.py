@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rfcalc.reports import escape
-from rfcalc.reports.markup import FORMATS, analysis_csv, analysis_markup, notebook, tabulated
+from rfcalc.reports.markup import analysis_csv, analysis_markup, notebook, tabulated
 from rfcalc.reports.text import analysis_text
+from rfcalc.wording import MARKUP
 from tests.reports.samples import named
 
 _PIECES = [
@@ -158,7 +159,9 @@ def test_rst_holds_the_names_as_text(one: str, other: str) -> None:
 def test_latex_has_no_special_characters_left(one: str, other: str) -> None:
     lines = table("latex", one, other).splitlines()
     assert len(lines) == 8
-    command = r"\\[A-Za-z]+\{\}|\\[{}&%$#_]|\$\\[a-z]+\$|\{(?:\[|\]|\*|''|`)\}"
+    command = (
+        r"\\[A-Za-z]+\{\}|\\[{}&%$#_]|\$\\[a-z]+\$|\\rule\{[0-9.]+em\}\{[0-9.]+em\}|\{(?:\[|\]|\*|''|`)\}"
+    )
     for line in lines[4:6]:
         rest = re.sub(command, "X", line.removesuffix("\\\\")).replace("-{}", "_").replace("_", "X")
         assert not re.search(r"[\\{}$#%^~<>|\[\]*`\"]|--", rest)
@@ -178,7 +181,7 @@ def test_csv_has_no_formula(name: str) -> None:
 @given(names)
 def test_no_report_carries_control_characters(name: str) -> None:
     result = named(name)
-    reports = [analysis_markup(result, markup) for markup in FORMATS]
+    reports = [analysis_markup(result, markup) for markup in MARKUP]
     reports += [
         analysis_text(result),
         analysis_text(result, unicode=False),
