@@ -16,13 +16,22 @@ _COMMANDS = (
     "law",
     "plot",
     "align",
+    "docs",
     "rules",
     "schema",
     "tiles",
 )
 
 
-@click.group(cls=Program, names=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+_ELSEWHERE = {"docs": "rfcalc.docs.command"}  # made of the other commands
+
+
+@click.group(
+    cls=Program,
+    names=_COMMANDS,
+    elsewhere=_ELSEWHERE,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="rfcalc", message="%(prog)s %(version)s")
 def main() -> None:
     """Receptive fields, shapes and parameter counts of neural networks, from the architecture file alone."""

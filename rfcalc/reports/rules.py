@@ -24,6 +24,8 @@ from rfcalc.algebra.window import Window
 from rfcalc.errors import UsageError
 from rfcalc.graph.layer import TensorSpec
 from rfcalc.reports.fold import fold
+from rfcalc.reports.pieces import Heading, Listing, Paragraph, Piece, Shown
+from rfcalc.reports.tables import LEFT, Table
 from rfcalc.rules.apply import apply_rule
 from rfcalc.rules.registry import INTERNAL, REQUIRED, Kind, Result, Setting, kinds
 from rfcalc.rules.specimens import SPECIMENS, Specimen
@@ -210,6 +212,58 @@ def render(names: Sequence[str] = (), format: str = "text", *, width: int = 80, 
     return "\n".join(line for text, indent in clear for line in fold(text, width, indent)) + "\n"
 
 
+class Rules(Shown):
+    """The formulas of kinds, for a document.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Kinds; all, where empty.
+
+    Raises
+    ------
+    UsageError
+        There is no such kind.
+    """
+
+    __slots__ = ("_kinds", "_names")
+
+    def __init__(self, names: Sequence[str] = ()) -> None:
+        self._names, self._kinds = names, chosen_kinds(names)
+
+    def pieces(self) -> list[Piece]:
+        """Return for each kind what it is, its settings as a table, and its formulas as listings."""
+        pieces: list[Piece] = []
+        for kind in self._kinds:
+            pieces += [Heading(kind.name), Paragraph(kind.summary)]
+            settings = tuple((each.name, _default(each), each.doc) for each in _public(kind))
+            if settings:
+                pieces.append(Table(("setting", "default", "meaning"), (LEFT,) * 3, settings))
+            for specimen in SPECIMENS:
+                if specimen.kind == kind.name:
+                    found = formulas(specimen)
+                    pieces += [Paragraph(f"{found.title}:")] if found.title else []
+                    pieces.append(Listing("\n".join(_lined_up(found.lines))))
+        return pieces
+
+    def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
+        """Return the formulas for a terminal.
+
+        Parameters
+        ----------
+        width : int
+            Columns of the terminal.
+        unicode : bool
+            False for a terminal that shows ASCII alone.
+        """
+        return render(self._names, width=width, unicode=unicode)
+
+
+def _lined_up(lines: Sequence[tuple[str, str]]) -> list[str]:
+    width = max(len(name) for name, _ in lines)
+    return [f"{name:<{width}}  {text}" for name, text in lines]
+
+
 def _as_data(kind: Kind, specimens: Sequence[Formulas]) -> dict[str, Any]:
     return {
         "kind": kind.name,
@@ -277,7 +331,5 @@ def _as_markdown(kind: Kind, specimens: Sequence[Formulas]) -> str:
         if each.title:
             lines += [f"*{each.title}*", ""]
         lines += ["```text"]
-        width = max(len(name) for name, _ in each.lines)
-        lines.extend(f"{name:<{width}}  {text}" for name, text in each.lines)
-        lines += ["```", ""]
+        lines += [*_lined_up(each.lines), "```", ""]
     return "\n".join(lines)
