@@ -49,6 +49,8 @@ def tabulated(
     cells = [[clean(cell) for cell in row] for row in rows]
     if markup == "asciidoc":
         return _asciidoc(heads, cells, aligns)
+    if markup == "rst" and len(heads) == 1:
+        style = "grid"  # a simple table of one column would be a title
     # its import costs as much as click's, and the terminal's table goes without
     from tabulate import tabulate
 

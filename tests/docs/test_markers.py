@@ -1,4 +1,4 @@
-"""Markers in five languages: what is found, what is left alone, what is refused, and that nothing else changes."""
+"""Markers in five languages: what is found, left alone and refused, and that nothing else changes."""
 
 from __future__ import annotations
 
@@ -294,7 +294,9 @@ def test_an_end_that_is_indented_otherwise_is_pointed_at(markup: str) -> None:
         page = f"{opening.format('x')}\n  {closing}\n"
     else:
         page = f"  {opening.format('x')}\n{closing}\n"
-    with pytest.raises(MarkersError, match="page:1: this marker is not closed.*line 2 is indented otherwise"):
+    with pytest.raises(
+        MarkersError, match=r"page:1: this marker is not closed.*line 2 is indented otherwise"
+    ):
         markers(page, markup, "page")
 
 
