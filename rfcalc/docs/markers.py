@@ -85,7 +85,7 @@ _SYNTAXES: Final = {
 _LINE: Final = re.compile(r"(?P<text>[^\r\n]*)(?P<newline>\r\n|\n|\r|$)")
 
 
-def markers(text: str, markup: str, name: str = "<text>") -> list[Marker]:
+def markers(text: str, markup: str, name: str = "<text>", *, first: int = 1) -> list[Marker]:
     r"""Find the markers of a document.
 
     Parameters
@@ -96,6 +96,8 @@ def markers(text: str, markup: str, name: str = "<text>") -> list[Marker]:
         Its language, one of `rfcalc.wording.MARKUP`.
     name : str
         What messages call it.
+    first : int
+        The number of its first line.
 
     Raises
     ------
@@ -110,7 +112,7 @@ def markers(text: str, markup: str, name: str = "<text>") -> list[Marker]:
     """
     found: list[Marker] = []
     errors: list[RfcalcError] = []
-    for each in _scanned(text, markup, name):
+    for each in _scanned(text, markup, name, first):
         if isinstance(each, Marker):
             found.append(each)
         else:
@@ -120,7 +122,7 @@ def markers(text: str, markup: str, name: str = "<text>") -> list[Marker]:
     return found
 
 
-def _scanned(text: str, markup: str, name: str) -> Iterator[Marker | RfcalcError]:
+def _scanned(text: str, markup: str, name: str, first: int) -> Iterator[Marker | RfcalcError]:
     syntax, context = _SYNTAXES[markup], CONTEXTS[markup]()
 
     def wrong(line: int, message: str) -> RfcalcError:
@@ -128,7 +130,7 @@ def _scanned(text: str, markup: str, name: str) -> Iterator[Marker | RfcalcError
 
     opened: Marker | None = None
     misplaced = 0
-    for number, line in _lines(text):
+    for number, line in _lines(text, first):
         content = line["text"]
         if opened is None and context.literal(content):
             continue
@@ -161,8 +163,8 @@ def _scanned(text: str, markup: str, name: str) -> Iterator[Marker | RfcalcError
         yield wrong(opened.line, f"this marker is not closed; end it with {syntax.spelled}{there}")
 
 
-def _lines(text: str) -> Iterator[tuple[int, re.Match[str]]]:
-    place, number = (1 if text.startswith("\ufeff") else 0), 1
+def _lines(text: str, number: int) -> Iterator[tuple[int, re.Match[str]]]:
+    place = 1 if text.startswith("\ufeff") else 0
     while place < len(text):
         line = _LINE.match(text, place)
         assert line is not None
@@ -170,7 +172,9 @@ def _lines(text: str) -> Iterator[tuple[int, re.Match[str]]]:
         place, number = line.end(), number + 1
 
 
-def refilled(text: str, markup: str, content: Callable[[Marker], str], name: str = "<text>") -> str:
+def refilled(
+    text: str, markup: str, content: Callable[[Marker], str], name: str = "<text>", *, first: int = 1
+) -> str:
     r"""Return a document with new text between its markers, and everything else as it was.
 
     Parameters
@@ -183,6 +187,8 @@ def refilled(text: str, markup: str, content: Callable[[Marker], str], name: str
         Gives the text for a marker.
     name : str
         What messages call the document.
+    first : int
+        The number of its first line.
 
     Raises
     ------
@@ -197,7 +203,7 @@ def refilled(text: str, markup: str, content: Callable[[Marker], str], name: str
     """
     parts, place = [], 0
     errors: list[RfcalcError] = []
-    for marker in markers(text, markup, name):
+    for marker in markers(text, markup, name, first=first):
         try:
             parts += [text[place : marker.start], _set(content(marker), marker, _SYNTAXES[markup])]
         except RfcalcError as error:

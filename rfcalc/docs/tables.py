@@ -93,29 +93,65 @@ def made(command: str, models: Models, markup: str = "") -> Made:
     RfcalcError
         It is no such command, or it ended with an error; the message says which model.
     """
-    try:
-        words = shlex.split(command)
-    except ValueError as error:
-        raise UsageError(f"{str(error).lower()} in {command!r}") from None
-    name, *arguments = words or [""]
+    name, *arguments = _split(command) or [""]
     if name not in COMMANDS:
         raise UsageError(f"{name!r} makes no table; {_close(name)}")
     arguments, own = _own(arguments)
     width = _width(own, markup)
     given = _parsed(name, arguments)
-    spelled: dict[str, str] = {}
+    names_of: dict[str, str] = {}
     for key in COMMANDS[name].models:
         value = given[key]
         names = [value] if isinstance(value, str) else value
-        spelled.update({models.path(each): each for each in names})
+        names_of.update({models.path(each): each for each in names})
         given[key] = models.path(value) if isinstance(value, str) else tuple(map(models.path, value))
     try:
         result = import_module(f"rfcalc.commands.{name}").made(**given)
     except RfcalcError as error:
         if error.source is not None:
-            error.source = spelled.get(error.source, error.source)
+            error.source = names_of.get(error.source, error.source)
         raise
-    return Made(result, width, tuple(spelled))
+    return Made(result, width, tuple(names_of))
+
+
+def spelled(command: str, options: Mapping[str, str]) -> str:
+    """Put options, as a directive has them, behind a command.
+
+    Parameters
+    ----------
+    command : str
+        As on the command line, without ``rfcalc``.
+    options : mapping of str to str
+        Values by the long names of options, without dashes; empty for one that takes none. Of one that may be
+        repeated, several between blanks.
+
+    Examples
+    --------
+    >>> spelled("analyze net.json", {"layers": "'conv*' pool1", "symbolic": "", "depth": "1"})
+    "analyze net.json --layers 'conv*' --layers pool1 --symbolic --depth 1"
+    """
+    name = command.split(maxsplit=1)[0] if command.split() else ""
+    known: dict[str, click.Option] = {}
+    if name in COMMANDS:
+        every = import_module(f"rfcalc.commands.{name}").command.params
+        known = {text: each for each in every if isinstance(each, click.Option) for text in each.opts}
+    words = []
+    for key, value in options.items():
+        option = known.get(f"--{key}")
+        if not value:
+            words.append(f"--{key}")
+        elif option is not None and option.multiple:
+            words += [word for each in _split(value) for word in (f"--{key}", each)]
+        else:
+            words += [f"--{key}", value]
+    return " ".join([command, *map(shlex.quote, words)])
+
+
+def _split(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"{str(error).lower()} in {text!r}") from None
 
 
 def _close(name: str) -> str:
