@@ -17,7 +17,14 @@ from rfcalc.docs.files import read_documents
 from tests.documents import marked, need
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", "docs/architecture.md", "docs/index.md", "docs/library.md", "docs/pooling.md"]
+PAGES = [
+    "README.md",
+    "docs/architecture.md",
+    "docs/docs-tables.md",
+    "docs/index.md",
+    "docs/library.md",
+    "docs/pooling.md",
+]
 """Those of docs/formats.md are run with the tests of the native format."""
 
 PYTHON = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from rfcalc.docs.contexts import CONTEXTS
@@ -24,7 +25,8 @@ class MarkersError(ReadError):
         self.errors = tuple(errors)
 
 
-class Marker(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Marker:
     """A marker and what belongs to it.
 
     Parameters
@@ -154,7 +156,7 @@ def _scanned(text: str, markup: str, name: str, first: int) -> Iterator[Marker |
             )
         elif opened is not None and closing is not None:
             if closing["prefix"] == opened.prefix:
-                yield opened._replace(stop=line.start())
+                yield replace(opened, stop=line.start())
                 opened = None
             else:
                 misplaced = number
