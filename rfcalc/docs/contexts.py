@@ -42,62 +42,65 @@ class Markdown:
     """Fences, indented code, comments and raw elements, inside of lists and quotations too."""
 
     def __init__(self) -> None:
-        self._fence = ""
-        self._fence_place = (0, 0)  # how deep in quotations, and from which column on
-        self._until: re.Pattern[str] | None = None
-        self._columns: list[int] = []  # where the content of the lists and admonitions begins that are open
-        self._may_be_code = True  # indented code cannot interrupt a paragraph
+        self._end: re.Pattern[str] | None = None  # what ends the fence, comment or element that is open
+        self._place = (0, 0)  # how deep in quotations it began, and from which column on
+        # where the content of the lists and admonitions begins that are open, for each depth of quotation
+        self._open: list[list[int]] = [[]]
 
     def literal(self, line: str) -> bool:
         """Tell whether the next line is read as it stands."""
         quote = _QUOTE.match(line)
         assert quote is not None
         depth, rest = quote[0].count(">"), line[quote.end() :] if ">" in quote[0] else line
-        if self._until is not None:
-            if self._until.search(line):
-                self._until = None
+        blank, indent = not rest.strip(), _indent(rest)
+        self._open = [*self._open, *([] for _ in range(depth))][: depth + 1]
+        columns = self._open[-1]
+        if depth:
+            _close(self._open[0], _indent(line))
+        start = _indent(line) if depth > self._place[0] else indent
+        if depth < self._place[0] or (not blank and start < self._place[1]):
+            self._end = None  # the quotation or the list that it stood in has ended
+            self._place = 0, 0
+        if self._end is not None:
+            if self._end.search(rest):
+                self._end = None
             return True
-        if not rest.strip():
-            self._may_be_code = True
-            return bool(self._fence)
-        indent = _indent(rest)
-        if self._fence:
-            if depth >= self._fence_place[0] and indent >= self._fence_place[1]:
-                text = rest.strip()
-                if text.startswith(self._fence) and not text.strip(self._fence[0]):
-                    self._fence = ""
-                return True
-            self._fence = ""  # the list or the quotation that it stood in has ended
-        while self._columns and indent < self._columns[-1]:
-            self._columns.pop()
-        if indent - (self._columns[-1] if self._columns else 0) >= _TAB and self._may_be_code:
-            return True
-        self._may_be_code = False
-        self._opens(rest, depth)
+        if blank:
+            return False
+        _close(columns, indent)
+        if indent - (columns[-1] if columns else 0) >= _TAB:
+            return True  # code, or in a paragraph what a table could not be set like
+        self._opens(rest, columns)
+        self._place = depth, columns[-1] if columns else 0
         return False
 
-    def _opens(self, rest: str, depth: int) -> None:
+    def _opens(self, rest: str, columns: list[int]) -> None:
         """See what the line begins."""
         consumed = 0
         while item := _LIST.match(rest, consumed):
             gap = len(item["gap"].expandtabs(_TAB))
             wide = gap == 0 or gap > _TAB or item.end() == len(rest)
             width = len(rest[: item.start("gap")].expandtabs(_TAB))
-            self._columns.append(width + (1 if wide else gap))
+            columns.append(width + (1 if wide else gap))
             if wide:
                 return
             consumed = item.end()
         text = rest[consumed:]
         if _INDENTING.match(text):
-            self._columns.append(_indent(rest) + _TAB)
+            columns.append(_indent(rest) + _TAB)
         elif fence := _FENCE.match(text):
-            self._fence = fence["fence"]
-            self._fence_place = depth, self._columns[-1] if self._columns else 0
+            self._end = re.compile(rf"^\s*{fence['fence'][0]}{{{len(fence['fence'])},}}\s*$")
         elif raw := _RAW.match(text):
             end = re.compile(f"</{raw['tag']}>", re.I)
-            self._until = None if end.search(text) else end
+            self._end = None if end.search(text) else end
         elif _COMMENT.match(text):
-            self._until = re.compile("-->")
+            self._end = re.compile("-->")
+
+
+def _close(columns: list[int], indent: int) -> None:
+    """Close what a line of such an indent does not belong to."""
+    while columns and indent < columns[-1]:
+        columns.pop()
 
 
 # ---- HTML --------------------------------------------------------------------------------------------------
@@ -143,21 +146,36 @@ _LITERAL_DIRECTIVES: Final = re.compile(
 _RST_MARKER: Final = re.compile(r"\s*\.\. +/?rfcalc(?::\s|:?$|\s*$)")
 
 
+_PUNCTUATION: Final = re.compile(r"\s*[!-/:-@\[-`{-~]")
+
+
 class Rst:
     """Literal blocks, directives whose content is no text, and comments."""
 
     def __init__(self) -> None:
         self._above: int | None = None  # what is indented deeper than this column is literal
+        self._empty = False  # the line before was an empty comment
+        self._announced = False  # a literal block may come, which may be quoted instead of indented
+        self._quoted = False
 
     def literal(self, line: str) -> bool:
         """Tell whether the next line is read as it stands."""
         if not line.strip():
+            if self._empty:
+                self._above = None  # what is indented behind an empty comment does not belong to it
+            self._empty = self._quoted = False
             return self._above is not None
         indent = _indent(line)
         if self._above is not None:
             if indent > self._above:
+                self._announced = False
                 return True
+            self._quoted = self._announced and indent == self._above and bool(_PUNCTUATION.match(line))
             self._above = None
+        self._announced = False
+        if self._quoted:
+            return True
+        self._empty = line.strip() == ".."
         directive = _DIRECTIVE.match(line)
         if directive is not None:
             self._above = indent if _LITERAL_DIRECTIVES.fullmatch(directive["name"]) else None
@@ -167,7 +185,7 @@ class Rst:
             named = re.match(r"\s*\.\. +(?:\[|_)", line)  # footnotes hold text, targets nothing
             self._above = None if named else indent
         elif line.rstrip().endswith("::"):
-            self._above = indent
+            self._above, self._announced = indent, True
         return False
 
 
