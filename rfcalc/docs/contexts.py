@@ -36,6 +36,20 @@ _INDENTING: Final = re.compile(r"\s*(?:!!!|\?\?\?\+?|===|///|:|\[\^[^\]]+\]:)\s"
 
 _RAW: Final = re.compile(r"\s*<(?P<tag>pre|script|style|textarea)(?=[\s>]|$)", re.I)
 _COMMENT: Final = re.compile(r"\s*<!--(?!.*-->)")
+_STARTS: Final = re.compile(
+    r"\s*(?:#{1,6}(?:\s|$)|>|<|`{3,}(?=[^`]*$)|~{3}|[-*+](?:\s|$)|[0-9]{1,9}[.)](?:\s|$)|"
+    r"([-*_])(?:[ \t]*\1){2,}[ \t]*$|!!!|\?\?\?|===|///|=+[ \t]*$|-+[ \t]*$)"
+)
+"""What does not go on with a paragraph."""
+
+_RAW_END: Final = re.compile(r"</(?:pre|script|style|textarea)>", re.I)
+_ELEMENT: Final = re.compile(
+    r"\s*</?(?:(?P<block>address|article|aside|blockquote|body|center|details|dialog|div|dl|fieldset|figure|footer|"
+    r"form|h[1-6]|head|header|html|li|main|menu|nav|ol|p|section|summary|table|tbody|td|th|thead|tr|ul)|"
+    r"[a-z][a-z0-9-]*)(?=[\s/>]|$)",
+    re.I,
+)
+"""An element of HTML; those of the list begin a block in the middle of a paragraph too."""
 
 
 class Markdown:
@@ -44,6 +58,11 @@ class Markdown:
     def __init__(self) -> None:
         self._end: re.Pattern[str] | None = None  # what ends the fence, comment or element that is open
         self._place = (0, 0)  # how deep in quotations it began, and from which column on
+        self._fenced = False
+        self._hollow = False  # the line before was an item of a list without content
+        self._after_blank = True
+        self._paragraph = False  # the line before was one of a paragraph
+        self._html = False  # an element is open, and ends at a blank line
         # where the content of the lists and admonitions begins that are open, for each depth of quotation
         self._open: list[list[int]] = [[]]
 
@@ -52,49 +71,70 @@ class Markdown:
         quote = _QUOTE.match(line)
         assert quote is not None
         depth, rest = quote[0].count(">"), line[quote.end() :] if ">" in quote[0] else line
-        blank, indent = not rest.strip(), _indent(rest)
+        in_element = self._html and depth > self._place[0]  # where > is text
+        blank, indent = not rest.strip() and not in_element, _indent(rest)
         self._open = [*self._open, *([] for _ in range(depth))][: depth + 1]
         columns = self._open[-1]
         if depth:
             _close(self._open[0], _indent(line))
         start = _indent(line) if depth > self._place[0] else indent
         if depth < self._place[0] or (not blank and start < self._place[1]):
-            self._end = None  # the quotation or the list that it stood in has ended
+            self._end, self._html = None, False  # the quotation or the list that it stood in has ended
             self._place = 0, 0
         if self._end is not None:
-            if self._end.search(rest):
+            at_home = depth == self._place[0] and indent - self._place[1] < _TAB
+            if self._end.search(rest) and (at_home or not self._fenced):
                 self._end = None
             return True
         if blank:
+            if self._hollow and columns:
+                columns.pop()  # an item that begins with a blank line is empty
+            self._hollow = self._html = self._paragraph = False
+            self._after_blank = True
             return False
-        _close(columns, indent)
-        if indent - (columns[-1] if columns else 0) >= _TAB:
+        if self._paragraph and not _STARTS.match(rest):
+            return False  # goes on with a paragraph, wherever it begins
+        if indent - max((each for each in columns if each <= indent), default=0) >= _TAB:
+            if not self._paragraph:
+                _close(columns, indent)
             return True  # code, or in a paragraph what a table could not be set like
-        self._opens(rest, columns)
-        self._place = depth, columns[-1] if columns else 0
+        _close(columns, indent)
+        self._hollow = False
+        after_blank, self._after_blank = self._after_blank, False
+        if not self._html:
+            self._paragraph = self._opens(rest, columns, after_blank=after_blank)
+            self._place = depth, columns[-1] if columns else 0
         return False
 
-    def _opens(self, rest: str, columns: list[int]) -> None:
-        """See what the line begins."""
+    def _opens(self, rest: str, columns: list[int], *, after_blank: bool) -> bool:
+        """See what the line begins, and whether that is a paragraph."""
         consumed = 0
         while item := _LIST.match(rest, consumed):
             gap = len(item["gap"].expandtabs(_TAB))
             wide = gap == 0 or gap > _TAB or item.end() == len(rest)
             width = len(rest[: item.start("gap")].expandtabs(_TAB))
             columns.append(width + (1 if wide else gap))
+            self._hollow = item.end() == len(rest)
             if wide:
-                return
+                return False
             consumed = item.end()
         text = rest[consumed:]
         if _INDENTING.match(text):
             columns.append(_indent(rest) + _TAB)
-        elif fence := _FENCE.match(text):
+            return False
+        fence, raw = _FENCE.match(text), _RAW.match(text)
+        self._fenced = fence is not None
+        if fence is not None:
             self._end = re.compile(rf"^\s*{fence['fence'][0]}{{{len(fence['fence'])},}}\s*$")
-        elif raw := _RAW.match(text):
-            end = re.compile(f"</{raw['tag']}>", re.I)
-            self._end = None if end.search(text) else end
+        elif raw is not None:
+            self._end = None if _RAW_END.search(text) else _RAW_END
         elif _COMMENT.match(text):
             self._end = re.compile("-->")
+        else:
+            element = _ELEMENT.match(text)
+            self._html = element is not None and (after_blank or element["block"] is not None)
+            return not self._html and not _STARTS.match(text)
+        return False
 
 
 def _close(columns: list[int], indent: int) -> None:

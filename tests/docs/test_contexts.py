@@ -43,14 +43,12 @@ _CONTENT = [
         "> ```",
         "- - two",
         "<pre>",
-        "</pre>",
         "<!-- open",
         "end -->",
         "<!-- one -->",
         "<script>",
-        "</script>",
     ),
-    *("# title", "***", "`<!--`"),
+    *("# title", "***", "<div>", "</div>", "`<!--`"),
 ]
 markdown_lines = st.builds(str.__add__, st.sampled_from(_PREFIXES), st.sampled_from(_CONTENT))
 
