@@ -10,6 +10,7 @@ import click
 
 from rfcalc.commands import options
 from rfcalc.errors import CheckFailed, RfcalcError
+from rfcalc.wording import MARKUP
 
 if TYPE_CHECKING:
     from rfcalc.reports.pieces import Shown
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command("rules", short_help="Show the rules behind the numbers, kind by kind.")
 @click.argument("kinds", nargs=-1, metavar="[KIND]...")
-@click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default=None)
+@click.option("--format", "form", type=click.Choice(["text", *MARKUP, "json"]), default=None)
 @click.option(
     "--check",
     metavar="FILE",

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from rfcalc.analysis.result import AnalysisResult
 from rfcalc.reports import escape, humanise
-from rfcalc.reports.pieces import Heading, Listing, Paragraph, Piece
+from rfcalc.reports.pieces import Heading, Listing, Paragraph, Piece, in_notebook
 from rfcalc.reports.tables import LEFT, USUAL, Column, Table
 from rfcalc.reports.text import AnalysisTable, note_line
 
@@ -162,7 +162,7 @@ def notebook(result: AnalysisResult) -> str:
     about = escape.html(f"({result.format}), input {inputs}")
     head = f"<p><b>{escape.html(result.name)}</b> {about}</p>\n"
     notes = "".join(f"<li>{escape.html(note_line(note))}</li>" for note in result.notes)
-    return head + analysis_markup(result, "html") + (f"<ul>{notes}</ul>\n" if notes else "")
+    return in_notebook(head + analysis_markup(result, "html") + (f"<ul>{notes}</ul>\n" if notes else ""))
 
 
 def analysis_csv(result: AnalysisResult, columns: Sequence[Column] | None = None) -> str:

@@ -32,6 +32,11 @@ Piece: TypeAlias = "Heading | Paragraph | Listing | Table"
 """What a report is made of, whatever the markup language."""
 
 
+def in_notebook(text: str) -> str:
+    """Wrap HTML for a notebook, where MathJax would read a name with dollars as a formula, links and all."""
+    return f'<div class="tex2jax_ignore mathjax_ignore">\n{text}</div>\n'
+
+
 class Shown:
     """What every result has that is made of pieces: its renderings for documents and for notebooks."""
 
@@ -77,7 +82,7 @@ class Shown:
         return self.to_markup("markdown")
 
     def _repr_html_(self) -> str:
-        return self.to_markup("html")
+        return in_notebook(self.to_markup("html"))
 
     def _repr_markdown_(self) -> str:
         return self.to_markdown()

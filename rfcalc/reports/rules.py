@@ -29,6 +29,7 @@ from rfcalc.reports.tables import LEFT, Table
 from rfcalc.rules.apply import apply_rule
 from rfcalc.rules.registry import INTERNAL, REQUIRED, Kind, Result, Setting, kinds
 from rfcalc.rules.specimens import SPECIMENS, Specimen
+from rfcalc.wording import MARKUP
 
 _NATURAL: Final = frozenset("pqo")
 """Letters of numbers that may be zero."""
@@ -181,7 +182,7 @@ def chosen_kinds(names: Sequence[str]) -> list[Kind]:
 
 
 def render(names: Sequence[str] = (), format: str = "text", *, width: int = 80, unicode: bool = True) -> str:
-    """Write the formulas of kinds as ``text``, ``markdown`` or ``json``.
+    """Write the formulas of kinds as ``text``, ``json``, or in a markup language.
 
     Parameters
     ----------
@@ -203,6 +204,8 @@ def render(names: Sequence[str] = (), format: str = "text", *, width: int = 80, 
     if format == "json":
         document = {"schema": "rfcalc/rules/1", "kinds": [_as_data(*each) for each in chosen]}
         return json.dumps(document, indent=1) + "\n"
+    if format in MARKUP and format != "markdown":
+        return Rules(names).to_markup(format)
     if format == "markdown":
         head = _MARKDOWN_HEAD if not names else ""
         return head + "\n".join(_as_markdown(*each) for each in chosen)

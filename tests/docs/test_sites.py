@@ -290,3 +290,11 @@ def test_names_are_text_in_what_jupyter_shows(tmp_path: Path) -> None:
     text = converted(tmp_path, "html")
     assert "<script>alert" not in text
     assert "&lt;!-- /rfcalc --&gt;" in text
+
+
+def test_names_are_no_formulas_in_notebooks(tmp_path: Path) -> None:
+    (tmp_path / "m.json").write_text(json.dumps(hostile(["$\\href{javascript:alert(1)}{x}$"] * 6)))
+    for result in (rfcalc.analyze(tmp_path / "m.json"), rfcalc.law(tmp_path / "m.json", "conv")):
+        text = result._repr_html_()
+        assert text.startswith('<div class="tex2jax_ignore mathjax_ignore">')
+        assert text.endswith("</div>\n")

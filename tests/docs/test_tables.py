@@ -64,7 +64,7 @@ def test_every_command_that_makes_a_table_makes_it_in_every_format(command: str,
         assert any(line.startswith(starts[markup]) for line in text.splitlines())
 
 
-@pytest.mark.parametrize("command", [each for each in TABLES if not each.startswith("rules")])
+@pytest.mark.parametrize("command", TABLES)
 def test_the_table_is_that_of_the_command(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: Any
 ) -> None:
