@@ -179,7 +179,7 @@ def markdown_line(text: str) -> str:
     >>> markdown_line("1. x"), markdown_line("#1 sees all"), markdown_line("- x")
     ('1&#46; x', '&#35;1 sees all', '&#45; x')
     """
-    return _start(markdown(text.strip()))
+    return _start(markdown(visible(text).strip()))
 
 
 def csv(text: str) -> str:

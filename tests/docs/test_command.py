@@ -157,7 +157,7 @@ def test_all_that_is_wrong_is_said_and_nothing_written(
     assert run.out == ""
     lines = run.err.splitlines()
     assert lines[0] == "rfcalc: error: wrong.md:3: none.json: no such file"
-    assert lines[1].startswith("rfcalc: error: wrong.md:5: no such option '--raech'")
+    assert lines[1].startswith("rfcalc: error: wrong.md:5: no such option")
     assert lines[2] == "rfcalc: error: open.md:1: this marker is not closed; end it with <!-- /rfcalc -->"
     assert lines[3] == "rfcalc: error: gone.md: cannot be read: No such file or directory"
     assert lines[4:] == (["rfcalc: note: nothing was written"] if mode == ["--write"] else [])

@@ -117,7 +117,7 @@ WRONG = [
     (".. rfcalc:: analyze ../outside.json", "rfcalc: ../outside.json: leads out of the folder"),
     (".. rfcalc:: plot models/pooling.json", "rfcalc: 'plot' makes no table"),
     (".. rfcalc:: analyze models/pooling.json\n   :output: x.txt", "rfcalc: --output is not for documents"),
-    (".. rfcalc:: analyze models/pooling.json\n   :colums: name", "rfcalc: no such option '--colums'"),
+    (".. rfcalc:: analyze models/pooling.json\n   :colums: name", "rfcalc: no such option"),
     (".. rfcalc:: analyze models/pooling.json\n   :layers: 'conv", "rfcalc: no closing quotation"),
 ]
 

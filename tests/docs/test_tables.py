@@ -99,7 +99,7 @@ REFUSED = [
     ("--version", "'--version' makes no table"),
     ("analyze", "missing argument 'MODEL'"),
     ("analyze pooling.json more", "got unexpected extra argument (more)"),
-    ("analyze pooling.json --depht 1", "no such option '--depht'"),
+    ("analyze pooling.json --depht 1", "no such option"),
     ("analyze pooling.json --output out.md", "--output is not for documents"),
     ("analyze pooling.json -o out.md", "--output is not for documents"),
     ("analyze pooling.json -oout.md", "--output is not for documents"),
