@@ -83,9 +83,8 @@ def command(
         if write:
             complain("note: nothing was written")
         raise click.exceptions.Exit(error.exit_code) from None
-    bare = [each.name for each in documents if not each.tables]
-    if bare:
-        complain(f"note: no marker in {few(bare)}")
+    if not any(each.tables for each in documents):
+        complain(f"note: no marker in {few(each.name for each in documents)}")
     stale = [each.name for each in documents if each.stale]
     if write:
         for each in write_documents(documents):

@@ -122,6 +122,8 @@ def test_a_document_without_markers_is_said(folder: Path, capsys: pytest.Capture
     (folder / "c.md").write_text("nothing\n")
     run = Run(capsys, "--check", "c.md")
     assert (run.code, run.err) == (0, "rfcalc: note: no marker in c.md\n")
+    Run(capsys, "--write", "a.md")
+    assert Run(capsys, "--check", "a.md", "c.md").err == ""
 
 
 # ---- where models lie --------------------------------------------------------------------------------------
