@@ -23,7 +23,10 @@ if TYPE_CHECKING:
         Analysis,
         align,
         analyze,
+        budget,
+        check,
         compare,
+        diff,
         effective,
         explain,
         field,
@@ -38,7 +41,9 @@ if TYPE_CHECKING:
     from rfcalc.errors import AnalysisError, CheckFailed, GraphError, ReadError, RfcalcError, UsageError
     from rfcalc.graph.graph import LayerGraph
     from rfcalc.reports.alignment import Alignment
+    from rfcalc.reports.check import CheckReport
     from rfcalc.reports.comparison import Comparison
+    from rfcalc.reports.diff import Diff
     from rfcalc.reports.effective import EffectiveField
     from rfcalc.reports.explain import Explanation
     from rfcalc.reports.field import Field
@@ -51,7 +56,9 @@ __all__ = [
     "Analysis",
     "AnalysisError",
     "CheckFailed",
+    "CheckReport",
     "Comparison",
+    "Diff",
     "EffectiveField",
     "Explanation",
     "Field",
@@ -66,7 +73,10 @@ __all__ = [
     "__version__",
     "align",
     "analyze",
+    "budget",
+    "check",
     "compare",
+    "diff",
     "effective",
     "explain",
     "field",
@@ -86,7 +96,10 @@ _HOMES = {
         "Analysis",
         "align",
         "analyze",
+        "budget",
+        "check",
         "compare",
+        "diff",
         "effective",
         "explain",
         "field",
@@ -101,7 +114,9 @@ _HOMES = {
     "rfcalc.errors": ("AnalysisError", "CheckFailed", "GraphError", "ReadError", "RfcalcError", "UsageError"),
     "rfcalc.graph.graph": ("LayerGraph",),
     "rfcalc.reports.alignment": ("Alignment",),
+    "rfcalc.reports.check": ("CheckReport",),
     "rfcalc.reports.comparison": ("Comparison",),
+    "rfcalc.reports.diff": ("Diff",),
     "rfcalc.reports.effective": ("EffectiveField",),
     "rfcalc.reports.explain": ("Explanation",),
     "rfcalc.reports.field": ("Field",),

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
 from rfcalc import __version__
+from rfcalc.commands.options import with_examples
 from rfcalc.commands.program import Program
 
 _COMMANDS = (
     "analyze",
     "compare",
+    "diff",
     "explain",
     "effective",
     "field",
     "law",
     "plot",
     "align",
+    "check",
     "docs",
     "rules",
     "schema",
@@ -25,12 +30,22 @@ _COMMANDS = (
 
 _ELSEWHERE = {"docs": "rfcalc.docs.command"}  # made of the other commands
 
+_EPILOG: Final = """Each command has its own help, as rfcalc analyze --help.
+
+Exit codes: 0 done, 1 a check did not hold, 2 wrong usage, 3 the input cannot be read or analysed."""
+
 
 @click.group(
     cls=Program,
     names=_COMMANDS,
     elsewhere=_ELSEWHERE,
     context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=with_examples(
+        _EPILOG,
+        "rfcalc analyze pooling.json",
+        "rfcalc compare pooling.json",
+        "rfcalc field pooling.json conv3 --at 0,2",
+    ),
 )
 @click.version_option(__version__, prog_name="rfcalc", message="%(prog)s %(version)s")
 def main() -> None:

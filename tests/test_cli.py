@@ -593,7 +593,7 @@ def test_rules_fit_the_terminal(run: Runner, monkeypatch: pytest.MonkeyPatch, tm
 
 
 def test_the_commands_say_what_they_do_in_a_line_each(run: Runner) -> None:
-    commands = run("--help").out.partition("Commands:")[2]
+    commands = run("--help").out.partition("Commands:")[2].partition("\n\n")[0]
     names = cli.main.list_commands(click.Context(cli.main))
     assert [line.split()[0] for line in commands.splitlines()[1:]] == names
     assert "..." not in commands

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [
     "README.md",
     "docs/architecture.md",
+    "docs/ci.md",
     "docs/docs-tables.md",
     "docs/index.md",
     "docs/library.md",

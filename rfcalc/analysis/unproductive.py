@@ -66,7 +66,7 @@ def useful(graph: LayerGraph, field_of: FieldOf, extents: Sequence[Num]) -> Usef
         for producer, _ in layer.inputs:
             before = depths[producer]
             deep, used = max(deep, before[0]), max(used, before[1])
-        if layer.kind in _KINDS and _has_window(layer):
+        if looks_around(layer):
             sizes = field_of(layer.inputs[0])
             if sizes is not None and any(size != 0 for size in sizes):
                 idle = sees_all(sizes, extents)
@@ -84,8 +84,9 @@ def _larger(largest: Sequence[int] | None, sizes: Sequence[Size]) -> list[int] |
     return [max(a, b or 0) for a, b in zip(largest, sizes, strict=True)]
 
 
-def _has_window(layer: Layer) -> bool:
-    kernel = layer.attrs.get("kernel")
+def looks_around(layer: Layer) -> bool:
+    """Tell whether a layer is a convolution with a window of more than one element."""
+    kernel = layer.attrs.get("kernel") if layer.kind in _KINDS else None
     if isinstance(kernel, (tuple, list)):
         return any(is_known(each) and each > 1 for each in kernel)
     return type(kernel) is int and kernel > 1

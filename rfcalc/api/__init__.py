@@ -9,7 +9,9 @@ from rfcalc.lazily import lazily
 if TYPE_CHECKING:
     from rfcalc.api.alignments import align
     from rfcalc.api.analyses import Analysis, analyze
+    from rfcalc.api.checks import budget, check
     from rfcalc.api.comparisons import compare, variant
+    from rfcalc.api.differences import diff
     from rfcalc.api.effectives import effective
     from rfcalc.api.explanations import explain
     from rfcalc.api.fields import field
@@ -23,7 +25,10 @@ __all__ = [
     "Analysis",
     "align",
     "analyze",
+    "budget",
+    "check",
     "compare",
+    "diff",
     "effective",
     "explain",
     "field",
@@ -39,7 +44,9 @@ __all__ = [
 _HOMES: Final = {
     "rfcalc.api.alignments": ("align",),
     "rfcalc.api.analyses": ("Analysis", "analyze"),
+    "rfcalc.api.checks": ("budget", "check"),
     "rfcalc.api.comparisons": ("compare", "variant"),
+    "rfcalc.api.differences": ("diff",),
     "rfcalc.api.effectives": ("effective",),
     "rfcalc.api.explanations": ("explain",),
     "rfcalc.api.fields": ("field",),

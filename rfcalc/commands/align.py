@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     from rfcalc.reports.alignment import Alignment
 
 
-@click.command("align", short_help="Show where branches meet out of line, and at which sizes.")
+@click.command(
+    "align",
+    epilog=options.with_examples(
+        "",
+        "rfcalc align resnet.json",
+        "rfcalc align resnet.json --sizes 28:36",
+        "rfcalc align unet.json --format json",
+    ),
+    short_help="Show where branches meet out of line, and at which sizes.",
+)
 @options.model
 @click.option(
     "--sizes",

@@ -25,11 +25,21 @@ its size; global (7x7) where gates make it so, with the field without them; ~18x
 where the layer does not depend on the input; ? where it is not known. The bar under covers is the share of
 the input's area in the field.
 
-Exit codes: 0 done, 1 --strict or --check did not hold, 2 wrong usage, 3 the model cannot be read or
-analysed."""
+Exit codes: 0 done, 1 --strict did not hold, 2 wrong usage, 3 the model cannot be read or analysed."""
 
 
-@click.command("analyze", epilog=_LEGEND)
+@click.command(
+    "analyze",
+    epilog=options.with_examples(
+        _LEGEND,
+        "rfcalc analyze pooling.json",
+        "rfcalc analyze resnet.json --depth 1 --columns layer,receptive_field,params",
+        "rfcalc analyze unet.json --dim H=512 --dim W=512 --layers 'down*'",
+        "rfcalc analyze pooling.json --input-shape '?,?,1' --symbolic",
+        "rfcalc analyze pooling.json --format markdown --output pooling.md",
+        "rfcalc analyze resnet.json --strict --format json",
+    ),
+)
 @options.model
 @click.option(
     "--format",

@@ -16,15 +16,21 @@ if TYPE_CHECKING:
 _EPILOG: Final = """Counterfactuals: plain (every pooling removed), unstrided (every stride 1), strided (a
 convolution of the same window and stride for each pooling), dilated (poolings at stride 1, what follows
 dilated: the same fields), atrous (the same for every stride), average, median, max (other poolings),
-pool:K:N (a KxK pooling after every N convolutions; pool is pool:2:1).
-
-Examples: rfcalc compare model.json; rfcalc compare model.json --with plain,average;
-rfcalc compare old.onnx new.onnx --format markdown"""
+pool:K:N (a KxK pooling after every N convolutions; pool is pool:2:1)."""
 
 
-@click.command("compare", epilog=_EPILOG, short_help="Show what the pooling bought, or how models differ.")
-@click.argument("model")
-@click.argument("others", nargs=-1, metavar="[OTHER]...")
+@click.command(
+    "compare",
+    epilog=options.with_examples(
+        _EPILOG,
+        "rfcalc compare pooling.json",
+        "rfcalc compare pooling.json --with plain,average",
+        "rfcalc compare pooling.json plain.json --format markdown",
+    ),
+    short_help="Show what the pooling bought, or how models differ.",
+)
+@click.argument("model", shell_complete=options.files)
+@click.argument("others", nargs=-1, metavar="[OTHER]...", shell_complete=options.files)
 @options.reading
 @click.option(
     "--with",

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from rfcalc.reports.effective import EffectiveField
 
 
-@click.command("effective", short_help="Show how much each input position weighs in a unit.")
+@click.command(
+    "effective",
+    epilog=options.with_examples(
+        "", "rfcalc effective pooling.json", "rfcalc effective pooling.json conv2 --at 0,0 --format json"
+    ),
+    short_help="Show how much each input position weighs in a unit.",
+)
 @options.model
 @click.argument("layer", required=False)
 @click.option(

@@ -12,7 +12,13 @@ if TYPE_CHECKING:
     from rfcalc.reports.explain import Explanation
 
 
-@click.command("explain", short_help="Show what each layer on the way adds to the field of a layer.")
+@click.command(
+    "explain",
+    epilog=options.with_examples(
+        "", "rfcalc explain pooling.json conv3", "rfcalc explain unet.json classes --format markdown"
+    ),
+    short_help="Show what each layer on the way adds to the field of a layer.",
+)
 @options.model
 @click.argument("layer")
 @options.form

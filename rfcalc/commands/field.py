@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from rfcalc.reports.phases import Phases
 
 
-@click.command("field", short_help="Show what each output index of a layer truly depends on.")
+@click.command(
+    "field",
+    epilog=options.with_examples(
+        "",
+        "rfcalc field pooling.json conv3",
+        "rfcalc field pooling.json conv3 --at 0,2",
+        "rfcalc field unet.json classes --phases",
+    ),
+    short_help="Show what each output index of a layer truly depends on.",
+)
 @options.model
 @click.argument("layer")
 @click.option("--at", metavar="Y,X", help="One output unit alone, by its index on each axis, such as 0,2.")

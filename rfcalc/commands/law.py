@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     from rfcalc.reports.law import Law
 
 
-@click.command("law", short_help="Show by which law a field grows, and what reaches a given one.")
+@click.command(
+    "law",
+    epilog=options.with_examples(
+        "",
+        "rfcalc law pooling.json",
+        "rfcalc law resnet.json --reach 224",
+        "rfcalc law wavenet.json --format markdown",
+    ),
+    short_help="Show by which law a field grows, and what reaches a given one.",
+)
 @options.model
 @click.argument("layer", required=False)
 @click.option(

@@ -29,10 +29,39 @@ def _together(*options: Decorator) -> Decorator:
     return decorate
 
 
+def files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+    """Let the shell complete names of files."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
+
+
+def folders(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+    """Let the shell complete names of folders."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="dir")]
+
+
+def with_examples(text: str, *examples: str) -> str:
+    r"""Return an epilog: some paragraphs, and examples that stand as they are, each to be run as it is.
+
+    >>> with_examples("More.", "rfcalc analyze pooling.json")
+    'More.\n\n\x08\nExamples:\n  rfcalc analyze pooling.json'
+    """
+    lines = "\n".join(f"  {example}" for example in examples)
+    return f"{text}\n\n\b\nExamples:\n{lines}" if text else f"\b\nExamples:\n{lines}"
+
+
 debug = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 
 output = click.option(
-    "--output", "-o", default="-", metavar="FILE", help="Write to FILE, whole or not at all."
+    "--output",
+    "-o",
+    default="-",
+    metavar="FILE",
+    shell_complete=files,
+    help="Write to FILE, whole or not at all.",
 )
 
 form = click.option(
@@ -82,7 +111,7 @@ reading = _together(
 
 """What every command takes that reads a model."""
 
-model = _together(click.argument("model"), reading)
+model = _together(click.argument("model", shell_complete=files), reading)
 
 on_unknown = click.option(
     "--on-unknown",

@@ -11,7 +11,16 @@ from rfcalc.commands import options
 from rfcalc.errors import UsageError
 
 
-@click.command("plot", short_help="Draw how fields grow, what layers cost, or what a unit sees.")
+@click.command(
+    "plot",
+    epilog=options.with_examples(
+        "",
+        "rfcalc plot pooling.json --output growth.svg",
+        "rfcalc plot pooling.json --what costs --output costs.png",
+        "rfcalc plot pooling.json --unit conv3@1,1 --output unit.svg",
+    ),
+    short_help="Draw how fields grow, what layers cost, or what a unit sees.",
+)
 @options.model
 @click.option(
     "--compare",
@@ -31,12 +40,18 @@ from rfcalc.errors import UsageError
     metavar="LAYER[@Y,X]",
     help="Draw the field of this unit on the input instead; with --what effective, what weighs in it.",
 )
-@click.option("--image", metavar="FILE", help="Draw it on this image, scaled to the size of the input.")
+@click.option(
+    "--image",
+    metavar="FILE",
+    shell_complete=options.files,
+    help="Draw it on this image, scaled to the size of the input.",
+)
 @click.option(
     "--output",
     "-o",
     required=True,
     metavar="FILE",
+    shell_complete=options.files,
     help="The picture: .svg, .png or .pdf; written whole or not.",
 )
 @options.debug

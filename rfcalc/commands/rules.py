@@ -16,12 +16,22 @@ if TYPE_CHECKING:
     from rfcalc.reports.pieces import Shown
 
 
-@click.command("rules", short_help="Show the rules behind the numbers, kind by kind.")
+@click.command(
+    "rules",
+    epilog=options.with_examples(
+        "",
+        "rfcalc rules conv max_pool",
+        "rfcalc rules --format markdown --output rules.md",
+        "rfcalc rules --check rules.md",
+    ),
+    short_help="Show the rules behind the numbers, kind by kind.",
+)
 @click.argument("kinds", nargs=-1, metavar="[KIND]...")
 @click.option("--format", "form", type=click.Choice(["text", *MARKUP, "json"]), default=None)
 @click.option(
     "--check",
     metavar="FILE",
+    shell_complete=options.files,
     help="Exit with 1 unless FILE holds exactly this (Markdown unless --format says so).",
 )
 @options.output

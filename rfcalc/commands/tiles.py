@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,11 +12,18 @@ from rfcalc.commands import options
 if TYPE_CHECKING:
     from rfcalc.reports.tiles import Tiles
 
-_EPILOG: Final = """Examples: rfcalc tiles unet.onnx; rfcalc tiles unet.onnx --image 4000,6000 --tile 512;
-rfcalc tiles unet.onnx --image 4000,6000 --memory 8GB; rfcalc tiles wavenet.json --rate 16000"""
 
-
-@click.command("tiles", epilog=_EPILOG, short_help="Show how to run a model on tiles or on a stream.")
+@click.command(
+    "tiles",
+    epilog=options.with_examples(
+        "",
+        "rfcalc tiles unet.json",
+        "rfcalc tiles unet.json --image 4000,6000 --tile 512",
+        "rfcalc tiles unet.json --image 4000,6000 --memory 8GB",
+        "rfcalc tiles wavenet.json --rate 16000",
+    ),
+    short_help="Show how to run a model on tiles or on a stream.",
+)
 @options.model
 @click.option("--tile", metavar="H[,W]", help="The largest tile, in pixels; 512 by default.")
 @click.option("--image", metavar="H,W", help="The image to plan for; by default the input's own size.")

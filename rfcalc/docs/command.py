@@ -17,30 +17,35 @@ _EPILOG: Final = """A marker is a comment on a line of its own, and so is its en
 replaced. In Markdown and HTML:
 
 \b
-<!-- rfcalc: analyze models/net.json --columns layer,receptive_field,params -->
+<!-- rfcalc: analyze models/net.json --columns layer,params -->
 <!-- /rfcalc -->
 
 In reStructuredText .. rfcalc: COMMAND and .. /rfcalc, in AsciiDoc // rfcalc: COMMAND and // /rfcalc, in
-LaTeX % rfcalc: COMMAND and % /rfcalc. COMMAND makes a table: align, analyze, compare, effective, explain,
-field, law, rules or tiles, with its options; with --format text what it prints on a terminal stands in the
-document as a listing, --width columns wide (80).
-
-\b
-Examples: rfcalc docs README.md                     show what would change
-          rfcalc docs --write README.md docs/*.md   write it
-          rfcalc docs --check README.md docs/*.md   in CI: exit with 1 if a table is stale
+LaTeX % rfcalc: COMMAND and % /rfcalc. COMMAND makes a table: align, analyze, compare, diff, effective,
+explain, field, law, rules or tiles, with its options; with --format text what it prints on a terminal stands
+in the document as a listing, --width columns wide (80).
 
 Exit codes: 0 done, 1 --check found a stale table, 2 wrong usage, 3 a document, a marker or a model cannot be
 read."""
 
 
-@click.command("docs", epilog=_EPILOG, short_help="Fill the tables of documents, or say which are stale.")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.command(
+    "docs",
+    epilog=options.with_examples(
+        _EPILOG,
+        "rfcalc docs pooling.rst",
+        "rfcalc docs --write pooling.rst",
+        "rfcalc docs --check pooling.rst",
+    ),
+    short_help="Fill the tables of documents, or say which are stale.",
+)
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", shell_complete=options.files)
 @click.option("--write", is_flag=True, help="Write the documents: all of them, or none if one has an error.")
 @click.option("--check", is_flag=True, help="Show the difference and exit with 1 if a table is stale.")
 @click.option(
     "--root",
     metavar="DIR",
+    shell_complete=options.folders,
     help="The folder that models in markers are relative to; by default that of each document.",
 )
 @click.option(

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-import re
+import io
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
-from typing import Final
+from typing import IO, Final
 
 from rfcalc.errors import ReadError
+from rfcalc.readers.sources import opened
 
-_CODE: Final = re.compile(r"[\w.]+:[\w.]+")
+
+class _Model(io.BufferedReader):
+    """An open file that is called what the document calls it, so that no table says where it lies."""
+
+    def __init__(self, path: str, name: str) -> None:
+        super().__init__(io.FileIO(path))
+        self._name = name
+
+    @property
+    def name(self) -> str:
+        """What the document calls it."""
+        return self._name
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +51,29 @@ class Models:
             raise ReadError("a document has no standard input; name a file", source=name)
         root = self.root.resolve()
         target = root / name
-        if _CODE.fullmatch(name) and not target.exists():
-            raise ReadError(
-                "a document runs no code; name a file, such as what torch.export.save wrote (.pt2)",
-                source=name,
-            )
         if not self.allow_outside:
             self._check_inside(root, name)
+        if ":" in name and not target.exists():  # else package.module:factory, or REV:path
+            raise ReadError(
+                "no such file; a document runs no code, and does not read out of git", source=name
+            )
         return str(target)
+
+    def open(self, name: str) -> IO[bytes]:
+        """Open a model: what reads it is given a file, and no name that could mean something else.
+
+        Raises
+        ------
+        ReadError
+            It is no file that a document may name.
+        """
+        path = self.path(name)
+        try:
+            with opened(path):  # says what is no regular file, without waiting for one
+                return _Model(path, name)
+        except ReadError as error:
+            error.source = name
+            raise
 
     def _check_inside(self, root: Path, name: str) -> None:
         parts = Path(name).parts

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from importlib import import_module
 from typing import Any, Final, NamedTuple
 
 import click
 
 from rfcalc.docs.models import Models
-from rfcalc.errors import RfcalcError, UsageError
+from rfcalc.errors import UsageError
 from rfcalc.reports.pieces import Listing, Piece, Shown
 
 WIDTH: Final = 80
@@ -36,6 +37,7 @@ COMMANDS: Final[Mapping[str, _Command]] = {
     "align": _Command(_options("sizes on_unknown")),
     "analyze": _Command(_options("columns layers depth on_unknown symbolic")),
     "compare": _Command(_options("names layers"), ("model", "others")),
+    "diff": _Command(_options("common on_unknown"), ("old", "new")),
     "effective": _Command(_options("at on_unknown")),
     "explain": _Command(_options("on_unknown")),
     "field": _Command(_options("at phases on_unknown")),
@@ -99,19 +101,16 @@ def made(command: str, models: Models, markup: str = "") -> Made:
     arguments, own = _own(arguments)
     width = _width(own, markup)
     given = _parsed(name, arguments)
-    names_of: dict[str, str] = {}
-    for key in COMMANDS[name].models:
-        value = given[key]
-        names = [value] if isinstance(value, str) else value
-        names_of.update({models.path(each): each for each in names})
-        given[key] = models.path(value) if isinstance(value, str) else tuple(map(models.path, value))
-    try:
+    paths: list[str] = []
+    with ExitStack() as stack:
+        for key in COMMANDS[name].models:
+            value = given[key]
+            names = [value] if isinstance(value, str) else value
+            paths += map(models.path, names)
+            files = tuple(stack.enter_context(models.open(each)) for each in names)
+            given[key] = files[0] if isinstance(value, str) else files
         result = import_module(f"rfcalc.commands.{name}").made(**given)
-    except RfcalcError as error:
-        if error.source is not None:
-            error.source = names_of.get(error.source, error.source)
-        raise
-    return Made(result, width, tuple(names_of))
+    return Made(result, width, tuple(paths))
 
 
 def spelled(command: str, options: Mapping[str, str]) -> str:

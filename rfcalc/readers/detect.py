@@ -132,7 +132,7 @@ def load(
                 "a loaded graph has its parameters and shapes already; load the file with others"
             )
         return model
-    if isinstance(model, str) and _names_factory(model):
+    if isinstance(model, str) and names_code(model):
         return _torch_factory(model, wanted)
     kind, document, source = read_document(model, format=format)
     try:
@@ -206,7 +206,7 @@ def _is_program(source: Source) -> bool:
     return bool(_PROGRAM.match(head[30 : 30 + length])) or source.name.endswith(".pt2")
 
 
-def _names_factory(model: str) -> bool:
+def names_code(model: str) -> bool:
     """Tell whether a text is ``package.module:factory`` and no file."""
     import os
 

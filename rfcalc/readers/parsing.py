@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -128,14 +129,23 @@ def parse_toml(text: str) -> Any:
     Raises
     ------
     ReadError
-        Python is older than 3.11; not TOML, with line and column.
+        Not TOML, with line and column.
     """
+    return _plain(toml_document(text))
+
+
+def toml_document(text: str) -> dict[str, Any]:
+    """Parse TOML as it is, dates and all.
+
+    Raises
+    ------
+    ReadError
+        Not TOML, with line and column.
+    """
+    tomllib = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
-        tomllib = importlib.import_module("tomllib")
-    except ImportError:
-        raise ReadError("reading TOML needs Python 3.11 or newer; use JSON or YAML") from None
-    try:
-        return _plain(tomllib.loads(text))
+        document: dict[str, Any] = tomllib.loads(text)
+        return document
     except tomllib.TOMLDecodeError as error:
         raise ReadError(f"not valid TOML: {str(error)[:200]}") from None
     except RecursionError:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def check_output(path: str, *, source: str = "") -> None:
+def check_output(path: str, *, source: str = "", kind: str = "model") -> None:
     """Refuse an output file that could not be written, before any work is done.
 
     Parameters
@@ -21,12 +21,14 @@ def check_output(path: str, *, source: str = "") -> None:
     path : str
         The file, or ``-`` for standard output.
     source : str
-        The model file, which must not be overwritten by its own report.
+        The file that is read, which must not be overwritten by its own report.
+    kind : str
+        What it is.
 
     Raises
     ------
     UsageError
-        It is a directory, its directory does not exist, or it is the model itself.
+        It is a directory, its directory does not exist, or it is the file that is read.
     """
     if path == "-":
         return
@@ -40,7 +42,7 @@ def check_output(path: str, *, source: str = "") -> None:
     if target.exists() and not os.access(target, os.W_OK):
         raise UsageError("--output may not be written to", source=path)
     if source and source != "-" and target.exists() and Path(source).exists() and target.samefile(source):
-        raise UsageError("--output is the model file itself; name another file", source=path)
+        raise UsageError(f"--output is the {kind} file itself; name another file", source=path)
 
 
 def write(report: str | bytes, path: str = "-") -> None:

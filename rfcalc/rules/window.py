@@ -232,7 +232,7 @@ def separable_conv(call: Call) -> Result:
         *bias,
     )
     output = result.outputs[0]
-    positions = prod(output.shape[a] for a in call.spatial(spec))
+    positions = output.without((call.channel(spec),)).elements
     macs = positions * middle * (prod(kernel) + filters)
     return Result(result.outputs, result.paths, weights, macs)
 
@@ -283,7 +283,7 @@ def transposed_conv(call: Call) -> Result:
     weights = [Parameter("kernel", (*kernel, filters // groups, channels))]
     if call["bias"]:
         weights.append(Parameter("bias", (filters,)))
-    macs = prod(spec.shape[a] for a in spatial) * channels * prod(kernel) * (filters // groups)
+    macs = spec.elements * prod(kernel) * (filters // groups)
     return Result((output,), ((Path(0, tuple(steps)),),), tuple(weights), macs)
 
 

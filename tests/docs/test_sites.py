@@ -235,6 +235,7 @@ def test_names_are_text_in_what_mkdocs_builds(tmp_path: Path) -> None:
 RESULTS = {
     "rfcalc.analyze(model)": "18x18",
     "rfcalc.compare(model, variants=['plain'])": "712,202",
+    "rfcalc.diff(model, plain)": "parameters",
     "rfcalc.explain(model, 'conv3')": "inherited from",
     "rfcalc.law(model)": "up to layer",
     "rfcalc.align(model)": "No branches meet",
@@ -272,7 +273,10 @@ def converted(folder: Path, to: str) -> str:
 
 def test_jupyter_shows_every_result_as_a_table(tmp_path: Path) -> None:
     model = DOCS / "models/pooling.json"
-    notebook(tmp_path, [f"import rfcalc\nmodel = {str(model)!r}", *RESULTS])
+    notebook(
+        tmp_path,
+        [f"import rfcalc\nmodel, plain = {str(model)!r}, {str(DOCS / 'models/plain.json')!r}", *RESULTS],
+    )
     document = json.loads(converted(tmp_path, "notebook"))
     for cell, (source, shown) in zip(document["cells"][1:], RESULTS.items(), strict=True):
         (output,) = cell["outputs"]

@@ -35,6 +35,7 @@ TABLES = [
     "align resnet.json --sizes 224:226",
     "compare pooling.json --with plain,strided --layers 'conv*'",
     "compare pooling.json capsnet.json",
+    "diff pooling.json plain.json",
     "effective pooling.json conv3 --at 1,1",
     "explain pooling.json conv3",
     "field pooling.json conv3",
@@ -166,7 +167,18 @@ OUTSIDE = [
     "C:\\net.json",
     "\\\\host\\share\\net.json",
 ]
-NEVER = ["-", "code:factory", "package.module:factory", "os:system", "code.py", "", ".", "sub"]
+NEVER = [
+    "-",
+    "HEAD:docs/net.json",
+    ":net.json",
+    "code:factory",
+    "package.module:factory",
+    "os:system",
+    "code.py",
+    "",
+    ".",
+    "sub",
+]
 
 
 @pytest.mark.parametrize("name", INSIDE)
@@ -259,6 +271,7 @@ COMMANDS_OF_ONE = [
     "align m.json --dim H=64",
     "compare m.json --with plain,average",
     "compare m.json m.json",
+    "diff m.json n.json",
     "effective m.json",
     "explain m.json conv",
     "field m.json conv",
@@ -316,6 +329,7 @@ def test_hostile_names_are_text_in_the_tables_of_every_command(
 ) -> None:
     names = [*NAMES, *NAMES][place : place + 6]
     (tmp_path / "m.json").write_text(json.dumps(hostile(names)))
+    (tmp_path / "n.json").write_text(json.dumps(hostile(names[::-1])))
     for command in COMMANDS_OF_ONE:
         for form in ("", " --format text"):
             text = inside(command + form, tmp_path, markup)

@@ -210,11 +210,6 @@ def test_utf_16_is_read_with_its_mark() -> None:
     assert "is not valid UTF-16" in message(TEXT.encode("utf-16")[:-1])
 
 
-def test_toml_needs_a_newer_python(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "tomllib", None)
-    assert message(TOML.encode()) == "<bytes>: reading TOML needs Python 3.11 or newer; use JSON or YAML"
-
-
 def test_yaml_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "yaml", None)
     assert message(YAML.encode()) == (

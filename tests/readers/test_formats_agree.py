@@ -462,3 +462,64 @@ def test_a_transformer_in_one_layer_and_written_out() -> None:
     assert many.layer("tokens").receptive_field == (8, 8)
     assert many.layer("attention").receptive_field == (None, None)  # global
     assert {row.status for row in many} == {"exact"}
+
+
+# ---- the difference between two formats of one model -------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize(
+    "pair", [("rfcalc", "keras"), ("rfcalc", "onnx"), ("keras", "onnx"), ("onnx", "keras")]
+)
+def test_the_formats_of_one_architecture_do_not_differ(pair: tuple[str, str], name: str) -> None:
+    spell: dict[str, Callable[[Architecture], Any]] = {"rfcalc": native, "keras": keras, "onnx": onnx_model}
+    found = rfcalc.diff(*(spell[form](ARCHITECTURES[name]) for form in pair))
+    assert found.comparable
+    assert not found.changed
+    assert (found.merged, found.respelled, found.renamed, found.notes) == (0, (), (), ())
+    weighted = {
+        layer.name for layer in ARCHITECTURES[name].layers if layer.kind in ("conv", "depthwise", "dense")
+    }
+    assert weighted <= {entry.name for entry in found.entries}
+    assert "no change in shape, field, stride, parameters and MACs" in found.answer[0]
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_an_edit_shows_across_formats(name: str) -> None:
+    """The kernel of the last padded convolution grows by two, so that its map stays as it is."""
+    layers = [*ARCHITECTURES[name].layers]
+    place = max(
+        place
+        for place, layer in enumerate(layers)
+        if layer.kind == "conv" and layer.settings.get("padding", "same") == "same"
+    )
+    edit = layers[place]
+    layers[place] = edit._replace(settings={**edit.settings, "kernel": edit.settings["kernel"] + 2})
+    other = ARCHITECTURES[name]._replace(layers=layers)
+    found = rfcalc.diff(keras(ARCHITECTURES[name]), onnx_model(other))
+    assert [entry.name for entry in found.edited] == [edit.name]
+    assert (found.added, found.removed) == ((), ())
+    (setting,) = found.edited[0].settings
+    assert setting.name == "kernel"
+    fields = {"receptive_field", "local_receptive_field", "receptive_field_min"}
+    assert {each.figure for each in found.spread} <= fields
+
+
+def test_an_attention_written_out_is_taken_for_the_same() -> None:
+    found = rfcalc.diff(native_transformer(), onnx_transformer())
+    assert not found.changed
+    (respelled,) = found.respelled
+    assert respelled.old == ("attention",)
+    assert respelled.new == ("qkv_product", "scores", "mixed", "out_product")
+
+
+def test_normalisation_that_an_exporter_merged_is_said_once() -> None:
+    whole = Architecture(
+        (32, 32), 3, [conv("a", 8, 3), norm("a_norm"), relu("b"), conv("c", 4, 3), norm("c_norm")]
+    )
+    folded = Architecture((32, 32), 3, [conv("a", 8, 3, bias=True), relu("b"), conv("c", 4, 3, bias=True)])
+    found = rfcalc.diff(keras(whole), onnx_model(folded))
+    assert not found.changed
+    assert found.merged == 2
+    assert "kernels" in found.answer[0]
+    assert "(in all -36 parameters)" in found.answer[1]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import rfcalc
-from tests.readers.test_formats_agree import ARCHITECTURES, Architecture, Layer, native, onnx_model
+from tests.readers.test_formats_agree import ARCHITECTURES, Architecture, Layer, keras, native, onnx_model
 
 torch = pytest.importorskip("torch")
 
@@ -136,3 +136,13 @@ def test_a_module_depends_on_what_the_other_formats_say(name: str) -> None:
         for layer in (first, last):
             mine, theirs = (rfcalc.field(each, layer).axes for each in (graph, other))
             assert [axis.rows for axis in mine] == [axis.rows for axis in theirs]
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_a_module_does_not_differ_from_the_other_formats(name: str) -> None:
+    architecture = ARCHITECTURES[name]
+    graph = rfcalc.from_torch(network(architecture), (1, architecture.channels, *architecture.extents))
+    for other in (native(architecture), keras(architecture), onnx_model(architecture)):
+        for found in (rfcalc.diff(other, graph), rfcalc.diff(graph, other)):
+            assert not found.changed
+            assert (found.merged, found.respelled, found.notes) == (0, (), ())

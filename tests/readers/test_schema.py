@@ -276,8 +276,6 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, flags=re.S | re.M)
 )
 def test_the_examples_of_the_page_run(language: str, text: str) -> None:
     if language in ("json", "yaml", "toml"):
-        if language == "toml":
-            pytest.importorskip("tomllib")
         analysis = rfcalc.analyze(text.encode())
         assert analysis.totals.params.trainable is not None or "DeformableConv" in text
         if language == "json":

@@ -1,17 +1,20 @@
 """Recompute every answer by another way: enumeration of what each layer is, without rules or relations.
 
-The analysis composes formulas; here sets of indices are followed element by element through the graph, from the
-definitions of the layers, and compared: shapes, the exact rows at the input's size, the figures of an infinite map
-with those of the units that padding does not reach, parameters and multiply-accumulates.
+The analysis composes formulas; here sets of indices are followed element by element through the graph, from
+the definitions of the layers, and compared: shapes, the exact rows at the input's size, the figures of an
+infinite map with those of the units that padding does not reach, parameters and multiply-accumulates.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import prod
+from math import ceil, lcm, prod
 from typing import Final, NamedTuple
 
+from rfcalc.algebra.dependence import Dependence
+from rfcalc.algebra.indexing import axis_of
 from rfcalc.algebra.number import is_known
+from rfcalc.algebra.relation import Relation
 from rfcalc.analysis.propagate import (
     Seen,
     choose_input,
@@ -31,8 +34,9 @@ from rfcalc.analysis.verify.compare import (
     interior,
 )
 from rfcalc.analysis.verify.counts import counted
-from rfcalc.analysis.verify.definitions import NotDefined
+from rfcalc.analysis.verify.definitions.given import NotDefined
 from rfcalc.analysis.verify.result import Difference, Unchecked, VerificationResult
+from rfcalc.analysis.verify.sets import Sets
 from rfcalc.analysis.view import FieldView, view_of
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import BATCH, SPATIAL, Layer, TensorSpec
@@ -57,7 +61,8 @@ class Verified(NamedTuple):
     unchecked : tuple of Unchecked
         What could not be compared.
     pending : mapping
-        The layers of which the figures could not be seen at this size, with the size of their field.
+        The layers of which the figures could not be seen at this size, with the size of their field, and how
+        far it moves in one period.
     """
 
     size: tuple[int, ...]
@@ -66,7 +71,7 @@ class Verified(NamedTuple):
     counts: frozenset[str]
     differences: tuple[Difference, ...]
     unchecked: tuple[Unchecked, ...]
-    pending: Mapping[str, tuple[int, float]]
+    pending: Mapping[str, tuple[int, int]]
 
 
 class _Sides(NamedTuple):
@@ -123,7 +128,7 @@ class _Report:
         self.unchecked: dict[tuple[str, str], Unchecked] = {}
         self.rows: dict[str, int] = {}
         self.figures: dict[str, int] = {}
-        self.pending: dict[str, tuple[int, float]] = {}
+        self.pending: dict[str, tuple[int, int]] = {}
         self.counts: set[str] = set()
         self.shapes: dict[tuple[str, int], tuple[int, ...]] = {}
         self.wrong: set[str] = set()
@@ -150,11 +155,8 @@ class _Report:
         if first:
             self.count(layer)
 
-    def compare(self, layer: Layer, output: int, axis: int, spec: TensorSpec, found: object) -> None:
+    def compare(self, layer: Layer, output: int, axis: int, spec: TensorSpec, found: Sets) -> None:
         """Compare rows and figures of one output."""
-        from rfcalc.analysis.verify.sets import Sets
-
-        assert isinstance(found, Sets)
         dependence = self.sides.concrete[layer.name].full[output]
         if dependence is None or layer.name in self.wrong:
             return
@@ -169,22 +171,22 @@ class _Report:
         self.rows[layer.name] = self.rows.get(layer.name, 0) + 1
         self.compare_view(layer, output, axis, spec, found)
 
-    def compare_view(self, layer: Layer, output: int, axis: int, spec: TensorSpec, found: object) -> None:
-        from rfcalc.analysis.verify.sets import Sets
-
-        assert isinstance(found, Sets)
-        view: FieldView = view_of(self.sides.periodic[layer.name], output, self.extents)
+    def compare_view(self, layer: Layer, output: int, axis: int, spec: TensorSpec, found: Sets) -> None:
+        """Compare the figures with those of the units that padding does not reach."""
+        seen = self.sides.periodic[layer.name]
+        view: FieldView = view_of(seen, output, self.extents)
         size = None if view.receptive_field is None else view.receptive_field[axis]
         stride = None if view.effective_stride is None else view.effective_stride[axis]
         if not isinstance(size, int) or not stride:
             self.figures[layer.name] = self.figures.get(layer.name, 0) + 1  # whole axes have no others
             return
-        seen = interior(spec, found)
-        if seen is None:
-            old = self.pending.get(layer.name, (0, 0.0))
-            self.pending[layer.name] = (max(old[0], size), max(old[1], stride))
+        period = _period(seen.full[output], axis)
+        inner = interior(spec, axis, found, period)
+        if inner is None:
+            old = self.pending.get(layer.name, (0, 0))
+            self.pending[layer.name] = (max(old[0], size), max(old[1], ceil(period * stride)))
             return
-        wrong = next(compare_figures(view, axis, seen), None)
+        wrong = next(compare_figures(view, axis, inner), None)
         if wrong:
             self.differs(layer, wrong, axis)
             return
@@ -271,6 +273,13 @@ def _spec(resolved: Mapping[str, Resolved], layer: str, output: int) -> TensorSp
     result = resolved[layer].result
     assert result is not None
     return result.outputs[output]
+
+
+def _period(dependence: Dependence | None, axis: int) -> int:
+    """Return after how many outputs the rows come round, by the rules."""
+    legs = () if dependence is None else [leg for leg in dependence.legs if leg.axis == axis]
+    folded = [axis_of(dependence, leg) for leg in legs] if dependence is not None else []
+    return lcm(*(each[1].period for each in folded if each is not None and isinstance(each[1], Relation)))
 
 
 def _totals(weights: Sequence[tuple[object, bool]]) -> tuple[int, int] | None:

@@ -7,7 +7,8 @@ from typing import Final, NamedTuple
 
 from rfcalc.algebra.number import is_known
 from rfcalc.analysis.shapes import Resolved
-from rfcalc.analysis.verify.definitions import NotDefined, defined
+from rfcalc.analysis.verify.definitions import defined
+from rfcalc.analysis.verify.definitions.given import NotDefined
 from rfcalc.analysis.verify.sets import Sets
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import BATCH, Layer, TensorSpec

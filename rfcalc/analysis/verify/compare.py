@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.indexing import rows_by_index
 from rfcalc.algebra.number import is_known
 from rfcalc.analysis.verify.sets import Sets
 from rfcalc.analysis.view import FieldView
-from rfcalc.graph.layer import BATCH, CHANNEL, TensorSpec
+from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, TensorSpec
 
 
 class Finding(NamedTuple):
@@ -58,7 +58,7 @@ def compare_rows(spec: TensorSpec, dependence: Dependence, axis: int, found: Set
     exact = exact and not dependence.reason
     inside = (1 << found.outside) - 1
     first: Finding | None = None
-    for rows in _orders(spec, found):
+    for rows in _orders(spec, axis, found):
         masks = [cell & inside for cell in rows]
         listed = list(said) * len(masks) if len(said) == 1 else list(said)
         if len(masks) == 1:
@@ -81,7 +81,7 @@ def _fits(said: int, found: int, exact: bool) -> bool:
     return said == found if exact else said & found == found
 
 
-def _orders(spec: TensorSpec, found: Sets) -> Iterator[list[int]]:
+def _orders(spec: TensorSpec, axis: int, found: Sets) -> Iterator[list[int]]:
     """List the sets along each axis on which they change, all else united.
 
     Channels are not told apart, and samples neither, unless positions lie on these axes.
@@ -99,11 +99,17 @@ def _orders(spec: TensorSpec, found: Sets) -> Iterator[list[int]]:
         moving = [place for place, count in enumerate(each.stored) if count > 1]
         if not moving:
             yield each.cells
-        for place in moving:
+        for place in dict.fromkeys((*_own(spec, axis), *moving)):
             one = each
             for other in moving:
                 one = one if other == place else one.whole(other, 1)
             yield one.cells
+
+
+def _own(spec: TensorSpec, axis: int) -> list[int]:
+    """Return the tensor axis that goes with one of the input, where as many spatial axes are left."""
+    places = [place for place, role in enumerate(spec.axes) if role == SPATIAL]
+    return places[axis : axis + 1] if spec.folded == 1 and axis < len(places) else []
 
 
 def spelled(mask: int) -> str:
@@ -127,6 +133,9 @@ def spelled(mask: int) -> str:
 # ---- figures -----------------------------------------------------------------------------------------------
 
 
+_OFTEN: Final = 4
+
+
 class Interior(NamedTuple):
     """What units say that no padding reaches: the figures of an infinite map.
 
@@ -147,31 +156,37 @@ class Interior(NamedTuple):
     last: int | None
 
 
-def interior(spec: TensorSpec, found: Sets) -> Interior | None:
-    """Read the figures off the rows that padding does not reach; None where there are too few of them."""
-    rows = next(iter(_orders(spec, found)))
+def interior(spec: TensorSpec, axis: int, found: Sets, period: int) -> Interior | None:
+    """Read the figures off the rows that padding does not reach; None where there are too few of them.
+
+    Rows come round after a period, and a short run of them may seem to do so after another one. So two of
+    the `period` that the rules claim have to be there; if they do not come round then, one that is seen four
+    times is believed.
+    """
+    rows = next(iter(_orders(spec, axis, found)))
     mark = 1 << found.outside
     free = [i for i, row in enumerate(rows) if not row & mark]
     if len(rows) < 2 or not free or free != list(range(free[0], free[-1] + 1)):
         return None
     inner = rows[free[0] : free[-1] + 1]
-    for period in range(1, len(inner) // 2 + 1):
-        advance = _advance(inner, period)
-        if advance is not None:
-            break
-    else:
+    if len(inner) < 2 * period:
         return None
-    if not advance:
-        return None
-    spans = [row.bit_length() - (row & -row).bit_length() + 1 if row else 0 for row in inner[:period]]
-    place = -free[0] % period
-    zero, turns = inner[place], (free[0] + place) // period
-    if not zero:
-        return Interior(max(spans), min(spans), Fraction(advance, period), None, None)
-    first = (zero & -zero).bit_length() - 1 - turns * advance
-    return Interior(
-        max(spans), min(spans), Fraction(advance, period), first, zero.bit_length() - 1 - turns * advance
-    )
+    for each in (period, *range(1, len(inner) // _OFTEN + 1)):
+        advance = _advance(inner, each)
+        if advance:
+            return _figures(inner, free[0], each, advance)
+    return None
+
+
+def _figures(rows: Sequence[int], start: int, period: int, advance: int) -> Interior:
+    spans = [row.bit_length() - (row & -row).bit_length() + 1 if row else 0 for row in rows[:period]]
+    place = -start % period
+    zero, turns = rows[place], (start + place) // period
+    first = last = None
+    if zero:
+        first = (zero & -zero).bit_length() - 1 - turns * advance
+        last = zero.bit_length() - 1 - turns * advance
+    return Interior(max(spans), min(spans), Fraction(advance, period), first, last)
 
 
 def _advance(rows: Sequence[int], period: int) -> int | None:

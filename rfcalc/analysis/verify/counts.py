@@ -1,13 +1,15 @@
-"""Parameters and multiply-accumulates of each kind by their definitions: tensor by tensor, product by product."""
+"""Parameters and multiply-accumulates by definition: tensor by tensor, product by product."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from math import prod
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from rfcalc.algebra.number import is_known
-from rfcalc.analysis.verify.definitions import AROUND, Given, settings_of, tagged
+from rfcalc.analysis.verify.definitions import AROUND, settings_of, tagged
+from rfcalc.analysis.verify.definitions.given import Given
 from rfcalc.analysis.verify.definitions.mixes import terms_of
 from rfcalc.graph.layer import CHANNEL, SPATIAL, TensorSpec
 
@@ -30,14 +32,15 @@ class Counts(NamedTuple):
     macs: int = 0
 
 
-class Sizes(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Sizes:
     """A layer's settings, and the shapes before and behind it."""
 
     given: Given
     inputs: Sequence[Shape]
     outputs: Sequence[Shape]
 
-    def __getitem__(self, name: Any) -> Any:
+    def __getitem__(self, name: str) -> Any:
         return self.given[name]
 
     @property

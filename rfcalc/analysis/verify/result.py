@@ -60,7 +60,7 @@ class VerificationResult:
     unchecked : tuple of Unchecked
         What could not be verified.
     params, held : int, optional
-        Parameters of the model by the analysis, and by the tensors that the file holds; None where it holds none.
+        Parameters by the analysis, and by the tensors that the file holds; None where it holds none.
     measured : int
         Of how many maps the rows were measured by running the model.
     runtime : str

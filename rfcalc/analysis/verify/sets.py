@@ -1,8 +1,8 @@
 """For each element of a tensor, which indices of the input it depends on: sets, as bits of an integer.
 
-Everything is enumerated: no windows, periods or intervals, so that it shares no thought with the rules. One axis
-of the input is followed at a time; of an element's pixels only their index on it is kept, which unions and
-compositions respect. Tensor axes along which nothing changes are stored once.
+Everything is enumerated: no windows, periods or intervals, so that it shares no thought with the rules. One
+axis of the input is followed at a time; of an element's pixels only their index on it is kept, which unions
+and compositions respect. Tensor axes along which nothing changes are stored once.
 """
 
 from __future__ import annotations
@@ -59,24 +59,27 @@ class Sets:
         """Return the union of all sets."""
         return reduce(or_, self.cells, 0)
 
+    def is_aside(self, axis: int) -> bool:
+        """Tell whether the sets change along other axes, and not along this one."""
+        return self.stored[axis] == 1 < self.shape[axis] and max(self.stored) > 1
+
     # -- along one axis
 
     def read(self, axis: int, rows: Iterable[Iterable[int]]) -> Sets:
         """Let output k along an axis read the elements of row k; what is outside of the axis is padding.
 
-        Along an axis on which nothing changes there is nothing to take apart: that a window lies in padding
-        there is a matter of that axis, not of the one that is followed.
+        Where the sets change along other axes alone, that a window reaches into padding here is a matter of
+        this axis, and not of the one that is followed.
         """
         extent, there = self.shape[axis], self.stored[axis]
         listed = [list(row) for row in rows]
         shape = _put(self.shape, axis, len(listed))
-        if there == 1 < extent:
-            return Sets(shape, self.stored, self.cells, self.outside)
+        aside = self.is_aside(axis)
         inner = prod(self.stored[axis + 1 :])
         block = there * inner
-        taken = [sorted({j for j in row if 0 <= j < extent}) for row in listed]
-        padded = [any(not 0 <= j < extent for j in row) << self.outside for row in listed]
-        if extent == 1 and len(set(map(bool, taken))) == 1 and len(set(padded)) == 1:
+        taken = [sorted({min(j, there - 1) for j in row if 0 <= j < extent}) for row in listed]
+        padded = [(not aside and any(not 0 <= j < extent for j in row)) << self.outside for row in listed]
+        if there == 1 and len(set(map(bool, taken))) == 1 and len(set(padded)) == 1:
             taken, padded = taken[:1], padded[:1]
         cells: list[int] = []
         for start in range(0, len(self.cells), block):

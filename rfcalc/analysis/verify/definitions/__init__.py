@@ -68,6 +68,7 @@ def defined(
         for name, settings in attrs["then"]:
             outputs[:1] = defined(name, settings, outputs[:1], [tag])
             tag = tagged(name, settings, [tag])
+    outputs = [each.squashed() for each in outputs]
     return [*outputs, *outputs[:1] * attrs.get("copies", 0)]
 
 

@@ -58,7 +58,7 @@ class Given:
             return int(place) % len(x.shape)
         return self.roles[0].rindex(CHANNEL) if CHANNEL in self.roles[0] else len(x.shape) - 1
 
-    def each(self, name: str, rank: int) -> list[int]:
+    def each(self, name: str, rank: int) -> list[Any]:
         """Return a setting as a number for each axis."""
         value = self[name]
         return list(value) if isinstance(value, (tuple, list)) else [value] * rank
@@ -69,8 +69,9 @@ class Given:
 
     def places(self, name: str, x: Sets) -> list[int]:
         """Return a setting that names axes, counted from the front."""
-        value = self[name]
-        return [place % len(x.shape) for place in (value if isinstance(value, (tuple, list)) else [value])]
+        value: Any = self[name]
+        listed = value if isinstance(value, (tuple, list)) else [value]
+        return [place % len(x.shape) for place in listed]
 
     def extents(self, name: str, x: Sets) -> list[int]:
         """Return a setting that is a shape: -1 and what is open follow from the number of elements."""

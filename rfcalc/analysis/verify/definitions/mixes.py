@@ -1,4 +1,4 @@
-"""Definitions of what mixes along whole axes: linear layers, products, norms, attention, recurrence, audio."""
+"""Definitions of what mixes along whole axes: products, norms, attention, recurrence, audio."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ def _wholes(x: Sets, places: Sequence[int], extent: int | None = None) -> Sets:
 
 
 @define("linear")
-def linear(given: Given, x: Sets) -> Sets:
+def _linear(given: Given, x: Sets) -> Sets:
     (place,) = given.places("axis", x)
     return x.whole(place, given["units"])
 
 
 @define("embedding")
-def embedded(given: Given, x: Sets) -> Sets:
+def _embedded(given: Given, x: Sets) -> Sets:
     return x.insert([len(x.shape)]).stretch((*x.shape, given["units"]))
 
 
 @define("one_hot")
-def one_hot(given: Given, x: Sets) -> Sets:
+def _one_hot(given: Given, x: Sets) -> Sets:
     last = len(x.shape) - 1
     if last > 0 and (given["mode"] == "multi" or (given["mode"] == "one" and x.shape[last] == 1)):
         return x.whole(last, given["size"])
@@ -36,7 +36,7 @@ def one_hot(given: Given, x: Sets) -> Sets:
 
 
 @define("reduce")
-def reduced(given: Given, x: Sets) -> Sets:
+def _reduced(given: Given, x: Sets) -> Sets:
     axes = given["axes"]
     if axes is None or axes == "all":
         places = list(range(1 if axes is None else 0, len(x.shape)))
@@ -47,12 +47,12 @@ def reduced(given: Given, x: Sets) -> Sets:
 
 
 @define("softmax")
-def softmax(given: Given, x: Sets) -> Sets:
+def _softmax(given: Given, x: Sets) -> Sets:
     return _wholes(x, given.places("axis", x))
 
 
 @define("cumulative")
-def cumulative(given: Given, x: Sets) -> Sets:
+def _cumulative(given: Given, x: Sets) -> Sets:
     (place,) = given.places("axis", x)
     n, without = x.shape[place], int(bool(given["exclusive"]))
     if given["reverse"]:
@@ -99,13 +99,13 @@ def terms_of(equation: str, ranks: Sequence[int | None]) -> tuple[list[list[str]
 
 
 @define("einsum")
-def einsum(given: Given, *inputs: Sets) -> Sets:
+def _einsum(given: Given, *inputs: Sets) -> Sets:
     terms, out = terms_of(given["equation"], [len(x.shape) for x in inputs])
     return _product(inputs, terms, out)
 
 
 @define("einsum_dense")
-def einsum_dense(given: Given, x: Sets) -> Sets:
+def _einsum_dense(given: Given, x: Sets) -> Sets:
     """The kernel depends on nothing, and has the letters that the input lacks."""
     terms, out = terms_of(given["equation"], [len(x.shape), None])
     known = dict(zip(terms[0], x.shape, strict=True))
@@ -117,7 +117,7 @@ def einsum_dense(given: Given, x: Sets) -> Sets:
 
 
 @define("matmul")
-def matmul(_: Given, a: Sets, b: Sets) -> Sets:
+def _matmul(_: Given, a: Sets, b: Sets) -> Sets:
     """As numpy multiplies: vectors are rows on the left and columns on the right."""
     left, right = len(a.shape), len(b.shape)
     first = [f"<{k}>" for k in range(left - 2, 0, -1)] + ["n"] * (left > 1) + ["k"]
@@ -127,7 +127,7 @@ def matmul(_: Given, a: Sets, b: Sets) -> Sets:
 
 
 @define("dot")
-def dot(given: Given, a: Sets, b: Sets) -> Sets:
+def _dot(given: Given, a: Sets, b: Sets) -> Sets:
     """Keras's Dot: one axis of each is summed, batch by batch."""
     axes = given["axes"]
     pair = axes if isinstance(axes, (tuple, list)) else (axes, axes)
@@ -143,18 +143,18 @@ def dot(given: Given, a: Sets, b: Sets) -> Sets:
 
 
 @define("layer_norm", "rms_norm", "unit_norm")
-def axes_norm(given: Given, x: Sets) -> Sets:
+def _axes_norm(given: Given, x: Sets) -> Sets:
     return _wholes(x, given.places("axes", x))
 
 
 @define("instance_norm")
-def instance_norm(given: Given, x: Sets) -> Sets:
+def _instance_norm(given: Given, x: Sets) -> Sets:
     channel = given.channel(x)
     return _wholes(x, [place for place in range(1, len(x.shape)) if place != channel])
 
 
 @define("group_norm")
-def group_norm(given: Given, x: Sets) -> Sets:
+def _group_norm(given: Given, x: Sets) -> Sets:
     channel = given.channel(x) if given["axis"] is None else given.places("axis", x)[0]
     found = _wholes(x, [place for place in range(1, len(x.shape)) if place != channel])
     channels = x.shape[channel]
@@ -163,12 +163,12 @@ def group_norm(given: Given, x: Sets) -> Sets:
 
 
 @define("local_response_norm")
-def local_response_norm(given: Given, x: Sets) -> Sets:
+def _local_response_norm(given: Given, x: Sets) -> Sets:
     return x.whole(given.channel(x))
 
 
 @define("spectral_norm")
-def spectral_norm(given: Given, x: Sets) -> Any:
+def _spectral_norm(given: Given, x: Sets) -> Any:
     from rfcalc.analysis.verify.definitions import settings_of
 
     wrapped = given["wrapped"]
@@ -195,14 +195,14 @@ def _attended(
 
     parts = [fitted(query)]
     for other in inputs[1:] or [query]:
+        read = other
         for place in axes:
             count = other.shape[place]
             if given["causal"]:
-                rows = [range(min(i, count - 1) + 1) for i in range(query.shape[place])]
-                other = other.read(place, rows)
+                read = read.read(place, (range(min(i, count - 1) + 1) for i in range(query.shape[place])))
             else:
-                other = other.whole(place, query.shape[place])
-        parts.append(fitted(other))
+                read = read.whole(place, query.shape[place])
+        parts.append(fitted(read))
     return united(*parts)
 
 
@@ -212,7 +212,7 @@ def _operands(inputs: Sequence[Sets]) -> tuple[Sets, Sets, Sets]:
 
 
 @define("multi_head_attention")
-def multi_head_attention(given: Given, *inputs: Sets) -> Any:
+def _multi_head_attention(given: Given, *inputs: Sets) -> Any:
     query, key, value = _operands(inputs)
     last = len(query.shape) - 1
     axes = list(range(1, last)) if given["axes"] is None else given.places("axes", query)
@@ -230,7 +230,7 @@ def multi_head_attention(given: Given, *inputs: Sets) -> Any:
 
 
 @define("dot_attention", "additive_attention")
-def plain_attention(given: Given, *inputs: Sets) -> Any:
+def _plain_attention(given: Given, *inputs: Sets) -> Any:
     query, key, value = _operands(inputs)
     last = len(query.shape) - 1
     found = _attended(given, (query, key, value), [last - 1], [last], (*query.shape[:-1], value.shape[-1]))
@@ -243,13 +243,13 @@ def plain_attention(given: Given, *inputs: Sets) -> Any:
 
 
 @define("head_attention")
-def head_attention(given: Given, *inputs: Sets) -> Sets:
+def _head_attention(given: Given, *inputs: Sets) -> Sets:
     query, key, value = _operands(inputs)
     return _attended(given, (query, key, value), [1], [3], (*query.shape[:-1], value.shape[-1]))
 
 
 @define("fused_attention")
-def fused_attention(given: Given, x: Sets) -> Sets:
+def _fused_attention(given: Given, x: Sets) -> Sets:
     last = len(x.shape) - 1
     return _attended(given, (x,), [last - 1], [last], (*x.shape[:-1], given["units"]))
 
@@ -258,7 +258,7 @@ def fused_attention(given: Given, x: Sets) -> Sets:
 
 
 @define("primary_capsules")
-def primary_capsules(given: Given, x: Sets) -> Sets:
+def _primary_capsules(given: Given, x: Sets) -> Sets:
     channel = given.channel(x)
     found = slid(given, x, given.spatial(x)).whole(channel, given["capsules"] * given["dim"])
     order = [place for place in range(len(found.shape)) if place != channel]
@@ -270,7 +270,7 @@ def primary_capsules(given: Given, x: Sets) -> Sets:
 
 
 @define("capsules")
-def capsules(given: Given, x: Sets) -> Sets:
+def _capsules(given: Given, x: Sets) -> Sets:
     return x.whole(1, given["count"]).whole(2, given["dim"])
 
 
@@ -290,7 +290,7 @@ def _turned(x: Sets, time: int) -> Sets:
 
 
 @define("recurrent", "simple_rnn", "lstm", "gru")
-def recurrent(given: Given, x: Sets, *states: Sets) -> list[Sets]:
+def _recurrent(given: Given, x: Sets, *states: Sets) -> list[Sets]:
     """Keras's layers: one that runs from the end leaves its steps in that order."""
     cells = given["cells"] or [{"cell": given.kind, "units": given["units"]}]
     back = given["backward_cells"] or cells
@@ -321,7 +321,7 @@ def recurrent(given: Given, x: Sets, *states: Sets) -> list[Sets]:
 
 
 @define("conv_lstm")
-def conv_lstm(given: Given, x: Sets, *states: Sets) -> list[Sets]:
+def _conv_lstm(given: Given, x: Sets, *states: Sets) -> list[Sets]:
     """Step t reads its own input through a convolution, and what step t - 1 gave through another one."""
     channel, both, filters = given.channel(x), given["bidirectional"], given["filters"]
     places = list(given["spatial"] or [p for p in given.spatial(x) if p != 1])
@@ -365,7 +365,7 @@ def conv_lstm(given: Given, x: Sets, *states: Sets) -> list[Sets]:
 
 
 @define("sequence")
-def sequence(given: Given, x: Sets, *states: Sets) -> list[Sets]:
+def _sequence(given: Given, x: Sets, *states: Sets) -> list[Sets]:
     """Layers of one or two directions as ONNX and PyTorch have them: all steps, then the last states."""
     (time,) = given.places("time", x)
     ways = 2 if given["direction"] == "bidirectional" else 1
@@ -387,8 +387,8 @@ def sequence(given: Given, x: Sets, *states: Sets) -> list[Sets]:
             every = united(*(s.stretch((*x.shape[:2], width * ways)) for s in steps.values())).whole(time)
     count = ways * given["layers"]
     ends = [every]
-    for state in range(STATES[given["cell"]]):
-        features = given["units"] if state else width
+    for number in range(STATES[given["cell"]]):
+        features = given["units"] if number else width
         last = inner.whole(time, 1).drop([time])
         last = last.stretch((last.shape[0], features))
         first = bool(given["states_first"])
@@ -401,7 +401,7 @@ def sequence(given: Given, x: Sets, *states: Sets) -> list[Sets]:
 
 
 @define("frames")
-def frames(given: Given, x: Sets) -> Sets:
+def _frames(given: Given, x: Sets) -> Sets:
     """Windows over time, each of which becomes some bins."""
     (place,) = given.places("axis", x)
     n, before, after = x.shape[place], given["before"], given["after"]
@@ -425,7 +425,7 @@ def _mirrored(j: int, n: int) -> int:
 
 
 @define("stft")
-def stft(given: Given, x: Sets) -> Sets:
+def _stft(given: Given, x: Sets) -> Sets:
     (place,) = given.spatial(x)
     channel = given.channel(x)
     width = given["bins"] * (2 if given["mode"] == "stft" else 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from rfcalc.algebra.number import is_known
 from rfcalc.analysis.verify.definitions.given import Given, NotDefined, define
@@ -17,13 +18,13 @@ JOINS = (
 
 
 @define(*SAME)
-def same(_: Given, x: Sets) -> Sets:
+def _same(_: Given, x: Sets) -> Sets:
     """Each element depends on the one at its own place."""
     return x
 
 
 @define(*JOINS)
-def joined(given: Given, *inputs: Sets) -> Sets:
+def _joined(given: Given, *inputs: Sets) -> Sets:
     """Element by element; constants of other shapes stretch the result."""
     shapes = [shape for shape in given["constants"] or () if all(map(is_known, shape))]
     constants = [Sets.nothing(shape, inputs[0].outside) for shape in shapes]
@@ -31,12 +32,12 @@ def joined(given: Given, *inputs: Sets) -> Sets:
 
 
 @define("concat")
-def concatenated(given: Given, *inputs: Sets) -> Sets:
+def _concatenated(given: Given, *inputs: Sets) -> Sets:
     return end_to_end(inputs, given["axis"] % len(inputs[0].shape))
 
 
 @define("stack")
-def stacked(given: Given, *inputs: Sets) -> Sets:
+def _stacked(given: Given, *inputs: Sets) -> Sets:
     shape = united(*inputs).shape
     place = given["axis"] % (len(shape) + 1)
     return end_to_end([x.stretch(shape).insert([place]) for x in inputs], place)
@@ -50,7 +51,7 @@ def _taken(x: Sets, axis: int, indices: Sequence[int]) -> Sets:
 
 
 @define("slice")
-def sliced(given: Given, x: Sets) -> Sets:
+def _sliced(given: Given, x: Sets) -> Sets:
     """As Python slices."""
     for axis, *bounds in given["slices"]:
         place = axis % len(x.shape)
@@ -59,13 +60,15 @@ def sliced(given: Given, x: Sets) -> Sets:
 
 
 @define("index")
-def indexed(given: Given, x: Sets) -> Sets:
+def _indexed(given: Given, x: Sets) -> Sets:
     """As numpy indexes: slices, numbers, the dots, new axes."""
     key = list(given["key"])
     hidden = len(x.shape) - sum(each not in ("...", "new") for each in key)
     at = key.index("...") if "..." in key else len(key)
     key[at : at + 1] = [(None, None, None)] * hidden
-    place, gone, new = 0, [], []
+    place = 0
+    gone: list[int] = []
+    new: list[int] = []
     for each in key:
         if each == "new":
             new.append(place - len(gone) + len(new))
@@ -80,20 +83,20 @@ def indexed(given: Given, x: Sets) -> Sets:
 
 
 @define("select")
-def selected(given: Given, x: Sets) -> Sets:
+def _selected(given: Given, x: Sets) -> Sets:
     (place,) = given.places("axis", x)
     return _taken(x, place, [range(x.shape[place])[given["index"]]]).drop([place])
 
 
 @define("split")
-def split(given: Given, x: Sets) -> list[Sets]:
+def _split(given: Given, x: Sets) -> list[Sets]:
     (place,) = given.places("axis", x)
     extent = x.shape[place]
     if given["sizes"] is not None:
         sizes = list(given["sizes"])
     elif given["cuts"] is not None:
         edges = [0, *given["cuts"], extent]
-        sizes = [b - a for a, b in zip(edges, edges[1:], strict=False)]
+        sizes = [b - a for a, b in pairwise(edges)]
     else:
         sections = extent if given["sections"] == "each" else given["sections"]
         sizes = [extent // sections] * sections
@@ -106,13 +109,18 @@ def split(given: Given, x: Sets) -> list[Sets]:
 
 
 @define("take")
-def taken(given: Given, x: Sets) -> Sets:
+def _looked_up(given: Given, x: Sets) -> Sets:
+    """Indices out of line stand for a border that is not told apart: no unit is said to be free of it."""
     (place,) = given.places("axis", x)
-    return _taken(x, place, [range(x.shape[place])[index] for index in given["indices"]])
+    indices = [range(x.shape[place])[index] for index in given["indices"]]
+    found = _taken(x, place, indices)
+    if len({b - a for a, b in pairwise(indices)}) < 2:
+        return found
+    return united(found, Sets(found.shape, (1,) * len(found.shape), [1 << x.outside], x.outside))
 
 
 @define("gather")
-def gathered(given: Given, data: Sets, indices: Sets) -> Sets:
+def _gathered(given: Given, data: Sets, indices: Sets) -> Sets:
     """Each element reads its own index, and whatever along the axis that may point to."""
     (place,) = given.places("axis", data)
     count = len(indices.shape)
@@ -124,7 +132,7 @@ def gathered(given: Given, data: Sets, indices: Sets) -> Sets:
 
 
 @define("gather_elements")
-def gathered_elements(given: Given, data: Sets, indices: Sets) -> Sets:
+def _gathered_elements(given: Given, data: Sets, indices: Sets) -> Sets:
     (place,) = given.places("axis", data)
     read = data.whole(place, indices.shape[place])
     for axis, extent in enumerate(indices.shape):
@@ -134,7 +142,7 @@ def gathered_elements(given: Given, data: Sets, indices: Sets) -> Sets:
 
 
 @define("scatter")
-def scattered(_: Given, data: Sets, *others: Sets) -> Sets:
+def _scattered(_: Given, data: Sets, *others: Sets) -> Sets:
     """An element keeps what it was, or is an update, wherever that comes from."""
     everything = 0
     for other in others:
@@ -143,7 +151,7 @@ def scattered(_: Given, data: Sets, *others: Sets) -> Sets:
 
 
 @define("top_k")
-def ordered(given: Given, x: Sets) -> list[Sets]:
+def _ordered(given: Given, x: Sets) -> list[Sets]:
     (place,) = given.places("axis", x)
     return [x.whole(place, given["size"])] * (2 if given["indices"] else 1)
 
@@ -152,12 +160,12 @@ def ordered(given: Given, x: Sets) -> list[Sets]:
 
 
 @define("reshape")
-def reshaped(given: Given, x: Sets) -> Sets:
+def _reshaped(given: Given, x: Sets) -> Sets:
     return x.reshape(given.extents("shape", x))
 
 
 @define("flatten")
-def flattened(given: Given, x: Sets) -> Sets:
+def _flattened(given: Given, x: Sets) -> Sets:
     if given["channel_first"] and len(x.shape) > 2:
         x = x.permute([0, *range(2, len(x.shape)), 1])
     count = 1
@@ -167,7 +175,7 @@ def flattened(given: Given, x: Sets) -> Sets:
 
 
 @define("permute")
-def permuted(given: Given, x: Sets) -> Sets:
+def _permuted(given: Given, x: Sets) -> Sets:
     order, rank = given["order"], len(x.shape)
     if order == "reversed":
         return x.permute(range(rank)[::-1])
@@ -185,20 +193,20 @@ def permuted(given: Given, x: Sets) -> Sets:
 
 
 @define("expand_dims")
-def expanded(given: Given, x: Sets) -> Sets:
+def _expanded(given: Given, x: Sets) -> Sets:
     rank = len(x.shape) + len(given["axes"])
     return x.insert(place % rank for place in given["axes"])
 
 
 @define("squeeze")
-def squeezed(given: Given, x: Sets) -> Sets:
+def _squeezed(given: Given, x: Sets) -> Sets:
     if given["axes"] is None:
         return x.drop(place for place, extent in enumerate(x.shape) if extent == 1)
     return x.drop(given.places("axes", x))
 
 
 @define("broadcast_to")
-def stretched(given: Given, x: Sets) -> Sets:
+def _stretched(given: Given, x: Sets) -> Sets:
     lead = len(given["shape"]) - len(x.shape)
     shape = [
         extent if is_known(extent) else x.shape[place - lead] if place >= lead else 1
@@ -209,18 +217,18 @@ def stretched(given: Given, x: Sets) -> Sets:
 
 
 @define("repeat_vector")
-def repeated_vector(given: Given, x: Sets) -> Sets:
+def _repeated_vector(given: Given, x: Sets) -> Sets:
     return x.insert([1]).stretch((x.shape[0], given["count"], *x.shape[1:]))
 
 
 @define("repeat")
-def repeated(given: Given, x: Sets) -> Sets:
+def _repeated(given: Given, x: Sets) -> Sets:
     (place,) = given.places("axis", x)
     return _taken(x, place, [index for index in range(x.shape[place]) for _ in range(given["count"])])
 
 
 @define("tile")
-def tiled(given: Given, x: Sets) -> Sets:
+def _tiled(given: Given, x: Sets) -> Sets:
     repeats = list(given["repeats"])
     lead = len(x.shape) - len(repeats)
     for place, times in enumerate(repeats, lead):
@@ -230,14 +238,14 @@ def tiled(given: Given, x: Sets) -> Sets:
 
 
 @define("flip")
-def flipped(given: Given, x: Sets) -> Sets:
+def _flipped(given: Given, x: Sets) -> Sets:
     for place in given.places("axes", x):
         x = _taken(x, place, range(x.shape[place])[::-1])
     return x
 
 
 @define("roll")
-def rolled(given: Given, x: Sets) -> Sets:
+def _rolled(given: Given, x: Sets) -> Sets:
     places = given.places("axes", x)
     for place, shift in zip(places, given.each("shift", len(places)), strict=True):
         n = x.shape[place]
@@ -246,7 +254,7 @@ def rolled(given: Given, x: Sets) -> Sets:
 
 
 @define("cover")
-def covered(given: Given, *inputs: Sets) -> Sets:
+def _covered(given: Given, *inputs: Sets) -> Sets:
     """All that is said is the shape: every element may depend on everything."""
     everything = 0
     for each in inputs:

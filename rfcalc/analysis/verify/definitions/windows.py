@@ -49,19 +49,19 @@ def slid(given: Given, x: Sets, places: Sequence[int], *, ceil_mode: bool = Fals
 
 
 @define("conv", "separable_conv")
-def convolution(given: Given, x: Sets) -> Sets:
+def _convolution(given: Given, x: Sets) -> Sets:
     """Every output reads its window in all channels; groups of channels are not told apart."""
     return slid(given, x, given.spatial(x)).whole(given.channel(x), given["filters"])
 
 
 @define("depthwise_conv")
-def depthwise(given: Given, x: Sets) -> Sets:
+def _depthwise(given: Given, x: Sets) -> Sets:
     channel = given.channel(x)
     return slid(given, x, given.spatial(x)).whole(channel, x.shape[channel] * given["multiplier"])
 
 
 @define("patches")
-def patches(given: Given, x: Sets) -> Sets:
+def _patches(given: Given, x: Sets) -> Sets:
     places, channel = given.spatial(x), given.channel(x)
     count = x.shape[channel]
     for k in given.each("kernel", len(places)):
@@ -70,12 +70,12 @@ def patches(given: Given, x: Sets) -> Sets:
 
 
 @define("max_pool", "average_pool", "lp_pool", "median_pool")
-def pooling(given: Given, x: Sets) -> Sets:
+def _pooling(given: Given, x: Sets) -> Sets:
     return slid(given, x, given.spatial(x), ceil_mode=bool(given["ceil"]))
 
 
 @define("global_pool")
-def global_pooling(given: Given, x: Sets) -> Sets:
+def _global_pooling(given: Given, x: Sets) -> Sets:
     places = given.spatial(x)
     for place in places:
         x = x.whole(place, 1)
@@ -83,7 +83,7 @@ def global_pooling(given: Given, x: Sets) -> Sets:
 
 
 @define("adaptive_pool")
-def adaptive_pooling(given: Given, x: Sets) -> Sets:
+def _adaptive_pooling(given: Given, x: Sets) -> Sets:
     """Output i of m takes the elements that lie in the i-th m-th of the axis, wholly or in part."""
     places = given.spatial(x)
     for place, m in zip(places, given.each("size", len(places)), strict=True):
@@ -97,7 +97,7 @@ def parted(n: int, m: int) -> Rows:
 
 
 @define("transposed_conv")
-def transposed(given: Given, x: Sets) -> Sets:
+def _transposed(given: Given, x: Sets) -> Sets:
     """Input j writes to ``s*j + d*t - before`` for t in 0 ... k-1."""
     places = given.spatial(x)
     rank = len(places)
@@ -175,14 +175,14 @@ def touching(x: Sets, place: int, rows: Rows, free: Rows) -> Sets:
     """Read rows; where the border stood in for something else the set says so."""
     found = x.read(place, rows)
     beyond = [any(not 0 <= j < x.shape[place] for j in row) for row in free]
-    if not any(beyond):
+    if not any(beyond) or x.is_aside(place):
         return found
     marks = Sets.nothing(x.shape, x.outside).read(place, [[-1] if b else [0] for b in beyond])
     return united(found, marks)
 
 
 @define("upsample")
-def upsampled(given: Given, x: Sets) -> Sets:
+def _upsampled(given: Given, x: Sets) -> Sets:
     places = given.spatial(x)
     for place, scale in zip(places, given.each("scale", len(places)), strict=True):
         x = _resampled(x, place, x.shape[place] * scale, given["mode"])
@@ -190,7 +190,7 @@ def upsampled(given: Given, x: Sets) -> Sets:
 
 
 @define("resize")
-def resized(given: Given, x: Sets) -> Sets:
+def _resized(given: Given, x: Sets) -> Sets:
     places = given.spatial(x)
     for place, size in zip(places, given.each("size", len(places)), strict=True):
         if given["aspect"] and x.shape[place] != size:
@@ -210,10 +210,10 @@ def _resampled(x: Sets, place: int, m: int, mode: str, *, antialias: bool = Fals
 
 
 @define("resample")
-def resampled_axes(given: Given, x: Sets) -> Sets:
-    """As ONNX says: a coordinate transformation gives the position, rounding or a kernel what is read there."""
-    for place, size, scale, region in given["axes"]:
-        place = place % len(x.shape)
+def _resampled_axes(given: Given, x: Sets) -> Sets:
+    """As ONNX says: a transformation gives the position, rounding or a kernel what is read there."""
+    for axis, size, scale, region in given["axes"]:
+        place = axis % len(x.shape)
         n = x.shape[place]
         at = _position(given["coordinates"], n, size, scale, region)
         positions = [at(i) for i in range(size)]
@@ -271,7 +271,7 @@ def _rounded(at: Fraction, how: str) -> int:
 
 
 @define("pad")
-def padded(given: Given, x: Sets) -> Sets:
+def _padded(given: Given, x: Sets) -> Sets:
     places = given.spatial(x)
     for place, (before, after) in zip(places, given.sides("padding", len(places)), strict=True):
         n = x.shape[place]
@@ -296,7 +296,7 @@ def _bordered(j: int, n: int, mode: str) -> int:
 
 
 @define("crop")
-def cropped(given: Given, x: Sets) -> Sets:
+def _cropped(given: Given, x: Sets) -> Sets:
     places = given.spatial(x)
     for place, (before, after) in zip(places, given.sides("cropping", len(places)), strict=True):
         x = x.read(place, ([j] for j in range(before, x.shape[place] - after)))
@@ -304,7 +304,7 @@ def cropped(given: Given, x: Sets) -> Sets:
 
 
 @define("center_crop")
-def center_cropped(given: Given, x: Sets) -> Sets:
+def _center_cropped(given: Given, x: Sets) -> Sets:
     places = given.spatial(x)
     sizes = given.each("size", len(places))
     if any(x.shape[place] < size for place, size in zip(places, sizes, strict=True)):
@@ -316,7 +316,7 @@ def center_cropped(given: Given, x: Sets) -> Sets:
 
 
 @define("space_to_depth")
-def blocks_to_channels(given: Given, x: Sets) -> Sets:
+def _blocks_to_channels(given: Given, x: Sets) -> Sets:
     places, channel, b = given.spatial(x), given.channel(x), given["block"]
     for place in places:
         x = x.read(place, ([b * i + t for t in range(b)] for i in range(x.shape[place] // b)))
@@ -324,7 +324,7 @@ def blocks_to_channels(given: Given, x: Sets) -> Sets:
 
 
 @define("depth_to_space")
-def channels_to_blocks(given: Given, x: Sets) -> Sets:
+def _channels_to_blocks(given: Given, x: Sets) -> Sets:
     places, channel, b = given.spatial(x), given.channel(x), given["block"]
     for place in places:
         x = x.read(place, ([i // b] for i in range(x.shape[place] * b)))
@@ -332,8 +332,8 @@ def channels_to_blocks(given: Given, x: Sets) -> Sets:
 
 
 @define("fold")
-def folded(given: Given, x: Sets) -> Sets:
-    """Columns (batch, channels x window, windows) are added up: place t of window i goes to s*i - before + d*t."""
+def _folded(given: Given, x: Sets) -> Sets:
+    """Columns are added up to a map: place t of window i goes to ``s*i - before + d*t``."""
     sizes, kernel, stride = given["sizes"], given["kernel"], given["stride"]
     axes = list(zip(sizes, kernel, stride, given["dilation"], given["padding"], strict=True))
     grid = [len(windows(n, k, s, d, p)) for n, k, s, d, p in axes]
