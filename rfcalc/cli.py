@@ -25,6 +25,7 @@ _COMMANDS = (
     "rules",
     "schema",
     "tiles",
+    "verify",
 )
 
 

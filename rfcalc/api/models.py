@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypedDict
@@ -189,6 +189,21 @@ def _with_dims(graph: LayerGraph, dims: Mapping[str, int], name: str | None) -> 
         chosen = choose_input(graph, name)
         resized = _resized(chosen, dims)
     return graph.with_layers(resized if layer.name == chosen.name else layer for layer in graph)
+
+
+def at_sizes(x: Model, graph: LayerGraph, loading: Loading) -> Callable[[int], LayerGraph]:
+    """Return how to get a loaded model at other sizes of its input: one extent for every spatial axis."""
+    name = loading.get("input")
+
+    def at(size: int) -> LayerGraph:
+        if not graph.results or isinstance(x, LayerGraph):
+            return resized(graph, size, name)
+        if hasattr(x, "read") or x == "-":  # its reader works out shapes while it reads
+            raise UsageError("other sizes need a file that can be read again; give its name")
+        options = {**loading, "dims": {**(loading.get("dims") or {}), **square(graph, size, name)}}
+        return load(x, **options)  # type: ignore[arg-type]  # the options of load, with other extents
+
+    return at
 
 
 def square(graph: LayerGraph, size: int, name: str | None) -> dict[str, int]:

@@ -72,7 +72,8 @@ def compare_rows(spec: TensorSpec, dependence: Dependence, axis: int, found: Set
             return None
         unit = None if len(listed) == 1 else wrong
         first = first or Finding("rows", spelled(listed[wrong]), spelled(masks[wrong]), unit)
-    if first is None:
+    cut = spec.folded != 1 or sum(count > 1 for count in found.stored) > 1
+    if first is None or (cut and not _own(spec, axis)):
         raise NotComparable("its elements are cut and ordered so that rows have no common order")
     return first
 
@@ -107,9 +108,9 @@ def _orders(spec: TensorSpec, axis: int, found: Sets) -> Iterator[list[int]]:
 
 
 def _own(spec: TensorSpec, axis: int) -> list[int]:
-    """Return the tensor axis that goes with one of the input, where as many spatial axes are left."""
+    """Return the tensor axis that goes with one of the input, where the grid is a plain one."""
     places = [place for place, role in enumerate(spec.axes) if role == SPATIAL]
-    return places[axis : axis + 1] if spec.folded == 1 and axis < len(places) else []
+    return places[axis : axis + 1] if spec.folded == 1 and len(places) < 4 else []
 
 
 def spelled(mask: int) -> str:
