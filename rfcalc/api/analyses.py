@@ -9,7 +9,7 @@ from typing import Any
 from rfcalc.analysis.figures import analyze_graph
 from rfcalc.analysis.result import AnalysisResult
 from rfcalc.analysis.shapes import OnUnknown
-from rfcalc.api.models import Model, Shape, about, load
+from rfcalc.api.models import Model, Shape, about, load, with_cuts
 from rfcalc.reports.pieces import Piece, Shown
 
 
@@ -130,6 +130,7 @@ def analyze(
     on_unknown: OnUnknown = "report",
     symbolic: bool = False,
     details: bool = False,
+    cut: Sequence[str] = (),
 ) -> Analysis:
     """Analyse a model: what each layer sees, which shape it puts out, and what it costs.
 
@@ -153,6 +154,9 @@ def analyze(
         Work out more of each layer: how many pixels its field reads and the largest gap between them, and of
         convolutions whether they are productive; the columns ``taps``, ``density``, ``largest_gap``,
         ``productive``.
+    cut : sequence of str, optional
+        Layers, by name or glob, at which dependence ends: what they put out is taken to depend on nothing, so
+        that the fields behind them are those of the other ways.
 
     Returns
     -------
@@ -185,6 +189,7 @@ def analyze(
         layout=layout,
         on_unknown=on_unknown,
     )
+    graph = with_cuts(graph, cut)
     with about(graph):
         result = analyze_graph(
             graph, input=input, on_unknown=on_unknown, depth=depth, symbolic=symbolic, details=details

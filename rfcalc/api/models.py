@@ -115,6 +115,28 @@ def load(
     return _with_dims(graph, dims, input) if dims else graph
 
 
+def with_cuts(graph: LayerGraph, cut: Sequence[str]) -> LayerGraph:
+    """Return a graph in which dependence ends at the layers (and blocks) that the names or globs say.
+
+    Raises
+    ------
+    UsageError
+        One says none.
+    """
+    from fnmatch import fnmatchcase
+
+    names: set[str] = set()
+    for wanted in cut:
+        found = {layer.name for layer in graph if wanted in (layer.name, layer.source_name, *layer.outputs)}
+        blocks = (block for block in graph.blocks.values() if block.name == wanted)
+        found |= {name for block in blocks for name, _ in block.outputs}
+        found = found or {layer.name for layer in graph if fnmatchcase(layer.source_name, wanted)}
+        if not found:
+            raise UsageError(f"no layer is called {wanted!r}, so none can be cut", source=graph.source)
+        names |= found
+    return graph.with_cuts(names) if names else graph
+
+
 def from_torch(
     module: Any,
     example_inputs: Any,

@@ -69,6 +69,7 @@ Exit codes: 0 done, 1 --strict did not hold, 2 wrong usage, 3 the model cannot b
     help="One row for each block this deep, 1 being the top.",
 )
 @options.on_unknown
+@options.cut
 @click.option("--strict", is_flag=True, help="Exit with 1 unless every figure is known and exact.")
 @click.option(
     "--symbolic",
@@ -120,6 +121,7 @@ def _chosen(
     layers: Sequence[str],
     depth: int | None,
     on_unknown: Any,
+    cut: Sequence[str],
     symbolic: bool,
     **loading: Any,
 ) -> _Chosen:
@@ -131,6 +133,7 @@ def _chosen(
         model,
         depth=depth,
         on_unknown=on_unknown,
+        cut=cut,
         symbolic=symbolic,
         details=any(column.name in ON_DEMAND for column in chosen or ()),
         **options.loading(**loading),

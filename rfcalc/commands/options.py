@@ -113,6 +113,14 @@ reading = _together(
 
 model = _together(click.argument("model", shell_complete=files), reading)
 
+cut = click.option(
+    "--cut",
+    multiple=True,
+    metavar="LAYER",
+    help="Let dependence end at this layer, by name or glob: fields behind it are those of the other ways. "
+    "May be repeated.",
+)
+
 on_unknown = click.option(
     "--on-unknown",
     type=click.Choice(["report", "error", "bound", "identity"]),

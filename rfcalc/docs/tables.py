@@ -35,7 +35,7 @@ def _options(names: str) -> frozenset[str]:
 
 COMMANDS: Final[Mapping[str, _Command]] = {
     "align": _Command(_options("sizes on_unknown")),
-    "analyze": _Command(_options("columns layers depth on_unknown symbolic")),
+    "analyze": _Command(_options("columns layers depth on_unknown cut symbolic")),
     "compare": _Command(_options("names layers"), ("model", "others")),
     "diff": _Command(_options("common on_unknown"), ("old", "new")),
     "effective": _Command(_options("at on_unknown")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, groupby
+from math import prod
 from typing import Any, Final
 
 from rfcalc.analysis.field import FieldAxis, FieldResult, Span
@@ -12,7 +13,7 @@ from rfcalc.errors import UsageError
 from rfcalc.reports.document import dump
 from rfcalc.reports.escape import terminal
 from rfcalc.reports.fold import fold
-from rfcalc.reports.humanise import sentence
+from rfcalc.reports.humanise import percent, sentence
 from rfcalc.reports.pieces import Paragraph, Piece, Shown
 from rfcalc.reports.tables import RIGHT, Table
 
@@ -53,18 +54,44 @@ class Field(Shown, FieldResult):
             return None
         return tuple(None if row is None else row[:2] for axis in self.axes for row in axis.rows)
 
+    @property
+    def lost(self) -> float | None:
+        """The share of one unit's window that lies in padding; None where the window has no end."""
+        shares = [axis.lost for axis in self.axes]
+        if self.at is None or any(share is None for share in shares):
+            return None
+        return 1 - prod(1 - share[0] for share in shares if share is not None)
+
+    @property
+    def touching(self) -> tuple[int, int] | None:
+        """How many units lose part of their window to padding, and of how many; None where not known."""
+        counts = [axis.touching for axis in self.axes]
+        if any(count is None for count in counts):
+            return None
+        units = prod(axis.extent for axis in self.axes)
+        free = prod(
+            axis.extent - count for axis, count in zip(self.axes, counts, strict=True) if count is not None
+        )
+        return units - free, units
+
     def to_dict(self) -> dict[str, Any]:
         """Return the field document, ``rfcalc/field/1``, as plain data."""
         document: dict[str, Any] = {"schema": SCHEMA, "layer": self.layer}
         if self.at is not None and self.box is not None:
             document["at"] = list(self.at)
             document["box"] = [None if span is None else list(span) for span in self.box]
+            document["lost"] = self.lost
+        elif self.touching is None:
+            document.update(touching=None, units=prod(axis.extent for axis in self.axes))
+        else:
+            document["touching"], document["units"] = self.touching
         document["axes"] = [
             {
                 "extent": axis.extent,
                 "input_extent": axis.input_extent,
                 "status": axis.status,
                 "rows": [None if row is None else list(row) for row in axis.rows],
+                "windows": None if axis.windows is None else list(axis.windows),
             }
             for axis in self.axes
         ]
@@ -85,14 +112,18 @@ class Field(Shown, FieldResult):
             False for a terminal that shows ASCII alone.
         """
         lines = fold(terminal(_head(self), unicode=unicode), width)
-        return "\n".join(lines if self.at is not None else [*lines, "", *_lines(self)]) + "\n"
+        if self.at is None:
+            lines += ["", *_lines(self)]
+            lines += [line for text in _below(self) for line in ("", text)]
+        return "\n".join(lines) + "\n"
 
     def pieces(self) -> list[Piece]:
         """Return the rows as a table with a sentence above it, or one unit's field as a sentence."""
         if self.at is not None:
             return [Paragraph(f"{_head(self)}.")]
         titles, *rows = _grid(self)
-        return [Paragraph(f"{_head(self)}:"), Table(titles, (RIGHT,) * len(titles), tuple(rows))]
+        table = Table(titles, (RIGHT,) * len(titles), tuple(rows))
+        return [Paragraph(f"{_head(self)}:"), table, *map(Paragraph, _below(self))]
 
     def __str__(self) -> str:
         return self.to_text()
@@ -105,14 +136,25 @@ def _head(field: Field) -> str:
     if field.at is None:
         return f"{field.layer} ({field.model}): the part that each output index sees {of}{bound}"
     sees = " x ".join(_words(axis.rows[0], name) for axis, name in _named(field))
-    return f"{field.layer} at {_tuple(field.at)} sees {sees} {of}{bound}"
+    lost = f"; {percent(field.lost)} of its window lie in padding" if field.lost else ""
+    return f"{field.layer} at {_tuple(field.at)} sees {sees} {of}{bound}{lost}"
+
+
+def _below(field: Field) -> list[str]:
+    """Say how many units are touched by padding, where that was counted."""
+    if field.touching is None:
+        return []
+    touching, units = field.touching
+    share = f" ({percent(touching / units)})" if touching and units else ""
+    return [f"{touching:,} of {units:,} units{share} have part of their window in padding."]
 
 
 def _axis_at(axis: FieldAxis, place: int) -> FieldAxis:
     extent = len(axis.rows)
     if not 0 <= place < extent:
         raise UsageError(f"there is no output {place} on an axis of {extent}; give 0 to {extent - 1}")
-    return replace(axis, rows=(axis.rows[place],), masks=(axis.masks[place],))
+    windows = None if axis.windows is None else (axis.windows[place],)
+    return replace(axis, rows=(axis.rows[place],), masks=(axis.masks[place],), windows=windows)
 
 
 def _tuple(index: Sequence[int]) -> str:
