@@ -200,7 +200,7 @@ def _parsed(name: str, arguments: Sequence[str]) -> dict[str, Any]:
         _, _, order = command.make_parser(click.Context(command, info_name=name)).parse_args(list(arguments))
         for each in order:  # before anything is done: --help would print, and --output write
             if isinstance(each, click.Option) and each.name not in allowed:
-                raise UsageError(f"{each.opts[0]} is not for documents")
+                raise UsageError(f"{max(each.opts, key=len)} is not for documents")
         with command.make_context(name, list(arguments)) as context:
             params = context.params
     except click.ClickException as error:
