@@ -40,7 +40,7 @@ COMMANDS: Final[Mapping[str, _Command]] = {
     "diff": _Command(_options("common on_unknown"), ("old", "new")),
     "effective": _Command(_options("at on_unknown")),
     "explain": _Command(_options("on_unknown")),
-    "field": _Command(_options("at phases on_unknown")),
+    "field": _Command(_options("at pixel phases on_unknown cut")),
     "law": _Command(_options("reach on_unknown")),
     "rules": _Command(frozenset(), ()),
     "tiles": _Command(_options("tile image memory layer rate cut_gates on_unknown")),

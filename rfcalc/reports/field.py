@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, groupby
 from math import prod
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from rfcalc.algebra.rows import row_span
 from rfcalc.analysis.field import FieldAxis, FieldResult, Span
+from rfcalc.analysis.result import Note, Status
 from rfcalc.errors import UsageError
 from rfcalc.reports.document import dump
 from rfcalc.reports.escape import terminal
@@ -18,6 +20,7 @@ from rfcalc.reports.pieces import Paragraph, Piece, Shown
 from rfcalc.reports.tables import RIGHT, Table
 
 SCHEMA: Final = "rfcalc/field/1"
+SEEING: Final = "rfcalc/seeing/1"
 
 _AXES: Final = {1: ("position",), 2: ("row", "column"), 3: ("slice", "row", "column")}
 
@@ -53,6 +56,25 @@ class Field(Shown, FieldResult):
         if self.at is None:
             return None
         return tuple(None if row is None else row[:2] for axis in self.axes for row in axis.rows)
+
+    def seeing(self, pixel: Sequence[int]) -> Seeing:
+        """Turn it round: the units that see a pixel of the input.
+
+        Parameters
+        ----------
+        pixel : sequence of int
+            Its index on each spatial axis of the input.
+
+        Raises
+        ------
+        UsageError
+            It has too many or too few places, or lies outside of the input.
+        """
+        if len(pixel) != len(self.axes):
+            axes = sentence(len(self.axes), "spatial axis", "spatial axes")
+            raise UsageError(f"{_tuple(pixel)} has {sentence(len(pixel), 'place')}, but the input has {axes}")
+        seen = tuple(map(_seeing_at, self.axes, pixel))
+        return Seeing(self.model, self.layer, self.input, tuple(pixel), seen, self.notes)
 
     @property
     def lost(self) -> float | None:
@@ -147,6 +169,126 @@ def _below(field: Field) -> list[str]:
     touching, units = field.touching
     share = f" ({percent(touching / units)})" if touching and units else ""
     return [f"{touching:,} of {units:,} units{share} have part of their window in padding."]
+
+
+class SeeingAxis(NamedTuple):
+    """Which output indices see one input index.
+
+    Parameters
+    ----------
+    extent, input_extent : int
+        Output and input indices that there are.
+    status : str
+        ``exact`` or ``bound``.
+    units : tuple of int, optional
+        The first and the last of them, and how many; None where none does.
+    mask : int
+        The same as a bit mask over the output indices.
+    """
+
+    extent: int
+    input_extent: int
+    status: Status
+    units: Span | None
+    mask: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seeing(Shown):
+    """The units of a layer that see a pixel: the result of `rfcalc.seeing`.
+
+    Parameters
+    ----------
+    model, layer, input : str
+        Names of the model, the layer, and the input that the pixel lies in.
+    pixel : tuple of int
+        Its index on each spatial axis of the input.
+    axes : tuple of SeeingAxis
+        One for each of these axes; a unit sees the pixel where it is named on all of them.
+    notes : tuple of Note
+        What else there is to say.
+    """
+
+    model: str
+    layer: str
+    input: str
+    pixel: tuple[int, ...]
+    axes: tuple[SeeingAxis, ...]
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def box(self) -> tuple[tuple[int, int] | None, ...]:
+        """First and last output index on each axis."""
+        return tuple(None if axis.units is None else axis.units[:2] for axis in self.axes)
+
+    @property
+    def units(self) -> int:
+        """How many units see the pixel."""
+        return prod(0 if axis.units is None else axis.units[2] for axis in self.axes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the document, ``rfcalc/seeing/1``, as plain data."""
+        return {
+            "schema": SEEING,
+            "layer": self.layer,
+            "input": self.input,
+            "pixel": list(self.pixel),
+            "units": self.units,
+            "axes": [
+                {
+                    "extent": axis.extent,
+                    "input_extent": axis.input_extent,
+                    "status": axis.status,
+                    "units": None if axis.units is None else list(axis.units),
+                }
+                for axis in self.axes
+            ],
+        }
+
+    def to_json(self) -> str:
+        """Return the document as JSON."""
+        return dump(self.to_dict())
+
+    def pieces(self) -> list[Piece]:
+        """Return it as a sentence."""
+        return [Paragraph(f"{_seen(self)}.")]
+
+    def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
+        """Return it as a sentence for a terminal.
+
+        Parameters
+        ----------
+        width : int
+            Columns of the terminal.
+        unicode : bool
+            False for a terminal that shows ASCII alone.
+        """
+        return "\n".join(fold(terminal(_seen(self), unicode=unicode), width)) + "\n"
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+
+def _seen(result: Seeing) -> str:
+    size = "x".join(str(axis.input_extent) for axis in result.axes)
+    extent = "x".join(str(axis.extent) for axis in result.axes)
+    names = axis_names(len(result.axes))
+    seen = " x ".join(_words(axis.units, name) for axis, name in zip(result.axes, names, strict=True))
+    total = prod(axis.extent for axis in result.axes)
+    bound = ", at most" if any(axis.status != "exact" for axis in result.axes) else ""
+    where = f"{_tuple(result.pixel)} of {result.input} ({size}) is seen by"
+    if not result.units:
+        return f"{where} no unit of {result.layer} ({extent}){bound}"
+    return f"{where} {seen} of {result.layer} ({extent}): {result.units:,} of {total:,} units{bound}"
+
+
+def _seeing_at(axis: FieldAxis, place: int) -> SeeingAxis:
+    if not 0 <= place < axis.input_extent:
+        raise UsageError(
+            f"there is no pixel {place} on an axis of {axis.input_extent}; give 0 to {axis.input_extent - 1}"
+        )
+    mask = sum(1 << index for index, row in enumerate(axis.masks) if row >> place & 1)
+    return SeeingAxis(len(axis.masks), axis.input_extent, axis.status, row_span(mask), mask)
 
 
 def _axis_at(axis: FieldAxis, place: int) -> FieldAxis:

@@ -175,17 +175,14 @@ def test_a_counterexample_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     found = rfcalc.verify(MODELS / "pooling.json")
     assert not found.holds
     assert found.verdict == "7 of 8 layers differ: 'conv1', 'pool1', 'conv2' and 4 more."
-    assert (
-        found.to_text().splitlines()[-8:]
-        == [
-            "'conv1' (conv; the rule of 'conv'):",
-            "output row 0 depends on rows of the input",
-            "by the rule:       0 to 1",
-            "by its definition: 0 to 2",
-            "11 more figures differ, behind it or beside it.",
-            "7 of 8 layers differ: 'conv1', 'pool1', 'conv2' and 4 more.",
-        ][-8:]
-    )
+    assert found.to_text().splitlines()[-6:] == [
+        "'conv1' (conv; the rule of 'conv'):",
+        "  output row 0 depends on rows of the input",
+        "  by the rule:       0 to 1",
+        "  by its definition: 0 to 2",
+        "6 more differences behind it or beside it",
+        "7 of 8 layers differ: 'conv1', 'pool1', 'conv2' and 4 more.",
+    ]
 
 
 # ---- whole models ------------------------------------------------------------------------------------------

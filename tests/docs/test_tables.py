@@ -277,6 +277,7 @@ COMMANDS_OF_ONE = [
     "field m.json conv",
     "field m.json conv --phases",
     "field m.json conv --at 0,0",
+    "field m.json conv --from-input 1,1",
     "law m.json conv",
     "tiles m.json --image 64,64 --tile 32",
 ]

@@ -27,6 +27,7 @@ from rfcalc.analysis.propagate import (
 from rfcalc.analysis.shapes import OnUnknown, Resolved, resolve
 from rfcalc.analysis.verify.chase import Chased, chase
 from rfcalc.analysis.verify.compare import (
+    Axis,
     Finding,
     NotComparable,
     compare_figures,
@@ -166,7 +167,7 @@ class _Report:
         if dependence is None or layer.name in self.wrong or not self.rank:
             return
         try:
-            wrong = compare_rows(spec, dependence, axis, found)
+            wrong = compare_rows(spec, dependence, Axis(axis, self.rank), found)
         except NotComparable as error:
             self.skip(layer, "rows", str(error))
             return
@@ -186,7 +187,7 @@ class _Report:
             self.figures[layer.name] = self.figures.get(layer.name, 0) + 1  # whole axes have no others
             return
         period = _period(seen.full[output], axis)
-        inner = interior(spec, axis, found, period)
+        inner = interior(spec, Axis(axis, self.rank), found, period)
         if inner is None:
             old = self.pending.get(layer.name, (0, 0))
             self.pending[layer.name] = (max(old[0], size), max(old[1], ceil(period * stride)))
