@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import reduce
+from operator import or_
 from typing import Final, NamedTuple
 
 from rfcalc.algebra.dependence import Dependence
@@ -80,8 +82,11 @@ def compare_rows(spec: TensorSpec, dependence: Dependence, axis: Axis, found: Se
         first = first or _Wrong(listed[wrong], masks[wrong], None if len(listed) == 1 else wrong)
     cut = spec.folded != 1 or sum(count > 1 for count in found.stored) > 1
     if first is None or (cut and not _own(spec, axis)):
+        every = reduce(or_, said, 0), found.everything() & inside
+        if not _fits(*every, exact):
+            return Finding("rows", spelled(every[0]), spelled(every[1]))
         raise NotComparable("its elements are cut and ordered so that rows have no common order")
-    if {first.said, first.found} == {0, inside} and found.outside > 1:
+    if {*said, *(cell & inside for cell in found.cells)} == {0, inside} and inside in said:
         raise NotComparable("padding stands beside a map that sees everything")
     return first.finding
 
