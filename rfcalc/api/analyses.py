@@ -10,9 +10,10 @@ from rfcalc.analysis.figures import analyze_graph
 from rfcalc.analysis.result import AnalysisResult
 from rfcalc.analysis.shapes import OnUnknown
 from rfcalc.api.models import Model, Shape, about, load, with_cuts
+from rfcalc.reports.pieces import Piece, Shown
 
 
-class Analysis(AnalysisResult):
+class Analysis(Shown, AnalysisResult):
     """The result of `analyze`: one row a layer, totals, notes, and their renderings.
 
     Iterating gives the rows, ``len()`` their number, `layer` one of them by name. In a notebook it
@@ -57,10 +58,33 @@ class Analysis(AnalysisResult):
         UsageError
             There is no such column.
         """
-        from rfcalc.reports.markup import analysis_markup
-        from rfcalc.reports.tables import choose
+        return self.to_markup("markdown", columns)
 
-        return analysis_markup(self, "markdown", None if columns is None else choose(columns))
+    def to_markup(self, markup: str, columns: Sequence[str] | None = None) -> str:
+        """Return the layers as a table in a markup language.
+
+        Parameters
+        ----------
+        markup : str
+            ``markdown``, ``rst``, ``asciidoc``, ``latex`` or ``html``.
+        columns : sequence of str, optional
+            What to show, by the keys of a row in the document.
+
+        Raises
+        ------
+        UsageError
+            There is no such markup language, or no such column.
+        """
+        from rfcalc.reports.tables import choose
+        from rfcalc.reports.text import AnalysisTable
+
+        return AnalysisTable(self, None if columns is None else choose(columns)).to_markup(markup)
+
+    def pieces(self) -> Sequence[Piece]:
+        """Return the layers, and their totals, as a table."""
+        from rfcalc.reports.text import AnalysisTable
+
+        return AnalysisTable(self).pieces()
 
     def to_text(self, width: int = 80, *, unicode: bool = True, columns: Sequence[str] | None = None) -> str:
         """Return the table for a terminal, with the notes below.
@@ -92,9 +116,6 @@ class Analysis(AnalysisResult):
         from rfcalc.reports.markup import notebook
 
         return notebook(self)
-
-    def _repr_markdown_(self) -> str:
-        return self.to_markdown()
 
 
 def analyze(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -43,31 +42,38 @@ if TYPE_CHECKING:
     is_flag=True,
     help="The field by output phase instead: behind upsampling neighbours see fields of different sizes.",
 )
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@options.form
 @options.output
 @options.on_unknown
 @options.cut
 @options.debug
-def command(
-    model: str,
-    layer: str,
-    *,
-    at: str | None,
-    pixel: str | None,
-    phases: bool,
-    form: str,
-    output: str,
-    on_unknown: Any,
-    cut: Sequence[str],
-    **loading: Any,
-) -> None:
+def command(model: str, *, form: str, output: str, **how: Any) -> None:
     """Show what each output index of LAYER in MODEL truly depends on, padding dropped layer by layer.
 
     LAYER is a layer's name or an output tensor's. Taps counts the input indices between first and last that
     are read. The input needs a size: give one with --input-shape or --dim where it is open.
     """
+    from rfcalc.reports.write import check_output, write
+
+    check_output(output, source=model)
+    result = made(model, **how)
+    write(result.to_json() if form == "json" else options.render(result, form, output), output)
+    options.say_notes(result.notes)
+
+
+def made(
+    model: str,
+    *,
+    layer: str,
+    at: str | None,
+    pixel: str | None,
+    phases: bool,
+    on_unknown: Any,
+    cut: Sequence[str],
+    **loading: Any,
+) -> Field | Phases | Seeing:
+    """Return what the command shows, by its options as they are given."""
     from rfcalc import api
-    from rfcalc.reports.write import check_output, unicode_output, write
 
     asked = [name for name, given in (("--at", at), ("--from-input", pixel), ("--phases", phases)) if given]
     if len(asked) > 1:
@@ -75,15 +81,8 @@ def command(
     if phases and cut:
         raise UsageError("--cut is for the field of units; leave --phases out")
     unit = None if at is None else place(at, "--at")
-    check_output(output, source=model)
     given = options.loading(**loading)
-    result: Field | Phases | Seeing
     if phases:
-        result = api.phases(model, layer, on_unknown=on_unknown, **given)
-    else:
-        result = api.field(model, layer, unit, on_unknown=on_unknown, cut=cut, **given)
-        if pixel is not None:
-            result = result.seeing(place(pixel, "--from-input"))
-    unicode = output != "-" or unicode_output(sys.stdout)
-    write(result.to_json() if form == "json" else result.to_text(unicode=unicode), output)
-    options.say_notes(result.notes)
+        return api.phases(model, layer, on_unknown=on_unknown, **given)
+    result = api.field(model, layer, unit, on_unknown=on_unknown, cut=cut, **given)
+    return result if pixel is None else result.seeing(place(pixel, "--from-input"))

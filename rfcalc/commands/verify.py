@@ -18,7 +18,7 @@ from rfcalc.errors import CheckFailed
         "rfcalc verify pooling.json",
         "rfcalc verify unet.json --format json",
     ),
-    short_help="Recompute every answer by enumeration, and show where they differ.",
+    short_help="Recompute every answer by enumeration, and show what differs.",
 )
 @options.model
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)

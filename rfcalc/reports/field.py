@@ -14,7 +14,10 @@ from rfcalc.analysis.result import Note, Status
 from rfcalc.errors import UsageError
 from rfcalc.reports.document import dump
 from rfcalc.reports.escape import terminal
+from rfcalc.reports.fold import fold
 from rfcalc.reports.humanise import percent, sentence
+from rfcalc.reports.pieces import Paragraph, Piece, Shown
+from rfcalc.reports.tables import RIGHT, Table
 
 SCHEMA: Final = "rfcalc/field/1"
 SEEING: Final = "rfcalc/seeing/1"
@@ -23,7 +26,7 @@ _AXES: Final = {1: ("position",), 2: ("row", "column"), 3: ("slice", "row", "col
 
 
 @dataclass(frozen=True, slots=True)
-class Field(FieldResult):
+class Field(Shown, FieldResult):
     """The result of `rfcalc.field`: for each axis the input indices that each output index depends on.
 
     Parameters
@@ -120,28 +123,52 @@ class Field(FieldResult):
         """Return the field document as JSON."""
         return dump(self.to_dict())
 
-    def to_text(self, *, unicode: bool = True) -> str:
+    def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
         """Return the rows as a table for a terminal, or one unit's field as a sentence.
 
         Parameters
         ----------
+        width : int
+            Columns of the terminal.
         unicode : bool
             False for a terminal that shows ASCII alone.
         """
-        of = f"of {self.input} ({'x'.join(str(axis.input_extent) for axis in self.axes)})"
-        bound = ", at most" if any(axis.status != "exact" for axis in self.axes) else ""
-        if self.at is not None:
-            sees = " x ".join(_words(axis.rows[0], name) for axis, name in _named(self))
-            lost = f"; {percent(self.lost)} of its window lie in padding" if self.lost else ""
-            text = f"{self.layer} at {_tuple(self.at)} sees {sees} {of}{bound}{lost}"
-            return terminal(text, unicode=unicode) + "\n"
-        head = f"{self.layer} ({self.model}): the part that each output index sees {of}{bound}"
-        lines = [terminal(head, unicode=unicode), "", *_lines(self)]
-        if self.touching is not None:
-            touching, units = self.touching
-            share = f" ({percent(touching / units)})" if touching and units else ""
-            lines += ["", f"{touching:,} of {units:,} units{share} have part of their window in padding."]
+        lines = fold(terminal(_head(self), unicode=unicode), width)
+        if self.at is None:
+            lines += ["", *_lines(self)]
+            lines += [line for text in _below(self) for line in ("", text)]
         return "\n".join(lines) + "\n"
+
+    def pieces(self) -> list[Piece]:
+        """Return the rows as a table with a sentence above it, or one unit's field as a sentence."""
+        if self.at is not None:
+            return [Paragraph(f"{_head(self)}.")]
+        titles, *rows = _grid(self)
+        table = Table(titles, (RIGHT,) * len(titles), tuple(rows))
+        return [Paragraph(f"{_head(self)}:"), table, *map(Paragraph, _below(self))]
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+
+def _head(field: Field) -> str:
+    """Say what the rows are, or what one unit sees."""
+    of = f"of {field.input} ({'x'.join(str(axis.input_extent) for axis in field.axes)})"
+    bound = ", at most" if any(axis.status != "exact" for axis in field.axes) else ""
+    if field.at is None:
+        return f"{field.layer} ({field.model}): the part that each output index sees {of}{bound}"
+    sees = " x ".join(_words(axis.rows[0], name) for axis, name in _named(field))
+    lost = f"; {percent(field.lost)} of its window lie in padding" if field.lost else ""
+    return f"{field.layer} at {_tuple(field.at)} sees {sees} {of}{bound}{lost}"
+
+
+def _below(field: Field) -> list[str]:
+    """Say how many units are touched by padding, where that was counted."""
+    if field.touching is None:
+        return []
+    touching, units = field.touching
+    share = f" ({percent(touching / units)})" if touching and units else ""
+    return [f"{touching:,} of {units:,} units{share} have part of their window in padding."]
 
 
 class SeeingAxis(NamedTuple):
@@ -167,7 +194,7 @@ class SeeingAxis(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Seeing:
+class Seeing(Shown):
     """The units of a layer that see a pixel: the result of `rfcalc.seeing`.
 
     Parameters
@@ -222,28 +249,37 @@ class Seeing:
         """Return the document as JSON."""
         return dump(self.to_dict())
 
-    def to_text(self, *, unicode: bool = True) -> str:
+    def pieces(self) -> list[Piece]:
+        """Return it as a sentence."""
+        return [Paragraph(f"{_seen(self)}.")]
+
+    def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
         """Return it as a sentence for a terminal.
 
         Parameters
         ----------
+        width : int
+            Columns of the terminal.
         unicode : bool
             False for a terminal that shows ASCII alone.
         """
-        size = "x".join(str(axis.input_extent) for axis in self.axes)
-        extent = "x".join(str(axis.extent) for axis in self.axes)
-        names = axis_names(len(self.axes))
-        seen = " x ".join(_words(axis.units, name) for axis, name in zip(self.axes, names, strict=True))
-        total = prod(axis.extent for axis in self.axes)
-        bound = ", at most" if any(axis.status != "exact" for axis in self.axes) else ""
-        where = f"{_tuple(self.pixel)} of {self.input} ({size}) is seen by"
-        if not self.units:
-            return terminal(f"{where} no unit of {self.layer} ({extent}){bound}", unicode=unicode) + "\n"
-        text = f"{where} {seen} of {self.layer} ({extent}): {self.units:,} of {total:,} units{bound}"
-        return terminal(text, unicode=unicode) + "\n"
+        return "\n".join(fold(terminal(_seen(self), unicode=unicode), width)) + "\n"
 
     def __str__(self) -> str:
         return self.to_text()
+
+
+def _seen(result: Seeing) -> str:
+    size = "x".join(str(axis.input_extent) for axis in result.axes)
+    extent = "x".join(str(axis.extent) for axis in result.axes)
+    names = axis_names(len(result.axes))
+    seen = " x ".join(_words(axis.units, name) for axis, name in zip(result.axes, names, strict=True))
+    total = prod(axis.extent for axis in result.axes)
+    bound = ", at most" if any(axis.status != "exact" for axis in result.axes) else ""
+    where = f"{_tuple(result.pixel)} of {result.input} ({size}) is seen by"
+    if not result.units:
+        return f"{where} no unit of {result.layer} ({extent}){bound}"
+    return f"{where} {seen} of {result.layer} ({extent}): {result.units:,} of {total:,} units{bound}"
 
 
 def _seeing_at(axis: FieldAxis, place: int) -> SeeingAxis:
@@ -290,19 +326,26 @@ def _words(row: Span | None, name: str) -> str:
     return f"{name}s {first} to {last}{holes}"
 
 
-def _lines(result: FieldResult) -> list[str]:
-    """Lay out the rows of all axes side by side, equal axes once and equal rows on end in one line."""
+def _grid(result: FieldResult) -> list[tuple[str, ...]]:
+    """Put the rows of all axes side by side, equal axes once and equal rows on end in one line."""
     groups: dict[tuple[int, tuple[Span | None, ...]], str] = {}
     for axis, name in _named(result):
         key = (axis.input_extent, axis.rows)
         groups[key] = f"{groups[key]} and {name}s" if key in groups else f"{name}s"
     count = max((len(rows) for _, rows in groups), default=0)
     columns = [[*map(_cells, rows), *[("", "")] * (count - len(rows))] for _, rows in groups]
-    lines = [("output", *chain.from_iterable((title, "taps") for title in groups.values()))]
+    lines: list[tuple[str, ...]] = [
+        ("output", *chain.from_iterable((title, "taps") for title in groups.values()))
+    ]
     for pairs, run in groupby(range(count), lambda place: tuple(column[place] for column in columns)):
         places = list(run)  # a flatten has as many equal rows on end as there are channels
         label = str(places[0]) if len(places) == 1 else f"{places[0]} to {places[-1]}"
         lines.append((label, *chain.from_iterable(pairs)))
+    return lines
+
+
+def _lines(result: FieldResult) -> list[str]:
+    lines = _grid(result)
     widths = [max(map(len, strip)) for strip in zip(*lines, strict=True)]
     return [
         "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
