@@ -120,9 +120,8 @@ def test_who_sees_a_pixel() -> None:
     seeing = rfcalc.field(NET, "a").seeing((0, 2))
     assert seeing.box == ((0, 1), (1, 3))
     assert seeing.units == 6
-    assert (
-        str(seeing)
-        == "(0, 2) of input (6x5) is seen by rows 0 to 1 x columns 1 to 3 of a (6x5): 6 of 30 units\n"
+    assert " ".join(str(seeing).split()) == (
+        "(0, 2) of input (6x5) is seen by rows 0 to 1 x columns 1 to 3 of a (6x5): 6 of 30 units"
     )
     assert seeing.to_dict()["axes"][0] == {
         "extent": 6,
