@@ -10,13 +10,14 @@ from rfcalc.analysis.figures import analyze_graph
 from rfcalc.analysis.result import AnalysisResult
 from rfcalc.analysis.shapes import OnUnknown
 from rfcalc.api.models import Model, Shape, about, load
+from rfcalc.reports.frames import Series, Tabular, chosen, layer_series
 
 
-class Analysis(AnalysisResult):
+class Analysis(Tabular, AnalysisResult):
     """The result of `analyze`: one row a layer, totals, notes, and their renderings.
 
     Iterating gives the rows, ``len()`` their number, `layer` one of them by name. In a notebook it
-    shows itself as a table.
+    shows itself as a table. Equal figures of equal names compare equal, hash alike, and can be pickled.
 
     Examples
     --------
@@ -31,6 +32,12 @@ class Analysis(AnalysisResult):
     """
 
     __slots__ = ()
+
+    def _series(self, columns: Sequence[str] | None) -> list[Series]:
+        from rfcalc.reports.tables import choose
+
+        names = None if columns is None else [column.name for column in choose(columns)]
+        return chosen(layer_series(self.rows), names)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the analysis document, ``rfcalc/analysis/1``, as plain data with raw figures."""

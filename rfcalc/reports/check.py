@@ -13,6 +13,7 @@ from rfcalc.analysis.budget.measures import STATUSES, Ends, Figure
 from rfcalc.reports import humanise
 from rfcalc.reports.document import dump
 from rfcalc.reports.escape import terminal
+from rfcalc.reports.frames import REAL, TEXT, Series, Tabular, chosen, series
 from rfcalc.reports.humanise import sentence
 
 SCHEMA: Final = "rfcalc/check/1"
@@ -20,7 +21,7 @@ SCHEMA: Final = "rfcalc/check/1"
 THE_MODEL: Final = "the model"
 
 
-class CheckReport(CheckResult):
+class CheckReport(Tabular, CheckResult):
     """The result of `rfcalc.check`: each limit held against each figure that it is on.
 
     Examples
@@ -52,6 +53,16 @@ class CheckReport(CheckResult):
         """Say what comes of one check: the layer, the figure, the limit, and where the budget sets it."""
         who = check.figure.layer or THE_MODEL
         return f"{who}: {_told(check)} ({self.budget}: {key_text(check.given.path)})"
+
+    def _series(self, columns: Sequence[str] | None) -> list[Series]:
+        rows = [self._check_document(check) for check in self.checks]
+        made = [
+            series(name, REAL, (_listed(row[name]) for row in rows), listed=True)
+            if name in _NUMBERS
+            else series(name, TEXT, (row[name] for row in rows))
+            for name in _KEYS
+        ]
+        return chosen(made, columns)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document, ``rfcalc/check/1``, as plain data with raw figures."""
@@ -152,6 +163,28 @@ class CheckReport(CheckResult):
             "outcome": check.outcome,
             "message": self.message(check),
         }
+
+
+_NUMBERS: Final = ("allowed", "at_least", "at_most")
+_KEYS: Final = (
+    "model",
+    "layer",
+    "culprit",
+    "limit",
+    "key",
+    "direction",
+    *_NUMBERS,
+    "outcome",
+    "message",
+)
+"""Keys of a check in the document, the columns of its table."""
+
+
+def _listed(value: Any) -> list[Any]:
+    """Return the ends of a figure as a list; a status has its place among `STATUSES`."""
+    if isinstance(value, str):
+        return [STATUSES.index(value)]
+    return value if isinstance(value, list) else [value]
 
 
 def _does(count: int) -> str:
