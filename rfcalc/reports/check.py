@@ -52,7 +52,7 @@ class CheckReport(Tabular, CheckResult):
     def message(self, check: Check) -> str:
         """Say what comes of one check: the layer, the figure, the limit, and where the budget sets it."""
         who = check.figure.layer or THE_MODEL
-        return f"{who}: {_told(check)} ({self.budget}: {key_text(check.given.path)})"
+        return f"{who}: {told(check)} ({self.budget}: {key_text(check.given.path)})"
 
     def _series(self, columns: Sequence[str] | None) -> list[Series]:
         rows = [self._check_document(check) for check in self.checks]
@@ -202,13 +202,13 @@ def _plain(form: str, ends: Sequence[float | None]) -> Any:
 # ---- in words ----------------------------------------------------------------------------------------------
 
 
-def _told(check: Check) -> str:
+def told(check: Check) -> str:
     """Say what a figure is, and what becomes of the limit."""
     if check.outcome == UNDECIDED:
         return _undecided(check)
-    told = _TELL.get(check.given.limit.form, _measured)(check)
+    words = _TELL.get(check.given.limit.form, _measured)(check)
     return (
-        f"{told}; {check.figure.cause}" if check.figure.cause and check.given.limit.form != STATUS else told
+        f"{words}; {check.figure.cause}" if check.figure.cause and check.given.limit.form != STATUS else words
     )
 
 

@@ -12,6 +12,17 @@ import pytest
 import rfcalc
 from rfcalc.reports.frames import INTEGER, TEXT, Table, series
 
+needs_the_libraries = pytest.mark.dataframes
+"""They come with the extra `test`; without them these tests are skipped, by name."""
+
+
+@pytest.fixture(autouse=True)
+def libraries(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("dataframes") is not None:
+        for name in ("pandas", "polars", "pyarrow"):
+            pytest.importorskip(name)
+
+
 MODELS = Path(__file__).parents[2] / "docs/models"
 POOLING = MODELS / "pooling.json"
 UNKNOWN_OP: dict[str, Any] = {
@@ -45,7 +56,7 @@ def document_of(x: rfcalc.Analysis, name: str) -> list[Any]:
     return [layer[name] for layer in x.to_dict()["layers"]]
 
 
-@pytest.mark.dataframes
+@needs_the_libraries
 class TestPandas:
     def test_the_figures_are_those_of_the_document(self) -> None:
         analysis = rfcalc.analyze(POOLING)
@@ -119,7 +130,7 @@ class TestPandas:
         assert hostile().to_pandas()["name"][1] == "=1+1|\\ud800"
 
 
-@pytest.mark.dataframes
+@needs_the_libraries
 class TestPolars:
     @pytest.mark.parametrize("model", [POOLING, MODELS / "unet.json", MODELS / "wavenet.json", UNKNOWN_OP])
     def test_the_figures_are_those_of_the_document(self, model: Any) -> None:
@@ -151,7 +162,7 @@ class TestPolars:
         assert hostile().to_polars()["name"][1] == "=1+1|\\ud800"
 
 
-@pytest.mark.dataframes
+@needs_the_libraries
 class TestArrow:
     def test_pyarrow_reads_the_stream(self) -> None:
         import pyarrow as pa
