@@ -1,13 +1,8 @@
-"""Fill the pages with what rfcalc says: tables between markers, pictures that pages name.
+"""Draw the pictures that pages name, while MkDocs builds.
 
-A marker names a command and a model below docs/::
-
-    <!-- rfcalc: compare models/pooling.json --with plain -->
-    <!-- /rfcalc -->
-
-A block of ``console`` has commands, each behind a dollar sign, and what they print follows from them.
-MkDocs fills both while it builds; ``python docs/hooks.py`` writes the tables into the pages
-themselves, where a reader of the repository sees them, and a test says when they are stale.
+The tables between markers are in the pages themselves: `rfcalc docs --write docs/*.md` makes them. So
+is what follows a command, behind a dollar sign, in a block of ``console``: ``python docs/hooks.py`` writes it.
+Tests say when either is stale.
 """
 
 from __future__ import annotations
@@ -15,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,25 +21,23 @@ from rfcalc.cli import main
 
 DOCS = Path(__file__).parent
 
-MARKED = re.compile(r"(?P<head><!-- rfcalc: (?P<command>[^\n]+?) -->\n).*?(?P<tail><!-- /rfcalc -->)", re.S)
+CONSOLE = re.compile(r"(?P<why><!-- not run: [^\n]+ -->\n)?^```console\n(?P<body>.*?)^```$", re.S | re.M)
+"""Commands, each behind a dollar sign, and what they print; they are run in the root of the repository."""
 
 
-def said(command: str, form: str | None = "markdown", folder: Path = DOCS) -> str:
-    """Return what rfcalc prints for a command, in a folder, in a format, at 80 columns.
+def said(command: str, folder: Path) -> str:
+    """Return what rfcalc prints for a command, in a folder, at 80 columns.
 
     Raises
     ------
     RuntimeError
         It ends with an error.
     """
-    arguments = shlex.split(command)
-    if form is not None and "--format" not in arguments:
-        arguments += ["--format", form]
     before = Path.cwd()
     os.chdir(folder)
     try:
         run = CliRunner(env={"COLUMNS": "80"}).invoke(
-            main, arguments, catch_exceptions=False, prog_name="rfcalc"
+            main, shlex.split(command), catch_exceptions=False, prog_name="rfcalc"
         )
     finally:
         os.chdir(before)
@@ -55,23 +47,18 @@ def said(command: str, form: str | None = "markdown", folder: Path = DOCS) -> st
 
 
 def filled(text: str) -> str:
-    """Return a page with fresh tables, and what comes of the commands in its ``console`` blocks."""
-    text = MARKED.sub(lambda found: f"{found['head']}\n{said(found['command'])}\n{found['tail']}", text)
+    """Return a page with what comes of the commands in its ``console`` blocks."""
     return CONSOLE.sub(lambda found: found[0] if found["why"] else _answered(found["body"]), text)
 
 
-CONSOLE = re.compile(r"(?P<why><!-- not run: [^\n]+ -->\n)?^```console\n(?P<body>.*?)^```$", re.S | re.M)
-"""Commands, each behind a dollar sign, and what they print; they are run in the root of the repository."""
-
-
 def _answered(body: str) -> str:
-    lines = []
+    lines: list[str] = []
     for line in body.splitlines():
         if line.startswith("$ "):
             name, _, arguments = line[2:].partition(" ")
             if name != "rfcalc":
                 raise RuntimeError(f"{line!r} cannot be run here; say why above it: <!-- not run: ... -->")
-            printed = said(arguments, form=None, folder=DOCS.parent).rstrip("\n")
+            printed = said(arguments, DOCS.parent).rstrip("\n")
             lines += ([""] if lines else []) + [line, *(each.rstrip() for each in printed.splitlines())]
     return "\n".join(["```console", *lines, "```"])
 
@@ -91,15 +78,10 @@ def on_pre_build(**_: Any) -> None:
     folder.mkdir(exist_ok=True)
     for name, arguments in PICTURES.items():
         fresh = folder / f".{name}"
-        said(f"plot {arguments} --output pictures/{fresh.name}", form=None)
+        said(f"plot {arguments} --output pictures/{fresh.name}", DOCS)
         if not (folder / name).exists() or (folder / name).read_bytes() != fresh.read_bytes():
             fresh.replace(folder / name)  # else leave it: a server that watches would build anew without end
         fresh.unlink(missing_ok=True)
-
-
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Fill a page that MkDocs is about to render."""
-    return filled(markdown)
 
 
 def on_page_content(html: str, page: Any, **_: Any) -> str:
@@ -115,4 +97,3 @@ def on_page_content(html: str, page: Any, **_: Any) -> str:
 if __name__ == "__main__":
     for page in sorted(DOCS.glob("*.md")):
         page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
-    sys.exit(0)

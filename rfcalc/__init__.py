@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         plot,
         tiles,
         variant,
+        verify,
     )
     from rfcalc.errors import AnalysisError, CheckFailed, GraphError, ReadError, RfcalcError, UsageError
     from rfcalc.graph.graph import LayerGraph
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from rfcalc.reports.law import Law
     from rfcalc.reports.phases import Phases
     from rfcalc.reports.tiles import Tiles
+    from rfcalc.reports.verification import Verification
 
 __all__ = [
     "Alignment",
@@ -70,6 +72,7 @@ __all__ = [
     "RfcalcError",
     "Tiles",
     "UsageError",
+    "Verification",
     "__version__",
     "align",
     "analyze",
@@ -87,6 +90,7 @@ __all__ = [
     "plot",
     "tiles",
     "variant",
+    "verify",
 ]
 
 __version__ = "0.1.0"
@@ -110,6 +114,7 @@ _HOMES = {
         "phases",
         "tiles",
         "variant",
+        "verify",
     ),
     "rfcalc.errors": ("AnalysisError", "CheckFailed", "GraphError", "ReadError", "RfcalcError", "UsageError"),
     "rfcalc.graph.graph": ("LayerGraph",),
@@ -123,6 +128,7 @@ _HOMES = {
     "rfcalc.reports.law": ("Law",),
     "rfcalc.reports.phases": ("Phases",),
     "rfcalc.reports.tiles": ("Tiles",),
+    "rfcalc.reports.verification": ("Verification",),
 }
 
 

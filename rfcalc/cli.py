@@ -21,11 +21,15 @@ _COMMANDS = (
     "plot",
     "align",
     "check",
+    "docs",
     "rules",
     "schema",
     "tiles",
+    "verify",
 )
 
+
+_ELSEWHERE = {"docs": "rfcalc.docs.command"}  # made of the other commands
 
 _EPILOG: Final = """Each command has its own help, as rfcalc analyze --help.
 
@@ -35,6 +39,7 @@ Exit codes: 0 done, 1 a check did not hold, 2 wrong usage, 3 the input cannot be
 @click.group(
     cls=Program,
     names=_COMMANDS,
+    elsewhere=_ELSEWHERE,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=with_examples(
         _EPILOG,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 
 def few(names: Iterable[str], most: int = 3) -> str:
@@ -23,3 +24,7 @@ def few(names: Iterable[str], most: int = 3) -> str:
     every = list(names)
     named = ", ".join(every[:most])
     return f"{named} and {len(every) - most:,} more" if len(every) > most else named
+
+
+MARKUP: Final = ("markdown", "rst", "asciidoc", "latex", "html")
+"""The markup languages of documents."""

@@ -10,6 +10,7 @@ import json
 import re
 import shlex
 import shutil
+from glob import glob
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from click.testing import CliRunner
 
 import rfcalc
 from rfcalc.cli import main
+from rfcalc.docs.files import read_documents
 from tests.documents import marked, need, needs
 
 ROOT = Path(__file__).parents[1]
@@ -127,15 +129,17 @@ def test_the_commands_run(block: Block, tmp_path: Path, monkeypatch: pytest.Monk
     if named:  # a block of the README that CI runs in an environment of its own
         assert f"run_readme_block {named[1]}" in (ROOT / ".ci/run").read_text(encoding="utf-8")
         return
-    for folder in ("models", "docs/models"):  # as seen from docs/, and from the root
-        shutil.copytree(ROOT / "docs/models", tmp_path / folder)
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    shutil.copytree(ROOT / "docs/models", tmp_path / "models")  # as seen from docs/
+    shutil.copy(ROOT / "README.md", tmp_path)
     above = [each for each in BLOCKS if each.page == block.page and each.place < block.place]
     model = next((each.text for each in reversed(above) if each.language == "json"), None)
     if model is not None:  # what such a command calls model.json is the one above
         (tmp_path / "model.json").write_text(model, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     for line in block.text.splitlines():
-        name, *arguments = shlex.split(line)
+        name, *words = shlex.split(line)
+        arguments = [each for word in words for each in sorted(glob(word)) or [word]]  # as a shell does
         assert name == "rfcalc", f"{line!r} cannot be run here; say why above it: <!-- not run: ... -->"
         run = CliRunner().invoke(main, arguments, prog_name="rfcalc")
         assert run.exit_code == 0, run.output
@@ -163,8 +167,21 @@ def test_the_tutorial_shows_the_model_that_it_runs() -> None:
     assert json.loads(shown) == model
 
 
+@pytest.mark.parametrize(
+    "page", ["README.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+)
+def test_tables_are_fresh(page: str) -> None:
+    (document,) = read_documents([str(ROOT / page)])
+    assert document.diff == "", f"run: rfcalc docs --write {page}"
+
+
+def test_there_are_tables_to_be_fresh() -> None:
+    pages = [str(ROOT / page) for page in ("README.md", "docs/pooling.md", "docs/docs-tables.md")]
+    assert all(document.tables for document in read_documents(pages))
+
+
 @pytest.mark.parametrize("page", [ROOT / page for page in PAGES], ids=lambda page: page.name)
-def test_tables_and_what_commands_print_are_fresh(page: Path) -> None:
+def test_what_commands_print_is_fresh(page: Path) -> None:
     spec = importlib.util.spec_from_file_location("hooks", ROOT / "docs/hooks.py")
     assert spec is not None
     assert spec.loader is not None

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from rfcalc import cli
+from rfcalc.wording import MARKUP
 
 MODELS = Path(__file__).parents[1] / "docs/models"
 COMMANDS = cli.main.list_commands(click.Context(cli.main))
@@ -94,7 +95,9 @@ WORDS = [
     ("rfcalc check --format s", [("plain", "sarif")]),
     ("rfcalc analyze mod", [("file", "mod")]),
     ("rfcalc analyze --form", [("plain", "--format")]),
-    ("rfcalc align x.json --format ", [("plain", "text"), ("plain", "markdown"), ("plain", "json")]),
+    ("rfcalc align x.json --format ", [("plain", form) for form in ("text", *MARKUP, "json")]),
+    ("rfcalc docs READ", [("file", "READ")]),
+    ("rfcalc docs --root do", [("dir", "do")]),
     ("rfcalc schema b", [("plain", "budget")]),
     ("rfcalc compare a.json mod", [("file", "mod")]),
     ("rfcalc check mod", [("file", "mod")]),

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rfcalc.algebra.dependence import Dependence
-from rfcalc.algebra.indexing import rows_by_index
+from rfcalc.algebra.indexing import axis_of, rows_by_index
 from rfcalc.algebra.number import is_known
+from rfcalc.algebra.relation import Relation
 from rfcalc.algebra.rows import row_span
-from rfcalc.analysis.propagate import ancestors, choose_input, propagate, require_known, seed_rows
+from rfcalc.analysis.gridding import opens, suspects
+from rfcalc.analysis.propagate import (
+    Seen,
+    ancestors,
+    choose_input,
+    propagate,
+    propagate_periodic,
+    require_known,
+    seed_rows,
+)
 from rfcalc.analysis.result import Note, Status
-from rfcalc.analysis.shapes import OnUnknown, resolve
-from rfcalc.analysis.totals import assumed_notes
+from rfcalc.analysis.shapes import OnUnknown, Resolved, resolve
+from rfcalc.analysis.totals import assumed_notes, cut_note
 from rfcalc.errors import AnalysisError, UsageError
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.graph.layer import Edge
+from rfcalc.graph.layer import Edge, Layer
 
 Span = tuple[int, int, int]
 """First input index, last input index, how many taps."""
@@ -36,6 +47,9 @@ class FieldAxis:
         For each output index (first, last, how many taps); None where it depends on nothing.
     masks : tuple of int
         The same as bit masks: bit j for input index j.
+    windows : tuple of int, optional
+        For each output index how many taps it would have if there were no border; None where that is not so
+        many, as behind global pooling, or not known.
     """
 
     extent: int
@@ -43,6 +57,20 @@ class FieldAxis:
     status: Status
     rows: tuple[Span | None, ...]
     masks: tuple[int, ...]
+    windows: tuple[int, ...] | None = None
+
+    @property
+    def lost(self) -> tuple[float, ...] | None:
+        """For each output index the share of its window that lies in padding, at whichever layer."""
+        if self.windows is None:
+            return None
+        pairs = zip(self.windows, self.masks, strict=True)
+        return tuple(1 - mask.bit_count() / taps if taps else 0.0 for taps, mask in pairs)
+
+    @property
+    def touching(self) -> int | None:
+        """How many output indices lose part of their window to padding."""
+        return None if self.lost is None else sum(share > 0 for share in self.lost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +126,9 @@ def field_of(
             f"it depends on {seen.blame}, which no rule knows; --on-unknown bound goes on without",
             where=f"layer {layer!r}",
         )
-    axes = tuple(_axis(dependence, axis, extent) for axis, extent in enumerate(spec.spatial))
-    notes = assumed_notes(chain, resolved)
+    free = _without_border(chain, resolved, chosen)[name].full[output]
+    axes = tuple(_axis(dependence, free, axis, extent) for axis, extent in enumerate(spec.spatial))
+    notes = assumed_notes(chain, resolved) + cut_note(graph)
     if dependence.reason:
         notes.append(Note("warning", "bound", layer, dependence.reason))
     return FieldResult(graph.name, layer, chosen.name, axes, tuple(notes))
@@ -122,8 +151,35 @@ def find_tensor(graph: LayerGraph, name: str) -> Edge:
     raise UsageError(f"the model has no layer or tensor {name!r}{hint}")
 
 
-def _axis(dependence: Dependence, axis: int, extent: int) -> FieldAxis:
+def _axis(dependence: Dependence, free: Dependence | None, axis: int, extent: int) -> FieldAxis:
     masks, exact = rows_by_index(dependence, axis)
     status: Status = "exact" if exact and not dependence.reason else "bound"
     assert is_known(extent)
-    return FieldAxis(len(masks), extent, status, tuple(map(row_span, masks)), masks)
+    windows = None if free is None or status == "bound" else _windows(free, axis, len(masks))
+    return FieldAxis(len(masks), extent, status, tuple(map(row_span, masks)), masks, windows)
+
+
+def _without_border(
+    layers: Sequence[Layer], resolved: Mapping[str, Resolved], chosen: Layer
+) -> Mapping[str, Seen]:
+    """Follow the same layers on an infinite map, tap by tap only where some window leaves pixels out."""
+    seen = propagate_periodic(layers, resolved, chosen)[0]
+    if any(opens(each, seen) for each in suspects(layers, resolved)):
+        return propagate_periodic(layers, resolved, chosen, taps=True)[0]
+    return seen
+
+
+def _windows(free: Dependence, axis: int, count: int) -> tuple[int, ...] | None:
+    """Count the taps of each output index on an infinite map; None where they have no end, or no one grid."""
+    legs = [leg for leg in free.legs if leg.axis == axis]
+    if len(legs) != 1 or free.reason:
+        return (0,) * count if not legs and not free.reason else None
+    found = axis_of(free, legs[0])
+    relation = None if found is None else found[1]
+    if not isinstance(relation, Relation) or not relation.bounded or not relation.exact or relation.listed:
+        return None
+    if relation.taps is None:  # nothing is left out between the ends
+        counts = [max(int(hi) - int(lo) + 1, 0) for lo, hi in zip(relation.lo, relation.hi, strict=True)]
+    else:
+        counts = [taps.bit_count() for taps in relation.taps]
+    return tuple(counts[index % relation.period] for index in range(count))

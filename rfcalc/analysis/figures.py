@@ -12,7 +12,7 @@ from rfcalc.analysis.propagate import Seen, choose_input, propagate_periodic
 from rfcalc.analysis.result import AnalysisResult, Detail, InputRow, Note, Params, Row, Size
 from rfcalc.analysis.shapes import OnUnknown, Resolved, as_formulas, known_extent, resolve
 from rfcalc.analysis.symbolic import conditions_of, with_symbols
-from rfcalc.analysis.totals import count_params, has_weights, macs_of, notes_of, totals_of
+from rfcalc.analysis.totals import count_params, cut_note, has_weights, macs_of, notes_of, totals_of
 from rfcalc.analysis.unproductive import unproductive_note
 from rfcalc.analysis.view import FieldView, view_of
 from rfcalc.collecting import collector_paused
@@ -105,6 +105,7 @@ def _analyze(
     leaves = [row for place, row in enumerate(rows) if place not in headings]
     notes = notes_of(graph, resolved, rows, misaligned)
     notes += _advice(context._replace(resolved=at_size), chosen)
+    notes += cut_note(graph)
     if symbolic:
         notes += conditions_of(graph, resolved)
     return AnalysisResult(

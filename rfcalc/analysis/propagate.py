@@ -94,9 +94,14 @@ def seeded(spec: TensorSpec, relations: Sequence[object]) -> Dependence:
 
 
 def propagate_periodic(
-    layers: Iterable[Layer], resolved: Mapping[str, Resolved], chosen: Layer
+    layers: Iterable[Layer], resolved: Mapping[str, Resolved], chosen: Layer, *, taps: bool = False
 ) -> tuple[Mapping[str, Seen], list[Misaligned]]:
-    """Carry periodic relations through the graph; intervals where these are exact, otherwise taps."""
+    """Carry periodic relations through the graph; intervals where these are exact, otherwise taps.
+
+    With `taps` it is taps in any case.
+    """
+    if taps:
+        return propagate(layers, resolved, chosen, lambda spec: seed_periodic(spec, taps=True))
     try:
         return propagate(layers, resolved, chosen, seed_periodic)
     except NeedTaps:
@@ -134,6 +139,10 @@ def propagate(
         blame = next((seen[producer].blame for producer, _ in layer.inputs if seen[producer].blame), "")
         if known.unknown:
             blame = blame or f"{known.unknown} ({layer.name!r})"
+        if layer.cut and result is not None:
+            ends = tuple(plain(spec.shape) for spec in result.outputs)
+            seen[layer.name] = Seen(ends, ends)
+            continue
         if result is None or blame:
             nothing = (None,) * (len(result.outputs) if result else max(len(layer.outputs), 1))
             seen[layer.name] = Seen(nothing, nothing, blame or "an op before it")

@@ -83,6 +83,15 @@ def totals_of(graph: LayerGraph, resolved: Mapping[str, Resolved], rows: Sequenc
     )
 
 
+def cut_note(graph: LayerGraph) -> list[Note]:
+    """Say where dependence was made to end."""
+    cut = [layer.name for layer in graph if layer.cut]
+    if not cut:
+        return []
+    text = f"dependence ends at {few(map(repr, cut))}, as asked: fields behind leave out what lies there"
+    return [Note("info", "cut", cut[0], text)]
+
+
 def _is_spatial(axis: int, edge: Edge, resolved: Mapping[str, Resolved]) -> bool:
     """Tell whether an axis of a tensor is one of its map's."""
     result = resolved[edge[0]].result

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rfcalc.api.phasings import phases
     from rfcalc.api.pictures import plot
     from rfcalc.api.tiling import tiles
+    from rfcalc.api.verifications import verify
 
 __all__ = [
     "Analysis",
@@ -39,6 +40,7 @@ __all__ = [
     "plot",
     "tiles",
     "variant",
+    "verify",
 ]
 
 _HOMES: Final = {
@@ -55,6 +57,7 @@ _HOMES: Final = {
     "rfcalc.api.phasings": ("phases",),
     "rfcalc.api.pictures": ("plot",),
     "rfcalc.api.tiling": ("tiles",),
+    "rfcalc.api.verifications": ("verify",),
 }
 
 __getattr__ = lazily(__name__, _HOMES)

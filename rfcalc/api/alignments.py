@@ -6,9 +6,7 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from rfcalc.api.models import Loading, Model, about, load, resized, square
-from rfcalc.errors import UsageError
-from rfcalc.graph.graph import LayerGraph
+from rfcalc.api.models import Loading, Model, about, at_sizes, load
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -66,14 +64,12 @@ def align(x: Model, sizes: Iterable[int] | None = None, **loading: Unpack[Loadin
     graph = load(x, **loading)
     name = loading.get("input")
 
-    def at(size: int) -> LayerGraph:
-        if not graph.results or isinstance(x, LayerGraph):
-            return resized(graph, size, name)
-        if hasattr(x, "read") or x == "-":  # its reader works out shapes while it reads
-            raise UsageError("other sizes need a file that can be read again; give its name")
-        options = {**loading, "dims": {**(loading.get("dims") or {}), **square(graph, size, name)}}
-        return load(x, **options)  # type: ignore[arg-type]  # the options of load, with other extents
-
     with about(graph):
-        result = align_graph(graph, at, checked, input=name, on_unknown=loading.get("on_unknown", "report"))
+        result = align_graph(
+            graph,
+            at_sizes(x, graph, loading),
+            checked,
+            input=name,
+            on_unknown=loading.get("on_unknown", "report"),
+        )
     return Alignment(**{each.name: getattr(result, each.name) for each in fields(result)})

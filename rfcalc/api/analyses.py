@@ -9,11 +9,12 @@ from typing import Any
 from rfcalc.analysis.figures import analyze_graph
 from rfcalc.analysis.result import AnalysisResult
 from rfcalc.analysis.shapes import OnUnknown
-from rfcalc.api.models import Model, Shape, about, load
+from rfcalc.api.models import Model, Shape, about, load, with_cuts
 from rfcalc.reports.frames import Series, Tabular, chosen, layer_series
+from rfcalc.reports.pieces import Piece, Shown
 
 
-class Analysis(Tabular, AnalysisResult):
+class Analysis(Tabular, Shown, AnalysisResult):
     """The result of `analyze`: one row a layer, totals, notes, and their renderings.
 
     Iterating gives the rows, ``len()`` their number, `layer` one of them by name. In a notebook it
@@ -64,10 +65,33 @@ class Analysis(Tabular, AnalysisResult):
         UsageError
             There is no such column.
         """
-        from rfcalc.reports.markup import analysis_markup
-        from rfcalc.reports.tables import choose
+        return self.to_markup("markdown", columns)
 
-        return analysis_markup(self, "markdown", None if columns is None else choose(columns))
+    def to_markup(self, markup: str, columns: Sequence[str] | None = None) -> str:
+        """Return the layers as a table in a markup language.
+
+        Parameters
+        ----------
+        markup : str
+            ``markdown``, ``rst``, ``asciidoc``, ``latex`` or ``html``.
+        columns : sequence of str, optional
+            What to show, by the keys of a row in the document.
+
+        Raises
+        ------
+        UsageError
+            There is no such markup language, or no such column.
+        """
+        from rfcalc.reports.tables import choose
+        from rfcalc.reports.text import AnalysisTable
+
+        return AnalysisTable(self, None if columns is None else choose(columns)).to_markup(markup)
+
+    def pieces(self) -> Sequence[Piece]:
+        """Return the layers, and their totals, as a table."""
+        from rfcalc.reports.text import AnalysisTable
+
+        return AnalysisTable(self).pieces()
 
     def to_text(self, width: int = 80, *, unicode: bool = True, columns: Sequence[str] | None = None) -> str:
         """Return the table for a terminal, with the notes below.
@@ -100,9 +124,6 @@ class Analysis(Tabular, AnalysisResult):
 
         return notebook(self)
 
-    def _repr_markdown_(self) -> str:
-        return self.to_markdown()
-
 
 def analyze(
     x: Model,
@@ -116,6 +137,7 @@ def analyze(
     on_unknown: OnUnknown = "report",
     symbolic: bool = False,
     details: bool = False,
+    cut: Sequence[str] = (),
 ) -> Analysis:
     """Analyse a model: what each layer sees, which shape it puts out, and what it costs.
 
@@ -139,6 +161,9 @@ def analyze(
         Work out more of each layer: how many pixels its field reads and the largest gap between them, and of
         convolutions whether they are productive; the columns ``taps``, ``density``, ``largest_gap``,
         ``productive``.
+    cut : sequence of str, optional
+        Layers, by name or glob, at which dependence ends: what they put out is taken to depend on nothing, so
+        that the fields behind them are those of the other ways.
 
     Returns
     -------
@@ -171,6 +196,7 @@ def analyze(
         layout=layout,
         on_unknown=on_unknown,
     )
+    graph = with_cuts(graph, cut)
     with about(graph):
         result = analyze_graph(
             graph, input=input, on_unknown=on_unknown, depth=depth, symbolic=symbolic, details=details

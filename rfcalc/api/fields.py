@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from rfcalc.analysis.shapes import OnUnknown
-from rfcalc.api.models import Model, Shape, about, load
+from rfcalc.api.models import Model, Shape, about, load, with_cuts
 
 if TYPE_CHECKING:
     from rfcalc.reports.field import Field
@@ -24,6 +24,7 @@ def field(
     input: str | None = None,
     layout: str | Mapping[str, str] | None = None,
     on_unknown: OnUnknown = "report",
+    cut: Sequence[str] = (),
 ) -> Field:
     """Tell what each output index of a layer truly depends on, at the input's own size.
 
@@ -41,11 +42,14 @@ def field(
     on_unknown : str
         What to do with an op that no rule knows, as for `analyze`. With ``report`` it is an error if
         the layer depends on one.
+    cut : sequence of str, optional
+        Layers, by name or glob, at which dependence ends, as for `analyze`.
 
     Returns
     -------
     Field
-        For each axis and output index the first and the last input index, and how many there are.
+        For each axis and output index the first and the last input index, and how many there are; which of
+        its window lies in padding; and by `Field.seeing` the units that see a pixel.
 
     Raises
     ------
@@ -62,6 +66,8 @@ def field(
     ((0, 1, 2), (0, 2, 3), (1, 3, 3), (2, 4, 3), (3, 4, 2))
     >>> field(model, "c1", at=(0, 2)).box
     ((0, 1), (1, 3))
+    >>> field(model, "c1").seeing((0, 2)).box
+    ((0, 1), (1, 3))
     """
     from rfcalc.analysis.field import field_of
     from rfcalc.reports.field import Field
@@ -75,6 +81,7 @@ def field(
         layout=layout,
         on_unknown=on_unknown,
     )
+    graph = with_cuts(graph, cut)
     with about(graph):
         result = field_of(graph, layer, input=input, on_unknown=on_unknown)
         whole = Field(**{each.name: getattr(result, each.name) for each in fields(result)})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypedDict
@@ -115,6 +115,28 @@ def load(
     return _with_dims(graph, dims, input) if dims else graph
 
 
+def with_cuts(graph: LayerGraph, cut: Sequence[str]) -> LayerGraph:
+    """Return a graph in which dependence ends at the layers (and blocks) that the names or globs say.
+
+    Raises
+    ------
+    UsageError
+        One says none.
+    """
+    from fnmatch import fnmatchcase
+
+    names: set[str] = set()
+    for wanted in cut:
+        found = {layer.name for layer in graph if wanted in (layer.name, layer.source_name, *layer.outputs)}
+        blocks = (block for block in graph.blocks.values() if block.name == wanted)
+        found |= {name for block in blocks for name, _ in block.outputs}
+        found = found or {layer.name for layer in graph if fnmatchcase(layer.source_name, wanted)}
+        if not found:
+            raise UsageError(f"no layer is called {wanted!r}, so none can be cut", source=graph.source)
+        names |= found
+    return graph.with_cuts(names) if names else graph
+
+
 def from_torch(
     module: Any,
     example_inputs: Any,
@@ -189,6 +211,21 @@ def _with_dims(graph: LayerGraph, dims: Mapping[str, int], name: str | None) -> 
         chosen = choose_input(graph, name)
         resized = _resized(chosen, dims)
     return graph.with_layers(resized if layer.name == chosen.name else layer for layer in graph)
+
+
+def at_sizes(x: Model, graph: LayerGraph, loading: Loading) -> Callable[[int], LayerGraph]:
+    """Return how to get a loaded model at other sizes of its input: one extent for every spatial axis."""
+    name = loading.get("input")
+
+    def at(size: int) -> LayerGraph:
+        if not graph.results or isinstance(x, LayerGraph):
+            return resized(graph, size, name)
+        if hasattr(x, "read") or x == "-":  # its reader works out shapes while it reads
+            raise UsageError("other sizes need a file that can be read again; give its name")
+        options = {**loading, "dims": {**(loading.get("dims") or {}), **square(graph, size, name)}}
+        return load(x, **options)  # type: ignore[arg-type]  # the options of load, with other extents
+
+    return at
 
 
 def square(graph: LayerGraph, size: int, name: str | None) -> dict[str, int]:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
 from rfcalc.commands import options
 from rfcalc.commands.program import complain
 from rfcalc.errors import CheckFailed
-from rfcalc.wording import few
+from rfcalc.wording import MARKUP, few
 
 if TYPE_CHECKING:
     from rfcalc.analysis.result import AnalysisResult
+    from rfcalc.reports.pieces import Shown
     from rfcalc.reports.tables import Column
 
 _NAMED_AT_MOST: Final = 5
+_WAYS_TO_SEE_MORE: Final = "--columns, --format, wider terminal"
 
 _LEGEND: Final = """A receptive field reads 18x18, in pixels of the input; global for the whole map, whatever
 its size; global (7x7) where gates make it so, with the field without them; ~18x18 for an upper bound; none
@@ -43,7 +44,7 @@ Exit codes: 0 done, 1 --strict did not hold, 2 wrong usage, 3 the model cannot b
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "markdown", "rst", "latex", "html", "csv", "json"]),
+    type=click.Choice(["table", *MARKUP, "csv", "json"]),
     default="table",
     show_default=True,
     help="What to write. A table leaves out columns that the terminal (or COLUMNS; else 80) has no room for, "
@@ -68,6 +69,7 @@ Exit codes: 0 done, 1 --strict did not hold, 2 wrong usage, 3 the model cannot b
     help="One row for each block this deep, 1 being the top.",
 )
 @options.on_unknown
+@options.cut
 @click.option("--strict", is_flag=True, help="Exit with 1 unless every figure is known and exact.")
 @click.option(
     "--symbolic",
@@ -79,68 +81,89 @@ def command(
     model: str,
     *,
     form: str,
-    columns: str | None,
     output: str,
-    layers: Sequence[str],
-    depth: int | None,
-    on_unknown: Any,
     strict: bool,
     symbolic: bool,
-    **loading: Any,
+    **how: Any,
 ) -> None:
     """Show what each layer of MODEL sees, puts out and costs.
 
     MODEL is an architecture file, or - for standard input; or package.module:factory, which imports and calls
     your own code, for a PyTorch module (it needs --input-shape).
     """
-    from rfcalc import api
-    from rfcalc.reports.tables import ON_DEMAND, choose, select
     from rfcalc.reports.write import check_output, write
 
-    chosen = None if columns is None else choose(name.strip() for name in columns.split(","))
     check_output(output, source=model)
-    analysis = api.analyze(
-        model,
-        depth=depth,
-        on_unknown=on_unknown,
-        symbolic=symbolic,
-        details=any(column.name in ON_DEMAND for column in chosen or ()),
-        **options.loading(**loading),
-    )
+    analysis, shown, columns = _chosen(model, symbolic=symbolic, **how)
     if symbolic:
         _say_where_nothing_is_open(analysis)
-    shown = select(analysis, layers) if layers else analysis
     doubts = analysis.doubts if strict else ()
     if not doubts or output == "-":
-        write(_render(shown, form, chosen, output), output)
+        write(_render(shown, form, columns, output), output)
     if form != "json":  # there they are part of the document
         options.say_notes(analysis.notes)
     if doubts:
         raise CheckFailed(_not_exact(doubts, output), source=analysis.source)
 
 
-_WAYS_TO_SEE_MORE: Final = "--columns, --format, wider terminal"
+class _Chosen(NamedTuple):
+    """An analysis, the part of it to show, and the columns of that where they are chosen."""
+
+    analysis: AnalysisResult
+    shown: AnalysisResult
+    columns: tuple[Column, ...] | None
+
+
+def _chosen(
+    model: str,
+    *,
+    columns: str | None,
+    layers: Sequence[str],
+    depth: int | None,
+    on_unknown: Any,
+    cut: Sequence[str],
+    symbolic: bool,
+    **loading: Any,
+) -> _Chosen:
+    from rfcalc import api
+    from rfcalc.reports.tables import ON_DEMAND, choose, select
+
+    chosen = None if columns is None else choose(name.strip() for name in columns.split(","))
+    analysis = api.analyze(
+        model,
+        depth=depth,
+        on_unknown=on_unknown,
+        cut=cut,
+        symbolic=symbolic,
+        details=any(column.name in ON_DEMAND for column in chosen or ()),
+        **options.loading(**loading),
+    )
+    return _Chosen(analysis, select(analysis, layers) if layers else analysis, chosen)
+
+
+def made(model: str, **how: Any) -> Shown:
+    """Return what the command shows, by its options as they are given."""
+    _, shown, columns = _chosen(model, **how)
+    return _table(shown, columns)
+
+
+def _table(result: AnalysisResult, columns: Sequence[Column] | None) -> Shown:
+    from rfcalc.reports.text import AnalysisTable
+
+    return AnalysisTable(result, columns, ways=_WAYS_TO_SEE_MORE)
 
 
 def _render(result: AnalysisResult, form: str, columns: Sequence[Column] | None, output: str) -> str:
     """Render in the format asked for; each imports what it needs alone."""
-    if form == "table":
-        from rfcalc.reports.text import analysis_text
-        from rfcalc.reports.write import terminal_width, unicode_output
-
-        # a file is UTF-8, and as wide as is said or usual
-        unicode = output != "-" or unicode_output(sys.stdout)
-        width = terminal_width(sys.stdout if output == "-" else None)
-        return analysis_text(
-            result, width=width, unicode=unicode, columns=columns, notes=False, ways=_WAYS_TO_SEE_MORE
-        )
     if form == "json":
         from rfcalc.reports.document import analysis_document, dump
 
         return dump(analysis_document(result, columns))
-    from rfcalc.reports.markup import analysis_csv, analysis_markup
+    if form == "csv":
+        from rfcalc.reports.markup import analysis_csv
 
-    return analysis_csv(result, columns) if form == "csv" else analysis_markup(result, form, columns)
+        return analysis_csv(result, columns)
+    return options.render(_table(result, columns), "text" if form == "table" else form, output)
 
 
 def _say_where_nothing_is_open(analysis: AnalysisResult) -> None:

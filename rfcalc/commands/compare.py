@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from rfcalc.commands import options
+from rfcalc.wording import MARKUP
 
 if TYPE_CHECKING:
     from rfcalc.reports.comparison import Comparison
@@ -41,7 +41,7 @@ pool:K:N (a KxK pooling after every N convolutions; pool is pool:2:1)."""
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "markdown", "rst", "latex", "html", "csv", "json"]),
+    type=click.Choice(["table", *MARKUP, "csv", "json"]),
     default="table",
     show_default=True,
     help="What to write. CSV has one line for each model: what it comes to.",
@@ -58,43 +58,42 @@ def command(
     model: str,
     *,
     others: Sequence[str],
-    names: str | None,
     form: str,
-    layers: Sequence[str],
     output: str,
-    **loading: Any,
+    **how: Any,
 ) -> None:
     """Compare MODEL with what it would be without its pooling, or with each OTHER model.
 
     Fields, coverage and maps by depth, side by side; what each comes to in parameters, multiply-accumulates
     and memory; and the answer in sentences.
     """
-    from rfcalc import api
     from rfcalc.reports.write import check_output, write
 
     for each in (model, *others):
         check_output(output, source=each)
-    variants = None if names is None else [name.strip() for name in names.split(",")]
-    comparison = api.compare(model, *others, variants=variants, **options.loading(**loading))
-    if layers:
-        comparison = comparison.only(layers)
+    comparison = made(model, others=others, **how)
     write(_render(comparison, form, output), output)
     if form != "json":
         base = comparison.entries[0].result
         options.say_notes(() if base is None else base.notes)
 
 
-def _render(comparison: Comparison, form: str, output: str) -> str:
-    from rfcalc.reports.comparison import comparison_csv, comparison_markup
-    from rfcalc.reports.write import terminal_width, unicode_output
+def made(
+    model: str, *, others: Sequence[str], names: str | None, layers: Sequence[str], **loading: Any
+) -> Comparison:
+    """Return what the command shows, by its options as they are given."""
+    from rfcalc import api
 
+    variants = None if names is None else [name.strip() for name in names.split(",")]
+    comparison = api.compare(model, *others, variants=variants, **options.loading(**loading))
+    return comparison.only(layers) if layers else comparison
+
+
+def _render(comparison: Comparison, form: str, output: str) -> str:
     if form == "json":
         return comparison.to_json()
     if form == "csv":
+        from rfcalc.reports.comparison import comparison_csv
+
         return comparison_csv(comparison)
-    if form != "table":
-        return comparison_markup(comparison, form)
-    return comparison.to_text(
-        terminal_width(sys.stdout if output == "-" else None),
-        unicode=output != "-" or unicode_output(sys.stdout),
-    )
+    return options.render(comparison, "text" if form == "table" else form, output)

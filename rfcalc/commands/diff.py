@@ -8,23 +8,31 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from rfcalc.commands import options
+from rfcalc.wording import MARKUP
 
 if TYPE_CHECKING:
     from rfcalc.reports.diff import Diff
 
-_EPILOG: Final = """Examples: rfcalc diff old.onnx new.onnx;
-rfcalc diff HEAD~1:models/net.json models/net.json; rfcalc diff model.json export.onnx --exit-code;
-rfcalc diff origin/main:net.json net.json --format markdown -o comment.md"""
+_EPILOG: Final = """With git: rfcalc diff HEAD~1:models/net.json models/net.json --exit-code, or
+rfcalc diff origin/main:net.json net.json --format markdown --output comment.md"""
 
 
-@click.command("diff", epilog=_EPILOG, short_help="Show what changed from one model to another.")
-@click.argument("old")
-@click.argument("new")
+@click.command(
+    "diff",
+    epilog=options.with_examples(
+        _EPILOG,
+        "rfcalc diff plain.json pooling.json",
+        "rfcalc diff plain.json pooling.json --format markdown",
+    ),
+    short_help="Show what changed from one model to another.",
+)
+@click.argument("old", shell_complete=options.files)
+@click.argument("new", shell_complete=options.files)
 @options.reading
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "markdown", "json"]),
+    type=click.Choice(["text", *MARKUP, "json"]),
     default="text",
     show_default=True,
     help="What to write. Text is as wide as the terminal (or COLUMNS; else 80); Markdown fits into a comment "
@@ -63,15 +71,21 @@ def command(
     Layers are matched by graph, not by name alone, and across formats too: a Keras model against its ONNX
     export. OLD and NEW are model files, or REV:path for a file as it is in a revision of git.
     """
-    from rfcalc import api
     from rfcalc.reports.write import check_output, write
 
     for each in (old, new):
         check_output(output, source=each)
-    found = api.diff(old, new, common=common, on_unknown=on_unknown, **options.loading(**loading))
+    found = made(old, new=new, common=common, on_unknown=on_unknown, **loading)
     write(_render(found, form, output, every=every), output)
     if exit_code and found.changed:
         raise click.exceptions.Exit(1)
+
+
+def made(old: str, *, new: str, common: bool, on_unknown: Any, **loading: Any) -> Diff:
+    """Return what the command shows, by its options as they are given."""
+    from rfcalc import api
+
+    return api.diff(old, new, common=common, on_unknown=on_unknown, **options.loading(**loading))
 
 
 def _render(found: Diff, form: str, output: str, *, every: bool) -> str:
@@ -81,6 +95,8 @@ def _render(found: Diff, form: str, output: str, *, every: bool) -> str:
         return found.to_json()
     if form == "markdown":
         return found.to_markdown(every=every)
+    if form != "text":
+        return found.to_markup(form)
     return found.to_text(
         terminal_width(sys.stdout if output == "-" else None),
         unicode=output != "-" or unicode_output(sys.stdout),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rfcalc.arguments import place
 from rfcalc.commands import options
+
+if TYPE_CHECKING:
+    from rfcalc.reports.effective import EffectiveField
 
 
 @click.command(
@@ -23,13 +25,11 @@ from rfcalc.commands import options
 @click.option(
     "--at", metavar="Y,X", help="The unit, by its index on each axis; by default the one in the middle."
 )
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@options.form
 @options.output
 @options.on_unknown
 @options.debug
-def command(
-    model: str, layer: str | None, *, at: str | None, form: str, output: str, on_unknown: Any, **loading: Any
-) -> None:
+def command(model: str, *, form: str, output: str, **how: Any) -> None:
     """Show how much each input position weighs in one unit of LAYER in MODEL.
 
     Each layer is taken to average over its window, gates are cut: then positions in the middle of a field
@@ -37,12 +37,16 @@ def command(
     al. 2016). LAYER is by default the last convolution. The input needs a size: give one with --input-shape
     or --dim where it is open.
     """
+    from rfcalc.reports.write import check_output, write
+
+    check_output(output, source=model)
+    result = made(model, **how)
+    write(result.to_json() if form == "json" else options.render(result, form, output), output)
+
+
+def made(model: str, *, layer: str | None, at: str | None, on_unknown: Any, **loading: Any) -> EffectiveField:
+    """Return what the command shows, by its options as they are given."""
     from rfcalc import api
-    from rfcalc.reports.write import check_output, terminal_width, unicode_output, write
 
     unit = None if at is None else place(at, "--at")
-    check_output(output, source=model)
-    result = api.effective(model, layer, unit, on_unknown=on_unknown, **options.loading(**loading))
-    unicode = output != "-" or unicode_output(sys.stdout)
-    width = terminal_width(sys.stdout if output == "-" else None)
-    write(result.to_json() if form == "json" else result.to_text(width, unicode=unicode), output)
+    return api.effective(model, layer, unit, on_unknown=on_unknown, **options.loading(**loading))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +12,7 @@ from rfcalc.commands import options
 from rfcalc.errors import UsageError
 
 if TYPE_CHECKING:
-    from rfcalc.reports.field import Field
+    from rfcalc.reports.field import Field, Seeing
     from rfcalc.reports.phases import Phases
 
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         "",
         "rfcalc field pooling.json conv3",
         "rfcalc field pooling.json conv3 --at 0,2",
+        "rfcalc field pooling.json conv3 --from-input 14,14",
+        "rfcalc field resnet.json stages/1/first/add --cut 'stages/*/shortcut'",
         "rfcalc field unet.json classes --phases",
     ),
     short_help="Show what each output index of a layer truly depends on.",
@@ -30,43 +32,57 @@ if TYPE_CHECKING:
 @click.argument("layer")
 @click.option("--at", metavar="Y,X", help="One output unit alone, by its index on each axis, such as 0,2.")
 @click.option(
+    "--from-input",
+    "pixel",
+    metavar="Y,X",
+    help="The other way round: the units that see this pixel of the input.",
+)
+@click.option(
     "--phases",
     is_flag=True,
     help="The field by output phase instead: behind upsampling neighbours see fields of different sizes.",
 )
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@options.form
 @options.output
 @options.on_unknown
+@options.cut
 @options.debug
-def command(
-    model: str,
-    layer: str,
-    *,
-    at: str | None,
-    phases: bool,
-    form: str,
-    output: str,
-    on_unknown: Any,
-    **loading: Any,
-) -> None:
+def command(model: str, *, form: str, output: str, **how: Any) -> None:
     """Show what each output index of LAYER in MODEL truly depends on, padding dropped layer by layer.
 
     LAYER is a layer's name or an output tensor's. Taps counts the input indices between first and last that
     are read. The input needs a size: give one with --input-shape or --dim where it is open.
     """
-    from rfcalc import api
-    from rfcalc.reports.write import check_output, unicode_output, write
+    from rfcalc.reports.write import check_output, write
 
-    if phases and at is not None:
-        raise UsageError("--at asks for one unit, --phases for all of them; give one of the two")
-    unit = None if at is None else place(at, "--at")
     check_output(output, source=model)
-    given = options.loading(**loading)
-    result: Field | Phases
-    if phases:
-        result = api.phases(model, layer, on_unknown=on_unknown, **given)
-    else:
-        result = api.field(model, layer, unit, on_unknown=on_unknown, **given)
-    unicode = output != "-" or unicode_output(sys.stdout)
-    write(result.to_json() if form == "json" else result.to_text(unicode=unicode), output)
+    result = made(model, **how)
+    write(result.to_json() if form == "json" else options.render(result, form, output), output)
     options.say_notes(result.notes)
+
+
+def made(
+    model: str,
+    *,
+    layer: str,
+    at: str | None,
+    pixel: str | None,
+    phases: bool,
+    on_unknown: Any,
+    cut: Sequence[str],
+    **loading: Any,
+) -> Field | Phases | Seeing:
+    """Return what the command shows, by its options as they are given."""
+    from rfcalc import api
+
+    asked = [name for name, given in (("--at", at), ("--from-input", pixel), ("--phases", phases)) if given]
+    if len(asked) > 1:
+        raise UsageError(f"{' and '.join(asked)} ask for different things; give one of them")
+    if phases and cut:
+        raise UsageError("--cut is for the field of units; leave --phases out")
+    unit = None if at is None else place(at, "--at")
+    given = options.loading(**loading)
+    if phases:
+        return api.phases(model, layer, on_unknown=on_unknown, **given)
+    result = api.field(model, layer, unit, on_unknown=on_unknown, cut=cut, **given)
+    return result if pixel is None else result.seeing(place(pixel, "--from-input"))

@@ -9,9 +9,11 @@ import click
 
 from rfcalc.arguments import integers, shapes, texts
 from rfcalc.commands.program import complain
+from rfcalc.wording import MARKUP
 
 if TYPE_CHECKING:
     from rfcalc.analysis.result import Note
+    from rfcalc.reports.pieces import Shown
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -34,6 +36,13 @@ def files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[A
     return [CompletionItem(incomplete, type="file")]
 
 
+def folders(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+    """Let the shell complete names of folders."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="dir")]
+
+
 def with_examples(text: str, *examples: str) -> str:
     r"""Return an epilog: some paragraphs, and examples that stand as they are, each to be run as it is.
 
@@ -53,6 +62,15 @@ output = click.option(
     metavar="FILE",
     shell_complete=files,
     help="Write to FILE, whole or not at all.",
+)
+
+form = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", *MARKUP, "json"]),
+    default="text",
+    show_default=True,
+    help="What to write. Text is as wide as the terminal (or COLUMNS; else 80).",
 )
 
 reading = _together(
@@ -95,6 +113,14 @@ reading = _together(
 
 model = _together(click.argument("model", shell_complete=files), reading)
 
+cut = click.option(
+    "--cut",
+    multiple=True,
+    metavar="LAYER",
+    help="Let dependence end at this layer, by name or glob: fields behind it are those of the other ways. "
+    "May be repeated.",
+)
+
 on_unknown = click.option(
     "--on-unknown",
     type=click.Choice(["report", "error", "bound", "identity"]),
@@ -120,6 +146,19 @@ def loading(
         "input": input_name,
         "layout": texts(layout, "--layout") or None,
     }
+
+
+def render(result: Shown, form: str, output: str) -> str:
+    """Render a result as ``text``, for the terminal or the file that it goes to, or in a markup language."""
+    if form != "text":
+        return result.to_markup(form)
+    import sys
+
+    from rfcalc.reports.write import terminal_width, unicode_output
+
+    # a file is UTF-8, and as wide as is said or usual
+    width = terminal_width(sys.stdout if output == "-" else None)
+    return result.to_text(width, unicode=output != "-" or unicode_output(sys.stdout))
 
 
 def say_notes(notes: Sequence[Note]) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any, Final, NoReturn
 
 import click
@@ -25,13 +26,21 @@ class Program(click.Group):
     names : sequence of str
         Its commands in the order of the help; each is the ``command`` of a module of `rfcalc.commands`, which
         is imported when it is asked for.
+    elsewhere : mapping of str to str, optional
+        The modules of those that are in another package.
     **settings
         As of `click.Group`.
     """
 
-    def __init__(self, *args: Any, names: Sequence[str] = (), **settings: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        names: Sequence[str] = (),
+        elsewhere: Mapping[str, str] = MappingProxyType({}),
+        **settings: Any,
+    ) -> None:
         super().__init__(*args, **settings)
-        self._names = tuple(names)
+        self._names, self._elsewhere = tuple(names), elsewhere
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""
@@ -41,7 +50,8 @@ class Program(click.Group):
         """Return a command, or None where there is none of that name."""
         if cmd_name not in self._names:
             return None
-        found: click.Command = import_module(f"rfcalc.commands.{cmd_name}").command
+        module = self._elsewhere.get(cmd_name, f"rfcalc.commands.{cmd_name}")
+        found: click.Command = import_module(module).command
         return found
 
     def main(

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rfcalc.commands import options
 from rfcalc.errors import CheckFailed, RfcalcError
+from rfcalc.wording import MARKUP
+
+if TYPE_CHECKING:
+    from rfcalc.reports.pieces import Shown
 
 
 @click.command(
@@ -23,7 +27,7 @@ from rfcalc.errors import CheckFailed, RfcalcError
     short_help="Show the rules behind the numbers, kind by kind.",
 )
 @click.argument("kinds", nargs=-1, metavar="[KIND]...")
-@click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default=None)
+@click.option("--format", "form", type=click.Choice(["text", *MARKUP, "json"]), default=None)
 @click.option(
     "--check",
     metavar="FILE",
@@ -57,6 +61,13 @@ def command(kinds: Sequence[str], *, form: str | None, check: str | None, output
         command = shlex.join(["rfcalc", "rules", *kinds, "--format", form or "markdown", "--output", check])
         what = "is stale" if found is not None else "does not exist"
         raise CheckFailed(f"{what}; run: {command}", source=check)
+
+
+def made(kinds: Sequence[str]) -> Shown:
+    """Return what the command shows, by its arguments as they are given."""
+    from rfcalc.reports.rules import Rules
+
+    return Rules(kinds)
 
 
 def _content(path: str) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -36,13 +35,7 @@ if TYPE_CHECKING:
 @click.option(
     "--cut-gates", is_flag=True, help="Leave out gates and statistics over the map: tiles come near, no more."
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "markdown", "json"]),
-    default="text",
-    show_default=True,
-)
+@options.form
 @options.output
 @options.on_unknown
 @options.debug
@@ -52,13 +45,9 @@ def command(
     tile: str | None,
     image: str | None,
     memory: str | None,
-    layer: str | None,
-    rate: float | None,
-    cut_gates: bool,
     form: str,
     output: str,
-    on_unknown: Any,
-    **loading: Any,
+    **how: Any,
 ) -> None:
     """Show how to cut the input of MODEL so that the tiles' outputs, put together, are the whole output.
 
@@ -67,17 +56,39 @@ def command(
     which tiles to run and what to keep of each. For sequences: history, look-ahead and latency. The exit code
     is 1 where a plan is asked for and the model cannot be cut.
     """
-    from rfcalc import api
     from rfcalc.errors import CheckFailed
     from rfcalc.reports.write import check_output, write
+
+    check_output(output, source=model)
+    found = made(model, tile=tile, image=image, memory=memory, **how)
+    write(found.to_json() if form == "json" else options.render(found, form, output), output)
+    if form != "json":
+        options.say_notes(found.notes)
+    if (tile or image or memory) and found.plan is None:
+        raise CheckFailed("no axis of the input can be cut, so there is no plan", source=model)
+
+
+def made(
+    model: str,
+    *,
+    tile: str | None,
+    image: str | None,
+    memory: str | None,
+    layer: str | None,
+    rate: float | None,
+    cut_gates: bool,
+    on_unknown: Any,
+    **loading: Any,
+) -> Tiles:
+    """Return what the command shows, by its options as they are given."""
+    from rfcalc import api
 
     sizes = {
         "tile": None if tile is None else place(tile, "--tile"),
         "image": None if image is None else place(image, "--image"),
     }
     most = None if memory is None else size_in_bytes(memory, "--memory")
-    check_output(output, source=model)
-    found = api.tiles(
+    return api.tiles(
         model,
         tile=sizes["tile"],
         image=sizes["image"],
@@ -87,22 +98,4 @@ def command(
         cut_gates=cut_gates,
         on_unknown=on_unknown,
         **options.loading(**loading),
-    )
-    write(_render(found, form, output), output)
-    if form != "json":
-        options.say_notes(found.notes)
-    if (tile or image or memory) and found.plan is None:
-        raise CheckFailed("no axis of the input can be cut, so there is no plan", source=model)
-
-
-def _render(found: Tiles, form: str, output: str) -> str:
-    from rfcalc.reports.write import terminal_width, unicode_output
-
-    if form == "json":
-        return found.to_json()
-    if form == "markdown":
-        return found.to_markdown()
-    return found.to_text(
-        terminal_width(sys.stdout if output == "-" else None),
-        unicode=output != "-" or unicode_output(sys.stdout),
     )

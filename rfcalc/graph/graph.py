@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rfcalc.errors import GraphError
@@ -135,6 +135,19 @@ class LayerGraph:
             outputs=self.outputs,
             blocks=self.blocks.values(),
             notes=self.notes,
+        )
+
+    def with_cuts(self, names: Collection[str]) -> LayerGraph:
+        """Return the same model in which dependence ends at some layers; shapes and weights stay."""
+        return LayerGraph(
+            [replace(layer, cut=True) if layer.name in names else layer for layer in self],
+            name=self.name,
+            format=self.format,
+            source=self.source,
+            outputs=self.outputs,
+            blocks=self.blocks.values(),
+            notes=self.notes,
+            results=self.results,
         )
 
     @property

@@ -132,6 +132,8 @@ class Layer:
         Output shapes that the file itself records; they stand in where no rule knows the op.
     outputs : tuple of str
         Names of its output tensors, where the source names them.
+    cut : bool
+        True where the user wants dependence to end: what it puts out is taken to depend on nothing.
     """
 
     name: str
@@ -145,6 +147,7 @@ class Layer:
     trainable: bool = True
     recorded: tuple[tuple[Num, ...] | None, ...] = ()
     outputs: tuple[str, ...] = ()
+    cut: bool = False
 
     @property
     def source_name(self) -> str:

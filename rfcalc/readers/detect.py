@@ -197,6 +197,20 @@ def _is_onnx(source: Source) -> bool:
     )
 
 
+def held_tensors(model: Any) -> dict[str, int]:
+    """Count the elements of the tensors that an ONNX file holds, by name.
+
+    Parameters
+    ----------
+    model : path, bytes or onnx.ModelProto
+        What was read before.
+    """
+    _, document, _ = read_document(model, format=ONNX)
+    from rfcalc.readers.onnx.held import held_tensors as count
+
+    return count(document)
+
+
 def _is_program(source: Source) -> bool:
     """Tell whether an archive's first member, or failing that the name, is a saved program's."""
     head = source.head

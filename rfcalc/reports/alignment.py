@@ -13,7 +13,8 @@ from rfcalc.reports import humanise
 from rfcalc.reports.document import dump
 from rfcalc.reports.escape import cells, shorten, terminal
 from rfcalc.reports.humanise import plain, sentence
-from rfcalc.reports.tables import LEFT, RIGHT
+from rfcalc.reports.pieces import Paragraph, Piece, Shown
+from rfcalc.reports.tables import LEFT, RIGHT, Table
 from rfcalc.wording import few
 
 SCHEMA: Final = "rfcalc/alignment/1"
@@ -25,7 +26,7 @@ _MOST_BROKEN: Final = 4
 _MOST_BRANCHES: Final = 3
 
 
-class Alignment(AlignmentResult):
+class Alignment(Shown, AlignmentResult):
     """The result of `rfcalc.align`: the joins of a model, how far branches lie apart, and what mends it.
 
     Examples
@@ -67,13 +68,11 @@ class Alignment(AlignmentResult):
         """Return the document as JSON, the same bytes from run to run."""
         return dump(self.to_dict())
 
-    def to_markdown(self) -> str:
-        """Return the joins that are out of line as a Markdown table, and the sentences."""
-        from rfcalc.reports.markup import paragraphs, tabulated
-
+    def pieces(self) -> list[Piece]:
+        """Return the joins that are out of line as a table, and the sentences."""
         titles, rows, aligns = _table(self)
-        table = [tabulated(titles, rows, aligns, "markdown")] if rows else []
-        return "\n".join([*table, paragraphs(self.sentences, "markdown")])
+        table = [Table(titles, aligns, tuple(rows))] if rows else []
+        return [*table, *map(Paragraph, self.sentences)]
 
     def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
         """Return the joins that are out of line as a table for a terminal, and the sentences.

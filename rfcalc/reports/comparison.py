@@ -14,10 +14,11 @@ from rfcalc.reports.answer import sentences
 from rfcalc.reports.document import dump, row_document, totals_document
 from rfcalc.reports.escape import cells, shorten, terminal
 from rfcalc.reports.fold import fold
-from rfcalc.reports.frames import TEXT, Series, Table, Tabular, bill_series, chosen, layer_series, series
+from rfcalc.reports.frames import TEXT, Frame, Series, Tabular, bill_series, chosen, layer_series, series
 from rfcalc.reports.humanise import plain
 from rfcalc.reports.layout import padded
-from rfcalc.reports.tables import LEFT, RIGHT, field_cell, has_area
+from rfcalc.reports.pieces import Paragraph, Piece, Shown
+from rfcalc.reports.tables import LEFT, RIGHT, Table, field_cell, has_area
 
 SCHEMA: Final = "rfcalc/comparison/1"
 
@@ -237,8 +238,8 @@ def _shown(grid: Grid, clean: Callable[[str], str], ellipsis: str) -> Grid:
 # ---- documents ---------------------------------------------------------------------------------------------
 
 
-def flat(grid: Grid) -> tuple[tuple[str, ...], list[tuple[str, ...]], tuple[str, ...]]:
-    """Return a grid as a plain table: headings, rows, and how columns are aligned."""
+def flat(grid: Grid) -> tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Return a grid as a plain table: headings, how columns are aligned, and rows."""
     titles, aligns = [grid.label], [LEFT]
     for name, headings, _ in grid.groups:
         titles += [f"{name} {heading}" if heading else name for heading in headings]
@@ -247,26 +248,13 @@ def flat(grid: Grid) -> tuple[tuple[str, ...], list[tuple[str, ...]], tuple[str,
         (label.strip(), *(cell for _, _, cells_ in grid.groups for cell in cells_[place]))
         for place, label in enumerate(grid.labels)
     ]
-    return tuple(titles), rows, tuple(aligns)
+    return tuple(titles), tuple(aligns), tuple(rows)
 
 
-def comparison_markup(comparison: ComparisonResult, markup: str) -> str:
-    """Render a comparison for a document: both tables, and the answer.
-
-    Parameters
-    ----------
-    comparison : ComparisonResult
-        What to show.
-    markup : str
-        One of `rfcalc.reports.markup.FORMATS`.
-    """
-    from rfcalc.reports.markup import paragraphs, tabulated
-
-    tables = []
-    for grid in (depth_grid(comparison), bill_grid(comparison)):
-        titles, rows, aligns = flat(grid)
-        tables.append(tabulated(titles, rows, aligns, markup))
-    return "\n".join([*tables, paragraphs(sentences(comparison), markup)])
+def comparison_pieces(comparison: ComparisonResult) -> list[Piece]:
+    """Return what a comparison is made of in a document: both tables, and the answer."""
+    tables = [Table(*flat(grid)) for grid in (depth_grid(comparison), bill_grid(comparison))]
+    return [*tables, *map(Paragraph, sentences(comparison))]
 
 
 def comparison_csv(comparison: ComparisonResult) -> str:
@@ -329,7 +317,7 @@ def _entry_document(entry: Entry) -> dict[str, Any]:
     return document
 
 
-class Comparison(Tabular, ComparisonResult):
+class Comparison(Tabular, Shown, ComparisonResult):
     """The result of `rfcalc.compare`: models side by side, and their renderings.
 
     As a table of pandas or polars it has a row for each model; `layers` has one for each of their layers.
@@ -366,7 +354,7 @@ class Comparison(Tabular, ComparisonResult):
         return chosen(bill_series([entry.name for entry in self.entries], bills), columns)
 
     @property
-    def layers(self) -> Table:
+    def layers(self) -> Frame:
         """The layers of all models below each other, to convert: ``comparison.layers.to_pandas()``."""
         rows = [
             (entry.name, row)
@@ -375,7 +363,7 @@ class Comparison(Tabular, ComparisonResult):
             for row in entry.result.rows
         ]
         names = series("model", TEXT, (name for name, _ in rows))
-        return Table([names, *layer_series([row for _, row in rows])])
+        return Frame([names, *layer_series([row for _, row in rows])])
 
     @property
     def answer(self) -> tuple[str, ...]:
@@ -403,9 +391,9 @@ class Comparison(Tabular, ComparisonResult):
         """Return the comparison document as JSON, the same bytes from run to run."""
         return dump(self.to_dict())
 
-    def to_markdown(self) -> str:
-        """Return both tables and the answer as Markdown."""
-        return comparison_markup(self, "markdown")
+    def pieces(self) -> list[Piece]:
+        """Return both tables and the answer."""
+        return comparison_pieces(self)
 
     def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
         """Return both tables and the answer for a terminal.
@@ -421,9 +409,3 @@ class Comparison(Tabular, ComparisonResult):
 
     def __str__(self) -> str:
         return self.to_text()
-
-    def _repr_html_(self) -> str:
-        return comparison_markup(self, "html")
-
-    def _repr_markdown_(self) -> str:
-        return self.to_markdown()

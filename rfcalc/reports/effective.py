@@ -13,6 +13,7 @@ from rfcalc.reports.field import axis_names
 from rfcalc.reports.fold import fold
 from rfcalc.reports.humanise import extents, percent
 from rfcalc.reports.layout import laid_out
+from rfcalc.reports.pieces import Paragraph, Piece, Shown
 from rfcalc.reports.tables import LEFT, RIGHT, Table
 
 SCHEMA: Final = "rfcalc/effective/1"
@@ -21,7 +22,7 @@ _BARS: Final = {True: "▁▂▃▄▅▆▇█", False: ".:-=+*#%"}
 _PROFILE: Final = 40
 
 
-class EffectiveField(EffectiveResult):
+class EffectiveField(Shown, EffectiveResult):
     """The result of `rfcalc.effective`: what each position of the input weighs in one unit.
 
     Examples
@@ -61,13 +62,14 @@ class EffectiveField(EffectiveResult):
         unicode : bool
             False for a terminal that shows ASCII alone.
         """
-        at = [axis.at for axis in self.axes]
-        unit = "" if None in at else f" at ({', '.join(map(str, at))})"
-        size = extents([axis.extent for axis in self.axes])
-        head = f"{self.layer} of {self.model}{unit}: what weighs in it, in pixels of {self.input} ({size})"
-        lines = [*fold(terminal(head, unicode=unicode), width), ""]
+        lines = [*fold(terminal(_head(self), unicode=unicode), width), ""]
         lines += [*laid_out(_table(self.axes, unicode=unicode), width, unicode=unicode), ""]
         return "\n".join((*lines, *fold(terminal(self.sentence, unicode=unicode), width))) + "\n"
+
+    def pieces(self) -> list[Piece]:
+        """Return widths and profiles as a table, with what it shows above and what it comes to below."""
+        table = _table(self.axes, unicode=True)
+        return [Paragraph(f"{_head(self)}:"), table, Paragraph(self.sentence)]
 
     @property
     def sentence(self) -> str:
@@ -86,6 +88,13 @@ class EffectiveField(EffectiveResult):
 
     def __str__(self) -> str:
         return self.to_text()
+
+
+def _head(field: EffectiveResult) -> str:
+    at = [axis.at for axis in field.axes]
+    unit = "" if None in at else f" at ({', '.join(map(str, at))})"
+    size = extents([axis.extent for axis in field.axes])
+    return f"{field.layer} of {field.model}{unit}: what weighs in it, in pixels of {field.input} ({size})"
 
 
 def _axis_document(axis: EffectiveAxis) -> dict[str, Any]:

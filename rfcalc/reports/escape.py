@@ -36,6 +36,7 @@ _MARKDOWN: Final = str.maketrans(
         "^": "&#94;",
     }
 )
+_PLUSES: Final = re.compile(r"\+(?=\+)|(?<=\+)\+")  # two are keys, where an extension knows them
 _OUTER_UNDERSCORE: Final = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 _WWW: Final = re.compile(r"(?i)(www)\.")
 
@@ -56,6 +57,7 @@ _LATEX: Final = str.maketrans(
         "|": r"\textbar{}",
         "⌊": r"$\lfloor$",  # of a formula, and not in every font
         "⌋": r"$\rfloor$",
+        **{bar: rf"\rule{{0.5em}}{{{eighth / 8}em}}" for eighth, bar in enumerate("▁▂▃▄▅▆▇█", 1)},
         '"': "{''}",
         "`": "{`}",
         "[": "{[}",  # a row that starts with a bracket would be an argument of the \\ before it
@@ -67,6 +69,17 @@ _LATEX_LIGATURE: Final = re.compile(r"-(?=-)")
 
 _RST: Final = re.compile(r"[\\*`|:@<>\[\]]|_(?![^\W_])|(?<![^\W_])_")
 _RST_ENUMERATOR: Final = re.compile(r"^([A-Za-z0-9#]+)([.)])(?=\s|$)")
+
+_ASCIIDOC: Final = re.compile(
+    r"""[\\*`#^~+{}\[\]<>&|@$"'=]"""
+    r"|(?<=[-.:])[-.:]|[-.:](?=[-.:])|:(?=/)|(?<![\w)]);|;(?=;)"
+    r"|(?<=^TIP):|(?<=^NOTE):|(?<=^WARNING):|(?<=^CAUTION):|(?<=^IMPORTANT):"
+    r"|\((?=\()|\((?=(?:C|R|TM)\))|(?<![^\W_])_|_(?![^\W_])"
+)
+"""What means something, some of it twice over, before certain letters, or at the end of a word alone."""
+
+_FIRST: Final = re.compile(r"[!-/:-@\[-`{-~]")  # ASCII punctuation
+_ENUMERATOR: Final = re.compile(r"^([A-Za-z]+|[0-9]+)([.)])(?=\s|$)")
 
 _FORMULA: Final = frozenset("=+-@\t\r\uff1d\uff0b\uff0d\uff20")  # full-width ones too
 
@@ -102,7 +115,7 @@ def markdown(text: str) -> str:
     >>> markdown("conv2d_1"), markdown("a|b"), markdown("<b>[x]_")
     ('conv2d_1', 'a\\|b', '&lt;b&gt;\\[x\\]\\_')
     """
-    text = visible(text).translate(_MARKDOWN)
+    text = _PLUSES.sub("&#43;", visible(text).translate(_MARKDOWN))
     return _WWW.sub(r"\1&#46;", _OUTER_UNDERSCORE.sub(r"\\_", text))
 
 
@@ -141,6 +154,32 @@ def rst(text: str) -> str:
     if not escaped.strip("\\"):  # a line of backslashes would be a ruler; backslash and blank are nothing
         return "\\ " + escaped if escaped else ""
     return escaped if escaped[0].isalnum() or escaped[0] == "\\" else "\\" + escaped
+
+
+def asciidoc(text: str) -> str:
+    r"""Escape for a cell or a paragraph of AsciiDoc, which restores character references at the very end.
+
+    >>> asciidoc("conv2d_1"), asciidoc("a|b"), asciidoc("a--b")
+    ('conv2d_1', 'a&#124;b', 'a&#45;&#45;b')
+    """
+    return _start(_ASCIIDOC.sub(lambda found: f"&#{ord(found[0])};", visible(text).strip()))
+
+
+def _start(text: str) -> str:
+    """Escape what would start a block of its own: a list, a heading, a comment."""
+    text = _ENUMERATOR.sub(lambda found: f"{found[1]}&#{ord(found[2])};", text)
+    if _FIRST.match(text) and not text.startswith(("&", "\\")):
+        return f"&#{ord(text[0])};{text[1:]}"
+    return text
+
+
+def markdown_line(text: str) -> str:
+    """Escape for a paragraph of Markdown, or a heading: as for a cell, and at the start of the line too.
+
+    >>> markdown_line("1. x"), markdown_line("#1 sees all"), markdown_line("- x")
+    ('1&#46; x', '&#35;1 sees all', '&#45; x')
+    """
+    return _start(markdown(visible(text).strip()))
 
 
 def csv(text: str) -> str:

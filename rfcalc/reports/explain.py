@@ -17,10 +17,11 @@ from rfcalc.analysis.attribution import (
 )
 from rfcalc.reports import humanise
 from rfcalc.reports.document import dump
-from rfcalc.reports.escape import markdown, terminal
+from rfcalc.reports.escape import terminal
 from rfcalc.reports.fold import fold
 from rfcalc.reports.humanise import plain
 from rfcalc.reports.layout import laid_out
+from rfcalc.reports.pieces import Heading, Paragraph, Piece, Shown
 from rfcalc.reports.tables import LEFT, RIGHT, Table
 from rfcalc.wording import few
 
@@ -47,7 +48,7 @@ class _Section(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation(Attribution):
+class Explanation(Shown, Attribution):
     """The result of `rfcalc.explain`: who is responsible for what a layer sees and costs.
 
     ``str()`` of it is the text for a terminal.
@@ -113,18 +114,12 @@ class Explanation(Attribution):
             lines += fold(terminal(sentence, unicode=unicode), width)
         return "\n".join(lines) + "\n"
 
-    def to_markdown(self) -> str:
-        """Return the tables and the sentences as Markdown."""
-        from rfcalc.reports.markup import tabulated
-
-        blocks = [f"### {markdown(_head(self))}\n"]
+    def pieces(self) -> list[Piece]:
+        """Return the heading, the tables with what stands above each, and the sentences."""
+        pieces: list[Piece] = [Heading(_head(self))]
         for section in _sections(self, due=True):
-            blocks.append(markdown(section.heading) + "\n")
-            if section.table is not None:
-                titles, aligns, rows, total = section.table
-                blocks.append(tabulated(titles, [*rows, *([total] if total else [])], aligns, "markdown"))
-        blocks += [markdown(sentence) + "\n" for sentence in self.sentences]
-        return "\n".join(blocks)
+            pieces += [Paragraph(section.heading), *([section.table] if section.table is not None else [])]
+        return [*pieces, *map(Paragraph, self.sentences)]
 
     def __str__(self) -> str:
         return self.to_text()

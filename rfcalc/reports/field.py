@@ -5,21 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, groupby
-from typing import Any, Final
+from math import prod
+from typing import Any, Final, NamedTuple
 
+from rfcalc.algebra.rows import row_span
 from rfcalc.analysis.field import FieldAxis, FieldResult, Span
+from rfcalc.analysis.result import Note, Status
 from rfcalc.errors import UsageError
 from rfcalc.reports.document import dump
 from rfcalc.reports.escape import terminal
-from rfcalc.reports.humanise import sentence
+from rfcalc.reports.fold import fold
+from rfcalc.reports.humanise import percent, sentence
+from rfcalc.reports.pieces import Paragraph, Piece, Shown
+from rfcalc.reports.tables import RIGHT, Table
 
 SCHEMA: Final = "rfcalc/field/1"
+SEEING: Final = "rfcalc/seeing/1"
 
 _AXES: Final = {1: ("position",), 2: ("row", "column"), 3: ("slice", "row", "column")}
 
 
 @dataclass(frozen=True, slots=True)
-class Field(FieldResult):
+class Field(Shown, FieldResult):
     """The result of `rfcalc.field`: for each axis the input indices that each output index depends on.
 
     Parameters
@@ -50,18 +57,63 @@ class Field(FieldResult):
             return None
         return tuple(None if row is None else row[:2] for axis in self.axes for row in axis.rows)
 
+    def seeing(self, pixel: Sequence[int]) -> Seeing:
+        """Turn it round: the units that see a pixel of the input.
+
+        Parameters
+        ----------
+        pixel : sequence of int
+            Its index on each spatial axis of the input.
+
+        Raises
+        ------
+        UsageError
+            It has too many or too few places, or lies outside of the input.
+        """
+        if len(pixel) != len(self.axes):
+            axes = sentence(len(self.axes), "spatial axis", "spatial axes")
+            raise UsageError(f"{_tuple(pixel)} has {sentence(len(pixel), 'place')}, but the input has {axes}")
+        seen = tuple(map(_seeing_at, self.axes, pixel))
+        return Seeing(self.model, self.layer, self.input, tuple(pixel), seen, self.notes)
+
+    @property
+    def lost(self) -> float | None:
+        """The share of one unit's window that lies in padding; None where the window has no end."""
+        shares = [axis.lost for axis in self.axes]
+        if self.at is None or any(share is None for share in shares):
+            return None
+        return 1 - prod(1 - share[0] for share in shares if share is not None)
+
+    @property
+    def touching(self) -> tuple[int, int] | None:
+        """How many units lose part of their window to padding, and of how many; None where not known."""
+        counts = [axis.touching for axis in self.axes]
+        if any(count is None for count in counts):
+            return None
+        units = prod(axis.extent for axis in self.axes)
+        free = prod(
+            axis.extent - count for axis, count in zip(self.axes, counts, strict=True) if count is not None
+        )
+        return units - free, units
+
     def to_dict(self) -> dict[str, Any]:
         """Return the field document, ``rfcalc/field/1``, as plain data."""
         document: dict[str, Any] = {"schema": SCHEMA, "layer": self.layer}
         if self.at is not None and self.box is not None:
             document["at"] = list(self.at)
             document["box"] = [None if span is None else list(span) for span in self.box]
+            document["lost"] = self.lost
+        elif self.touching is None:
+            document.update(touching=None, units=prod(axis.extent for axis in self.axes))
+        else:
+            document["touching"], document["units"] = self.touching
         document["axes"] = [
             {
                 "extent": axis.extent,
                 "input_extent": axis.input_extent,
                 "status": axis.status,
                 "rows": [None if row is None else list(row) for row in axis.rows],
+                "windows": None if axis.windows is None else list(axis.windows),
             }
             for axis in self.axes
         ]
@@ -71,30 +123,180 @@ class Field(FieldResult):
         """Return the field document as JSON."""
         return dump(self.to_dict())
 
-    def to_text(self, *, unicode: bool = True) -> str:
+    def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
         """Return the rows as a table for a terminal, or one unit's field as a sentence.
 
         Parameters
         ----------
+        width : int
+            Columns of the terminal.
         unicode : bool
             False for a terminal that shows ASCII alone.
         """
-        of = f"of {self.input} ({'x'.join(str(axis.input_extent) for axis in self.axes)})"
-        bound = ", at most" if any(axis.status != "exact" for axis in self.axes) else ""
+        lines = fold(terminal(_head(self), unicode=unicode), width)
+        if self.at is None:
+            lines += ["", *_lines(self)]
+            lines += [line for text in _below(self) for line in ("", text)]
+        return "\n".join(lines) + "\n"
+
+    def pieces(self) -> list[Piece]:
+        """Return the rows as a table with a sentence above it, or one unit's field as a sentence."""
         if self.at is not None:
-            sees = " x ".join(_words(axis.rows[0], name) for axis, name in _named(self))
-            return (
-                terminal(f"{self.layer} at {_tuple(self.at)} sees {sees} {of}{bound}", unicode=unicode) + "\n"
-            )
-        head = f"{self.layer} ({self.model}): the part that each output index sees {of}{bound}"
-        return "\n".join([terminal(head, unicode=unicode), "", *_lines(self)]) + "\n"
+            return [Paragraph(f"{_head(self)}.")]
+        titles, *rows = _grid(self)
+        table = Table(titles, (RIGHT,) * len(titles), tuple(rows))
+        return [Paragraph(f"{_head(self)}:"), table, *map(Paragraph, _below(self))]
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+
+def _head(field: Field) -> str:
+    """Say what the rows are, or what one unit sees."""
+    of = f"of {field.input} ({'x'.join(str(axis.input_extent) for axis in field.axes)})"
+    bound = ", at most" if any(axis.status != "exact" for axis in field.axes) else ""
+    if field.at is None:
+        return f"{field.layer} ({field.model}): the part that each output index sees {of}{bound}"
+    sees = " x ".join(_words(axis.rows[0], name) for axis, name in _named(field))
+    lost = f"; {percent(field.lost)} of its window lie in padding" if field.lost else ""
+    return f"{field.layer} at {_tuple(field.at)} sees {sees} {of}{bound}{lost}"
+
+
+def _below(field: Field) -> list[str]:
+    """Say how many units are touched by padding, where that was counted."""
+    if field.touching is None:
+        return []
+    touching, units = field.touching
+    share = f" ({percent(touching / units)})" if touching and units else ""
+    return [f"{touching:,} of {units:,} units{share} have part of their window in padding."]
+
+
+class SeeingAxis(NamedTuple):
+    """Which output indices see one input index.
+
+    Parameters
+    ----------
+    extent, input_extent : int
+        Output and input indices that there are.
+    status : str
+        ``exact`` or ``bound``.
+    units : tuple of int, optional
+        The first and the last of them, and how many; None where none does.
+    mask : int
+        The same as a bit mask over the output indices.
+    """
+
+    extent: int
+    input_extent: int
+    status: Status
+    units: Span | None
+    mask: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seeing(Shown):
+    """The units of a layer that see a pixel: the result of `rfcalc.seeing`.
+
+    Parameters
+    ----------
+    model, layer, input : str
+        Names of the model, the layer, and the input that the pixel lies in.
+    pixel : tuple of int
+        Its index on each spatial axis of the input.
+    axes : tuple of SeeingAxis
+        One for each of these axes; a unit sees the pixel where it is named on all of them.
+    notes : tuple of Note
+        What else there is to say.
+    """
+
+    model: str
+    layer: str
+    input: str
+    pixel: tuple[int, ...]
+    axes: tuple[SeeingAxis, ...]
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def box(self) -> tuple[tuple[int, int] | None, ...]:
+        """First and last output index on each axis."""
+        return tuple(None if axis.units is None else axis.units[:2] for axis in self.axes)
+
+    @property
+    def units(self) -> int:
+        """How many units see the pixel."""
+        return prod(0 if axis.units is None else axis.units[2] for axis in self.axes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the document, ``rfcalc/seeing/1``, as plain data."""
+        return {
+            "schema": SEEING,
+            "layer": self.layer,
+            "input": self.input,
+            "pixel": list(self.pixel),
+            "units": self.units,
+            "axes": [
+                {
+                    "extent": axis.extent,
+                    "input_extent": axis.input_extent,
+                    "status": axis.status,
+                    "units": None if axis.units is None else list(axis.units),
+                }
+                for axis in self.axes
+            ],
+        }
+
+    def to_json(self) -> str:
+        """Return the document as JSON."""
+        return dump(self.to_dict())
+
+    def pieces(self) -> list[Piece]:
+        """Return it as a sentence."""
+        return [Paragraph(f"{_seen(self)}.")]
+
+    def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
+        """Return it as a sentence for a terminal.
+
+        Parameters
+        ----------
+        width : int
+            Columns of the terminal.
+        unicode : bool
+            False for a terminal that shows ASCII alone.
+        """
+        return "\n".join(fold(terminal(_seen(self), unicode=unicode), width)) + "\n"
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+
+def _seen(result: Seeing) -> str:
+    size = "x".join(str(axis.input_extent) for axis in result.axes)
+    extent = "x".join(str(axis.extent) for axis in result.axes)
+    names = axis_names(len(result.axes))
+    seen = " x ".join(_words(axis.units, name) for axis, name in zip(result.axes, names, strict=True))
+    total = prod(axis.extent for axis in result.axes)
+    bound = ", at most" if any(axis.status != "exact" for axis in result.axes) else ""
+    where = f"{_tuple(result.pixel)} of {result.input} ({size}) is seen by"
+    if not result.units:
+        return f"{where} no unit of {result.layer} ({extent}){bound}"
+    return f"{where} {seen} of {result.layer} ({extent}): {result.units:,} of {total:,} units{bound}"
+
+
+def _seeing_at(axis: FieldAxis, place: int) -> SeeingAxis:
+    if not 0 <= place < axis.input_extent:
+        raise UsageError(
+            f"there is no pixel {place} on an axis of {axis.input_extent}; give 0 to {axis.input_extent - 1}"
+        )
+    mask = sum(1 << index for index, row in enumerate(axis.masks) if row >> place & 1)
+    return SeeingAxis(len(axis.masks), axis.input_extent, axis.status, row_span(mask), mask)
 
 
 def _axis_at(axis: FieldAxis, place: int) -> FieldAxis:
     extent = len(axis.rows)
     if not 0 <= place < extent:
         raise UsageError(f"there is no output {place} on an axis of {extent}; give 0 to {extent - 1}")
-    return replace(axis, rows=(axis.rows[place],), masks=(axis.masks[place],))
+    windows = None if axis.windows is None else (axis.windows[place],)
+    return replace(axis, rows=(axis.rows[place],), masks=(axis.masks[place],), windows=windows)
 
 
 def _tuple(index: Sequence[int]) -> str:
@@ -124,19 +326,26 @@ def _words(row: Span | None, name: str) -> str:
     return f"{name}s {first} to {last}{holes}"
 
 
-def _lines(result: FieldResult) -> list[str]:
-    """Lay out the rows of all axes side by side, equal axes once and equal rows on end in one line."""
+def _grid(result: FieldResult) -> list[tuple[str, ...]]:
+    """Put the rows of all axes side by side, equal axes once and equal rows on end in one line."""
     groups: dict[tuple[int, tuple[Span | None, ...]], str] = {}
     for axis, name in _named(result):
         key = (axis.input_extent, axis.rows)
         groups[key] = f"{groups[key]} and {name}s" if key in groups else f"{name}s"
     count = max((len(rows) for _, rows in groups), default=0)
     columns = [[*map(_cells, rows), *[("", "")] * (count - len(rows))] for _, rows in groups]
-    lines = [("output", *chain.from_iterable((title, "taps") for title in groups.values()))]
+    lines: list[tuple[str, ...]] = [
+        ("output", *chain.from_iterable((title, "taps") for title in groups.values()))
+    ]
     for pairs, run in groupby(range(count), lambda place: tuple(column[place] for column in columns)):
         places = list(run)  # a flatten has as many equal rows on end as there are channels
         label = str(places[0]) if len(places) == 1 else f"{places[0]} to {places[-1]}"
         lines.append((label, *chain.from_iterable(pairs)))
+    return lines
+
+
+def _lines(result: FieldResult) -> list[str]:
+    lines = _grid(result)
     widths = [max(map(len, strip)) for strip in zip(*lines, strict=True)]
     return [
         "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip()

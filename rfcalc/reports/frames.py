@@ -170,7 +170,7 @@ def _library(name: str) -> Any:
         raise ImportError(f"this needs {name}: pip install 'rfcalc[dataframes]'") from error
 
 
-class Table(Tabular):
+class Frame(Tabular):
     """A table that belongs to a result, to be converted."""
 
     __slots__ = ("_columns",)
@@ -182,7 +182,7 @@ class Table(Tabular):
         return chosen(self._columns, columns)
 
     def __eq__(self, other: object) -> bool:
-        return self._columns == other._columns if isinstance(other, Table) else NotImplemented
+        return self._columns == other._columns if isinstance(other, Frame) else NotImplemented
 
     def __hash__(self) -> int:
         return hash(self._columns)
@@ -191,7 +191,7 @@ class Table(Tabular):
         return len(self._columns[0].values) if self._columns else 0
 
     def __repr__(self) -> str:
-        return f"<Table: {len(self)} rows of {', '.join(each.name for each in self._columns)}>"
+        return f"<Frame: {len(self)} rows of {', '.join(each.name for each in self._columns)}>"
 
 
 def chosen(every: Sequence[Series], columns: Sequence[str] | None) -> list[Series]:

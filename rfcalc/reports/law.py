@@ -16,6 +16,7 @@ from rfcalc.reports.field import axis_names
 from rfcalc.reports.fold import fold
 from rfcalc.reports.humanise import extents
 from rfcalc.reports.layout import laid_out
+from rfcalc.reports.pieces import Paragraph, Piece, Shown
 from rfcalc.reports.tables import LEFT, RIGHT, Table
 from rfcalc.wording import few
 
@@ -24,7 +25,7 @@ SCHEMA: Final = "rfcalc/law/1"
 _TIMES: Final = {2: "doubles", 3: "triples"}
 
 
-class Law(LawResult):
+class Law(Shown, LawResult):
     """The result of `rfcalc.law`: by which blocks, and which formulas, a field grows.
 
     Examples
@@ -86,18 +87,14 @@ class Law(LawResult):
             lines += fold(terminal(sentence, unicode=unicode), width)
         return "\n".join(lines) + "\n"
 
-    def to_markdown(self) -> str:
-        """Return the blocks, their laws and the sentences as Markdown."""
-        from rfcalc.reports.markup import paragraphs, tabulated
-
-        blocks = []
+    def pieces(self) -> list[Piece]:
+        """Return the blocks and their laws, and the sentences."""
+        pieces: list[Piece] = []
         for axes, law in _grouped(self):
-            if not law.segments:
-                continue
-            table = _table(law)
-            blocks += [f"{axes}:\n"] if axes else []
-            blocks.append(tabulated(table.titles, table.rows, table.aligns, "markdown"))
-        return "\n".join([*blocks, paragraphs(self.sentences, "markdown")])
+            if law.segments:
+                pieces += [Paragraph(f"{axes.capitalize()}:")] if axes else []
+                pieces.append(_table(law))
+        return [*pieces, *map(Paragraph, self.sentences)]
 
     def __str__(self) -> str:
         return self.to_text()

@@ -9,14 +9,17 @@ from rfcalc.analysis.phases import PhaseAxis, PhasesResult
 from rfcalc.reports.document import dump
 from rfcalc.reports.escape import terminal
 from rfcalc.reports.field import axis_names
+from rfcalc.reports.fold import fold
 from rfcalc.reports.humanise import sentence
+from rfcalc.reports.pieces import Paragraph, Piece, Shown
+from rfcalc.reports.tables import RIGHT, Table
 
 SCHEMA: Final = "rfcalc/phases/1"
 
 _GAP: Final = "  "
 
 
-class Phases(PhasesResult):
+class Phases(Shown, PhasesResult):
     """The result of `rfcalc.phases`: which pixels each phase of a layer's output reads.
 
     Examples
@@ -56,34 +59,57 @@ class Phases(PhasesResult):
         """Return the document as JSON, the same bytes from run to run."""
         return dump(self.to_dict())
 
-    def to_text(self, *, unicode: bool = True) -> str:
+    def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
         """Return a table of phases for a terminal, equal axes once and equal phases on end in one line.
 
         Parameters
         ----------
+        width : int
+            Columns of the terminal.
         unicode : bool
             False for a terminal that shows ASCII alone.
         """
-        what = f"{self.layer} ({self.model}): pixels of {self.input} by output phase"
-        head = terminal(what, unicode=unicode)
-        groups: dict[PhaseAxis, list[str]] = {}
-        for axis, name in zip(self.axes, axis_names(len(self.axes)), strict=True):
-            groups.setdefault(axis, []).append(f"{name}s")
-        lines = [head]
-        for axis, names in groups.items():
-            lines += ["", *_axis_lines(axis, " and ".join(names))]
+        lines = fold(terminal(_head(self), unicode=unicode), width)
+        for axis, names in _grouped(self):
+            lines += ["", *_axis_lines(axis, names)]
         return "\n".join(lines) + "\n"
+
+    def pieces(self) -> list[Piece]:
+        """Return a table of phases for each group of equal axes, with a sentence above it."""
+        pieces: list[Piece] = [Paragraph(f"{_head(self)}.")]
+        for axis, names in _grouped(self):
+            titles, *rows = _grid(axis)
+            table: list[Piece] = [Table(titles, (RIGHT,) * len(titles), tuple(rows))] if rows else []
+            pieces += [Paragraph(f"{_about(axis, names)}{':' if rows else '.'}"), *table]
+        return pieces
 
     def __str__(self) -> str:
         return self.to_text()
 
 
-def _axis_lines(axis: PhaseAxis, name: str) -> list[str]:
+def _head(result: PhasesResult) -> str:
+    return f"{result.layer} ({result.model}): pixels of {result.input} by output phase"
+
+
+def _grouped(result: PhasesResult) -> list[tuple[PhaseAxis, str]]:
+    """Put equal axes together."""
+    groups: dict[PhaseAxis, list[str]] = {}
+    for axis, name in zip(result.axes, axis_names(len(result.axes)), strict=True):
+        groups.setdefault(axis, []).append(f"{name}s")
+    return [(axis, " and ".join(names)) for axis, names in groups.items()]
+
+
+def _about(axis: PhaseAxis, name: str) -> str:
     if not axis.rows:
-        return [f"{name}: no phases, since the layer keeps no grid here or sees all of the axis"]
+        return f"{name}: no phases, since the layer keeps no grid here or sees all of the axis"
     bound = "" if axis.exact else ", at most"
     every = "every output" if axis.period == 1 else f"every {axis.period} outputs"
-    lines = [("phase", "field", "first", "last")]
+    return f"{name}: the same {every}, {sentence(axis.advance, 'pixel')} further on{bound}"
+
+
+def _grid(axis: PhaseAxis) -> list[tuple[str, ...]]:
+    """Lay out the phases, equal ones on end in one line."""
+    lines: list[tuple[str, ...]] = [("phase", "field", "first", "last")]
     for row, run in groupby(range(axis.period), lambda phase: axis.rows[phase]):
         places = list(run)
         label = str(places[0]) if len(places) == 1 else f"{places[0]} to {places[-1]}"
@@ -91,9 +117,16 @@ def _axis_lines(axis: PhaseAxis, name: str) -> list[str]:
             lines.append((label, "none", "", ""))
         else:
             lines.append((label, str(row[1] - row[0] + 1), str(row[0]), str(row[1])))
+    return lines
+
+
+def _axis_lines(axis: PhaseAxis, name: str) -> list[str]:
+    if not axis.rows:
+        return [_about(axis, name)]
+    lines = _grid(axis)
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     table = [
         _GAP.join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
     ]
-    return [f"{name}: the same {every}, {sentence(axis.advance, 'pixel')} further on{bound}", *table]
+    return [_about(axis, name), *table]

@@ -24,9 +24,12 @@ from rfcalc.algebra.window import Window
 from rfcalc.errors import UsageError
 from rfcalc.graph.layer import TensorSpec
 from rfcalc.reports.fold import fold
+from rfcalc.reports.pieces import Heading, Listing, Paragraph, Piece, Shown
+from rfcalc.reports.tables import LEFT, Table
 from rfcalc.rules.apply import apply_rule
 from rfcalc.rules.registry import INTERNAL, REQUIRED, Kind, Result, Setting, kinds
 from rfcalc.rules.specimens import SPECIMENS, Specimen
+from rfcalc.wording import MARKUP
 
 _NATURAL: Final = frozenset("pqo")
 """Letters of numbers that may be zero."""
@@ -179,7 +182,7 @@ def chosen_kinds(names: Sequence[str]) -> list[Kind]:
 
 
 def render(names: Sequence[str] = (), format: str = "text", *, width: int = 80, unicode: bool = True) -> str:
-    """Write the formulas of kinds as ``text``, ``markdown`` or ``json``.
+    """Write the formulas of kinds as ``text``, ``json``, or in a markup language.
 
     Parameters
     ----------
@@ -201,6 +204,8 @@ def render(names: Sequence[str] = (), format: str = "text", *, width: int = 80, 
     if format == "json":
         document = {"schema": "rfcalc/rules/1", "kinds": [_as_data(*each) for each in chosen]}
         return json.dumps(document, indent=1) + "\n"
+    if format in MARKUP and format != "markdown":
+        return Rules(names).to_markup(format)
     if format == "markdown":
         head = _MARKDOWN_HEAD if not names else ""
         return head + "\n".join(_as_markdown(*each) for each in chosen)
@@ -208,6 +213,58 @@ def render(names: Sequence[str] = (), format: str = "text", *, width: int = 80, 
     lines.append((" ".join(_LETTERS.split()), 0))
     clear = ((text if unicode else text.translate(_ASCII), indent) for text, indent in lines)
     return "\n".join(line for text, indent in clear for line in fold(text, width, indent)) + "\n"
+
+
+class Rules(Shown):
+    """The formulas of kinds, for a document.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Kinds; all, where empty.
+
+    Raises
+    ------
+    UsageError
+        There is no such kind.
+    """
+
+    __slots__ = ("_kinds", "_names")
+
+    def __init__(self, names: Sequence[str] = ()) -> None:
+        self._names, self._kinds = names, chosen_kinds(names)
+
+    def pieces(self) -> list[Piece]:
+        """Return for each kind what it is, its settings as a table, and its formulas as listings."""
+        pieces: list[Piece] = []
+        for kind in self._kinds:
+            pieces += [Heading(kind.name), Paragraph(kind.summary)]
+            settings = tuple((each.name, _default(each), each.doc) for each in _public(kind))
+            if settings:
+                pieces.append(Table(("setting", "default", "meaning"), (LEFT,) * 3, settings))
+            for specimen in SPECIMENS:
+                if specimen.kind == kind.name:
+                    found = formulas(specimen)
+                    pieces += [Paragraph(f"{found.title}:")] if found.title else []
+                    pieces.append(Listing("\n".join(_lined_up(found.lines))))
+        return pieces
+
+    def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
+        """Return the formulas for a terminal.
+
+        Parameters
+        ----------
+        width : int
+            Columns of the terminal.
+        unicode : bool
+            False for a terminal that shows ASCII alone.
+        """
+        return render(self._names, width=width, unicode=unicode)
+
+
+def _lined_up(lines: Sequence[tuple[str, str]]) -> list[str]:
+    width = max(len(name) for name, _ in lines)
+    return [f"{name:<{width}}  {text}" for name, text in lines]
 
 
 def _as_data(kind: Kind, specimens: Sequence[Formulas]) -> dict[str, Any]:
@@ -277,7 +334,5 @@ def _as_markdown(kind: Kind, specimens: Sequence[Formulas]) -> str:
         if each.title:
             lines += [f"*{each.title}*", ""]
         lines += ["```text"]
-        width = max(len(name) for name, _ in each.lines)
-        lines.extend(f"{name:<{width}}  {text}" for name, text in each.lines)
-        lines += ["```", ""]
+        lines += [*_lined_up(each.lines), "```", ""]
     return "\n".join(lines)

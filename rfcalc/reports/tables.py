@@ -239,7 +239,7 @@ USUAL: Final = _ALL
 
 ALIASES: Final = {"layer": "name"}
 
-MARKUP: Final = ("name", "op", "output_shape", "receptive_field", "effective_stride", "params", "macs")
+DOCUMENT: Final = ("name", "op", "output_shape", "receptive_field", "effective_stride", "params", "macs")
 """The columns of a table for a document, unless others are asked for."""
 
 

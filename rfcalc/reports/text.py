@@ -16,7 +16,8 @@ from rfcalc.reports import humanise
 from rfcalc.reports.escape import cells, shorten, terminal
 from rfcalc.reports.fold import fold
 from rfcalc.reports.humanise import plain
-from rfcalc.reports.tables import LEFT, RIGHT, Column, choose, has_area, total_cell
+from rfcalc.reports.pieces import Piece, Shown
+from rfcalc.reports.tables import DOCUMENT, LEFT, RIGHT, Column, build, choose, has_area, total_cell
 from rfcalc.wording import few
 
 DEFAULT: Final = (
@@ -100,6 +101,10 @@ class _Strip(NamedTuple):
         return cls(name, title, align, column, max(map(cells, (title, *column))))
 
 
+WAYS: Final = "columns=[...], a larger width"
+"""How a caller of the library sees the columns that were left out."""
+
+
 def analysis_text(
     result: AnalysisResult,
     *,
@@ -107,7 +112,7 @@ def analysis_text(
     unicode: bool = True,
     columns: Sequence[Column] | None = None,
     notes: bool = True,
-    ways: str = "columns=[...], a larger width",
+    ways: str = WAYS,
 ) -> str:
     """Render a result for a terminal.
 
@@ -144,6 +149,45 @@ def analysis_text(
     if notes and result.notes:
         lines += ["", *(note_line(note, unicode=unicode) for note in result.notes)]
     return "\n".join(lines) + "\n"
+
+
+class AnalysisTable(Shown):
+    """The layers of a result without its notes, and the columns to show of them.
+
+    Parameters
+    ----------
+    result : AnalysisResult
+        What to show.
+    columns : sequence of Column, optional
+        By default those that are usual for a document, or fit the terminal.
+    ways : str
+        As of `analysis_text`.
+    """
+
+    __slots__ = ("_columns", "_result", "_ways")
+
+    def __init__(
+        self, result: AnalysisResult, columns: Sequence[Column] | None = None, *, ways: str = WAYS
+    ) -> None:
+        self._result, self._columns, self._ways = result, columns, ways
+
+    def pieces(self) -> Sequence[Piece]:
+        """Return the layers, and their totals, as a table."""
+        return [build(self._result, self._columns or choose(DOCUMENT), total=True)]
+
+    def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
+        """Return the table for a terminal.
+
+        Parameters
+        ----------
+        width : int
+            Columns of the terminal.
+        unicode : bool
+            False for a terminal that shows ASCII alone.
+        """
+        return analysis_text(
+            self._result, width=width, unicode=unicode, columns=self._columns, notes=False, ways=self._ways
+        )
 
 
 def note_line(note: Note, *, unicode: bool = True) -> str:

@@ -10,11 +10,12 @@ from rfcalc.reports import humanise
 from rfcalc.reports.document import dump
 from rfcalc.reports.escape import cells, terminal
 from rfcalc.reports.humanise import plain
-from rfcalc.reports.tables import LEFT, RIGHT
+from rfcalc.reports.pieces import Paragraph, Piece, Shown
+from rfcalc.reports.tables import LEFT, RIGHT, Table
 
 SCHEMA: Final = "rfcalc/tiles/1"
 
-Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
+Grid = tuple[tuple[str, ...], list[tuple[str, ...]]]
 """Headings and rows; the first column is aligned to the left."""
 
 _GAP: Final = "  "
@@ -23,7 +24,7 @@ _HEADS: Final = ("axis", "image", "scale", "before", "after", "starts", "sizes",
 _MARGIN: Final = 2
 
 
-class Tiles(TilesResult):
+class Tiles(Shown, TilesResult):
     """The result of `rfcalc.tiles`: halo, sizes and overlap of tiles, a plan, a stream's latency.
 
     Examples
@@ -61,15 +62,12 @@ class Tiles(TilesResult):
         """Return the document as JSON, the same bytes from run to run."""
         return dump(self.to_dict())
 
-    def to_markdown(self) -> str:
-        """Return tables and sentences as Markdown."""
-        from rfcalc.reports.markup import paragraphs, tabulated
-
-        parts = []
-        for titles, rows in _tables(self):
-            aligns = [LEFT, *[RIGHT] * (len(titles) - 1)]
-            parts.append(tabulated(titles, rows, aligns, "markdown"))
-        return "\n".join([*parts, paragraphs(list(_sentences(self)), "markdown")])
+    def pieces(self) -> list[Piece]:
+        """Return the tables, and the sentences."""
+        tables = (
+            Table(titles, (LEFT, *[RIGHT] * (len(titles) - 1)), tuple(rows)) for titles, rows in _tables(self)
+        )
+        return [*tables, *map(Paragraph, _sentences(self))]
 
     def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
         """Return tables and sentences for a terminal.
@@ -90,9 +88,6 @@ class Tiles(TilesResult):
 
     def __str__(self) -> str:
         return self.to_text()
-
-    def _repr_markdown_(self) -> str:
-        return self.to_markdown()
 
 
 # ---- the document ------------------------------------------------------------------------------------------
@@ -153,7 +148,7 @@ def _title(result: TilesResult) -> str:
     return f"{result.layer} of {result.model}, by tiles of {result.input} ({size})"
 
 
-def _tables(result: TilesResult) -> Iterator[Table]:
+def _tables(result: TilesResult) -> Iterator[Grid]:
     free = [axis for axis in result.axes if axis.blocker is None]
     if free:
         yield _HEADS, [_row(axis) for axis in free]
@@ -189,7 +184,7 @@ def _multiples(step: int | None, rest: int | None) -> str:
     return f"{step}n" + (f"+{rest}" if rest else "")
 
 
-def _strips_table(result: TilesResult) -> Table:
+def _strips_table(result: TilesResult) -> Grid:
     assert result.plan is not None
     rows: list[tuple[str, ...]] = []
     for axis, strips in zip(result.axes, result.plan.strips, strict=True):
@@ -215,7 +210,7 @@ def _span(start: int, stop: int) -> str:
     return f"{start}:{stop}"
 
 
-def _laid(table: Table, *, unicode: bool) -> list[str]:
+def _laid(table: Grid, *, unicode: bool) -> list[str]:
     titles, rows = table
     shown = [titles, *([terminal(cell, unicode=unicode) for cell in row] for row in rows)]
     widths = [max(map(cells, column)) for column in zip(*shown, strict=True)]

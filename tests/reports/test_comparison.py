@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import rfcalc
-from rfcalc.reports.comparison import comparison_csv, comparison_markup
-from rfcalc.reports.markup import FORMATS
+from rfcalc.reports.comparison import comparison_csv
+from rfcalc.wording import MARKUP
 from tests.reports import golden
 
 MODELS = Path(__file__).parents[2] / "docs" / "models"
@@ -36,10 +36,10 @@ def test_text_of_several_models() -> None:
     assert comparison.to_text(unicode=False).isascii()
 
 
-@pytest.mark.parametrize("markup", FORMATS)
+@pytest.mark.parametrize("markup", MARKUP)
 def test_markup(markup: str) -> None:
     comparison = rfcalc.compare(MODELS / "pooling.json", variants=["plain"])
-    golden.check(f"compare.{markup}", comparison_markup(comparison, markup))
+    golden.check(f"compare.{markup}", comparison.to_markup(markup))
 
 
 def test_csv() -> None:
@@ -80,9 +80,9 @@ def hostile() -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("markup", FORMATS)
+@pytest.mark.parametrize("markup", MARKUP)
 def test_names_do_no_harm(markup: str) -> None:
-    text = comparison_markup(rfcalc.compare(hostile()), markup)
+    text = rfcalc.compare(hostile()).to_markup(markup)
     assert "\u202e" not in text
     if markup == "html":
         assert "<b>" not in text

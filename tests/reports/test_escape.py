@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import re
 from html.parser import HTMLParser
@@ -12,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rfcalc.reports import escape
-from rfcalc.reports.markup import FORMATS, analysis_csv, analysis_markup, notebook, tabulated
+from rfcalc.reports.markup import analysis_csv, analysis_markup, listing, notebook, rendered, tabulated
+from rfcalc.reports.pieces import Heading, Paragraph
 from rfcalc.reports.text import analysis_text
+from rfcalc.wording import MARKUP
 from tests.reports.samples import named
 
 _PIECES = [
@@ -158,7 +161,9 @@ def test_rst_holds_the_names_as_text(one: str, other: str) -> None:
 def test_latex_has_no_special_characters_left(one: str, other: str) -> None:
     lines = table("latex", one, other).splitlines()
     assert len(lines) == 8
-    command = r"\\[A-Za-z]+\{\}|\\[{}&%$#_]|\$\\[a-z]+\$|\{(?:\[|\]|\*|''|`)\}"
+    command = (
+        r"\\[A-Za-z]+\{\}|\\[{}&%$#_]|\$\\[a-z]+\$|\\rule\{[0-9.]+em\}\{[0-9.]+em\}|\{(?:\[|\]|\*|''|`)\}"
+    )
     for line in lines[4:6]:
         rest = re.sub(command, "X", line.removesuffix("\\\\")).replace("-{}", "_").replace("_", "X")
         assert not re.search(r"[\\{}$#%^~<>|\[\]*`\"]|--", rest)
@@ -178,7 +183,7 @@ def test_csv_has_no_formula(name: str) -> None:
 @given(names)
 def test_no_report_carries_control_characters(name: str) -> None:
     result = named(name)
-    reports = [analysis_markup(result, markup) for markup in FORMATS]
+    reports = [analysis_markup(result, markup) for markup in MARKUP]
     reports += [
         analysis_text(result),
         analysis_text(result, unicode=False),
@@ -206,3 +211,87 @@ def test_no_report_carries_control_characters(name: str) -> None:
 def test_worked_examples(function: object, name: str, expected: str) -> None:
     assert callable(function)
     assert function(name) == expected
+
+
+# ---- AsciiDoc, paragraphs and listings ---------------------------------------------------------------------
+
+
+@given(names, names)
+def test_asciidoc_holds_the_names_as_text(one: str, other: str) -> None:
+    lines = table("asciidoc", one, other).splitlines()
+    assert [lines[0], lines[1], lines[3], lines[-1]] == ['[cols="<,>",options="header"]', "|===", "", "|==="]
+    assert len(lines) == 7
+    cells = [cell.strip() for line in lines[4:6] for cell in line.split("|")[1:]]
+    assert [" ".join(html.unescape(cell).split()) for cell in cells] == [
+        squeezed(x) for x in (one, other, other, one)
+    ]
+    for cell in cells:
+        bare = re.sub("&#[0-9]+;", "\N{BULLET}", cell)
+        assert not re.search(r"""[\\*`#^~+{}\[\]<>&|@$"'=]|--|::|;;|://|\.\.|\(\(|\b__|__\b""", bare)
+        assert not re.match(
+            r"(NOTE|TIP|IMPORTANT|WARNING|CAUTION):|[!-/:-@\[-`{-~]|([A-Za-z]+|[0-9]+)[.)](\s|$)", bare
+        )
+
+
+@given(names.filter(lambda name: bool(name.strip())))
+def test_a_paragraph_and_a_heading_of_markdown_are_what_they_are(name: str) -> None:
+    markdown_it = pytest.importorskip("markdown_it")
+    parser = markdown_it.MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    tokens = parser.parse(rendered([Heading(name), Paragraph(name), Paragraph("end")], "markdown"))
+    assert [token.type for token in tokens] == [
+        *("heading_open", "inline", "heading_close"),
+        *("paragraph_open", "inline", "paragraph_close") * 2,
+    ]
+    for token in (tokens[1], tokens[4]):
+        assert all(child.type in ("text", "text_special") for child in token.children)
+        assert " ".join("".join(child.content for child in token.children).split()) == squeezed(name)
+
+
+@given(names.filter(lambda name: bool(name.strip())))
+def test_a_paragraph_and_a_heading_of_rst_are_what_they_are(name: str) -> None:
+    core = pytest.importorskip("docutils.core")
+    nodes = pytest.importorskip("docutils.nodes")
+    warnings = io.StringIO()
+    document = core.publish_doctree(
+        rendered([Heading(name), Paragraph(name), Paragraph("end")], "rst"),
+        settings_overrides={"warning_stream": warnings, "report_level": 1},
+    )
+    assert warnings.getvalue() == ""
+    assert [type(node) for node in document.children] == [nodes.rubric, nodes.paragraph, nodes.paragraph]
+    assert all(len(node.children) == 1 and isinstance(node.children[0], nodes.Text) for node in document)
+
+
+lines_of_names = st.lists(names.map(escape.visible), min_size=1, max_size=4).filter(
+    lambda lines: bool(lines[0].strip() and lines[-1].strip())
+)
+
+
+@given(lines_of_names)
+def test_a_listing_shows_its_lines(lines: list[str]) -> None:
+    markdown_it = pytest.importorskip("markdown_it")
+    core = pytest.importorskip("docutils.core")
+    text = "\n".join(lines)
+
+    def same(shown: str) -> bool:
+        # one blank more before all lines, where something would be read at the start of one
+        found = shown.rstrip("\n").split("\n")
+        moved = [f" {line}" for line in lines]
+        return [line.rstrip() for line in found] in (
+            [line.rstrip() for line in lines],
+            [line.rstrip() for line in moved],
+        )
+
+    (fence,) = markdown_it.MarkdownIt("commonmark").parse(listing(text, "markdown"))
+    assert fence.type == "fence"
+    assert same(fence.content)
+    # docutils takes off an indent that all lines share
+    (block,) = core.publish_doctree(listing("x\n" + text, "rst"), settings_overrides={"report_level": 5})
+    assert block.tagname == "literal_block"
+    assert [line.rstrip() for line in block.astext().split("\n")][1:] == [line.rstrip() for line in lines]
+    page = listing(text, "html")
+    assert re.fullmatch(r"<pre>[^<>]*</pre>\n", page)
+    assert same(html.unescape(page[5:-7]))
+    inside = listing(text, "asciidoc").removeprefix("....\n").removesuffix("\n....\n")
+    assert same(inside)
+    assert not re.search(r"^(\.{4}|\\?(include|ifdef|ifndef|ifeval|endif)::|//)", inside, re.M)
+    assert listing(text, "latex").count("\\end{verbatim}") == 1

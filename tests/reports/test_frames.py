@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import rfcalc
-from rfcalc.reports.frames import INTEGER, TEXT, Table, series
+from rfcalc.reports.frames import INTEGER, TEXT, Frame, series
 
 needs_the_libraries = pytest.mark.dataframes
 """They come with the extra `test`; without them these tests are skipped, by name."""
@@ -204,8 +204,8 @@ def test_numbers_beyond_64_bits_are_text() -> None:
     assert series("macs", INTEGER, [2**63, None]) == ("macs", TEXT, False, (str(2**63), None))
 
 
-def test_tables_compare() -> None:
-    one, two = (Table([series("a", INTEGER, [1, value])]) for value in (2, 3))
-    assert one == Table([series("a", INTEGER, [1, 2])])
+def test_frames_compare() -> None:
+    one, two = (Frame([series("a", INTEGER, [1, value])]) for value in (2, 3))
+    assert one == Frame([series("a", INTEGER, [1, 2])])
     assert one != two
     assert len({one, two}) == 2

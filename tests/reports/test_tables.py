@@ -13,8 +13,9 @@ from rfcalc.analysis.result import AnalysisResult, Row
 from rfcalc.errors import UsageError
 from rfcalc.reports import humanise, tables
 from rfcalc.reports.document import analysis_document, dump
-from rfcalc.reports.markup import FORMATS, analysis_csv, analysis_markup, notebook
+from rfcalc.reports.markup import analysis_csv, analysis_markup, notebook
 from rfcalc.reports.text import analysis_text
+from rfcalc.wording import MARKUP
 from tests.reports import golden
 from tests.reports.samples import complete, named, row, small
 
@@ -34,7 +35,7 @@ def test_text_in_ascii_as_expected() -> None:
     golden.check("small.ascii.txt", text)
 
 
-@pytest.mark.parametrize("markup", FORMATS)
+@pytest.mark.parametrize("markup", MARKUP)
 def test_markup_as_expected(markup: str) -> None:
     golden.check(f"small.{markup}", analysis_markup(small(), markup))
 
@@ -84,7 +85,7 @@ def test_equal_formulas_have_one_number() -> None:
     assert "[3]" not in analysis_text(twice)
 
 
-@pytest.mark.parametrize("markup", FORMATS)
+@pytest.mark.parametrize("markup", MARKUP)
 def test_pooling_as_expected(markup: str) -> None:
     result = analyze(str(MODELS / "pooling.json"))
     golden.check(f"pooling.{markup}", analysis_markup(result, markup))
@@ -267,7 +268,7 @@ def test_document_source_is_a_file_name() -> None:
 
 def test_a_model_without_rows() -> None:
     empty = replace(small(), rows=(), inputs=(), notes=())
-    for markup in FORMATS:
+    for markup in MARKUP:
         assert "layer" in analysis_markup(empty, markup)
     assert "layer" in analysis_text(empty)
     assert '"layers": []' in dump(analysis_document(empty))

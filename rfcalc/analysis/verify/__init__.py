@@ -7,14 +7,15 @@ infinite map with those of the units that padding does not reach, parameters and
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import ceil, lcm, prod
 from typing import Final, NamedTuple
 
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.indexing import axis_of
-from rfcalc.algebra.number import is_known
+from rfcalc.algebra.number import Num, is_known
 from rfcalc.algebra.relation import Relation
+from rfcalc.analysis.figures import analyze_graph
 from rfcalc.analysis.propagate import (
     Seen,
     choose_input,
@@ -26,6 +27,7 @@ from rfcalc.analysis.propagate import (
 from rfcalc.analysis.shapes import OnUnknown, Resolved, resolve
 from rfcalc.analysis.verify.chase import Chased, chase
 from rfcalc.analysis.verify.compare import (
+    Axis,
     Finding,
     NotComparable,
     compare_figures,
@@ -38,13 +40,19 @@ from rfcalc.analysis.verify.definitions.given import NotDefined
 from rfcalc.analysis.verify.result import Difference, Unchecked, VerificationResult
 from rfcalc.analysis.verify.sets import Sets
 from rfcalc.analysis.view import FieldView, view_of
+from rfcalc.errors import RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import BATCH, SPATIAL, Layer, TensorSpec
 
 AXES: Final = {1: ("position",), 2: ("row", "column"), 3: ("slice", "row", "column")}
 
-LARGEST: Final = 4096
+LARGEST: Final = 2560
 """Elements of an input axis beyond which sets for each element take too much room."""
+
+_SIZES: Final = (64, 96, 128, 224, 256, 299, 384, 512, 1024)
+"""Sizes that are tried where the model has none, or too large a one."""
+
+AtSize = Callable[[int], LayerGraph]
 
 
 class Verified(NamedTuple):
@@ -109,9 +117,7 @@ def enumerate_graph(
     )
     report = _Report(graph, sides)
     places = [place for place, role in enumerate(spec.axes) if role == SPATIAL]
-    for axis, place in enumerate(places):
-        if int(spec.shape[place]) > LARGEST:
-            continue
+    for axis, place in enumerate(places or [0]):  # a vector has no positions, but shapes and counts
         for each in chase(graph, resolved, chosen, place):
             report.layer(each, axis, first=axis == 0)
     return report.done()
@@ -158,10 +164,10 @@ class _Report:
     def compare(self, layer: Layer, output: int, axis: int, spec: TensorSpec, found: Sets) -> None:
         """Compare rows and figures of one output."""
         dependence = self.sides.concrete[layer.name].full[output]
-        if dependence is None or layer.name in self.wrong:
+        if dependence is None or layer.name in self.wrong or not self.rank:
             return
         try:
-            wrong = compare_rows(spec, dependence, axis, found)
+            wrong = compare_rows(spec, dependence, Axis(axis, self.rank), found)
         except NotComparable as error:
             self.skip(layer, "rows", str(error))
             return
@@ -181,7 +187,7 @@ class _Report:
             self.figures[layer.name] = self.figures.get(layer.name, 0) + 1  # whole axes have no others
             return
         period = _period(seen.full[output], axis)
-        inner = interior(spec, axis, found, period)
+        inner = interior(spec, Axis(axis, self.rank), found, period)
         if inner is None:
             old = self.pending.get(layer.name, (0, 0))
             self.pending[layer.name] = (max(old[0], size), max(old[1], ceil(period * stride)))
@@ -294,4 +300,121 @@ def _pair(counts: tuple[int, int]) -> str:
     return f"{trained:,}" if not stored else f"{trained:,} trained and {stored:,} not"
 
 
-__all__ = ["VerificationResult", "Verified", "enumerate_graph"]
+# ---- at which sizes ----------------------------------------------------------------------------------------
+
+
+def verify_graph(
+    graph: LayerGraph,
+    at: AtSize,
+    *,
+    input: str | None = None,
+    on_unknown: OnUnknown = "report",
+    held: Mapping[str, int] | None = None,
+) -> VerificationResult:
+    """Verify an analysis by enumeration: at the input's size, and at one where the largest field has room.
+
+    Parameters
+    ----------
+    graph : LayerGraph
+        The model.
+    at : callable
+        Gives the model with another extent for every spatial axis of the input; raises an RfcalcError where
+        it allows none.
+    input, on_unknown
+        As for the analysis.
+    held : mapping, optional
+        The tensors that the file holds, by name, with their elements.
+
+    Raises
+    ------
+    UsageError
+        There is no such input, or no size at which the model can be enumerated.
+    AnalysisError
+        A layer does not fit its inputs.
+    """
+    result = analyze_graph(graph, input=input, on_unknown=on_unknown)
+    first = _first(graph, at, input, on_unknown)
+    seen = [first]
+    if first.pending and not first.differences:
+        seen += _larger(first, at, input, on_unknown)
+    statuses = [row.status for row in result.rows]
+    figures = frozenset[str]().union(*(each.figures for each in seen))
+    missing = [
+        Unchecked(
+            name, "figures", f"padding reaches all units at {_by(first.size)}, and no larger input fits"
+        )
+        for name in first.pending
+        if name not in figures
+    ]
+    return VerificationResult(
+        result.name,
+        result.source,
+        result.input,
+        tuple(each.size for each in seen),
+        len(graph),
+        len(graph.inputs),
+        statuses.count("exact"),
+        statuses.count("bound"),
+        statuses.count("unknown"),
+        len(first.rows),
+        len(figures),
+        len(first.counts),
+        (*dict.fromkeys(each for one in seen for each in one.differences), *_unlike(graph, held or {})),
+        (*first.unchecked, *missing),
+        result.totals.params.total if isinstance(result.totals.params.total, int) else None,
+        None if held is None else sum(held.get(name, 0) for name in _named(graph)),
+    )
+
+
+def _named(graph: LayerGraph) -> dict[str, tuple[Layer, Num]]:
+    """List the weights that the file names, with a layer that takes each, and their elements."""
+    return {w.identity: (layer, w.count) for layer in graph for w in layer.weights or ()}
+
+
+def _unlike(graph: LayerGraph, held: Mapping[str, int]) -> list[Difference]:
+    """Find weights that the file holds with another number of elements."""
+    return [
+        Difference(layer.name, layer.kind, layer.op, "params", f"{count:,} of {name}", f"{held[name]:,}")
+        for name, (layer, count) in _named(graph).items()
+        if name in held and count != held[name]
+    ]
+
+
+def _first(graph: LayerGraph, at: AtSize, input: str | None, on_unknown: OnUnknown) -> Verified:
+    """Enumerate at the model's own size, or at the smallest that is tried and fits."""
+    spatial = [n for n, role in _extents(choose_input(graph, input)) if role == SPATIAL]
+    if all(is_known(n) and int(n) <= LARGEST for n in spatial):
+        return enumerate_graph(graph, input=input, on_unknown=on_unknown)
+    for size in _SIZES:
+        try:
+            return enumerate_graph(at(size), input=input, on_unknown=on_unknown)
+        except RfcalcError:
+            continue
+    raise UsageError(f"no size up to {_SIZES[-1]} that was tried fits the model; give one with --input-shape")
+
+
+def _extents(layer: Layer) -> list[tuple[Num, str]]:
+    return list(zip(layer.attrs["shape"], layer.attrs["axes"], strict=True))
+
+
+def _larger(first: Verified, at: AtSize, input: str | None, on_unknown: OnUnknown) -> list[Verified]:
+    """Enumerate where padding leaves two periods of every layer free, or of as many as can be."""
+    base = max(first.size)
+    found: list[Verified] = []
+    left = dict(first.pending)
+    for share in (1.0, 0.5):
+        wanted = sorted(size + 3 * advance for size, advance in left.values())
+        need = wanted[int(share * (len(wanted) - 1))] if wanted else 0
+        size = base * -(-(need + base) // base)  # as many times the size as it takes: what divided still does
+        if not wanted or size > LARGEST:
+            continue
+        try:
+            found.append(enumerate_graph(at(size), input=input, on_unknown=on_unknown))
+        except RfcalcError:
+            break
+        left = {name: each for name, each in left.items() if name not in found[-1].figures}
+    return found
+
+
+def _by(size: Sequence[int]) -> str:
+    return "x".join(map(str, size))

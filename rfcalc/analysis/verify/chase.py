@@ -76,6 +76,8 @@ def chase(graph: LayerGraph, resolved: Mapping[str, Resolved], chosen: Layer, ax
                     reason = f"{error} is not defined by enumeration"
                 except _FAILURES as error:
                     reason = f"its definition does not fit its inputs ({error})"
+        if layer.cut and outputs is not None:
+            outputs = tuple(Sets.nothing(each.shape, each.outside) for each in outputs)
         alive[layer.name] = outputs
         yield Chased(layer, outputs, reason)
         for producer, _ in layer.inputs:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import reduce
+from operator import or_
 from typing import Final, NamedTuple
 
 from rfcalc.algebra.dependence import Dependence
@@ -21,6 +23,13 @@ class Finding(NamedTuple):
     by_rule: str
     by_definition: str
     unit: int | None = None
+
+
+class Axis(NamedTuple):
+    """One of the spatial axes of the input, and how many there are."""
+
+    place: int
+    rank: int
 
 
 class NotComparable(Exception):
@@ -46,7 +55,7 @@ def _shape(extents: Sequence[int | None]) -> str:
 # ---- rows --------------------------------------------------------------------------------------------------
 
 
-def compare_rows(spec: TensorSpec, dependence: Dependence, axis: int, found: Sets) -> Finding | None:
+def compare_rows(spec: TensorSpec, dependence: Dependence, axis: Axis, found: Sets) -> Finding | None:
     """Compare row by row; a bound has to hold at least what is there.
 
     Raises
@@ -54,10 +63,10 @@ def compare_rows(spec: TensorSpec, dependence: Dependence, axis: int, found: Set
     NotComparable
         The rows have no common order.
     """
-    said, exact = rows_by_index(dependence, axis)
+    said, exact = rows_by_index(dependence, axis.place)
     exact = exact and not dependence.reason
     inside = (1 << found.outside) - 1
-    first: Finding | None = None
+    first: _Wrong | None = None
     for rows in _orders(spec, axis, found):
         masks = [cell & inside for cell in rows]
         listed = list(said) * len(masks) if len(said) == 1 else list(said)
@@ -70,18 +79,35 @@ def compare_rows(spec: TensorSpec, dependence: Dependence, axis: int, found: Set
         )
         if wrong is None:
             return None
-        unit = None if len(listed) == 1 else wrong
-        first = first or Finding("rows", spelled(listed[wrong]), spelled(masks[wrong]), unit)
-    if first is None:
+        first = first or _Wrong(listed[wrong], masks[wrong], None if len(listed) == 1 else wrong)
+    cut = spec.folded != 1 or sum(count > 1 for count in found.stored) > 1
+    if first is None or (cut and not _own(spec, axis)):
+        every = reduce(or_, said, 0), found.everything() & inside
+        if not _fits(*every, exact):
+            return Finding("rows", spelled(every[0]), spelled(every[1]))
         raise NotComparable("its elements are cut and ordered so that rows have no common order")
-    return first
+    if {*said, *(cell & inside for cell in found.cells)} == {0, inside} and inside in said:
+        raise NotComparable("padding stands beside a map that sees everything")
+    return first.finding
+
+
+class _Wrong(NamedTuple):
+    """Two sets that differ, and the output index."""
+
+    said: int
+    found: int
+    unit: int | None
+
+    @property
+    def finding(self) -> Finding:
+        return Finding("rows", spelled(self.said), spelled(self.found), self.unit)
 
 
 def _fits(said: int, found: int, exact: bool) -> bool:
     return said == found if exact else said & found == found
 
 
-def _orders(spec: TensorSpec, axis: int, found: Sets) -> Iterator[list[int]]:
+def _orders(spec: TensorSpec, axis: Axis, found: Sets) -> Iterator[list[int]]:
     """List the sets along each axis on which they change, all else united.
 
     Channels are not told apart, and samples neither, unless positions lie on these axes.
@@ -106,10 +132,10 @@ def _orders(spec: TensorSpec, axis: int, found: Sets) -> Iterator[list[int]]:
             yield one.cells
 
 
-def _own(spec: TensorSpec, axis: int) -> list[int]:
-    """Return the tensor axis that goes with one of the input, where as many spatial axes are left."""
+def _own(spec: TensorSpec, axis: Axis) -> list[int]:
+    """Return the tensor axis that goes with one of the input, where the grid is a plain one."""
     places = [place for place, role in enumerate(spec.axes) if role == SPATIAL]
-    return places[axis : axis + 1] if spec.folded == 1 and axis < len(places) else []
+    return places[axis.place : axis.place + 1] if spec.folded == 1 and len(places) == axis.rank else []
 
 
 def spelled(mask: int) -> str:
@@ -156,7 +182,7 @@ class Interior(NamedTuple):
     last: int | None
 
 
-def interior(spec: TensorSpec, axis: int, found: Sets, period: int) -> Interior | None:
+def interior(spec: TensorSpec, axis: Axis, found: Sets, period: int) -> Interior | None:
     """Read the figures off the rows that padding does not reach; None where there are too few of them.
 
     Rows come round after a period, and a short run of them may seem to do so after another one. So two of

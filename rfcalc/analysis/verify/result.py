@@ -51,8 +51,9 @@ class VerificationResult:
         Names of the model, of its file, and of the input that fields lie in.
     sizes : tuple of tuple of int
         The sizes of that input at which layers were enumerated.
-    layers, exact, bounds, unknown : int
-        How many layers there are, and how many of them are exact, bounds, and not known, by the analysis.
+    layers, inputs, exact, bounds, unknown : int
+        How many layers there are, how many of them are inputs, and how many rows of the analysis are exact,
+        bounds, and not known.
     rows, figures, counts : int
         Of how many layers the rows, the analytic figures, and the counts were verified.
     differences : tuple of Difference
@@ -72,6 +73,7 @@ class VerificationResult:
     input: str
     sizes: tuple[tuple[int, ...], ...]
     layers: int
+    inputs: int
     exact: int
     bounds: int
     unknown: int

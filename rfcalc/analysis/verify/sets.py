@@ -68,17 +68,18 @@ class Sets:
     def read(self, axis: int, rows: Iterable[Iterable[int]]) -> Sets:
         """Let output k along an axis read the elements of row k; what is outside of the axis is padding.
 
-        Where the sets change along other axes alone, that a window reaches into padding here is a matter of
-        this axis, and not of the one that is followed.
+        Where the sets change along other axes alone there is nothing to take apart: that a window lies in
+        padding here is a matter of this axis, not of the one that is followed.
         """
         extent, there = self.shape[axis], self.stored[axis]
         listed = [list(row) for row in rows]
         shape = _put(self.shape, axis, len(listed))
-        aside = self.is_aside(axis)
+        if self.is_aside(axis):
+            return Sets(shape, self.stored, self.cells, self.outside)
         inner = prod(self.stored[axis + 1 :])
         block = there * inner
         taken = [sorted({min(j, there - 1) for j in row if 0 <= j < extent}) for row in listed]
-        padded = [(not aside and any(not 0 <= j < extent for j in row)) << self.outside for row in listed]
+        padded = [any(not 0 <= j < extent for j in row) << self.outside for row in listed]
         if there == 1 and len(set(map(bool, taken))) == 1 and len(set(padded)) == 1:
             taken, padded = taken[:1], padded[:1]
         cells: list[int] = []

@@ -9,6 +9,7 @@ from rfcalc.analysis.result import AnalysisResult
 from rfcalc.reports.diff.sentences import sentences
 from rfcalc.reports.document import dump, totals_document
 from rfcalc.reports.humanise import plain
+from rfcalc.reports.pieces import Piece, Shown
 
 SCHEMA: Final = "rfcalc/diff/1"
 
@@ -16,7 +17,7 @@ MARKDOWN_LIMIT: Final = 65_536
 """What a comment on a pull request may hold; counted in bytes, so that it holds in characters too."""
 
 
-class Diff(DiffResult):
+class Diff(Shown, DiffResult):
     """The result of `rfcalc.diff`: what became of each layer, and how that goes on downstream.
 
     Examples
@@ -83,8 +84,11 @@ class Diff(DiffResult):
     def __str__(self) -> str:
         return self.to_text()
 
-    def _repr_markdown_(self) -> str:
-        return self.to_markdown()
+    def pieces(self) -> list[Piece]:
+        """Return how much has changed, totals, what comes of it, and a table of all changes."""
+        from rfcalc.reports.diff.markdown import diff_pieces
+
+        return diff_pieces(self)
 
 
 # ---- the document ------------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from rfcalc.reports.diff.totals import totals_table
 from rfcalc.reports.diff.words import TO, figure_cell, former_name, kind_of, settings_texts, title_of
 from rfcalc.reports.escape import markdown, shorten
 from rfcalc.reports.markup import tabulated
-from rfcalc.reports.tables import LEFT, RIGHT
+from rfcalc.reports.pieces import Paragraph, Piece
+from rfcalc.reports.tables import LEFT, RIGHT, Table
 
 _LONGEST: Final = 80
 _FIGURES: Final = ("output_shape", "receptive_field", "effective_stride", "params", "macs")
@@ -50,6 +51,21 @@ def diff_markdown(diff: DiffResult, limit: int, *, every: bool) -> str:
     )
     whole = f"{before}\n{changes}"
     return whole if len(whole.encode()) <= limit else _cut(before, changes, limit)
+
+
+def diff_pieces(diff: DiffResult) -> list[Piece]:
+    """Return what a difference is made of in a document, which has room for all changes."""
+    head, *rest = sentences(diff)
+    totals = totals_table(diff)
+    totals = totals._replace(rows=tuple(tuple(map(_arrow, row)) for row in totals.rows))
+    shown = [entry for entry in diff.entries if entry.state not in ("same", "affected")]
+    rows = tuple(_row(entry, across=diff.comparable) for entry in shown)
+    return [
+        Paragraph(_arrow(f"{title_of(diff)}: {head}.")),
+        totals,
+        *(Paragraph(_arrow(f"{each[:1].upper()}{each[1:]}.")) for each in rest),
+        *([Table(_TITLES, _ALIGNS, rows)] if rows else []),
+    ]
 
 
 def _row(entry: Entry, *, across: bool) -> tuple[str, ...]:

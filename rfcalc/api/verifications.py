@@ -1,0 +1,70 @@
+"""Verify an analysis by other ways."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from rfcalc.api.models import Loading, Model, about, at_sizes, load
+from rfcalc.graph.graph import LayerGraph
+from rfcalc.readers.detect import ONNX, held_tensors
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from rfcalc.reports.verification import Verification
+
+
+def verify(x: Model, **loading: Unpack[Loading]) -> Verification:
+    """Recompute every answer by another way, and say where they differ.
+
+    The analysis composes formulas. Here what each layer reads is enumerated from its definition, element by
+    element, and chased through the graph; shapes, rows, fields, strides, paddings, parameters and
+    multiply-accumulates are compared with it.
+
+    Parameters
+    ----------
+    x : path, open file, mapping or LayerGraph
+        The model, as for `load`. Where its size is open or very large another one is taken; a second one, at
+        which the largest field has room, where the model allows it.
+    **loading
+        The options of `load`.
+
+    Returns
+    -------
+    Verification
+        How much was verified, and what differs: the layer, the figure, and both answers.
+
+    Raises
+    ------
+    RfcalcError
+        Of the kinds that `analyze` raises.
+
+    Examples
+    --------
+    >>> model = {"rfcalc": 1, "input": [28, 28, 1], "layers": [
+    ...     {"kind": "conv", "filters": 8, "kernel": 3}, {"kind": "max_pool", "kernel": 2},
+    ... ]}
+    >>> print(verify(model).verdict)
+    3 layers, all exact.
+    """
+    from rfcalc.analysis.verify import verify_graph
+    from rfcalc.reports.verification import Verification
+
+    graph = load(x, **loading)
+    with about(graph):
+        result = verify_graph(
+            graph,
+            at_sizes(x, graph, loading),
+            input=loading.get("input"),
+            on_unknown=loading.get("on_unknown", "report"),
+            held=_held(x, graph),
+        )
+    return Verification(**{each.name: getattr(result, each.name) for each in fields(result)})
+
+
+def _held(x: Model, graph: LayerGraph) -> dict[str, int] | None:
+    """Count the tensors of an ONNX file once more, where it can be read once more."""
+    if graph.format != ONNX or isinstance(x, LayerGraph) or hasattr(x, "read") or x == "-":
+        return None
+    return held_tensors(x)

@@ -1,0 +1,92 @@
+"""Which files a marker may name: those below the root of its document, unless told otherwise."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
+from typing import IO, Final
+
+from rfcalc.errors import ReadError
+from rfcalc.readers.sources import opened
+
+
+class _Model(io.BufferedReader):
+    """An open file that is called what the document calls it, so that no table says where it lies."""
+
+    def __init__(self, path: str, name: str) -> None:
+        super().__init__(io.FileIO(path))
+        self._name = name
+
+    @property
+    def name(self) -> str:
+        """What the document calls it."""
+        return self._name
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The models that a document may name.
+
+    Parameters
+    ----------
+    root : Path
+        The folder that names of files are relative to.
+    allow_outside : bool
+        Let names lead out of it: absolute paths, ``..``, links.
+    """
+
+    root: Path
+    allow_outside: bool = False
+
+    def path(self, name: str) -> str:
+        """Return the absolute path of a model.
+
+        Raises
+        ------
+        ReadError
+            It is no file that a document may name.
+        """
+        if name == "-":
+            raise ReadError("a document has no standard input; name a file", source=name)
+        root = self.root.resolve()
+        target = root / name
+        if not self.allow_outside:
+            self._check_inside(root, name)
+        if ":" in name and not target.exists():  # else package.module:factory, or REV:path
+            raise ReadError(
+                "no such file; a document runs no code, and does not read out of git", source=name
+            )
+        return str(target)
+
+    def open(self, name: str) -> IO[bytes]:
+        """Open a model: what reads it is given a file, and no name that could mean something else.
+
+        Raises
+        ------
+        ReadError
+            It is no file that a document may name.
+        """
+        path = self.path(name)
+        try:
+            with opened(path):  # says what is no regular file, without waiting for one
+                return _Model(path, name)
+        except ReadError as error:
+            error.source = name
+            raise
+
+    def _check_inside(self, root: Path, name: str) -> None:
+        parts = Path(name).parts
+        windows = PureWindowsPath(name)
+        if Path(name).is_absolute() or windows.drive or windows.root:
+            raise ReadError(f"an absolute path; {_ALLOW}", source=name)
+        if ".." in parts or ".." in windows.parts:
+            raise ReadError(f"leads out of the folder that it is relative to; {_ALLOW}", source=name)
+        place = root
+        for part in parts:
+            place /= part
+            if place.is_symlink():
+                raise ReadError(f"a link; {_ALLOW}", source=name)
+
+
+_ALLOW: Final = "name a model below the root (--root), or allow others with --allow-outside"

@@ -1,0 +1,221 @@
+"""Verification: every rule agrees with its definition, and a rule that is broken on purpose is found out."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rfcalc
+from rfcalc.algebra.steps import Slide
+from rfcalc.algebra.window import slide
+from rfcalc.analysis.verify import enumerate_graph
+from rfcalc.analysis.verify.definitions.given import DEFINITIONS
+from rfcalc.analysis.verify.result import Difference
+from rfcalc.graph.graph import LayerGraph
+from rfcalc.graph.layer import Layer
+from rfcalc.rules import registry
+from rfcalc.rules.registry import Call, Kind, Result, kinds
+from rfcalc.rules.registry import Path as Way
+from rfcalc.rules.specimens import SPECIMENS, Specimen
+from tests.random_dags import random_dag
+from tests.rules.test_commuting_square import sample
+
+DATA = Path(__file__).parents[1] / "data"
+MODELS = Path(__file__).parents[2] / "docs" / "models"
+
+SPECIMEN = pytest.mark.parametrize(
+    "specimen", [s for s in SPECIMENS if s.kind != "input"], ids=lambda s: f"{s.kind} {s.title}".strip()
+)
+
+
+def built(specimen: Specimen, seed: int = 0) -> tuple[Any, Any]:
+    """Return settings and inputs of a specimen, in numbers that fit together."""
+    columns = {"H": 6 + seed, "W": 5, "T": (5 + seed) * 4}  # as many as a window of 2x2 has places
+    return specimen.build(
+        lambda letter: (
+            columns[letter] if specimen.kind == "fold" and letter in columns else sample(letter, seed)
+        )
+    )
+
+
+def graph_of(specimen: Specimen, seed: int = 0) -> LayerGraph:
+    """Make a model of one layer."""
+    attrs, specs = built(specimen, seed)
+    inputs = [
+        Layer(f"x{k}", "input", "Input", attrs={"shape": spec.shape, "axes": spec.axes, "dtype": spec.dtype})
+        for k, spec in enumerate(specs)
+    ]
+    layer = Layer("y", specimen.kind, specimen.kind, tuple((x.name, 0) for x in inputs), attrs)
+    return LayerGraph([*inputs, layer])
+
+
+def differences(graph: LayerGraph) -> list[Difference]:
+    """Enumerate a model, following each of its inputs in turn."""
+    return [each for x in graph.inputs for each in enumerate_graph(graph, input=x.name).differences]
+
+
+# ---- rules as they are -------------------------------------------------------------------------------------
+
+
+def test_every_kind_is_defined() -> None:
+    assert set(DEFINITIONS) == set(kinds()) - {"input"}
+
+
+@SPECIMEN
+def test_every_rule_agrees_with_its_definition(specimen: Specimen) -> None:
+    for seed in range(4):
+        graph = graph_of(specimen, seed)
+        assert differences(graph) == []
+        for x in graph.inputs:
+            verified = enumerate_graph(graph, input=x.name)
+            assert verified.counts == {"y"}
+            assert [each for each in verified.unchecked if each.what == "all"] == []
+
+
+# ---- rules broken on purpose -------------------------------------------------------------------------------
+
+
+def wrong_extent(result: Result) -> Result | None:
+    """One element too many on the last axis."""
+    output = result.outputs[0]
+    if len(output.shape) < 2:
+        return None
+    from dataclasses import replace
+
+    wrong = replace(output, shape=(*output.shape[:-1], output.shape[-1] + 1))
+    return result._replace(outputs=(wrong, *result.outputs[1:]))
+
+
+def wrong_field(result: Result, call: Call) -> Result | None:
+    """What is read lies one position further on, along the first axis that has positions."""
+    places = [spec.axes.find("s") for spec in call.inputs]
+    if max(places) < 0 or not any(result.paths):
+        return None
+
+    def moved(path: Way) -> Way:
+        place = places[path.input]
+        if place < 0:
+            return path
+        extent = call.inputs[path.input].shape[place]
+        return Way(path.input, (Slide(place, slide(1, lo=1), extent), *path.steps))
+
+    return result._replace(paths=tuple(tuple(map(moved, paths)) for paths in result.paths))
+
+
+def wrong_params(result: Result) -> Result | None:
+    """A kernel that is one element longer on its first axis."""
+    if not result.weights or not result.weights[0].shape:
+        return None
+    first, *others = result.weights
+    longer = first._replace(shape=(first.shape[0] + 1, *first.shape[1:]))
+    return result._replace(weights=(longer, *others))
+
+
+def wrong_macs(result: Result) -> Result | None:
+    """As many multiplications again."""
+    return result._replace(macs=result.macs * 2) if result.macs else None
+
+
+BREAKS: dict[str, Callable[[Result, Call], Result | None]] = {
+    "output_shape": lambda result, _: wrong_extent(result),
+    "field": wrong_field,
+    "params": lambda result, _: wrong_params(result),
+    "macs": lambda result, _: wrong_macs(result),
+}
+
+
+def broken(kind: Kind, how: str) -> Kind:
+    def rule(call: Call) -> Result:
+        result = kind.rule(call)
+        return BREAKS[how](result, call) or result
+
+    return kind._replace(rule=rule)
+
+
+@pytest.mark.parametrize("how", BREAKS)
+@SPECIMEN
+def test_a_broken_rule_is_found_out(specimen: Specimen, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = graph_of(specimen)
+    kind = kinds()[specimen.kind]
+    attrs, specs = built(specimen)
+    call = Call(kind, attrs, specs)
+    if BREAKS[how](kind.rule(call), call) is None:
+        return  # it has no such figure
+    monkeypatch.setitem(registry._KINDS, specimen.kind, broken(kind, how))
+    found = differences(graph)
+    assert {each.layer for each in found} == {"y"}
+    allowed = {
+        "field": {"rows", "receptive_field", "effective_padding", "center", "receptive_field_min"},
+        "output_shape": {"output_shape"},
+    }
+    assert {each.what for each in found} <= allowed.get(how, {how})
+
+
+def test_each_figure_is_broken_for_some_kinds() -> None:
+    count = dict.fromkeys(BREAKS, 0)
+    for specimen in SPECIMENS:
+        attrs, specs = built(specimen)
+        if specimen.kind != "input":
+            call = Call(kinds()[specimen.kind], attrs, specs)
+            for how, breaks in BREAKS.items():
+                count[how] += breaks(call.kind.rule(call), call) is not None
+    assert count["output_shape"] > 90
+    assert count["field"] > 85
+    assert count["params"] > 25
+    assert count["macs"] > 25
+
+
+def test_a_counterexample_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    conv = kinds()["conv"]
+    monkeypatch.setitem(registry._KINDS, "conv", broken(conv, "field"))
+    found = rfcalc.verify(MODELS / "pooling.json")
+    assert not found.holds
+    assert found.verdict == "7 of 8 layers differ: 'conv1', 'pool1', 'conv2' and 4 more."
+    assert found.to_text().splitlines()[-6:] == [
+        "'conv1' (conv; the rule of 'conv'):",
+        "  output row 0 depends on rows of the input",
+        "  by the rule:       0 to 1",
+        "  by its definition: 0 to 2",
+        "6 more differences behind it or beside it",
+        "7 of 8 layers differ: 'conv1', 'pool1', 'conv2' and 4 more.",
+    ]
+
+
+# ---- whole models ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", sorted(MODELS.glob("*.json")), ids=lambda path: path.stem)
+def test_example_models(path: Path) -> None:
+    found = rfcalc.verify(path)
+    assert found.holds
+    assert (found.rows, found.counts) == (found.layers, found.layers - 1)
+    assert found.exact == found.layers
+
+
+@pytest.mark.parametrize("seed", range(0, 2000, 100 // 5))
+def test_random_graphs(seed: int) -> None:
+    found = rfcalc.verify(random_dag(seed))
+    assert found.holds
+    assert found.rows == found.layers
+
+
+ONNX = ("tv.swin_t", "own.swinir", "own.convtasnet_bn", "own.resizes.ints", "timm.botnet26t_256")
+
+
+@pytest.mark.onnx
+@pytest.mark.parametrize("name", ONNX)
+def test_exported_models(name: str) -> None:
+    found = rfcalc.verify(gzip.decompress((DATA / "onnx" / f"{name}.onnx.gz").read_bytes()))
+    assert found.holds
+    assert found.rows >= 0.9 * found.layers
+
+
+def test_the_document(tmp_path: Path) -> None:
+    document: dict[str, Any] = rfcalc.verify(MODELS / "pooling.json").to_dict()
+    assert document["schema"] == "rfcalc/verification/1"
+    assert document["holds"] is True
+    assert document["verified"] == {"rows": 8, "figures": 8, "counts": 7}

@@ -1,0 +1,121 @@
+"""The page of accuracy says what is: its tables are fresh, and rfcalc is right on every worked case."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.benchmarks import accuracy
+from tests.benchmarks.counters import COUNTERS, MODELS
+from tests.benchmarks.counters import recorded as counts_recorded
+from tests.benchmarks.others import TOOLS, measured, recorded, torch_model
+from tests.benchmarks.worked import CASES, Case, truth
+from tests.oracle import Line, spread
+
+ONNX = {"macs", "relations", "counters"}
+
+EACH_CASE = pytest.mark.parametrize("case", CASES, ids=lambda case: case.key)
+
+WORKED = {  # sizes by output phase and taps, as worked out by hand or published
+    "vgg16": ({212}, 212),
+    "chain100": ({201}, 201),
+    "branches": ({5}, 5),
+    "strided_residual": ({5}, 5),
+    "one_sided": ({5}, 5),
+    "down_up": ({10}, 10),
+    "transposed": ({1}, 1),
+    "unet": ({188, 204}, 204),
+    "dilated_222": ({13}, 7),
+    "dilated_125": ({17}, 17),
+    "squeeze_excitation": ({64}, 64),
+    "resnet50_3x3": ({427}, 427),
+    "resnet50_1x1": ({483}, 483),
+    "resnet50_last": ({483}, 483),
+}
+
+
+def page() -> str:
+    return accuracy.PAGE.read_text(encoding="utf-8")
+
+
+def test_the_page_has_every_section_once() -> None:
+    assert sorted(found["name"] for found in accuracy.MARKED.finditer(page())) == sorted(accuracy.SECTIONS)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.onnx] * (name in ONNX)) for name in accuracy.SECTIONS]
+)
+def test_the_tables_are_fresh(name: str) -> None:
+    if name in ONNX:
+        pytest.importorskip("onnx")
+    found = accuracy.section_of(accuracy.filled(page(), [name]), name)
+    assert found == accuracy.section_of(page(), name), f"run: {accuracy.COMMAND}"
+
+
+def test_rfcalc_differs_nowhere() -> None:
+    """A fresh page may be one that says that rfcalc is wrong."""
+    for name in ("published", "parameters", "macs", "relations", "worked"):
+        section = accuracy.section_of(page(), name)
+        assert "**" not in section
+        assert "✗" not in section
+
+
+@EACH_CASE
+def test_enumeration_finds_what_was_worked_out(case: Case) -> None:
+    found = truth(case)
+    assert (set(found.sizes), found.taps) == WORKED[case.key]
+
+
+@EACH_CASE
+def test_rfcalc_is_right(case: Case) -> None:
+    found, row = truth(case), accuracy.answer(case)
+    sizes = (None, None) if found.whole else (max(found.sizes), min(found.sizes))
+    assert row.status == "exact"
+    assert row.receptive_field == (sizes[0],) * 2
+    assert row.receptive_field_min == (sizes[1],) * 2
+    assert row.effective_stride == (found.stride,) * 2
+
+
+@pytest.mark.torch
+@EACH_CASE
+def test_gradients_find_the_same(case: Case) -> None:
+    pytest.importorskip("torch")
+    found, line = truth(case), Line(case.document)
+    sets = measured(case, line.periods[case.last])
+    assert {spread(frozenset(taps)) for taps in sets} == set(found.sizes)
+    assert max(map(len, sets)) == found.taps
+
+
+@pytest.mark.torch
+@EACH_CASE
+def test_the_module_that_tools_are_given_is_that_of_the_case(case: Case) -> None:
+    torch = pytest.importorskip("torch")
+    with torch.device("meta"):
+        y = torch_model(case)(torch.zeros(1, 1, case.size, case.size))
+    _, *spatial, channels = accuracy.answer(case).output_shape
+    assert tuple(y.shape) == (1, channels, *spatial)
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
+def test_every_tool_was_asked_every_case(tool: Any) -> None:
+    had = recorded()[tool.name]
+    assert had["version"] == tool.version
+    assert list(had["answers"]) == [case.key for case in CASES]
+    assert all(had["answers"].values())
+
+
+@pytest.mark.onnx
+@pytest.mark.parametrize("name", MODELS)
+def test_pytorch_counts_the_same(name: str) -> None:
+    """Its own counter watches what runs, attention as matrix products."""
+    pytest.importorskip("onnx")
+    assert counts_recorded()["torch, unfused"]["answers"][name][0] == accuracy.model_macs(name)
+
+
+def test_every_counter_was_asked_every_model() -> None:
+    record = counts_recorded()
+    assert {each.name: each.version for each in COUNTERS} == {
+        name: had["version"] for name, had in record.items()
+    }
+    assert all(list(had["answers"]) == list(MODELS) for had in record.values())
