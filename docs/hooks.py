@@ -1,8 +1,8 @@
 """Draw the pictures that pages name, while MkDocs builds.
 
 The tables between markers are in the pages themselves: `rfcalc docs --write docs/*.md` makes them. So
-is what follows a command, behind a dollar sign, in a block of ``console``: ``python docs/hooks.py`` writes it.
-Tests say when either is stale.
+is what follows a command, behind a dollar sign, in a block of ``console``: ``python docs/hooks.py`` writes
+it. Tests say when either is stale.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ import json
 import re
 import shlex
 import shutil
-from glob import glob
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -139,7 +138,9 @@ def test_the_commands_run(block: Block, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     for line in block.text.splitlines():
         name, *words = shlex.split(line)
-        arguments = [each for word in words for each in sorted(glob(word)) or [word]]  # as a shell does
+        arguments = [
+            each for word in words for each in sorted(map(str, Path().glob(word))) or [word]
+        ]  # as a shell does
         assert name == "rfcalc", f"{line!r} cannot be run here; say why above it: <!-- not run: ... -->"
         run = CliRunner().invoke(main, arguments, prog_name="rfcalc")
         assert run.exit_code == 0, run.output
