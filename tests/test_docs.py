@@ -11,12 +11,14 @@ import re
 import shlex
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
 from click.testing import CliRunner
 
 import rfcalc
+import rfcalc.testing
 from rfcalc.cli import main
 from rfcalc.docs.files import read_documents
 from tests.documents import marked, need, needs
@@ -181,15 +183,42 @@ def test_there_are_tables_to_be_fresh() -> None:
     assert all(document.tables for document in read_documents(pages))
 
 
-@pytest.mark.parametrize("page", [ROOT / page for page in PAGES], ids=lambda page: page.name)
-def test_what_commands_print_is_fresh(page: Path) -> None:
+def _hooks() -> Any:
     spec = importlib.util.spec_from_file_location("hooks", ROOT / "docs/hooks.py")
     assert spec is not None
     assert spec.loader is not None
     hooks = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(hooks)
+    return hooks
+
+
+@pytest.mark.parametrize("page", [ROOT / page for page in PAGES], ids=lambda page: page.name)
+def test_what_commands_print_is_fresh(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    assert hooks.filled(text) == text, "run: python docs/hooks.py"
+    assert _hooks().filled(text) == text, "run: python docs/hooks.py"
+
+
+def test_a_stale_console_block_is_noticed_and_a_foreign_command_refused() -> None:
+    hooks = _hooks()
+    command = "$ rfcalc analyze docs/models/pooling.json --columns layer --layers conv1"
+    stale = f"x\n```console\n{command}\nold\n```\n"
+    assert "old" not in hooks.filled(stale)
+    assert (
+        hooks.filled(f"<!-- not run: a reason -->\n{stale[2:]}") == f"<!-- not run: a reason -->\n{stale[2:]}"
+    )
+    with pytest.raises(RuntimeError, match="cannot be run here"):
+        hooks.filled("```console\n$ pip install x\n```\n")
+
+
+def test_a_public_name_that_the_library_page_leaves_out_fails_the_build() -> None:
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="library.md"))
+    names = [f"rfcalc.{name}" for name in rfcalc.__all__] + [
+        f"rfcalc.testing.{name}" for name in rfcalc.testing.__all__
+    ]
+    whole = " ".join(f'<h2 id="{name}">' for name in names)
+    assert _hooks().on_page_content(whole, page) == whole
+    with pytest.raises(RuntimeError, match=r"documents nothing of rfcalc\.analyze"):
+        _hooks().on_page_content(whole.replace('"rfcalc.analyze"', '""'), page)
 
 
 @pytest.mark.onnx
