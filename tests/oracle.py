@@ -8,7 +8,7 @@ what lies outside of a tensor at the very layer that reads it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -261,11 +261,13 @@ def _places(value: Any, rank: int) -> list[int]:
     return [(axis % (rank + 2)) - 1 for axis in axes if axis % (rank + 2) not in {0, rank + 1}]
 
 
-def sized(document: Document, axes: Sequence[int] = (0,)) -> dict[str, np.ndarray]:
+def sized(
+    document: Document, axes: Sequence[int] = (0,), *, nothing: Collection[str] = ()
+) -> dict[str, np.ndarray]:
     """Give for each tensor an array of bit sets: the input elements each of its elements depends on.
 
     Of the model's spatial axes only `axes` are followed, together; bit j is element j of the input in
-    row-major order. Channels are not told apart.
+    row-major order. Channels are not told apart. What layers of `nothing` put out depends on nothing.
     """
     extents = [document["input"][axis] for axis in axes]
     start = np.empty(tuple(extents), dtype=object)
@@ -274,6 +276,8 @@ def sized(document: Document, axes: Sequence[int] = (0,)) -> dict[str, np.ndarra
     tensors = {"input": start}
     for name, kind, settings, inputs in layers_of(document):
         tensors[name] = _sized_layer(kind, settings, [tensors[each] for each in inputs], axes)
+        if name in nothing:
+            tensors[name] = tensors[name] * 0
     return tensors
 
 

@@ -335,7 +335,11 @@ def test_the_same_bytes_whatever_the_hash_seed(model: Path, form: str) -> None:
         (["analyze", "MODEL", "--depth", "0"], 2, "is not in the range"),
         (["analyze", "NONE"], 3, "NONE: no such file"),
         (["field", "MODEL", "conv9"], 2, "no layer or tensor 'conv9'"),
-        (["field", "MODEL", "conv2", "--phases", "--at", "1,1"], 2, "give one of the two"),
+        (
+            ["field", "MODEL", "conv2", "--phases", "--at", "1,1"],
+            2,
+            "--at and --phases ask for different things",
+        ),
         (["field", "MODEL", "conv9", "--phases"], 2, "no layer or tensor 'conv9'"),
         (["align"], 2, "Missing argument 'MODEL'"),
         (["align", "MODEL", "--sizes", "5:1"], 2, "--sizes '5:1' holds no size; give the smaller one first"),

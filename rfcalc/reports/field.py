@@ -102,11 +102,6 @@ class Field(Shown, FieldResult):
         if self.at is not None and self.box is not None:
             document["at"] = list(self.at)
             document["box"] = [None if span is None else list(span) for span in self.box]
-            document["lost"] = self.lost
-        elif self.touching is None:
-            document.update(touching=None, units=prod(axis.extent for axis in self.axes))
-        else:
-            document["touching"], document["units"] = self.touching
         document["axes"] = [
             {
                 "extent": axis.extent,
@@ -117,6 +112,11 @@ class Field(Shown, FieldResult):
             }
             for axis in self.axes
         ]
+        if self.at is not None:
+            document["lost"] = self.lost
+        else:
+            document["touching"] = None if self.touching is None else self.touching[0]
+            document["units"] = prod(axis.extent for axis in self.axes)
         return document
 
     def to_json(self) -> str:

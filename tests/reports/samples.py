@@ -232,7 +232,7 @@ def field_3x3() -> FieldResult:
         "conv1",
         "image",
         (
-            FieldAxis(5, 5, "exact", rows, (3, 7, 10, 28, 0)),
+            FieldAxis(5, 5, "exact", rows, (3, 7, 10, 28, 0), (3,) * 5),
             FieldAxis(4, 4, "bound", columns, (3, 7, 14, 12)),
         ),
     )

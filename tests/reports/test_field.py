@@ -3,9 +3,14 @@ from __future__ import annotations
 from dataclasses import fields
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+import rfcalc
 from rfcalc.errors import UsageError
 from rfcalc.reports.field import Field
+from tests import strategies
+from tests.oracle import Document, Line, layers_of, sized
 from tests.reports import golden
 from tests.reports.samples import field_3x3
 
@@ -18,12 +23,13 @@ def field() -> Field:
 
 def test_document_follows_the_contract(field: Field) -> None:
     document = field.to_dict()
-    assert list(document) == ["schema", "layer", "axes"]
+    assert list(document) == ["schema", "layer", "axes", "touching", "units"]
     assert document["axes"][0] == {
         "extent": 5,
         "input_extent": 5,
         "status": "exact",
         "rows": [[0, 1, 2], [0, 2, 3], [1, 3, 2], [2, 4, 3], None],
+        "windows": [3, 3, 3, 3, 3],
     }
     golden.check("field.json", field.to_json())
 
@@ -31,7 +37,7 @@ def test_document_follows_the_contract(field: Field) -> None:
 def test_one_unit(field: Field) -> None:
     unit = field.unit((1, 3))
     assert unit.box == ((0, 2), (2, 3))
-    assert list(unit.to_dict()) == ["schema", "layer", "at", "box", "axes"]
+    assert list(unit.to_dict()) == ["schema", "layer", "at", "box", "axes", "lost"]
     assert unit.to_dict()["box"] == [[0, 2], [2, 3]]
     assert [axis["rows"] for axis in unit.to_dict()["axes"]] == [[[0, 2, 3]], [[2, 3, 2]]]
     assert field.box is None
@@ -53,3 +59,113 @@ def test_text_as_expected(field: Field) -> None:
 def test_a_unit_that_does_not_exist(field: Field, at: tuple[int, ...], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         field.unit(at)
+
+
+# ---- what lies in padding, and the other way round ---------------------------------------------------------
+
+NET = {
+    "rfcalc": 1,
+    "input": [6, 5, 1],
+    "layers": [
+        {"kind": "conv", "name": "a", "filters": 1, "kernel": 3, "padding": "same"},
+        {"kind": "conv", "name": "b", "filters": 1, "kernel": 3, "padding": "same"},
+        {"kind": "global_pool", "name": "g"},
+    ],
+}
+
+
+def test_what_of_a_window_lies_in_padding() -> None:
+    """Two 3x3: unit 0 of b reads 0 and 1 of a, which read 0 to 2: of its 5 rows 2 lie in padding."""
+    found = rfcalc.field(NET, "b")
+    rows, columns = found.axes
+    assert rows.windows == (5,) * 6
+    assert rows.lost == pytest.approx((2 / 5, 1 / 5, 0, 0, 1 / 5, 2 / 5))
+    assert (rows.touching, columns.touching) == (4, 4)
+    assert found.touching == (30 - 2 * 1, 30)
+    assert found.unit((0, 2)).lost == pytest.approx(2 / 5)
+    assert found.unit((0, 0)).lost == pytest.approx(1 - 3 / 5 * 3 / 5)
+    assert "28 of 30 units (93%) have part of their window in padding." in found.to_text()
+
+
+def test_a_window_without_end_has_no_share_in_padding() -> None:
+    found = rfcalc.field(NET, "g")
+    assert [axis.windows for axis in found.axes] == [None, None]
+    assert found.touching is None
+    assert found.unit((0, 0)).to_dict()["lost"] is None
+
+
+@given(strategies.models(kinds=strategies.LOCAL + strategies.PLAIN, layers=8))
+def test_windows_are_those_of_a_line_without_borders(document: Document) -> None:
+    line = Line(document)
+    for name, *_ in layers_of(document):
+        (axis,) = rfcalc.field(document, name).axes
+        if axis.windows is not None:
+            expected = tuple(len(line.taps(name, i)) for i in range(axis.extent))
+            assert axis.windows == expected, name
+
+
+@given(strategies.models(kinds=(*strategies.LOCAL, *strategies.PLAIN, "gate", "resize"), layers=8))
+def test_who_sees_a_pixel_is_the_transpose(document: Document) -> None:
+    for name, *_ in layers_of(document):
+        found = rfcalc.field(document, name)
+        (axis,) = found.axes
+        for pixel in range(axis.input_extent):
+            (seeing,) = found.seeing((pixel,)).axes
+            units = [i for i, mask in enumerate(axis.masks) if mask >> pixel & 1]
+            assert seeing.units == ((units[0], units[-1], len(units)) if units else None)
+            assert seeing.mask == sum(1 << i for i in units)
+
+
+def test_who_sees_a_pixel() -> None:
+    seeing = rfcalc.field(NET, "a").seeing((0, 2))
+    assert seeing.box == ((0, 1), (1, 3))
+    assert seeing.units == 6
+    assert " ".join(str(seeing).split()) == (
+        "(0, 2) of input (6x5) is seen by rows 0 to 1 x columns 1 to 3 of a (6x5): 6 of 30 units"
+    )
+    assert seeing.to_dict()["axes"][0] == {
+        "extent": 6,
+        "input_extent": 6,
+        "status": "exact",
+        "units": [0, 1, 2],
+    }
+    with pytest.raises(UsageError, match="there is no pixel 6 on an axis of 6; give 0 to 5"):
+        rfcalc.field(NET, "a").seeing((6, 0))
+    with pytest.raises(UsageError, match=r"\(1\) has 1 place"):
+        rfcalc.field(NET, "a").seeing((1,))
+
+
+# ---- cut ---------------------------------------------------------------------------------------------------
+
+
+@given(strategies.models(kinds=strategies.LOCAL + strategies.PLAIN, layers=8), st.data())
+def test_a_cut_layer_hands_nothing_on(document: Document, data: st.DataObject) -> None:
+    """As if its output were a constant: the same graph with an input of its own in its place."""
+    names = [name for name, *_ in layers_of(document)]
+    cut = data.draw(st.sampled_from(names))
+    truth = sized(document, (0,), nothing={cut})
+    for name in names:
+        (axis,) = rfcalc.field(document, name, cut=[cut]).axes
+        masks = [int(mask) for mask in truth[name].ravel()]
+        rows = list(axis.masks) * (len(masks) if len(axis.masks) == 1 else 1)
+        assert rows == masks, name
+
+
+def test_the_field_of_the_other_way() -> None:
+    fork = {
+        "rfcalc": 1,
+        "input": [16, 1],
+        "layers": [
+            {"kind": "conv", "name": "wide", "filters": 1, "kernel": 5, "padding": "same"},
+            {"kind": "conv", "name": "slim", "filters": 1, "kernel": 3, "padding": "same", "inputs": "input"},
+            {"kind": "add", "name": "sum", "inputs": ["wide", "slim"]},
+        ],
+    }
+    assert rfcalc.analyze(fork).layer("sum").receptive_field == (5,)
+    found = rfcalc.analyze(fork, cut=["wide"])
+    assert found.layer("sum").receptive_field == (3,)
+    assert found.totals.params == rfcalc.analyze(fork).totals.params
+    assert [note.code for note in found.notes] == ["cut"]
+    assert rfcalc.analyze(fork, cut=["*i*"]).layer("sum").receptive_field == (0,)
+    with pytest.raises(UsageError, match="no layer is called 'none', so none can be cut"):
+        rfcalc.analyze(fork, cut=["none"])
