@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-OPTIONAL = ("onnx", "torch")
+OPTIONAL = {"onnx": "onnx", "torch": "torch", "pandas": "dataframes", "polars": "dataframes"}
+"""For each package the mark of tests that need it."""
 
 
 def needs(text: str) -> list[str]:
@@ -13,7 +14,7 @@ def needs(text: str) -> list[str]:
 
 def marked(text: str) -> list[pytest.MarkDecorator]:
     """Return the marks of the packages that an example needs."""
-    return [getattr(pytest.mark, package) for package in needs(text)]
+    return [getattr(pytest.mark, name) for name in dict.fromkeys(OPTIONAL[each] for each in needs(text))]
 
 
 def need(text: str) -> None:

@@ -4,59 +4,148 @@ from __future__ import annotations
 
 import contextlib
 import doctest
+import importlib.util
 import io
 import json
 import re
+import shlex
+import shutil
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import pytest
+from click.testing import CliRunner
 
 import rfcalc
+import rfcalc.testing
+from rfcalc.cli import main
 from rfcalc.docs.files import read_documents
-from tests.documents import marked, need
+from tests.documents import marked, need, needs
 
 ROOT = Path(__file__).parents[1]
-PAGES = [
-    "README.md",
-    "docs/architecture.md",
-    "docs/ci.md",
-    "docs/docs-tables.md",
-    "docs/index.md",
-    "docs/library.md",
-    "docs/pooling.md",
+PAGES = ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
+
+
+class Block(NamedTuple):
+    """A block of code of a page: the line above it, its language, and what stands in it."""
+
+    page: str
+    place: int
+    above: str
+    language: str
+    text: str
+
+    @property
+    def why_not(self) -> str:
+        """Why it cannot be run, as the line above says; an empty string where it can."""
+        found = re.fullmatch(r"<!-- not run: (\S.{9,}) -->", self.above)
+        return found[1] if found else ""
+
+
+BLOCK = re.compile(r"^(?P<above>[^\n]*)\n```(?P<language>\w+)\n(?P<text>.*?)^```$", re.S | re.M)
+BLOCKS = [
+    Block(page, place, found["above"], found["language"], found["text"])
+    for page in PAGES
+    for place, found in enumerate(BLOCK.finditer((ROOT / page).read_text(encoding="utf-8")))
 ]
-"""Those of docs/formats.md are run with the tests of the native format."""
+BY_TESTS_OF_FORMATS = "docs/formats.md"
+"""Its python blocks are run by tests/readers/test_schema.py."""
 
 PYTHON = [
-    (name, text)
-    for name in PAGES
-    for text in re.findall(
-        r"^```python\n(.*?)^```$", (ROOT / name).read_text(encoding="utf-8"), flags=re.S | re.M
-    )
+    block
+    for block in BLOCKS
+    if block.language == "python" and not block.why_not and block.page != BY_TESTS_OF_FORMATS
 ]
+
+
+def _id(block: Block) -> str:
+    return f"{block.page}-{block.place}"
+
+
+def test_there_are_blocks_to_run() -> None:
+    found = {block.language for block in BLOCKS}
+    assert {"python", "bash", "console"} <= found
+    for page in ("docs/faq.md", "docs/quickstart.md", "docs/contributing.md"):
+        assert any(block.page == page and block.language == "console" for block in BLOCKS)
+
+
+def test_no_block_escapes() -> None:
+    """Every fence is of a block that these tests see, or of one that is indented, as part of a list."""
+    for page in PAGES:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        fences = re.findall(r"^[ \t]*```\w+[^\n]*$", text, flags=re.M)
+        assert len(fences) == sum(block.page == page for block in BLOCKS), page
+
+
+def test_what_is_not_run_says_why() -> None:
+    told = [block for block in BLOCKS if block.why_not]
+    marks = sum((ROOT / page).read_text(encoding="utf-8").count("\n<!-- not run: ") for page in PAGES)
+    assert len(told) == marks, "a mark that stands above no block, or says nothing"
+    assert {block.language for block in told} <= {"python", "bash", "console"}
+
+
+def _spoken_before(block: Block) -> dict[str, Any]:
+    """Run the blocks above on the same page, as a reader would who types them one after the other."""
+    names: dict[str, Any] = {}
+    for other in PYTHON:
+        if (
+            other.page == block.page
+            and other.place < block.place
+            and set(needs(other.text)) <= set(needs(block.text))
+        ):
+            examples = doctest.DocTestParser().get_examples(other.text)
+            for source in [each.source for each in examples] or [other.text]:
+                with contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()):
+                    exec(compile(source, other.page, "exec"), names)  # the project's own text
+    return names
 
 
 @pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        pytest.param(name, text, marks=marked(text), id=f"{place}-{name}")
-        for place, (name, text) in enumerate(PYTHON)
-    ],
+    "block", [pytest.param(block, marks=marked(block.text), id=_id(block)) for block in PYTHON]
 )
-def test_the_python_examples_run(name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    need(text)
+def test_the_python_examples_run(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
+    need(block.text)
     monkeypatch.chdir(ROOT)
+    names = _spoken_before(block)
+    text = block.text
     if ">>>" in text:
-        test = doctest.DocTestParser().get_doctest(text, {}, name, name, 0)
+        test = doctest.DocTestParser().get_doctest(text, names, block.page, block.page, 0)
+        assert test.examples
         assert doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test).failed == 0
         return
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(compile(text, name, "exec"), {})  # the project's own text
+        exec(compile(text, block.page, "exec"), names)  # the project's own text
     # what a line prints stands behind it
     told = re.findall(r"^print\(.*\)  # (.*)$", text, flags=re.M)
     assert told == printed.getvalue().splitlines()[: len(told)]
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.language == "bash"], ids=_id)
+def test_the_commands_run(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if block.why_not:
+        return
+    named = re.fullmatch(r"<!-- ([a-z-]+) -->", block.above)
+    if named:  # a block of the README that CI runs in an environment of its own
+        assert f"run_readme_block {named[1]}" in (ROOT / ".ci/run").read_text(encoding="utf-8")
+        return
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    shutil.copytree(ROOT / "docs/models", tmp_path / "models")  # as seen from docs/
+    shutil.copy(ROOT / "README.md", tmp_path)
+    above = [each for each in BLOCKS if each.page == block.page and each.place < block.place]
+    model = next((each.text for each in reversed(above) if each.language == "json"), None)
+    if model is not None:  # what such a command calls model.json is the one above
+        (tmp_path / "model.json").write_text(model, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for line in block.text.splitlines():
+        name, *words = shlex.split(line)
+        arguments = [
+            each for word in words for each in sorted(map(str, Path().glob(word))) or [word]
+        ]  # as a shell does
+        assert name == "rfcalc", f"{line!r} cannot be run here; say why above it: <!-- not run: ... -->"
+        run = CliRunner().invoke(main, arguments, prog_name="rfcalc")
+        assert run.exit_code == 0, run.output
 
 
 def test_the_readme_shows_what_comes_out() -> None:
@@ -92,6 +181,44 @@ def test_tables_are_fresh(page: str) -> None:
 def test_there_are_tables_to_be_fresh() -> None:
     pages = [str(ROOT / page) for page in ("README.md", "docs/pooling.md", "docs/docs-tables.md")]
     assert all(document.tables for document in read_documents(pages))
+
+
+def _hooks() -> Any:
+    spec = importlib.util.spec_from_file_location("hooks", ROOT / "docs/hooks.py")
+    assert spec is not None
+    assert spec.loader is not None
+    hooks = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hooks)
+    return hooks
+
+
+@pytest.mark.parametrize("page", [ROOT / page for page in PAGES], ids=lambda page: page.name)
+def test_what_commands_print_is_fresh(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert _hooks().filled(text) == text, "run: python docs/hooks.py"
+
+
+def test_a_stale_console_block_is_noticed_and_a_foreign_command_refused() -> None:
+    hooks = _hooks()
+    command = "$ rfcalc analyze docs/models/pooling.json --columns layer --layers conv1"
+    stale = f"x\n```console\n{command}\nold\n```\n"
+    assert "old" not in hooks.filled(stale)
+    assert (
+        hooks.filled(f"<!-- not run: a reason -->\n{stale[2:]}") == f"<!-- not run: a reason -->\n{stale[2:]}"
+    )
+    with pytest.raises(RuntimeError, match="cannot be run here"):
+        hooks.filled("```console\n$ pip install x\n```\n")
+
+
+def test_a_public_name_that_the_library_page_leaves_out_fails_the_build() -> None:
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="library.md"))
+    names = [f"rfcalc.{name}" for name in rfcalc.__all__] + [
+        f"rfcalc.testing.{name}" for name in rfcalc.testing.__all__
+    ]
+    whole = " ".join(f'<h2 id="{name}">' for name in names)
+    assert _hooks().on_page_content(whole, page) == whole
+    with pytest.raises(RuntimeError, match=r"documents nothing of rfcalc\.analyze"):
+        _hooks().on_page_content(whole.replace('"rfcalc.analyze"', '""'), page)
 
 
 @pytest.mark.onnx

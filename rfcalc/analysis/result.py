@@ -178,6 +178,9 @@ class Totals(NamedTuple):
     macs: Num | None
     at_least: Mapping[str, Num]
 
+    def __hash__(self) -> int:
+        return hash(self[:-1])  # a mapping has no hash; what is equal is equal in the rest too
+
     @property
     def complete(self) -> bool:
         """Every figure is known."""

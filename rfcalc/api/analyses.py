@@ -10,14 +10,15 @@ from rfcalc.analysis.figures import analyze_graph
 from rfcalc.analysis.result import AnalysisResult
 from rfcalc.analysis.shapes import OnUnknown
 from rfcalc.api.models import Model, Shape, about, load, with_cuts
+from rfcalc.reports.frames import Series, Tabular, chosen, layer_series
 from rfcalc.reports.pieces import Piece, Shown
 
 
-class Analysis(Shown, AnalysisResult):
+class Analysis(Tabular, Shown, AnalysisResult):
     """The result of `analyze`: one row a layer, totals, notes, and their renderings.
 
     Iterating gives the rows, ``len()`` their number, `layer` one of them by name. In a notebook it
-    shows itself as a table.
+    shows itself as a table. Equal figures of equal names compare equal, hash alike, and can be pickled.
 
     Examples
     --------
@@ -32,6 +33,12 @@ class Analysis(Shown, AnalysisResult):
     """
 
     __slots__ = ()
+
+    def _series(self, columns: Sequence[str] | None) -> list[Series]:
+        from rfcalc.reports.tables import choose
+
+        names = None if columns is None else [column.name for column in choose(columns)]
+        return chosen(layer_series(self.rows), names)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the analysis document, ``rfcalc/analysis/1``, as plain data with raw figures."""

@@ -24,6 +24,7 @@ What rfcalc reads of {models}.
 What is not named here is reported as [unknown](formats.md#what-is-not-known). Each row says what the
 operation takes, in the letters of its specification, and what is made of it. The tables come from the code:
 
+<!-- not run: it writes this page, which a test compares with what it would write -->
 ```bash
 {command}
 ```

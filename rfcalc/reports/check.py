@@ -13,6 +13,7 @@ from rfcalc.analysis.budget.measures import STATUSES, Ends, Figure
 from rfcalc.reports import humanise
 from rfcalc.reports.document import dump
 from rfcalc.reports.escape import terminal
+from rfcalc.reports.frames import REAL, TEXT, Series, Tabular, chosen, series
 from rfcalc.reports.humanise import sentence
 
 SCHEMA: Final = "rfcalc/check/1"
@@ -20,7 +21,7 @@ SCHEMA: Final = "rfcalc/check/1"
 THE_MODEL: Final = "the model"
 
 
-class CheckReport(CheckResult):
+class CheckReport(Tabular, CheckResult):
     """The result of `rfcalc.check`: each limit held against each figure that it is on.
 
     Examples
@@ -51,7 +52,17 @@ class CheckReport(CheckResult):
     def message(self, check: Check) -> str:
         """Say what comes of one check: the layer, the figure, the limit, and where the budget sets it."""
         who = check.figure.layer or THE_MODEL
-        return f"{who}: {_told(check)} ({self.budget}: {key_text(check.given.path)})"
+        return f"{who}: {told(check)} ({self.budget}: {key_text(check.given.path)})"
+
+    def _series(self, columns: Sequence[str] | None) -> list[Series]:
+        rows = [self._check_document(check) for check in self.checks]
+        made = [
+            series(name, REAL, (_listed(row[name]) for row in rows), listed=True)
+            if name in _NUMBERS
+            else series(name, TEXT, (row[name] for row in rows))
+            for name in _KEYS
+        ]
+        return chosen(made, columns)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document, ``rfcalc/check/1``, as plain data with raw figures."""
@@ -154,6 +165,28 @@ class CheckReport(CheckResult):
         }
 
 
+_NUMBERS: Final = ("allowed", "at_least", "at_most")
+_KEYS: Final = (
+    "model",
+    "layer",
+    "culprit",
+    "limit",
+    "key",
+    "direction",
+    *_NUMBERS,
+    "outcome",
+    "message",
+)
+"""Keys of a check in the document, the columns of its table."""
+
+
+def _listed(value: Any) -> list[Any]:
+    """Return the ends of a figure as a list; a status has its place among `STATUSES`."""
+    if isinstance(value, str):
+        return [STATUSES.index(value)]
+    return value if isinstance(value, list) else [value]
+
+
 def _does(count: int) -> str:
     return "does" if count == 1 else "do"
 
@@ -169,13 +202,13 @@ def _plain(form: str, ends: Sequence[float | None]) -> Any:
 # ---- in words ----------------------------------------------------------------------------------------------
 
 
-def _told(check: Check) -> str:
+def told(check: Check) -> str:
     """Say what a figure is, and what becomes of the limit."""
     if check.outcome == UNDECIDED:
         return _undecided(check)
-    told = _TELL.get(check.given.limit.form, _measured)(check)
+    words = _TELL.get(check.given.limit.form, _measured)(check)
     return (
-        f"{told}; {check.figure.cause}" if check.figure.cause and check.given.limit.form != STATUS else told
+        f"{words}; {check.figure.cause}" if check.figure.cause and check.given.limit.form != STATUS else words
     )
 
 

@@ -14,6 +14,7 @@ from rfcalc.reports.answer import sentences
 from rfcalc.reports.document import dump, row_document, totals_document
 from rfcalc.reports.escape import cells, shorten, terminal
 from rfcalc.reports.fold import fold
+from rfcalc.reports.frames import TEXT, Frame, Series, Tabular, bill_series, chosen, layer_series, series
 from rfcalc.reports.humanise import plain
 from rfcalc.reports.layout import padded
 from rfcalc.reports.pieces import Paragraph, Piece, Shown
@@ -316,8 +317,10 @@ def _entry_document(entry: Entry) -> dict[str, Any]:
     return document
 
 
-class Comparison(Shown, ComparisonResult):
+class Comparison(Tabular, Shown, ComparisonResult):
     """The result of `rfcalc.compare`: models side by side, and their renderings.
+
+    As a table of pandas or polars it has a row for each model; `layers` has one for each of their layers.
 
     Examples
     --------
@@ -345,6 +348,22 @@ class Comparison(Shown, ComparisonResult):
         kept = ComparisonResult.only(self, patterns)
         assert isinstance(kept, Comparison)
         return kept
+
+    def _series(self, columns: Sequence[str] | None) -> list[Series]:
+        bills = [None if entry.bill is None else _bill_document(entry.bill) for entry in self.entries]
+        return chosen(bill_series([entry.name for entry in self.entries], bills), columns)
+
+    @property
+    def layers(self) -> Frame:
+        """The layers of all models below each other, to convert: ``comparison.layers.to_pandas()``."""
+        rows = [
+            (entry.name, row)
+            for entry in self.entries
+            if entry.result is not None
+            for row in entry.result.rows
+        ]
+        names = series("model", TEXT, (name for name, _ in rows))
+        return Frame([names, *layer_series([row for _, row in rows])])
 
     @property
     def answer(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ Each is a function of a graph that returns another; the table below says what th
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Final, NamedTuple
 
 from rfcalc.analysis.counterfactuals.atrous import atrous, dilated
@@ -45,6 +46,9 @@ class Counterfactual(NamedTuple):
     build: Callable[[LayerGraph], LayerGraph]
     phrase: str
 
+    def __reduce__(self) -> tuple[Callable[[str], Counterfactual], tuple[str]]:
+        return counterfactual, (self.name,)  # a pickle names it: its function is the table's
+
 
 COUNTERFACTUALS: Final = {
     each.name: each
@@ -75,6 +79,7 @@ COUNTERFACTUALS: Final = {
 """All counterfactuals by name."""
 
 
+@cache
 def counterfactual(name: str) -> Counterfactual:
     """Return the counterfactual of that name; ``pool:3:2`` is a 3x3 pooling after every 2 convolutions.
 

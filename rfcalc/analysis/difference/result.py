@@ -46,6 +46,9 @@ class Setting(NamedTuple):
     old: Any
     new: Any
 
+    def __hash__(self) -> int:
+        return hash(self.name)  # a value may be a list, as the file has it
+
 
 class Entry(NamedTuple):
     """A layer of the old model, of the new one, or of both.
