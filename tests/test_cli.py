@@ -801,6 +801,7 @@ LIGHT = "sympy networkx torch yaml tabulate"  # onnx itself imports csv
         (["field", "MODEL", "conv2"], "sympy networkx numpy onnx torch yaml tabulate csv"),
         (["align", "MODEL", "--sizes", "8:12"], "sympy networkx numpy onnx torch yaml tabulate csv"),
         (["explain", "MODEL", "conv2"], "sympy networkx numpy onnx torch yaml tabulate csv"),
+        (["verify", "MODEL"], "sympy networkx numpy onnx torch yaml tabulate csv"),
         (["tiles", "MODEL", "--tile", "16"], "sympy networkx numpy onnx torch yaml tabulate csv"),
     ],
 )

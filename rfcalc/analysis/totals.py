@@ -162,6 +162,26 @@ def unknown_notes(layers: Iterable[Layer], resolved: Mapping[str, Resolved]) -> 
     return notes
 
 
+def _global_note(rows: Sequence[Row]) -> list[Note]:
+    """Say from where on maps see everything, and through what; that a vector at the end does is no news."""
+    seeing = [row for row in rows if not row.container and _is_global(row.receptive_field)]
+    maps = [row for row in seeing if any(isinstance(n, int) and n > 1 for n in row.spatial)]
+    if not maps:
+        return []
+    through = "" if seeing[0] is maps[0] else f", by way of {seeing[0].name!r} ({seeing[0].op})"
+    text = f"from here on ({maps[0].op}) maps see the whole input, whatever its size{through}"
+    local = next((row for row in maps if _is_global(row.local_receptive_field)), None)
+    if local is None:
+        text += "; with gates cut they do not"
+    elif local is not maps[0]:
+        text += f"; with gates cut, from {local.name!r} ({local.op}) on"
+    return [Note("info", "global", maps[0].name, text)]
+
+
+def _is_global(field: Sequence[object] | None) -> bool:
+    return bool(field) and all(size is None for size in field or ())
+
+
 def notes_of(
     graph: LayerGraph, resolved: Mapping[str, Resolved], rows: Sequence[Row], misaligned: Sequence[Misaligned]
 ) -> list[Note]:
@@ -181,6 +201,7 @@ def notes_of(
             )
         )
     notes.extend(_border_notes(graph, resolved))
+    notes.extend(_global_note(rows))
     bounds: dict[str, str] = {}
     for row in rows:
         if row.status == "bound":
