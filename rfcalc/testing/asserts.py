@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
-from rfcalc.analysis.result import Row
+from rfcalc.analysis.result import Row, Status
 from rfcalc.api.checks import check
 from rfcalc.errors import UsageError
 from rfcalc.reports import humanise
@@ -52,9 +52,11 @@ def assert_receptive_field(
     smallest : int or a sequence of int, optional
         The smallest field, where it is to be held too.
     local : bool
-        Mean the field with gates and statistics over the map cut (squeeze-and-excitation).
+        Mean the field with gates and statistics over the map cut (squeeze-and-excitation); takes the model
+        itself, no Analysis.
     **loading
-        The options of `rfcalc.load`.
+        The options of `rfcalc.load`. What ``on_unknown="identity"`` assumes counts as so; `assert_exact`
+        refuses it.
 
     Raises
     ------
@@ -75,11 +77,13 @@ def assert_receptive_field(
     >>> assert_receptive_field(net, "classes", None)
     """
     __tracebackhide__ = True
+    if local and smallest is not None:
+        raise UsageError("the smallest field is that of the whole layer; ask for it without local=True")
     tested = subject(model, loading)
     row = tested.row(layer)
     what = "local receptive field" if local else "receptive field"
-    for call in _calls(row):
-        sizes = call.local_receptive_field if local else call.receptive_field
+    for call in _local_calls(tested, row) if local else _calls(row):
+        sizes = call.receptive_field
         wanted = None if sizes is None else _per_axis(expected, len(sizes), "expected")
         if call.status != "exact" or sizes is None:
             shown = _pixels(expected if wanted is None else wanted)
@@ -484,14 +488,22 @@ def _unknown(tested: Subject) -> list[Row]:
 def _assert_limit(tested: Subject, limits: dict[str, Any], layer: str | None) -> None:
     """Hold a limit of budgets, which say what is wrong and who is to blame."""
     __tracebackhide__ = True
-    from rfcalc.analysis.budget.check import HOLDS, check_model
+    from rfcalc.analysis.budget.check import HOLDS, check_figure, check_model
     from rfcalc.analysis.budget.document import budget_of
     from rfcalc.reports.check import told
 
-    if layer is not None:
-        layer = tested.row(layer).name
-    section = budget_of(limits if layer is None else {"layers": {layer: limits}}, tested.name).shared
-    checks, _ = check_model(tested.name, tested.facts, section)
+    section = budget_of(limits, tested.name).shared
+    if layer is None:
+        checks, _ = check_model(tested.name, tested.facts, section)
+    else:
+        row = tested.row(layer)
+        checks = []
+        for given in section.limits.values():
+            assert given.limit.of_layer is not None
+            figure = given.limit.of_layer(tested.facts, row)
+            if figure is None:
+                raise UsageError(f"{layer!r} has no {given.limit.noun}", source=tested.name)
+            checks.append(check_figure(tested.name, tested.facts, given, figure))
     broken = [each for each in checks if each.outcome != HOLDS]
     if broken:
         lines = [f"layer {each.figure.layer!r}: {told(each)}" for each in broken]
@@ -538,6 +550,20 @@ def _calls(row: Row) -> Sequence[Row]:
     return [
         call for call in every if call.receptive_field is None or any(s != 0 for s in call.receptive_field)
     ] or every
+
+
+def _local_calls(tested: Subject, row: Row) -> Sequence[Row]:
+    """Return the calls of a layer with what they see when gates are cut, and how well that is known."""
+    tested.graph  # noqa: B018  the status of a row is that of the whole field, so an analysis does not do
+    return [
+        row._replace(
+            receptive_field=sight.largest,
+            receptive_field_min=sight.smallest,
+            status=cast("Status", sight.status),
+            reason=sight.reason,
+        )
+        for sight in tested.facts.local_sights(row)
+    ]
 
 
 def _per_axis(value: Any, rank: int, name: str) -> tuple[Any, ...]:

@@ -118,7 +118,7 @@ class Subject:
         yield self.analysis
         if self._graph is not None:
             for depth in sorted({len(path) for path in self._graph.blocks}):
-                yield analyze(self._graph, depth=depth, **self._options)
+                yield analyze(self._graph, depth=depth, details=True, **self._options)
 
     def explain(self, layer: str) -> Any:
         """Divide the field of a layer among those before it; None where that cannot be done."""

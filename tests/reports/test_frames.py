@@ -195,7 +195,9 @@ def test_an_analysis_loads_none_of_the_libraries() -> None:
         f"import rfcalc, sys; rfcalc.analyze({str(POOLING)!r}); "
         "print({'pandas', 'polars', 'pyarrow', 'numpy'} & set(sys.modules))"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=MODELS.parents[1]
+    )
     assert run.stdout == "set()\n"
 
 

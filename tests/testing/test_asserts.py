@@ -225,6 +225,45 @@ def test_an_upper_bound_is_not_exact() -> None:
     assert "an upper bound" in str(failure.value)
 
 
+GATED: dict[str, Any] = {
+    "rfcalc": 1,
+    "input": [32, 32, 8],
+    "layers": [
+        {"kind": "conv", "name": "c", "filters": 8, "kernel": 3, "padding": "same"},
+        {"kind": "global_pool", "name": "squeeze", "mode": "average", "keepdims": True},
+        {"kind": "conv", "name": "excite", "filters": 8, "kernel": 1},
+        {"kind": "multiply", "name": "gate", "inputs": ["c", "excite"]},
+    ],
+}
+
+
+def test_the_local_field_has_the_gates_cut() -> None:
+    testing.assert_receptive_field(GATED, "gate", None)
+    testing.assert_receptive_field(GATED, "gate", 3, local=True)
+    with pytest.raises(AssertionError, match="the local receptive field is 3x3 pixels, not 5x5"):
+        testing.assert_receptive_field(GATED, "gate", 5, local=True)
+    with pytest.raises(rfcalc.UsageError, match="give the model itself"):
+        testing.assert_receptive_field(rfcalc.analyze(GATED), "gate", 3, local=True)
+    with pytest.raises(rfcalc.UsageError, match="without local=True"):
+        testing.assert_receptive_field(GATED, "gate", 3, smallest=3, local=True)
+
+
+@pytest.mark.parametrize("block", ["stage1", "stages"])
+def test_limits_are_held_for_blocks_too(block: str) -> None:
+    field = rfcalc.analyze(RESNET, depth=1).layer(block).receptive_field
+    assert field is not None
+    covers = min(size or 0 for size in field) >= 32
+    if covers:
+        testing.assert_covers_input(RESNET, block)
+    else:
+        with pytest.raises(AssertionError, match=f"layer '{block}': its field is"):
+            testing.assert_covers_input(RESNET, block)
+    testing.assert_no_holes(RESNET, block)
+    if covers:
+        with pytest.raises(AssertionError, match="pixels smaller"):
+            testing.assert_covers_input(RESNET, block, dims={"H": 256, "W": 256})
+
+
 def forms() -> dict[str, Any]:
     import json
 

@@ -16,7 +16,8 @@ HEAVY = ("rfcalc.analysis", "rfcalc.api", "rfcalc.readers", "sympy", "networkx",
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester) -> pytest.Pytester:
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    monkeypatch.setenv("PYTHONPATH", str(MODELS.parents[1]))  # the tree under test, installed or not
     (pytester.path / "models").mkdir()
     shutil.copy(MODELS / "pooling.json", pytester.path / "models")
     pytester.makeini("[pytest]\nrfcalc_models = models\n")

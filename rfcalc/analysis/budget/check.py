@@ -147,7 +147,7 @@ def check_model(model: str, facts: Facts, section: Section) -> tuple[list[Check]
     for given in section.limits.values():
         if given.value:
             figures = list(_of_model(facts, given))
-            checks += [_check(model, facts, given, figure) for figure in figures]
+            checks += [check_figure(model, facts, given, figure) for figure in figures]
     unmatched = []
     for pattern, givens in section.layers.items():
         rows = matching(facts.result, pattern)
@@ -190,14 +190,21 @@ def _of_layers(
         figure = given.limit.of_layer(facts, row)
         if figure is not None:
             measured = True
-            yield _check(model, facts, given, figure)
+            yield check_figure(model, facts, given, figure)
     if not measured:
         which = f"{rows[0].name!r} has" if len(rows) == 1 else "none of the layers that it matches has one:"
         why = "no figure for this limit" if len(rows) == 1 else "no figure to limit"
         raise UsageError(f"{which} {why}", where=key_text(given.path))
 
 
-def _check(model: str, facts: Facts, given: Given, figure: Figure) -> Check:
+def check_figure(model: str, facts: Facts, given: Given, figure: Figure) -> Check:
+    """Hold one figure against one limit.
+
+    Raises
+    ------
+    UsageError
+        The limit has values for another number of axes.
+    """
     axes, values = len(figure.low), given.value
     if len(values) not in (1, axes):
         raise UsageError(
