@@ -22,10 +22,18 @@ from rfcalc.errors import CheckFailed
 )
 @options.model
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--run",
+    type=click.Choice(["none", "onnx-runtime"]),
+    default="none",
+    show_default=True,
+    help="Run an ONNX model as well, with positive stand-in weights, and see which rows of its maps change "
+    "with rows of the input (extra onnx-runtime). That executes the file: only for files that you trust.",
+)
 @options.output
 @options.on_unknown
 @options.debug
-def command(model: str, *, form: str, output: str, on_unknown: Any, **loading: Any) -> None:
+def command(model: str, *, form: str, run: Any, output: str, on_unknown: Any, **loading: Any) -> None:
     """Recompute every answer about MODEL by another way, and show where they differ.
 
     The analysis composes formulas. Here what each layer reads is enumerated from its definition, index by
@@ -37,7 +45,7 @@ def command(model: str, *, form: str, output: str, on_unknown: Any, **loading: A
     from rfcalc.reports.write import check_output, terminal_width, unicode_output, write
 
     check_output(output, source=model)
-    result = api.verify(model, on_unknown=on_unknown, **options.loading(**loading))
+    result = api.verify(model, run=run, on_unknown=on_unknown, **options.loading(**loading))
     unicode = output != "-" or unicode_output(sys.stdout)
     width = terminal_width(sys.stdout if output == "-" else None)
     write(result.to_json() if form == "json" else result.to_text(width, unicode=unicode), output)

@@ -211,6 +211,14 @@ def held_tensors(model: Any) -> dict[str, int]:
     return count(document)
 
 
+def changed_rows(model: Any, *what: Any) -> list[dict[str, frozenset[int]]]:
+    """Run an ONNX file; see :func:`rfcalc.readers.onnx.run.changed_rows`."""
+    _, document, _ = read_document(model, format=ONNX)
+    from rfcalc.readers.onnx.run import changed_rows as run
+
+    return run(document, *what)
+
+
 def _is_program(source: Source) -> bool:
     """Tell whether an archive's first member, or failing that the name, is a saved program's."""
     head = source.head

@@ -77,6 +77,9 @@ class Verification(VerificationResult):
             "verified": {"rows": self.rows, "figures": self.figures, "counts": self.counts},
             "params": self.params,
             "held": self.held,
+            "run": {"by": self.runtime, "maps": self.maps, "claimed": self.claimed, "seen": self.seen}
+            if self.runtime
+            else None,
             "differences": [each._asdict() for each in self.differences],
             "unchecked": [each._asdict() for each in self.unchecked],
         }
@@ -110,6 +113,11 @@ class Verification(VerificationResult):
         if self.held is not None and self.params is not None:
             same = "as many" if self.held == self.params else f"{self.held:,}"
             yield f"{self.params:,} parameters by the analysis, {same} in the tensors that layers take"
+        if self.runtime:
+            yield (
+                f"run by {self.runtime} with stand-in weights: {self.seen} of {self.claimed} rows of "
+                f"{self.maps} maps changed that depend on a changed row of the input"
+            )
         reasons: dict[str, list[str]] = {}
         for each in self.unchecked:
             reasons.setdefault(f"{each.what}: {each.reason}", []).append(each.layer)
@@ -131,6 +139,11 @@ def _counterexample(each: Difference) -> Iterator[str]:
     """Spell out one difference, the first in the order of the graph."""
     along = f" along {each.axis}s" if each.axis else ""
     yield f"{each.layer!r} ({each.op}; the rule of {each.kind!r}):"
+    if each.what == "run":
+        yield f"  output {each.axis} {each.unit}"
+        yield f"  by the rules: {each.by_rule}"
+        yield f"  when run:     {each.by_definition}"
+        return
     if each.what == "rows":
         unit = "every output" if each.unit is None else f"output {each.axis} {each.unit}"
         yield f"  {unit} depends on {each.axis}s of the input"

@@ -62,10 +62,11 @@ class VerificationResult:
         What could not be verified.
     params, held : int, optional
         Parameters by the analysis, and by the tensors that the file holds; None where it holds none.
-    measured : int
-        Of how many maps the rows were measured by running the model.
     runtime : str
-        What ran it.
+        What ran the model, where it was run.
+    maps, claimed, seen : int
+        Of how many maps rows were looked at then; how many of these depend on a row of the input that was
+        changed, and how many of them did change.
     """
 
     model: str
@@ -84,8 +85,10 @@ class VerificationResult:
     unchecked: tuple[Unchecked, ...] = ()
     params: int | None = None
     held: int | None = None
-    measured: int = 0
     runtime: str = ""
+    maps: int = 0
+    claimed: int = 0
+    seen: int = 0
 
     @property
     def holds(self) -> bool:
