@@ -42,12 +42,18 @@ if TYPE_CHECKING:
     is_flag=True,
     help="The field by output phase instead: behind upsampling neighbours see fields of different sizes.",
 )
+@click.option(
+    "--image",
+    metavar="FILE",
+    help="Draw the field of one unit on this image, scaled to the input, with -o as a picture (.svg, "
+    ".png or .pdf; extra plot). The unit is that of --at, by default the one in the middle.",
+)
 @options.form
 @options.output
 @options.on_unknown
 @options.cut
 @options.debug
-def command(model: str, *, form: str, output: str, **how: Any) -> None:
+def command(model: str, *, image: str | None, form: str, output: str, **how: Any) -> None:
     """Show what each output index of LAYER in MODEL truly depends on, padding dropped layer by layer.
 
     LAYER is a layer's name or an output tensor's. Taps counts the input indices between first and last that
@@ -56,9 +62,39 @@ def command(model: str, *, form: str, output: str, **how: Any) -> None:
     from rfcalc.reports.write import check_output, write
 
     check_output(output, source=model)
+    if image is not None:
+        _draw(model, image, output, **how)
+        return
     result = made(model, **how)
     write(result.to_json() if form == "json" else options.render(result, form, output), output)
     options.say_notes(result.notes)
+
+
+def _draw(model: str, image: str, output: str, *, layer: str, at: str | None, **how: Any) -> None:
+    """Draw the field of one unit on an image."""
+    from rfcalc import api
+    from rfcalc.reports.pictures.style import suffix_of
+    from rfcalc.reports.write import check_output
+
+    if how.pop("pixel") is not None or how.pop("phases") or how.pop("cut"):
+        raise UsageError("--image is for the field of one unit; leave --from-input, --phases and --cut out")
+    if output == "-":
+        raise UsageError("--image draws a picture; say where with -o, such as -o field.png")
+    suffix_of(output)
+    check_output(output, source=image)
+    unit = None if at is None else place(at, "--at")
+    api.plot(
+        model,
+        output,
+        what="field",
+        layer=layer,
+        at=unit,
+        image=image,
+        **{
+            "on_unknown": how.pop("on_unknown"),
+            **options.loading(**how),
+        },
+    )
 
 
 def made(

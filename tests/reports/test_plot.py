@@ -278,3 +278,29 @@ def test_the_effective_field_from_the_command_line(
     )
     assert code == 2
     assert "nosuch" in err
+
+
+def test_the_field_of_a_unit_on_an_image(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """`rfcalc field --image` draws what `rfcalc plot --unit --image` draws."""
+    picture, one, other = (tmp_path / name for name in ("in.png", "one.png", "other.png"))
+    Image.new("RGB", (40, 30), "orange").save(picture)
+    model = MODELS / "pooling.json"
+    assert run(capsys, "field", model, "conv3", "--at", "1,1", "--image", picture, "-o", one)[0] == 0
+    assert run(capsys, "plot", model, "--unit", "conv3@1,1", "--image", picture, "-o", other)[0] == 0
+    assert one.read_bytes() == other.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ([], "say where with -o"),
+        (["-o", "field.txt"], "a picture is written as one of"),
+        (["--phases", "-o", "field.png"], "leave --from-input, --phases and --cut out"),
+        (["--from-input", "1,1", "-o", "field.png"], "leave --from-input, --phases and --cut out"),
+        (["-o", "field.png"], "no such image"),
+    ],
+)
+def test_an_image_used_wrongly(capsys: pytest.CaptureFixture[str], more: list[str], said: str) -> None:
+    code, err = run(capsys, "field", MODELS / "pooling.json", "conv3", "--image", "none.png", *more)
+    assert code in {2, 3}
+    assert said in err
