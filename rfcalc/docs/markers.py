@@ -64,8 +64,8 @@ class _Syntax(NamedTuple):
 
 def _comments(before: str, after: str, prefix: str, *, spelled: str, apart: bool, prefixed: bool) -> _Syntax:
     return _Syntax(
-        re.compile(rf"(?P<prefix>{prefix}){before}rfcalc:"),
-        re.compile(rf"(?P<prefix>{prefix}){before}rfcalc:(?P<command>(?:(?!-->).)*?){after}\s*"),
+        re.compile(rf"(?P<prefix>{prefix}){before}rfcalc:(?!:)"),
+        re.compile(rf"(?P<prefix>{prefix}){before}rfcalc:(?!:)(?P<command>(?:(?!-->).)*?){after}\s*"),
         re.compile(rf"(?P<prefix>{prefix}){before}/rfcalc{after}\s*"),
         spelled,
         apart,

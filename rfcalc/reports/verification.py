@@ -55,11 +55,14 @@ class Verification(VerificationResult):
             for number, what in (
                 (self.bounds, "bounds that hold"),
                 (self.unknown, "unknown"),
-                (len({each.layer for each in self.unchecked}), "not checked in all"),
             )
             if number
         ]
-        return f"{count}, all exact." if not doubts else f"{count}: {self.exact} exact, {', '.join(doubts)}."
+        missing = len({each.layer for each in self.unchecked})
+        tail = f"; of {missing} not everything could be checked" if missing else ""
+        if not doubts:
+            return f"{count}, all exact{tail}."
+        return f"{count}: {self.exact} exact, {', '.join(doubts)}{tail}."
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document, ``rfcalc/verification/1``, as plain data."""

@@ -62,6 +62,15 @@ def test_analyze(benchmark: Any, applications: dict[str, Any], name: str) -> Non
     assert result.totals.params.total == applications[name]["ref"]["total"]
 
 
+@pytest.mark.benchmark(group="cold start")
+def test_cold_field_resnet152(benchmark: Any, applications: dict[str, Any], tmp_path: Path) -> None:
+    """The rows of its last map, as a fresh process."""
+    path = tmp_path / "resnet152.json"
+    path.write_text(json.dumps(applications["ResNet152"]["model"]), encoding="utf-8")
+    shape = ("--input-shape", "224,224,3")
+    benchmark.pedantic(run, args=("-m", "rfcalc", "field", str(path), "conv5_block3_out", *shape), rounds=5)
+
+
 @pytest.mark.benchmark(group="load")
 def test_load_resnet152(benchmark: Any, applications: dict[str, Any]) -> None:
     benchmark(rfcalc.load, applications["ResNet152"]["model"])

@@ -305,3 +305,8 @@ def test_an_end_that_is_indented_otherwise_is_pointed_at(markup: str) -> None:
 def test_text_that_would_end_its_marker_is_refused(markup: str) -> None:
     with pytest.raises(MarkersError, match="reads like a marker"):
         fill(marked(markup), markup, MARKS[markup][1] + "\n")
+
+
+def test_the_directive_of_sphinx_is_no_marker() -> None:
+    page = "Net\n===\n\n.. rfcalc:: analyze net.json\n   :columns: layer\n"
+    assert markers(page, "rst") == []
