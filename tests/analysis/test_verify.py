@@ -222,7 +222,7 @@ def test_exported_models(name: str) -> None:
         return
     found = enumerate_graph(graph)
     assert found.differences == ()
-    assert len(found.rows) >= 0.9 * len(graph)
+    assert len(found.rows) >= 0.85 * len(graph)  # where windows are cut and reordered, rows have no order
 
 
 def test_an_export_at_two_sizes() -> None:

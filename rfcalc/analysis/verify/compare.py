@@ -13,6 +13,7 @@ from rfcalc.algebra.indexing import rows_by_index
 from rfcalc.algebra.number import is_known
 from rfcalc.analysis.verify.sets import Sets
 from rfcalc.analysis.view import FieldView
+from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, TensorSpec
 
 
@@ -63,7 +64,10 @@ def compare_rows(spec: TensorSpec, dependence: Dependence, axis: Axis, found: Se
     NotComparable
         The rows have no common order.
     """
-    said, exact = rows_by_index(dependence, axis.place)
+    try:
+        said, exact = rows_by_index(dependence, axis.place)
+    except AnalysisError as error:
+        raise NotComparable(error.message) from error
     exact = exact and not dependence.reason
     inside = (1 << found.outside) - 1
     first: _Wrong | None = None
