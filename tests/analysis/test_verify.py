@@ -222,7 +222,9 @@ def test_exported_models(name: str) -> None:
         return
     found = enumerate_graph(graph)
     assert found.differences == ()
-    assert len(found.rows) >= 0.85 * len(graph)  # where windows are cut and reordered, rows have no order
+    # where windows are cut and reordered rows have no common order, and in an open batch they are not listed
+    least = 0.85 if isinstance(graph.inputs[0].attrs["shape"][0], int) else 0.6
+    assert len(found.rows) >= least * len(graph)
 
 
 def test_an_export_at_two_sizes() -> None:
