@@ -223,7 +223,7 @@ def test_exported_models(name: str) -> None:
     found = enumerate_graph(graph)
     assert found.differences == ()
     # where windows are cut and reordered rows have no common order, and in an open batch they are not listed
-    least = 0.85 if isinstance(graph.inputs[0].attrs["shape"][0], int) else 0.6
+    least = 0.85 if isinstance(graph.inputs[0].attrs["shape"][0], int) else 0.5
     assert len(found.rows) >= least * len(graph)
 
 
