@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 
@@ -28,3 +28,14 @@ def few(names: Iterable[str], most: int = 3) -> str:
 
 MARKUP: Final = ("markdown", "rst", "asciidoc", "latex", "html")
 """The markup languages of documents."""
+
+_AXES: Final = {1: ("position",), 2: ("row", "column"), 3: ("slice", "row", "column")}
+
+
+def axis_names(rank: int) -> Sequence[str]:
+    """Return what one position along each spatial axis of an input is called.
+
+    >>> axis_names(2)
+    ('row', 'column')
+    """
+    return _AXES.get(rank) or [f"axis {k}" for k in range(rank)]

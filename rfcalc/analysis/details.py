@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from rfcalc.analysis.gridding import AxisTaps, taps_on
-from rfcalc.analysis.holes import countable, with_taps
-from rfcalc.analysis.propagate import Seen
+from rfcalc.analysis.holes import countable
+from rfcalc.analysis.propagate import Seen, propagate_periodic
 from rfcalc.analysis.result import Detail
 from rfcalc.analysis.shapes import Resolved
 from rfcalc.analysis.unproductive import FieldOf, useful
@@ -37,7 +37,7 @@ def details_of(
         Gives the field of a tensor, gates cut.
     """
     if countable(graph, resolved, seen):
-        seen = with_taps(list(graph), resolved, chosen)
+        seen = propagate_periodic(graph, resolved, chosen, taps=True)[0]
     start = resolved[chosen.name].result
     assert start is not None
     extents = start.outputs[0].spatial

@@ -120,18 +120,32 @@ def field_of(
     chain = ancestors(graph, name)
     last = {producer: taker for taker in chain for producer, _ in taker.inputs}
     seen = propagate(chain, resolved, chosen, seed_rows, last=last)[0][name]
-    dependence = seen.full[output]
+    dependence = required(seen.full[output], seen, layer)
+    free = _without_border(chain, resolved, chosen)[name].full[output]
+    axes = tuple(_axis(dependence, free, axis, extent) for axis, extent in enumerate(spec.spatial))
+    notes = [*assumed_notes(chain, resolved), *cut_note(graph), *bound_note(dependence, layer)]
+    return FieldResult(graph.name, layer, chosen.name, axes, tuple(notes))
+
+
+def required(dependence: Dependence | None, seen: Seen, layer: str) -> Dependence:
+    """Return what a tensor depends on.
+
+    Raises
+    ------
+    AnalysisError
+        An op on the way is not known.
+    """
     if dependence is None:
         raise AnalysisError(
             f"it depends on {seen.blame}, which no rule knows; --on-unknown bound goes on without",
             where=f"layer {layer!r}",
         )
-    free = _without_border(chain, resolved, chosen)[name].full[output]
-    axes = tuple(_axis(dependence, free, axis, extent) for axis, extent in enumerate(spec.spatial))
-    notes = assumed_notes(chain, resolved) + cut_note(graph)
-    if dependence.reason:
-        notes.append(Note("warning", "bound", layer, dependence.reason))
-    return FieldResult(graph.name, layer, chosen.name, axes, tuple(notes))
+    return dependence
+
+
+def bound_note(dependence: Dependence, layer: str) -> list[Note]:
+    """Say why a field is an upper bound, where it is one."""
+    return [Note("warning", "bound", layer, dependence.reason)] if dependence.reason else []
 
 
 def find_tensor(graph: LayerGraph, name: str) -> Edge:

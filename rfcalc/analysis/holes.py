@@ -6,18 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Final, NamedTuple
 
-from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.number import is_known
 from rfcalc.algebra.relation import Relation
 from rfcalc.algebra.steps import Slide
 from rfcalc.analysis.counterfactuals.rewrite import DoesNotApply, edited, has_window, input_of, setting
 from rfcalc.analysis.gridding import AxisTaps, Suspect, taps_on
-from rfcalc.analysis.propagate import Seen, ancestors, propagate, propagate_periodic, seed_periodic
+from rfcalc.analysis.propagate import Seen, ancestors, propagate_periodic
 from rfcalc.analysis.result import Note
 from rfcalc.analysis.shapes import Resolved, resolve
 from rfcalc.errors import AnalysisError, GraphError
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.graph.layer import Layer, TensorSpec
+from rfcalc.graph.layer import Layer
 from rfcalc.wording import few
 
 _MOST_CHANGES: Final = 16
@@ -35,15 +34,6 @@ class _Model(NamedTuple):
     resolved: Mapping[str, Resolved]
     chosen: Layer
     taps: Taps
-
-
-def with_taps(layers: Sequence[Layer], resolved: Mapping[str, Resolved], chosen: Layer) -> Mapping[str, Seen]:
-    """Carry dependence through a model with exact taps."""
-    return propagate(layers, resolved, chosen, _seed)[0]
-
-
-def _seed(spec: TensorSpec) -> Dependence:
-    return seed_periodic(spec, taps=True)
 
 
 def countable(layers: Iterable[Layer], resolved: Mapping[str, Resolved], seen: Mapping[str, Seen]) -> bool:
@@ -115,7 +105,7 @@ def holes_note(
 
 
 def _taps(graph: LayerGraph, resolved: Mapping[str, Resolved], chosen: Layer) -> Taps:
-    seen = with_taps(list(graph), resolved, chosen)
+    seen = propagate_periodic(graph, resolved, chosen, taps=True)[0]
     start = resolved[chosen.name].result
     assert start is not None
     rank = len(start.outputs[0].spatial)

@@ -8,12 +8,11 @@ from typing import NamedTuple
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.indexing import axis_of
 from rfcalc.algebra.relation import Relation
-from rfcalc.analysis.field import find_tensor
+from rfcalc.analysis.field import bound_note, find_tensor, required
 from rfcalc.analysis.propagate import ancestors, choose_input, propagate_periodic
 from rfcalc.analysis.result import Note
 from rfcalc.analysis.shapes import OnUnknown, resolve
 from rfcalc.analysis.totals import assumed_notes
-from rfcalc.errors import AnalysisError
 from rfcalc.graph.graph import LayerGraph
 
 
@@ -88,18 +87,11 @@ def phases_of(
         chain = [chosen, *chain]
     part = LayerGraph(chain, name=graph.name, source=graph.source, outputs=((name, output),))
     seen = propagate_periodic(part, resolved, chosen)[0][name]
-    dependence = seen.local[output]
-    if dependence is None:
-        raise AnalysisError(
-            f"it depends on {seen.blame}, which no rule knows; --on-unknown bound goes on without",
-            where=f"layer {layer!r}",
-        )
+    dependence = required(seen.local[output], seen, layer)
     start = resolved[chosen.name].result
     assert start is not None
     rank = len(start.outputs[0].spatial)
-    notes = assumed_notes(chain, resolved)
-    if dependence.reason:
-        notes.append(Note("warning", "bound", layer, dependence.reason))
+    notes = [*assumed_notes(chain, resolved), *bound_note(dependence, layer)]
     axes = tuple(_axis(dependence, axis) for axis in range(rank))
     return PhasesResult(graph.name, layer, chosen.name, axes, tuple(notes))
 

@@ -9,12 +9,12 @@ from typing import Any, Final
 from rfcalc.analysis.effective import SHARES, EffectiveAxis, EffectiveResult
 from rfcalc.reports.document import dump
 from rfcalc.reports.escape import terminal
-from rfcalc.reports.field import axis_names
 from rfcalc.reports.fold import fold
 from rfcalc.reports.humanise import extents, percent
 from rfcalc.reports.layout import laid_out
 from rfcalc.reports.pieces import Paragraph, Piece, Shown
 from rfcalc.reports.tables import LEFT, RIGHT, Table
+from rfcalc.wording import axis_names
 
 SCHEMA: Final = "rfcalc/effective/1"
 

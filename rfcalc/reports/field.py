@@ -18,11 +18,10 @@ from rfcalc.reports.fold import fold
 from rfcalc.reports.humanise import percent, sentence
 from rfcalc.reports.pieces import Paragraph, Piece, Shown
 from rfcalc.reports.tables import RIGHT, Table
+from rfcalc.wording import axis_names
 
 SCHEMA: Final = "rfcalc/field/1"
 SEEING: Final = "rfcalc/seeing/1"
-
-_AXES: Final = {1: ("position",), 2: ("row", "column"), 3: ("slice", "row", "column")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,15 +304,6 @@ def _tuple(index: Sequence[int]) -> str:
 
 def _named(result: FieldResult) -> list[tuple[FieldAxis, str]]:
     return list(zip(result.axes, axis_names(len(result.axes)), strict=True))
-
-
-def axis_names(rank: int) -> Sequence[str]:
-    """Return what one position along each spatial axis of an input is called.
-
-    >>> axis_names(2)
-    ('row', 'column')
-    """
-    return _AXES.get(rank) or [f"axis {k}" for k in range(rank)]
 
 
 def _words(row: Span | None, name: str) -> str:

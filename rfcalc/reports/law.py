@@ -12,13 +12,12 @@ from rfcalc.analysis.reach import Reach
 from rfcalc.reports.blocks import block_text, depth, formula, gain_text, general
 from rfcalc.reports.document import dump
 from rfcalc.reports.escape import terminal
-from rfcalc.reports.field import axis_names
 from rfcalc.reports.fold import fold
 from rfcalc.reports.humanise import extents
 from rfcalc.reports.layout import laid_out
 from rfcalc.reports.pieces import Paragraph, Piece, Shown
 from rfcalc.reports.tables import LEFT, RIGHT, Table
-from rfcalc.wording import few
+from rfcalc.wording import axis_names, few
 
 SCHEMA: Final = "rfcalc/law/1"
 

@@ -8,11 +8,11 @@ from typing import Any, Final
 from rfcalc.analysis.phases import PhaseAxis, PhasesResult
 from rfcalc.reports.document import dump
 from rfcalc.reports.escape import terminal
-from rfcalc.reports.field import axis_names
 from rfcalc.reports.fold import fold
 from rfcalc.reports.humanise import sentence
 from rfcalc.reports.pieces import Paragraph, Piece, Shown
 from rfcalc.reports.tables import RIGHT, Table
+from rfcalc.wording import axis_names
 
 SCHEMA: Final = "rfcalc/phases/1"
 

@@ -24,7 +24,9 @@ from rfcalc.analysis.propagate import (
     require_known,
     seed_rows,
 )
+from rfcalc.analysis.result import Params
 from rfcalc.analysis.shapes import OnUnknown, Resolved, resolve
+from rfcalc.analysis.totals import count_params
 from rfcalc.analysis.verify.chase import Chased, chase
 from rfcalc.analysis.verify.compare import (
     Axis,
@@ -43,8 +45,7 @@ from rfcalc.analysis.view import FieldView, view_of
 from rfcalc.errors import RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import BATCH, SPATIAL, Layer, TensorSpec
-
-AXES: Final = {1: ("position",), 2: ("row", "column"), 3: ("slice", "row", "column")}
+from rfcalc.wording import axis_names
 
 LARGEST: Final = 2560
 """Elements of an input axis beyond which sets for each element take too much room."""
@@ -218,11 +219,11 @@ class _Report:
             self.differs(layer, Finding("macs", f"{int(known.result.macs):,}", f"{macs:,}"))
             return
         if layer.weights is None and known.weights is not None:  # else the file names them
-            said = _totals([(w.count, w.trainable) for w in known.weights])
+            said = count_params(known.weights)
             trained, stored = sum(map(prod, counts.trained)), sum(map(prod, counts.stored))
             truth = (trained, stored) if layer.trainable else (0, trained + stored)
-            if said is not None and said != truth:
-                self.differs(layer, Finding("params", _pair(said), _pair(truth)))
+            if said.total is not None and (said.trainable, said.non_trainable) != truth:
+                self.differs(layer, Finding("params", _pair(said), _pair(Params(*truth))))
                 return
         self.counts.add(layer.name)
 
@@ -236,9 +237,7 @@ class _Report:
     def differs(self, layer: Layer, finding: Finding, axis: int | None = None) -> None:
         """Note a difference; what lies behind it is compared all the same."""
         self.wrong.add(layer.name)
-        along = (
-            "" if axis is None else AXES.get(self.rank, tuple(f"axis {k}" for k in range(self.rank)))[axis]
-        )
+        along = "" if axis is None else axis_names(self.rank)[axis]
         self.found.append(
             Difference(
                 layer.name,
@@ -288,15 +287,8 @@ def _period(dependence: Dependence | None, axis: int) -> int:
     return lcm(*(each[1].period for each in folded if each is not None and isinstance(each[1], Relation)))
 
 
-def _totals(weights: Sequence[tuple[object, bool]]) -> tuple[int, int] | None:
-    if not all(isinstance(count, int) for count, _ in weights):
-        return None
-    trained = sum(count for count, trainable in weights if trainable and isinstance(count, int))
-    return trained, sum(count for count, _ in weights if isinstance(count, int)) - trained
-
-
-def _pair(counts: tuple[int, int]) -> str:
-    trained, stored = counts
+def _pair(counts: Params) -> str:
+    trained, stored = counts.trainable, counts.non_trainable
     return f"{trained:,}" if not stored else f"{trained:,} trained and {stored:,} not"
 
 

@@ -11,7 +11,7 @@ from rfcalc.algebra.number import is_known
 from rfcalc.analysis.verify.definitions import AROUND, settings_of, tagged
 from rfcalc.analysis.verify.definitions.given import Given
 from rfcalc.analysis.verify.definitions.mixes import terms_of
-from rfcalc.graph.layer import CHANNEL, SPATIAL, TensorSpec
+from rfcalc.graph.layer import TensorSpec
 
 Shape = tuple[int, ...]
 
@@ -44,31 +44,14 @@ class Sizes:
         return self.given[name]
 
     @property
-    def spatial(self) -> list[int]:
-        """Places of the spatial axes of the first input."""
-        places = self.given["spatial"]
-        if places is None:
-            places = [place for place, role in enumerate(self.given.roles[0]) if role == SPATIAL]
-        return [place % len(self.inputs[0]) for place in places]
-
-    @property
-    def channel(self) -> int:
-        """Place of the channel axis of the first input."""
-        place = self.given["channel"]
-        if place is not None:
-            return int(place) % len(self.inputs[0])
-        roles = self.given.roles[0]
-        return roles.rindex(CHANNEL) if CHANNEL in roles else len(self.inputs[0]) - 1
-
-    @property
     def channels(self) -> int:
         """Channels of the first input."""
-        return self.inputs[0][self.channel]
+        return self.inputs[0][self.given.channel]
 
     @property
     def kernel(self) -> Shape:
         """The window on each spatial axis."""
-        return tuple(self.given.each("kernel", len(self.spatial)))
+        return tuple(self.given.each("kernel", len(self.given.spatial)))
 
     def bias(self, *shape: int) -> tuple[Shape, ...]:
         """Return the bias, where there is one."""
@@ -148,7 +131,7 @@ def _capsules(at: Sizes) -> Counts:
 def _stft(at: Sizes) -> Counts:
     """A product with sines, one with cosines, or both."""
     waves = 1 if at["mode"] in ("real", "imag") else 2
-    (place,) = at.spatial
+    (place,) = at.given.spatial
     steps = at.outputs[0][place] * at.inputs[0][0]
     kernels = ((at["kernel"], 1, at["bins"]),) * waves
     return Counts(kernels, (), steps * at.channels * at["kernel"] * at["bins"] * waves)
@@ -178,7 +161,7 @@ def _channel_scale(at: Sizes) -> Counts:
 @_count("batch_norm")
 def _batch_norm(at: Sizes) -> Counts:
     axis = at["axis"]
-    axes = [at.channel] if axis is None else axis if isinstance(axis, (tuple, list)) else [axis]
+    axes = [at.given.channel] if axis is None else axis if isinstance(axis, (tuple, list)) else [axis]
     shape = tuple(at.inputs[0][place] for place in axes)
     return Counts((shape,) * (bool(at["scale"]) + bool(at["center"])), (shape,) * (5 if at["renorm"] else 2))
 
@@ -192,7 +175,7 @@ def _axes_norm(at: Sizes) -> Counts:
 
 @_count("group_norm", "instance_norm")
 def _channel_norm(at: Sizes) -> Counts:
-    place = at.channel if at["axis"] is None else at["axis"]
+    place = at.given.channel if at["axis"] is None else at["axis"]
     return Counts(((at.inputs[0][place],),) * (bool(at["scale"]) + bool(at["center"])))
 
 
@@ -345,7 +328,7 @@ def _recurrent(at: Sizes) -> Counts:
 @_count("conv_lstm")
 def _conv_lstm(at: Sizes) -> Counts:
     """A convolution of the input and one of the state to the four gates, at every step, in each direction."""
-    places = at["spatial"] or [place for place in at.spatial if place != 1]
+    places = at["spatial"] or [place for place in at.given.spatial if place != 1]
     kernel = tuple(at.given.each("kernel", len(places)))
     filters, ways = at["filters"], 2 if at["bidirectional"] else 1
     width = filters * 2 if at["bidirectional"] == "concat" else filters

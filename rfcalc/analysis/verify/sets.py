@@ -51,9 +51,19 @@ class Sets:
         return cls(shape, stored, [1 << index for index in range(extent)], extent)
 
     @classmethod
+    def alike(cls, shape: Sequence[int], cell: int, outside: int) -> Sets:
+        """Let all elements depend on the same."""
+        return cls(shape, [1] * len(shape), [cell], outside)
+
+    @classmethod
     def nothing(cls, shape: Sequence[int], outside: int) -> Sets:
         """Let no element depend on anything."""
-        return cls(shape, [1] * len(shape), [0], outside)
+        return cls.alike(shape, 0, outside)
+
+    def covering(self, others: Iterable[Sets]) -> Sets:
+        """Let every element depend on all that others do as well."""
+        cell = reduce(or_, (other.everything() for other in others), 0)
+        return united(self, Sets.alike(self.shape, cell, self.outside))
 
     def everything(self) -> int:
         """Return the union of all sets."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from rfcalc.analysis.effective import SHARES, EffectiveAxis, EffectiveResult, narrowest_span
-from rfcalc.reports.field import axis_names
 from rfcalc.reports.pictures.style import figure, look, name
+from rfcalc.wording import axis_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,7 +8,7 @@ from typing import Any
 from rfcalc.algebra.number import is_known
 from rfcalc.analysis.verify.definitions import mixes, moves, windows  # noqa: F401  they enter themselves
 from rfcalc.analysis.verify.definitions.given import DEFINITIONS, Given, NotDefined
-from rfcalc.analysis.verify.sets import Sets, united
+from rfcalc.analysis.verify.sets import Sets
 from rfcalc.graph.layer import BATCH, TensorSpec
 from rfcalc.rules.apply import apply_rule
 from rfcalc.rules.registry import REQUIRED, find
@@ -57,10 +57,8 @@ def defined(
     outputs = _led(kind, own, given[:plain], tags[:plain], attrs.get("lead", 0))
     if attrs.get("softmax"):
         outputs = [each.whole(len(each.shape) - 1) if each.shape else each for each in outputs]
-    for mask in given[plain:]:
-        outputs = [
-            united(o, Sets(o.shape, (1,) * len(o.shape), [mask.everything()], o.outside)) for o in outputs
-        ]
+    if masks:
+        outputs = [each.covering(given[plain:]) for each in outputs]
     if attrs.get("then"):
         tag = tagged(
             kind, {k: v for k, v in attrs.items() if k not in ("prepare", "then", "copies", "operands")}, tags

@@ -44,19 +44,21 @@ class Given:
     def __getitem__(self, name: str) -> Any:
         return self.settings.get(name)
 
-    def spatial(self, x: Sets) -> list[int]:
+    @property
+    def spatial(self) -> list[int]:
         """Places of the spatial axes of the first input."""
         places = self["spatial"]
         if places is None:
             places = [place for place, role in enumerate(self.roles[0]) if role == SPATIAL]
-        return [place % len(x.shape) for place in places]
+        return [place % len(self.roles[0]) for place in places]
 
-    def channel(self, x: Sets) -> int:
+    @property
+    def channel(self) -> int:
         """Place of the channel axis of the first input."""
         place = self["channel"]
         if place is not None:
-            return int(place) % len(x.shape)
-        return self.roles[0].rindex(CHANNEL) if CHANNEL in self.roles[0] else len(x.shape) - 1
+            return int(place) % len(self.roles[0])
+        return self.roles[0].rindex(CHANNEL) if CHANNEL in self.roles[0] else len(self.roles[0]) - 1
 
     def each(self, name: str, rank: int) -> list[Any]:
         """Return a setting as a number for each axis."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rfcalc.analysis.verify.definitions.given import DEFINITIONS, Given, NotDefined, define
-from rfcalc.analysis.verify.definitions.windows import slid, touching, windows
+from rfcalc.analysis.verify.definitions.windows import bordered, slid, windows
 from rfcalc.analysis.verify.sets import Sets, end_to_end, united
 
 
@@ -149,13 +149,13 @@ def _axes_norm(given: Given, x: Sets) -> Sets:
 
 @define("instance_norm")
 def _instance_norm(given: Given, x: Sets) -> Sets:
-    channel = given.channel(x)
+    channel = given.channel
     return _wholes(x, [place for place in range(1, len(x.shape)) if place != channel])
 
 
 @define("group_norm")
 def _group_norm(given: Given, x: Sets) -> Sets:
-    channel = given.channel(x) if given["axis"] is None else given.places("axis", x)[0]
+    channel = given.channel if given["axis"] is None else given.places("axis", x)[0]
     found = _wholes(x, [place for place in range(1, len(x.shape)) if place != channel])
     channels = x.shape[channel]
     size = channels // given["groups"] if given["groups"] > 0 else 1
@@ -164,7 +164,7 @@ def _group_norm(given: Given, x: Sets) -> Sets:
 
 @define("local_response_norm")
 def _local_response_norm(given: Given, x: Sets) -> Sets:
-    return x.whole(given.channel(x))
+    return x.whole(given.channel)
 
 
 @define("spectral_norm")
@@ -225,8 +225,7 @@ def _multi_head_attention(given: Given, *inputs: Sets) -> Any:
     shape = (query.shape[0], given["heads"], *(query.shape[a] for a in axes), *(key.shape[a] for a in axes))
     mine = _wholes(query, free, 1).drop(free).insert([1])
     mine = mine.insert(range(len(mine.shape), len(shape))).stretch(shape)
-    keys = Sets(shape, (1,) * len(shape), [key.everything()], key.outside)
-    return [found, united(mine, keys)]
+    return [found, mine.covering([key])]
 
 
 @define("dot_attention", "additive_attention")
@@ -259,8 +258,8 @@ def _fused_attention(given: Given, x: Sets) -> Sets:
 
 @define("primary_capsules")
 def _primary_capsules(given: Given, x: Sets) -> Sets:
-    channel = given.channel(x)
-    found = slid(given, x, given.spatial(x)).whole(channel, given["capsules"] * given["dim"])
+    channel = given.channel
+    found = slid(given, x, given.spatial).whole(channel, given["capsules"] * given["dim"])
     order = [place for place in range(len(found.shape)) if place != channel]
     found = found.permute([*order, channel])
     count = given["capsules"]
@@ -296,13 +295,6 @@ def _recurrent(given: Given, x: Sets, *states: Sets) -> list[Sets]:
     back = given["backward_cells"] or cells
     both, units = given["bidirectional"], cells[-1]["units"]
     width = units + back[-1]["units"] if both == "concat" else units
-    started = 0
-    for state in states:
-        started |= state.everything()
-
-    def begun(found: Sets) -> Sets:
-        return united(found, Sets(found.shape, (1,) * len(found.shape), [started], x.outside))
-
     inner = x.whole(2, width)
     if not given["sequences"]:
         outputs = [inner.whole(1, 1).drop([1])] * (2 if both == "none" else 1)
@@ -317,14 +309,14 @@ def _recurrent(given: Given, x: Sets, *states: Sets) -> list[Sets]:
     if given["state"]:
         for cell in (*cells, *back) if both else cells:
             outputs += [x.whole(2, cell["units"]).whole(1, 1).drop([1])] * STATES[cell["cell"]]
-    return [begun(found) for found in outputs]
+    return [found.covering(states) for found in outputs]
 
 
 @define("conv_lstm")
 def _conv_lstm(given: Given, x: Sets, *states: Sets) -> list[Sets]:
     """Step t reads its own input through a convolution, and what step t - 1 gave through another one."""
-    channel, both, filters = given.channel(x), given["bidirectional"], given["filters"]
-    places = list(given["spatial"] or [p for p in given.spatial(x) if p != 1])
+    channel, both, filters = given.channel, given["bidirectional"], given["filters"]
+    places = list(given["spatial"] or [p for p in given.spatial if p != 1])
     taken = slid(given, x, places).whole(channel, filters)
     kernel = given.each("kernel", len(places))
 
@@ -358,10 +350,7 @@ def _conv_lstm(given: Given, x: Sets, *states: Sets) -> list[Sets]:
         outputs = [ends[1] if given["reverse"] else ends[0]]
     if given["state"]:
         outputs += [ends[0]] * 2 + [ends[1]] * 2 if both else [ends[1] if given["reverse"] else ends[0]] * 2
-    started = 0
-    for state in states:
-        started |= state.everything()
-    return [united(o, Sets(o.shape, (1,) * len(o.shape), [started], x.outside)) for o in outputs]
+    return [found.covering(states) for found in outputs]
 
 
 @define("sequence")
@@ -370,9 +359,6 @@ def _sequence(given: Given, x: Sets, *states: Sets) -> list[Sets]:
     (time,) = given.places("time", x)
     ways = 2 if given["direction"] == "bidirectional" else 1
     width = given["units"] if given["projection"] is None else given["projection"]
-    started = 0
-    for state in states:
-        started |= state.everything()
     inner = x.whole(2, 1)
     steps = {True: _run(inner, time, forward=True), False: _run(inner, time, forward=False)}
     directions = [True, False] if ways == 2 else [given["direction"] == "forward"]
@@ -394,7 +380,7 @@ def _sequence(given: Given, x: Sets, *states: Sets) -> list[Sets]:
         first = bool(given["states_first"])
         shape = (count, last.shape[0], features) if first else (last.shape[0], count, features)
         ends.append(last.insert([0 if first else 1]).stretch(shape))
-    return [united(o, Sets(o.shape, (1,) * len(o.shape), [started], x.outside)) for o in ends]
+    return [found.covering(states) for found in ends]
 
 
 # ---- audio -------------------------------------------------------------------------------------------------
@@ -406,11 +392,7 @@ def _frames(given: Given, x: Sets) -> Sets:
     (place,) = given.places("axis", x)
     n, before, after = x.shape[place], given["before"], given["after"]
     rows = windows(n, given["kernel"], given["stride"], 1, (before, after))
-    if given["border"]:
-        read = [[_mirrored(j, n) for j in row] for row in rows]
-        found = touching(x, place, read, rows)
-    else:
-        found = x.read(place, rows)
+    found = bordered(x, place, rows, "reflect") if given["border"] else x.read(place, rows)
     shape = (*found.shape[: place + 1], given["bins"], *found.shape[place + 1 :])
     found = found.insert([place + 1]).stretch(shape)
     if given["transposed"]:
@@ -419,15 +401,10 @@ def _frames(given: Given, x: Sets) -> Sets:
     return found
 
 
-def _mirrored(j: int, n: int) -> int:
-    j = j % (2 * n - 2) if n > 1 else 0
-    return j if j < n else 2 * n - 2 - j
-
-
 @define("stft")
 def _stft(given: Given, x: Sets) -> Sets:
-    (place,) = given.spatial(x)
-    channel = given.channel(x)
+    (place,) = given.spatial
+    channel = given.channel
     width = given["bins"] * (2 if given["mode"] == "stft" else 1)
     found = x.read(place, windows(x.shape[place], given["kernel"], given["stride"], 1, given["padding"]))
     if given["expand"]:

@@ -116,7 +116,7 @@ def _looked_up(given: Given, x: Sets) -> Sets:
     found = _taken(x, place, indices)
     if len({b - a for a, b in pairwise(indices)}) < 2:
         return found
-    return united(found, Sets(found.shape, (1,) * len(found.shape), [1 << x.outside], x.outside))
+    return united(found, Sets.alike(found.shape, 1 << x.outside, x.outside))
 
 
 @define("gather")
@@ -144,10 +144,7 @@ def _gathered_elements(given: Given, data: Sets, indices: Sets) -> Sets:
 @define("scatter")
 def _scattered(_: Given, data: Sets, *others: Sets) -> Sets:
     """An element keeps what it was, or is an update, wherever that comes from."""
-    everything = 0
-    for other in others:
-        everything |= other.everything()
-    return united(data, Sets(data.shape, (1,) * len(data.shape), [everything], data.outside))
+    return data.covering(others)
 
 
 @define("top_k")
@@ -256,14 +253,10 @@ def _rolled(given: Given, x: Sets) -> Sets:
 @define("cover")
 def _covered(given: Given, *inputs: Sets) -> Sets:
     """All that is said is the shape: every element may depend on everything."""
-    everything = 0
-    for each in inputs:
-        everything |= each.everything()
     shape = [
         inputs[0].shape[place] if extent is None else extent if is_known(extent) else None
         for place, extent in enumerate(given["shape"])
     ]
     if None in shape:
         raise NotDefined("an open extent")
-    outside = inputs[0].outside
-    return Sets([n for n in shape if n is not None], (1,) * len(shape), [everything], outside)
+    return Sets.nothing([n for n in shape if n is not None], inputs[0].outside).covering(inputs)

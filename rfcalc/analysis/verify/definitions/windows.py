@@ -51,18 +51,18 @@ def slid(given: Given, x: Sets, places: Sequence[int], *, ceil_mode: bool = Fals
 @define("conv", "separable_conv")
 def _convolution(given: Given, x: Sets) -> Sets:
     """Every output reads its window in all channels; groups of channels are not told apart."""
-    return slid(given, x, given.spatial(x)).whole(given.channel(x), given["filters"])
+    return slid(given, x, given.spatial).whole(given.channel, given["filters"])
 
 
 @define("depthwise_conv")
 def _depthwise(given: Given, x: Sets) -> Sets:
-    channel = given.channel(x)
-    return slid(given, x, given.spatial(x)).whole(channel, x.shape[channel] * given["multiplier"])
+    channel = given.channel
+    return slid(given, x, given.spatial).whole(channel, x.shape[channel] * given["multiplier"])
 
 
 @define("patches")
 def _patches(given: Given, x: Sets) -> Sets:
-    places, channel = given.spatial(x), given.channel(x)
+    places, channel = given.spatial, given.channel
     count = x.shape[channel]
     for k in given.each("kernel", len(places)):
         count *= k
@@ -71,12 +71,12 @@ def _patches(given: Given, x: Sets) -> Sets:
 
 @define("max_pool", "average_pool", "lp_pool", "median_pool")
 def _pooling(given: Given, x: Sets) -> Sets:
-    return slid(given, x, given.spatial(x), ceil_mode=bool(given["ceil"]))
+    return slid(given, x, given.spatial, ceil_mode=bool(given["ceil"]))
 
 
 @define("global_pool")
 def _global_pooling(given: Given, x: Sets) -> Sets:
-    places = given.spatial(x)
+    places = given.spatial
     for place in places:
         x = x.whole(place, 1)
     return x if given["keepdims"] else x.drop(places)
@@ -85,7 +85,7 @@ def _global_pooling(given: Given, x: Sets) -> Sets:
 @define("adaptive_pool")
 def _adaptive_pooling(given: Given, x: Sets) -> Sets:
     """Output i of m takes the elements that lie in the i-th m-th of the axis, wholly or in part."""
-    places = given.spatial(x)
+    places = given.spatial
     for place, m in zip(places, given.each("size", len(places)), strict=True):
         x = x.read(place, parted(x.shape[place], m))
     return x
@@ -99,7 +99,7 @@ def parted(n: int, m: int) -> Rows:
 @define("transposed_conv")
 def _transposed(given: Given, x: Sets) -> Sets:
     """Input j writes to ``s*j + d*t - before`` for t in 0 ... k-1."""
-    places = given.spatial(x)
+    places = given.spatial
     rank = len(places)
     word = given["padding"]
     paddings = [word] * rank if isinstance(word, str) else given.sides("padding", rank)
@@ -117,7 +117,7 @@ def _transposed(given: Given, x: Sets) -> Sets:
     )
     for place, k, s, d, padding, extra in settings:
         x = x.read(place, _writers(x.shape[place], k, s, d, padding, extra))
-    return x.whole(given.channel(x), given["filters"])
+    return x.whole(given.channel, given["filters"])
 
 
 def _writers(n: int, k: int, s: int, d: int, padding: Any, extra: int | None) -> Rows:
@@ -166,15 +166,14 @@ def half_pixel(n: int, m: int, mode: str, *, antialias: bool = False) -> Rows:
     if mode == "area":
         return parted(n, m)
     wide = max(Fraction(n, m), Fraction(1)) if antialias else Fraction(1)
-    rows = [_kernel((i + Fraction(1, 2)) * Fraction(n, m) - Fraction(1, 2), mode, wide) for i in range(m)]
-    # what a kernel would read beyond the border is dropped when it is stretched, else it is the border itself
-    return rows if antialias and wide > 1 else [[min(max(j, 0), n - 1) for j in row] for row in rows]
+    return [_kernel((i + Fraction(1, 2)) * Fraction(n, m) - Fraction(1, 2), mode, wide) for i in range(m)]
 
 
-def touching(x: Sets, place: int, rows: Rows, free: Rows) -> Sets:
-    """Read rows; where the border stood in for something else the set says so."""
-    found = x.read(place, rows)
-    beyond = [any(not 0 <= j < x.shape[place] for j in row) for row in free]
+def bordered(x: Sets, place: int, rows: Rows, mode: str) -> Sets:
+    """Read rows, where elements of the map stand for what lies beyond the border; the set says so."""
+    n = x.shape[place]
+    found = x.read(place, [[_bordered(j, n, mode) for j in row] for row in rows])
+    beyond = [any(not 0 <= j < n for j in row) for row in rows]
     if not any(beyond) or x.is_aside(place):
         return found
     marks = Sets.nothing(x.shape, x.outside).read(place, [[-1] if b else [0] for b in beyond])
@@ -183,7 +182,7 @@ def touching(x: Sets, place: int, rows: Rows, free: Rows) -> Sets:
 
 @define("upsample")
 def _upsampled(given: Given, x: Sets) -> Sets:
-    places = given.spatial(x)
+    places = given.spatial
     for place, scale in zip(places, given.each("scale", len(places)), strict=True):
         x = _resampled(x, place, x.shape[place] * scale, given["mode"])
     return x
@@ -191,7 +190,7 @@ def _upsampled(given: Given, x: Sets) -> Sets:
 
 @define("resize")
 def _resized(given: Given, x: Sets) -> Sets:
-    places = given.spatial(x)
+    places = given.spatial
     for place, size in zip(places, given.each("size", len(places)), strict=True):
         if given["aspect"] and x.shape[place] != size:
             raise NotDefined("resizing that keeps the aspect ratio")
@@ -202,11 +201,8 @@ def _resized(given: Given, x: Sets) -> Sets:
 def _resampled(x: Sets, place: int, m: int, mode: str, *, antialias: bool = False) -> Sets:
     n = x.shape[place]
     rows = half_pixel(n, m, mode, antialias=antialias)
-    if mode in ("nearest", "area"):
-        return x.read(place, rows)
-    wide = max(Fraction(n, m), Fraction(1)) if antialias else Fraction(1)
-    free = [_kernel((i + Fraction(1, 2)) * Fraction(n, m) - Fraction(1, 2), mode, wide) for i in range(m)]
-    return touching(x, place, rows, free)
+    # a kernel that is stretched drops what it would read beyond the border, else it is the border itself
+    return x.read(place, rows) if antialias and n > m else bordered(x, place, rows, "edge")
 
 
 @define("resample")
@@ -226,11 +222,13 @@ def _resampled_axes(given: Given, x: Sets) -> Sets:
             free = [_kernel(position, given["mode"], wide) for position in positions]
         if given["coordinates"] == "tf_crop_and_resize":
             free = [row if 0 <= at <= n - 1 else [-1] for row, at in zip(free, positions, strict=True)]
-            x = x.read(place, [[min(max(j, 0), n - 1) for j in row] if row != [-1] else row for row in free])
+            x = x.read(
+                place, [[_bordered(j, n, "edge") for j in row] if row != [-1] else row for row in free]
+            )
         elif wide > 1:
             x = x.read(place, free)
         else:
-            x = touching(x, place, [[min(max(j, 0), n - 1) for j in row] for row in free], free)
+            x = bordered(x, place, free, "edge")
     return x
 
 
@@ -272,11 +270,10 @@ def _rounded(at: Fraction, how: str) -> int:
 
 @define("pad")
 def _padded(given: Given, x: Sets) -> Sets:
-    places = given.spatial(x)
+    places = given.spatial
     for place, (before, after) in zip(places, given.sides("padding", len(places)), strict=True):
         n = x.shape[place]
-        free = [[j] for j in range(-before, n + after)]
-        x = touching(x, place, [[_bordered(j, n, given["mode"])] for (j,) in free], free)
+        x = bordered(x, place, [[j] for j in range(-before, n + after)], given["mode"])
     return x
 
 
@@ -297,7 +294,7 @@ def _bordered(j: int, n: int, mode: str) -> int:
 
 @define("crop")
 def _cropped(given: Given, x: Sets) -> Sets:
-    places = given.spatial(x)
+    places = given.spatial
     for place, (before, after) in zip(places, given.sides("cropping", len(places)), strict=True):
         x = x.read(place, ([j] for j in range(before, x.shape[place] - after)))
     return x
@@ -305,7 +302,7 @@ def _cropped(given: Given, x: Sets) -> Sets:
 
 @define("center_crop")
 def _center_cropped(given: Given, x: Sets) -> Sets:
-    places = given.spatial(x)
+    places = given.spatial
     sizes = given.each("size", len(places))
     if any(x.shape[place] < size for place, size in zip(places, sizes, strict=True)):
         raise NotDefined("cropping more than there is, which resizes")
@@ -317,7 +314,7 @@ def _center_cropped(given: Given, x: Sets) -> Sets:
 
 @define("space_to_depth")
 def _blocks_to_channels(given: Given, x: Sets) -> Sets:
-    places, channel, b = given.spatial(x), given.channel(x), given["block"]
+    places, channel, b = given.spatial, given.channel, given["block"]
     for place in places:
         x = x.read(place, ([b * i + t for t in range(b)] for i in range(x.shape[place] // b)))
     return x.whole(channel, x.shape[channel] * b ** len(places))
@@ -325,7 +322,7 @@ def _blocks_to_channels(given: Given, x: Sets) -> Sets:
 
 @define("depth_to_space")
 def _channels_to_blocks(given: Given, x: Sets) -> Sets:
-    places, channel, b = given.spatial(x), given.channel(x), given["block"]
+    places, channel, b = given.spatial, given.channel, given["block"]
     for place in places:
         x = x.read(place, ([i // b] for i in range(x.shape[place] * b)))
     return x.whole(channel, x.shape[channel] // b ** len(places))
