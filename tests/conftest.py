@@ -1,6 +1,7 @@
-"""Hypothesis profiles: `ci` runs the same many examples every time, `dev` a few new ones, `search` very many.
+"""Hypothesis profiles: `dev` and `ci` try the same examples every time, `random` and `search` new ones.
 
-`HYPOTHESIS_PROFILE` names one; otherwise it is `ci` where `CI` is set, and `dev` elsewhere.
+`HYPOTHESIS_PROFILE` names one; otherwise it is `dev`, which keeps the whole of the tests short. CI runs the
+tests of properties once more under `random`, with new examples and more of them.
 """
 
 from __future__ import annotations
@@ -10,19 +11,21 @@ from importlib.util import find_spec
 
 from hypothesis import HealthCheck, settings
 
-settings.register_profile(
-    "ci",
-    deadline=None,
-    derandomize=True,
-    max_examples=200,
-    print_blob=True,
-    suppress_health_check=[HealthCheck.too_slow],
-)
-settings.register_profile("dev", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile(
-    "search", deadline=None, max_examples=5000, suppress_health_check=[HealthCheck.too_slow]
-)
+for name, examples, derandomize in (
+    ("dev", 60, True),
+    ("ci", 200, True),
+    ("random", 200, False),
+    ("search", 5000, False),
+):
+    settings.register_profile(
+        name,
+        deadline=None,
+        derandomize=derandomize,
+        max_examples=examples,
+        print_blob=True,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "dev")
+
 if find_spec("torch") is None:  # helpers of tests that are skipped then
     collect_ignore = ["readers/torch_fields.py", "readers/torch_models.py"]
-
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))

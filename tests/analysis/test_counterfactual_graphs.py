@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -127,14 +128,139 @@ def test_fields_stay_row_by_row(name: str, document: Document) -> None:
         check_fields(graph, changed)
 
 
+def atrous_extents(document: Document) -> dict[str, int]:
+    """Return how many elements the maps of an atrous form have: all, and one where the whole map is pooled.
+
+    It is pooled where two such poolings meet; beside a convolution a pooling is dilated as that is.
+    """
+    before = {"input": document["input"][0]}
+    now, pooled = dict(before), dict.fromkeys(before, False)
+    for layer in document["layers"]:
+        name, taken = layer["name"], layer["inputs"]
+        extents = [before[each] for each in taken]
+        before[name] = -(-extents[0] // layer.get("stride", 1))
+        pooled[name] = (
+            layer["kind"] == "max_pool" and before[name] == 1 < extents[0] <= layer["kernel"]
+        ) or all(pooled[each] for each in taken)
+        now[name] = 1 if pooled[name] else now[taken[0]]
+    takers = {name: layer["name"] for layer in reversed(document["layers"]) for name in layer["inputs"]}
+    for layer in reversed(document["layers"]):
+        taker = takers.get(layer["name"])
+        if taker is not None and not pooled[taker] and pooled[layer["name"]]:
+            now[layer["name"]], pooled[layer["name"]] = now[taker], False
+    return now
+
+
 @given(document=residual())
 def test_stacks_of_branches_have_an_atrous_form(document: Document) -> None:
     """Where every window keeps the size of its map, branches go on to meet; all weights stay."""
     graph = loaded(document)
     rows = rfcalc.analyze(rfcalc.variant(graph, "atrous"))
-    assert {row.effective_stride for row in rows} == {(1,)}
-    assert {row.spatial for row in rows} == {tuple(document["input"][:1])}
+    extents = atrous_extents(document)
+    assert {row.name: row.spatial[0] for row in rows} == extents
+    assert {row.effective_stride for row in rows if extents[row.name] > 1} == {(1,)}
     assert rows.totals.params == rfcalc.analyze(graph).totals.params
+
+
+# ---- by the values that come out ---------------------------------------------------------------------------
+
+Windows = tuple[tuple[str, int, int, tuple[int, int]], ...]
+
+# the windows before the two branches and those of each: (kind, kernel, stride, padding)
+WHOLE_MAP_POOLS: dict[str, tuple[int, Windows, Windows, Windows]] = {
+    "found by random search": (
+        12,
+        (("conv", 2, 4, (0, 1)),),
+        (("conv", 3, 3, (0, 2)),),
+        (("max_pool", 3, 3, (0, 2)),),
+    ),
+    "no padding": (12, (("conv", 3, 3, (0, 0)),), (("conv", 4, 4, (0, 0)),), (("max_pool", 4, 4, (0, 0)),)),
+    "padding before": (
+        9,
+        (("max_pool", 3, 3, (0, 0)),),
+        (("conv", 3, 2, (1, 0)),),
+        (("max_pool", 3, 3, (0, 0)),),
+    ),
+    "average": (8, (("conv", 2, 2, (0, 0)),), (("conv", 4, 1, (0, 0)),), (("average_pool", 4, 4, (0, 0)),)),
+    "two steps before": (
+        16,
+        (("conv", 2, 2, (0, 0)), ("max_pool", 2, 2, (0, 0))),
+        (("conv", 4, 3, (0, 0)),),
+        (("max_pool", 4, 4, (0, 0)),),
+    ),
+    "a kernel of one behind the pooling": (
+        10,
+        (("conv", 2, 2, (0, 0)),),
+        (("conv", 5, 5, (0, 0)),),
+        (("max_pool", 5, 5, (0, 0)), ("conv", 1, 1, (0, 0))),
+    ),
+    "branches of two": (
+        18,
+        (("conv", 3, 3, (0, 0)),),
+        (("conv", 2, 2, (0, 0)), ("conv", 3, 3, (0, 0))),
+        (("conv", 1, 1, (0, 0)), ("max_pool", 6, 6, (0, 0))),
+    ),
+}
+
+
+def joined_branches(extent: int, before: Windows, *branches: Windows) -> Document:
+    """Return a chain that splits into branches which are added."""
+    layers: list[dict[str, Any]] = []
+
+    def chain(last: str, windows: Windows) -> str:
+        for kind, kernel, stride, padding in windows:
+            name = f"l{len(layers)}"
+            more = {"filters": 1, "bias": False} if kind == "conv" else {}
+            layers.append(
+                {"kind": kind, "name": name, "inputs": [last], "kernel": kernel, "stride": stride, **more}
+                | {"padding": [list(padding)]}
+            )
+            last = name
+        return last
+
+    split = chain("input", before)
+    layers.append({"kind": "add", "name": "sum", "inputs": [chain(split, each) for each in branches]})
+    return {"rfcalc": 1, "input": [extent, 1], "layers": layers}
+
+
+def run(graph: Any, values: np.ndarray) -> dict[str, np.ndarray]:
+    """Compute every layer of a graph of windows over one axis and sums; weights follow from names."""
+    outputs: dict[str, np.ndarray] = {}
+    for layer in graph:
+        taken = [outputs[producer] for producer, _ in layer.inputs]
+        attrs = layer.attrs
+        if layer.kind == "input":
+            outputs[layer.name] = values
+        elif layer.kind == "add":
+            outputs[layer.name] = sum(taken)
+        else:
+            (kernel,), (stride,) = np.ravel(attrs["kernel"]), np.ravel(attrs["stride"])
+            dilation = int(np.ravel(attrs.get("dilation", 1))[0])
+            lo, hi = (int(each) for each in np.ravel(attrs["padding"]))
+            border = -np.inf if layer.kind == "max_pool" else 0.0
+            padded = np.concatenate([np.full(lo, border), taken[0], np.full(hi, border)])
+            weights = np.random.default_rng(list(layer.name.encode())).normal(size=kernel)
+            fold = {"conv": lambda v, w=weights: v @ w, "max_pool": np.max, "average_pool": np.mean}[
+                layer.kind
+            ]
+            starts = range(0, len(padded) - dilation * (kernel - 1), stride)
+            outputs[layer.name] = np.array([fold(padded[a::dilation][:kernel]) for a in starts])
+    return outputs
+
+
+@pytest.mark.parametrize("name", WHOLE_MAP_POOLS)
+def test_pooling_of_the_whole_map_beside_a_convolution(name: str) -> None:
+    """The atrous form computes, at its first element of every step, the very values of the original."""
+    extent, *windows = WHOLE_MAP_POOLS[name]
+    graph = rfcalc.load(joined_branches(extent, *windows))
+    form = rfcalc.variant(graph, "atrous")
+    values = np.random.default_rng(0).normal(size=extent)
+    original, large = run(graph, values), run(form, values)
+    strides = {row.name: row.effective_stride[0] for row in rfcalc.analyze(graph)}
+    for layer, expected in original.items():
+        found = large[layer][:: int(strides[layer])][: len(expected)]
+        np.testing.assert_allclose(found, expected, err_msg=layer)
+    assert len(large["l0"]) > len(original["l0"])
 
 
 # ---- against documents that were rewritten -----------------------------------------------------------------

@@ -9,7 +9,7 @@ is carried through the graph for each axis of each tensor, by the very steps tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from rfcalc.algebra import steps as moves
@@ -93,6 +93,29 @@ def _atrous(graph: LayerGraph, flattened: Callable[[Layer], bool]) -> LayerGraph
     if not any(map(flattened, graph)):
         return graph
     before = resolve(graph)
+    whole = {
+        layer.name
+        for layer in graph
+        if layer.kind in POOLS and before[layer.name].result and not is_pooling(layer, before)
+    }
+    while True:
+        try:
+            return _form(graph, before, flattened, whole)
+        except _Unequal as clash:
+            # beside a map that stays large, a pooling of the whole map is one more window that can be dilated
+            windows = _nearest(graph, clash.behind, whole)
+            if not windows:
+                raise
+            whole -= windows
+
+
+def _form(
+    graph: LayerGraph,
+    before: Mapping[str, Resolved],
+    flattened: Callable[[Layer], bool],
+    whole: Collection[str],
+) -> LayerGraph:
+    """Return the model without the strides of some layers; what is `whole` goes on to take all of its map."""
     spacings: dict[Edge, Spacing] = {}
     changes: dict[str, tuple[Layer, ...]] = {}
     for layer in graph:
@@ -100,10 +123,10 @@ def _atrous(graph: LayerGraph, flattened: Callable[[Layer], bool]) -> LayerGraph
         if result is None or before[layer.name].unknown:
             raise DoesNotApply(f"no rule knows {layer.op}", layer.name)
         given = [spacings[edge] for edge in layer.inputs]
-        flat = flattened(layer) and not _summarises(layer, before)
+        flat = flattened(layer) and layer.name not in whole
         taken: tuple[Num, ...] | None = None
         if has_window(layer) and (flat or _spaced(given)):
-            changed, taken = _window(layer, given[0], before, flat=flat)
+            changed, taken = _window(layer, given[0], before, flat=flat, whole=layer.name in whole)
             if changed is not layer:
                 changes[layer.name] = (changed,)
         elif flat and not all(map(is_one, setting(layer, input_of(layer, before), "stride"))):
@@ -121,12 +144,45 @@ def _atrous(graph: LayerGraph, flattened: Callable[[Layer], bool]) -> LayerGraph
                 )
                 for p in paths
             ]
-            joined = _joined(layer, found, len(spec.shape))
-            if _summarises(layer, before):  # its one window stands at the front
+            joined = _joined(layer, found, [layer.inputs[p.input][0] for p in paths], spec.shape)
+            if layer.name in whole:  # its one window stands at the front
                 places = _places(layer, spec)
                 joined = tuple(1 if axis in places else space for axis, space in enumerate(joined))
             spacings[layer.name, place] = joined
     return settled(rewritten(graph, changes), graph, before) if changes else graph
+
+
+class _Unequal(DoesNotApply):
+    """A layer joins maps of which one keeps its steps and another does not.
+
+    Parameters
+    ----------
+    message, layer : str
+        Which layer, and what meets in it.
+    behind : sequence of str
+        The layers that hand it the maps which kept their steps.
+    """
+
+    def __init__(self, message: str, layer: str, behind: Sequence[str]) -> None:
+        super().__init__(message, layer)
+        self.behind = behind
+
+
+def _nearest(graph: LayerGraph, start: Sequence[str], wanted: Collection[str]) -> set[str]:
+    """Return the wanted layers that are met first on the way back from some layers to the inputs."""
+    found: set[str] = set()
+    seen: set[str] = set()
+    ahead = list(start)
+    while ahead:
+        name = ahead.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if name in wanted:
+            found.add(name)
+        else:
+            ahead += [producer for producer, _ in graph[name].inputs]
+    return found
 
 
 def _spaced(given: Sequence[Spacing]) -> bool:
@@ -168,7 +224,7 @@ def _spacing(layer: Layer, given: Spacing, before: Mapping[str, Resolved]) -> tu
 
 
 def _window(
-    layer: Layer, given: Spacing, before: Mapping[str, Resolved], *, flat: bool
+    layer: Layer, given: Spacing, before: Mapping[str, Resolved], *, flat: bool, whole: bool
 ) -> tuple[Layer, tuple[Num, ...]]:
     """Dilate a layer by the spacing of its input; the steps that it does not take are returned."""
     spec = input_of(layer, before)
@@ -178,27 +234,18 @@ def _window(
         return layer, tuple(1 for _ in strides)
     settings: dict[str, Any] = {
         "dilation": tuple(d * n for d, n in zip(setting(layer, spec, "dilation"), spacing, strict=True)),
-        "stride": _stride(layer, spec, spacing, before, flat=flat),
+        "stride": _stride(strides, spacing, flat=flat, whole=whole),
         "padding": _padding(layer, spec, spacing, before),
         "ceil": None,
     }
     return edited(layer, **settings), strides if flat else tuple(1 for _ in strides)
 
 
-def _stride(
-    layer: Layer, spec: TensorSpec, spacing: Sequence[Num], before: Mapping[str, Resolved], *, flat: bool
-) -> tuple[Num, ...]:
+def _stride(strides: Sequence[Num], spacing: Sequence[Num], *, flat: bool, whole: bool) -> tuple[Num, ...]:
     """Keep a stride or take it away; a pooling of the whole map goes on to take one window."""
     if flat:
         return tuple(1 for _ in spacing)
-    strides = setting(layer, spec, "stride")
-    if _summarises(layer, before):
-        return tuple(s * n for s, n in zip(strides, spacing, strict=True))
-    return strides
-
-
-def _summarises(layer: Layer, before: Mapping[str, Resolved]) -> bool:
-    return layer.kind in POOLS and not is_pooling(layer, before)
+    return tuple(s * n for s, n in zip(strides, spacing, strict=True)) if whole else tuple(strides)
 
 
 def _padding(
@@ -371,18 +418,25 @@ def _regrouped(layer: Layer, spacing: Sequence[Num], old: Sequence[Num], new: Se
     return found
 
 
-def _joined(layer: Layer, found: Sequence[Spacing], rank: int) -> Spacing:
+def _joined(
+    layer: Layer, found: Sequence[Spacing], producers: Sequence[str], shape: Sequence[Num]
+) -> Spacing:
     """Return the spacing of what comes of several inputs."""
     if not found:
-        return (1,) * rank
+        return (1,) * len(shape)
     joined: list[Num] = []
-    for spaces in zip(*found, strict=True):
+    for extent, spaces in zip(shape, zip(*found, strict=True), strict=True):
         fixed = [space for space in spaces if space != _ANY]
+        if is_one(extent) and all(is_known(space) and space > 1 for space in fixed):
+            fixed = (
+                [max(fixed)] if fixed else []
+            )  # one element stands at the front, however far the next were
         if any(space != fixed[0] for space in fixed[1:]):
             listed = " and ".join(str(space) for space in dict.fromkeys(fixed))
-            raise DoesNotApply(
+            raise _Unequal(
                 f"it joins a map whose steps are kept and one whose steps are not (dilated by {listed})",
                 layer.name,
+                [name for name, space in zip(producers, spaces, strict=True) if is_one(space)],
             )
         joined.append(fixed[0] if fixed else _ANY)
     return tuple(joined)
