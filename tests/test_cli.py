@@ -279,6 +279,59 @@ def test_a_closed_pipe_is_silent(model: Path) -> None:
     assert done.returncode == program.BROKEN_PIPE
 
 
+def shell(line: str, model: Path) -> subprocess.CompletedProcess[bytes]:
+    """Run a line of a shell in which ``rfcalc`` is the program and ``$MODEL`` the model."""
+    lines = f'rfcalc() {{ "{sys.executable}" -m rfcalc "$@"; }}; {line}'
+    where = {**os.environ, "MODEL": str(model), "PYTHONIOENCODING": "utf-8"}
+    return subprocess.run(["/bin/sh", "-c", lines], capture_output=True, check=False, timeout=60, env=where)
+
+
+FULL = b"rfcalc: error: standard output cannot be written: No space left on device\n"
+CLOSED = b"rfcalc: error: standard output is closed"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        ('rfcalc analyze "$MODEL" >/dev/full', 3, FULL),
+        ('rfcalc analyze "$MODEL" --format json >/dev/full', 3, FULL),
+        ("rfcalc --help >/dev/full", 3, FULL),
+        ("rfcalc analyze --help >/dev/full", 3, FULL),
+        ("rfcalc --version >/dev/full", 3, FULL),
+        ('rfcalc analyze "$MODEL" >&-', 3, CLOSED),
+        ("rfcalc analyze --help >&-", 3, CLOSED),
+        ("rfcalc --version >&-", 3, CLOSED),
+        ('rfcalc analyze "$MODEL" >&- 2>&-', 3, b""),
+        ('rfcalc analyze "$MODEL" >/dev/full 2>&1', 3, b""),
+        ("rfcalc analyze nowhere.json 2>&-", 3, b""),
+        ("rfcalc analyze nowhere.json 2>/dev/full", 3, b""),
+        ('rfcalc analyze "$MODEL" --nonsense 2>/dev/full', 2, b""),
+        ('rfcalc analyze "$MODEL" 2>&- >/dev/null', 0, b""),  # there was nothing to say
+    ],
+)
+def test_a_stream_that_takes_nothing(model: Path, line: str, code: int, said: bytes) -> None:
+    done = shell(line, model)
+    assert (done.returncode, done.stdout) == (code, b"")
+    assert done.stderr.startswith(said)
+    assert done.stderr.count(b"\n") == (1 if said else 0)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")
+def test_a_note_that_cannot_be_said_fails(tmp_path: Path) -> None:
+    path = tmp_path / "holes.json"
+    layers = [
+        {"kind": "conv", "filters": 1, "kernel": 2, "stride": 4},
+        {"kind": "conv", "filters": 1, "kernel": 3},
+    ]
+    path.write_text(json.dumps({"rfcalc": 1, "input": [64, 1], "layers": layers}))
+    assert shell('rfcalc analyze "$MODEL"', path).stderr.startswith(b"rfcalc: warning: ")
+    for closed in ("2>/dev/full", "2>&-"):
+        done = shell(f'rfcalc analyze "$MODEL" {closed}', path)
+        assert done.returncode == 3
+        assert b"conv" in done.stdout  # the report itself is whole
+
+
 def test_a_terminal_without_unicode(model: Path) -> None:
     done = spawn("analyze", model, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert done.returncode == 0

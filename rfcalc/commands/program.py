@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import errno
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Final, NoReturn
@@ -16,6 +16,9 @@ from rfcalc.errors import RfcalcError
 
 INTERRUPTED: Final = 130  # as a shell says that an interrupt ended it
 BROKEN_PIPE: Final = 141  # as a shell says that a closed pipe ended it
+
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+"""What a write ends with whose device is full, or was closed."""
 
 
 class Program(click.Group):
@@ -79,21 +82,36 @@ class Program(click.Group):
             _fail(error, debug="--debug" in arguments)
         sys.exit(status if isinstance(status, int) else 0)
 
+    def make_context(self, *args: Any, **settings: Any) -> click.Context:
+        """Read the arguments; help and version are written while they are."""
+        with _output():
+            return super().make_context(*args, **settings)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a reader who had enough is no error."""
-        try:
+        """Run the command."""
+        with _output():
             return super().invoke(ctx)
-        except BrokenPipeError:  # before click sees it and exits with 1, which is a check that did not hold
-            _silence_stdout()
-            raise click.exceptions.Exit(BROKEN_PIPE) from None
 
 
-def _silence_stdout() -> None:
-    # whoever read this is gone; without this, the flush at exit would complain on stderr
+@contextlib.contextmanager
+def _output() -> Iterator[None]:
+    """Give what click writes itself the ways of reports; a reader who had enough is no error."""
+    from rfcalc.reports.write import forget
+
     try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):
-        sys.stdout = None
+        yield
+    except BrokenPipeError:  # before click sees it and exits with 1, which is a check that did not hold
+        forget(sys.stdout)
+        raise click.exceptions.Exit(BROKEN_PIPE) from None
+    except click.exceptions.Exit as done:
+        if sys.stdout is None and not done.exit_code:  # help or version, which click writes nowhere then
+            raise RfcalcError("standard output is closed") from None
+        raise
+    except OSError as error:
+        if error.filename is not None or error.errno not in _FULL:
+            raise
+        forget(sys.stdout)
+        raise RfcalcError(f"standard output cannot be written: {error.strerror or error}") from error
 
 
 def _fail(error: BaseException, *, debug: bool) -> NoReturn:
@@ -107,14 +125,14 @@ def _fail(error: BaseException, *, debug: bool) -> NoReturn:
     if isinstance(error, click.ClickException):
         _usage(error)
     if isinstance(error, RfcalcError):
-        complain(f"error: {error}")
+        _last_words(f"error: {error}")
         sys.exit(error.exit_code)
     if isinstance(error, MemoryError):
         error.__traceback__ = None  # frees what its frames hold, so that there is room to say it
-        complain("error: the model needs more memory than there is; try a smaller input")
+        _last_words("error: the model needs more memory than there is; try a smaller input")
         sys.exit(3)
     what = ": ".join(part for part in (type(error).__name__, str(error)) if part)
-    complain(
+    _last_words(
         f"error: internal error: {what}; run again with --debug for the whole story, and please report it"
     )
     sys.exit(3)
@@ -123,20 +141,33 @@ def _fail(error: BaseException, *, debug: bool) -> NoReturn:
 def _usage(error: click.ClickException) -> NoReturn:
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError" and context is not None:
-        click.echo(context.get_help(), err=True)
+        with contextlib.suppress(OSError):
+            click.echo(context.get_help(), err=True)
         sys.exit(2)
     message = error.format_message().rstrip(".")
     hint = f"see '{context.command_path} --help'" if context is not None else ""
-    complain(
+    _last_words(
         "error: " + (" " if message.endswith("?") else "; ").join(part for part in (message, hint) if part)
     )
     sys.exit(error.exit_code)
 
 
 def complain(line: str) -> None:
-    """Write a line to stderr, made harmless for a terminal."""
+    """Write a line to stderr, made harmless for a terminal.
+
+    Raises
+    ------
+    RfcalcError
+        stderr is closed or takes nothing more.
+    """
     from rfcalc.reports.escape import visible
     from rfcalc.reports.write import write_stream
 
     with contextlib.suppress(BrokenPipeError):
-        write_stream(f"rfcalc: {visible(line)}\n", sys.stderr)
+        write_stream(f"rfcalc: {visible(line)}\n", sys.stderr, "standard error")
+
+
+def _last_words(line: str) -> None:
+    """Write a line to stderr; where it takes nothing, the exit code alone is left to say it."""
+    with contextlib.suppress(RfcalcError):
+        complain(line)

@@ -131,6 +131,8 @@ def opened(model: Any) -> Iterator[Source]:
         elif hasattr(model, "read"):
             yield Source(name, model)
         elif model == STDIN:
+            if sys.stdin is None:
+                raise ReadError("is closed; give the model's file")
             yield Source(name, getattr(sys.stdin, "buffer", sys.stdin))
         elif isinstance(model, (str, os.PathLike)):
             path = os.fsdecode(model)

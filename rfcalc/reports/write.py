@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from rfcalc.errors import RfcalcError, UsageError
@@ -57,8 +59,9 @@ def write(report: str | bytes, path: str = "-") -> None:
         if isinstance(report, str):
             write_stream(report, sys.stdout)
         else:
-            sys.stdout.buffer.write(report)
-            sys.stdout.flush()
+            with _writing(sys.stdout, "standard output") as stream:
+                stream.buffer.write(report)
+                stream.flush()
         return
     from pathlib import Path
 
@@ -68,11 +71,56 @@ def write(report: str | bytes, path: str = "-") -> None:
         raise RfcalcError(f"cannot be written: {error.strerror or error}", source=path) from error
 
 
-def write_stream(text: str, stream: TextIO) -> None:
-    """Write to a stream; what its encoding lacks is spelled out, never an error."""
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
-    stream.flush()
+def write_stream(text: str, stream: TextIO | None, name: str = "standard output") -> None:
+    """Write to a stream; what its encoding lacks is spelled out, never an error.
+
+    Parameters
+    ----------
+    text : str
+        What to write.
+    stream : TextIO, optional
+        Where to; None where it was closed before the program began.
+    name : str
+        What to call it.
+
+    Raises
+    ------
+    RfcalcError
+        The stream is closed, or what is behind it takes no more.
+    BrokenPipeError
+        Whoever read it is gone.
+    """
+    with _writing(stream, name) as opened:
+        encoding = getattr(opened, "encoding", None) or "utf-8"
+        opened.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        opened.flush()
+
+
+@contextmanager
+def _writing(stream: TextIO | None, name: str) -> Iterator[TextIO]:
+    """Give a stream to write to; where it takes nothing, say so, and forget what it still holds."""
+    if stream is None:
+        raise RfcalcError(f"{name} is closed; open it, or write to a file with --output")
+    try:
+        yield stream
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        forget(stream)
+        raise RfcalcError(f"{name} cannot be written: {error.strerror or error}") from error
+
+
+def forget(stream: TextIO | None) -> None:
+    """Turn a stream away from whatever takes nothing more, since the flush at exit would complain."""
+    if stream is None:
+        return
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError):
+        if stream is sys.stdout:
+            sys.stdout = None
 
 
 def write_file(report: str | bytes, path: Path) -> None:

@@ -667,3 +667,22 @@ def spoil(model: onnx.ModelProto, dice: random.Random, odd: list[int]) -> None:
         at.input.append(dice.choice(["x", "", *at.input]))
     elif graph.initializer:
         dice.choice(graph.initializer).raw_data = dice.randbytes(dice.choice([0, 3, 8, 16, 64]))
+
+
+def test_tiles_of_a_graph_without_outputs_need_a_layer(tmp_path: Path) -> None:
+    graph = helper.make_graph(
+        [helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=[3, 3])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 8, 8])],
+        [],
+    )
+    path = tmp_path / "bare.onnx"
+    path.write_bytes(helper.make_model(graph).SerializeToString())
+    done = command("tiles", path)
+    assert (done.code, done.out) == (3, "")
+    assert (
+        done.err
+        == f"rfcalc: error: {path}: the model has no output; name the layer that is wanted with --layer\n"
+    )
+    found = rfcalc.tiles(path, layer="y")
+    assert [(axis.before, axis.after) for axis in found.axes] == [(0, 2), (0, 2)]

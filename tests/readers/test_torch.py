@@ -360,15 +360,13 @@ def test_pickles_are_refused_with_what_to_do_instead(tmp_path: Path) -> None:
             rfcalc.load(path)
 
 
-def replaced(data: bytes, change: Any) -> bytes:
-    """Return an archive with another program in it."""
+def replaced(data: bytes, change: Any, member: str = "models/model.json") -> bytes:
+    """Return an archive with another program, or another member, in it."""
     stream = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(stream, "w") as target:
         for each in source.infolist():
             text = source.read(each)
-            target.writestr(
-                each.filename, change(text) if each.filename.endswith("models/model.json") else text
-            )
+            target.writestr(each.filename, change(text) if each.filename.endswith(member) else text)
     return stream.getvalue()
 
 
@@ -404,6 +402,54 @@ def test_damaged_programs_give_one_line(change: Any) -> None:
     with pytest.raises(RfcalcError) as caught:
         rfcalc.load(replaced(data, change))
     assert str(caught.value).isprintable()
+
+
+def entry(key: str, value: object) -> Any:
+    """Return a table of weights in which every tensor has another value for a key."""
+
+    def change(text: bytes) -> bytes:
+        document = json.loads(text)
+        for found in document["config"].values():
+            (found if key == "path_name" else found["tensor_meta"])[key] = value
+        return json.dumps(document).encode()
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: b"[]",
+        lambda text: b"3",
+        lambda text: b'{"config": []}',
+        lambda text: b'{"config": {"weight": []}}',
+        lambda text: b'{"config": {"weight": null, "bias": 3}}',
+        lambda text: b'{"config": {"bias": {}}}',
+        lambda text: b"{",
+        entry("path_name", 3),
+        entry("sizes", 3),
+        entry("sizes", [3]),
+        entry("strides", {"a": 1}),
+        entry("storage_offset", []),
+    ],
+)
+@pytest.mark.parametrize("member", ["model_weights_config.json", "model_constants_config.json"])
+def test_tables_of_a_wrong_type_give_one_line(member: str, change: Any) -> None:
+    class Picked(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("place", torch.tensor([2, 0, 1]))
+            self.table = torch.tensor([1, 0, 2])
+
+        def forward(self, x: Any) -> Any:
+            return x[:, self.place][:, self.table]
+
+    data = saved(Picked(), torch.zeros(1, 3, 9, 9))
+    with pytest.raises(RfcalcError) as caught:
+        rfcalc.load(replaced(data, change, member))
+    assert str(caught.value).isprintable()
+    assert caught.value.exit_code == 3
+    assert member in str(caught.value)
 
 
 # ---- package.module:factory --------------------------------------------------------------------------------

@@ -103,8 +103,10 @@ def tiles_of(
     UsageError
         There is no such layer or input, or the image, the tile or the rate does not fit the model.
     AnalysisError
-        A layer does not fit its inputs, or an op on the way is not known.
+        A layer does not fit its inputs, or an op on the way is not known, or the model has no output.
     """
+    if layer is None and not graph.outputs:
+        raise AnalysisError("the model has no output; name the layer that is wanted with --layer")
     edge = graph.outputs[0] if layer is None else find_tensor(graph, layer)
     sizes = Sizes(graph, edge, input=input, on_unknown=on_unknown, reader=reader)
     require_positions(sizes)

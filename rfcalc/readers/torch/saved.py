@@ -62,6 +62,8 @@ class Saved:
                 self._document, self._payloads, self._data = _contents(archive)
         except (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError, zlib.error) as error:
             raise ReadError(f"is a damaged archive: {error}") from None
+        if not isinstance(self._document, dict):
+            raise ReadError("is damaged, or of a version that is not known: its program is no table")
 
     def read(self, symbols: Mapping[str, Num]) -> Program:
         """Return the program with these numbers in the place of symbols.
@@ -151,11 +153,18 @@ def _payloads(archive: zipfile.ZipFile, config: str, payloads: dict[str, str], d
     folder = config.rpartition("/")[0]
     first: dict[str, str] = {}
     document = _json(archive, config)
-    table = document.get("config", {}) if isinstance(document, dict) else {}
+    table = document.get("config", {}) if isinstance(document, dict) else None
+    if not isinstance(table, dict):
+        raise ReadError("must hold a table of tensors", where=config)
     for path, found in table.items():
-        place = str(found.get("path_name"))
+        if not isinstance(found, dict) or not isinstance(found.get("path_name"), str):
+            raise ReadError(f"has no entry of a tensor for {path!r}", where=config)
+        place = found["path_name"]
         payloads[path] = first.setdefault(place, path)
-        elements = _elements(archive, f"{folder}/{place}", found)
+        try:
+            elements = _elements(archive, f"{folder}/{place}", found)
+        except (TypeError, AttributeError, OverflowError):
+            raise ReadError(f"does not say what tensor {path!r} is", where=config) from None
         if elements is not None:
             data[path] = elements
 
