@@ -64,10 +64,11 @@ def align(x: Model, sizes: Iterable[int] | None = None, **loading: Unpack[Loadin
     graph = load(x, **loading)
     name = loading.get("input")
 
+    sized = at_sizes(x, graph, loading)
     with about(graph):
         result = align_graph(
             graph,
-            at_sizes(x, graph, loading),
+            lambda size: sized(size, None),
             checked,
             input=name,
             on_unknown=loading.get("on_unknown", "report"),

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypedDict
+from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias, TypedDict
 
-from rfcalc.algebra.number import Num
+from rfcalc.algebra.number import Num, is_known
 from rfcalc.analysis.propagate import choose_input
 from rfcalc.analysis.shapes import OnUnknown
 from rfcalc.errors import RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.graph.layer import SPATIAL, Layer
+from rfcalc.graph.layer import BATCH, SPATIAL, Layer
 from rfcalc.readers import detect
 from rfcalc.readers.options import Options
 
@@ -26,6 +26,8 @@ Shape: TypeAlias = "Sequence[int | None]"
 """Extents in the source's order, with the batch axis or without it; None for an open one."""
 
 _LENGTH = ("L", "T")  # both are in use for the one axis of a sequence
+_USUAL: Final = 64
+"""Positions of an input where nothing says how many there are."""
 _NO_AXES = "its axes are not spatial, so give its whole shape instead"
 
 
@@ -213,19 +215,80 @@ def _with_dims(graph: LayerGraph, dims: Mapping[str, int], name: str | None) -> 
     return graph.with_layers(resized if layer.name == chosen.name else layer for layer in graph)
 
 
-def at_sizes(x: Model, graph: LayerGraph, loading: Loading) -> Callable[[int], LayerGraph]:
-    """Return how to get a loaded model at other sizes of its input: one extent for every spatial axis."""
+def at_sizes(x: Model, graph: LayerGraph, loading: Loading) -> Callable[[int | None, int | None], LayerGraph]:
+    """Return how to get a loaded model at other sizes of its input: one extent for every spatial axis.
+
+    With None these keep their own. A second number fills all else that is open: channels get it, positions of
+    other inputs the extent of the chosen one.
+    """
     name = loading.get("input")
 
-    def at(size: int) -> LayerGraph:
-        if not graph.results or isinstance(x, LayerGraph):
-            return resized(graph, size, name)
-        if hasattr(x, "read") or x == "-":  # its reader works out shapes while it reads
-            raise UsageError("other sizes need a file that can be read again; give its name")
-        options = {**loading, "dims": {**(loading.get("dims") or {}), **square(graph, size, name)}}
-        return load(x, **options)  # type: ignore[arg-type]  # the options of load, with other extents
+    def at(size: int | None, width: int | None = None) -> LayerGraph:
+        if size is None and width is None:
+            return graph
+        if width is None and size is not None and _reads(x, graph):
+            dims = {**(loading.get("dims") or {}), **square(graph, size, name)}
+            lettered: Loading = {**loading, "dims": dims}
+            return load(x, **lettered)
+        return with_shapes(x, graph, loading, _filled(graph, size, width, name))
 
     return at
+
+
+def with_shapes(
+    x: Model, graph: LayerGraph, loading: Loading, shapes: Mapping[str, Sequence[Num]]
+) -> LayerGraph:
+    """Return a loaded model with other extents of its inputs."""
+    if not _reads(x, graph):
+        return graph.with_layers(
+            replace(layer, attrs={**layer.attrs, "shape": tuple(shapes[layer.name])})
+            if layer.kind == "input"
+            else layer
+            for layer in graph
+        )
+    given = {each: tuple(n if is_known(n) else None for n in shape) for each, shape in shapes.items()}
+    options: Loading = {**loading, "dims": None, "input_shape": given}
+    return load(x, **options)
+
+
+def _reads(x: Model, graph: LayerGraph) -> bool:
+    """Tell whether a model has to be read again at another size: its reader works out shapes while it reads.
+
+    Raises
+    ------
+    UsageError
+        It cannot be read again.
+    """
+    if not graph.results or isinstance(x, LayerGraph):
+        return False
+    if hasattr(x, "read") or x == "-":
+        raise UsageError("other sizes need a file that can be read again; give its name")
+    return True
+
+
+def _filled(
+    graph: LayerGraph, size: int | None, width: int | None, name: str | None
+) -> dict[str, tuple[Num, ...]]:
+    """Return the shapes of all inputs with numbers where they are open; the batch stays as it is."""
+    chosen = choose_input(graph, name)
+
+    def positions(layer: Layer) -> list[Num]:
+        pairs = zip(layer.attrs["shape"], layer.attrs["axes"], strict=True)
+        return [extent for extent, role in pairs if role == SPATIAL]
+
+    own = [size or extent for extent in positions(chosen)]
+
+    def shape(layer: Layer) -> Iterator[Num]:
+        mine = len(positions(layer)) == len(own)
+        left = iter(own if mine else [size or _USUAL] * len(layer.attrs["shape"]))
+        for old, role in zip(layer.attrs["shape"], layer.attrs["axes"], strict=True):
+            here = next(left) if role == SPATIAL else width
+            if layer is chosen and role == SPATIAL and size is not None:
+                yield size
+            else:
+                yield old if width is None or is_known(old) or role == BATCH or here is None else here
+
+    return {layer.name: tuple(shape(layer)) for layer in graph.inputs}
 
 
 def square(graph: LayerGraph, size: int, name: str | None) -> dict[str, int]:
@@ -234,11 +297,6 @@ def square(graph: LayerGraph, size: int, name: str | None) -> dict[str, int]:
 
     chosen = choose_input(graph, name)
     return dict.fromkeys(axis_letters(chosen.attrs["axes"].count(SPATIAL)), size)
-
-
-def resized(graph: LayerGraph, size: int, name: str | None) -> LayerGraph:
-    """Return the graph with one extent for every spatial axis of the chosen input."""
-    return _with_dims(graph, square(graph, size, name), name)
 
 
 def _resized(layer: Layer, dims: Mapping[str, int]) -> Layer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Literal
 
-from rfcalc.api.models import Loading, Model, about, at_sizes, load
+from rfcalc.api.models import Loading, Model, about, at_sizes, load, with_shapes
 from rfcalc.errors import UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.readers.detect import ONNX, changed_rows, held_tensors
@@ -71,7 +71,7 @@ def verify(
             if graph.format != ONNX or isinstance(x, LayerGraph) or hasattr(x, "read") or x == "-":
                 raise UsageError("only an ONNX file can be run, by its name or as bytes")
             ran = impulses(
-                graph,
+                with_shapes(x, graph, loading, dict(result.filled)) if result.filled else graph,
                 lambda *what: changed_rows(x, *what),
                 input=loading.get("input"),
                 on_unknown=loading.get("on_unknown", "report"),

@@ -73,6 +73,7 @@ class Verification(VerificationResult):
             "input": self.input,
             "holds": self.holds,
             "sizes": [list(size) for size in self.sizes],
+            "filled": {name: list(shape) for name, shape in self.filled},
             "layers": self.layers,
             "exact": self.exact,
             "bounds": self.bounds,
@@ -109,6 +110,12 @@ class Verification(VerificationResult):
     def _said(self) -> Iterator[str]:
         sizes = " and ".join("x".join(map(str, size)) for size in self.sizes)
         yield f"{self.model}, enumerated from the definitions of its layers at {sizes} of {self.input}"
+        if self.filled:
+            shapes = (
+                f"{name} {'x'.join('?' if n is None else str(n) for n in shape)}"
+                for name, shape in self.filled
+            )
+            yield f"open extents were taken as {', '.join(shapes)}"
         yield ""
         yield f"rows of exact dependence: {self.rows} of {self.layers} layers"
         yield f"fields, strides, paddings and centres: {self.figures} of {self.layers} layers"

@@ -286,3 +286,137 @@ def test_the_document(tmp_path: Path) -> None:
     assert document["schema"] == "rfcalc/verification/1"
     assert document["holds"] is True
     assert document["verified"] == {"rows": 8, "figures": 8, "counts": 7}
+
+
+# ---- extents that are open ---------------------------------------------------------------------------------
+
+
+def same3(taken: str, filters: int = 3, **more: Any) -> dict[str, Any]:
+    return {"kind": "conv", "inputs": [taken], "filters": filters, "kernel": 3, "padding": "same", **more}
+
+
+# model: the shapes that its inputs can have, by hand
+OPEN_MODELS: dict[str, tuple[dict[str, Any], dict[str, tuple[int | None, ...]]]] = {
+    "channels": (
+        {
+            "rfcalc": 1,
+            "input": [8, 8, None],
+            "layers": [{"kind": "conv", "filters": 4, "kernel": 3}, {"kind": "flatten"}],
+        },
+        {"input": (None, 8, 8, 3)},
+    ),
+    "channels that groups divide": (
+        {"rfcalc": 1, "input": [9, 7, None], "layers": [same3("input", 8, groups=4)]},
+        {"input": (None, 9, 7, 4)},
+    ),
+    "everything": (
+        {"rfcalc": 1, "input": [None, None, None], "layers": [same3("input")]},
+        {"input": (None, 64, 64, 3)},
+    ),
+    "two inputs": (
+        {
+            "rfcalc": 1,
+            "inputs": {"a": [None, None, 3], "b": [None, None, 3]},
+            "layers": [same3("a", name="c"), {"kind": "add", "inputs": ["c", "b"]}],
+        },
+        {"a": (None, 64, 64, 3), "b": (None, 64, 64, 3)},
+    ),
+    "a fixed input and an open one": (
+        {
+            "rfcalc": 1,
+            "inputs": {"a": [40, 24, 3], "b": [None, None, None]},
+            "layers": [same3("a", name="c"), {"kind": "concat", "inputs": ["c", "b"]}],
+        },
+        {"a": (None, 40, 24, 3), "b": (None, 40, 24, 3)},
+    ),
+    "features of a sequence": (
+        {
+            "rfcalc": 1,
+            "input": [None, None],
+            "layers": [{"kind": "lstm", "units": 4, "sequences": True}, {"kind": "linear", "units": 2}],
+        },
+        {"input": (None, 64, 3)},
+    ),
+    "a vector": (
+        {"rfcalc": 1, "input": [None], "layers": [{"kind": "linear", "units": 4}]},
+        {"input": (None, 3)},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OPEN_MODELS)
+def test_open_extents_are_filled(name: str) -> None:
+    """Rows, figures and counts are all compared, at numbers that are said."""
+    model, filled = OPEN_MODELS[name]
+    found = rfcalc.verify(model)
+    assert found.holds
+    assert not found.unchecked
+    assert dict(found.filled) == filled
+    maps = found.layers if any(found.sizes) else 0  # a vector has no rows
+    assert (found.rows, found.counts) == (maps, found.layers - found.inputs)
+    for spelled in ("x".join("?" if n is None else str(n) for n in shape) for shape in filled.values()):
+        assert spelled in found.to_text(200)
+
+
+def test_open_extents_that_nothing_fits() -> None:
+    model = {
+        "rfcalc": 1,
+        "inputs": {"a": [8, 3], "b": [None, 5]},
+        "layers": [{"kind": "add", "inputs": ["a", "b"]}],
+    }
+    with pytest.raises(UsageError, match=r"nothing that was tried for its open extents fits \(.*use --input"):
+        rfcalc.verify(model)
+
+
+@pytest.mark.onnx
+@pytest.mark.parametrize(
+    ("shapes", "filled"),
+    [
+        ({"a": ["n", 8, "h", "w"]}, {"a": (None, 8, 64, 64)}),
+        ({"a": ["n", "c", "h", "w"]}, {"a": (None, 8, 64, 64)}),
+        ({"a": [1, "c", 12, 14]}, {"a": (1, 8, 12, 14)}),
+        (
+            {"a": ["n", 8, "h", "w"], "b": ["n", 8, "h", "w"]},
+            {"a": (None, 8, 64, 64), "b": (None, 8, 64, 64)},
+        ),
+        (
+            {"a": ["n", 8, "h", "w"], "b": ["m", "k", "h2", "w2"]},
+            {"a": (None, 8, 64, 64), "b": (None, 1, 64, 64)},
+        ),
+        ({"a": [1, 8, 12, 14], "b": [1, 8, "h", "w"]}, {"a": (1, 8, 12, 14), "b": (1, 8, 12, 14)}),
+    ],
+)
+def test_open_extents_of_onnx_are_filled_and_run(
+    tmp_path: Path, shapes: dict[str, Any], filled: dict[str, Any]
+) -> None:
+    helper = pytest.importorskip("onnx.helper")
+    import numpy as np
+    from onnx import TensorProto, numpy_helper
+
+    nodes = [helper.make_node("Conv", ["a", "w"], ["c"], pads=[1] * 4, group=4, name="c")]
+    nodes += (
+        [helper.make_node("Add", ["c", "b"], ["y"])]
+        if "b" in shapes
+        else [helper.make_node("Relu", ["c"], ["y"])]
+    )
+    weights = numpy_helper.from_array(np.ones((8, 2, 3, 3), np.float32), "w")
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [weights],
+    )
+    path = tmp_path / "open.onnx"
+    path.write_bytes(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]).SerializeToString()
+    )
+    found = rfcalc.verify(path)
+    assert found.holds
+    assert dict(found.filled) == filled
+    assert found.counts == 2
+    pytest.importorskip("onnxruntime")
+    ran = rfcalc.verify(path, run="onnx-runtime")
+    assert ran.holds
+    assert ran.maps == 2
+    assert ran.claimed == ran.seen > 0

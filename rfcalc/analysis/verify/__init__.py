@@ -53,7 +53,10 @@ LARGEST: Final = 2560
 _SIZES: Final = (64, 96, 128, 224, 256, 299, 384, 512, 1024)
 """Sizes that are tried where the model has none, or too large a one."""
 
-AtSize = Callable[[int], LayerGraph]
+_WIDTHS: Final = (3, 4, 1, 2, 8, 16, 32, 64, 128, 256, 512)
+"""Numbers that are tried for channels that are open."""
+
+AtSize = Callable[[int | None, int | None], LayerGraph]
 
 
 class Verified(NamedTuple):
@@ -310,8 +313,8 @@ def verify_graph(
     graph : LayerGraph
         The model.
     at : callable
-        Gives the model with another extent for every spatial axis of the input; raises an RfcalcError where
-        it allows none.
+        Gives the model with another extent for every spatial axis of the input (None: its own), and with
+        another one for channels that are open; raises an RfcalcError where it does not allow them.
     input, on_unknown
         As for the analysis.
     held : mapping, optional
@@ -325,10 +328,10 @@ def verify_graph(
         A layer does not fit its inputs.
     """
     result = analyze_graph(graph, input=input, on_unknown=on_unknown)
-    first = _first(graph, at, input, on_unknown)
+    taken, width, first = _first(graph, at, input, on_unknown)
     seen = [first]
     if first.pending and not first.differences:
-        seen += _larger(first, at, input, on_unknown)
+        seen += _larger(first, lambda size: at(size, width), input, on_unknown)
     statuses = [row.status for row in result.rows]
     figures = frozenset[str]().union(*(each.figures for each in seen))
     missing = [
@@ -355,7 +358,22 @@ def verify_graph(
         (*first.unchecked, *missing),
         result.totals.params.total if isinstance(result.totals.params.total, int) else None,
         None if held is None else sum(held.get(name, 0) for name in _named(graph)),
+        filled=_filled(graph, taken),
     )
+
+
+def _filled(graph: LayerGraph, taken: LayerGraph) -> tuple[tuple[str, tuple[int | None, ...]], ...]:
+    """Return the shapes of all inputs that were taken, where more than the batch of one is open."""
+    if not any(map(_is_open, graph.inputs)):
+        return ()
+    return tuple(
+        (layer.name, tuple(int(n) if is_known(n) else None for n, _ in _extents(layer)))
+        for layer in taken.inputs
+    )
+
+
+def _is_open(layer: Layer) -> bool:
+    return any(not is_known(n) and role != BATCH for n, role in _extents(layer))
 
 
 def _named(graph: LayerGraph) -> dict[str, tuple[Layer, Num]]:
@@ -372,24 +390,50 @@ def _unlike(graph: LayerGraph, held: Mapping[str, int]) -> list[Difference]:
     ]
 
 
-def _first(graph: LayerGraph, at: AtSize, input: str | None, on_unknown: OnUnknown) -> Verified:
-    """Enumerate at the model's own size, or at the smallest that is tried and fits."""
+def _first(
+    graph: LayerGraph, at: AtSize, input: str | None, on_unknown: OnUnknown
+) -> tuple[LayerGraph, int | None, Verified]:
+    """Enumerate at the model's own size, or at the smallest that is tried and fits.
+
+    With it come the model at that size, and the number that was taken for what is open besides.
+    """
     spatial = [n for n, role in _extents(choose_input(graph, input)) if role == SPATIAL]
+    sizes: tuple[int | None, ...] = _SIZES
     if all(is_known(n) and int(n) <= LARGEST for n in spatial):
-        return enumerate_graph(graph, input=input, on_unknown=on_unknown)
-    for size in _SIZES:
-        try:
-            return enumerate_graph(at(size), input=input, on_unknown=on_unknown)
-        except RfcalcError:
-            continue
-    raise UsageError(f"no size up to {_SIZES[-1]} that was tried fits the model; give one with --input-shape")
+        sizes = (None,)
+    still_open = any(_is_open(at_size) for at_size in _inputs(at, sizes[0], graph))
+    reason = ""
+    for width in _WIDTHS if still_open else (None,):
+        for size in sizes:
+            try:
+                taken = at(size, width)
+                return taken, width, enumerate_graph(taken, input=input, on_unknown=on_unknown)
+            except RfcalcError as error:
+                if sizes == (None,) and not still_open:
+                    raise
+                reason = reason or str(error)
+    if sizes == (None,):
+        raise UsageError(f"nothing that was tried for its open extents fits ({reason}); use --input-shape")
+    raise UsageError(
+        f"no size up to {_SIZES[-1]} that was tried fits the model ({reason}); give one with --input-shape"
+    )
+
+
+def _inputs(at: AtSize, size: int | None, graph: LayerGraph) -> Sequence[Layer]:
+    """Return the inputs of the model at a size; where it does not take this one, as they are."""
+    try:
+        return at(size, None).inputs
+    except RfcalcError:
+        return graph.inputs
 
 
 def _extents(layer: Layer) -> list[tuple[Num, str]]:
     return list(zip(layer.attrs["shape"], layer.attrs["axes"], strict=True))
 
 
-def _larger(first: Verified, at: AtSize, input: str | None, on_unknown: OnUnknown) -> list[Verified]:
+def _larger(
+    first: Verified, at: Callable[[int], LayerGraph], input: str | None, on_unknown: OnUnknown
+) -> list[Verified]:
     """Enumerate where padding leaves two periods of every layer free, or of as many as can be."""
     base = max(first.size)
     found: list[Verified] = []

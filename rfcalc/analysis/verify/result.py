@@ -67,6 +67,8 @@ class VerificationResult:
     maps, claimed, seen : int
         Of how many maps rows were looked at then; how many of these depend on a row of the input that was
         changed, and how many of them did change.
+    filled : tuple of (str, tuple)
+        Where more than the batch of an input is open, the shapes at which layers were enumerated first.
     """
 
     model: str
@@ -89,6 +91,7 @@ class VerificationResult:
     maps: int = 0
     claimed: int = 0
     seen: int = 0
+    filled: tuple[tuple[str, tuple[int | None, ...]], ...] = ()
 
     @property
     def holds(self) -> bool:
