@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from rfcalc.algebra.number import UNKNOWN, Num, cdiv, equal, greatest_common, is_known, is_open, prove
+from rfcalc.algebra.number import (
+    UNKNOWN,
+    Num,
+    cdiv,
+    equal,
+    greatest_common,
+    is_known,
+    is_open,
+    maximum,
+    minimum,
+    prove,
+)
 from rfcalc.algebra.relation import MAX_PERIOD
 from rfcalc.algebra.steps import Contract, Lose, Slide, Step
 from rfcalc.algebra.window import POINTWISE, Window, gather, partition, rises, slide, spread
@@ -184,10 +195,15 @@ def _moved(call: Call, pairs: tuple[tuple[Num, Num], ...], border: str) -> Resul
             reason = "where the map begins behind its padding depends on the extent; give the input's size"
             steps.append(Lose(a, extents[a], reason))
             continue
-        window = slide(1, lo=lo)
-        if border != "drop":
-            window = Window(1, 1, window.first, window.last, border=border)
-        steps.append(Slide(a, window, extents[a], spec.axes[a] == CHANNEL))
+        alike = spec.axes[a] == CHANNEL
+        if border == "drop":
+            steps.append(Slide(a, slide(1, lo=lo), extents[a], alike))
+            continue
+        if not all(prove(pad >= 0) for pad in (lo, hi)):  # what is cropped is no more there to be repeated
+            less = (minimum(lo, 0), minimum(hi, 0))
+            steps.append(Slide(a, slide(1, lo=less[0]), spec.shape[a] + less[0] + less[1], alike))
+        window = slide(1, lo=maximum(lo, 0))
+        steps.append(Slide(a, Window(1, 1, window.first, window.last, border=border), extents[a], alike))
     output = TensorSpec(replaced(spec, extents), spec.axes, spec.dtype)
     return Result((output,), ((Path(0, tuple(steps)),),))
 

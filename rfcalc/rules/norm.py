@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from rfcalc.algebra.number import Num, equal, is_known, is_open
 from rfcalc.algebra.steps import Lose, Mix, Slide, Step
-from rfcalc.algebra.window import within_groups
+from rfcalc.algebra.window import slide, within_groups
 from rfcalc.errors import AnalysisError
-from rfcalc.graph.layer import TensorSpec
+from rfcalc.graph.layer import CHANNEL, TensorSpec
 from rfcalc.rules.plain import HERE
 from rfcalc.rules.registry import (
     AXES,
@@ -153,12 +153,16 @@ def channel_scale(call: Call) -> Result:
 @rule(
     "local_response_norm",
     Setting("size", COUNT, 5, "neighbouring channels that are taken together"),
+    Setting("axis", INTERNAL, None, "the axis of the neighbours; by default the channels"),
     summary="Normalisation by neighbouring channels.",
 )
 def local_response_norm(call: Call) -> Result:
-    """Local in space; no weights."""
+    """Channel c reads from ``c - (size-1)//2`` to ``c + size//2``; no weights."""
     spec = call.only()
-    return Result((spec,), ((Path(0, (Mix((call.channel(spec),)),)),),))
+    axis = call.channel(spec) if call["axis"] is None else call.axis(spec, call["axis"])
+    size = call["size"]
+    near: Step = Slide(axis, slide(size, lo=(size - 1) // 2), spec.shape[axis], spec.axes[axis] == CHANNEL)
+    return Result((spec,), ((Path(0, (near,)),),))
 
 
 @rule(

@@ -45,13 +45,22 @@ PAD = Setting(
 GROUPS = Setting("groups", COUNT, 1, "groups of channels that do not see each other")
 MULTIPLIER = Setting("multiplier", COUNT, 1, "output channels for each input channel")
 BIAS = Setting("bias", FLAG, True, "whether a bias is added")
+SHORT = Setting(
+    "short",
+    INTERNAL,
+    False,
+    "a window that is too long for its map by less than a stride still makes one element",
+)
 CEIL = Setting("ceil", FLAG, False, "round the output extent up, where a window starts inside the input")
 
 
-def window_extent(extent: Num, reach: Num, stride: Num, lo: Num, hi: Num, *, ceil: bool = False) -> Num:
+def window_extent(
+    extent: Num, reach: Num, stride: Num, lo: Num, hi: Num, *, ceil: bool = False, short: bool = False
+) -> Num:
     """Count the windows of `reach` elements that fit on ``extent + lo + hi``.
 
-    In ceil mode a last window may hang over the end, unless it starts in the end padding.
+    In ceil mode a last window may hang over the end, unless it starts in the end padding. With `short` the
+    division rounds toward zero: a map that lacks less than a stride for its first window makes one element.
 
     Examples
     --------
@@ -61,6 +70,8 @@ def window_extent(extent: Num, reach: Num, stride: Num, lo: Num, hi: Num, *, cei
     room = extent + lo + hi - reach
     if ceil:
         return minimum(cdiv(room, stride) + 1, (extent + lo - 1) // stride + 1)
+    if short:
+        room = maximum(room, minimum(room + stride - 1, 0))
     return maximum(room // stride + 1, 0)
 
 
@@ -88,7 +99,7 @@ def axis_window(
     padding: object,
     *,
     ceil: bool = False,
-    name: str = "",
+    short: bool = False,
 ) -> _Axis:
     """Resolve the padding of one axis: its output extent and its window."""
     reach = dilation * (kernel - 1)
@@ -109,7 +120,7 @@ def axis_window(
     elif not isinstance(padding, (tuple, list)):
         raise AnalysisError(f"padding {padding!r} is not one of 'valid', 'same', 'same_lower', 'causal'")
     lo, hi = padding
-    out = window_extent(extent, reach + 1, stride, lo, hi, ceil=ceil)
+    out = window_extent(extent, reach + 1, stride, lo, hi, ceil=ceil, short=short)
     if is_known(out) and out < 1:
         raise AnalysisError(
             f"the window of {reach + 1} is larger than the map of {extent + lo + hi}"
@@ -128,7 +139,7 @@ def axis_paddings(call: Call, rank: int) -> tuple[object, ...]:
 
 
 def resolve_axes(
-    call: Call, spec: TensorSpec, spatial: tuple[int, ...], *, ceil: bool = False
+    call: Call, spec: TensorSpec, spatial: tuple[int, ...], *, ceil: bool = False, short: bool = False
 ) -> list[_Axis]:
     """Resolve window and output extent of every spatial axis."""
     rank = len(spatial)
@@ -142,7 +153,7 @@ def resolve_axes(
         axis_paddings(call, rank),
         strict=True,
     )
-    return [axis_window(spec.shape[a], k, s, d, p, ceil=ceil) for a, k, s, d, p in settings]
+    return [axis_window(spec.shape[a], k, s, d, p, ceil=ceil, short=short) for a, k, s, d, p in settings]
 
 
 def _default_stride(call: Call, rank: int) -> tuple[Num, ...]:
@@ -335,6 +346,7 @@ POOLING = (
     PAD,
     DILATION,
     CEIL,
+    SHORT,
     *LAYOUT,
 )
 
@@ -343,7 +355,7 @@ def _pool(call: Call) -> Result:
     """Extent as a convolution's, in floor or ceil mode; no weights."""
     spec = call.only()
     spatial = call.spatial(spec)
-    axes = resolve_axes(call, spec, spatial, ceil=bool(call["ceil"]))
+    axes = resolve_axes(call, spec, spatial, ceil=bool(call["ceil"]), short=bool(call["short"]))
     extents = {a: axis.extent for a, axis in zip(spatial, axes, strict=True)}
     steps = tuple(Slide(a, axis.window, axis.extent) for a, axis in zip(spatial, axes, strict=True))
     output = TensorSpec(replaced(spec, extents), spec.axes, spec.dtype)

@@ -255,6 +255,22 @@ def pool_cases() -> list[Case]:
                 opset,
             ),
         ]
+    for op in ("MaxPool", "AveragePool", "LpPool"):
+        for rows, kernel, stride, pads in (
+            (3, 4, 2, (0, 0)),
+            (3, 6, 4, (0, 0)),
+            (3, 6, 3, (1, 0)),
+            (2, 6, 3, (1, 1)),
+            (5, 7, 3, (0, 0)),
+            (1, 4, 4, (0, 0)),
+        ):
+            sides = [pads[0], 0, pads[1], 0]
+            node = n(op, kernel_shape=[kernel, 2], strides=[stride, 2], pads=sides)
+            found.append(C(f"{op} window {kernel} of {rows} rows by {stride}", (1, 2, rows, 6), (node,)))
+    node = n("MaxPool", kernel_shape=[3, 3], strides=[2, 2], dilations=[2, 1])
+    found.append(C("MaxPool dilated window of 5 on 4 rows", (1, 2, 4, 7), (node,)))
+    node = n("MaxPool", kernel_shape=[5, 2], strides=[3, 1], auto_pad="VALID")
+    found.append(C("MaxPool VALID window of 5 on 3 rows", (1, 2, 3, 7), (node,)))
     for auto in ("SAME_UPPER", "SAME_LOWER", "VALID"):
         for op in ("MaxPool", "AveragePool"):
             node = n(op, kernel_shape=[3, 2], strides=[2, 3], auto_pad=auto)
@@ -514,6 +530,25 @@ def resize_cases() -> list[Case]:
         r("1d linear", None, f(1, 1, 2.5), x=X1, mode="linear"),
         r("3d linear", None, f(1, 1, 2, 2, 1), x=(1, 2, 3, 4, 2), mode="linear"),
         r("identity", None, f(1, 1, 1, 1), mode="linear"),
+        *(
+            r(
+                f"{mode} {extent} by {scale:.4g}",
+                None,
+                f(1, 1, scale),
+                x=(1, 2, extent),
+                mode=mode,
+                numeric="none"
+                if mode == "linear"
+                else "equal",  # rounding: a tap weighs a millionth or nothing
+            )
+            for mode in ("nearest", "linear")
+            for extent, scale in ((3, 10 / 3), (12, 5 / 12), (45, 2.6), (10, 0.7), (41, 0.29), (11, 13 / 11))
+        ),
+        C("upsample 9 by 10/3", (1, 2, 3, 7), (n("Upsample", "x", f(1, 1, 10 / 3, 1.5)),), 9),
+        *(
+            C(f"resize 10 by {a:.3g} and {b}", (1, 2, 12, 7), (n("Resize", "x", f(1, 1, a, b)),), 10)
+            for a, b in ((5 / 12, 1.5), (0.5, 0.5), (0.75, 2), (2, 0.7), (1.5, 1), (1 / 3, 3))
+        ),
         C("upsample 9", X2, (n("Upsample", "x", f(1, 1, 2, 3)),), 9),
         C("upsample 9 linear", X2, (n("Upsample", "x", f(1, 1, 2, 2), mode="linear"),), 9),
         C("upsample 9 by 1.5", (1, 2, 6, 7), (n("Upsample", "x", f(1, 1, 1.5, 1.5)),), 9),
@@ -560,6 +595,16 @@ def move_cases() -> list[Case]:
         C("pad reflect", X2, (n("Pad", "x", i(0, 0, 2, 1, 0, 0, 1, 3), mode="reflect"),)),
         C("pad edge", X2, (n("Pad", "x", i(0, 0, 2, 1, 0, 0, 1, 3), mode="edge"),)),
         C("pad wrap", X2, (n("Pad", "x", i(0, 0, 2, 1, 0, 0, 1, 3), mode="wrap"),), 19),
+        *(
+            C(
+                f"pad {mode} {before} {after}",
+                X2,
+                (n("Pad", "x", i(0, 0, before, 0, 0, 0, after, 1), mode=mode),),
+                19,
+            )
+            for mode in ("wrap", "reflect", "edge")
+            for before, after in ((-2, 2), (3, -3), (-4, 1), (1, -5), (-2, -1), (-1, 4))
+        ),
         C("pad axes", X2, (n("Pad", "x", i(2, 1, 0, 3), None, i(3, 2)),)),
         C("pad axes negative", X2, (n("Pad", "x", i(2, 1), None, i(-1)),)),
         C("pad channels", X2, (n("Pad", "x", i(0, 1, 0, 0, 0, 2, 0, 0)),)),
@@ -576,6 +621,22 @@ def move_cases() -> list[Case]:
         C("slice step", X2, (n("Slice", "x", i(1, 0), i(2**62, 100), i(2, 3), i(2, 3)),)),
         C("slice backwards", X2, (n("Slice", "x", i(-1), i(-(2**63)), i(2), i(-1)),)),
         C("slice backwards step 2", X2, (n("Slice", "x", i(7), i(0), i(2), i(-2)),)),
+        C("slice backwards from before the start", X2, (n("Slice", "x", i(-100), i(-(2**63)), i(2), i(-1)),)),
+        C("slice backwards from just before the start", X2, (n("Slice", "x", i(-10), i(-99), i(2), i(-2)),)),
+        C("slice backwards from the very start", X2, (n("Slice", "x", i(-9), i(-99), i(2), i(-1)),)),
+        C("slice backwards both before", X2, (n("Slice", "x", i(-20, 3), i(-99, -99), i(2, 3), i(-3, -2)),)),
+        C("slice backwards behind the end", X2, (n("Slice", "x", i(100), i(-99), i(3), i(-3)),)),
+        C("slice from before the start", X2, (n("Slice", "x", i(-100), i(5), i(2), i(2)),)),
+        C(
+            "slice of a shape from before the start",
+            X2,
+            (
+                n("Shape", "x", to="s"),
+                n("Slice", "s", i(-9), i(-99), i(0), i(-1), to="one"),
+                n("Concat", "one", i(18, 8), to="t", axis=0),
+                n("Reshape", "x", "t"),
+            ),
+        ),
         C("slice negative axes", X2, (n("Slice", "x", i(-5), i(-1), i(-1)),)),
         C("slice focus", X2, focus(), params=8 * 6 * 9, macs=432 * 20),
         C("split attr", X2, (n("Split", to=["y", "z"], axis=2, split=[4, 5]),), 11, outputs=("y", "z")),
@@ -1066,6 +1127,29 @@ def norm_cases() -> list[Case]:
         C("mvn", X2, (n("MeanVarianceNormalization"),), 13),
         C("mvn axes", X2, (n("MeanVarianceNormalization", axes=[1, 3]),), 13),
         C("lrn", (1, 6, 5, 4), (n("LRN", size=3),)),
+        *(
+            C(
+                f"lrn {size} over rows",
+                (1, 6, 8, 7),
+                (n("Transpose", perm=[0, 2, 3, 1], to="t"), n("LRN", "t", size=size, alpha=2.0)),
+                layout="NCHW",
+                numeric="none",  # its sum runs along the axis, and leaves rounding behind
+            )
+            for size in (1, 2, 3, 4, 5, 6)
+        ),
+        C(
+            "lrn over columns and back",
+            (1, 3, 5, 9),
+            (
+                n("Transpose", perm=[0, 3, 1, 2], to="t"),
+                n("LRN", "t", size=3, alpha=2.0, to="l"),
+                n("Transpose", "l", perm=[0, 2, 3, 1], to="b"),
+                n("Conv", "b", w(2, 3, 3, 3), pads=[1, 1, 1, 1]),
+            ),
+            params=54,
+            numeric="none",
+            macs=54 * 45,
+        ),
     ]
 
 

@@ -659,13 +659,14 @@ def resize(call: Call) -> list[Array]:
             box = [
                 Fraction(float(np.ravel(roi)[k])).limit_denominator(10000) for k in (place, place + len(axes))
             ]
+        rounding = "ceil" if call.op == "Resize" and old and scale < 1 else nearest  # as onnxruntime has it
         how = Resampling(
             n,
             m,
             scale,
             transform,
             mode,
-            nearest,
+            rounding,
             coefficient=float(given.get("cubic_coeff_a", -0.75)),
             antialias=bool(given.get("antialias", 0)),
             exclude_outside=bool(given.get("exclude_outside", 0)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
 
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.readers.lowering.builder import Builder, Node, Value
@@ -28,11 +28,13 @@ def resize(
     coordinates: str = "half_pixel",
     rounding: str = "round_prefer_floor",
     antialias: bool = False,
+    shrinking: str = "",
 ) -> tuple[Value, ...]:
     """Add a resampling of every axis to `sizes`.
 
     `scales` are those that the source computes positions with, where they are not the ratios of the extents;
-    `regions` the parts of the axes that are cropped first, as shares.
+    `regions` the parts of the axes that are cropped first, as shares; `shrinking` is how positions on axes
+    that become shorter are rounded, where it is not as on the others.
     """
     if x.spec is None:
         return b.blind(node, (x,))
@@ -44,13 +46,18 @@ def resize(
         if scale == 1 and (extent is size or extent == size) and (region is None or region == WHOLE):
             continue
         axes.append((place, size, scale, region))
-    attrs = {
+    attrs: dict[str, Any] = {
         "axes": tuple(axes),
         "mode": mode,
         "coordinates": coordinates,
         "rounding": rounding,
         "antialias": antialias,
     }
+    shorter = tuple(axis for axis in axes if axis[2] is not None and axis[2] < 1)
+    if shrinking and shorter:
+        others = tuple(axis for axis in axes if axis not in shorter)
+        down = {**attrs, "axes": shorter, "rounding": shrinking}
+        attrs = {**attrs, "axes": others, "then": (("resample", down),)} if others else down
     return b.add(node, "resample", (x,), attrs)
 
 

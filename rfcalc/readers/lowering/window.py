@@ -117,9 +117,13 @@ def pool(
     padding: str | Pairs,
     dilation: Sequence[Num] | None = None,
     ceil: bool = False,
+    short: bool = False,
     copies: int = 0,
 ) -> tuple[Value, ...]:
-    """Add a pooling: `mode` is max, average or lp; `copies` outputs more are like the first."""
+    """Add a pooling: `mode` is max, average or lp; `copies` outputs more are like the first.
+
+    With `short` a window that is longer than its map by less than a stride makes one element.
+    """
     if x.spec is None:
         return b.blind(node, (x,))
     attrs: dict[str, Any] = {
@@ -131,6 +135,8 @@ def pool(
     }
     if dilation is not None:
         attrs["dilation"] = tuple(dilation)
+    if short:
+        attrs["short"] = True
     if copies:
         attrs["copies"] = copies
     return b.add(node, f"{mode}_pool", (x,), attrs)

@@ -217,9 +217,12 @@ def _slice(operation: Operation, args: list[Any]) -> Any:
     for k, (start, end) in enumerate(zip(starts, ends, strict=True)):
         step = 1 if steps is None else steps[k]
         stop: int | None = end
-        if step < 0 and end < -args[0].shape[k if axes is None else axes[k]]:
+        extent = args[0].shape[k if axes is None else axes[k]]
+        if step < 0 and end < -extent:
             stop = None
-        key[k if axes is None else axes[k]] = slice(start, stop, step)
+        # before the first element is the first one, where numpy takes none
+        first = 0 if step < 0 and start < -extent else start
+        key[k if axes is None else axes[k]] = slice(first, stop, step)
     return args[0][tuple(key)]
 
 

@@ -96,6 +96,6 @@ def mean_variance(operation: Operation) -> Values:
 
 @op("LRN")
 def local_response(operation: Operation) -> Values:
-    """Normalisation by neighbouring channels."""
-    attrs = {"size": operation.integer("size", 1)}
-    return operation.builder.add(operation.node, "activation", (operation[0],), {"function": "LRN", **attrs})
+    """Normalisation by neighbours along axis 1, whatever that axis holds."""
+    attrs = {"size": operation.integer("size", 1), "axis": 1}
+    return operation.builder.add(operation.node, "local_response_norm", (operation[0],), attrs)

@@ -7,6 +7,7 @@ from fractions import Fraction
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.readers.lowering.builder import Undecided, Value, Values
 from rfcalc.readers.lowering.resample import resize as lower
+from rfcalc.readers.onnx import runtimes
 from rfcalc.readers.onnx.operation import Operation, op
 
 _MODES = {"nearest": "nearest", "linear": "linear", "bilinear": "linear", "cubic": "cubic"}
@@ -16,8 +17,8 @@ _MODES = {"nearest": "nearest", "linear": "linear", "bilinear": "linear", "cubic
 def resize(operation: Operation) -> Values:
     """X, region, scales, sizes; before version 11: X, scales."""
     x = operation[0]
-    if operation.opset < 11:
-        return _upsample(operation, x, operation.numbers(1))
+    if operation.opset < 11:  # onnxruntime, which alone runs it, rounds down, and up where it shrinks
+        return _upsample(operation, x, operation.numbers(1), shrinking="ceil")
     if x.spec is None:
         return operation.builder.blind(operation.node, (x,))
     axes = operation.integers("axes")
@@ -26,6 +27,7 @@ def resize(operation: Operation) -> Values:
     coordinates = operation.text("coordinate_transformation_mode", "half_pixel")
     given: list[Fraction | None] = [Fraction(1)] * x.rank
     target = list(x.shape)
+    message = ""
     if sizes:
         _match(operation, places, sizes)
         shared, sizes = _aspect(operation, x, places, sizes)
@@ -33,8 +35,9 @@ def resize(operation: Operation) -> Values:
             target[place], given[place] = size, shared
     elif scales:
         _match(operation, places, scales)
-        for place, scale in zip(places, scales, strict=True):
-            given[place], target[place] = _scaled(operation, x.shape[place], scale)
+        made, extents, message = _scaled(operation, x, places, scales)
+        for place, scale, size in zip(places, made, extents, strict=True):
+            given[place], target[place] = scale, size
     else:
         raise operation.wrong("there are neither scales nor sizes")
     mode = operation.text("mode", "nearest")
@@ -42,7 +45,7 @@ def resize(operation: Operation) -> Values:
         mode = "linear"  # the outer two of its four taps weigh nothing
     if mode not in _MODES:
         raise operation.wrong(f"there is no mode {mode!r}")
-    return lower(
+    resized = lower(
         operation.builder,
         operation.node,
         x,
@@ -54,6 +57,7 @@ def resize(operation: Operation) -> Values:
         rounding=operation.text("nearest_mode", "round_prefer_floor"),
         antialias=bool(operation.integer("antialias", 0)),
     )
+    return runtimes.say(operation, resized, message)
 
 
 def _match(operation: Operation, places: list[int], values: tuple[Num, ...]) -> None:
@@ -61,20 +65,28 @@ def _match(operation: Operation, places: list[int], values: tuple[Num, ...]) -> 
         raise operation.wrong(f"{len(values)} scales or sizes for {len(places)} axes")
 
 
-def _scaled(operation: Operation, extent: Num, scale: Num) -> tuple[Fraction, Num]:
-    """Return a scale as a fraction, and the extent that it makes: ``floor(n * scale)``."""
-    if not isinstance(scale, (int, float)):
-        raise Undecided
-    if not scale > 0 or scale > 1 << 20:
-        raise operation.wrong(f"a scale must be positive, got {scale}")
-    exact = Fraction(scale)
-    near = exact.limit_denominator(64)
-    if abs(near - exact) < Fraction(1, 10**5) * exact and near.denominator > 1:
-        size = extent * exact.numerator // exact.denominator if is_known(extent) else None
-        rounded = extent * near.numerator // near.denominator
-        # a third in binary is a little more or less than a third: what was computed with it counts
-        return near, rounded if size is None else size
-    return exact, extent * exact.numerator // exact.denominator
+def _scaled(
+    operation: Operation, x: Value, places: list[int], scales: tuple[Num, ...]
+) -> tuple[list[Fraction], list[Num], str]:
+    """Return scales as fractions, the extents that they make, and what to say of runtimes."""
+    recorded = runtimes.recorded(operation, x.rank)
+    meant: list[Fraction] = []
+    sizes: list[Num] = []
+    messages = []
+    for place, scale in zip(places, scales, strict=True):
+        if not isinstance(scale, (int, float)):
+            raise Undecided
+        if not scale > 0 or scale > 1 << 20:
+            raise operation.wrong(f"a scale must be positive, got {scale}")
+        exact = Fraction(scale)
+        near = exact.limit_denominator(64)
+        if abs(near - exact) >= Fraction(1, 10**5) * exact or near.denominator == 1:
+            near = exact
+        size, message = runtimes.scaled(x.shape[place], exact, near, recorded and recorded[place])
+        meant.append(near)
+        sizes.append(size)
+        messages.append(message)
+    return meant, sizes, next(filter(None, messages), "")
 
 
 def _aspect(
@@ -121,23 +133,27 @@ def upsample(operation: Operation) -> Values:
     return _upsample(operation, operation[0], scales)
 
 
-def _upsample(operation: Operation, x: Value, scales: tuple[Num, ...] | None) -> Values:
+def _upsample(
+    operation: Operation, x: Value, scales: tuple[Num, ...] | None, *, shrinking: str = ""
+) -> Values:
     """Resize as it was before coordinates could be chosen: positions are ``i / scale``."""
     if x.spec is None:
         return operation.builder.blind(operation.node, (x,))
     if scales is None or len(scales) != x.rank:
         raise operation.wrong(f"scales must be {x.rank} numbers")
-    pairs = [_scaled(operation, extent, scale) for extent, scale in zip(x.shape, scales, strict=True)]
-    return lower(
+    made, sizes, message = _scaled(operation, x, list(range(x.rank)), scales)
+    resized = lower(
         operation.builder,
         operation.node,
         x,
-        [size for _, size in pairs],
-        scales=[scale for scale, _ in pairs],
+        sizes,
+        scales=made,
         mode=_MODES.get(operation.text("mode", "nearest"), "linear"),
         coordinates="asymmetric",
         rounding="floor",
+        shrinking=shrinking,
     )
+    return runtimes.say(operation, resized, message)
 
 
 @op("GridSample")

@@ -186,8 +186,11 @@ def _bounds(extent: Num, start: Num, end: Num, step: int) -> tuple[Num | None, N
             return None
     elif is_known(end) and end <= -far:
         last = None
-    if step < 0 and is_known(start) and start >= far:
-        first = None
+    if step < 0 and is_known(start):
+        if start >= far:
+            first = None
+        elif is_known(extent) and start < -extent:  # the first element, where Python takes none
+            first = 0
     return first, last, step
 
 

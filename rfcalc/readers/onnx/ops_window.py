@@ -7,6 +7,7 @@ from typing import Any
 from rfcalc.algebra.number import Num, equal, is_known, prove
 from rfcalc.readers.lowering import window
 from rfcalc.readers.lowering.builder import Undecided, Value, Values
+from rfcalc.readers.onnx import runtimes
 from rfcalc.readers.onnx.operation import Operation, op
 
 _AUTO = {"SAME_UPPER": "same", "SAME_LOWER": "same_lower", "VALID": "valid"}
@@ -121,6 +122,7 @@ def conv_transpose(operation: Operation) -> Values:
     given = padding(operation, rank)
     pairs: list[tuple[Num, Num]] = []
     added: list[Num] = list(extra)
+    sizes: list[Num] = []
     for k in range(rank):
         if wanted is None and not isinstance(given, str):
             pairs.append(given[k])
@@ -132,13 +134,17 @@ def conv_transpose(operation: Operation) -> Values:
         if wanted is not None and not is_known(extent):
             raise Undecided
         size = extent * stride[k] if wanted is None else wanted[-rank:][k]
+        sizes.append(size)
         reach = (kernel.shape[2 + k] - 1) * dilation[k]
         total = stride[k] * (extent - 1) + extra[k] + reach + 1 - size
         if prove(total < 0):  # a larger output is filled up at its end
             added[k], total = added[k] - total, 0
         half = total // 2
         pairs.append((half, total - half) if auto == "SAME_UPPER" else (total - half, half))
-    return window.transposed_conv(
+    message = ""
+    if wanted is None and tuple(added) != extra and all(map(is_known, sizes)):
+        added, message = runtimes.filled(sizes, extra, added, runtimes.recorded(operation, rank))
+    made = window.transposed_conv(
         operation.builder,
         operation.node,
         x,
@@ -150,6 +156,7 @@ def conv_transpose(operation: Operation) -> Values:
         output_padding=added,
         groups=groups_of(operation),
     )
+    return runtimes.say(operation, made, message)
 
 
 _POOLS = {"MaxPool": "max", "AveragePool": "average", "LpPool": "lp"}
@@ -166,16 +173,35 @@ def pooled(operation: Operation, mode: str) -> Values:
     kernel = operation.integers("kernel_shape")
     if not kernel or min(kernel) < 1:
         raise operation.wrong("kernel_shape must be positive numbers")
-    return window.pool(
+    settings = geometry(operation, len(kernel))
+    ceil = bool(operation.integer("ceil_mode", 0))
+    run = _as_run(operation, operation[0], kernel, settings, ceil=ceil)
+    made = window.pool(
         operation.builder,
         operation.node,
         operation[0],
         mode,
         kernel=kernel,
-        ceil=bool(operation.integer("ceil_mode", 0)),
+        ceil=ceil,
+        short=run.short,
         copies=max(len(operation.node.outputs) - 1, 0),
-        **geometry(operation, len(kernel)),
+        **{**settings, "padding": run.padding},
     )
+    return runtimes.say(operation, made, run.message)
+
+
+def _as_run(
+    operation: Operation, x: Value, kernel: tuple[int, ...], settings: dict[str, Any], *, ceil: bool
+) -> runtimes.Pooling:
+    """Return how runtimes read a pooling, where its extents are known."""
+    pads, rank = settings["padding"], len(kernel)
+    if x.spec is None or x.rank < rank or not all(map(is_known, x.shape[-rank:])):
+        return runtimes.Pooling(pads)
+    extents = [int(extent) for extent in x.shape[-rank:]]
+    on = runtimes.Geometry(extents, kernel, settings["stride"], settings["dilation"])
+    if pads in ("same", "same_lower"):
+        return runtimes.same_pooling(on, pads, runtimes.recorded(operation, rank))
+    return runtimes.given_pooling(on, ((0, 0),) * rank if isinstance(pads, str) else pads, ceil=ceil)
 
 
 _GLOBAL = {"GlobalAveragePool": "average", "GlobalMaxPool": "max", "GlobalLpPool": "lp"}

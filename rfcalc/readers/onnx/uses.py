@@ -30,7 +30,7 @@ WINDOW: Final = frozenset(
             "BatchNormalization",
             "InstanceNormalization",
         ),
-        *("GroupNormalization", "LRN", "DepthToSpace", "SpaceToDepth", "FusedConv", "GridSample", "RoiAlign"),
+        *("GroupNormalization", "DepthToSpace", "SpaceToDepth", "FusedConv", "GridSample", "RoiAlign"),
         *("MaxRoiPool", "PRelu", "Upsample"),
     )
 )
@@ -98,6 +98,7 @@ SAME: Final = frozenset(
             "Round",
             "Floor",
             "Softmax",
+            "LRN",
         ),
     )
 )

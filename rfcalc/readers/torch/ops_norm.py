@@ -65,8 +65,9 @@ def layer_norm(operation: Operation) -> Values:
 
 @op("local_response_norm")
 def local_response(operation: Operation) -> Values:
-    """Normalisation by neighbouring channels."""
-    return operation.builder.add(operation.node, "activation", (operation["input"],), {"function": "LRN"})
+    """Normalisation by neighbours along axis 1, whatever that axis holds."""
+    attrs = {"size": operation.integer("size"), "axis": 1}
+    return operation.builder.add(operation.node, "local_response_norm", (operation["input"],), attrs)
 
 
 @op("_weight_norm", "_weight_norm_interface")

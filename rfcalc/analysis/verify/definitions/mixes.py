@@ -164,7 +164,11 @@ def _group_norm(given: Given, x: Sets) -> Sets:
 
 @define("local_response_norm")
 def _local_response_norm(given: Given, x: Sets) -> Sets:
-    return x.whole(given.channel)
+    """Neighbours on both sides, of an even number one more behind; beyond the axis there is nothing."""
+    place = given.channel if given["axis"] is None else given.places("axis", x)[0]
+    n, size = x.shape[place], given["size"]
+    first = [c - (size - 1) // 2 for c in range(n)]
+    return x.read(place, (range(max(at, 0), min(at + size, n)) for at in first))
 
 
 @define("spectral_norm")

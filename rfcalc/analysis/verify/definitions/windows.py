@@ -13,7 +13,9 @@ from rfcalc.analysis.verify.sets import Sets, united
 Rows = list[list[int]]
 
 
-def windows(n: int, k: int, s: int, d: int, padding: Any, *, ceil_mode: bool = False) -> Rows:
+def windows(
+    n: int, k: int, s: int, d: int, padding: Any, *, ceil_mode: bool = False, short: bool = False
+) -> Rows:
     """List what each output of a convolution or pooling reads: ``s*i - before + d*t`` for t in 0 ... k-1."""
     reach = d * (k - 1) + 1
     if padding in (
@@ -33,10 +35,14 @@ def windows(n: int, k: int, s: int, d: int, padding: Any, *, ceil_mode: bool = F
             count = ceil(Fraction(n + before + after - reach, s)) + 1
             while (count - 1) * s >= n + before:
                 count -= 1
+        elif short and not count and reach - (n + before + after) < s:
+            count = 1  # the quotient is rounded toward zero, and one is added
     return [[s * i - before + d * t for t in range(k)] for i in range(count)]
 
 
-def slid(given: Given, x: Sets, places: Sequence[int], *, ceil_mode: bool = False) -> Sets:
+def slid(
+    given: Given, x: Sets, places: Sequence[int], *, ceil_mode: bool = False, short: bool = False
+) -> Sets:
     """Let windows slide along axes."""
     rank = len(places)
     kernel, dilation = given.each("kernel", rank), given.each("dilation", rank)
@@ -44,7 +50,7 @@ def slid(given: Given, x: Sets, places: Sequence[int], *, ceil_mode: bool = Fals
     word = given["padding"]
     padding = [word] * rank if isinstance(word, str) else given.sides("padding", rank)
     for place, k, s, d, p in zip(places, kernel, stride, dilation, padding, strict=True):
-        x = x.read(place, windows(x.shape[place], k, s, d, p, ceil_mode=ceil_mode))
+        x = x.read(place, windows(x.shape[place], k, s, d, p, ceil_mode=ceil_mode, short=short))
     return x
 
 
@@ -71,7 +77,7 @@ def _patches(given: Given, x: Sets) -> Sets:
 
 @define("max_pool", "average_pool", "lp_pool", "median_pool")
 def _pooling(given: Given, x: Sets) -> Sets:
-    return slid(given, x, given.spatial, ceil_mode=bool(given["ceil"]))
+    return slid(given, x, given.spatial, ceil_mode=bool(given["ceil"]), short=bool(given["short"]))
 
 
 @define("global_pool")
@@ -272,8 +278,10 @@ def _rounded(at: Fraction, how: str) -> int:
 def _padded(given: Given, x: Sets) -> Sets:
     places = given.spatial
     for place, (before, after) in zip(places, given.sides("padding", len(places)), strict=True):
-        n = x.shape[place]
-        x = bordered(x, place, [[j] for j in range(-before, n + after)], given["mode"])
+        first, last = max(-before, 0), x.shape[place] + min(after, 0)  # what is taken off cannot be repeated
+        x = x.read(place, ([j] for j in range(first, last)))
+        rows = [[j] for j in range(-max(before, 0), last - first + max(after, 0))]
+        x = bordered(x, place, rows, given["mode"])
     return x
 
 
