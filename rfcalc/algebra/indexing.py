@@ -72,7 +72,11 @@ def _folded_rows(dependence: Dependence, leg: Leg) -> tuple[int | None, Rows]:
     if not places:
         return None, rows
     if len(places) == 1 and leg.weights[places[0]] == (1,):
-        return places[0], rows
+        (extent,) = dependence.factors[
+            places[0]
+        ]  # of a global leg other digits may be gone, and their rows not
+        cut = is_known(extent) and extent < len(rows.masks)
+        return places[0], Rows(rows.masks[:extent], rows.exact) if cut else rows
     # of several axes the one that moves the index most; each of its indices needs what the others come to
     place = max(places, key=lambda p: max(leg.weights[p]))
     inner = [p for p in places if p != place]

@@ -637,6 +637,28 @@ def move_cases() -> list[Case]:
                 n("Reshape", "x", "t"),
             ),
         ),
+        *(
+            C(
+                f"gate, reshape, gather {axis} {index}",
+                (1, 3, 12),
+                (
+                    n("GlobalAveragePool", to="g"),
+                    n("Mul", "x", "g", to="m"),
+                    n("Reshape", "m", i(1, 3, *shape), to="q"),
+                    n("Gather", "q", index, axis=axis),
+                ),
+                axes=(2,),
+            )
+            for shape, axis, index in (
+                ((3, 4), 2, s(0, "i8")),
+                ((3, 4), 3, s(2, "i8")),
+                ((2, 6), 2, i(1)),
+                ((6, 2), 2, i(5, 0)),
+                ((2, 3, 2), 3, s(1, "i8")),
+                ((2, 3, 2), 2, s(1, "i8")),
+                ((2, 3, 2), 4, s(0, "i8")),
+            )
+        ),
         C("slice negative axes", X2, (n("Slice", "x", i(-5), i(-1), i(-1)),)),
         C("slice focus", X2, focus(), params=8 * 6 * 9, macs=432 * 20),
         C("split attr", X2, (n("Split", to=["y", "z"], axis=2, split=[4, 5]),), 11, outputs=("y", "z")),
