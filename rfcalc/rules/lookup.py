@@ -31,13 +31,13 @@ from rfcalc.rules.roles import cut_batch
 @rule(
     "take",
     Setting("axis", AXIS, REQUIRED, "the axis that is looked up"),
-    Setting("indices", INTERNAL, REQUIRED, "the index that each output element reads"),
+    Setting("indices", INTERNAL, REQUIRED, "the index, or the indices, that each output element reads"),
     folds=True,
     summary="Constant indices along one axis.",
     native=False,
 )
 def take(call: Call) -> Result:
-    """Output i reads ``indices[i]``."""
+    """Output i reads ``indices[i]``, or all of these where they are several."""
     spec = call.only()
     axis, indices = call.axis(spec, call["axis"]), tuple(call["indices"])
     step = taken(axis, spec.shape[axis], indices)
@@ -46,8 +46,12 @@ def take(call: Call) -> Result:
     return Result((TensorSpec(shape, spec.axes, spec.dtype, folded),), ((Path(0, (step,)),),))
 
 
-def taken(axis: int, extent: Num, indices: Sequence[int]) -> Step:
+def taken(axis: int, extent: Num, chosen: Sequence[int | tuple[int, ...]]) -> Step:
     """Step to the given indices of an axis: a slide where they are evenly spaced."""
+    several = [index for index in chosen if isinstance(index, tuple)]
+    if several:
+        return _taken_together(axis, extent, several)
+    indices = [index for index in chosen if isinstance(index, int)]
     if not is_known(extent):
         if any(index < 0 for index in indices):
             return Lose(axis, len(indices), "an index counts from the end of an axis of unknown extent")
@@ -64,6 +68,16 @@ def taken(axis: int, extent: Num, indices: Sequence[int]) -> Step:
     if not is_known(extent):
         return Lose(axis, len(indices), "an axis of unknown extent is looked up in no order")
     return Slide(axis, listed(len(indices), extent, [[index] for index in indices]), len(indices))
+
+
+def _taken_together(axis: int, extent: Num, indices: Sequence[tuple[int, ...]]) -> Step:
+    """Step to several indices for each output element."""
+    if not is_known(extent):
+        return Lose(axis, len(indices), "an axis of unknown extent is looked up in no order")
+    highest = max((index for row in indices for index in row), default=0)
+    if highest >= extent:
+        raise AnalysisError(f"index {highest} is outside of an axis of {extent} elements")
+    return Slide(axis, listed(len(indices), extent, indices), len(indices))
 
 
 UNREAD: Final = Setting("unread", FLAG, False, "the indices are constants that the file does not hold")

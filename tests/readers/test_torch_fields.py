@@ -179,8 +179,34 @@ OPERATORS: dict[str, Callable[[Any], Any]] = {
     "write-adjoint": lambda x: _swapped(x, lambda y: y.adjoint()),
     "write-to": lambda x: _swapped(x, lambda y: y.to(torch.float64)[:, :, :3]),
     "overlapping-views": lambda x: _overlapping(x.clone()),
+    "glu-positions": lambda x: torch.nn.functional.glu(x, 2),
+    "glu-columns": lambda x: torch.nn.functional.glu(x, -1),
+    "glu-strided": lambda x: torch.nn.functional.glu(x[:, :, ::2], 2),
+    "broadcast_tensors": lambda x: _product(torch.broadcast_tensors(x, torch.ones(4, 1, 1).double())),
+    "broadcast_tensors-both": lambda x: _product(torch.broadcast_tensors(x[:, :1], x[:, :, :, :1])),
+    "broadcast_tensors-mean": lambda x: _product(torch.broadcast_tensors(x, x.mean(3, keepdim=True))),
+    "gather": lambda x: torch.gather(x, 2, torch.arange(0, 8, 3).view(1, 1, -1, 1).expand(1, 4, 3, 6)),
+    "gather-fewer": lambda x: torch.gather(x, 2, torch.tensor([5, 1]).view(1, 1, -1, 1).expand(1, 2, 2, 4)),
+    "gather-by-channel": lambda x: torch.gather(x, 3, torch.arange(4).view(1, 4, 1, 1).expand(1, 4, 8, 1)),
+    "gather-two-by-channel": lambda x: torch.gather(
+        x, 2, torch.tensor([[0, 7], [1, 6], [2, 5], [3, 4]]).view(1, 4, 2, 1).expand(1, 4, 2, 6)
+    ),
+    "gather-by-position": lambda x: torch.gather(x, 2, torch.arange(6).view(1, 1, 1, 6).expand(1, 4, 1, 6)),
+    "take_along_dim": lambda x: torch.take_along_dim(x, torch.tensor([6, 0, 2]).view(1, 1, -1, 1), 2),
+    "take_along_dim-columns": lambda x: torch.take_along_dim(x, torch.tensor([5, 5, 1]).view(1, 1, 1, -1), 3),
+    "index-mask": lambda x: x[:, :, torch.tensor([True, False, False, True] * 2)],
+    "index-mask-columns": lambda x: x[..., torch.tensor([False, True, True] * 2)],
+    "index-pairs": lambda x: x[:, torch.tensor([0, 2, 1]), torch.tensor([7, 1, 3])],
+    "index-pairs-negative": lambda x: x[:, torch.tensor([0, 3]), torch.tensor([-1, 2])],
+    "index-positions-in-pairs": lambda x: x[:, :, torch.tensor([0, 3]), torch.tensor([5, 2])],
+    "index-windows": lambda x: x[:, :, torch.arange(3)[:, None] * 2 + torch.arange(4)[None]],
     "write-dropout": lambda x: _swapped(x, lambda y: torch.nn.functional.dropout(y, 0.5, False)),
 }
+
+
+def _product(tensors: Any) -> Any:
+    first, second = tensors
+    return first * second
 
 
 def _overlapping(x: Any) -> Any:

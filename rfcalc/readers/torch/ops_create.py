@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rfcalc.readers.lowering.builder import Values
+from rfcalc.readers.lowering import shape as moves
+from rfcalc.readers.lowering.builder import Value, Values
 from rfcalc.readers.torch.operation import Operation, op
 
 MADE = (
@@ -27,10 +28,20 @@ def made(operation: Operation) -> Values:
     return operation.fresh()
 
 
-@op("meshgrid", "cartesian_prod", "combinations", "block_diag", "broadcast_tensors")
+@op("meshgrid", "cartesian_prod", "combinations", "block_diag")
 def arranged(operation: Operation) -> Values:
     """Vectors repeated as maps."""
     moving = [value for value in operation.given if not value.constant]
     if not moving:
         return operation.fresh()
     return operation.cover(moving, f"what {operation.node.op} moves where is not followed")
+
+
+@op("broadcast_tensors")
+def stretched(operation: Operation) -> Values:
+    """Each tensor on its own, stretched to the shape of all."""
+    made: list[Value] = []
+    for k, (value, shape) in enumerate(zip(operation.given, operation.recorded, strict=True)):
+        node = operation.node._replace(outputs=operation.node.outputs[k : k + 1])
+        made += moves.expand(operation.builder, node, value, shape)
+    return tuple(made)

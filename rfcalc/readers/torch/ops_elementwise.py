@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rfcalc.algebra.number import is_known
 from rfcalc.readers.lowering.builder import Value, Values
 from rfcalc.readers.lowering.mix import elementwise
 from rfcalc.readers.torch.operation import Operation, op
@@ -112,14 +113,17 @@ def masked_fill(operation: Operation) -> Values:
 
 @op("glu")
 def glu(operation: Operation) -> Values:
-    """Half of the channels opens and shuts the other half."""
+    """Half of an axis, mostly of the channels, opens and shuts the other half."""
     x = operation["self"]
     axis = operation.axis("dim", x.rank, -1)
     half = operation.recorded[0][axis]
     if x.spec is not None and x.spec.axes[axis] != "s":
         attrs = {"axis": axis, "size": half, "indices": False}
         return operation.builder.add(operation.node, "top_k", (x,), attrs)
-    return operation.cover((x,), "a gated linear unit over positions is not followed")
+    if not is_known(half):
+        return operation.cover((x,), "where the second half begins depends on the extent")
+    pairs = tuple((k, k + half) for k in range(half))
+    return operation.builder.add(operation.node, "take", (x,), {"axis": axis, "indices": pairs})
 
 
 @op("view_as_real", "view_as_complex")

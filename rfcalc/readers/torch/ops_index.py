@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from rfcalc.algebra.number import Num, is_known
+from rfcalc.algebra.number import Num, equal, is_known
+from rfcalc.graph.layer import CHANNEL, TensorSpec
 from rfcalc.readers.lowering import shape as moves
 from rfcalc.readers.lowering.builder import Value, Values, default_axes
 from rfcalc.readers.torch.operation import Operation, op
@@ -58,9 +59,37 @@ def gather_elements(operation: Operation) -> Values:
     if operation.raw("dim") is None or x.rank != index.rank:
         return operation.cover(operation.given, "which elements are looked up is not followed")
     if index.constant and not x.constant:
-        return operation.cover((x,), "which elements a stored index chooses is not followed")
+        return _chosen(operation, x, index, operation.axis("dim", x.rank))
     attrs = {"axis": operation.axis("dim", x.rank)}
     return operation.builder.add(operation.node, "gather_elements", (x, without_weights(index)), attrs)
+
+
+def _chosen(operation: Operation, x: Value, index: Value, axis: int) -> Values:
+    """Look up along an axis by a constant index for each element.
+
+    Where other channels choose other elements, a place reads what any of them chooses, since channels are
+    not told apart; where other positions do, a bound is left.
+    """
+    data = index.data
+    if data is None or x.spec is None or data.dtype.kind not in "iu" or not data.size:
+        return operation.cover((x,), "which elements a stored index chooses is not followed")
+    turned = data.swapaxes(0, axis)
+    lines = turned.reshape(len(turned), -1)
+    others = [place for place in range(x.rank) if place != axis]
+    varies = [place for place in others if (data != data.take([0], axis=place)).any()]
+    if any(x.spec.axes[place] != CHANNEL for place in varies):
+        return operation.cover((x,), "other positions look up other elements, which is not followed")
+    rows = [tuple(sorted({int(each) for each in line})) for line in lines]
+    indices = tuple(rows if varies else (row[0] for row in rows))
+    fewer = [
+        (place, 0, index.shape[place], 1)
+        for place in others
+        if index.shape[place] != 1 and equal(index.shape[place], x.shape[place]) is False
+    ]
+    attrs: dict[str, Any] = {"axis": axis, "indices": indices}
+    if fewer:
+        attrs["then"] = (("slice", {"slices": tuple(fewer)}),)
+    return operation.builder.add(operation.node, "take", (x,), attrs)
 
 
 @op("index", "_unsafe_index")
@@ -69,12 +98,20 @@ def index(operation: Operation) -> Values:
     x = operation["self"]
     raw = operation.call.args["indices"]
     found = {
-        axis: without_weights(operation.as_value(each)) for axis, each in enumerate(raw) if each is not None
+        axis: _numbered(without_weights(operation.as_value(each)))
+        for axis, each in enumerate(raw)
+        if each is not None
     }
     if len(found) == 1:
         ((axis, indices),) = found.items()
         if indices.spec is not None and indices.spec.dtype not in ("bool", "uint8"):
             return _looked_up(operation, x, indices, axis)
+    pairs = _along_channels(x, found)
+    if pairs is not None:
+        place, moving, chosen = pairs
+        reduced = (("reduce", {"axes": (place,)}),)
+        attrs = {"axis": moving, "indices": chosen, "then": reduced}
+        return operation.builder.add(operation.node, "take", (x,), attrs)
     separate = _grid(found)
     if separate is None or x.spec is None:
         return operation.cover((x, *found.values()), "which elements are looked up is not followed")
@@ -83,6 +120,33 @@ def index(operation: Operation) -> Values:
     return operation.builder.add(
         operation.node, "take", (x,), {"axis": first, "indices": numbers, "then": then}
     )
+
+
+def _numbered(value: Value) -> Value:
+    """Return a mask along one axis as the indices that it keeps."""
+    if value.data is None or value.spec is None or value.data.dtype.kind != "b" or value.data.ndim != 1:
+        return value
+    kept = value.data.nonzero()[0]
+    return Value(TensorSpec((len(kept),), value.spec.axes, "int64"), data=kept)
+
+
+def _along_channels(x: Value, found: dict[int, Value]) -> tuple[int, int, tuple[int, ...]] | None:
+    """Return the places of channels and positions, and the indices of the latter.
+
+    That is where a channel and a position are chosen together, one pair for each element of the result.
+    """
+    if len(found) != 2 or x.spec is None:
+        return None
+    (first, a), (second, b) = found.items()
+    if second != first + 1 or a.data is None or b.data is None or not 1 == a.data.ndim == b.data.ndim:
+        return None
+    if a.data.shape != b.data.shape or CHANNEL not in (x.spec.axes[first], x.spec.axes[second]):
+        return None
+    place, axis, data = (first, second, b.data) if x.spec.axes[first] == CHANNEL else (second, first, a.data)
+    extent = x.shape[axis]
+    if data.dtype.kind not in "iu" or not is_known(extent):
+        return None
+    return place, axis, tuple(int(index) % extent for index in data)
 
 
 def _grid(found: dict[int, Value]) -> dict[int, tuple[int, ...]] | None:

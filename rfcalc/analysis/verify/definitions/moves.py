@@ -112,6 +112,9 @@ def _split(given: Given, x: Sets) -> list[Sets]:
 def _looked_up(given: Given, x: Sets) -> Sets:
     """Indices out of line stand for a border that is not told apart: no unit is said to be free of it."""
     (place,) = given.places("axis", x)
+    if any(isinstance(index, tuple) for index in given["indices"]):  # each reads several
+        found = x.read(place, given["indices"])
+        return united(found, Sets.alike(found.shape, 1 << x.outside, x.outside))
     indices = [range(x.shape[place])[index] for index in given["indices"]]
     found = _taken(x, place, indices)
     if len({b - a for a, b in pairwise(indices)}) < 2:
