@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from rfcalc.api.models import Loading, Model, about, at_sizes, load, with_shapes
-from rfcalc.errors import UsageError
+from rfcalc.api.models import Loading, Model, about, at_sizes, load
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.readers.detect import ONNX, changed_rows, held_tensors
+from rfcalc.readers.detect import ONNX, held_tensors
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -16,9 +15,7 @@ if TYPE_CHECKING:
     from rfcalc.reports.verification import Verification
 
 
-def verify(
-    x: Model, *, run: Literal["none", "onnx-runtime"] = "none", **loading: Unpack[Loading]
-) -> Verification:
+def verify(x: Model, *, run: bool | None = None, **loading: Unpack[Loading]) -> Verification:
     """Recompute every answer by another way, and say where they differ.
 
     The analysis composes formulas. Here what each layer reads is enumerated from its definition, element by
@@ -30,9 +27,11 @@ def verify(
     x : path, open file, mapping or LayerGraph
         The model, as for `load`. Where its size is open or very large another one is taken; a second one, at
         which the largest field has room, where the model allows it.
-    run : str
-        ``onnx-runtime``: run an ONNX file as well, with positive stand-in weights, and see which rows of its
-        maps change with rows of the input. The runtime executes the file: only of those that you trust.
+    run : bool, optional
+        Run an ONNX file, or a PyTorch module, as well: with stand-in values, one index of the input
+        changed at a time, and see what changes in which tensors. By default small models are run where a
+        runtime is installed (onnxruntime, or onnx's reference evaluator; torch); True runs larger ones and
+        those of which that fails with an error, False none. A runtime executes the file.
     **loading
         The options of `load`.
 
@@ -55,7 +54,7 @@ def verify(
     3 layers, all exact.
     """
     from rfcalc.analysis.verify import verify_graph
-    from rfcalc.analysis.verify.impulses import impulses
+    from rfcalc.api.running import run_model
     from rfcalc.reports.verification import Verification
 
     graph = load(x, **loading)
@@ -67,21 +66,17 @@ def verify(
             on_unknown=loading.get("on_unknown", "report"),
             held=_held(x, graph),
         )
-        if run != "none":
-            if graph.format != ONNX or isinstance(x, LayerGraph) or hasattr(x, "read") or x == "-":
-                raise UsageError("only an ONNX file can be run, by its name or as bytes")
-            ran = impulses(
-                with_shapes(x, graph, loading, dict(result.filled)) if result.filled else graph,
-                lambda *what: changed_rows(x, *what),
-                input=loading.get("input"),
-                on_unknown=loading.get("on_unknown", "report"),
-            )
+        outcome = None if run is False else run_model(x, graph, loading, forced=bool(run))
+        if outcome is not None:
+            result = replace(result, runtime=outcome.runtime, ran=outcome.ran, left=outcome.left)
+        if outcome is not None and outcome.result is not None:
+            ran = outcome.result
             result = replace(
                 result,
-                runtime=run,
                 maps=ran.maps,
                 claimed=ran.claimed,
                 seen=ran.seen,
+                loose=ran.loose,
                 differences=(*result.differences, *ran.differences),
             )
     return Verification(**{each.name: getattr(result, each.name) for each in fields(result)})

@@ -23,17 +23,16 @@ from rfcalc.errors import CheckFailed
 @options.model
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option(
-    "--run",
-    type=click.Choice(["none", "onnx-runtime"]),
-    default="none",
-    show_default=True,
-    help="Run an ONNX model as well, with positive stand-in weights, and see which rows of its maps change "
-    "with rows of the input (extra onnx-runtime). That executes the file: only for files that you trust.",
+    "--run/--no-run",
+    default=None,
+    help="Run an ONNX file or a PyTorch module as well, with stand-in values, and see what changes in its "
+    "tensors with an index of the input. By default small models are run where a runtime is installed; --run "
+    "runs larger ones too. That executes the file: --no-run leaves it out.",
 )
 @options.output
 @options.on_unknown
 @options.debug
-def command(model: str, *, form: str, run: Any, output: str, on_unknown: Any, **loading: Any) -> None:
+def command(model: str, *, form: str, run: bool | None, output: str, on_unknown: Any, **loading: Any) -> None:
     """Recompute every answer about MODEL by another way, and show where they differ.
 
     The analysis composes formulas. Here what each layer reads is enumerated from its definition, index by

@@ -68,6 +68,8 @@ class LayerGraph:
         What the reader wants said with the result.
     results : mapping, optional
         What the rules say of layers, by name, where the reader has applied them already to these very inputs.
+    origin : object, optional
+        What it was read from, where that can be run: a module, and what it is called with.
 
     Raises
     ------
@@ -92,7 +94,9 @@ class LayerGraph:
         blocks: Iterable[Block] = (),
         notes: Iterable[tuple[str, str, str]] = (),
         results: Mapping[str, Any] | None = None,
+        origin: Any = None,
     ) -> None:
+        self.origin = origin
         self.name = name
         self.format = format
         self.source = source

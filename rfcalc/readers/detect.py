@@ -211,12 +211,58 @@ def held_tensors(model: Any) -> dict[str, int]:
     return count(document)
 
 
-def changed_rows(model: Any, *what: Any) -> list[dict[str, frozenset[int]]]:
-    """Run an ONNX file; see :func:`rfcalc.readers.onnx.run.changed_rows`."""
-    _, document, _ = read_document(model, format=ONNX)
-    from rfcalc.readers.onnx.run import changed_rows as run
+def can_run(model: Any, graph: LayerGraph) -> bool:
+    """Tell whether there is something of a model that a runtime can be given."""
+    if isinstance(model, LayerGraph):
+        return graph.origin is not None
+    if hasattr(model, "read") or model == "-":
+        return False
+    return graph.format == ONNX or (isinstance(model, str) and names_code(model))
 
-    return run(document, *what)
+
+def running(model: Any, graph: LayerGraph, shapes: Mapping[str, Sequence[int]]) -> Any:
+    """Return what runs a model: see :class:`rfcalc.readers.running.Running`.
+
+    Parameters
+    ----------
+    model : path, bytes, onnx.ModelProto, LayerGraph or str
+        What was read; a graph that knows its module; or ``package.module:factory``.
+    graph : LayerGraph
+        What it was read as, with these shapes of its inputs.
+    shapes : mapping
+        By input.
+    """
+    if graph.format == ONNX:
+        _, document, _ = read_document(model, format=ONNX)
+        from rfcalc.readers.onnx.run import OnnxRun
+
+        return OnnxRun(document, shapes)
+    from rfcalc.readers.torch.run import TorchRun
+
+    if graph.origin is not None and isinstance(model, LayerGraph):
+        module, arguments = graph.origin
+        return TorchRun(module, arguments)
+    from rfcalc.readers.torch.factory import build_module
+
+    return TorchRun(build_module(model), list(shapes.values()))
+
+
+def observe(running: Any, chosen: str, plan: Any, claims: Any, counted: frozenset[str]) -> Any:
+    """Run a model; see :func:`rfcalc.readers.running.observe`."""
+    from rfcalc.readers.running import observe as run
+
+    return run(running, chosen, plan.rows, claims, passes=plan.passes, counted=counted)
+
+
+def at_shapes(
+    graph: LayerGraph, shapes: Mapping[str, Sequence[int]], layout: str | Mapping[str, str] | None
+) -> LayerGraph:
+    """Read the module behind a graph anew, called with other shapes."""
+    from rfcalc.readers.torch.capture import read_module
+
+    module, _ = graph.origin
+    layouts = {"": layout} if isinstance(layout, str) else layout
+    return read_module(module, [tuple(each) for each in shapes.values()], options=Options(layout=layouts))
 
 
 def _is_program(source: Source) -> bool:

@@ -81,8 +81,16 @@ class Verification(VerificationResult):
             "verified": {"rows": self.rows, "figures": self.figures, "counts": self.counts},
             "params": self.params,
             "held": self.held,
-            "run": {"by": self.runtime, "maps": self.maps, "claimed": self.claimed, "seen": self.seen}
-            if self.runtime
+            "run": {
+                "by": self.runtime or None,
+                "how": self.ran,
+                "left_out": self.left,
+                "maps": self.maps,
+                "claimed": self.claimed,
+                "seen": self.seen,
+                "loose": [each._asdict() for each in self.loose],
+            }
+            if self.ran or self.left
             else None,
             "differences": [each._asdict() for each in self.differences],
             "unchecked": [each._asdict() for each in self.unchecked],
@@ -123,16 +131,25 @@ class Verification(VerificationResult):
         if self.held is not None and self.params is not None:
             same = "as many" if self.held == self.params else f"{self.held:,}"
             yield f"{self.params:,} parameters by the analysis, {same} in the tensors that layers take"
-        if self.runtime:
+        if self.ran:
             yield (
-                f"run by {self.runtime} with stand-in weights: {self.seen} of {self.claimed} rows of "
-                f"{self.maps} maps changed that depend on a changed row of the input"
+                f"{self.ran}: in {self.maps} tensors {self.seen:,} of {self.claimed:,} rows changed "
+                "that are said to depend on what was changed"
+            )
+        if self.left:
+            yield self.left
+        if self.loose:
+            first = self.loose[0]
+            names = few(map(repr, dict.fromkeys(each.layer for each in self.loose)), most=3)
+            yield (
+                f"warning: exact rows that never changed, so they may hold too much: {names}; "
+                f"in {first.layer!r} {first.pairs:,}, the first: {first.text}"
             )
         reasons: dict[str, list[str]] = {}
         for each in self.unchecked:
             reasons.setdefault(f"{each.what}: {each.reason}", []).append(each.layer)
-        for reason, names in reasons.items():
-            yield f"not checked, {reason}: {few(map(repr, names), most=3)}"
+        for reason, layers in reasons.items():
+            yield f"not checked, {reason}: {few(map(repr, layers), most=3)}"
         yield ""
         if self.differences:
             yield from _counterexample(self.differences[0])
@@ -148,9 +165,10 @@ class Verification(VerificationResult):
 def _counterexample(each: Difference) -> Iterator[str]:
     """Spell out one difference, the first in the order of the graph."""
     along = f" along {each.axis}s" if each.axis else ""
-    yield f"{each.layer!r} ({each.op}; the rule of {each.kind!r}):"
-    if each.what == "run":
-        yield f"  output {each.axis} {each.unit}"
+    yield f"{each.layer!r} ({each.op}; the rule of {each.kind!r}):" if each.kind else "in the whole model:"
+    if each.by == "run":
+        if each.what in _SPOKEN:
+            yield f"  {_SPOKEN[each.what]}"
         yield f"  by the rules: {each.by_rule}"
         yield f"  when run:     {each.by_definition}"
         return

@@ -15,12 +15,10 @@ from rfcalc.algebra.steps import Slide
 from rfcalc.algebra.window import slide
 from rfcalc.analysis.verify import enumerate_graph
 from rfcalc.analysis.verify.definitions.given import DEFINITIONS
-from rfcalc.analysis.verify.impulses import impulses
 from rfcalc.analysis.verify.result import Difference
 from rfcalc.errors import UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Layer
-from rfcalc.readers.detect import changed_rows
 from rfcalc.rules import registry
 from rfcalc.rules.registry import Call, Kind, Result, kinds
 from rfcalc.rules.registry import Path as Way
@@ -250,35 +248,6 @@ def test_slim_models(name: str) -> None:
     found = rfcalc.verify(cases("slim")[name]["model"])
     assert found.holds
     assert found.rows == found.layers
-
-
-RUN = ("own.fsrcnn_x3.ts11", "own.oddpads", "tv.resnet50")
-
-
-@pytest.mark.onnx
-@pytest.mark.parametrize("name", RUN)
-def test_a_running_model_agrees(name: str) -> None:
-    """With positive weights nearly every row that depends on a changed one changes, and no other."""
-    pytest.importorskip("onnxruntime")
-    data = gzip.decompress((DATA / "onnx" / f"{name}.onnx.gz").read_bytes())
-    ran = impulses(rfcalc.load(data), lambda *what: changed_rows(data, *what))
-    assert ran.differences == ()
-    assert ran.claimed >= ran.seen > 0.9 * ran.claimed
-
-
-@pytest.mark.onnx
-def test_a_running_model_shows_a_broken_rule(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("onnxruntime")
-    conv = kinds()["conv"]
-    monkeypatch.setitem(registry._KINDS, "conv", broken(conv, "field"))
-    data = gzip.decompress((DATA / "onnx" / "own.oddpads.onnx.gz").read_bytes())
-    found = rfcalc.verify(data, run="onnx-runtime")
-    assert "run" in {each.what for each in found.differences}
-
-
-def test_only_onnx_is_run() -> None:
-    with pytest.raises(UsageError, match="only an ONNX file can be run"):
-        rfcalc.verify(MODELS / "pooling.json", run="onnx-runtime")
 
 
 def test_the_document(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ class Difference(NamedTuple):
         The axis of the input, where it is about one: ``row``, ``column``, ...
     unit : int, optional
         The output index along it, where it is about one.
+    by : str
+        What contradicts the rule: the ``definition`` of the layer, or a ``run`` of the model.
     """
 
     layer: str
@@ -31,6 +33,28 @@ class Difference(NamedTuple):
     by_definition: str
     axis: str = ""
     unit: int | None = None
+    by: str = "definition"
+
+
+class Loose(NamedTuple):
+    """Exact rows that hold more than a run of the model bore out: a warning, for no run shows everything.
+
+    Parameters
+    ----------
+    layer : str
+        The layer.
+    axis : str
+        The axis of the input: ``row``, ``column``, ..., or ``sample``.
+    pairs : int
+        How many pairs of one of its rows and a changed index never showed.
+    text : str
+        The first of them.
+    """
+
+    layer: str
+    axis: str
+    pairs: int
+    text: str
 
 
 class Unchecked(NamedTuple):
@@ -88,9 +112,12 @@ class VerificationResult:
     params: int | None = None
     held: int | None = None
     runtime: str = ""
+    ran: str = ""
+    left: str = ""
     maps: int = 0
     claimed: int = 0
     seen: int = 0
+    loose: tuple[Loose, ...] = ()
     filled: tuple[tuple[str, tuple[int | None, ...]], ...] = ()
 
     @property

@@ -1,12 +1,12 @@
-"""Run an ONNX model with stand-in weights, and see which rows of its maps change with a row of the input.
+"""Run an ONNX model with stand-in values: by onnxruntime, or by the reference evaluator of the onnx package.
 
-Weights are positive, so that few changes cancel, and of about the size that keeps values where they are. The
-runtime executes what the file says: run files alone that you trust.
+The runtime executes what the file says. Weights that lie outside of the file, or that a pass replaces, are
+random; what hides something by its values (a mask) stays as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import prod
 from typing import Any, Final
 
@@ -15,23 +15,34 @@ import onnx
 from onnx import numpy_helper
 
 from rfcalc.errors import ReadError
+from rfcalc.readers.running import Pass, Values, is_structure, stand_in
 
-_LOUD: Final = 64.0
-"""What is added to the row that changes, beside values of about 1: it must not drown in rounding."""
+_WEIGHTS: Final[Mapping[str, frozenset[int]]] = {
+    op: frozenset(places)
+    for ops, places in (
+        ("Conv ConvTranspose LayerNormalization InstanceNormalization GroupNormalization", (1, 2)),
+        ("BatchNormalization LSTM GRU RNN", (1, 2, 3)),
+        ("Gemm", (0, 1, 2)),
+        ("MatMul Add Sub Mul", (0, 1)),
+        ("PRelu RMSNormalization", (1,)),
+        ("Gather Transpose Reshape Unsqueeze Squeeze Slice Expand", (0,)),
+        ("Einsum Concat", range(8)),
+    )
+    for op in ops.split()
+}
+"""Which inputs of operations are weights that may have any value, where a file holds them as constants."""
+
+_PARAMETERS: Final = frozenset(["Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU", "RNN"])
+"""Operations whose constants are parameters, whatever their values are."""
 
 _BATCH_NORM: Final = {1: 1.0, 2: 0.1, 3: 0.0, 4: 1.0}
 """Scale, offset, mean and variance by their place among the inputs of a BatchNormalization."""
 
+_GATES: Final = {"LSTM": 4, "GRU": 3, "RNN": 1}
 
-def changed_rows(
-    data: bytes | onnx.ModelProto,
-    shapes: Mapping[str, Sequence[int]],
-    chosen: str,
-    axis: int,
-    rows: Sequence[int],
-    maps: Mapping[str, int],
-) -> list[dict[str, frozenset[int]]]:
-    """Change one row of the input after the other, and tell which rows of some maps change with it.
+
+class OnnxRun:
+    """An ONNX file that can be run.
 
     Parameters
     ----------
@@ -39,97 +50,221 @@ def changed_rows(
         The file's contents.
     shapes : mapping
         A shape for each input.
-    chosen : str
-        The input that is changed.
-    axis : int
-        Its tensor axis on which the rows lie.
-    rows : sequence of int
-        Which rows, one after the other.
-    maps : mapping
-        For each tensor that is looked at its axis on which the rows lie.
-
-    Returns
-    -------
-    list of dict
-        For each of `rows` the rows of each map that are not what they were.
-
-    Raises
-    ------
-    ReadError
-        onnxruntime is not installed, or cannot run the model.
     """
+
+    def __init__(self, data: bytes | onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> None:
+        self.runtime = _runtime()
+        self._model = onnx.ModelProto()
+        self._model.CopyFrom(onnx.load_model_from_string(data) if isinstance(data, bytes) else data)
+        graph = self._model.graph
+        held = {each.name for each in graph.initializer}
+        self.inputs = []
+        for each in graph.input:
+            if each.name in held:
+                continue
+            kind = each.type.tensor_type
+            shape = tuple(shapes.get(each.name, ()))
+            self.inputs.append((each.name, shape, onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)))
+            kind.shape.CopyFrom(onnx.TensorShapeProto())
+            for extent in shape:
+                kind.shape.dim.add(dim_value=extent)
+        del graph.value_info[:]
+        self._outputs = [each.name for each in graph.output]
+        self._made = {name for node in graph.node for name in node.output if name}
+        inner = {name for f in self._model.functions for node in f.node for name in node.output}
+        self._made -= inner
+        self._uses: dict[str, list[tuple[str, int]]] = {}
+        for node in graph.node:
+            for place, name in enumerate(node.input):
+                self._uses.setdefault(name, []).append((node.op_type, place))
+        self.weights = tuple(
+            each.name
+            for each in graph.initializer
+            if _floating(each)
+            and self._replaceable(each)
+            and any(op in _PARAMETERS for op, _ in self._uses[each.name])
+        )
+
+    def start(
+        self, values: Pass, tensors: Iterable[str], *, nudged: str = ""
+    ) -> Callable[[Values], tuple[Values, Sequence[Any]]]:
+        """Return what runs the model with the weights of a pass."""
+        model = onnx.ModelProto()
+        model.CopyFrom(self._model)
+        self._fill(model.graph, values, nudged)
+        wanted = [name for name in tensors if name in self._made and name not in self._outputs]
+        model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in wanted)
+        names = [*self._outputs, *wanted]
+        asked = frozenset(tensors)
+        run = _session(model)
+
+        def both(feeds: Values) -> tuple[Values, Sequence[Any]]:
+            try:
+                found = dict(zip(names, run(names, dict(feeds)), strict=True))
+            except Exception as error:  # the runtime has exceptions of its own, and many of them
+                raise _refused(self.runtime, error) from error
+            arrays = {name: each for name, each in found.items() if isinstance(each, np.ndarray)}
+            seen = {name: each for name, each in arrays.items() if name in asked}
+            return seen, [arrays[name] for name in self._outputs if name in arrays]
+
+        return both
+
+    def macs(self, shapes: Mapping[str, tuple[int, ...]]) -> Mapping[str, int]:
+        """Count multiply-accumulates of operations of which the shapes are known."""
+        known = {**shapes, **{name: shape for name, shape, _ in self.inputs}}
+        known.update({each.name: tuple(each.dims) for each in self._model.graph.initializer})
+        found = {}
+        for node in self._model.graph.node:
+            if (
+                node.op_type in _COUNTS
+                and node.output
+                and all(name in known for name in node.input[:3] if name)
+            ):
+                out = known.get(node.output[0])
+                if out is not None:
+                    found[node.output[0]] = _COUNTS[node.op_type](
+                        node, [known.get(n, ()) for n in node.input], out
+                    )
+        return found
+
+    def _replaceable(self, tensor: onnx.TensorProto) -> bool:
+        uses = self._uses.get(tensor.name, ())
+        return bool(uses) and all(place in _WEIGHTS.get(op, ()) for op, place in uses)
+
+    def _fill(self, graph: onnx.GraphProto, values: Pass, nudged: str) -> None:
+        random = np.random.default_rng(PRIME + int(values.positive))
+        for tensor in graph.initializer:
+            outside = tensor.data_location == onnx.TensorProto.EXTERNAL
+            if not _floating(tensor):
+                if outside:
+                    raise ReadError(
+                        f"the whole numbers of {tensor.name!r} are not in the file, and cannot be made up"
+                    )
+                continue
+            array = None if outside else numpy_helper.to_array(tensor)
+            if array is None or self._changes(tensor, array, values):
+                array = self._made_up(tensor, values, random)
+            if tensor.name == nudged:
+                array = array + np.asarray(random.uniform(0.5, 1.5, array.shape), array.dtype)
+            elif not outside and array is None:
+                continue
+            tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
+
+    def _changes(self, tensor: onnx.TensorProto, array: Any, values: Pass) -> bool:
+        """Tell whether a pass has values of its own for a tensor."""
+        if values.own or not self._replaceable(tensor) or array.size < 2:
+            return False
+        if not array.any():
+            return True
+        return array.ndim > 1 and not is_structure(array)
+
+    def _made_up(self, tensor: onnx.TensorProto, values: Pass, random: Any) -> Any:
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
+        shape = tuple(tensor.dims)
+        normal = [place for op, place in self._uses.get(tensor.name, ()) if op == "BatchNormalization"]
+        if normal and normal[0] in _BATCH_NORM:
+            return np.full(shape, _BATCH_NORM[normal[0]], dtype)
+        if len(shape) < 2:
+            return stand_in(shape, dtype, random, positive=values.positive)
+        ops = {op for op, _ in self._uses.get(tensor.name, ())}
+        taken = prod(shape[1:]) if len(shape) > 2 else max(shape)
+        return stand_in(
+            shape, dtype, random, positive=values.positive, taken=taken if ops & _PARAMETERS else 1
+        )
+
+
+PRIME: Final = 7919
+"""Where the random numbers of weights begin, so that they are not those of inputs."""
+
+
+def _floating(tensor: onnx.TensorProto) -> bool:
+    return bool(
+        tensor.data_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16)
+    )
+
+
+def _runtime() -> str:
     try:
         import onnxruntime
     except ImportError:
-        raise ReadError(
-            "running ONNX needs the onnxruntime package: pip install 'rfcalc[onnx-runtime]'"
-        ) from None
-    model = onnx.ModelProto()
-    model.CopyFrom(onnx.load_model_from_string(data) if isinstance(data, bytes) else data)
-    _fill(model.graph)
-    del model.graph.output[:]
-    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in maps)
+        return f"onnx {onnx.__version__}'s reference evaluator"
+    return f"onnxruntime {onnxruntime.__version__}"
+
+
+def _session(model: onnx.ModelProto) -> Callable[[Sequence[str], dict[str, Any]], Sequence[Any]]:
+    try:
+        import onnxruntime
+    except ImportError:
+        return _reference(model)
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 4
+    settings.intra_op_num_threads = settings.inter_op_num_threads = 1
     settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    random = np.random.default_rng(0)
     try:
         session = onnxruntime.InferenceSession(
             model.SerializeToString(), settings, providers=["CPUExecutionProvider"]
         )
-        feeds = {
-            each.name: _values(each.type, shapes.get(each.name, ()), random) for each in session.get_inputs()
-        }
-        before = session.run(list(maps), feeds)
-        found = []
-        for row in rows:
-            value = feeds[chosen].copy()
-            value[(slice(None),) * axis + (row,)] += np.asarray(_LOUD, value.dtype)
-            after = session.run(list(maps), {**feeds, chosen: value})
-            pairs = zip(maps.items(), before, after, strict=True)
-            found.append({name: _changed(a, b, place) for (name, place), a, b in pairs})
-    except Exception as error:  # the runtime has exceptions of its own, and many of them
-        reason = str(error).strip().partition("\n")[0]
-        raise ReadError(f"onnxruntime cannot run it with stand-in weights: {reason}") from error
-    return found
+    except Exception as error:  # of a kind of its own
+        raise _refused("onnxruntime", error) from error
+    run: Callable[[Sequence[str], dict[str, Any]], Sequence[Any]] = session.run
+    return run
 
 
-def _changed(before: Any, after: Any, axis: int) -> frozenset[int]:
-    others = tuple(place for place in range(before.ndim) if place != axis)
-    different = (before != after) & ~(np.isnan(before) & np.isnan(after))
-    return frozenset(np.nonzero(different.any(axis=others))[0].tolist())
+def _reference(model: onnx.ModelProto) -> Callable[[Sequence[str], dict[str, Any]], Sequence[Any]]:
+    from onnx.reference import ReferenceEvaluator
+
+    try:
+        evaluator = ReferenceEvaluator(model)
+    except Exception as error:  # NotImplementedError and more
+        raise _refused("onnx's reference evaluator", error) from error
+
+    def run(names: Sequence[str], feeds: dict[str, Any]) -> Sequence[Any]:
+        with np.errstate(all="ignore"):
+            return [np.asarray(each) for each in evaluator.run(list(names), feeds)]
+
+    return run
 
 
-def _values(kind: str, shape: Sequence[int], random: Any) -> Any:
-    """Make an input: about 1 in every element, all different; of whole numbers small ones."""
-    if "float" in kind or "double" in kind:
-        dtype = np.float64 if "double" in kind else np.float16 if "float16" in kind else np.float32
-        return random.uniform(0.5, 1.5, shape).astype(dtype)
-    return np.ones(shape, np.bool_ if "bool" in kind else np.int32 if "int32" in kind else np.int64)
+def _refused(runtime: str, error: Exception) -> ReadError:
+    reason = str(error).strip().partition("\n")[0][:200]
+    return ReadError(f"{runtime} cannot run it with stand-in weights: {reason}")
 
 
-def _fill(graph: onnx.GraphProto) -> None:
-    """Put positive numbers in place of the data that lie outside of the file."""
-    normal = {
-        name: _BATCH_NORM[place]
-        for node in graph.node
-        if node.op_type == "BatchNormalization"
-        for place, name in enumerate(node.input)
-        if place in _BATCH_NORM
-    }
-    random = np.random.default_rng(1)
-    for tensor in graph.initializer:
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            filled = numpy_helper.from_array(_weights(tensor, normal.get(tensor.name), random), tensor.name)
-            tensor.CopyFrom(filled)
+# ---- multiply-accumulates from shapes ----------------------------------------------------------------------
+
+Shape = Sequence[int]
 
 
-def _weights(tensor: onnx.TensorProto, constant: float | None, random: Any) -> Any:
-    dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
-    shape = tuple(tensor.dims)
-    if not np.issubdtype(dtype, np.floating):
-        raise ReadError(f"the whole numbers of {tensor.name!r} are not in the file, and cannot be made up")
-    if constant is not None or len(shape) < 2:
-        return np.full(shape, 0.1 if constant is None else constant, dtype)
-    taken = prod(shape[1:]) if len(shape) > 2 else max(shape)
-    return (random.uniform(0.5, 1.5, shape) / taken).astype(dtype)
+def _conv(node: onnx.NodeProto, given: Sequence[Shape], out: Shape) -> int:
+    return prod(out) * prod(given[1][1:])
+
+
+def _transposed(node: onnx.NodeProto, given: Sequence[Shape], out: Shape) -> int:
+    return prod(given[0]) * prod(given[1][1:])
+
+
+def _gemm(node: onnx.NodeProto, given: Sequence[Shape], out: Shape) -> int:
+    turned = any(each.name == "transA" and each.i for each in node.attribute)
+    return prod(out) * given[0][0 if turned else 1]
+
+
+def _product(node: onnx.NodeProto, given: Sequence[Shape], out: Shape) -> int:
+    return prod(out) * given[0][-1]
+
+
+def _recurrent(node: onnx.NodeProto, given: Sequence[Shape], out: Shape) -> int:
+    directions, width, taken = given[1]
+    hidden = width // _GATES[node.op_type]
+    steps = given[0][0] * given[0][1]
+    return steps * directions * width * (taken + hidden)
+
+
+_COUNTS: Final[Mapping[str, Callable[[onnx.NodeProto, Sequence[Shape], Shape], int]]] = {
+    "Conv": _conv,
+    "ConvTranspose": _transposed,
+    "Gemm": _gemm,
+    "MatMul": _product,
+    "LSTM": _recurrent,
+    "GRU": _recurrent,
+    "RNN": _recurrent,
+}

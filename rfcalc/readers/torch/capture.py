@@ -78,21 +78,23 @@ def read_module(
     try:
         tensors = dict(module.named_parameters(remove_duplicate=False))
         tensors.update(module.named_buffers(remove_duplicate=False))
-        with _evaluating(module), _stand_ins(module, tensors) as mode:
-            given = _listed(example_inputs)
+        with evaluating(module), _stand_ins(module, tensors) as mode:
+            given = listed_arguments(example_inputs)
             names = argument_names(module, len(given))
             shapes, spelled = dynamic_shapes(names, given, dynamic)
-            program = _exported(module, _candidates(given, shapes, tensors, mode), shapes)
-        return read_exported(
+            program = exported(module, candidates_for(given, shapes, tensors, mode), shapes)
+        graph = read_exported(
             program, source=source, options=options, name=name, tensors=tensors, spelled=spelled
         )
+        graph.origin = (module, example_inputs)
+        return graph
     except RfcalcError as error:
         error.source = error.source or source
         raise
 
 
 @contextmanager
-def _evaluating(module: Any) -> Iterator[None]:
+def evaluating(module: Any) -> Iterator[None]:
     """Put a module into the mode for inference, and leave it as it was."""
     modes = [(each, each.training) for each in module.modules()]
     try:
@@ -141,7 +143,7 @@ def _fake(tensor: Any, mode: Any, torch: Any) -> Any:
 # ---- inputs ------------------------------------------------------------------------------------------------
 
 
-def _listed(given: Shapes) -> tuple[Any, ...]:
+def listed_arguments(given: Shapes) -> tuple[Any, ...]:
     """Return what the module is called with, argument by argument."""
     import torch
 
@@ -161,7 +163,7 @@ def is_shape(value: Any) -> bool:
     return isinstance(value, (tuple, list)) and bool(value) and all(type(each) is int for each in value)
 
 
-def _candidates(
+def candidates_for(
     given: tuple[Any, ...], shapes: Any, tensors: Mapping[str, Any], mode: Any
 ) -> Iterator[tuple[Any, ...]]:
     """Yield what the module may be called with: shapes as tensors of its own type, then as indices."""
@@ -285,7 +287,7 @@ def argument_names(module: Any, count: int) -> list[str]:
 # ---- export ------------------------------------------------------------------------------------------------
 
 
-def _exported(module: Any, candidates: Iterator[tuple[Any, ...]], shapes: Any) -> Any:
+def exported(module: Any, candidates: Iterator[tuple[Any, ...]], shapes: Any) -> Any:
     """Export, by tracing Python itself and failing that by its bytecode.
 
     Raises

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,12 @@ def read_factory(name: str, options: Options) -> LayerGraph:
         raise
 
 
+def build_module(name: str) -> Any:
+    """Build the module that the user named, with values for its weights and buffers."""
+    with _beside_here():
+        return _built(_found(name), name, meta=False)
+
+
 @contextmanager
 def _beside_here() -> Iterator[None]:
     """Let modules in the working directory be found, as `python -m` does."""
@@ -87,7 +93,7 @@ def _found(name: str) -> Any:
     return found
 
 
-def _built(found: Any, name: str) -> Any:
+def _built(found: Any, name: str, *, meta: bool = True) -> Any:
     """Return the module: itself, or what the factory makes, without memory for weights where that works."""
     import torch
 
@@ -101,7 +107,7 @@ def _built(found: Any, name: str) -> Any:
         named = ", ".join(missing)
         raise ReadError(f"needs arguments ({named}); name a function that takes none and returns the module")
     try:
-        with torch.device("meta"):
+        with torch.device("meta") if meta else nullcontext():
             made = found()
     except (Exception, SystemExit):  # some modules compute with their weights while they are built
         try:

@@ -1,0 +1,266 @@
+"""Run a model with one index of its input changed at a time, and hold what changes to what is claimed.
+
+Each pass has weights and inputs of its own: those of the file, random ones of both signs, positive ones (no
+activation cuts them off, and few changes cancel), and random ones beside which the change is very large (what
+is read faintly does not drown in rounding). Elements are compared bit by bit with those of the untouched run
+of the same pass: a runtime adds in an order that depends on shapes alone, so what reads nothing that was
+changed stays as it was. Whatever changes in one pass is dependence; what never changes in any may be none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, Protocol
+
+import numpy as np
+
+from rfcalc.graph.claim import Beyond, Claim, Idle, Observed, Way
+
+
+class Pass(NamedTuple):
+    """The values of one pass.
+
+    Parameters
+    ----------
+    own : bool
+        The weights that the model holds, as far as it holds them.
+    positive : bool
+        All weights and inputs are positive.
+    loud : float
+        How large the change is, beside values of about 1.
+    """
+
+    own: bool
+    positive: bool
+    loud: float
+
+
+PASSES: Final = (
+    Pass(own=False, positive=False, loud=1.0),
+    Pass(own=False, positive=True, loud=64.0),
+    Pass(own=True, positive=False, loud=1.0),
+    Pass(own=False, positive=False, loud=4096.0),
+)
+
+_STRUCTURE: Final = 1e4
+"""Weights are smaller: what is larger is there to hide something from a softmax."""
+
+Values = Mapping[str, Any]
+
+
+class Running(Protocol):
+    """A model that a runtime can run.
+
+    `inputs` are names, shapes and types of elements; `runtime` is its name; `weights` are the tensors of
+    weights that it holds, by name.
+    """
+
+    inputs: Sequence[tuple[str, tuple[int, ...], Any]]
+    runtime: str
+    weights: Sequence[str]
+
+    def start(
+        self, values: Pass, tensors: Iterable[str], *, nudged: str = ""
+    ) -> Callable[[Values], tuple[Values, Sequence[Any]]]:
+        """Return what gives, for inputs, some tensors and the outputs; `nudged` is a weight to be changed."""
+
+    def macs(self, shapes: Mapping[str, tuple[int, ...]]) -> Mapping[str, int]:
+        """Count multiply-accumulates by tensor, from the shapes of the run."""
+
+
+def observe(
+    model: Running,
+    chosen: str,
+    rows: Mapping[int, Sequence[int]],
+    claims: Mapping[str, Claim],
+    *,
+    passes: int = len(PASSES),
+    counted: frozenset[str] = frozenset(),
+) -> Observed:
+    """Run a model, and say what changed beyond what is claimed, and what never did.
+
+    Parameters
+    ----------
+    model : Running
+        The model.
+    chosen : str
+        The input that is changed.
+    rows : mapping
+        For axes of that input the indices that are changed, one after the other.
+    claims : mapping
+        By tensor.
+    passes : int
+        How many passes are made.
+    counted : frozenset of str
+        The tensors of weights that were counted.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    changed: dict[tuple[str, int, int], Any] = {}
+    taken: set[str] = set()
+    spread = {(name, axis): _projected(claim, axis) for name, claim in claims.items() for axis in rows}
+    for number, values in enumerate(PASSES[:passes]):
+        random = np.random.default_rng(number)
+        run = model.start(values, claims)
+        feeds = {
+            name: _input(shape, dtype, random, positive=values.positive)
+            for name, shape, dtype in model.inputs
+        }
+        before, outputs = run(feeds)
+        shapes.update({name: tuple(each.shape) for name, each in before.items()})
+        for axis, indices in rows.items():
+            for row in indices:
+                after, _ = run({**feeds, chosen: _moved(feeds[chosen], axis, row, values, random)})
+                for name in before:
+                    kept = spread[name, axis]
+                    if kept is None or after[name].shape != before[name].shape:
+                        continue
+                    found = _different(before[name], after[name])
+                    away = tuple(place for place in range(found.ndim) if place not in kept)
+                    mine = found.any(axis=away, keepdims=True) if away else found
+                    key = (name, axis, row)
+                    changed[key] = changed[key] | mine if key in changed else mine
+        if not number:
+            taken = {
+                name for name in model.weights if name not in counted and _counts(model, name, feeds, outputs)
+            }
+    return _compared(claims, rows, changed, shapes)._replace(macs=model.macs(shapes), taken=frozenset(taken))
+
+
+def _projected(claim: Claim, axis: int) -> frozenset[int] | None:
+    """Return the axes of a tensor along which indices are told apart; None where nothing is claimed."""
+    if axis in claim.apart:
+        return frozenset(range(len(claim.shape)))
+    if axis not in claim.ways:
+        return None
+    return frozenset[int]().union(*(way.moving for way in claim.ways[axis]))
+
+
+def _counts(model: Running, name: str, feeds: Values, outputs: Sequence[Any]) -> bool:
+    """Tell whether the outputs change with a tensor of weights."""
+    _, after = model.start(PASSES[0], (), nudged=name)(feeds)
+    return any(_different(a, b).any() for a, b in zip(outputs, after, strict=True) if a.shape == b.shape)
+
+
+def _compared(
+    claims: Mapping[str, Claim],
+    rows: Mapping[int, Sequence[int]],
+    changed: Mapping[tuple[str, int, int], Any],
+    shapes: Mapping[str, tuple[int, ...]],
+) -> Observed:
+    beyond: list[Beyond] = []
+    idle: list[Idle] = []
+    claimed = seen = 0
+    for name, claim in claims.items():
+        if claim.shape != shapes.get(name):
+            continue
+        for axis, ways in claim.ways.items():
+            wrong: Beyond | None = None
+            loose: Idle | None = None
+            for row in rows.get(axis, ()):
+                found = changed.get((name, axis, row))
+                if found is None:
+                    continue
+                said = _said(ways, row, found.shape)
+                claimed += int(said.sum())
+                seen += int((said & found).sum())
+                if wrong is None and (found & ~said).any():
+                    wrong = Beyond(name, axis, row, _first(found & ~said))
+                never = said & ~found
+                if never.any():
+                    count = int(never.sum())
+                    loose = (
+                        loose._replace(pairs=loose.pairs + count)
+                        if loose
+                        else Idle(name, axis, count, row, _first(never))
+                    )
+            beyond += [wrong] if wrong else []
+            idle += [loose] if loose and claim.exact else []
+        beyond += [each for axis in claim.apart if (each := _met(name, axis, rows.get(axis, ()), changed))]
+    return Observed(shapes, tuple(beyond), tuple(idle), claimed, seen, {}, frozenset())
+
+
+def _met(
+    name: str, axis: int, rows: Sequence[int], changed: Mapping[tuple[str, int, int], Any]
+) -> Beyond | None:
+    """Find an element that changes with two indices of an axis."""
+    before: Any = None
+    for row in rows:
+        found = changed.get((name, axis, row))
+        if found is None:
+            continue
+        if before is not None and (before & found).any():
+            return Beyond(name, axis, row, _first(before & found))
+        before = found if before is None else before | found
+    return None
+
+
+def _said(ways: Sequence[Way], row: int, shape: tuple[int, ...]) -> Any:
+    """Return which elements are said to depend on an index of the input."""
+    said = np.zeros(shape, np.bool_)
+    for way in ways:
+        table = np.array([bool(mask >> row & 1) for mask in way.rows] or [False])
+        place = np.zeros((), np.int64)
+        for axis, steps in enumerate(way.offsets):
+            if any(steps):
+                ones = [1] * len(shape)
+                ones[axis] = -1
+                place = place + np.array(steps).reshape(ones)
+        said = said | table[np.minimum(place, len(table) - 1)]
+    return said
+
+
+def _first(found: Any) -> tuple[int, ...]:
+    return tuple(int(each) for each in np.argwhere(found)[0])
+
+
+def _different(before: Any, after: Any) -> Any:
+    different = before != after
+    if before.dtype.kind in "fc":
+        different &= ~(np.isnan(before) & np.isnan(after))
+    return np.asarray(different)
+
+
+# ---- values ------------------------------------------------------------------------------------------------
+
+
+def _input(shape: tuple[int, ...], dtype: Any, random: Any, *, positive: bool) -> Any:
+    kind = np.dtype(dtype)
+    if kind.kind in "fc":
+        found = random.uniform(0.5, 1.5, shape)
+        return (found if positive else found * random.choice([-1.0, 1.0], shape)).astype(kind)
+    return random.integers(0, 2, shape).astype(kind)
+
+
+def _moved(value: Any, axis: int, row: int, values: Pass, random: Any) -> Any:
+    """Return an input of which one index was changed, everywhere along its other axes."""
+    place = (slice(None),) * axis + (row,)
+    moved = value.copy()
+    if value.dtype.kind in "fc":
+        step = random.uniform(0.5, 1.5, moved[place].shape) * values.loud
+        sign = 1.0 if values.positive else random.choice([-1.0, 1.0], step.shape)
+        moved[place] += (step * sign).astype(value.dtype)
+    elif value.dtype.kind == "b":
+        moved[place] = ~moved[place]
+    else:
+        moved[place] = 1 - moved[place]
+    return moved
+
+
+def is_structure(array: Any) -> bool:
+    """Tell whether the elements of a tensor hide something by what they are: 0 beside others, -inf, -1e9.
+
+    >>> is_structure(np.tri(3)), is_structure(np.ones(3)), is_structure(np.zeros(3))
+    (True, False, False)
+    """
+    if not array.size:
+        return True
+    zeros = int((array == 0).sum())
+    return 0 < zeros < array.size or not np.isfinite(array).all() or float(np.abs(array).max()) >= _STRUCTURE
+
+
+def stand_in(shape: Sequence[int], dtype: Any, random: Any, *, positive: bool, taken: int = 1) -> Any:
+    """Make weights, of about the size that keeps values where they are when `taken` products are summed."""
+    found = random.uniform(0.5, 1.5, tuple(shape))
+    if positive:
+        return (found / taken).astype(dtype)
+    return (found * random.choice([-1.0, 1.0], tuple(shape)) / np.sqrt(taken)).astype(dtype)
