@@ -19,6 +19,8 @@ def either(
     first, second = pair
     if first.spec is None or second.spec is None or not _agree(first.spec, second.spec):
         return b.unknown(node, (*pair, condition), "its branches give tensors of different shapes")[0]
+    if condition.spec is None:
+        return b.blind(node, (*pair, condition))[0]
     if all(value.constant for value in (*pair, condition)):
         return Value(first.spec, weights=tuple(dict.fromkeys((*first.weights, *second.weights))))
     return elementwise(b, node, "elementwise", (*pair, condition), function=function)[0]

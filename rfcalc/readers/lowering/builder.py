@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.number import Num
@@ -146,13 +147,16 @@ class Builder:
     ----------
     assume : str
         What the user lets unknown operations be: ``report``, ``error``, ``bound`` or ``identity``.
+    marked : bool
+        Whether the source says which tensors are parameters: then what is made of them is never a mask.
     """
 
-    def __init__(self, assume: str = "report") -> None:
+    def __init__(self, assume: str = "report", *, marked: bool = False) -> None:
         self.layers: dict[str, Layer] = {}
         self.results: dict[str, Result] = {}
         self.notes: list[tuple[str, str, str]] = []
         self._assume = assume
+        self._marked = marked
         self._memo: dict[Any, Result] = {}
         self._frozen: dict[Weight, Weight] = {}
 
@@ -245,7 +249,7 @@ class Builder:
         owned = tuple(dict.fromkeys(weight for value in inputs for weight in value.weights))
         moving = [value for value in inputs if not value.constant]
         if not moving:
-            return tuple(self._recorded(node, k, None) for k in range(len(node.outputs)))
+            return tuple(self._recorded(node, k, None, owned) for k in range(len(node.outputs)))
         edges = tuple(value.edge for value in moving if value.edge is not None)
         name = self.unique(node.name)
         self.layers[name] = Layer(
@@ -349,7 +353,8 @@ class Builder:
             return tuple(Value(None, weights=weights) for _ in node.outputs)
         result = self._apply(node, kind, attrs, specs)
         tensors = sum(bool(value.weights) for value in (*inputs, *held))
-        computed = any(value.computed for value in (*inputs, *held)) or (tensors > 1 and kind in ARITHMETIC)
+        mixed = tensors > 1 and kind in ARITHMETIC and not self._marked
+        computed = mixed or any(value.computed for value in (*inputs, *held))
         return tuple(Value(spec, weights=weights, computed=computed) for spec in result.outputs)
 
     def _blind(self, node: Node, moving: Sequence[Value], owned: tuple[Weight, ...]) -> tuple[Value, ...]:
@@ -379,10 +384,43 @@ class Builder:
             return tuple(Value(None, weights=owned) for _ in node.outputs)
         return self._blind(node, moving, owned)
 
-    def _recorded(self, node: Node, output: int, edge: Edge | None) -> Value:
+    def _recorded(
+        self, node: Node, output: int, edge: Edge | None, weights: tuple[Weight, ...] = ()
+    ) -> Value:
         shape = node.recorded[output] if output < len(node.recorded) else None
         spec = None if shape is None else TensorSpec(shape, default_axes(len(shape)))
-        return Value(spec, edge)
+        return Value(spec, edge, weights=weights)
+
+    def attribute(self, values: Sequence[Value], weights: Sequence[Weight], since: int) -> tuple[Value, ...]:
+        """Return the results of an operation, which takes all these weights, whatever was made of them.
+
+        Those that are missing join the last of the layers that were added after the first `since`, or where
+        none was, the constants that the results are.
+        """
+        added = list(islice(reversed(self.layers.values()), len(self.layers) - since))
+        if not added:
+            return tuple([_joined(value, weights) if value.constant else value for value in values])
+        held = {weight.identity for layer in added for weight in layer.weights or ()}
+        missing = tuple([weight for weight in weights if weight.identity not in held])
+        if missing:
+            last = added[0]
+            self.layers[last.name] = replace(last, weights=(*(last.weights or ()), *missing))
+        return tuple(values)
+
+    def stored(self, node: Node, value: Value) -> Value:
+        """Add a layer for a constant that the model returns, which holds the tensors that it is made from."""
+        if value.spec is None:
+            return value
+        attrs = {"shape": value.spec.shape, "axes": value.spec.axes, "reason": "it is a constant"}
+        result = self._apply(node, UNRESOLVED, attrs, ())
+        return self._keep(node, UNRESOLVED, attrs, (), value.weights, result)[0]
+
+
+def _joined(value: Value, weights: Sequence[Weight]) -> Value:
+    """Return a constant that is made from these tensors too."""
+    held = {weight.identity for weight in value.weights}
+    missing = [weight for weight in weights if weight.identity not in held]
+    return replace(value, weights=(*value.weights, *missing)) if missing else value
 
 
 def _operands(inputs: Sequence[Value], moving: Sequence[Value]) -> tuple[tuple[int, TensorSpec], ...]:

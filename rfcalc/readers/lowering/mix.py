@@ -7,7 +7,7 @@ from typing import Any
 
 from rfcalc.algebra.number import Num
 from rfcalc.errors import AnalysisError
-from rfcalc.readers.lowering.builder import Builder, Node, Value
+from rfcalc.readers.lowering.builder import Blind, Builder, Node, Value
 
 SWAP = (("permute", {"order": ("swap", -2, -1)}),)
 """Transpose the last two axes."""
@@ -28,7 +28,7 @@ def linear(
     With `features_last` the matrix is (outputs, inputs), as PyTorch's; `swap` transposes the input first.
     """
     if x.spec is None or kernel.spec is None:
-        return b.blind(node, (x, kernel))
+        raise Blind
     if not kernel.constant or kernel.rank != 2 or x.rank < 2:
         return matmul(b, node, x, kernel, bias, swap=(swap, features_last))
     units, features = kernel.shape if features_last else reversed(kernel.shape)
@@ -53,7 +53,7 @@ def matmul(
 ) -> tuple[Value, ...]:
     """Add a matrix product of two tensors; `swap` says which of them is transposed first."""
     if x.spec is None or y.spec is None:
-        return b.blind(node, (x, y))
+        raise Blind
     if y.constant and not x.constant and y.rank == 2 and x.rank >= 2 and not then:
         return linear(b, node, x, y, bias, features_last=swap[1], swap=swap[0])
     before = tuple((place, SWAP) for place, swapped in enumerate(swap) if swapped)
@@ -80,7 +80,7 @@ def reduce(
 ) -> tuple[Value, ...]:
     """Add a reduction over `axes`, or over all of them."""
     if x.spec is None:
-        return b.blind(node, (x,))
+        raise Blind
     attrs: dict[str, Any] = {
         "axes": "all" if axes is None else tuple(axes),
         "keepdims": keepdims,
@@ -128,7 +128,7 @@ def elementwise(
     """Add a function of the inputs element by element; constants among them stretch, and may be weights."""
     moving = [value for value in inputs if not value.constant]
     if any(value.spec is None for value in inputs):
-        return b.blind(node, inputs)
+        raise Blind
     attrs: dict[str, Any] = {"function": function} if kind in ("elementwise", "activation") else {}
     if not moving:
         return b.add(node, kind, inputs, attrs)

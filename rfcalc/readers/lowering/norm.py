@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rfcalc.algebra.number import Num
-from rfcalc.readers.lowering.builder import Builder, Node, Value
+from rfcalc.readers.lowering.builder import Blind, Builder, Node, Value
 
 
 def batch_norm(
@@ -21,9 +21,9 @@ def batch_norm(
     copies: int = 0,
 ) -> tuple[Value, ...]:
     """Add a batch normalisation by stored statistics, in training by those over batch and positions."""
-    if x.spec is None:
-        return b.blind(node, (x,))
     held = (*affine, *(b.frozen(value) for value in statistics if value is not None))
+    if x.spec is None:
+        return b.blind(node, (x, *(value for value in held if value is not None)))
     attrs: dict[str, Any] = {"copies": copies} if copies else {}
     if training:
         axes = tuple(place for place in range(x.rank) if place != axis)
@@ -51,7 +51,7 @@ def layer_norm(
 def instance_norm(b: Builder, node: Node, x: Value, affine: Sequence[Value | None]) -> tuple[Value, ...]:
     """Add a normalisation over all positions, channel by channel."""
     if x.spec is None:
-        return b.blind(node, (x,))
+        raise Blind
     return layer_norm(b, node, x, affine, range(2, x.rank))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rfcalc.algebra.number import Num
-from rfcalc.readers.lowering.builder import Builder, Node, Value
+from rfcalc.readers.lowering.builder import Blind, Builder, Node, Value
 
 
 def recurrent(
@@ -31,7 +31,7 @@ def recurrent(
     output; `states_first` says that they come before the batch in the states.
     """
     if x.spec is None:
-        return b.blind(node, (x,))
+        raise Blind
     attrs: dict[str, Any] = {
         "cell": cell,
         "units": units,
@@ -44,4 +44,5 @@ def recurrent(
     if projection is not None:
         attrs["projection"] = projection
     moving = [state for state in states if state is not None and not state.constant]
-    return b.add(node, "sequence", (x, *moving), attrs, weights=weights)
+    learned = [state for state in states if state is not None and state.constant]
+    return b.add(node, "sequence", (x, *moving), attrs, weights=(*weights, *learned))

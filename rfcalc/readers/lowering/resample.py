@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from rfcalc.algebra.number import Num, is_known
-from rfcalc.readers.lowering.builder import Builder, Node, Value
+from rfcalc.readers.lowering.builder import Blind, Builder, Node, Value
 
 WHOLE: Final = (Fraction(0), Fraction(1))
 """A region that crops nothing."""
@@ -37,7 +37,7 @@ def resize(
     that become shorter are rounded, where it is not as on the others.
     """
     if x.spec is None:
-        return b.blind(node, (x,))
+        raise Blind
     crops = coordinates == "tf_crop_and_resize"
     axes = []
     for place, (extent, size) in enumerate(zip(x.shape, sizes, strict=True)):

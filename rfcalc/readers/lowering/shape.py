@@ -7,7 +7,7 @@ from typing import Any
 
 from rfcalc.algebra.number import Num, equal, is_known, prod
 from rfcalc.errors import AnalysisError
-from rfcalc.readers.lowering.builder import Builder, Node, Value
+from rfcalc.readers.lowering.builder import Blind, Builder, Node, Value
 from rfcalc.rules.registry import format_shape
 from rfcalc.rules.window import window_extent
 
@@ -20,7 +20,7 @@ def reshape(b: Builder, node: Node, x: Value, shape: Sequence[Num]) -> tuple[Val
 def flatten(b: Builder, node: Node, x: Value, first: int, last: int) -> tuple[Value, ...]:
     """Merge the axes from `first` to `last`, both included."""
     if x.spec is None:
-        return b.blind(node, (x,))
+        raise Blind
     shape = (*x.shape[:first], prod(x.shape[first : last + 1]), *x.shape[last + 1 :])
     return reshape(b, node, x, shape)
 
@@ -125,7 +125,7 @@ def take(b: Builder, node: Node, x: Value, axis: int, indices: Sequence[int]) ->
 def gather(b: Builder, node: Node, x: Value, indices: Value, axis: int) -> tuple[Value, ...]:
     """Look up along an axis: by constant indices one by one, else by anything."""
     if x.spec is None or indices.spec is None:
-        return b.blind(node, (x, indices))
+        raise Blind
     if indices.data is None or not _are_numbers(indices.data):
         return b.add(node, "gather", (x, indices), {"axis": axis, "unread": indices.constant})
     shape = indices.shape
@@ -149,7 +149,7 @@ def pad(
 ) -> tuple[Value, ...]:
     """Pad all axes, or with negative numbers crop them."""
     if x.spec is None:
-        return b.blind(node, (x,))
+        raise Blind
     moved = [place for place, pair in enumerate(pairs) if pair not in ((0, 0), [0, 0])]
     if not moved:
         return b.skip(node, x)
@@ -169,7 +169,7 @@ def tile(b: Builder, node: Node, x: Value, repeats: Sequence[Num]) -> tuple[Valu
 def block_move(b: Builder, node: Node, x: Value, kind: str, block: Num) -> tuple[Value, ...]:
     """Move blocks between positions and channels: kind is depth_to_space or space_to_depth."""
     if x.spec is None:
-        return b.blind(node, (x,))
+        raise Blind
     attrs = {"block": block, "spatial": tuple(range(2, x.rank)), "channel": 1}
     return b.add(node, kind, (x,), attrs)
 
@@ -193,7 +193,7 @@ def fold(
         Another number of windows fits on the map.
     """
     if x.spec is None:
-        return b.blind(node, (x,))
+        raise Blind
     grid = [
         window_extent(n, d * (k - 1) + 1, s, lo, hi)
         for n, k, s, d, (lo, hi) in zip(sizes, kernel, stride, dilation, padding, strict=True)

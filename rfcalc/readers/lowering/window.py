@@ -7,7 +7,7 @@ from typing import Any
 
 from rfcalc.algebra.number import Num, equal, is_one, is_open, prove
 from rfcalc.errors import AnalysisError
-from rfcalc.readers.lowering.builder import Builder, Node, Undecided, Value
+from rfcalc.readers.lowering.builder import Blind, Builder, Node, Undecided, Value
 
 Pairs = Sequence[tuple[Num, Num]]
 
@@ -48,7 +48,7 @@ def conv(
     """Add a convolution whose kernel is (filters, channels of a group, window)."""
     filters, depth, *window = kernel.shape
     if x.spec is None:
-        return b.blind(node, (x, kernel))
+        raise Blind
     _decided(window)
     channels = x.shape[x.rank - len(window) - 1] if x.rank > len(window) else 1
     if equal(channels, depth * groups) is False or prove(filters % groups > 0):
@@ -87,7 +87,7 @@ def transposed_conv(
     """Add a transposed convolution whose kernel is (channels, filters of a group, window)."""
     depth, filters, *window = kernel.shape
     if x.spec is None:
-        return b.blind(node, (x, kernel))
+        raise Blind
     _decided(window)
     placed = _placed(x, len(window))
     channels = x.shape[x.rank - len(window) - 1]
@@ -125,7 +125,7 @@ def pool(
     With `short` a window that is longer than its map by less than a stride makes one element.
     """
     if x.spec is None:
-        return b.blind(node, (x,))
+        raise Blind
     attrs: dict[str, Any] = {
         "kernel": tuple(kernel),
         "stride": tuple(stride),
@@ -145,7 +145,7 @@ def pool(
 def global_pool(b: Builder, node: Node, x: Value, mode: str) -> tuple[Value, ...]:
     """Add a pooling over all positions that keeps their axes, with one element each."""
     if x.spec is None:
-        return b.blind(node, (x,))
+        raise Blind
     attrs = {"mode": mode, "keepdims": True, "spatial": tuple(range(2, x.rank)), "channel": 1}
     return b.add(node, "global_pool", (x,), attrs)
 
@@ -155,7 +155,7 @@ def adaptive_pool(
 ) -> tuple[Value, ...]:
     """Add a pooling to a fixed extent; None keeps the extent of an axis."""
     if x.spec is None:
-        return b.blind(node, (x,))
+        raise Blind
     placed = _placed(x, len(size))
     offset = x.rank - len(size)
     sizes = tuple(x.shape[offset + k] if extent is None else extent for k, extent in enumerate(size))

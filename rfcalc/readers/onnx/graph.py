@@ -21,7 +21,7 @@ from rfcalc.readers.lowering.inputs import Declared, chosen_shape, open_extent, 
 from rfcalc.readers.lowering.layout import Uses, guess_axes
 from rfcalc.readers.onnx.attributes import attributes_of
 from rfcalc.readers.onnx.folding import fold
-from rfcalc.readers.onnx.operation import Operation, reader_of
+from rfcalc.readers.onnx.operation import Operation, graphs_in, no_weights_of, reader_of
 from rfcalc.readers.onnx.tensors import LONGEST_EXTENT, MOST_AXES, dtype_name, initializer
 from rfcalc.readers.onnx.uses import uses_of
 from rfcalc.readers.options import Options
@@ -240,13 +240,20 @@ class Scope:
         GraphError
             Nobody makes it.
         """
+        value = self.seen(name)
+        if value is None:
+            raise GraphError(f"{who} needs the tensor {name!r}, which nothing makes")
+        return value
+
+    def seen(self, name: str) -> Value | None:
+        """Return a tensor of this graph or of those around it, or None."""
         scope: Scope | None = self
         while scope is not None:
             value = scope.values.get(name)
             if value is not None:
                 return value
             scope = scope.outer
-        raise GraphError(f"{who} needs the tensor {name!r}, which nothing makes")
+        return None
 
     def recorded(self, name: str) -> tuple[Num, ...] | None:
         """Return the shape that the file records for a tensor, while the input is the file's own."""
@@ -280,6 +287,30 @@ class Scope:
         inner.run(graph.node)
         made = [inner.find(each.name, f"the result of {node.name!r}") for each in graph.output]
         return self._handed_out(made, [each.name for each in graph.output], inner, node.outputs)
+
+    def _held_inside(self, graph: onnx.GraphProto, node: Node) -> Iterable[Value]:
+        """Return the constants that are weights in a graph that is not read, such as a loop's body."""
+        inner = Scope(
+            self.reader,
+            self,
+            self.opsets,
+            prefix=f"{node.name}/{graph.name or 'body'}/",
+            depth=self.depth + 1,
+        )
+        inner.constants(graph)
+        for proto in graph.node:
+            self.reader.spend()
+            attributes = attributes_of(proto, self.bound)
+            if proto.op_type == "Constant" and "value:proto" in attributes:
+                name = proto.output[0]
+                inner.values[name] = initializer(attributes["value:proto"], inner.prefix + name)
+            spare = no_weights_of(proto.op_type)
+            for place, name in enumerate(proto.input):
+                value = inner.seen(name)
+                if value is not None and value.weights and place not in spare:
+                    yield value
+            for each in graphs_in(attributes):
+                yield from inner._held_inside(each, node)
 
     def _step(self, proto: onnx.NodeProto) -> None:
         self.reader.spend()
@@ -323,7 +354,7 @@ class Scope:
         except Undecided as undecided:
             why = str(undecided) or "a number that it needs is computed only when the model runs"
         except Blind:
-            return builder.blind(self._known(operation.node), operation.given)
+            return builder.blind(self._known(operation.node), operation.taken)
         except RfcalcError as error:
             error.where = error.where or f"layer {operation.node.name!r}"
             raise
@@ -332,7 +363,8 @@ class Scope:
             raise AnalysisError(
                 f"{operation.op} cannot be read: {reason}", where=f"layer {operation.node.name!r}"
             ) from error
-        return builder.unknown(self._known(operation.node), operation.given, why)
+        inside = [value for graph in operation.graphs for value in self._held_inside(graph, operation.node)]
+        return builder.unknown(self._known(operation.node), (*operation.taken, *inside), why)
 
     def _known(self, node: Node) -> Node:
         """Add the shapes that the file records, for an operation whose own are not known."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from rfcalc.algebra.number import Num, is_known
@@ -75,6 +76,21 @@ class Operation:
     def given(self) -> list[Value]:
         """The inputs that are there."""
         return [value for value in self.inputs if value is not None]
+
+    @property
+    def taken(self) -> list[Value]:
+        """The inputs that are there; of constants that an operation takes for no weights none is left."""
+        spare = no_weights_of(self.op)
+        return [
+            replace(value, weights=()) if place in spare and value.weights else value
+            for place, value in enumerate(self.inputs)
+            if value is not None
+        ]
+
+    @property
+    def graphs(self) -> list[Any]:
+        """The graphs among its attributes."""
+        return graphs_in(self.attributes)
 
     # ---- attributes ----------------------------------------------------------------------------------------
 
@@ -156,7 +172,29 @@ class Operation:
 
     def unknown(self) -> Values:
         """Add it as an operation that nobody knows."""
-        return self.builder.unknown(self.node, self.given)
+        return self.builder.unknown(self.node, self.taken)
+
+
+_NO_WEIGHTS: Final[Mapping[str, Sequence[int]]] = {
+    **dict.fromkeys(("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "OneHot"), range(3)),
+    **dict.fromkeys(("Resize", "Clip", "QuantizeLinear", "DequantizeLinear"), range(1, 4)),
+    **dict.fromkeys(("Upsample", "Pad", "ThresholdedRelu"), range(1, 3)),
+    **dict.fromkeys(("ConvInteger", "MatMulInteger"), range(2, 4)),
+    **dict.fromkeys(("QLinearConv", "QLinearMatMul"), (1, 2, 4, 5, 6, 7)),
+    "NonMaxSuppression": range(2, 5),
+    "Where": (0,),
+}
+"""Inputs at which an operation takes bounds, scales, zero points or conditions, which are no weights."""
+
+
+def graphs_in(attributes: Mapping[str, Any]) -> list[Any]:
+    """Return the graphs among attributes."""
+    return [each for each in attributes.values() if hasattr(each, "node")]
+
+
+def no_weights_of(op: str) -> Sequence[int]:
+    """Return at which inputs an operation takes constants that are no weights."""
+    return _NO_WEIGHTS.get(op, ())
 
 
 Reader = Callable[[Operation], Values]

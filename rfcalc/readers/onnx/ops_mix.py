@@ -6,7 +6,7 @@ from typing import Any
 
 from rfcalc.algebra.number import is_known
 from rfcalc.readers.lowering import mix
-from rfcalc.readers.lowering.builder import Undecided, Value, Values
+from rfcalc.readers.lowering.builder import Blind, Undecided, Value, Values
 from rfcalc.readers.onnx.operation import MICROSOFT, Operation, op
 
 
@@ -88,7 +88,7 @@ def softmax(operation: Operation) -> Values:
     """Along one axis; before version 13 over all axes from one on."""
     x = operation[0]
     if x.spec is None:
-        return operation.builder.blind(operation.node, (x,))
+        raise Blind
     if operation.opset >= 13:
         axes: tuple[int, ...] = (operation.axis("axis", -1, x.rank),)
     else:
@@ -146,7 +146,7 @@ def attention(operation: Operation) -> Values:
         return operation.unknown()  # a cache of keys and values: part of a decoder's loop
     query, key, value = operation[0], operation[1], operation[2]
     if query.spec is None or key.spec is None:
-        return operation.builder.blind(operation.node, operation.given)
+        raise Blind
     mask = operation.optional(3)
     return mix.attention(
         operation.builder,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rfcalc.readers.lowering.builder import Value, Values
+from rfcalc.readers.lowering.builder import Blind, Value, Values
 from rfcalc.readers.lowering.mix import elementwise, matmul
 from rfcalc.readers.lowering.shape import concat
 from rfcalc.readers.lowering.window import global_pool
@@ -28,7 +28,7 @@ def quantize_by_range(operation: Operation) -> Values:
     """Scale and zero point follow from the smallest and largest element of all."""
     x = operation[0]
     if x.spec is None:
-        return operation.builder.blind(operation.node, (x,))
+        raise Blind
     b, node = operation.builder, operation.node
     (values,) = b.add(node, "unit_norm", (x,), {"axes": tuple(range(x.rank))})
     # scale and zero point only restore what the rounding of the values lost

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from rfcalc.algebra.number import Num, is_known
-from rfcalc.readers.lowering.builder import Undecided, Value, Values
+from rfcalc.readers.lowering.builder import Blind, Undecided, Value, Values
 from rfcalc.readers.lowering.resample import resize as lower
 from rfcalc.readers.onnx import runtimes
 from rfcalc.readers.onnx.operation import Operation, op
@@ -20,7 +20,7 @@ def resize(operation: Operation) -> Values:
     if operation.opset < 11:  # onnxruntime, which alone runs it, rounds down, and up where it shrinks
         return _upsample(operation, x, operation.numbers(1), shrinking="ceil")
     if x.spec is None:
-        return operation.builder.blind(operation.node, (x,))
+        raise Blind
     axes = operation.integers("axes")
     places = list(range(x.rank)) if axes is None else [operation.place(axis, x.rank) for axis in axes]
     region, scales, sizes = (operation.numbers(k) or None for k in (1, 2, 3))
@@ -138,7 +138,7 @@ def _upsample(
 ) -> Values:
     """Resize as it was before coordinates could be chosen: positions are ``i / scale``."""
     if x.spec is None:
-        return operation.builder.blind(operation.node, (x,))
+        raise Blind
     if scales is None or len(scales) != x.rank:
         raise operation.wrong(f"scales must be {x.rank} numbers")
     made, sizes, message = _scaled(operation, x, list(range(x.rank)), scales)

@@ -9,7 +9,7 @@ import numpy as np
 from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known, prod
 from rfcalc.graph.layer import TensorSpec
 from rfcalc.readers.lowering import shape as moves
-from rfcalc.readers.lowering.builder import Undecided, Value, Values, default_axes
+from rfcalc.readers.lowering.builder import Blind, Undecided, Value, Values, default_axes
 from rfcalc.readers.onnx.operation import Operation, op
 from rfcalc.readers.onnx.tensors import MOST_KNOWN, array_of, constant_value, weight_of
 
@@ -199,7 +199,7 @@ def gather(operation: Operation) -> Values:
     """Lookup along one axis."""
     x, indices = operation[0], operation[1]
     if x.spec is None:
-        return operation.builder.blind(operation.node, (x, indices))
+        raise Blind
     axis = operation.axis("axis", 0, x.rank)
     return moves.gather(operation.builder, operation.node, x, indices, axis)
 

@@ -19,6 +19,7 @@ from rfcalc.readers.torch.aliases import Aliases
 from rfcalc.readers.torch.folding import fold
 from rfcalc.readers.torch.naming import Names, blocks_of, operator_name
 from rfcalc.readers.torch.operation import Operation, reader_of
+from rfcalc.readers.torch.parameters import parameters_of
 from rfcalc.readers.torch.program import (
     BUFFER,
     PARAMETER,
@@ -157,7 +158,7 @@ class _Reader:
 
     def __init__(self, program: Program, options: Options) -> None:
         self.program = program
-        self.builder = Builder(options.on_unknown)
+        self.builder = Builder(options.on_unknown, marked=True)
         self.classes: dict[tuple[str, ...], tuple[str, str]] = {}
 
     def read(self, declared: Sequence[Declared], source: str) -> LayerGraph:
@@ -171,13 +172,27 @@ class _Reader:
                 values[given.name] = _held(given)
         scope = Scope(self, self.program, values, 0)
         scope.run()
-        outputs = [value for value in _flat(scope.results()) if isinstance(value, Value)]
+        outputs = [
+            self._returned(raw, value)
+            for raw, value in zip(_flat(self.program.outputs), _flat(scope.results()), strict=True)
+            if isinstance(value, Value)
+        ]
         self._notes()
         returned = [value.edge for value in outputs if value.edge is not None]
         blocks = blocks_of(self.builder.layers, self.classes, returned)
         return self.builder.graph(
             outputs, name=self.program.name, format="torch", source=source, blocks=blocks
         )
+
+    def _returned(self, raw: Any, value: Value) -> Value:
+        """Return an output of the program; one made of parameters alone gets a layer that holds them."""
+        if value.edge is not None or not value.weights:
+            return value
+        paths = {given.name: given.path for given in self.program.inputs}
+        name = paths.get(raw.name, raw.name)
+        calls = {output: call for call in self.program.calls for output, _ in call.outputs}
+        op = operator_name(calls[raw.name].target) if raw.name in calls else "parameter"
+        return self.builder.stored(Node(name, op, (raw.name,)), value)
 
     def _notes(self) -> None:
         """Say what is not counted: parameters that nothing uses, and buffers."""
@@ -217,7 +232,7 @@ def _held(given: Given) -> Any:
 
 
 def _flat(values: Any) -> list[Any]:
-    if isinstance(values, (list, tuple)):
+    if isinstance(values, (list, tuple)) and not isinstance(values, Ref):
         return [each for value in values for each in _flat(value)]
     return [values]
 
@@ -282,7 +297,10 @@ class Scope:
         if not tensors:
             self._number(call, operation)
             return
-        made = _with_recorded(builder, operation, _attempt(builder, operation))
+        before = len(builder.layers)
+        read = _with_recorded(builder, operation, _attempt(builder, operation))
+        weights = parameters_of(operation)
+        made = builder.attribute(read, weights, before) if weights else read
         self._values.update(zip(tensors, made, strict=False))
         self._aliases.note(place, call, self._values, operation)
 

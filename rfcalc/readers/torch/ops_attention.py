@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rfcalc.algebra.number import is_known
 from rfcalc.readers.lowering import mix
-from rfcalc.readers.lowering.builder import Undecided, Values
+from rfcalc.readers.lowering.builder import Blind, Undecided, Values
 from rfcalc.readers.torch.operation import Operation, op
 
 
@@ -13,7 +13,7 @@ def attention(operation: Operation) -> Values:
     """Query, key and value, (..., positions, features) each, and a mask."""
     query, key, value = (operation[name] for name in ("query", "key", "value"))
     if any(each.spec is None for each in (query, key, value)):
-        return operation.builder.blind(operation.node, operation.given)
+        raise Blind
     groups = 1
     if operation.flag("enable_gqa"):
         many, few = query.shape[-3], key.shape[-3]

@@ -6,7 +6,7 @@ from typing import Any
 
 from rfcalc.algebra.number import is_one
 from rfcalc.readers.lowering import mix
-from rfcalc.readers.lowering.builder import Value, Values
+from rfcalc.readers.lowering.builder import Blind, Value, Values
 from rfcalc.readers.torch.operation import Operation, op
 
 
@@ -75,7 +75,7 @@ def add_product(operation: Operation) -> Values:
     if bias.constant:
         return _product(operation, x, y, bias)
     if any(value.spec is None for value in (x, y, bias)):
-        return operation.builder.blind(operation.node, (x, y, bias))
+        raise Blind
     inner = operation.node._replace(name=f"{operation.node.name}.product", outputs=())
     (product,) = mix.matmul(operation.builder, inner, x, y)
     return mix.elementwise(operation.builder, operation.node, "add", (product, bias))
@@ -156,7 +156,7 @@ def reduce(operation: Operation) -> Values:
         )
     x = operation["self"]
     if x.spec is None:
-        return operation.builder.blind(operation.node, (x,))
+        raise Blind
     axes = operation.axes("dim", x.rank)
     if not x.rank:
         return operation.builder.skip(operation.node, x)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rfcalc.readers.lowering import norm
-from rfcalc.readers.lowering.builder import Value, Values
+from rfcalc.readers.lowering.builder import Blind, Value, Values
 from rfcalc.readers.torch.operation import Operation, op
 
 Affine = tuple[Value | None, Value | None]
@@ -56,7 +56,7 @@ def layer_norm(operation: Operation) -> Values:
     """Statistics over the last axes."""
     x = operation["input"]
     if x.spec is None:
-        return operation.builder.blind(operation.node, operation.given)
+        raise Blind
     axes = range(x.rank - len(operation.numbers("normalized_shape")), x.rank)
     kind = "rms_norm" if "rms_norm" in operation.op else "layer_norm"
     made = norm.layer_norm(operation.builder, operation.node, x, _affine(operation), axes, kind=kind)

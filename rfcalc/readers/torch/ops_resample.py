@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from rfcalc.algebra.number import is_known
-from rfcalc.readers.lowering.builder import Value, Values
+from rfcalc.readers.lowering.builder import Blind, Value, Values
 from rfcalc.readers.lowering.resample import resize as lower
 from rfcalc.readers.torch.operation import Operation, op
 
@@ -27,7 +27,7 @@ def resize(operation: Operation) -> Values:
     mode, coordinates, rounding, rank = _RESIZES[operation.op.partition(".")[2]]
     x = operation["input" if "input" in operation.call.args else "self"]
     if x.spec is None:
-        return operation.builder.blind(operation.node, (x,))
+        raise Blind
     if operation.flag("align_corners"):
         coordinates = "align_corners"
     given: list[Fraction | None] = [Fraction(1)] * x.rank
