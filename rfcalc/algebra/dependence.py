@@ -53,6 +53,36 @@ class Parts(NamedTuple):
     each: tuple[Dependence, ...]
 
 
+class Piece(NamedTuple):
+    """One of the pieces that an axis is put together of.
+
+    Parameters
+    ----------
+    extent : Num
+        How many elements of the axis it has.
+    dependence : Dependence
+        What the elements of the tensor depend on that has this piece alone for its axis.
+    """
+
+    extent: Num
+    dependence: Dependence
+
+
+class Pieces(NamedTuple):
+    """The pieces that one axis of a tensor is put together of, each with an index of its own.
+
+    Parameters
+    ----------
+    axis : int
+        Which axis.
+    each : tuple of Piece
+        The pieces in order; their extents add up to that of the axis.
+    """
+
+    axis: int
+    each: tuple[Piece, ...]
+
+
 class Dependence(NamedTuple):
     """What the elements of one tensor depend on.
 
@@ -66,21 +96,32 @@ class Dependence(NamedTuple):
         Why it is a bound, where it is one; empty where every step was exact.
     parts : Parts, optional
         What single channels depend on, where these differ; the dependence itself is that of all.
+    pieces : Pieces, optional
+        Of what an axis of positions is put together; the dependence itself is that of the whole.
     """
 
     factors: Factors
     legs: tuple[Leg, ...] = ()
     reason: str = ""
     parts: Parts | None = None
+    pieces: Pieces | None = None
 
     # ---- one axis ----------------------------------------------------------------------------------------
 
     def slide(
-        self, axis: int, window: Window, extent: Num, source: str, *, alike: bool = False
+        self,
+        axis: int,
+        window: Window,
+        extent: Num,
+        source: str,
+        *,
+        alike: bool = False,
+        beside: bool = False,
     ) -> Dependence:
         """Let output index i of `axis` read the input indices of `window`.
 
-        With `alike` the elements along the axis are channels, which are not told apart.
+        With `alike` the elements along the axis are channels, which are not told apart. With `beside` other
+        maps stand where the window reads nothing of this one.
         """
         if window is POINTWISE and is_same(prod(self.factors[axis]), extent):
             return self
@@ -88,11 +129,12 @@ class Dependence(NamedTuple):
         reason = self.reason
         for leg in self.legs:
             if not any(leg.weights[axis]):
-                bare = leg.gridless or not any(any(each.weights[axis]) for each in self.legs)
-                if bare and not alike and _misses(window, self.factors[axis], extent):
-                    beside = _beside(leg, axis, window, self.factors[axis], extent)
-                    if beside is not None:
-                        legs.append(beside)
+                # where another way moves along the axis, that one says which outputs lie beyond the border
+                told = any(any(each.weights[axis]) for each in self.legs) and not (beside and leg.gridless)
+                if not told and not alike and _misses(window, self.factors[axis], extent):
+                    apart = _beside(leg, axis, window, self.factors[axis], extent)
+                    if apart is not None:
+                        legs.append(apart)
                         continue
                     if not leg.relation.whole:  # of one that is global the largest field says all
                         reason = reason or f"{source!r} puts padding or another map beside one that is global"
@@ -385,7 +427,8 @@ class Dependence(NamedTuple):
         if parts == 1 and not alike and not listed:
             return self.slide(axis, slide(1, lo=before), total, source)
         if listed and total * parts <= MAX_TAPS:  # every part lists all rows
-            return self.slide(axis, placed_window(before, extent, total), total, source, alike=alike)
+            window = placed_window(before, extent, total)
+            return self.slide(axis, window, total, source, alike=alike, beside=parts > 1)
         shape = [
             total if place == axis else prod(digits) if all(map(is_known, digits)) else UNKNOWN
             for place, digits in enumerate(self.factors)

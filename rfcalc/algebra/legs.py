@@ -89,7 +89,7 @@ def covered(leg: Leg, weights: Weights) -> Leg:
         )
     else:
         slope = (relation.period, relation.advance) if any(map(any, weights)) else (1, 0)
-        bound = whole(*slope, exact=False)
+        bound = whole(*slope, exact=False, uneven=relation.uneven)
     return Leg(leg.axis, weights, bound)
 
 
@@ -188,8 +188,7 @@ def _union(a: Relation | Rows, b: Relation | Rows, span: Num) -> Relation | Rows
         # the extent is known, so the rows of this map can be listed and united one by one
         grid = min((a, b), key=lambda relation: (relation.period, abs(relation.advance)))
         union = _listed(a, span, grid).join(_listed(b, span, grid))
-        union.listed = 0 if union.whole else int(span)
-        return union
+        return union.as_listed(int(span), uneven=True)
 
 
 def _listed(relation: Relation, extent: int, like: Relation) -> Relation:
@@ -229,7 +228,8 @@ def _opened_by(leg: Leg, constant: Leg, factors: Factors) -> Leg | None:
         return leg._replace(relation=relation.join(other))
     assert isinstance(other, Relation)
     if other.whole:
-        opened = whole(relation.period, relation.advance, exact=relation.exact and other.exact)
+        exact = relation.exact and other.exact
+        opened = whole(relation.period, relation.advance, exact=exact, uneven=relation.uneven)
         return leg._replace(relation=opened)
     listed = _refined(constant, leg.weights, factors)
     if listed is None:

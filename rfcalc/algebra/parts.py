@@ -125,27 +125,37 @@ def _carried(step: Step, before: Dependence, parts: Parts, after: Dependence, so
         return _squeezed(step, parts, after, source)
     if isinstance(step, Regroup):
         return _regrouped(step, before, parts, after, source)
-    axes = _moved(step, before, parts)
+    axes = moved(step, len(before.factors), parts.axes)
     return after if axes is None else _each(step, parts._replace(axes=axes), after, source)
 
 
-def _moved(step: Step, before: Dependence, parts: Parts) -> tuple[int, ...] | None:
-    """Tell where a step leaves the axes of the channels; None where it mixes them, or covers everything."""
+def moved(step: Step, rank: int, axes: Sequence[int]) -> tuple[int, ...] | None:
+    """Tell where a step leaves axes that it does not work on; None where it does, or covers everything.
+
+    Parameters
+    ----------
+    step : Step
+        The step.
+    rank : int
+        How many axes the tensor has before it.
+    axes : sequence of int
+        The axes that are asked for.
+    """
     if isinstance(step, (Slide, Scan, Lose, Place, Contract)):
-        return None if step.axis in parts.axes else parts.axes
+        return None if step.axis in axes else tuple(axes)
     if isinstance(step, (Mix, Reduce, Squeeze)):
-        axes = {axis % len(before.factors) for axis in step.axes}
-        gone = axes if isinstance(step, Squeeze) or (isinstance(step, Reduce) and not step.keep) else set()
-        left = tuple(axis - sum(other < axis for other in gone) for axis in parts.axes)
-        return None if axes & set(parts.axes) else left
+        worked = {axis % rank for axis in step.axes}
+        gone = worked if isinstance(step, Squeeze) or (isinstance(step, Reduce) and not step.keep) else set()
+        left = tuple(axis - sum(other < axis for other in gone) for axis in axes)
+        return None if worked & set(axes) else left
     if isinstance(step, Insert):
-        places = [place for place in range(len(before.factors) + len(step.axes)) if place not in step.axes]
-        return tuple(places[axis] for axis in parts.axes)
+        places = [place for place in range(rank + len(step.axes)) if place not in step.axes]
+        return tuple(places[axis] for axis in axes)
     if isinstance(step, Permute):
-        return tuple(step.order.index(axis) for axis in parts.axes)
+        return tuple(step.order.index(axis) for axis in axes)
     if isinstance(step, (Broadcast, AtMost)):
-        lead = len(step.shape) - len(before.factors) if isinstance(step, Broadcast) else 0
-        return tuple(axis + lead for axis in parts.axes)
+        lead = len(step.shape) - rank if isinstance(step, Broadcast) else 0
+        return tuple(axis + lead for axis in axes)
     return None
 
 

@@ -58,9 +58,23 @@ class Relation:
     listed : int
         How many rows there are, where they are those of one map and do not go on beyond its border; 0 where
         they do. Set after the making.
+    uneven : bool
+        The rows are of grids of different strides, so that the slope is that of none. Set after the making.
     """
 
-    __slots__ = ("advance", "exact", "hi", "listed", "lo", "loose", "period", "regular", "slack", "taps")
+    __slots__ = (
+        "advance",
+        "exact",
+        "hi",
+        "listed",
+        "lo",
+        "loose",
+        "period",
+        "regular",
+        "slack",
+        "taps",
+        "uneven",
+    )
 
     def __init__(  # noqa: PLR0917  built by the thousand, and keywords cost
         self,
@@ -83,6 +97,7 @@ class Relation:
         self.loose = loose
         self.exact = exact
         self.listed = 0
+        self.uneven = False
         if regular is None:
             nonempty = all(a <= b for a, b in zip(lo, hi, strict=True))
             regular = nonempty and rises(lo, advance) and rises(hi, advance)
@@ -182,8 +197,7 @@ class Relation:
         lo, hi, taps = zip(*map(self._union, outputs), strict=True)
         period, advance = extent * times, over * times // under
         after = Relation(period, advance, lo * times, hi * times, taps * times, exact=self.exact)
-        after.listed = 0 if after.whole else extent
-        return after
+        return after.as_listed(extent, uneven=self.uneven)
 
     def _after_rows(self, outer: Window, source: str) -> Relation:
         m = self.period // gcd(self.period, outer.advance)
@@ -192,7 +206,7 @@ class Relation:
         if period > MAX_PERIOD:
             return whole(exact=False)
         if self.whole and outer.regular:
-            return whole(period, advance, exact=self.exact)
+            return whole(period, advance, exact=self.exact, uneven=self.uneven)
         slack, loose, exact, widen = self.slack, self.loose, self.exact, 0
         if outer.slack:
             if self.period == 1:
@@ -241,8 +255,9 @@ class Relation:
             return self
         if self.advance * other.period != other.advance * self.period:
             raise UnequalSlopes
+        uneven = self.uneven or other.uneven
         if self.whole or other.whole:
-            return whole(self.period, self.advance, exact=self.exact and other.exact)
+            return whole(self.period, self.advance, exact=self.exact and other.exact, uneven=uneven)
         period = lcm(self.period, other.period)
         if period > MAX_PERIOD:
             return whole(exact=False)
@@ -256,15 +271,13 @@ class Relation:
             lo = tuple(map(min, a.lo, b.lo))
             hi = tuple(map(max, a.hi, b.hi))
             union = Relation(period, a.advance, lo, hi, None, a.slack, a.loose, exact, True).reduced()
-            union.listed = max(self.listed, other.listed)
-            return union
+            return union.as_listed(max(self.listed, other.listed), uneven=uneven)
         if _apart(a, b) * period > MAX_BITS:
             return whole(period, a.advance, exact=False)
         pairs = zip(zip(a.lo, a.hi, a.taps, strict=True), zip(b.lo, b.hi, b.taps, strict=True), strict=True)
         low, high, taps = zip(*map(_merge_rows, pairs), strict=True)
         union = Relation(period, a.advance, low, high, taps, a.slack, a.loose, exact).reduced()
-        union.listed = max(self.listed, other.listed)
-        return union
+        return union.as_listed(max(self.listed, other.listed), uneven=uneven)
 
     # ---- other spellings of the same or a wider relation -------------------------------------------------
 
@@ -273,6 +286,12 @@ class Relation:
         same = copy(self)
         same.listed = count
         return same
+
+    def as_listed(self, count: int, *, uneven: bool = False) -> Relation:
+        """Let what was just made be the relation of one map of `count` rows, unless all rows are endless."""
+        self.listed = 0 if self.whole else count
+        self.uneven = uneven
+        return self
 
     def over(self, period: int) -> Relation:
         """Spell the same relation with a multiple of its period."""
@@ -340,7 +359,8 @@ class Relation:
         lo = (-inf,) * self.period if below else self.lo
         hi = (inf,) * self.period if above else self.hi
         taps = None if self.taps is None else (0,) * self.period
-        return Relation(self.period, self.advance, lo, hi, taps, self.slack, self.loose, self.exact).reduced()
+        opened = Relation(self.period, self.advance, lo, hi, taps, self.slack, self.loose, self.exact)
+        return opened.reduced().as_listed(self.listed, uneven=self.uneven)
 
     def constant(self) -> Relation:
         """Keep row 0 alone, for every output: what is left of an axis of one element."""
@@ -399,11 +419,13 @@ def identity(*, taps: bool = False) -> Relation:
     return Relation(1, 1, (0,), (0,), (1,) if taps else None, regular=True)
 
 
-def whole(period: int = 1, advance: int = 0, *, exact: bool = True) -> Relation:
+def whole(period: int = 1, advance: int = 0, *, exact: bool = True, uneven: bool = False) -> Relation:
     """Every output needs the whole axis; the slope, where there is one, is kept."""
     common = gcd(period, advance) or 1
     if advance == 0:
         period, common = 1, 1
     period //= common
     rows = (-inf,) * period, (inf,) * period
-    return Relation(period, advance // common, *rows, (0,) * period, exact=exact, regular=True)
+    every = Relation(period, advance // common, *rows, (0,) * period, exact=exact, regular=True)
+    every.uneven = uneven
+    return every

@@ -134,7 +134,7 @@ def _placed(dependence: Dependence, path: Path, rank: int) -> tuple[_Placed | No
         if spots[leg.axis] is not None:
             several.add(leg.axis)
         found = axis_of(dependence, leg)
-        if found is None or found[0] in joined or not isinstance(found[1], Relation):
+        if found is None or found[0] in joined or not isinstance(found[1], Relation) or found[1].uneven:
             continue
         spots[leg.axis] = _spot(found[1])
     return tuple(None if axis in several else spot for axis, spot in enumerate(spots))

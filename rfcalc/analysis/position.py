@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.number import is_known
-from rfcalc.algebra.parts import follow
+from rfcalc.algebra.pieces import follow
 from rfcalc.algebra.relation import Relation
 from rfcalc.algebra.steps import Contract, Reduce, Slide, Step
 from rfcalc.analysis.propagate import Seen

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from rfcalc.algebra.dependence import Dependence, plain
 from rfcalc.algebra.legs import Leg
 from rfcalc.algebra.number import is_known
-from rfcalc.algebra.parts import follow, labelled, unite
+from rfcalc.algebra.pieces import concatenated, follow, unite
 from rfcalc.algebra.relation import NeedTaps, Relation, UnequalSlopes, identity
 from rfcalc.algebra.rows import identity_rows
 from rfcalc.algebra.steps import Place
@@ -238,15 +238,17 @@ def _union(
             union = union.covered(spec.shape, reason).join(dependence.covered(spec.shape, reason), layer.name)
     if union is None:
         return plain(spec.shape)
-    return _told_apart(union, paths)
+    return _told_apart(union, paths, layer.name)
 
 
-def _told_apart(union: Dependence, paths: Sequence[tuple[Path, Dependence | None]]) -> Dependence:
-    """Remember which channels come from which input of a concatenation."""
-    places = [step for path, _ in paths for step in path.steps[:1] if isinstance(step, Place) and step.alike]
+def _told_apart(
+    union: Dependence, paths: Sequence[tuple[Path, Dependence | None]], source: str
+) -> Dependence:
+    """Remember which elements come from which input of a concatenation."""
+    places = [step for path, _ in paths for step in path.steps[:1] if isinstance(step, Place)]
     if len(places) < len(paths) or any(len(path.steps) != 1 for path, _ in paths):
         return union
-    return labelled(union, [start for _, start in paths if start is not None], places)
+    return concatenated(union, [start for _, start in paths if start is not None], places, source)
 
 
 def _clash(a: Dependence, b: Dependence) -> tuple[float, float] | None:
@@ -259,6 +261,7 @@ def _clash(a: Dependence, b: Dependence) -> tuple[float, float] | None:
             if (
                 isinstance(p, Relation)
                 and isinstance(q, Relation)
+                and not (p.uneven or q.uneven)  # that was said where they became so
                 and p.advance * q.period != q.advance * p.period
             ):
                 return p.advance / p.period, q.advance / q.period

@@ -18,7 +18,7 @@ from typing import Final, Literal, NamedTuple
 
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.number import is_known
-from rfcalc.algebra.parts import follow
+from rfcalc.algebra.pieces import follow, several
 from rfcalc.algebra.relation import Relation
 from rfcalc.algebra.steps import Place, Slide, Step
 from rfcalc.algebra.window import Window
@@ -109,9 +109,8 @@ class _Walk:
         return outputs[edge[1]] if edge[1] < len(outputs) else None
 
     def relations(self, dependence: Dependence) -> Iterator[Relation]:
-        """List what may hold an end: the legs along the axis, and those of single parts of the channels."""
-        each = dependence.parts.each if dependence.parts is not None else ()
-        for one in (dependence, *each):
+        """List what may hold an end: the legs along the axis, and those of single parts and pieces."""
+        for one in several(dependence):
             for leg in one.legs:
                 if leg.axis == self.axis and isinstance(leg.relation, Relation):
                     yield leg.relation

@@ -163,10 +163,11 @@ def _axis_figures(dependence: Dependence, legs: Sequence[Leg]) -> _Axis:
         sizes = sizes[: count if is_known(count) and count > 0 else None]
     largest, least = max(sizes), min(sizes)
     stride = None
-    if folded is not None and relation.advance:
+    if folded is not None and relation.advance and not relation.uneven:
         stride = _number(abs(relation.advance), relation.period)
     first, last = relation.lo[0], relation.hi[0]
     placed = relation.bounded and not relation.loose and first <= last and folded is not None
+    placed = placed and not relation.uneven
     return _Axis(
         None if largest == inf else int(largest),
         None if least == inf else int(least),

@@ -1,0 +1,410 @@
+"""Axes that are put together of pieces, each of which keeps an index of its own.
+
+A class token before the tokens of a map, padding behind them, or the tokens of two maps one after the other
+make an axis that no single index orders: its rows can be listed, but not split into those of a map any more.
+So the union remembers what each piece depends on, as a tensor of its own. A slice that takes one piece gives
+that piece back, a slice that takes part of it slides in it; padding adds a piece that depends on nothing;
+element-wise operations unite piece by piece. What reads several pieces at once (attention, a mean) needs all
+that any of them needs; what cannot be followed piece by piece is followed as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import reduce
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from rfcalc.algebra import parts
+from rfcalc.algebra.dependence import Dependence, Piece, Pieces, plain
+from rfcalc.algebra.digits import is_same
+from rfcalc.algebra.number import Num, is_known, prod, prove
+from rfcalc.algebra.relation import UnequalSlopes
+from rfcalc.algebra.steps import Broadcast, Contract, Mix, Place, Reduce, Regroup, Slide, Step
+from rfcalc.algebra.window import POINTWISE, Window, gather, slide
+
+MOST_PIECES: Final = 32
+"""Pieces of one axis that are told apart; of more the axis is followed as a whole."""
+
+MOST_ELEMENTS: Final = 1 << 16
+"""Elements of an axis that are looked at one by one, where a window takes them in no plain order."""
+
+
+class _Run(NamedTuple):
+    """Neighbouring outputs of a window that read one piece, and how; without a piece, nothing."""
+
+    piece: int | None
+    window: Window
+    extent: Num
+
+
+# ---- along a path ----------------------------------------------------------------------------------------
+
+
+def follow(step: Step, dependence: Dependence, source: str) -> Dependence:
+    """Carry a dependence over a step, and with it the parts of its channels and the pieces of its axes."""
+    if dependence.pieces is None:
+        if isinstance(step, Slide) and _is_tangled(step, dependence):
+            return _of_tokens(step, dependence, source)
+        return parts.follow(step, dependence, source)
+    bare = dependence._replace(pieces=None)
+    after = parts.follow(step, bare, source)
+    if after is bare:
+        return dependence
+    try:
+        return _carried(step, dependence, dependence.pieces, after, source)
+    except UnequalSlopes:
+        return after
+
+
+def _carried(step: Step, before: Dependence, pieces: Pieces, after: Dependence, source: str) -> Dependence:
+    """Let every piece take the step that the whole took; where it mixes them they are united."""
+    rank = len(before.factors)
+    if isinstance(step, Slide) and step.axis == pieces.axis:
+        return _cut(step, pieces, after, source)
+    if isinstance(step, (Reduce, Contract, Mix)) and pieces.axis in _worked(step, rank):
+        return _mixed(step, pieces, after, source)
+    if isinstance(step, Regroup):
+        axis = _kept_axis(before, step.shape, pieces.axis)
+    else:
+        found = parts.moved(step, rank, (pieces.axis,))
+        axis = None if found is None else found[0]
+    if axis is None:
+        return after
+    each = tuple(
+        Piece(p.extent, follow(_for_piece(step, axis, p), p.dependence, source)) for p in pieces.each
+    )
+    return after._replace(pieces=Pieces(axis, each))
+
+
+def _worked(step: Reduce | Contract | Mix, rank: int) -> set[int]:
+    return {axis % rank for axis in ((step.axis,) if isinstance(step, Contract) else step.axes)}
+
+
+def _for_piece(step: Step, axis: int, piece: Piece) -> Step:
+    """Spell a step that names a shape for a piece, which has another extent along the axis."""
+    if isinstance(step, (Regroup, Broadcast)):
+        return step._replace(shape=(*step.shape[:axis], piece.extent, *step.shape[axis + 1 :]))
+    return step
+
+
+def _kept_axis(before: Dependence, shape: Sequence[Num], axis: int) -> int | None:
+    """Find where a reshape leaves an axis as it is; None where it splits or merges it."""
+    extents = [_extent(before, place) for place in range(len(before.factors))]
+    for place, extent in enumerate(shape):
+        if (
+            is_same(extent, extents[axis])
+            and _hold_same(extents[:axis], shape[:place])
+            and _hold_same(extents[axis + 1 :], shape[place + 1 :])
+        ):
+            return place
+    return None
+
+
+def _hold_same(a: Sequence[Num], b: Sequence[Num]) -> bool:
+    """Tell whether axes hold as many elements as others; what they have in common need not be known."""
+    a, b = list(a), list(b)
+    while a and b and is_same(a[0], b[0]):
+        del a[0], b[0]
+    while a and b and is_same(a[-1], b[-1]):
+        del a[-1], b[-1]
+    return is_same(prod(a), prod(b))
+
+
+def _mixed(step: Reduce | Contract | Mix, pieces: Pieces, after: Dependence, source: str) -> Dependence:
+    """Let every element read all pieces; where the axis stays, each of them keeps its grid."""
+    if not isinstance(step, Mix):
+        read = [follow(step, piece.dependence, source) for piece in pieces.each]
+        return _better(after, reduce(lambda a, b: unite(a, b, source), read))
+    over = Reduce(step.axes, keep=True)
+    read = [follow(over, piece.dependence, source) for piece in pieces.each]
+    together = reduce(lambda a, b: unite(a, b, source), read)
+    each = []
+    for piece in pieces.each:
+        mixed = follow(step, piece.dependence, source)
+        shape = tuple(_extent(mixed, place) for place in range(len(mixed.factors)))
+        each.append(Piece(piece.extent, unite(mixed, follow(Broadcast(shape), together, source), source)))
+    return after._replace(pieces=Pieces(pieces.axis, tuple(each)))
+
+
+def _better(whole: Dependence, pieced: Dependence) -> Dependence:
+    """Return what is known of the pieces where of the whole only a bound is."""
+    exact = not pieced.reason and all(leg.relation.exact for leg in pieced.legs)
+    return pieced if whole.reason and exact else whole
+
+
+def several(dependence: Dependence) -> Iterator[Dependence]:
+    """List a dependence, those of the parts of its channels, and those of the pieces of its axes."""
+    yield dependence
+    if dependence.parts is not None:
+        yield from dependence.parts.each
+    if dependence.pieces is not None:
+        for piece in dependence.pieces.each:
+            yield from several(piece.dependence)
+
+
+# ---- joins -----------------------------------------------------------------------------------------------
+
+
+def unite(a: Dependence, b: Dependence, source: str) -> Dependence:
+    """Unite two dependences of tensors of one shape, part by part and piece by piece.
+
+    Raises
+    ------
+    UnequalSlopes
+        Two grids of unknown extent that advance differently.
+    """
+    if a.pieces is None and b.pieces is None:
+        return parts.unite(a, b, source)
+    union = parts.unite(a._replace(pieces=None), b._replace(pieces=None), source)
+    if not a.legs or not b.legs:
+        return union._replace(pieces=(a if a.legs else b).pieces)
+    held, other = (a, b) if a.pieces is not None else (b, a)
+    assert held.pieces is not None
+    axis = held.pieces.axis
+    extents = [piece.extent for piece in held.pieces.each]
+    if other.pieces is not None and other.pieces.axis == axis:
+        common = _common([piece.extent for piece in other.pieces.each], extents)
+        if common is None:
+            return union
+        extents = common
+    try:
+        sides = [_apart(each, axis, extents, source) for each in (held, other)]
+        each = tuple(Piece(extent, unite(x, y, source)) for extent, x, y in zip(extents, *sides, strict=True))
+    except UnequalSlopes:
+        return union
+    return union._replace(pieces=Pieces(axis, each))
+
+
+def concatenated(
+    union: Dependence, starts: Sequence[Dependence], places: Sequence[Place], source: str
+) -> Dependence:
+    """Remember of what a concatenation is put together: positions as pieces, channels as parts.
+
+    Parameters
+    ----------
+    union : Dependence
+        What the result depends on as a whole.
+    starts : sequence of Dependence
+        What the inputs depend on.
+    places : sequence of Place
+        Where each of them goes.
+    source : str
+        The layer's name.
+    """
+    if not places[0].alike:
+        pieces = _end_to_end(starts, places)
+        return union if pieces is None else union._replace(pieces=pieces)
+    labelled = parts.labelled(union._replace(pieces=None), starts, places)
+    if union.pieces is None or labelled.parts is None:
+        return labelled._replace(pieces=union.pieces)
+    extents = [piece.extent for piece in union.pieces.each]
+    columns = [_apart(start, union.pieces.axis, extents, source) for start in starts]
+    each = tuple(
+        Piece(piece.extent, concatenated(piece.dependence, column, places, source))
+        for piece, column in zip(union.pieces.each, zip(*columns, strict=True), strict=True)
+    )
+    return labelled._replace(pieces=Pieces(union.pieces.axis, each))
+
+
+def _end_to_end(starts: Sequence[Dependence], places: Sequence[Place]) -> Pieces | None:
+    """List the pieces of a concatenation in order, with those between that depend on nothing."""
+    axis, total = places[0].axis, places[0].total
+    each: list[Piece] = []
+    at: Num = 0
+    for start, place in zip(starts, places, strict=True):
+        gap = place.before - at
+        if not is_same(gap, 0):
+            if not prove(gap > 0):
+                return None
+            each.append(Piece(gap, _nothing(start, axis, gap)))
+        own = start.pieces
+        each += own.each if own is not None and own.axis == axis else (Piece(place.extent, start),)
+        at = place.before + place.extent
+    rest = total - at
+    if not is_same(rest, 0):
+        if not prove(rest > 0):
+            return None
+        each.append(Piece(rest, _nothing(starts[0], axis, rest)))
+    return Pieces(axis, tuple(each)) if 1 < len(each) <= MOST_PIECES else None
+
+
+# ---- along the axis itself -------------------------------------------------------------------------------
+
+
+def _cut(step: Slide, pieces: Pieces, after: Dependence, source: str) -> Dependence:
+    """Let a window read the pieces, where each of its outputs reads one piece alone."""
+    runs = _runs(step, [piece.extent for piece in pieces.each])
+    if runs is None or len(runs) > MOST_PIECES:
+        return after
+    each = []
+    for run in runs:
+        if run.piece is None:
+            read = _nothing(pieces.each[0].dependence, step.axis, run.extent)
+        else:
+            piece = pieces.each[run.piece]
+            taken = step._replace(window=run.window, extent=run.extent)
+            read = follow(taken, piece.dependence, source)
+        each.append(Piece(run.extent, read))
+    if len(each) == 1:
+        return each[0].dependence
+    return after._replace(pieces=Pieces(step.axis, tuple(each)))
+
+
+def _apart(dependence: Dependence, axis: int, extents: Sequence[Num], source: str) -> list[Dependence]:
+    """Cut a tensor into pieces of these extents along an axis."""
+    pieces = dependence.pieces
+    if pieces is not None and pieces.axis == axis:
+        own = [piece.extent for piece in pieces.each]
+        if len(own) == len(extents) and all(map(is_same, own, extents)):
+            return [piece.dependence for piece in pieces.each]
+    out = []
+    start: Num = 0
+    for extent in extents:
+        out.append(follow(Slide(axis, slide(1, lo=-start), extent), dependence, source))
+        start = start + extent
+    return out
+
+
+def _common(a: Sequence[Num], b: Sequence[Num]) -> list[Num] | None:
+    """Return the extents of the pieces that two ways to cut an axis have together; None if not known."""
+    if len(a) == len(b) and all(map(is_same, a, b)):
+        return list(a)
+    if not all(map(is_known, (*a, *b))):
+        return None
+    ends = sorted({*_bounds(a), *_bounds(b)})
+    if len(ends) > MOST_PIECES:
+        return None
+    return [stop - start for start, stop in pairwise(ends)]
+
+
+def _bounds(extents: Sequence[Num]) -> list[Num]:
+    """List where pieces of these extents begin, and where the last one ends."""
+    bounds: list[Num] = [0]
+    for extent in extents:
+        bounds.append(bounds[-1] + extent)
+    return bounds
+
+
+def _runs(step: Slide, extents: Sequence[Num]) -> list[_Run] | None:
+    """Share out the outputs of a window to the pieces that they read; None where one reads several."""
+    window = step.window
+    bounds = _bounds(extents)
+    if _is_range(window):
+        return _ranges(window.first(0), step.extent, bounds)
+    total = bounds[-1]
+    if window.slack or not all(is_known(each) for each in (*bounds, step.extent)):
+        return None
+    if max(total, step.extent) > MOST_ELEMENTS:
+        return None
+    groups: list[tuple[int | None, list[list[int]]]] = []
+    owners = [k for k, extent in enumerate(extents) for _ in range(extent)]
+    for i in range(step.extent):
+        taps = window.inside(i, total)
+        read = {owners[tap] for tap in taps}
+        if len(read) > 1 or len(groups) > MOST_PIECES:
+            return None
+        owner = next(iter(read), None)
+        if not groups or groups[-1][0] != owner:
+            groups.append((owner, []))
+        groups[-1][1].append([tap - (bounds[owner] if owner is not None else 0) for tap in taps])
+    return [_Run(owner, _window_of(rows), len(rows)) for owner, rows in groups]
+
+
+def _is_range(window: Window) -> bool:
+    """Tell whether a window takes elements one after the other, as a slice, a crop and padding do."""
+    return bool(
+        window.border == "drop"
+        and window.taps is None
+        and window.regular
+        and is_known(window.period)
+        and window.period == 1
+        and is_same(window.advance, 1)
+        and is_same(window.slack, 0)
+        and is_same(window.first(0), window.last(0))
+    )
+
+
+def _ranges(start: Num, count: Num, bounds: Sequence[Num]) -> list[_Run] | None:
+    """Share out `count` neighbours from `start` to the pieces; None where it is not known which they meet."""
+    stop = start + count
+    runs = []
+    for piece, low, high in _stretches(start, stop, bounds):
+        first, last = _larger(start, low), _smaller(stop, high)
+        if first is None or last is None:
+            return None
+        empty = prove(last <= first)
+        if empty is None:
+            return None
+        if not empty:
+            within = slide(1, lo=low - first) if piece is not None else POINTWISE
+            runs.append(_Run(piece, within, last - first))
+    return runs or None
+
+
+def _stretches(start: Num, stop: Num, bounds: Sequence[Num]) -> Iterator[tuple[int | None, Num, Num]]:
+    """List the pieces with their ends, and what lies before the first and behind the last."""
+    yield None, start, bounds[0]
+    for piece, (low, high) in enumerate(pairwise(bounds)):
+        yield piece, low, high
+    yield None, bounds[-1], stop
+
+
+def _larger(a: Num, b: Num) -> Num | None:
+    more = prove(a >= b)
+    return None if more is None else a if more else b
+
+
+def _smaller(a: Num, b: Num) -> Num | None:
+    less = prove(a <= b)
+    return None if less is None else a if less else b
+
+
+def _window_of(rows: Sequence[Sequence[int]]) -> Window:
+    """Return a window that reads these rows, in regular steps where they are so."""
+    if all(len(row) == 1 for row in rows) and len(rows) > 1:
+        (first,), (second,), *_ = rows
+        by = second - first
+        if by > 0 and all(row[0] == first + by * i for i, row in enumerate(rows)):
+            return slide(1, stride=by, lo=-first)
+    return gather(len(rows), len(rows), rows)
+
+
+def _is_tangled(step: Slide, dependence: Dependence) -> bool:
+    """Tell whether a window takes elements one after the other of an axis that no one index orders."""
+    mine = [leg for leg in dependence.legs if any(leg.weights[step.axis])]
+    if not mine or step.alike or (len(mine) == 1 and mine[0].weights[step.axis] == (1,)):
+        return False
+    same = step.window is POINTWISE and is_same(step.extent, _extent(dependence, step.axis))
+    return not same and _is_range(step.window)
+
+
+def _of_tokens(step: Slide, dependence: Dependence, source: str) -> Dependence:
+    """Take tokens of a map: whole rows of it are a map again, and padding beside them is a piece."""
+    start, before = step.window.first(0), _extent(dependence, step.axis)
+    row = prod(dependence.factors[step.axis][1:])
+    known = all(map(is_known, (start, before, step.extent, row)))
+    if known and row > 1 and step.extent > 0 and not start % row and not step.extent % row:
+        shape = [_extent(dependence, place) for place in range(len(dependence.factors))]
+        before_axis, behind = shape[: step.axis], shape[step.axis + 1 :]
+        moves: tuple[Step, ...] = (
+            Regroup((*before_axis, before // row, row, *behind)),
+            Slide(step.axis, slide(1, lo=-(start // row)), step.extent // row),
+            Regroup((*before_axis, step.extent, *behind)),
+        )
+        return reduce(lambda each, move: parts.follow(move, each, source), moves, dependence)
+    after = parts.follow(step, dependence, source)
+    if prove(step.extent > before) is not True:
+        return after
+    return _cut(step, Pieces(step.axis, (Piece(before, dependence),)), after, source)
+
+
+def _nothing(like: Dependence, axis: int, extent: Num) -> Dependence:
+    """Return a tensor shaped like another but for one axis, which depends on nothing."""
+    shape = [_extent(like, place) for place in range(len(like.factors))]
+    shape[axis] = extent
+    return plain(shape)
+
+
+def _extent(dependence: Dependence, axis: int) -> Num:
+    return prod(dependence.factors[axis])
