@@ -154,6 +154,19 @@ class LayerGraph:
             results=self.results,
         )
 
+    def with_notes(self, notes: Iterable[tuple[str, str, str]]) -> LayerGraph:
+        """Return the same model with more to say."""
+        return LayerGraph(
+            self,
+            name=self.name,
+            format=self.format,
+            source=self.source,
+            outputs=self.outputs,
+            blocks=self.blocks.values(),
+            notes=(*self.notes, *notes),
+            results=self.results,
+        )
+
     @property
     def inputs(self) -> tuple[Layer, ...]:
         """The model's inputs."""

@@ -12,6 +12,7 @@ from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, TensorSpec
 from rfcalc.rules.registry import Call, Kind, Parameter, Path, Result, find
 from rfcalc.rules.roles import shared_fold
+from rfcalc.rules.samples import is_single, samples_meet, without_batch
 
 _EVERY_KIND: Final = frozenset(
     ("constant", "lora", "softmax", "masks", "lead", "operands", "prepare", "then", "copies")
@@ -142,10 +143,19 @@ def _apply_unfolded(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[Tenso
         return result._replace(outputs=tuple(_remembered(spec, inputs) for spec in result.outputs))
     folded = shared_fold(inputs)
     result = _apply(kind, attrs, [replace(spec, folded=1, merged=()) for spec in inputs])
+    if _joins_folded(result, inputs):  # what lies in the batch axis of one sample are no other samples
+        return _apply(kind, attrs, [without_batch(spec) for spec in inputs])
     outputs = tuple(
         replace(spec, folded=folded, merged=merged) if BATCH in spec.axes else spec for spec in result.outputs
     )
     return result._replace(outputs=outputs, macs=result.macs * folded)
+
+
+def _joins_folded(result: Result, inputs: Sequence[TensorSpec]) -> bool:
+    """Tell whether a rule mixes along the batch axis of tensors that hold one sample."""
+    return all(map(is_single, inputs)) and any(
+        samples_meet(inputs[path.input], path.steps) for paths in result.paths for path in paths
+    )
 
 
 def _remembered(spec: TensorSpec, inputs: Sequence[TensorSpec]) -> TensorSpec:

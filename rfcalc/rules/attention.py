@@ -184,8 +184,7 @@ def _weighted_sum(call: Call, weights: tuple[Parameter, ...]) -> Result:
     paths = [Path(0, kept)]
     for place in dict.fromkeys((key_at, place_of_value)):
         paths.append(Path(place, (*_attend(call, (axis,), query, call.inputs[place]), *kept)))
-    outer = prod(query.shape[1:axis])
-    pairs = outer * query.shape[axis] * key.shape[axis]
+    pairs = _rest(query, (axis,)) * query.shape[axis] * key.shape[axis]
     macs = pairs * (query.shape[-1] + value.shape[-1])
     outputs, all_paths = [output], [tuple(paths)]
     if call["scores"]:
@@ -214,7 +213,8 @@ def head_attention(call: Call) -> Result:
         Path(place, (*_attend(call, (1,), query, call.inputs[place]), *kept))
         for place in dict.fromkeys((key_at, value_at))
     )
-    macs = query.shape[1] * key.shape[1] * query.shape[2] * (query.shape[3] + value.shape[3])
+    pairs = _rest(query, (1,)) * query.shape[1] * key.shape[1]
+    macs = pairs * (query.shape[3] + value.shape[3])
     return Result((output,), ((Path(0, kept), *others),), (), macs)
 
 

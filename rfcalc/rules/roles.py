@@ -48,9 +48,11 @@ def reshaped(spec: TensorSpec, shape: tuple[Num, ...], axes: str | None = None) 
         apart = all(_letters(group) == {BATCH} or BATCH not in _letters(group) for group in groups)
     roles = [_role(_letters(group)) for group in groups]
     alone = len(shape) == len(spec.shape[:1]) == 1 and is_one(spec.shape[0])  # one sample as a vector
-    if wanted and not lead and spec.axes[:1] == BATCH and not alone:
-        roles[0] = BATCH  # also a batch of one sample
-        apart = apart and BATCH in _letters(groups[0])
+    if wanted and not lead and spec.axes[:1] == BATCH and BATCH not in roles and not alone:
+        roles[0] = BATCH  # a batch of one sample, which what it is merged with outshines
+        apart = False
+    if wanted and not lead and not groups[0] and BATCH not in spec.axes:
+        roles[0] = BATCH  # a batch of one sample that was dropped comes back
     if axes is None:
         axes = _settled(spec.axes[:lead], roles, spec.axes[last:], vector=SPATIAL not in spec.axes)
     folded = (
@@ -95,12 +97,20 @@ def _letter(flags: tuple[int, ...]) -> str:
 
 
 def _kept(spec: TensorSpec, shape: tuple[Num, ...]) -> tuple[int, int]:
-    """Count the axes that stay as they are at the front and at the back."""
+    """Count the axes that stay as they are at the front and at the back.
+
+    A batch of one sample in front stays in front, where the tensor has other new axes of one element behind
+    it. A batch axis that positions were merged into is taken for its digits, not for one of the last axes.
+    """
     least = min(len(shape), len(spec.shape))
+    first = least > 0 and spec.axes[0] == BATCH and is_one(spec.shape[0]) and is_one(shape[0])
+    whole = spec.axes.rfind(BATCH) + 1 if spec.merged else 0
     tail = 0
-    while tail < least and equal(spec.shape[-1 - tail], shape[-1 - tail]):
+    while tail < min(least - first, len(spec.shape) - whole) and equal(
+        spec.shape[-1 - tail], shape[-1 - tail]
+    ):
         tail += 1
-    lead = 0
+    lead = int(first)
     while lead < least - tail and _is_kept(spec.shape[lead:], shape[lead:]):
         lead += 1
     return lead, tail

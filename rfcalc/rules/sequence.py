@@ -5,7 +5,7 @@ Sources: the ONNX specification of ``LSTM``, ``GRU`` and ``RNN``; ``torch.nn.LST
 
 from __future__ import annotations
 
-from rfcalc.algebra.number import Num, prod
+from rfcalc.algebra.number import Num, is_known, prod
 from rfcalc.algebra.steps import Broadcast, Contract, Cover, Insert, Mix, Reduce, Scan, Step
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, TensorSpec
@@ -64,7 +64,20 @@ def sequence(call: Call) -> Result:
         (*own, *(Path(k, (Cover(each.shape, reason),)) for k in range(1, len(call.inputs))))
         for each, own in zip(outputs, paths, strict=True)
     )
-    return Result(tuple(outputs), started, (), _macs(call, spec.shape[time], spec.shape[2], ways, width))
+    others = spec.shape[1 - time] if _aside(spec, time) != BATCH else 1
+    return Result(
+        tuple(outputs), started, (), _macs(call, spec.shape[time], spec.shape[2], ways, width) * others
+    )
+
+
+def _aside(spec: TensorSpec, time: int) -> str:
+    """Return what the axis beside the steps holds: samples, or sequences of one sample.
+
+    Where nothing else says where the samples are, the layer itself does.
+    """
+    seen = BATCH in spec.axes[:time] + spec.axes[time + 1 :] or BATCH not in spec.axes
+    own = spec.axes[1 - time]
+    return SPATIAL if own != BATCH and seen and is_known(spec.shape[1 - time]) else BATCH
 
 
 def _every_step(
@@ -73,7 +86,7 @@ def _every_step(
     """Return the output of every step, and how it depends on the input."""
     direction = call["direction"]
     along: Step = Mix((time,)) if direction == "bidirectional" else Scan(time, direction == "forward")
-    roles = "".join(SPATIAL if place == time else BATCH for place in (0, 1))
+    roles = "".join(SPATIAL if place == time else _aside(spec, time) for place in (0, 1))
     if not call["apart"]:
         shape = (*spec.shape[:2], width * ways)
         return TensorSpec(shape, roles + CHANNEL, spec.dtype), (Contract(2, width * ways), along)
@@ -92,7 +105,8 @@ def _last_state(
     batch = spec.shape[1 - time]
     first = bool(call["states_first"])
     shape = (count, batch, features) if first else (batch, count, features)
-    axes = CHANNEL + BATCH + CHANNEL if first else BATCH + CHANNEL * 2
+    aside = _aside(spec, time)
+    axes = CHANNEL + aside + CHANNEL if first else aside + CHANNEL * 2
     steps = (Reduce((time,)), Contract(1, features), Insert((0 if first else 1,)), Broadcast(shape))
     return TensorSpec(shape, axes, spec.dtype), steps
 

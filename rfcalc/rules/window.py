@@ -11,7 +11,7 @@ from rfcalc.algebra.number import UNKNOWN, Num, cdiv, is_known, maximum, minimum
 from rfcalc.algebra.steps import Contract, Slide, Step
 from rfcalc.algebra.window import Window, partition, same_padding, slide, spread
 from rfcalc.errors import AnalysisError
-from rfcalc.graph.layer import TensorSpec
+from rfcalc.graph.layer import CHANNEL, TensorSpec
 from rfcalc.rules.registry import (
     CHOICE,
     COUNT,
@@ -170,6 +170,11 @@ def replaced(spec: TensorSpec, extents: dict[int, Num]) -> tuple[Num, ...]:
     return tuple(extents.get(place, extent) for place, extent in enumerate(spec.shape))
 
 
+def with_channels(spec: TensorSpec, channel: int) -> str:
+    """Return the roles of axes once a kernel has made channels of one of them."""
+    return spec.axes[:channel] + CHANNEL + spec.axes[channel + 1 :]
+
+
 def _convolve(call: Call, filters: Num, kernel_shape: tuple[Num, ...], taps: Num, bias: bool) -> Result:
     """Finish any convolution: extents, dependence, kernel and bias, `taps` MACs for each output element."""
     spec = call.only()
@@ -177,7 +182,7 @@ def _convolve(call: Call, filters: Num, kernel_shape: tuple[Num, ...], taps: Num
     axes = resolve_axes(call, spec, spatial)
     extents: dict[int, Num] = {a: axis.extent for a, axis in zip(spatial, axes, strict=True)}
     extents[channel] = filters
-    output = TensorSpec(replaced(spec, extents), spec.axes, spec.dtype)
+    output = TensorSpec(replaced(spec, extents), with_channels(spec, channel), spec.dtype)
     steps: list[Step] = [Slide(a, axis.window, axis.extent) for a, axis in zip(spatial, axes, strict=True)]
     steps.append(Contract(channel, filters))
     weights = [Parameter("kernel", kernel_shape)]
@@ -290,7 +295,7 @@ def transposed_conv(call: Call) -> Result:
         steps.append(Slide(a, window, extents[a]))
     extents[channel] = filters
     steps.append(Contract(channel, filters))
-    output = TensorSpec(replaced(spec, extents), spec.axes, spec.dtype)
+    output = TensorSpec(replaced(spec, extents), with_channels(spec, channel), spec.dtype)
     weights = [Parameter("kernel", (*kernel, filters // groups, channels))]
     if call["bias"]:
         weights.append(Parameter("bias", (filters,)))

@@ -235,7 +235,7 @@ class Builder:
         if None in [value.spec for value in (*inputs, *driven)]:
             return self._blind(node, (*moving, *driven), owned)
         if len(moving) < len(inputs):
-            attrs["operands"] = _operands(inputs, moving)
+            attrs["operands"] = _operands(inputs, moving, table=kind == "gather")
         if driven:
             attrs["masks"] = attrs.get("masks", 0) + len(driven)
         taken = (*moving, *driven)
@@ -423,8 +423,15 @@ def _joined(value: Value, weights: Sequence[Weight]) -> Value:
     return replace(value, weights=(*value.weights, *missing)) if missing else value
 
 
-def _operands(inputs: Sequence[Value], moving: Sequence[Value]) -> tuple[tuple[int, TensorSpec], ...]:
-    """List constants with their places; their axes are what those of the other inputs are."""
+def _operands(
+    inputs: Sequence[Value], moving: Sequence[Value], *, table: bool
+) -> tuple[tuple[int, TensorSpec], ...]:
+    """List constants with their places; their axes are what those of the other inputs are.
+
+    A table that indices look up has nothing in common with them: it holds features.
+    """
+    if table and inputs[0].constant and inputs[0].spec is not None:
+        return ((0, replace(inputs[0].spec, axes=CHANNEL * inputs[0].rank)),)
     roles = {value.rank: value.spec.axes for value in reversed(moving) if value.spec is not None}
     found = []
     for place, value in enumerate(inputs):

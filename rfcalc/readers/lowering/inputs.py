@@ -16,6 +16,10 @@ LETTERS = {1: ("T",), 2: ("H", "W"), 3: ("D", "H", "W")}
 """Usual names of spatial axes, by how many there are."""
 
 
+GIVEN = "--layout"
+"""What tells the roles of an input whose layout the user gives."""
+
+
 class Declared(NamedTuple):
     """An input as the file declares it.
 
@@ -29,12 +33,15 @@ class Declared(NamedTuple):
         A role for each axis, guessed where the file does not say.
     dtype : str
         Element type.
+    told : str
+        What told the roles: the kind of a use, ``"--layout"``, or nothing.
     """
 
     name: str
     shape: tuple[Num, ...] | None
     axes: str
     dtype: str
+    told: str = ""
 
 
 def open_extent(name: str, axis: int) -> Num:
@@ -124,7 +131,7 @@ def _laid_out(each: Declared, layouts: Mapping[str, str]) -> Declared:
     text = layouts.get(each.name, layouts.get(""))
     if text is None:
         return each
-    return each._replace(axes=parse_layout(text, len(each.shape or ())))
+    return each._replace(axes=parse_layout(text, len(each.shape or ())), told=GIVEN)
 
 
 def _sized(inputs: Sequence[Declared], options: Options) -> tuple[Declared, ...]:

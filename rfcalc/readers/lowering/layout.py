@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
-from rfcalc.algebra.number import Num, is_one
+from rfcalc.algebra.number import Num, equal, is_one
 from rfcalc.errors import UsageError
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL
 from rfcalc.readers.lowering.builder import default_axes
@@ -24,11 +24,12 @@ class Use(NamedTuple):
         without a batch: channels are axis 0), ``features`` (channels
         are the last axis: linear layers, layer normalisation), ``steps`` (axis 0 is time, axis 1 the batch),
         ``state`` (what a recurrent layer starts from: its axis 1 is the batch), ``indices`` (every axis is
-        positions), ``permute``, ``unsqueeze``, ``signal`` (the last axis is time) or ``same`` (axes stay).
+        positions), ``permute``, ``unsqueeze``, ``squeeze``,
+        ``signal`` (the last axis is time) or ``same`` (axes stay).
     output : str
         The tensor that it makes, for the last kinds.
     detail : tuple of int
-        The order of a permutation, the places of new axes.
+        The order of a permutation, the places of axes of one element that come or go.
     """
 
     kind: str
@@ -64,42 +65,60 @@ def guess_axes(name: str, shape: Sequence[Num], uses: Uses, *, integers: bool = 
     >>> guess_axes("x", (1, 32, 32, 3), lambda name: table.get(name, ()))
     'bssc'
     """
+    return guess(name, shape, uses, integers=integers).axes
+
+
+class Guess(NamedTuple):
+    """What an input's axes are taken for.
+
+    Parameters
+    ----------
+    axes : str
+        A letter for each axis.
+    told : str
+        The kind of the use that told, empty where none did.
+    """
+
+    axes: str
+    told: str = ""
+
+
+def guess(name: str, shape: Sequence[Num], uses: Uses, *, integers: bool = False) -> Guess:
+    """Tell the roles of an input's axes as `guess_axes` does, and what told them."""
     rank = len(shape)
     found = _settled(name, rank, uses, [FURTHEST])
     if found is not None:
         return found
     if integers and rank == 2:
-        return BATCH + SPATIAL
+        return Guess(BATCH + SPATIAL)
     if rank == 3 and is_one(shape[2]) and not is_one(shape[1]):  # samples of one channel
-        return BATCH + SPATIAL + CHANNEL
-    return default_axes(rank)
+        return Guess(BATCH + SPATIAL + CHANNEL)
+    return Guess(default_axes(rank))
 
 
-def _settled(name: str, rank: int, uses: Uses, left: list[int]) -> str | None:
+def _settled(name: str, rank: int, uses: Uses, left: list[int]) -> Guess | None:
     for use in uses(name):
         left[0] -= 1
         if left[0] < 0:
             return None
         found = _told(use, rank, uses, left)
-        if found is not None and len(found) == rank:
+        if found is not None and len(found.axes) == rank:
             return found
     return None
 
 
-def _told(use: Use, rank: int, uses: Uses, left: list[int]) -> str | None:
+def _told(use: Use, rank: int, uses: Uses, left: list[int]) -> Guess | None:
     """Tell the roles from one use; None where it leaves them open."""
     if use.kind == "same":
         return _settled(use.output, rank, uses, left)
     if use.kind == "permute":
-        moved = _settled(use.output, rank, uses, left)
-        if moved is None:
-            return BATCH + SPATIAL * (rank - 2) + CHANNEL if _closes(use.detail) else None
-        return "".join(role for _, role in sorted(zip(use.detail, moved, strict=True)))
+        return _before_permute(use, rank, _settled(use.output, rank, uses, left))
     if use.kind == "unsqueeze":
         wider = rank + len(use.detail)
-        axes = _settled(use.output, wider, uses, left)
         places = {place % wider for place in use.detail}
-        return None if axes is None else "".join(a for k, a in enumerate(axes) if k not in places)
+        return _before_unsqueeze(places, _settled(use.output, wider, uses, left))
+    if use.kind == "squeeze":
+        return _before_squeeze(use.detail, _settled(use.output, rank - len(use.detail), uses, left))
     fixed = {
         "window": default_axes(rank),
         "sample": CHANNEL + SPATIAL * (rank - 1),
@@ -109,7 +128,67 @@ def _told(use: Use, rank: int, uses: Uses, left: list[int]) -> str | None:
         "state": CHANNEL + BATCH + CHANNEL,
         "signal": (BATCH + CHANNEL * (rank - 2) + SPATIAL) if rank > 1 else SPATIAL,
     }
-    return fixed.get(use.kind)
+    axes = fixed.get(use.kind)
+    return None if axes is None else Guess(axes, use.kind)
+
+
+def _before_unsqueeze(places: Collection[int], found: Guess | None) -> Guess | None:
+    """Tell the roles before axes of one element are inserted; signals in a row are samples."""
+    if found is None:
+        return None
+    axes = "".join(role for place, role in enumerate(found.axes) if place not in places)
+    if found.told == "signal" and BATCH not in axes and axes[:1] == SPATIAL and len(axes) > 1:
+        axes = BATCH + axes[1:]
+    return found._replace(axes=axes)
+
+
+def _before_squeeze(places: Sequence[int], found: Guess | None) -> Guess | None:
+    """Tell the roles before axes of one element are dropped; the first of them was the batch."""
+    if found is None:
+        return None
+    letters = list(found.axes.replace(BATCH, SPATIAL) if 0 in places else found.axes)
+    for place in places:
+        letters.insert(place, SPATIAL if place else BATCH)
+    return found._replace(axes="".join(letters))
+
+
+def _before_permute(use: Use, rank: int, found: Guess | None) -> Guess | None:
+    """Tell the roles before axes are reordered from those behind.
+
+    A linear layer tells which axis holds features, and nothing of the others: the first one is the batch.
+    """
+    if found is None:
+        closes = _closes(use.detail)
+        return Guess(BATCH + SPATIAL * (rank - 2) + CHANNEL, "permute") if closes else None
+    axes = "".join(role for _, role in sorted(zip(use.detail, found.axes, strict=True)))
+    if found.told == "features" and axes.count(CHANNEL) == 1:
+        axes = axes.replace(BATCH, SPATIAL)
+        place = axes.index(SPATIAL)
+        axes = axes[:place] + BATCH + axes[place + 1 :]
+    return Guess(axes, found.told)
+
+
+def ones_moved(before: Sequence[Num], after: Sequence[Num]) -> tuple[str, tuple[int, ...]] | None:
+    """Tell which axes of one element a reshape inserts or drops, if it does nothing else.
+
+    Where one of several could be meant it is not the first, which is the batch.
+
+    >>> ones_moved((1, 22, 100), (1, 1, 22, 100)), ones_moved((1, 4, 100), (4, 100))
+    (('unsqueeze', (1,)), ('squeeze', (0,)))
+    """
+    if len(before) > len(after):
+        moved = ones_moved(after, before)
+        return None if moved is None else ("squeeze", moved[1])
+    places, left = [], list(before)
+    for place, extent in enumerate(after):
+        spare = len(after) - place - len(left)
+        if left and equal(left[0], extent) and not (is_one(extent) and place and spare and len(left) > 1):
+            left.pop(0)
+        elif is_one(extent) and spare:
+            places.append(place)
+        else:
+            return None
+    return ("unsqueeze", tuple(places)) if places and not left else None
 
 
 def _closes(order: Sequence[int]) -> bool:
@@ -135,3 +214,15 @@ def parse_layout(text: str, rank: int) -> str:
     if len(letters) != rank or not letters.isalpha() or len(set(letters)) != rank:
         raise UsageError(f"--layout {text!r} does not name {rank} axes, one letter each, such as NCHW or NTC")
     return "".join({"N": BATCH, "B": BATCH, "C": CHANNEL}.get(letter, SPATIAL) for letter in letters)
+
+
+def spelled_layout(axes: str) -> str:
+    """Spell roles as ``--layout`` takes them; empty where it cannot.
+
+    >>> spelled_layout("sbc"), spelled_layout("bssc")
+    ('TNC', 'NHWC')
+    """
+    count = axes.count(SPATIAL)
+    letters = iter({1: "T", 2: "HW", 3: "DHW"}.get(count, "TUVWXYZ"))
+    text = "".join({BATCH: "N", CHANNEL: "C"}.get(role) or next(letters, "") for role in axes)
+    return text if len(set(text)) == len(axes) else ""

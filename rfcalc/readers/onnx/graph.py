@@ -17,8 +17,9 @@ from rfcalc.collecting import collector_paused
 from rfcalc.errors import AnalysisError, GraphError, ReadError, RfcalcError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.readers.lowering.builder import Blind, Builder, Node, Undecided, Value
+from rfcalc.readers.lowering.hypotheses import read_consistently
 from rfcalc.readers.lowering.inputs import Declared, chosen_shape, open_extent, settle
-from rfcalc.readers.lowering.layout import Uses, guess_axes
+from rfcalc.readers.lowering.layout import Uses, guess
 from rfcalc.readers.onnx.attributes import attributes_of
 from rfcalc.readers.onnx.folding import fold
 from rfcalc.readers.onnx.operation import Operation, graphs_in, no_weights_of, reader_of
@@ -82,7 +83,7 @@ def read_onnx(data: bytes | onnx.ModelProto, *, source: str, options: Options) -
         raise ReadError("is an ONNX file without a graph")
     try:
         with collector_paused():
-            return _Reader(model, options).read(source)
+            return _read(model, source, options)
     except AnalysisError as error:
         if options.shapes or options.dims:
             error.message += _FIXED
@@ -90,6 +91,18 @@ def read_onnx(data: bytes | onnx.ModelProto, *, source: str, options: Options) -
     except MALFORMED as error:  # what a damaged file may hold is not foreseen everywhere
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise ReadError(f"is damaged, or says what cannot be: {reason}") from error
+
+
+def _read(model: onnx.ModelProto, source: str, options: Options) -> LayerGraph:
+    """Read a model, with other layouts of its inputs too where it contradicts those that are usual."""
+    first = _Reader(model, options)
+    ready = [first]
+
+    def read(inputs: Sequence[Declared]) -> LayerGraph:
+        reader = ready.pop() if ready else _Reader(model, options)
+        return reader.read(inputs, source)
+
+    return read_consistently(settle(first.inputs(), options), read)
 
 
 _FIXED: Final = "; where the file fixes shapes for the size it was exported at, export it with dynamic axes"
@@ -127,16 +140,17 @@ class _Reader:
         self.count = 0
         self.resized = bool(options.shapes or options.dims)
 
-    def read(self, source: str) -> LayerGraph:
-        graph = self.model.graph
-        if len(graph.node) > MOST_NODES:
+        if len(model.graph.node) > MOST_NODES:
             raise ReadError(TOO_MANY)
         opsets = {
-            ("" if each.domain in STANDARD else each.domain): each.version for each in self.model.opset_import
+            ("" if each.domain in STANDARD else each.domain): each.version for each in model.opset_import
         }
-        scope = Scope(self, None, opsets)
-        scope.constants(graph)
-        for each in settle(self._inputs(graph, scope), self.options):
+        self.scope = Scope(self, None, opsets)
+        self.scope.constants(model.graph)
+
+    def read(self, inputs: Sequence[Declared], source: str) -> LayerGraph:
+        graph, scope = self.model.graph, self.scope
+        for each in inputs:
             assert each.shape is not None
             scope.values[each.name] = self.builder.input(each.name, each.shape, each.axes, each.dtype)
         scope.run(graph.node)
@@ -148,7 +162,8 @@ class _Reader:
         _all_text(name, *(each.name for each in graph.input), *(each.name for each in graph.output))
         return self.builder.graph(outputs, name=name, format="onnx", source=source)
 
-    def _inputs(self, graph: onnx.GraphProto, scope: Scope) -> list[Declared]:
+    def inputs(self) -> list[Declared]:
+        graph, scope = self.model.graph, self.scope
         declared = []
         for value in graph.input:
             if value.name in scope.values:
@@ -156,10 +171,7 @@ class _Reader:
             shape = chosen_shape(value.name, _shape_of(value), self.options)
             declared.append(Declared(value.name, shape, "", dtype_name(value.type.tensor_type.elem_type)))
         uses = uses_of(graph, scope.values)
-        return [
-            each._replace(axes="" if each.shape is None else _guessed(each, each.shape, uses))
-            for each in declared
-        ]
+        return [each if each.shape is None else _guessed(each, each.shape, uses) for each in declared]
 
     def spend(self) -> None:
         """Count an operation, and refuse to go on without end.
@@ -459,8 +471,9 @@ def _extent(dim: Any, name: str, axis: int) -> Num:
     return named(text)
 
 
-def _guessed(each: Declared, shape: tuple[Num, ...], uses: Uses) -> str:
-    return guess_axes(each.name, shape, uses, integers="int" in each.dtype)
+def _guessed(each: Declared, shape: tuple[Num, ...], uses: Uses) -> Declared:
+    axes, told = guess(each.name, shape, uses, integers="int" in each.dtype)
+    return each._replace(axes=axes, told=told)
 
 
 def _folded_batch_norms(graph: onnx.GraphProto) -> tuple[str, str, str] | None:

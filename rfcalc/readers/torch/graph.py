@@ -12,8 +12,9 @@ from rfcalc.errors import AnalysisError, ReadError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import TensorSpec, Weight
 from rfcalc.readers.lowering.builder import Blind, Builder, Node, Undecided, Value, default_axes
+from rfcalc.readers.lowering.hypotheses import read_consistently
 from rfcalc.readers.lowering.inputs import Declared, chosen_shape, open_extent, settle
-from rfcalc.readers.lowering.layout import guess_axes
+from rfcalc.readers.lowering.layout import guess
 from rfcalc.readers.options import Options
 from rfcalc.readers.torch.aliases import Aliases
 from rfcalc.readers.torch.folding import fold
@@ -69,7 +70,7 @@ def read_program(
         An input or extent that the program does not have, or a size that it was not exported for.
     """
     program, declared = _settled(frontend, options, spelled or {})
-    return _Reader(program, options).read(declared, source)
+    return read_consistently(declared, lambda inputs: _Reader(program, options).read(inputs, source))
 
 
 # ---- inputs ------------------------------------------------------------------------------------------------
@@ -111,8 +112,8 @@ def _declared(program: Program, options: Options) -> Sequence[Declared]:
     found = []
     for given in _tensors(program):
         shape = chosen_shape(given.path, given.meta.shape, options) or ()
-        axes = guess_axes(given.name, shape, uses, integers="int" in given.meta.dtype)
-        found.append(Declared(given.path, shape, axes, given.meta.dtype))
+        axes, told = guess(given.name, shape, uses, integers="int" in given.meta.dtype)
+        found.append(Declared(given.path, shape, axes, given.meta.dtype, told))
     return settle(found, options)
 
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from rfcalc.readers.lowering.layout import Use, Uses
+from rfcalc.algebra.number import Num
+from rfcalc.readers.lowering.layout import Use, Uses, ones_moved
 from rfcalc.readers.torch.naming import operator_name
 from rfcalc.readers.torch.program import Call, Program, Tensor, refs_in
 
@@ -50,8 +51,8 @@ _SPATIAL: Final = re.compile(r"([123])d")
 def uses_of(program: Program) -> Uses:
     """Return a function that lists the uses of a tensor."""
     takers: dict[str, list[Call]] = {}
-    ranks: dict[str, int] = {
-        name: len(meta.shape)
+    shapes: dict[str, tuple[Num, ...]] = {
+        name: meta.shape
         for name, meta in (
             *((each.name, each.meta) for each in program.inputs),
             *(output for call in program.calls for output in call.outputs),
@@ -64,30 +65,32 @@ def uses_of(program: Program) -> Uses:
 
     def uses(name: str) -> Iterator[Use]:
         for call in takers.get(name, ()):
-            use = _use(name, call, ranks)
+            use = _use(name, call, shapes)
             if use is not None:
                 yield use
 
     return uses
 
 
-def _use(name: str, call: Call, ranks: Mapping[str, int]) -> Use | None:
+def _use(name: str, call: Call, shapes: Mapping[str, tuple[Num, ...]]) -> Use | None:
     op = operator_name(call.target)
     output = call.outputs[0][0] if call.outputs else ""
+    shape, made = shapes.get(name, ()), shapes.get(output, ())
     if op in SAME:
-        return Use("same", output) if ranks.get(output) == ranks.get(name) else None
+        return Use("same", output) if len(made) == len(shape) else None
     if op in ("embedding", "embedding_bag"):
         return Use("indices")
     if name not in refs_in(next(iter(call.args.values()), None)):
         return Use("state") if op in STEPS and name in refs_in(call.args.get("hx")) else None
     kind = "features" if op in STEPS and call.args.get("batch_first") else _KINDS.get(op)
-    if kind == "window" and (axes := _SPATIAL.search(op)) and ranks.get(name) == int(axes[1]) + 1:
+    if kind == "window" and (axes := _SPATIAL.search(op)) and len(shape) == int(axes[1]) + 1:
         kind = "sample"
-    return Use(kind) if kind else _moved(op, call, output, ranks.get(name, 0))
+    return Use(kind) if kind else _moved(op, call, output, shape, made)
 
 
-def _moved(op: str, call: Call, output: str, rank: int) -> Use | None:
+def _moved(op: str, call: Call, output: str, before: tuple[Num, ...], after: tuple[Num, ...]) -> Use | None:
     args: Mapping[str, Any] = call.args
+    rank = len(before)
     if op == "permute":
         return Use("permute", output, tuple(place % rank for place in args["dims"]))
     if op == "transpose" and rank:
@@ -97,7 +100,7 @@ def _moved(op: str, call: Call, output: str, rank: int) -> Use | None:
         return Use("permute", output, tuple(order))
     if op == "unsqueeze":
         return Use("unsqueeze", output, (args["dim"],))
-    shape = args.get("size", args.get("shape"))
-    if op in ("view", "reshape") and rank == 2 and shape and len(shape) == 3 and shape[1] == 1:
-        return Use("unsqueeze", output, (1,))  # (batch, samples) gets a channel
+    if op in ("view", "reshape", "squeeze", "unflatten", "_unsafe_view"):
+        moved = ones_moved(before, after)
+        return None if moved is None else Use(moved[0], output, moved[1])
     return None

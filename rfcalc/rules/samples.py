@@ -1,0 +1,137 @@
+"""Whether steps let samples meet, which contradicts that the axis they lie along is the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from rfcalc.algebra.number import equal, is_known, is_one, prod
+from rfcalc.algebra.steps import (
+    Broadcast,
+    Contract,
+    Cover,
+    Insert,
+    Lose,
+    Mix,
+    Permute,
+    Place,
+    Reduce,
+    Regroup,
+    Scan,
+    Slide,
+    Squeeze,
+    Step,
+)
+from rfcalc.algebra.window import Window
+from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, TensorSpec
+from rfcalc.rules.roles import reshaped
+
+_ORDERED: Final = (Slide, Scan)
+"""Steps along an axis whose elements have an order, as channels have none."""
+
+
+def samples_meet(spec: TensorSpec, steps: Sequence[Step], role: str = BATCH) -> bool:
+    """Tell whether elements that lie apart along an axis of a role are mixed.
+
+    A batch of one sample mixes nothing. A reduction of all axes to a single number is no evidence.
+    For channels only steps that need an order count, since mixing is what channels are for.
+
+    Parameters
+    ----------
+    spec : TensorSpec
+        A tensor.
+    steps : sequence of Step
+        What is done with it.
+    role : str
+        The role of the axes.
+
+    Examples
+    --------
+    >>> samples_meet(TensorSpec((8, 2, 4), "bsc"), (Scan(0),))
+    True
+    >>> samples_meet(TensorSpec((8, 2, 4), "sbc"), (Permute((1, 0, 2)), Scan(1)))
+    False
+    """
+    for place, step in enumerate(steps):
+        if not any(
+            mine == role and not is_one(extent) for mine, extent in zip(spec.axes, spec.shape, strict=True)
+        ):
+            return False
+        if isinstance(step, Cover):
+            return False
+        if role == BATCH or isinstance(step, _ORDERED):
+            mixed = (*_mixed(spec, step), *_picked(spec, step, steps[place + 1 :]))
+            if any(spec.axes[axis] == role and not is_one(spec.shape[axis]) for axis in mixed):
+                return True
+        spec = _after(spec, step)
+    return False
+
+
+def is_single(spec: TensorSpec) -> bool:
+    """Tell whether a tensor certainly holds one sample: what lies in its batch axes are its own positions."""
+    count = prod(extent for extent, role in zip(spec.shape, spec.axes, strict=True) if role == BATCH)
+    return equal(count, spec.folded) is True
+
+
+def without_batch(spec: TensorSpec) -> TensorSpec:
+    """Return a tensor of one sample whose batch axes are what was merged into them."""
+    own = {letter for extent, letter in spec.merged if letter != BATCH and not is_one(extent)}
+    role = CHANNEL if own == {CHANNEL} else SPATIAL
+    return TensorSpec(spec.shape, spec.axes.replace(BATCH, role), spec.dtype)
+
+
+def _mixed(spec: TensorSpec, step: Step) -> tuple[int, ...]:
+    """List the axes along which a step mixes elements."""
+    if isinstance(step, Mix):
+        return step.axes
+    if isinstance(step, Reduce):
+        return step.axes if len(step.axes) < len(spec.shape) else ()
+    if isinstance(step, (Contract, Scan)):
+        return (step.axis,)
+    if isinstance(step, Slide) and not step.alike and _is_wide(step.window):
+        return (step.axis,)
+    return ()
+
+
+def _is_wide(window: Window) -> bool:
+    """Tell whether an output reads several elements."""
+    if window.taps is not None:
+        return not is_known(window.period) or any(len(window.indices(i)) > 1 for i in range(window.period))
+    first, last = window.first(0), window.last(0)
+    return equal(first, last) is False
+
+
+def _picked(spec: TensorSpec, step: Step, behind: Sequence[Step]) -> tuple[int, ...]:
+    """List the axis of which one element of several is taken, after which it goes: no way with samples."""
+    if not isinstance(step, Slide) or spec.axes[step.axis] != BATCH:
+        return ()
+    gone = bool(behind) and isinstance(behind[0], Squeeze) and step.axis in behind[0].axes
+    return (step.axis,) if gone and is_known(spec.shape[step.axis]) else ()
+
+
+def _after(spec: TensorSpec, step: Step) -> TensorSpec:
+    """Return what a step makes of shape and roles."""
+    shape, axes = list(spec.shape), list(spec.axes)
+    if isinstance(step, Regroup):
+        return reshaped(spec, tuple(step.shape))
+    if isinstance(step, (Slide, Contract, Lose)):
+        shape[step.axis] = step.extent
+    elif isinstance(step, Place):
+        shape[step.axis] = step.total
+    elif isinstance(step, Permute):
+        shape, axes = [shape[k] for k in step.order], [axes[k] for k in step.order]
+    elif isinstance(step, Insert):
+        for place in sorted(step.axes):
+            shape.insert(place, 1)
+            axes.insert(place, SPATIAL)
+    elif isinstance(step, Squeeze) or (isinstance(step, Reduce) and not step.keep):
+        return spec.without(step.axes)
+    elif isinstance(step, Reduce):
+        shape = [1 if place in step.axes else extent for place, extent in enumerate(shape)]
+    elif isinstance(step, Broadcast):
+        more = len(step.shape) - len(axes)
+        shape, axes = list(step.shape), [*SPATIAL * more, *axes]
+    if isinstance(step, Contract):
+        axes[step.axis] = CHANNEL
+    return replace(spec, shape=tuple(shape), axes="".join(axes))

@@ -1,0 +1,157 @@
+"""Which axis is the batch, told from the whole graph; figures for a batch of one and of two are the same."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
+
+import rfcalc  # noqa: E402
+from tests.readers import torch_layouts as layouts  # noqa: E402
+from tests.readers import torch_roles as roles  # noqa: E402
+
+pytestmark = pytest.mark.torch
+
+LSTM = 4 * 2 * 64
+"""MACs of one step of an LSTM of 8 features and 8 units."""
+
+
+def exported(module: Any, x: Any) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.export.export(module, (x,))
+
+
+def counted(module: Any, x: Any) -> int:
+    """Return the multiply-accumulates that PyTorch counts outside of its fast paths: no recurrent layer's."""
+    with FlopCounterMode(display=False) as counter:
+        module.train()(x)
+    module.eval()
+    return int(counter.get_total_flops()) // 2
+
+
+def reads(module: Any, x: Any, given: int, made: int) -> list[tuple[int, int] | None]:
+    """Measure what each index of an axis of the output reads along an axis of the input."""
+    found: list[list[int]] = []
+    for seed in range(3):
+        torch.manual_seed(seed)
+        words = not x.is_floating_point()
+        x = torch.randint(1, 10, x.shape) if words else torch.randn(x.shape, dtype=torch.float64)
+        with torch.no_grad():
+            before = module(x).movedim(made, 0).flatten(1)
+            found = found or [[] for _ in before]
+            for row in range(x.shape[given]):
+                other = x.clone()
+                other.movedim(given, 0)[row] += 1 if not words else 5
+                after = module(other).movedim(made, 0).flatten(1)
+                for place in (before != after).any(1).nonzero().flatten().tolist():
+                    found[place].append(row)
+    return [(min(taps), max(taps)) if taps else None for taps in found]
+
+
+@pytest.mark.parametrize("kind", roles.MODULES)
+def test_one_sample_costs_what_one_of_two_does(kind: Any) -> None:
+    torch.manual_seed(0)
+    module = kind().eval()
+    one, two = (rfcalc.analyze(exported(module, torch.randn(n, *kind.shape))) for n in (1, 2))
+    assert [row.name for row in one.rows] == [row.name for row in two.rows]
+    for a, b in zip(one.rows, two.rows, strict=True):
+        assert (a.macs, a.activations, a.receptive_field, a.status) == (
+            b.macs,
+            b.activations,
+            b.receptive_field,
+            b.status,
+        ), a.name
+    assert one.totals.macs is not None
+    if kind not in (roles.RowsOfMap, roles.DualPath):
+        assert one.totals.macs == counted(module, torch.randn(1, *kind.shape))
+
+
+def test_recurrent_layers_along_merged_axes_are_counted() -> None:
+    """PyTorch counts no recurrent layers, so they are counted by hand: cells x steps x gates x weights."""
+    x = torch.randn(1, *roles.RowsOfMap.shape)
+    gru, lstm = (48 * 2 * gates * 3 * (4 + 3) for gates in (3, 4))
+    assert rfcalc.analyze(exported(roles.RowsOfMap().eval(), x)).totals.macs == gru + lstm + 48 * 12 * 4
+    x = torch.randn(1, *roles.DualPath.shape)
+    macs = 2 * 48 * 4 * 4 * (4 + 4) + 48 * 4 * 6
+    assert rfcalc.analyze(exported(roles.DualPath().eval(), x)).totals.macs == macs
+
+
+T, B = 10, 3
+LINEAR = T * 6 * 8
+ENCODER = LINEAR + T * 4 * 8 * 8 + 2 * T * T * 8 + T * 2 * 8 * 16  # projections, scores, two linear layers
+LAYOUTS: dict[str, tuple[Callable[[], Any], tuple[int, ...], int, int, int | None]] = {
+    # module, shape, axis of the input, axis of the output, MACs where PyTorch does not count them
+    "lstm": (layouts.TimeFirstRecurrent, (T, B, 6), 0, 0, LINEAR + T * LSTM),
+    "lstm-one": (layouts.TimeFirstRecurrent, (T, 1, 6), 0, 0, LINEAR + T * LSTM),
+    "gru-both-ways": (
+        lambda: layouts.TimeFirstRecurrent(torch.nn.GRU, bidirectional=True),
+        (T, B, 6),
+        0,
+        0,
+        LINEAR + T * LSTM * 3 // 2,
+    ),
+    "lstm-samples-first": (
+        lambda: layouts.TimeFirstRecurrent(batch_first=True),
+        (B, T, 6),
+        1,
+        1,
+        LINEAR + T * LSTM,
+    ),
+    "convolution": (layouts.TimeFirstConvolution, (T, B, 6), 0, 0, None),
+    "cumsum": (layouts.TimeFirstSum, (T, B, 6), 0, 0, None),
+    "einsum": (layouts.TimeFirstEinsum, (T, B, 6), 0, 0, None),
+    "linear-attention": (layouts.TimeFirstLinearAttention, (T, B, 6), 0, 0, None),
+    "mean": (layouts.TimeFirstMean, (T, B, 6), 0, 0, None),
+    "heads": (layouts.TimeFirstHeads, (T, B, 6), 0, 0, None),
+    "encoder": (layouts.TimeFirstEncoder, (T, B, 6), 0, 0, ENCODER),
+    "encoder-one": (layouts.TimeFirstEncoder, (T, 1, 6), 0, 0, ENCODER),
+    "words": (layouts.TimeFirstWords, (T, B), 0, 0, T * LSTM * 3 // 4),
+    "samples-first-encoder": (layouts.SamplesFirstEncoder, (B, T, 6), 1, 1, ENCODER),
+    "samples-first-encoder-one": (layouts.SamplesFirstEncoder, (1, T, 6), 1, 1, ENCODER),
+    "samples-first-heads": (layouts.SamplesFirstHeads, (B, T, 6), 1, 1, None),
+    "samples-first-heads-one": (layouts.SamplesFirstHeads, (1, T, 6), 1, 1, None),
+    "one-sequence": (layouts.OneSequence, (T, 6), 0, 0, LINEAR + T * LSTM * 3 // 4),
+    "frames": (layouts.FramesAsSamples, (T, 3, 6, 6), 0, 1, None),
+    "table": (layouts.Rows, (T, 6), 0, 0, None),
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_the_batch_is_what_nothing_mixes(name: str) -> None:
+    build, shape, given, made, macs = LAYOUTS[name]
+    torch.manual_seed(0)
+    module = build().double().eval()
+    words = len(shape) == 2 and name == "words"
+    x = torch.randint(1, 10, shape) if words else torch.randn(shape, dtype=torch.float64)
+    graph = rfcalc.load(exported(module, x))
+    axes = graph.inputs[0].attrs["axes"]
+    field = rfcalc.field(graph, graph.outputs[0][0])
+    mine = field.axes[[k for k, role in enumerate(axes) if role == "s"].index(given)]
+    measured = reads(module, x, given, made)
+    rows = [row and (row[0], row[1]) for row in mine.rows]
+    if len(rows) == 1:  # a map without positions: one row for all of it
+        rows = rows * len(measured)
+    assert mine.status == "exact"
+    assert rows == measured
+    samples = shape[axes.index("b")] if "b" in axes else 1
+    truth = counted(module, x) // samples if macs is None else macs
+    assert rfcalc.analyze(graph).totals.macs == truth
+
+
+def test_a_layout_that_is_given_is_obeyed() -> None:
+    x = torch.randn(T, B, 6)
+    program = exported(layouts.TimeFirstRecurrent().eval(), x)
+    (note,) = [note for note in rfcalc.analyze(program).notes if note.code == "layout"]
+    for said in ("TNC", "--layout NTC", "'last'"):
+        assert said in note.message
+    given = rfcalc.analyze(program, layout="NTC")
+    assert not [note for note in given.notes if note.code == "layout"]
+    assert given.inputs[0].spatial == (B,)
+    assert rfcalc.analyze(program, layout="TNC").totals == rfcalc.analyze(program).totals
