@@ -534,7 +534,7 @@ def _settled(leg: Leg, factors: Factors) -> Leg:
 def _is_constant(relation: Relation | Rows) -> bool:
     """Tell whether every index needs the same."""
     if isinstance(relation, Rows):
-        return len(set(relation.masks)) == 1
+        return relation.alike
     return relation.whole
 
 
@@ -554,7 +554,7 @@ def _beside(leg: Leg, axis: int, window: Window, digits: Sequence[Num], extent: 
         rows = [[0] if window.inside(i, before) else [] for i in range(extent)]
         relation = leg.relation.of_map(1).after(gather(extent, extent, rows), extent)
         return Leg(leg.axis, _put(leg.weights, axis, (1,)), relation) if relation.exact else None
-    (mask,) = leg.relation.masks[:1] or (0,)
+    (mask,) = leg.relation.constant().masks or (0,)
     masks = [mask if window.inside(i, before) else 0 for i in range(extent)]
     return Leg(leg.axis, _put(leg.weights, axis, (1,)), leg.relation.like(masks, leg.relation.exact))
 

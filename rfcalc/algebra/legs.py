@@ -25,9 +25,7 @@ def trimmed(leg: Leg, factors: Factors) -> Leg:
     if not is_known(span):
         return leg
     if isinstance(leg.relation, Rows):
-        if len(leg.relation.masks) <= span:
-            return leg
-        return leg._replace(relation=leg.relation.like(leg.relation.masks[:span], leg.relation.exact))
+        return leg if len(leg.relation) <= span else leg._replace(relation=leg.relation.head(int(span)))
     if leg.relation.listed <= span:
         return leg
     return leg._replace(relation=leg.relation.of_map(int(span)))
@@ -38,9 +36,7 @@ def covered(leg: Leg, weights: Weights) -> Leg:
     relation = leg.relation
     if isinstance(relation, Rows):
         every = relation.opened()
-        bound: Relation | Rows = every.like(
-            every.masks if any(map(any, weights)) else every.masks[:1], exact=False
-        )
+        bound: Relation | Rows = (every if any(map(any, weights)) else every.constant()).bound()
     else:
         slope = (relation.period, relation.advance) if any(map(any, weights)) else (1, 0)
         bound = whole(*slope, exact=False, uneven=relation.uneven)

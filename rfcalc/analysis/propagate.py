@@ -12,7 +12,7 @@ from rfcalc.algebra.number import is_known
 from rfcalc.algebra.parts import beside_places, on_places, together
 from rfcalc.algebra.pieces import concatenated, follow, unite
 from rfcalc.algebra.relation import NeedTaps, Relation, UnequalSlopes, identity
-from rfcalc.algebra.rows import identity_rows
+from rfcalc.algebra.rows import identity_asked, identity_rows
 from rfcalc.algebra.steps import Place
 from rfcalc.analysis.shapes import Resolved
 from rfcalc.errors import AnalysisError, UsageError
@@ -92,6 +92,11 @@ def seed_periodic(spec: TensorSpec, *, taps: bool = False) -> Dependence:
 def seed_rows(spec: TensorSpec) -> Dependence:
     """Start from an input of known extent: every element depends on itself."""
     return seeded(spec, [identity_rows(extent) for extent in spec.spatial])
+
+
+def seed_asked(spec: TensorSpec) -> Dependence:
+    """Start from an input of known extent, of which single elements are asked for."""
+    return seeded(spec, [identity_asked(extent) for extent in spec.spatial])
 
 
 def seeded(spec: TensorSpec, relations: Sequence[object]) -> Dependence:
