@@ -40,16 +40,20 @@ class Claim(NamedTuple):
         depends on is their union. An axis of which nothing is said is left out.
     apart : frozenset of int
         Axes of the input of which no element reads more than one index, where nothing more is said: samples.
+    listed : mapping of int to (int, Way)
+        By axis of the input, the axis of the tensor that goes with it, and the rows that are listed by the
+        index of that axis, whatever the other indices are: what is shown where `ways` move along others too.
     exact : bool
         False where more is covered than is read.
     macs : int, optional
-        Multiply-accumulates of the layer for all samples of the input, where it makes no other tensor.
+        Multiply-accumulates of the layer for all samples of the input, at most.
     """
 
     layer: str
     shape: tuple[int | None, ...]
     ways: Mapping[int, Sequence[Way]]
     apart: frozenset[int]
+    listed: Mapping[int, tuple[int, Way]]
     exact: bool
     macs: int | None = None
 

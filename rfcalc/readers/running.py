@@ -45,6 +45,9 @@ PASSES: Final = (
 _STRUCTURE: Final = 1e4
 """Weights are smaller: what is larger is there to hide something from a softmax."""
 
+_ROUNDING: Final = 1e-4
+"""What a kernel that adds and takes off again leaves of what it took off, as a share."""
+
 Values = Mapping[str, Any]
 
 
@@ -52,12 +55,13 @@ class Running(Protocol):
     """A model that a runtime can run.
 
     `inputs` are names, shapes and types of elements; `runtime` is its name; `weights` are the tensors of
-    weights that it holds, by name.
+    weights that it holds, by name; `smeared` those in which what was added and taken off leaves rounding.
     """
 
     inputs: Sequence[tuple[str, tuple[int, ...], Any]]
     runtime: str
     weights: Sequence[str]
+    smeared: frozenset[str]
 
     def start(
         self, values: Pass, tensors: Iterable[str], *, nudged: str = ""
@@ -95,9 +99,9 @@ def observe(
         The tensors of weights that were counted.
     """
     shapes: dict[str, tuple[int, ...]] = {}
-    changed: dict[tuple[str, int, int], Any] = {}
+    changed: dict[tuple[str, int, int, int], Any] = {}
     taken: set[str] = set()
-    spread = {(name, axis): _projected(claim, axis) for name, claim in claims.items() for axis in rows}
+    views = {(name, axis): _views(claim, axis) for name, claim in claims.items() for axis in rows}
     for number, values in enumerate(PASSES[:passes]):
         random = np.random.default_rng(number)
         run = model.start(values, claims)
@@ -111,14 +115,14 @@ def observe(
             for row in indices:
                 after, _ = run({**feeds, chosen: _moved(feeds[chosen], axis, row, values, random)})
                 for name in before:
-                    kept = spread[name, axis]
-                    if kept is None or after[name].shape != before[name].shape:
+                    if not views[name, axis] or after[name].shape != before[name].shape:
                         continue
-                    found = _different(before[name], after[name])
-                    away = tuple(place for place in range(found.ndim) if place not in kept)
-                    mine = found.any(axis=away, keepdims=True) if away else found
-                    key = (name, axis, row)
-                    changed[key] = changed[key] | mine if key in changed else mine
+                    found = _different(before[name], after[name], smeared=name in model.smeared)
+                    for view, kept in enumerate(views[name, axis]):
+                        away = tuple(place for place in range(found.ndim) if place not in kept)
+                        mine = found.any(axis=away, keepdims=True) if away else found
+                        key = (name, axis, view, row)
+                        changed[key] = changed[key] | mine if key in changed else mine
         if not number:
             taken = {
                 name for name in model.weights if name not in counted and _counts(model, name, feeds, outputs)
@@ -126,13 +130,14 @@ def observe(
     return _compared(claims, rows, changed, shapes)._replace(macs=model.macs(shapes), taken=frozenset(taken))
 
 
-def _projected(claim: Claim, axis: int) -> frozenset[int] | None:
-    """Return the axes of a tensor along which indices are told apart; None where nothing is claimed."""
+def _views(claim: Claim, axis: int) -> list[frozenset[int]]:
+    """List, for what is claimed of an axis of the input, the axes of a tensor along which indices count."""
     if axis in claim.apart:
-        return frozenset(range(len(claim.shape)))
+        return [frozenset(range(len(claim.shape)))]
     if axis not in claim.ways:
-        return None
-    return frozenset[int]().union(*(way.moving for way in claim.ways[axis]))
+        return []
+    elements = frozenset[int]().union(*(way.moving for way in claim.ways[axis]))
+    return [elements, *([frozenset({claim.listed[axis][0]})] if axis in claim.listed else [])]
 
 
 def _counts(model: Running, name: str, feeds: Values, outputs: Sequence[Any]) -> bool:
@@ -144,7 +149,7 @@ def _counts(model: Running, name: str, feeds: Values, outputs: Sequence[Any]) ->
 def _compared(
     claims: Mapping[str, Claim],
     rows: Mapping[int, Sequence[int]],
-    changed: Mapping[tuple[str, int, int], Any],
+    changed: Mapping[tuple[str, int, int, int], Any],
     shapes: Mapping[str, tuple[int, ...]],
 ) -> Observed:
     beyond: list[Beyond] = []
@@ -153,17 +158,19 @@ def _compared(
     for name, claim in claims.items():
         if claim.shape != shapes.get(name):
             continue
-        for axis, ways in claim.ways.items():
+        said_of = [(axis, 0, ways) for axis, ways in claim.ways.items()]
+        said_of += [(axis, 1, (way,)) for axis, (_, way) in claim.listed.items()]
+        for axis, view, ways in said_of:
             wrong: Beyond | None = None
             loose: Idle | None = None
             for row in rows.get(axis, ()):
-                found = changed.get((name, axis, row))
+                found = changed.get((name, axis, view, row))
                 if found is None:
                     continue
-                said = _said(ways, row, found.shape)
+                said = np.broadcast_to(_said(ways, row, found.shape), found.shape)
                 claimed += int(said.sum())
                 seen += int((said & found).sum())
-                if wrong is None and (found & ~said).any():
+                if wrong is None and not view and (found & ~said).any():
                     wrong = Beyond(name, axis, row, _first(found & ~said))
                 never = said & ~found
                 if never.any():
@@ -180,12 +187,12 @@ def _compared(
 
 
 def _met(
-    name: str, axis: int, rows: Sequence[int], changed: Mapping[tuple[str, int, int], Any]
+    name: str, axis: int, rows: Sequence[int], changed: Mapping[tuple[str, int, int, int], Any]
 ) -> Beyond | None:
     """Find an element that changes with two indices of an axis."""
     before: Any = None
     for row in rows:
-        found = changed.get((name, axis, row))
+        found = changed.get((name, axis, 0, row))
         if found is None:
             continue
         if before is not None and (before & found).any():
@@ -213,10 +220,13 @@ def _first(found: Any) -> tuple[int, ...]:
     return tuple(int(each) for each in np.argwhere(found)[0])
 
 
-def _different(before: Any, after: Any) -> Any:
+def _different(before: Any, after: Any, *, smeared: bool = False) -> Any:
     different = before != after
     if before.dtype.kind in "fc":
         different &= ~(np.isnan(before) & np.isnan(after))
+    if smeared and before.dtype.kind == "f":
+        known = np.abs(before[np.isfinite(before)])
+        different &= ~np.isclose(before, after, rtol=_ROUNDING, atol=_ROUNDING * known.max(initial=0.0))
     return np.asarray(different)
 
 

@@ -12,7 +12,6 @@ from rfcalc.algebra.steps import Contract, Slide, Step
 from rfcalc.algebra.window import Window, partition, same_padding, slide, spread
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import CHANNEL, TensorSpec
-from rfcalc.rules.places import ORDER, by_groups, unfolded
 from rfcalc.rules.registry import (
     CHOICE,
     COUNT,
@@ -176,9 +175,7 @@ def with_channels(spec: TensorSpec, channel: int) -> str:
     return spec.axes[:channel] + CHANNEL + spec.axes[channel + 1 :]
 
 
-def _convolve(
-    call: Call, filters: Num, kernel_shape: tuple[Num, ...], taps: Num, bias: bool, groups: Num = 1
-) -> Result:
+def _convolve(call: Call, filters: Num, kernel_shape: tuple[Num, ...], taps: Num, bias: bool) -> Result:
     """Finish any convolution: extents, dependence, kernel and bias, `taps` MACs for each output element."""
     spec = call.only()
     spatial, channel = call.spatial(spec), call.channel(spec)
@@ -191,8 +188,7 @@ def _convolve(
     weights = [Parameter("kernel", kernel_shape)]
     if bias:
         weights.append(Parameter("bias", (filters,)))
-    path = Path(0, tuple(steps), by_groups(tuple(steps), groups))
-    return Result((output,), ((path,),), tuple(weights), output.elements * taps)
+    return Result((output,), ((Path(0, tuple(steps)),),), tuple(weights), output.elements * taps)
 
 
 @rule(
@@ -215,7 +211,7 @@ def conv(call: Call) -> Result:
         if is_known(count) and is_known(groups) and count % groups:
             raise AnalysisError(f"{count} {what} do not divide into {groups} groups")
     inner = channels // groups
-    return _convolve(call, filters, (*kernel, inner, filters), prod(kernel) * inner, call["bias"], groups)
+    return _convolve(call, filters, (*kernel, inner, filters), prod(kernel) * inner, call["bias"])
 
 
 @rule(
@@ -229,8 +225,7 @@ def depthwise_conv(call: Call) -> Result:
     channels = spec.shape[call.channel(spec)]
     kernel = call.per_axis("kernel", len(call.spatial(spec)))
     multiplier = call["multiplier"]
-    shape = (*kernel, channels, multiplier)
-    return _convolve(call, channels * multiplier, shape, prod(kernel), call["bias"], channels)
+    return _convolve(call, channels * multiplier, (*kernel, channels, multiplier), prod(kernel), call["bias"])
 
 
 @rule(
@@ -305,8 +300,7 @@ def transposed_conv(call: Call) -> Result:
     if call["bias"]:
         weights.append(Parameter("bias", (filters,)))
     macs = spec.elements * prod(kernel) * (filters // groups)
-    path = Path(0, tuple(steps), by_groups(tuple(steps), groups))
-    return Result((output,), ((path,),), tuple(weights), macs)
+    return Result((output,), ((Path(0, tuple(steps)),),), tuple(weights), macs)
 
 
 def transposed_window(
@@ -340,23 +334,15 @@ def transposed_window(
 @rule(
     "patches",
     KERNEL, Setting("stride", PER_AXIS, None, "step between patches; by default their length"), PAD, DILATION,
-    ORDER, LAYOUT,
+    LAYOUT,
     summary="Each window becomes the channels of one position.",
 )  # fmt: skip
 def patches(call: Call) -> Result:
     """Channels ``prod(k) * C``; no weights and no multiplication."""
     spec = call.only()
-    spatial, channel = call.spatial(spec), call.channel(spec)
-    kernel = call.per_axis("kernel", len(spatial))
-    result = _convolve(call, prod(kernel) * spec.shape[channel], (), 0, False)
-    ((path,),) = result.paths
-    windows = {
-        step.axis: (step.window, step.extent, k)
-        for k, step in zip(kernel, path.steps, strict=False)
-        if isinstance(step, Slide)
-    }
-    path = path._replace(apart=unfolded(len(spec.shape), channel, windows, call["order"]))
-    return Result(result.outputs, ((path,),))
+    channels = spec.shape[call.channel(spec)]
+    result = _convolve(call, prod(call.per_axis("kernel", len(call.spatial(spec)))) * channels, (), 0, False)
+    return Result(result.outputs, result.paths)
 
 
 POOLING = (

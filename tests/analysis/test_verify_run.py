@@ -235,3 +235,196 @@ def test_a_factory_is_run_with_values_of_its_own(tmp_path: Path, monkeypatch: py
     found = rfcalc.verify("made_here:net", input_shape=(1, 2, 40), run=True)
     assert found.holds
     assert found.seen == found.claimed > 0
+
+
+# ---- each kind of fault, put back --------------------------------------------------------------------------
+
+
+def test_a_time_axis_that_is_taken_for_the_batch_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Roles: the first operation that tells makes axis 0 the batch, and what runs along it is not asked."""
+    from rfcalc.readers.lowering.builder import Builder
+
+    old = Builder.input
+
+    def guessed(self: Any, name: str, shape: Any, axes: str, *rest: Any) -> Any:
+        return old(self, name, shape, "bsc", *rest)
+
+    data = model(
+        (10, 1, 6),
+        [("MatMul", ["x", "m"], ["p"], {}), ("LSTM", ["p", "w", "r"], ["y"], {"hidden_size": 4})],
+        m=normal(6, 5),
+        w=normal(1, 16, 5),
+        r=normal(1, 16, 4),
+    )
+    monkeypatch.setattr(Builder, "input", guessed)
+    found = ran(rfcalc.verify(data))
+    assert "sample" in {each.axis for each in found if each.layer == "y"}
+
+
+def test_positions_that_are_taken_for_one_sample_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Roles: of what a reshape folds into the batch one part is counted."""
+    with_rule(monkeypatch, "conv", lambda result, _: result._replace(macs=result.macs // 9))
+    found = ran(rfcalc.verify(CONV))
+    assert [(each.what, each.by_definition) for each in found] == [("macs", "4,374")]
+
+
+def causal(rows: int) -> bytes:
+    """Attention with a triangle of -inf added to its scores."""
+    low = np.where(np.tri(rows, dtype=bool), 0, -np.inf).astype(np.float32)
+    return model(
+        (1, rows, 4),
+        [
+            ("MatMul", ["x", "wq"], ["q"], {}),
+            ("MatMul", ["x", "wk"], ["k"], {}),
+            ("Transpose", ["k"], ["kt"], {"perm": [0, 2, 1]}),
+            ("MatMul", ["q", "kt"], ["s"], {}),
+            ("Add", ["s", "mask"], ["m"], {}),
+            ("Softmax", ["m"], ["p"], {"axis": -1}),
+            ("MatMul", ["p", "x"], ["y"], {}),
+        ],
+        wq=normal(4, 4),
+        wk=normal(4, 4),
+        mask=low,
+    )
+
+
+def everything(result: Result, call: Call) -> Result:
+    """All positions of what is read, whatever a mask hides."""
+    from rfcalc.algebra.steps import Mix
+
+    paths = tuple(Way(path.input, (*path.steps, Mix((1,)))) for path in result.paths[0])
+    return result._replace(paths=(paths, *result.paths[1:]))
+
+
+def test_a_mask_that_is_not_followed_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Masks: attention is said to see everything, and sees what is before it."""
+    with_rule(monkeypatch, "dot", everything)
+    with_rule(monkeypatch, "matmul", everything)
+    found = rfcalc.verify(causal(8))
+    assert ran(found) == []
+    assert {each.layer for each in found.loose} >= {"y"}
+
+
+def test_a_piece_without_its_own_index_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pieces: a token before those of a map is cut off again, and they become the map."""
+    from rfcalc.algebra import parts
+    from rfcalc.analysis import propagate
+
+    data = model(
+        (1, 3, 16, 24),
+        [
+            ("Conv", ["x", "w"], ["p"], {"strides": [4, 4], "kernel_shape": [4, 4]}),
+            ("Reshape", ["p", "flat"], ["f"], {}),
+            ("Concat", ["token", "f"], ["t"], {"axis": 2}),
+            ("Slice", ["t", "one", "end", "two"], ["c"], {}),
+            ("Reshape", ["c", "map"], ["m"], {}),
+            ("Conv", ["m", "d"], ["y"], {"pads": [1] * 4, "group": 8}),
+        ],
+        w=normal(8, 3, 4, 4),
+        d=normal(8, 1, 3, 3),
+        token=normal(1, 8, 1),
+        flat=np.array([1, 8, 24]),
+        map=np.array([1, 8, 4, 6]),
+        one=np.array([1]),
+        end=np.array([25]),
+        two=np.array([2]),
+    )
+    right = rfcalc.verify(data)
+    assert ran(right) == []
+    assert right.loose == ()
+    monkeypatch.setattr(propagate, "follow", parts.follow)
+    monkeypatch.setattr(propagate, "concatenated", lambda union, starts, places, source: union)
+    found = rfcalc.verify(data)
+    assert ran(found) == []
+    assert {each.layer for each in found.loose} >= {"m", "y"}
+
+
+@pytest.mark.torch
+def test_parameters_that_meet_before_the_input_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parameters: a product of two of them lost both."""
+    torch = pytest.importorskip("torch")
+    from rfcalc.readers.lowering.builder import Builder
+
+    class Net(torch.nn.Module):  # type: ignore[misc, name-defined, unused-ignore]
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = torch.nn.Parameter(torch.randn(1, 4, 8, 1))
+            self.b = torch.nn.Parameter(torch.randn(1, 4, 1, 8))
+
+        def forward(self, x: Any) -> Any:
+            return x + torch.sigmoid(self.a) * self.b
+
+    assert ran(rfcalc.verify(rfcalc.from_torch(Net(), (1, 4, 8, 8)))) == []
+    old = Builder.__init__
+    monkeypatch.setattr(Builder, "__init__", lambda self, assume="report", **_: old(self, assume))
+    monkeypatch.setattr(Builder, "attribute", lambda self, values, weights, since: tuple(values))
+    found = ran(rfcalc.verify(rfcalc.from_torch(Net(), (1, 4, 8, 8))))
+    assert {each.by_rule for each in found} == {"a is not counted", "b is not counted"}
+
+
+def lrn_of_channels(operation: Any) -> Any:
+    attrs = {"function": "LRN", "size": operation.integer("size", 1)}
+    return operation.builder.add(operation.node, "activation", (operation[0],), attrs)
+
+
+def test_normalisation_over_positions_that_is_taken_for_channels_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Semantics: axis 1 of LRN holds positions behind a transpose."""
+    from rfcalc.readers.onnx import operation as operations
+
+    data = model(
+        (1, 6, 8, 6),
+        [("Conv", ["x", "w"], ["c"], {}), ("Transpose", ["c"], ["t"], {"perm": [0, 2, 3, 1]}),
+         ("LRN", ["t"], ["y"], {"size": 3})],
+        w=normal(6, 6, 1, 1),
+    )  # fmt: skip
+    assert ran(rfcalc.verify(data)) == []
+    old = operations.reader_of
+    from rfcalc.readers.onnx import graph
+
+    monkeypatch.setattr(
+        graph, "reader_of", lambda domain, op: lrn_of_channels if op == "LRN" else old(domain, op)
+    )
+    found = ran(rfcalc.verify(data))
+    assert [(each.layer, each.what, each.axis) for each in found] == [("y", "run", "row")]
+
+
+def test_padding_that_repeats_what_is_cropped_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Semantics: a negative pad takes elements off before the others are repeated."""
+    data = model((1, 1, 6, 6), [("Pad", ["x", "p"], ["y"], {"mode": "edge"})],
+                 p=np.array([0, 0, -2, 0, 0, 0, 1, 0]))  # fmt: skip
+    assert ran(rfcalc.verify(data)) == []
+
+    def uncropped(result: Result, call: Call) -> Result:
+        rows = [[0], [1], [2], [3], [4]]
+        from rfcalc.algebra.window import gather
+
+        step = Slide(2, gather(5, 0, rows), 5)
+        return result._replace(paths=((Way(0, (step,)),),))
+
+    with_rule(monkeypatch, "pad", uncropped)
+    assert "row" in {each.axis for each in ran(rfcalc.verify(data))}
+
+
+@pytest.mark.parametrize(("kind", "op", "attrs"), [
+    ("resample", "Resize", {"mode": "nearest", "coordinate_transformation_mode": "asymmetric"}),
+    ("pool", "MaxPool", {"kernel_shape": [3, 3], "strides": [2, 2]}),
+])  # fmt: skip
+def test_rows_of_another_convention_are_found(
+    kind: str, op: str, attrs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Semantics: rows one element off, as where a runtime and a rule round otherwise."""
+    given = ["x", "", "scales"] if op == "Resize" else ["x"]
+    held = {"scales": np.array([1, 1, 0.5, 0.5], np.float32)} if op == "Resize" else {}
+    data = model((1, 2, 9, 9), [(op, given, ["y"], attrs)], **held)
+    layer = next(layer for layer in rfcalc.load(data) if layer.outputs == ("y",))
+    assert ran(rfcalc.verify(data)) == []
+
+    def moved(result: Result, call: Call) -> Result:
+        path = result.paths[0][0]
+        step = Slide(2, slide(1, lo=-1), call.inputs[0].shape[2])
+        return result._replace(paths=((Way(0, (step, *path.steps)),),))
+
+    with_rule(monkeypatch, layer.kind, moved)
+    assert "row" in {each.axis for each in ran(rfcalc.verify(data))}

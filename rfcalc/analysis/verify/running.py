@@ -7,17 +7,21 @@ read them. Samples are an axis like any other here: no element reads another sam
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from itertools import product
 from math import prod
+from operator import or_
 from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.dependence import Dependence
+from rfcalc.algebra.indexing import rows_by_index
 from rfcalc.algebra.number import is_known
 from rfcalc.algebra.rows import Rows
 from rfcalc.analysis.propagate import choose_input, propagate, require_known, seed_rows
 from rfcalc.analysis.shapes import OnUnknown, resolve
 from rfcalc.analysis.verify.compare import spelled
 from rfcalc.analysis.verify.result import Difference, Loose
+from rfcalc.errors import AnalysisError
 from rfcalc.graph.claim import Beyond, Claim, Observed, Way
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import BATCH, SPATIAL, Layer, TensorSpec
@@ -120,8 +124,6 @@ def claims_of(graph: LayerGraph, *, input: str | None = None, on_unknown: OnUnkn
         for output, each in enumerate(result.outputs):
             cost += 4 * prod(int(n) for n in each.shape if is_known(n))
             if output < len(layer.outputs) and layer.outputs[output]:
-                alone = macs is not None and len(result.outputs) == 1
-                times = samples if BATCH in each.axes else 1
                 dependence = seen[layer.name].full[output]
                 mixing = {b: samples for b in batches if b in names}
                 ways = _ways(each, dependence, axes, mixing)
@@ -131,8 +133,9 @@ def claims_of(graph: LayerGraph, *, input: str | None = None, on_unknown: OnUnkn
                     tuple(int(n) if is_known(n) else None for n in each.shape),
                     ways,
                     frozenset(b for b in mixing if known and b not in ways),
+                    {} if dependence is None else _listed(each, dependence, axes, ways),
                     _is_exact(dependence),
-                    macs * times if alone and macs is not None else None,
+                    macs * samples if macs is not None and len(result.outputs) == 1 else None,
                 )
     counted = frozenset(w.identity for known in resolved.values() for w in known.weights or ())
     complete = all(known.weights is not None for known in resolved.values())
@@ -163,6 +166,30 @@ def _ways(
         offsets = _sample_of(spec, samples)
         if offsets is not None and dependence.legs:
             found[place] = (Way(offsets, tuple(1 << sample for sample in range(samples))),)
+    return found
+
+
+def _listed(
+    spec: TensorSpec, dependence: Dependence, axes: Sequence[int], ways: Mapping[int, Sequence[Way]]
+) -> dict[int, tuple[int, Way]]:
+    """Return the rows as they are shown, by the index of the axis that goes with one of the input."""
+    own = [place for place, role in enumerate(spec.axes) if role == SPATIAL]
+    found: dict[int, tuple[int, Way]] = {}
+    if len(own) != len(axes) or not is_known(spec.folded) or int(spec.folded) != 1:
+        return found
+    for axis, (place, mine) in enumerate(zip(axes, own, strict=True)):
+        if not any(mine in way.moving and len(way.moving) > 1 for way in ways.get(place, ())):
+            continue  # where one axis of the tensor moves the rows, elements say the same
+        try:
+            masks, _ = rows_by_index(dependence, axis)
+        except AnalysisError:  # they have no common order, or no room
+            continue
+        along = len(masks) == spec.shape[mine]
+        rows = tuple(masks) if along else (reduce(or_, masks, 0),)
+        offsets = tuple(
+            tuple(range(int(n))) if along and k == mine else (0,) * int(n) for k, n in enumerate(spec.shape)
+        )
+        found[place] = (mine, Way(offsets, rows))
     return found
 
 

@@ -38,6 +38,9 @@ _PARAMETERS: Final = frozenset(["Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM
 _BATCH_NORM: Final = {1: 1.0, 2: 0.1, 3: 0.0, 4: 1.0}
 """Scale, offset, mean and variance by their place among the inputs of a BatchNormalization."""
 
+_SMEARING: Final = frozenset(["LRN"])
+"""Operations for which onnxruntime keeps a running sum: it adds what comes, and takes off what goes."""
+
 _GATES: Final = {"LSTM": 4, "GRU": 3, "RNN": 1}
 
 
@@ -73,6 +76,7 @@ class OnnxRun:
         self._made = {name for node in graph.node for name in node.output if name}
         inner = {name for f in self._model.functions for node in f.node for name in node.output}
         self._made -= inner
+        self.smeared = _behind(graph, _SMEARING)
         self._uses: dict[str, list[tuple[str, int]]] = {}
         for node in graph.node:
             for place, name in enumerate(node.input):
@@ -175,6 +179,15 @@ class OnnxRun:
 
 PRIME: Final = 7919
 """Where the random numbers of weights begin, so that they are not those of inputs."""
+
+
+def _behind(graph: onnx.GraphProto, ops: frozenset[str]) -> frozenset[str]:
+    """Return the tensors that operations make, and all that is made of these."""
+    found: set[str] = set()
+    for node in graph.node:
+        if node.op_type in ops or found.intersection(node.input):
+            found.update(node.output)
+    return frozenset(found)
 
 
 def _floating(tensor: onnx.TensorProto) -> bool:

@@ -40,6 +40,7 @@ class TorchRun:
         self.runtime = f"torch {torch.__version__.partition('+')[0]}"
         self._program = program
         self.weights = tuple(name for name, _ in module.named_parameters())
+        self.smeared: frozenset[str] = frozenset()
         self._held = {**program.constants, **program.state_dict}
         self.inputs = [
             (node.name, tuple(node.meta["val"].shape), _dtype(node.meta["val"]))
