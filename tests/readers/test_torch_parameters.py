@@ -17,7 +17,7 @@ nn, functional = torch.nn, torch.nn.functional
 
 
 class Model(nn.Module):
-    """A module with parameters `a`, `b` and `c` of these shapes, other members, and a function as its forward."""
+    """A module with parameters `a`, `b` and `c` of these shapes, other members, and a function as forward."""
 
     def __init__(self, forward: Any, *shapes: Any, **members: Any) -> None:
         super().__init__()
