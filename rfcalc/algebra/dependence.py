@@ -26,9 +26,10 @@ from rfcalc.algebra.digits import (
 )
 from rfcalc.algebra.legs import Factors, Leg, covered, digits_of, span_of, split, trimmed, unite
 from rfcalc.algebra.number import UNKNOWN, Num, is_known, is_one
+from rfcalc.algebra.places import picked_digits, plainly_spelled, reindexed, shifted, split_axis, total_of
 from rfcalc.algebra.relation import MAX_PERIOD, MAX_TAPS, Relation
 from rfcalc.algebra.rows import Rows
-from rfcalc.algebra.window import POINTWISE, Window, gather, slide
+from rfcalc.algebra.window import POINTWISE, Window, gather, slide, spread
 from rfcalc.wording import few
 
 
@@ -125,6 +126,9 @@ class Dependence(NamedTuple):
         """
         if window is POINTWISE and is_same(prod(self.factors[axis]), extent):
             return self
+        picked = self._picked(axis, window, extent)
+        if picked is not None:
+            return picked
         legs = []
         reason = self.reason
         for leg in self.legs:
@@ -145,6 +149,27 @@ class Dependence(NamedTuple):
             legs.append(moved)
         return Dependence(_put(self.factors, axis, (extent,)), tuple(legs), reason)
 
+    def _picked(self, axis: int, window: Window, extent: Num) -> Dependence | None:
+        """Take single elements of an axis that a reshape made, digit by digit; None if it is not so."""
+        digits = self.factors[axis]
+        if len(digits) < 2 or not any(
+            any(leg.weights[axis]) and any(any(w) for place, w in enumerate(leg.weights) if place != axis)
+            for leg in self.legs
+        ):
+            return None
+        found = picked_digits(digits, [leg.weights[axis] for leg in self.legs], window, extent)
+        if found is None:
+            return None
+        kept, rows, starts = found
+        factors = _put(self.factors, axis, kept)
+        legs = []
+        for leg, row, start in zip(self.legs, rows, starts, strict=True):
+            moved = shifted(Leg(leg.axis, _put(leg.weights, axis, row), leg.relation), factors, start)
+            if moved is None:
+                return None
+            legs.append(_settled(moved, factors))
+        return Dependence(factors, tuple(legs), self.reason)
+
     def _slid(self, leg: Leg, axis: int, window: Window, extent: Num, source: str) -> tuple[Leg, str]:
         """Slide along an axis that moves a leg's index; with it, why that is a bound where it is one."""
         here = leg.weights[axis]
@@ -158,8 +183,9 @@ class Dependence(NamedTuple):
             if same and not _misses(window, self.factors[axis], extent):
                 return Leg(leg.axis, _put(leg.weights, axis, (0,)), relation), ""
             moved = self._slid_digit(leg, axis, window, extent, source)
+            moved = moved or reindexed(leg, self.factors, axis, window, extent, source)
             if moved is not None:
-                return moved, ""
+                return _settled(moved, _put(self.factors, axis, (extent,))), ""
             why = f"{source!r} slides over an axis that a reshape split"
             return covered(leg, _put(leg.weights, axis, (0,))), why
         if here != (1,):
@@ -254,6 +280,23 @@ class Dependence(NamedTuple):
         if any(any(leg.weights[axis]) for leg in self.legs):
             return self.reduce((axis,), keep=True, source=source).foreign(axis, extent)
         return self.foreign(axis, extent)
+
+    def grouped(self, axis: int, groups: Num, extent: Num, source: str) -> Dependence:
+        """Replace `axis` by one of `extent`; both are cut into `groups`, and each needs all of its own."""
+        before = total_of(self.factors[axis])
+        if is_one(groups) or not any(any(leg.weights[axis]) for leg in self.legs):
+            return self.contract(axis, extent, source)
+        if not all(map(is_known, (groups, extent, before))):
+            reason = f"{source!r} takes groups of channels that are places of a window, of unknown number"
+            return self.contract(axis, extent, source).doubted(reason)
+        each, copies = before // groups, extent // groups
+        cut = self.split(axis, (groups, each), source)
+        if cut.reason == self.reason:
+            parts = cut.reduce((axis + 1,), keep=True, source=source)
+            if parts.reason == self.reason:
+                return parts.foreign(axis + 1, copies).merge(axis, 2)
+        listed = self.slide(axis, slide(each, stride=each), groups, source, alike=True)
+        return listed.slide(axis, spread(copies, stride=copies), extent, source, alike=True)
 
     def foreign(self, axis: int, extent: Num) -> Dependence:
         """Replace `axis`, on which nothing depends, by one of another extent."""
@@ -369,6 +412,44 @@ class Dependence(NamedTuple):
         )
         return Dependence(factors, legs, self.reason)
 
+    def split(self, axis: int, extents: Sequence[Num], source: str) -> Dependence:
+        """Cut an axis into several of `extents`, in row-major order; all but the first are known."""
+        rows = [leg.weights[axis] for leg in self.legs]
+        groups = split_axis(self.factors[axis], rows, extents)
+        if groups is None:
+            shape = [total_of(digits) for digits in self.factors]
+            reason = self.reason or f"{source!r} cuts an axis where it cannot be followed"
+            return self.covered((*shape[:axis], *extents, *shape[axis + 1 :]), reason)
+        digits = tuple(tuple(extent for extent, _ in group) for group in groups)
+        factors = (*self.factors[:axis], *digits, *self.factors[axis + 1 :])
+        legs = []
+        for k, leg in enumerate(self.legs):
+            own = tuple(tuple(digit[1][k] for digit in group) for group in groups)
+            weights = (*leg.weights[:axis], *own, *leg.weights[axis + 1 :])
+            legs.append(_settled(Leg(leg.axis, weights, leg.relation), factors))
+        return Dependence(factors, tuple(legs), self.reason)
+
+    def merge(self, axis: int, count: int) -> Dependence:
+        """Make one axis of `count` from `axis` on, in row-major order."""
+        end = axis + count
+        flat = [
+            (extent, tuple(leg.weights[place][k] for leg in self.legs))
+            for place in range(axis, end)
+            for k, extent in enumerate(self.factors[place])
+        ]
+        merged = merge_digits(flat)
+        digits = tuple(extent for extent, _ in merged)
+        factors = (*self.factors[:axis], digits, *self.factors[end:])
+        legs = tuple(
+            Leg(
+                leg.axis,
+                (*leg.weights[:axis], tuple(row[k] for _, row in merged), *leg.weights[end:]),
+                leg.relation,
+            )
+            for k, leg in enumerate(self.legs)
+        )
+        return Dependence(factors, tuple(_settled(leg, factors) for leg in legs), self.reason)
+
     def doubted(self, reason: str) -> Dependence:
         """Return the same as a bound."""
         return self._replace(reason=self.reason or reason) if self.legs else self
@@ -447,13 +528,13 @@ def _settled(leg: Leg, factors: Factors) -> Leg:
     )
     if not any(map(any, weights)):
         return Leg(leg.axis, weights, leg.relation.constant())
-    return trimmed(Leg(leg.axis, weights, leg.relation), factors)
+    return plainly_spelled(trimmed(Leg(leg.axis, weights, leg.relation), factors), factors)
 
 
 def _is_constant(relation: Relation | Rows) -> bool:
     """Tell whether every index needs the same."""
     if isinstance(relation, Rows):
-        return len(set(relation.masks)) == 1
+        return relation.alike
     return relation.whole
 
 
@@ -473,7 +554,7 @@ def _beside(leg: Leg, axis: int, window: Window, digits: Sequence[Num], extent: 
         rows = [[0] if window.inside(i, before) else [] for i in range(extent)]
         relation = leg.relation.of_map(1).after(gather(extent, extent, rows), extent)
         return Leg(leg.axis, _put(leg.weights, axis, (1,)), relation) if relation.exact else None
-    (mask,) = leg.relation.masks[:1] or (0,)
+    (mask,) = leg.relation.constant().masks or (0,)
     masks = [mask if window.inside(i, before) else 0 for i in range(extent)]
     return Leg(leg.axis, _put(leg.weights, axis, (1,)), leg.relation.like(masks, leg.relation.exact))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import product
 from math import prod
 
@@ -38,7 +38,13 @@ def axis_of(dependence: Dependence, leg: Leg) -> tuple[int, Relation | Rows] | N
 
 
 def rows_by_index(dependence: Dependence, axis: int) -> tuple[tuple[int, ...], bool]:
-    """List the rows of a concrete dependence along one input axis, and whether they are exact.
+    """List the rows along one input axis as bit masks, and whether they are exact."""
+    rows = rows_of_axis(dependence, axis)
+    return rows.masks, rows.exact
+
+
+def rows_of_axis(dependence: Dependence, axis: int) -> Rows:
+    """Return the rows of a concrete dependence along one input axis.
 
     One row for each index of the tensor axis that the legs lie on; where one lies on several, of the one that
     moves most; where they lie on none, or each on another, a single row.
@@ -50,16 +56,15 @@ def rows_by_index(dependence: Dependence, axis: int) -> tuple[tuple[int, ...], b
             by_place[place] = rows if place not in by_place else by_place[place].join(rows)
     constant = by_place.pop(None, None)
     if not by_place:
-        return ((0,), True) if constant is None else (constant.masks[:1], constant.exact)
+        return Rows([0]) if constant is None else constant.constant()
     first, *others = by_place.values()
     if (
         others
     ):  # a query's rows and a key's, a map and its transpose: all that goes with an index of the first
         first, *others = (by_place[place] for place in sorted(by_place, key=lambda p: -1 if p is None else p))
-        rest = _any([mask for rows in others for mask in rows.masks])
-        first = Rows([mask | rest for mask in first.masks], all(rows.exact for rows in (first, *others)))
-    union = first if constant is None else first.join(constant)
-    return union.masks, union.exact
+        for rest in others:
+            first = first.join(rest.opened().constant())
+    return first if constant is None else first.join(constant)
 
 
 def _folded_rows(dependence: Dependence, leg: Leg) -> tuple[int | None, Rows]:
@@ -85,20 +90,12 @@ def _folded_rows(dependence: Dependence, leg: Leg) -> tuple[int | None, Rows]:
     )
     if not all(is_known(e) for p in places for e in dependence.factors[p]):
         raise AnalysisError("the field lies on an axis of unknown extent; give the input's size")
-    width = max(map(int.bit_length, rows.masks), default=0)
-    require_room(prod(int(e) for p in places for e in dependence.factors[p]), width)
+    require_room(prod(int(e) for p in places for e in dependence.factors[p]), 0)
     own = [_offsets([(e, w)]) for e, w in zip(dependence.factors[place], leg.weights[place], strict=True)]
     starts = [sum(values) for values in product(*own)]
-    return place, Rows([_any(rows.masks[start + k] for k in others) for start in starts], rows.exact)
+    return place, rows.at([[start + k for k in others] for start in starts])
 
 
 def _offsets(digits: Sequence[tuple[Num, int]]) -> list[int]:
     """List what digits, (extent, weight), come to, for all their values in order."""
     return [sum(values) for values in product(*([w * value for value in range(int(e))] for e, w in digits))]
-
-
-def _any(masks: Iterable[int]) -> int:
-    every = 0
-    for mask in masks:
-        every |= mask
-    return every

@@ -1,4 +1,4 @@
-"""Legs: the single ways on which a tensor depends on the input, and how those that meet unite.
+"""How legs that meet unite, and other spellings of one leg.
 
 Two legs that move alike with the digits of the tensor's axes are one relation, joined row by row. Where one
 moves with more digits than the other (a map added to the means of its windows), the coarser is first spelled
@@ -8,61 +8,15 @@ over the finer index. What no single index orders (a map added to its transpose)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from rfcalc.algebra.digits import forgetting_window, is_mixed_radix, split_weights
-from rfcalc.algebra.number import UNKNOWN, Num, is_known
+from rfcalc.algebra.leg import Factors, Leg, Weights, digits_of, span_of
+from rfcalc.algebra.number import Num, is_known
+from rfcalc.algebra.places import on_one_index
 from rfcalc.algebra.relation import MAX_PERIOD, Relation, UnequalSlopes, whole
 from rfcalc.algebra.rows import Rows
 
-Factors = tuple[tuple[Num, ...], ...]
-"""For each tensor axis the extents of its digits, outermost first."""
-
-Weights = tuple[tuple[int, ...], ...]
-"""For each tensor axis, for each of its digits: how far the virtual index moves with it."""
-
-
-class Leg(NamedTuple):
-    """One way on which a tensor depends on one spatial axis of the input.
-
-    Parameters
-    ----------
-    axis : int
-        Which spatial axis of the input.
-    weights : tuple of tuple of int
-        How the virtual index is made from the digits of the tensor's axes.
-    relation : Relation or Rows
-        Which input indices each virtual index needs.
-    """
-
-    axis: int
-    weights: Weights
-    relation: Relation | Rows
-
-    @property
-    def gridless(self) -> bool:
-        """No axis of the tensor indexes it: every element depends on the same input indices."""
-        return not any(map(any, self.weights))
-
-
-def digits_of(factors: Factors, weights: Weights) -> list[tuple[Num, int]]:
-    """List the digits that move the virtual index, as (extent, weight)."""
-    return [
-        (extent, weight)
-        for digits, row in zip(factors, weights, strict=True)
-        for extent, weight in zip(digits, row, strict=True)
-        if weight and extent != 1
-    ]
-
-
-def span_of(factors: Factors, weights: Weights) -> Num:
-    """Count the values that a virtual index takes, those between the first and the last."""
-    top = 1
-    for extent, weight in digits_of(factors, weights):
-        if not is_known(extent):
-            return UNKNOWN
-        top += weight * (extent - 1)
-    return top
+__all__ = ("Factors", "Leg", "Weights", "covered", "digits_of", "span_of", "split", "trimmed", "unite")
 
 
 def trimmed(leg: Leg, factors: Factors) -> Leg:
@@ -71,9 +25,7 @@ def trimmed(leg: Leg, factors: Factors) -> Leg:
     if not is_known(span):
         return leg
     if isinstance(leg.relation, Rows):
-        if len(leg.relation.masks) <= span:
-            return leg
-        return leg._replace(relation=leg.relation.like(leg.relation.masks[:span], leg.relation.exact))
+        return leg if len(leg.relation) <= span else leg._replace(relation=leg.relation.head(int(span)))
     if leg.relation.listed <= span:
         return leg
     return leg._replace(relation=leg.relation.of_map(int(span)))
@@ -84,9 +36,7 @@ def covered(leg: Leg, weights: Weights) -> Leg:
     relation = leg.relation
     if isinstance(relation, Rows):
         every = relation.opened()
-        bound: Relation | Rows = every.like(
-            every.masks if any(map(any, weights)) else every.masks[:1], exact=False
-        )
+        bound: Relation | Rows = (every if any(map(any, weights)) else every.constant()).bound()
     else:
         slope = (relation.period, relation.advance) if any(map(any, weights)) else (1, 0)
         bound = whole(*slope, exact=False, uneven=relation.uneven)
@@ -148,7 +98,7 @@ def _on_one_index(a: Leg, b: Leg, factors: Factors) -> tuple[Leg, Leg] | None:
         for p, q in zip(a.weights, b.weights, strict=True)
     )
     if any(-1 in row for row in weights) or not is_mixed_radix(digits_of(factors, weights)):
-        return None
+        return on_one_index(a, b, factors)
     pair = (_refined(a, weights, factors), _refined(b, weights, factors))
     return None if pair[0] is None or pair[1] is None else (pair[0], pair[1])
 

@@ -47,7 +47,7 @@ class Origins(Rows):
 
     Parameters
     ----------
-    masks : sequence of int
+    numbers : sequence of int
         The number of each index.
     table : Table
         Numbers handed out so far.
@@ -55,11 +55,40 @@ class Origins(Rows):
         False where it is not known what the elements are computed from.
     """
 
-    __slots__ = ("table",)
+    __slots__ = ("numbers", "table")
 
-    def __init__(self, masks: Sequence[int], table: Table, exact: bool = True) -> None:
-        super().__init__(masks, exact)
-        self.table = table
+    def __init__(self, numbers: Sequence[int], table: Table, exact: bool = True) -> None:
+        self.numbers, self.table, self.exact, self._steady = tuple(numbers), table, exact, None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Origins) and self.numbers == other.numbers and self.exact == other.exact
+
+    def __hash__(self) -> int:
+        return hash((self.numbers, self.exact))
+
+    def __repr__(self) -> str:
+        return f"<Origins {len(self.numbers)}: {list(self.numbers[:4])}...>"
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def masks(self) -> tuple[int, ...]:
+        """The number of each index."""
+        return self.numbers
+
+    @property
+    def alike(self) -> bool:
+        """Whether every index is computed in the same way."""
+        return len(set(self.numbers)) == 1
+
+    def head(self, length: int) -> Origins:
+        """Keep the first indices."""
+        return self.like(self.numbers[:length], self.exact)
+
+    def bound(self) -> Origins:
+        """Return the same numbers, of which it is not known what they stand for."""
+        return self.like(self.numbers, exact=False)
 
     def like(self, masks: Sequence[int], exact: bool) -> Origins:
         """Return others of the same table."""
@@ -74,7 +103,7 @@ class Origins(Rows):
             _refuse(source)
         if outer.period == 1 and outer.taps is None and outer.border == "drop" and outer.advance > 0:
             # branches often slide the same window over one map
-            key = ("slid", outer.first(0), outer.last(0), outer.step, outer.advance, extent, self.masks)
+            key = ("slid", outer.first(0), outer.last(0), outer.step, outer.advance, extent, self.numbers)
             return self.like(self._once(key, lambda: self._slid(outer, extent, source)), self.exact)
         return self.like(self._numbers(self._phased(outer, extent, source)), self.exact)
 
@@ -94,14 +123,14 @@ class Origins(Rows):
         if extent * ((stop - first) // step + 1) > MOST_TAPS:
             _refuse(source)
         end = advance * (extent - 1) + stop
-        left, right = max(-first, 0), max(end - len(self.masks), 0)
-        padded = [_PADDING] * left + list(self.masks) + [_PADDING] * right
+        left, right = max(-first, 0), max(end - len(self.numbers), 0)
+        padded = [_PADDING] * left + list(self.numbers) + [_PADDING] * right
         columns = [padded[left + tap :: advance][:extent] for tap in range(first, stop, step)]
         return zip(repeat(advance), *columns)
 
     def _phased(self, outer: Window, extent: int, source: str) -> Iterator[object]:
         """List the taps of any window, with the phase of the kernel that they stand at."""
-        ids, size, drops = self.masks, len(self.masks), outer.border == "drop"
+        ids, size, drops = self.numbers, len(self.numbers), outer.border == "drop"
         common = gcd(outer.period, outer.advance) or 1
         period, advance = outer.period // common, outer.advance // common
         phased = outer.period > 1 and advance != 0
@@ -119,7 +148,7 @@ class Origins(Rows):
 
     def join(self, other: Rows) -> Origins:
         """Compute something of two elements at every index; a constant belongs to every index."""
-        a, b = self.masks, other.masks
+        a, b = self.numbers, other.masks
         if len(a) == 1 < len(b):
             a *= len(b)
         elif len(b) == 1 < len(a):
@@ -130,9 +159,9 @@ class Origins(Rows):
     def opened(self, *, below: bool = True, above: bool = True) -> Origins:
         """Compute every element of all, or of all up to (or from) itself."""
         if below and above:
-            return self.like([self._number(("all", self.masks))] * len(self.masks), self.exact)
+            return self.like([self._number(("all", self.numbers))] * len(self.numbers), self.exact)
         out, state = [], 0
-        for each in self.masks if below else reversed(self.masks):
+        for each in self.numbers if below else reversed(self.numbers):
             state = self._number(("scan", below, state, each))
             out.append(state)
         return self.like(out if below else out[::-1], self.exact)

@@ -11,18 +11,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import product
 from math import prod
+from operator import is_
 from typing import Final
 
 from rfcalc.algebra.dependence import Dependence, Parts
-from rfcalc.algebra.digits import is_same
+from rfcalc.algebra.digits import is_same, placed_window
+from rfcalc.algebra.legs import unite as unite_legs
 from rfcalc.algebra.number import Num, is_known
+from rfcalc.algebra.places import plainly_spelled, reindexed
 from rfcalc.algebra.relation import UnequalSlopes
 from rfcalc.algebra.steps import (
     AtMost,
     Broadcast,
     Contract,
+    Grouped,
     Insert,
     Lose,
+    Merge,
     Mix,
     Permute,
     Place,
@@ -30,6 +35,7 @@ from rfcalc.algebra.steps import (
     Regroup,
     Scan,
     Slide,
+    Split,
     Squeeze,
     Step,
 )
@@ -78,6 +84,26 @@ def _along(start: Dependence, axis: int, extent: int) -> tuple[Sequence[int], tu
     return start.parts.labels, start.parts.each
 
 
+def together(dependence: Dependence, channels: tuple[int, ...]) -> Dependence:
+    """Let every channel of a position depend on what any does, where channels are places of a window."""
+    legs = []
+    for leg in dependence.legs:
+        moving = [place for place, weights in enumerate(leg.weights) if any(weights)]
+        own = tuple(place for place in moving if place in channels)
+        if own and len(own) < len(moving):
+            alone = Dependence(dependence.factors, (leg,)).mix(own, "")
+            if alone.reason:
+                return dependence
+            (index,) = alone.legs
+            weights = tuple((0,) * len(w) if place in own else w for place, w in enumerate(index.weights))
+            legs.append(plainly_spelled(index._replace(weights=weights), dependence.factors))
+        else:
+            legs.append(leg)
+    if all(map(is_, legs, dependence.legs)):
+        return dependence
+    return Dependence(dependence.factors, unite_legs((), legs, dependence.factors), dependence.reason)
+
+
 def follow(step: Step, dependence: Dependence, source: str) -> Dependence:
     """Carry a dependence over a step, and the parts of its channels with it."""
     after = step.apply(dependence, source)
@@ -123,6 +149,8 @@ def _carried(step: Step, before: Dependence, parts: Parts, after: Dependence, so
         return _cut(step, parts, after, source)
     if isinstance(step, Squeeze) and set(step.axes) & set(parts.axes):
         return _squeezed(step, parts, after, source)
+    if isinstance(step, Grouped) and step.axis in parts.axes:
+        return _grouped(step, parts, after, source)
     if isinstance(step, Regroup):
         return _regrouped(step, before, parts, after, source)
     axes = moved(step, len(before.factors), parts.axes)
@@ -141,7 +169,7 @@ def moved(step: Step, rank: int, axes: Sequence[int]) -> tuple[int, ...] | None:
     axes : sequence of int
         The axes that are asked for.
     """
-    if isinstance(step, (Slide, Scan, Lose, Place, Contract)):
+    if isinstance(step, (Slide, Scan, Lose, Place, Contract, Grouped)):
         return None if step.axis in axes else tuple(axes)
     if isinstance(step, (Mix, Reduce, Squeeze)):
         worked = {axis % rank for axis in step.axes}
@@ -156,7 +184,16 @@ def moved(step: Step, rank: int, axes: Sequence[int]) -> tuple[int, ...] | None:
     if isinstance(step, (Broadcast, AtMost)):
         lead = len(step.shape) - rank if isinstance(step, Broadcast) else 0
         return tuple(axis + lead for axis in axes)
-    return None
+    return _moved_aside(step, axes) if isinstance(step, (Split, Merge)) else None
+
+
+def _moved_aside(step: Split | Merge, axes: Sequence[int]) -> tuple[int, ...] | None:
+    """Tell where axes are left that are not the ones that are split or merged; None where they are."""
+    number = 1 if isinstance(step, Split) else step.number
+    more = len(step.extents) - 1 if isinstance(step, Split) else 1 - number
+    end = step.axis + number
+    mixed = any(step.axis <= axis < end for axis in axes)
+    return None if mixed else tuple(axis + more * (axis >= end) for axis in axes)
 
 
 def _each(step: Step, parts: Parts, after: Dependence, source: str) -> Dependence:
@@ -187,6 +224,67 @@ def _cut(step: Slide, parts: Parts, after: Dependence, source: str) -> Dependenc
     extents = (*parts.extents[:place], step.extent, *parts.extents[place + 1 :])
     each = tuple(step.apply(part, source) for part in parts.each)
     return _narrowed(parts._replace(extents=extents, labels=labels, each=each), after, source)
+
+
+def _grouped(step: Grouped, parts: Parts, after: Dependence, source: str) -> Dependence:
+    """Let each group of channels need what any of its own does."""
+    place = parts.axes.index(step.axis)
+    count, inner = parts.extents[place], prod(parts.extents[place + 1 :])
+    if not (is_known(step.groups) and is_known(step.extent)) or step.groups == 1:
+        return after
+    each, copies = count // step.groups, step.extent // step.groups
+    sets = [
+        frozenset(parts.labels[(k * count + g * each + c) * inner + j] for c in range(each)) - {_NOTHING}
+        for k in range(prod(parts.extents[:place]))
+        for g in range(step.groups)
+        for _ in range(copies)
+        for j in range(inner)
+    ]
+    kinds = list(dict.fromkeys(found for found in sets if found))
+    if len(kinds) > MOST_LABELS or len(sets) > MOST_CHANNELS:
+        return after
+    united = []
+    try:
+        for kind in kinds:
+            first, *others = (parts.each[label] for label in sorted(kind))
+            for other in others:
+                first = first.join(other, source)
+            united.append(step.apply(first, source))
+    except UnequalSlopes:
+        return after
+    if len(kinds) < 2 and all(sets):
+        return after
+    numbers = {kind: number for number, kind in enumerate(kinds)} | {frozenset(): _NOTHING}
+    extents = (*parts.extents[:place], step.extent, *parts.extents[place + 1 :])
+    labels = tuple(numbers[found] for found in sets)
+    return after._replace(parts=Parts(parts.axes, extents, labels, tuple(united)))
+
+
+def on_places(start: Dependence, axis: int) -> bool:
+    """Tell whether the elements along an axis of channels are places of a window, which a leg tells apart."""
+    return any(
+        any(leg.weights[axis]) and any(any(w) for place, w in enumerate(leg.weights) if place != axis)
+        for leg in start.legs
+    )
+
+
+def beside_places(step: Place, start: Dependence, source: str) -> Dependence:
+    """Become a part of a concatenation of channels of which some are places of a window, told apart."""
+    if not all(map(is_known, (step.before, step.extent, step.total))) or step.total > MOST_CHANNELS:
+        reason = f"{source!r} puts places of a window beside other channels, of unknown number"
+        return step.apply(start, source).doubted(reason)
+    window = placed_window(step.before, step.extent, step.total)
+    factors = (*start.factors[: step.axis], (step.total,), *start.factors[step.axis + 1 :])
+    legs, reason = [], start.reason
+    for leg in start.legs:
+        bare = not leg.gridless and not any(leg.weights[step.axis])
+        moved = reindexed(leg, start.factors, step.axis, window, step.total, source) if bare else None
+        if moved is None:
+            alone = Dependence(start.factors, (leg,)).slide(step.axis, window, step.total, source)
+            reason = reason or alone.reason
+            (moved,) = alone.legs
+        legs.append(moved)
+    return Dependence(factors, tuple(legs), reason)
 
 
 def _squeezed(step: Squeeze, parts: Parts, after: Dependence, source: str) -> Dependence:

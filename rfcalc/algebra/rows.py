@@ -1,19 +1,22 @@
 """Dependence at one concrete size: for each output index the exact set of input indices it needs.
 
-A set is a Python int used as a bit mask, so a layer costs a few hundred OR operations. Every padded tap
-is dropped at its own layer, which clipping the final field to the image would not do.
+A row is the first and the last index that is needed, and a bit mask only where some between them are not:
+most rows are unions of windows without gaps, and take the same room whatever the size of the map. Every
+padded tap is dropped at its own layer, which clipping the final field to the image would not do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, NoReturn
+from collections.abc import Callable, Iterable, Sequence
+from heapq import heappop, heappush
+from itertools import count, pairwise
+from typing import Final, NoReturn, overload
 
 from rfcalc.algebra.window import Window
 from rfcalc.errors import AnalysisError
 
 MAX_BITS: Final = 1 << 29
-"""Bits that the masks of one axis take up: 23,000 outputs of as many inputs."""
+"""Bits that the masks of one axis take up, where rows have gaps."""
 
 MAX_ROWS: Final = 1 << 20
 """Outputs of one axis that are listed."""
@@ -21,79 +24,185 @@ MAX_ROWS: Final = 1 << 20
 MAX_WORK: Final = 1 << 36
 """Bits that one layer may touch in OR operations, some ten seconds of them."""
 
+_SOON: Final = 1 << 14
+"""Rows that are worked out without being asked for, where it matters whether they are alike."""
+
+_PLAIN: Final = 1 << 11
+"""Bits that a row without gaps counts for, by the time that it takes."""
+
+Row = tuple[int, int, int]
+"""First and last index, and a mask from the first on where there are gaps, otherwise 0."""
+
+NOTHING: Final[Row] = (0, -1, 0)
+"""The row that needs nothing."""
+
+
+def row_of(mask: int) -> Row:
+    """Return the row of a bit mask.
+
+    >>> row_of(0b1110), row_of(0b1010), row_of(0)
+    ((1, 3, 0), (1, 3, 5), (0, -1, 0))
+    """
+    if not mask:
+        return NOTHING
+    first = (mask & -mask).bit_length() - 1
+    bits = mask >> first
+    return first, mask.bit_length() - 1, bits if bits & (bits + 1) else 0
+
+
+def mask_of(row: Row) -> int:
+    """Return the bit mask of a row."""
+    first, last, bits = row
+    return (bits or (1 << last - first + 1) - 1) << first if first <= last else 0
+
+
+def union_of(rows: Iterable[Row]) -> Row:
+    """Unite rows.
+
+    >>> union_of([(1, 2, 0), (3, 5, 0)]), union_of([(1, 2, 0), (5, 5, 0)])
+    ((1, 5, 0), (1, 5, 19))
+    """
+    first, last, bits = NOTHING
+    for a, b, more in rows:
+        if a > b or (not bits and first <= a and b <= last):
+            continue
+        if first > last or (not more and a <= first and last <= b):
+            first, last, bits = a, b, more
+        elif not bits and not more and a <= last + 1 and first <= b + 1:
+            first, last = min(first, a), max(last, b)
+        else:
+            start, end = min(first, a), max(last, b)
+            bits = (bits or (1 << last - first + 1) - 1) << first - start
+            bits |= (more or (1 << b - a + 1) - 1) << a - start
+            first, last = start, end
+            if not bits & (bits + 1):
+                bits = 0
+    return first, last, bits
+
 
 class Rows:
-    """One bit mask an output index; bit j stands for input index j.
+    """One row an output index.
 
     Parameters
     ----------
     masks : sequence of int
-        A mask for each output index.
+        A bit mask for each output index; bit j stands for input index j.
     exact : bool
-        False where the masks cover more than what is needed.
+        False where the rows cover more than what is needed.
     """
 
-    __slots__ = ("exact", "masks")
+    __slots__ = ("_steady", "exact", "rows")
 
     def __init__(self, masks: Sequence[int], exact: bool = True) -> None:
-        self.masks = tuple(masks)
+        self.rows: Sequence[Row] = tuple(map(row_of, masks))
         self.exact = exact
+        self._steady: bool | None = None
+
+    @classmethod
+    def made(cls, rows: Iterable[Row], exact: bool = True) -> Rows:
+        """Return rows that are there already."""
+        found = Rows.__new__(Rows)
+        found.rows, found.exact, found._steady = tuple(rows), exact, None
+        return found
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Rows) and self.masks == other.masks and self.exact == other.exact
+        return isinstance(other, Rows) and self.rows == other.rows and self.exact == other.exact
 
     def __hash__(self) -> int:
-        return hash((self.masks, self.exact))
+        return hash((self.rows, self.exact))
 
     def __repr__(self) -> str:
-        return f"<Rows {len(self.masks)}: {[row_span(mask) for mask in self.masks[:4]]}...>"
+        return f"<Rows {len(self.rows)}: {[span_of_row(row) for row in self.rows[:4]]}...>"
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def masks(self) -> tuple[int, ...]:
+        """The rows as bit masks, each as long as its last index."""
+        require_room(len(self.rows), max((last + 1 for _, last, _ in self.rows), default=0))
+        return tuple(map(mask_of, self.rows))
 
     @property
     def whole(self) -> bool:
         """Whether there is only one row, as a constant has; a concrete relation has no other endless form."""
         return False
 
+    @property
+    def alike(self) -> bool:
+        """Whether every index needs the same."""
+        return len(set(self.rows)) == 1
+
     def after(self, outer: Window, extent: int, source: str = "") -> Rows:
         """Compose: `outer` reads the axis that these rows describe and gives `extent` outputs."""
-        masks, size = self.masks, len(self.masks)
-        width = max(map(int.bit_length, masks), default=0)
-        require_room(extent, width, source)
-        out = []
-        touched = 0
+        rows, size = self.rows, len(self.rows)
+        if extent > MAX_ROWS:
+            _refuse(source)
+        steady = self._is_steady()
+        widest = max((last - first + 1 for first, last, bits in rows if bits), default=0)
+        out: list[Row] = []
+        work = room = 0
         for i in range(extent):
-            bits = 0
             taps = outer.inside(i, size)
-            touched += len(taps)
-            if touched * width > MAX_WORK:
+            if steady and type(taps) is range and taps and taps.step == 1:
+                row = (rows[taps.start][0], rows[taps.stop - 1][1], 0)
+                work += _PLAIN
+            else:
+                row = union_of([rows[j] for j in taps])
+                work += len(taps) * (_PLAIN + widest)
+            room += row[1] - row[0] + 1 if row[2] else 0
+            if work > MAX_WORK or room > MAX_BITS:
                 _refuse(source)
-            for j in taps:
-                bits |= masks[j]
-            out.append(bits)
-        return Rows(out, self.exact)
+            out.append(row)
+        return Rows.made(out, self.exact)
+
+    def _is_steady(self) -> bool:
+        """Tell whether rows have no gaps, touch the next, and never move back: then ends are all there is."""
+        if self._steady is None:
+            self._steady = not any(bits or first > last for first, last, bits in self.rows) and all(
+                a[0] <= b[0] <= a[1] + 1 and a[1] <= b[1] for a, b in pairwise(self.rows)
+            )
+        return self._steady
 
     def like(self, masks: Sequence[int], exact: bool) -> Rows:
         """Return other rows of the same sort."""
         return Rows(masks, exact)
 
+    def head(self, length: int) -> Rows:
+        """Keep the first rows."""
+        return Rows.made(self.rows[:length], self.exact)
+
+    def bound(self) -> Rows:
+        """Return the same rows, as a bound."""
+        return Rows.made(self.rows, exact=False)
+
     def join(self, other: Rows) -> Rows:
         """Union, row by row; a constant belongs to every row."""
-        a, b = self.masks, other.masks
+        a, b = self.rows, other.rows
         if len(a) == 1 < len(b):
-            a *= len(b)
+            a = [a[0]] * len(b)
         elif len(b) == 1 < len(a):
-            b *= len(a)
-        return Rows([x | y for x, y in zip(a, b, strict=True)], self.exact and other.exact)
+            b = [b[0]] * len(a)
+        return Rows.made(map(union_of, zip(a, b, strict=True)), self.exact and other.exact)
 
     def opened(self, *, below: bool = True, above: bool = True) -> Rows:
         """Every output needs what any output needs, or any up to (or from) itself."""
-        forward = _running(self.masks)
         if below and above:
-            return Rows([forward[-1]] * len(forward) if forward else [], self.exact)
-        return Rows(forward if below else _running(self.masks[::-1])[::-1], self.exact)
+            return Rows.made([union_of(self.rows)] * len(self.rows), self.exact)
+        forward = _running(self.rows if below else self.rows[::-1])
+        return Rows.made(forward if below else forward[::-1], self.exact)
 
     def constant(self) -> Rows:
         """Keep row 0 alone."""
-        return self.like(self.masks[:1], self.exact)
+        return self.head(1)
+
+    def some(self, wanted: Iterable[int]) -> list[Row]:
+        """Return the rows of some indices."""
+        return [self.rows[i] for i in wanted]
+
+    def at(self, groups: Sequence[Sequence[int]]) -> Rows:
+        """Unite the rows of some indices, for each group of them."""
+        return Rows.made((union_of([self.rows[j] for j in group]) for group in groups), self.exact)
 
 
 def require_room(extent: int, width: int, source: str = "") -> None:
@@ -115,11 +224,11 @@ def _refuse(source: str) -> NoReturn:
     )
 
 
-def _running(masks: Sequence[int]) -> list[int]:
-    bits, out = 0, []
-    for mask in masks:
-        bits |= mask
-        out.append(bits)
+def _running(rows: Sequence[Row]) -> list[Row]:
+    reached, out = NOTHING, []
+    for row in rows:
+        reached = union_of((reached, row))
+        out.append(reached)
     return out
 
 
@@ -129,8 +238,19 @@ def identity_rows(extent: int) -> Rows:
     >>> identity_rows(3).masks
     (1, 2, 4)
     """
-    require_room(extent, extent)
-    return Rows([1 << i for i in range(extent)])
+    if extent > MAX_ROWS:
+        _refuse("")
+    return Rows.made((i, i, 0) for i in range(extent))
+
+
+def span_of_row(row: Row) -> tuple[int, int, int] | None:
+    """First index, last index and number of indices of a row; None for the empty one.
+
+    >>> span_of_row((1, 4, 0b1011)), span_of_row((1, 4, 0)), span_of_row((0, -1, 0))
+    ((1, 4, 3), (1, 4, 4), None)
+    """
+    first, last, bits = row
+    return None if first > last else (first, last, bits.bit_count() if bits else last - first + 1)
 
 
 def row_span(mask: int) -> tuple[int, int, int] | None:
@@ -139,6 +259,223 @@ def row_span(mask: int) -> tuple[int, int, int] | None:
     >>> row_span(0b10110)
     (1, 4, 3)
     """
-    if not mask:
-        return None
-    return (mask & -mask).bit_length() - 1, mask.bit_length() - 1, mask.bit_count()
+    return span_of_row(row_of(mask))
+
+
+class Masks(Sequence[int]):
+    """Bit masks of rows, made when they are looked at: all of a large map at once take gigabytes.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        The rows.
+
+    Examples
+    --------
+    >>> masks = Masks([(0, 1, 0), (1, 2, 0)])
+    >>> masks[1], masks == (3, 6)
+    (6, True)
+    """
+
+    __slots__ = ("_rows",)
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._rows = tuple(rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, place: int) -> int: ...
+    @overload
+    def __getitem__(self, place: slice) -> Masks: ...
+    def __getitem__(self, place: int | slice) -> int | Masks:
+        return Masks(self._rows[place]) if isinstance(place, slice) else mask_of(self._rows[place])
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Masks):
+            return self._rows == other._rows
+        return isinstance(other, tuple) and self._rows == tuple(map(row_of, other))
+
+    def __hash__(self) -> int:
+        return hash(self._rows)
+
+    def __repr__(self) -> str:
+        return f"Masks({list(self._rows)!r})"
+
+
+# ---- rows that are asked for -------------------------------------------------------------------------------
+
+_SERIAL: Final = count()
+
+Reads = Callable[[int], Iterable[tuple["Column", int]]]
+"""Which rows of which columns come together in a row."""
+
+
+class Column:
+    """A row for each index, found out when it is asked for.
+
+    Parameters
+    ----------
+    length : int
+        How many rows there are.
+    reads : callable, optional
+        For an index the columns, made before this one or itself, and indices whose rows it unites; None for
+        the input.
+    """
+
+    __slots__ = ("_known", "length", "reads", "serial")
+
+    def __init__(self, length: int, reads: Reads | None = None) -> None:
+        self.length, self.reads, self.serial = length, reads, next(_SERIAL)
+        self._known: dict[int, Row] = {}
+
+    def fetch(self, wanted: Iterable[int], source: str = "") -> list[Row]:
+        """Return some rows: what they need is gathered back to the input, then united in order."""
+        indices = list(wanted)
+        order = self._order(indices, source)
+        for column, needed in reversed(order):
+            column._settle(needed)
+        return [self._known[i] for i in indices]
+
+    def _order(self, wanted: Iterable[int], source: str) -> list[tuple[Column, list[int]]]:
+        """List the columns that are needed, from this one back, each with the indices that are not known."""
+        asked: dict[int, tuple[Column, set[int]]] = {self.serial: (self, set(wanted))}
+        heap = [-self.serial]
+        order = []
+        total = 0
+        while heap:
+            column, indices = asked.pop(-heappop(heap))
+            needed, ahead = set[int](), [i for i in indices if i not in column._known]
+            while ahead:
+                i = ahead.pop()
+                if i in needed:
+                    continue
+                needed.add(i)
+                total += 1
+                for other, j in column.reads(i) if column.reads is not None else ():
+                    total += 1
+                    if j in other._known:
+                        continue
+                    if other is column:
+                        ahead.append(j)
+                        continue
+                    if other.serial not in asked:
+                        asked[other.serial] = (other, set())
+                        heappush(heap, -other.serial)
+                    asked[other.serial][1].add(j)
+                if total > MAX_ROWS << 3:
+                    _refuse(source)
+            order.append((column, sorted(needed)))
+        return order
+
+    def _settle(self, needed: Sequence[int]) -> None:
+        """Unite what rows need, which is known by now; a column that reads itself goes over them again."""
+        left = list(needed)
+        while left:
+            later = []
+            for i in left:
+                if self.reads is None:
+                    self._known[i] = (i, i, 0)
+                    continue
+                pairs = list(self.reads(i))
+                if all(j in column._known for column, j in pairs):
+                    self._known[i] = union_of([column._known[j] for column, j in pairs])
+                else:
+                    later.append(i)
+            left = later[::-1]
+
+
+class Asked(Rows):
+    """Rows of which only those are worked out that are asked for.
+
+    Parameters
+    ----------
+    column : Column
+        The rows.
+    exact : bool
+        False where they cover more than what is needed.
+    """
+
+    __slots__ = ("column",)
+
+    def __init__(self, column: Column, exact: bool = True) -> None:
+        self.column, self.exact, self._steady = column, exact, None
+
+    def __len__(self) -> int:
+        return self.column.length
+
+    @property
+    def rows(self) -> Sequence[Row]:  # type: ignore[override]  # worked out, not held
+        """All rows."""
+        if self.column.length > MAX_ROWS:
+            _refuse("")
+        return tuple(self.column.fetch(range(self.column.length)))
+
+    @property
+    def alike(self) -> bool:
+        """Whether every index is known to need the same, as it is where that is soon found out."""
+        return self.column.length == 1 or (self.column.length <= _SOON and super().alike)
+
+    def after(self, outer: Window, extent: int, source: str = "") -> Asked:
+        """Compose: `outer` reads the axis that these rows describe and gives `extent` outputs."""
+        column, size = self.column, self.column.length
+        return Asked(Column(extent, lambda i: [(column, j) for j in outer.inside(i, size)]), self.exact)
+
+    def like(self, masks: Sequence[int], exact: bool) -> Rows:
+        """Return other rows, which are there already."""
+        return Asked(_listed(tuple(map(row_of, masks))), exact)
+
+    def head(self, length: int) -> Asked:
+        """Keep the first rows."""
+        column = self.column
+        return Asked(Column(min(length, column.length), lambda i: [(column, i)]), self.exact)
+
+    def bound(self) -> Asked:
+        """Return the same rows, as a bound."""
+        return Asked(self.column, exact=False)
+
+    def join(self, other: Rows) -> Asked:
+        """Union, row by row; a constant belongs to every row."""
+        a, b = self.column, other.column if isinstance(other, Asked) else _listed(other.rows)
+        p, q = (0 if each.length == 1 else 1 for each in (a, b))
+        length = max(a.length, b.length)
+        return Asked(Column(length, lambda i: [(a, p * i), (b, q * i)]), self.exact and other.exact)
+
+    def opened(self, *, below: bool = True, above: bool = True) -> Asked:
+        """Every output needs what any output needs, or any up to (or from) itself."""
+        old = self.column
+        size = old.length
+        if below and above:
+            every = Column(1, lambda _: [(old, j) for j in range(size)])
+            return Asked(Column(size, lambda _: [(every, 0)]), self.exact)
+        step, end = (-1, 0) if below else (1, size - 1)
+        new = Column(size)
+        new.reads = lambda i: [(old, i)] if i == end else [(old, i), (new, i + step)]
+        return Asked(new, self.exact)
+
+    def some(self, wanted: Iterable[int]) -> list[Row]:
+        """Return the rows of some indices, and work out what they need."""
+        return self.column.fetch(wanted)
+
+    def at(self, groups: Sequence[Sequence[int]]) -> Asked:
+        """Unite the rows of some indices, for each group of them."""
+        old = self.column
+        return Asked(Column(len(groups), lambda i: [(old, j) for j in groups[i]]), self.exact)
+
+
+def _listed(rows: Sequence[Row]) -> Column:
+    """Return a column of rows that are known."""
+    column = Column(len(rows))
+    column._known.update(enumerate(rows))
+    return column
+
+
+def identity_asked(extent: int) -> Asked:
+    """Output i needs input i, and what is built on that is worked out where it is asked for.
+
+    >>> from rfcalc.algebra.window import slide
+    >>> identity_asked(10**9).after(slide(3, lo=1), 10**9).column.fetch([0, 10**8])
+    [(0, 1, 0), (99999999, 100000001, 0)]
+    """
+    return Asked(Column(extent))

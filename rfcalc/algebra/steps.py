@@ -39,6 +39,40 @@ class Contract(NamedTuple):
         return dependence.contract(self.axis, self.extent, source)
 
 
+class Grouped(NamedTuple):
+    """`axis` is replaced by one of `extent`; both are cut into `groups`, and each reads all of its own."""
+
+    axis: int
+    groups: Num
+    extent: Num
+
+    def apply(self, dependence: Dependence, source: str) -> Dependence:
+        """Carry a dependence over this step; `source` is the layer's name."""
+        return dependence.grouped(self.axis, self.groups, self.extent, source)
+
+
+class Split(NamedTuple):
+    """`axis` becomes several of `extents`, in row-major order; all but the first are known."""
+
+    axis: int
+    extents: tuple[Num, ...]
+
+    def apply(self, dependence: Dependence, source: str) -> Dependence:
+        """Carry a dependence over this step; `source` is the layer's name."""
+        return dependence.split(self.axis, self.extents, source)
+
+
+class Merge(NamedTuple):
+    """`number` axes from `axis` on become one, in row-major order."""
+
+    axis: int
+    number: int
+
+    def apply(self, dependence: Dependence, source: str) -> Dependence:
+        """Carry a dependence over this step; `source` is the layer's name."""
+        return dependence.merge(self.axis, self.number)
+
+
 class Mix(NamedTuple):
     """Every element reads all elements along `axes`; the axes stay."""
 
@@ -177,6 +211,9 @@ class AtMost(NamedTuple):
 Step = (
     Slide
     | Contract
+    | Grouped
+    | Split
+    | Merge
     | Mix
     | Reduce
     | Scan
@@ -200,7 +237,7 @@ def under(step: Step, extents: tuple[Num, ...]) -> Step:
     def move(axis: int) -> int:
         return axis + lead if axis > 0 else axis
 
-    if isinstance(step, (Slide, Contract, Scan, Place, Lose)):
+    if isinstance(step, (Slide, Contract, Grouped, Split, Merge, Scan, Place, Lose)):
         return step._replace(axis=move(step.axis))
     if isinstance(step, (Mix, Reduce, Insert, Squeeze)):
         return step._replace(axes=tuple(map(move, step.axes)))

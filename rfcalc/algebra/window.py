@@ -111,6 +111,49 @@ def slide(kernel: Num, *, stride: Num = 1, dilation: Num = 1, lo: Num = 0, slack
     )
 
 
+def apart(window: Window, places: Num) -> Window:
+    """Keep the taps of a slide apart: output ``places*i + t`` reads tap t of window i.
+
+    Examples
+    --------
+    >>> [list(apart(slide(3, stride=2, lo=1), 3).indices(u)) for u in range(4)]
+    [[-1], [0], [1], [1]]
+    """
+
+    def place(u: Num) -> Num:
+        return window.first(u // places) + window.step * (u - u // places * places)
+
+    known = is_known(places) and is_known(window.step) and is_known(window.advance)
+    return Window(
+        window.period * places,
+        window.advance,
+        place,
+        place,
+        regular=not known or window.advance >= window.step * (places - 1),
+        border=window.border,
+        slack=window.slack,
+    )
+
+
+def put_back(places: int, *, stride: int, dilation: int = 1, lo: int = 0) -> Window:
+    """Undo :func:`apart`: output y reads every ``places*i + t`` with ``stride*i + dilation*t = y + lo``.
+
+    Examples
+    --------
+    >>> [list(put_back(3, stride=1, lo=1).indices(y)) for y in (0, 1)]
+    [[-1, 1, 3], [2, 4, 6]]
+    """
+    rows = [
+        sorted(
+            places * ((y + lo - dilation * t) // stride) + t
+            for t in range(places)
+            if (y + lo - dilation * t) % stride == 0
+        )
+        for y in range(stride)
+    ]
+    return gather(stride, places, rows)
+
+
 POINTWISE: Final = Window(1, 1, *2 * (lambda i: i,))
 """Every output reads the index of its own."""
 

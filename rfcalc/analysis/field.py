@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from rfcalc.algebra.dependence import Dependence
-from rfcalc.algebra.indexing import axis_of, rows_by_index
+from rfcalc.algebra.indexing import axis_of, rows_of_axis
 from rfcalc.algebra.number import is_known
 from rfcalc.algebra.relation import Relation
-from rfcalc.algebra.rows import row_span
+from rfcalc.algebra.rows import Masks, mask_of, span_of_row
 from rfcalc.analysis.gridding import opens, suspects
 from rfcalc.analysis.propagate import (
     Seen,
@@ -18,6 +19,7 @@ from rfcalc.analysis.propagate import (
     propagate,
     propagate_periodic,
     require_known,
+    seed_asked,
     seed_rows,
 )
 from rfcalc.analysis.result import Note, Status
@@ -26,6 +28,9 @@ from rfcalc.analysis.totals import assumed_notes, cut_note
 from rfcalc.errors import AnalysisError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Edge, Layer
+
+_LARGE: Final = 1 << 12
+"""Rows from which on no more is worked out than is asked for."""
 
 Span = tuple[int, int, int]
 """First input index, last input index, how many taps."""
@@ -44,9 +49,10 @@ class FieldAxis:
     status : str
         ``exact`` or ``bound``.
     rows : tuple of (tuple or None)
-        For each output index (first, last, how many taps); None where it depends on nothing.
-    masks : tuple of int
-        The same as bit masks: bit j for input index j.
+        For each output index that was asked for (first, last, how many taps); None where it depends on
+        nothing.
+    masks : sequence of int
+        The same as bit masks: bit j for input index j. Of a large map each is made when it is looked at.
     windows : tuple of int, optional
         For each output index how many taps it would have if there were no border; None where that is not so
         many, as behind global pooling, or not known.
@@ -56,7 +62,7 @@ class FieldAxis:
     input_extent: int
     status: Status
     rows: tuple[Span | None, ...]
-    masks: tuple[int, ...]
+    masks: Sequence[int]
     windows: tuple[int, ...] | None = None
 
     @property
@@ -64,8 +70,8 @@ class FieldAxis:
         """For each output index the share of its window that lies in padding, at whichever layer."""
         if self.windows is None:
             return None
-        pairs = zip(self.windows, self.masks, strict=True)
-        return tuple(1 - mask.bit_count() / taps if taps else 0.0 for taps, mask in pairs)
+        pairs = zip(self.windows, self.rows, strict=True)
+        return tuple(1 - (row[2] if row else 0) / taps if taps else 0.0 for taps, row in pairs)
 
     @property
     def touching(self) -> int | None:
@@ -97,11 +103,14 @@ class FieldResult:
 def field_of(
     graph: LayerGraph,
     layer: str,
+    at: Sequence[int] | None = None,
     *,
     input: str | None = None,
     on_unknown: OnUnknown = "report",
 ) -> FieldResult:
     """Give the exact field of a layer, or of an output tensor, at the input's size.
+
+    With `at` of that one unit; then of a large map no more is worked out than that needs.
 
     Raises
     ------
@@ -119,12 +128,44 @@ def field_of(
     require_known(spec, chosen.name)
     chain = ancestors(graph, name)
     last = {producer: taker for taker in chain for producer, _ in taker.inputs}
-    seen = propagate(chain, resolved, chosen, seed_rows, last=last)[0][name]
+    large = at is not None and max(spec.spatial, default=0) > _LARGE
+    seen = propagate(chain, resolved, chosen, seed_asked if large else seed_rows, last=last)[0][name]
     dependence = required(seen.full[output], seen, layer)
     free = _without_border(chain, resolved, chosen)[name].full[output]
-    axes = tuple(_axis(dependence, free, axis, extent) for axis, extent in enumerate(spec.spatial))
+    if at is not None:
+        check_places(at, len(spec.spatial))
+    axes = tuple(
+        _axis(dependence, free, axis, extent, None if at is None else at[axis])
+        for axis, extent in enumerate(spec.spatial)
+    )
     notes = [*assumed_notes(chain, resolved), *cut_note(graph), *bound_note(dependence, layer)]
     return FieldResult(graph.name, layer, chosen.name, axes, tuple(notes))
+
+
+def check_places(index: Sequence[int], rank: int) -> None:
+    """Refuse an index that has not a place for each spatial axis of the input.
+
+    Raises
+    ------
+    UsageError
+        It has too many or too few.
+    """
+    if len(index) != rank:
+        places = f"{len(index)} place{'s' * (len(index) != 1)}"
+        axes = f"{rank} spatial ax{'i' if rank == 1 else 'e'}s"
+        raise UsageError(f"({', '.join(map(str, index))}) has {places}, but the input has {axes}")
+
+
+def check_output(place: int, extent: int) -> None:
+    """Refuse an output that is not there.
+
+    Raises
+    ------
+    UsageError
+        It is not.
+    """
+    if not 0 <= place < extent:
+        raise UsageError(f"there is no output {place} on an axis of {extent}; give 0 to {extent - 1}")
 
 
 def required(dependence: Dependence | None, seen: Seen, layer: str) -> Dependence:
@@ -165,12 +206,21 @@ def find_tensor(graph: LayerGraph, name: str) -> Edge:
     raise UsageError(f"the model has no layer or tensor {name!r}{hint}")
 
 
-def _axis(dependence: Dependence, free: Dependence | None, axis: int, extent: int) -> FieldAxis:
-    masks, exact = rows_by_index(dependence, axis)
-    status: Status = "exact" if exact and not dependence.reason else "bound"
+def _axis(
+    dependence: Dependence, free: Dependence | None, axis: int, extent: int, unit: int | None
+) -> FieldAxis:
+    rows = rows_of_axis(dependence, axis)
+    status: Status = "exact" if rows.exact and not dependence.reason else "bound"
     assert is_known(extent)
-    windows = None if free is None or status == "bound" else _windows(free, axis, len(masks))
-    return FieldAxis(len(masks), extent, status, tuple(map(row_span, masks)), masks, windows)
+    wanted = range(len(rows))
+    if unit is not None:
+        check_output(unit, len(rows))
+        wanted = range(unit, unit + 1)
+    found = rows.some(wanted)
+    windows = None if free is None or status == "bound" else _windows(free, axis, wanted)
+    masks = Masks(found) if len(found) > _LARGE else tuple(map(mask_of, found))
+    spans = tuple(map(span_of_row, found))
+    return FieldAxis(len(rows), extent, status, spans, masks, windows)
 
 
 def _without_border(
@@ -183,11 +233,11 @@ def _without_border(
     return seen
 
 
-def _windows(free: Dependence, axis: int, count: int) -> tuple[int, ...] | None:
+def _windows(free: Dependence, axis: int, wanted: Sequence[int]) -> tuple[int, ...] | None:
     """Count the taps of each output index on an infinite map; None where they have no end, or no one grid."""
     legs = [leg for leg in free.legs if leg.axis == axis]
     if len(legs) != 1 or free.reason:
-        return (0,) * count if not legs and not free.reason else None
+        return (0,) * len(wanted) if not legs and not free.reason else None
     found = axis_of(free, legs[0])
     relation = None if found is None else found[1]
     if not isinstance(relation, Relation) or not relation.bounded or not relation.exact or relation.listed:
@@ -196,4 +246,4 @@ def _windows(free: Dependence, axis: int, count: int) -> tuple[int, ...] | None:
         counts = [max(int(hi) - int(lo) + 1, 0) for lo, hi in zip(relation.lo, relation.hi, strict=True)]
     else:
         counts = [taps.bit_count() for taps in relation.taps]
-    return tuple(counts[index % relation.period] for index in range(count))
+    return tuple(counts[index % relation.period] for index in wanted)

@@ -146,14 +146,14 @@ def _held(
 
 
 def _start(seen: Mapping[str, Seen], edge: Edge) -> Dependence | None:
-    outputs = seen[edge[0]].full
+    outputs = seen[edge[0]].followed[0]
     return outputs[edge[1]] if edge[1] < len(outputs) else None
 
 
 def _way(layer: Layer, path: Path, held: _Held, start: Dependence, axis: int) -> _Held:
     """Follow one path through a layer: what its windows hide, and whether positions stay positions."""
     tolerated, reason = held.tolerated, held.reason
-    for step in path.steps:
+    for step in path.followed:
         after = follow(step, start, layer.name)
         here = _on(start, step, axis)
         if here is not None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import is_
 from typing import Final, NamedTuple
 
 from rfcalc.algebra.dependence import Dependence, plain
 from rfcalc.algebra.legs import Leg
 from rfcalc.algebra.number import is_known
+from rfcalc.algebra.parts import beside_places, on_places, together
 from rfcalc.algebra.pieces import concatenated, follow, unite
 from rfcalc.algebra.relation import NeedTaps, Relation, UnequalSlopes, identity
-from rfcalc.algebra.rows import identity_rows
+from rfcalc.algebra.rows import identity_asked, identity_rows
 from rfcalc.algebra.steps import Place
 from rfcalc.analysis.shapes import Resolved
 from rfcalc.errors import AnalysisError, UsageError
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.graph.layer import SPATIAL, Layer, TensorSpec
+from rfcalc.graph.layer import CHANNEL, SPATIAL, Layer, TensorSpec
 from rfcalc.rules.registry import Path, Result
 
 _AS_IT_IS: Final = (Path(0),)
@@ -35,11 +37,20 @@ class Seen(NamedTuple):
         The same with gates and statistics over the map cut; the same objects where there are none.
     blame : str
         The unknown op on the way, and its layer.
+    apart : pair of tuples, optional
+        The same two where channels are places of a window; `full` and `local` say what all channels of a
+        position depend on together.
     """
 
     full: tuple[Dependence | None, ...]
     local: tuple[Dependence | None, ...]
     blame: str = ""
+    apart: tuple[tuple[Dependence | None, ...], tuple[Dependence | None, ...]] | None = None
+
+    @property
+    def followed(self) -> tuple[tuple[Dependence | None, ...], tuple[Dependence | None, ...]]:
+        """Both dependences as what reads them has to take them, with single channels told apart."""
+        return (self.full, self.local) if self.apart is None else self.apart
 
 
 class Misaligned(NamedTuple):
@@ -81,6 +92,11 @@ def seed_periodic(spec: TensorSpec, *, taps: bool = False) -> Dependence:
 def seed_rows(spec: TensorSpec) -> Dependence:
     """Start from an input of known extent: every element depends on itself."""
     return seeded(spec, [identity_rows(extent) for extent in spec.spatial])
+
+
+def seed_asked(spec: TensorSpec) -> Dependence:
+    """Start from an input of known extent, of which single elements are asked for."""
+    return seeded(spec, [identity_asked(extent) for extent in spec.spatial])
 
 
 def seeded(spec: TensorSpec, relations: Sequence[object]) -> Dependence:
@@ -159,10 +175,8 @@ def _see(layer: Layer, result: Result, seen: Mapping[str, Seen], misaligned: lis
     ):
         ((producer, output),) = layer.inputs  # as in most layers nothing changes
         before = seen[producer]
-        return before if len(before.full) == 1 else Seen((before.full[output],), (before.local[output],))
-    inputs = [
-        (seen[producer].full[output], seen[producer].local[output]) for producer, output in layer.inputs
-    ]
+        return before if len(before.full) == 1 else _output(before, output)
+    inputs = [tuple(each[output] for each in seen[producer].followed) for producer, output in layer.inputs]
     full = tuple(
         _union(layer, [(path, inputs[path.input][0]) for path in paths], spec, misaligned)
         for paths, spec in zip(result.paths, result.outputs, strict=True)
@@ -170,7 +184,7 @@ def _see(layer: Layer, result: Result, seen: Mapping[str, Seen], misaligned: lis
     cut = any(whole is not local for whole, local in inputs)
     gates = _gates([local for _, local in inputs]) if result.gate and len(inputs) > 1 else frozenset()
     if not cut and not gates and result.gated is None:
-        return Seen(full, full)
+        return _seen(full, full, result.outputs)
     local = tuple(
         _union(
             layer,
@@ -181,8 +195,39 @@ def _see(layer: Layer, result: Result, seen: Mapping[str, Seen], misaligned: lis
         for paths, spec in zip(result.paths, result.outputs, strict=True)
     )
     if local == full:
-        return Seen(full, full)
-    return Seen(full, local)
+        return _seen(full, full, result.outputs)
+    return _seen(full, local, result.outputs)
+
+
+def _output(seen: Seen, output: int) -> Seen:
+    """Return one output of several."""
+    full, local = seen.full[output], seen.local[output]
+    if seen.apart is None:
+        return Seen((full,), (local,))
+    each, inner = seen.apart
+    return Seen((full,), (local,), "", ((each[output],), (inner[output],)))
+
+
+def _seen(
+    full: tuple[Dependence | None, ...], local: tuple[Dependence | None, ...], specs: Sequence[TensorSpec]
+) -> Seen:
+    """Unite the channels of each position, where they are places of a window."""
+    united = tuple(map(_together, full, specs))
+    if local is full:
+        alike = all(map(is_, united, full))
+        return Seen(full, full) if alike else Seen(united, united, "", (full, full))
+    inner = tuple(map(_together, local, specs))
+    if all(map(is_, (*united, *inner), (*full, *local))):
+        return Seen(full, local)
+    return Seen(united, inner, "", (full, local))
+
+
+def _together(dependence: Dependence | None, spec: TensorSpec) -> Dependence | None:
+    """Let every channel of a position depend on what any of them does."""
+    if dependence is None or not dependence.legs or len(spec.axes) != len(dependence.factors):
+        return dependence
+    channels = tuple(place for place, role in enumerate(spec.axes) if role == CHANNEL)
+    return together(dependence, channels)
 
 
 def _gates(inputs: Sequence[Dependence | None]) -> frozenset[int]:
@@ -217,11 +262,15 @@ def _union(
     union: Dependence | None = None
     first = ""
     alone = sum(start is not None and bool(start.legs) for _, start in paths) == 1
+    told = _beside_places(paths)
     for path, start in paths:
         assert start is not None
         dependence = start
-        for step in path.steps:
+        for step in path.followed:
             # what stands beside it depends on nothing, like padding
+            if told and isinstance(step, Place):
+                dependence = beside_places(step, dependence, layer.name)
+                continue
             lonely = alone and isinstance(step, Place)
             dependence = follow(step._replace(parts=1) if lonely else step, dependence, layer.name)  # type: ignore[call-arg]  # a Place
         branch = layer.inputs[path.input][0]
@@ -239,6 +288,16 @@ def _union(
     if union is None:
         return plain(spec.shape)
     return _told_apart(union, paths, layer.name)
+
+
+def _beside_places(paths: Sequence[tuple[Path, Dependence | None]]) -> bool:
+    """Tell whether channels are put end to end of which some are places of a window."""
+    return any(
+        start is not None and on_places(start, step.axis)
+        for path, start in paths
+        for step in path.steps[:1]
+        if isinstance(step, Place) and step.alike
+    )
 
 
 def _told_apart(

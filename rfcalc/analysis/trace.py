@@ -105,7 +105,7 @@ class _Walk:
 
     def start(self, edge: Edge) -> Dependence | None:
         """Return what a tensor depends on."""
-        outputs: tuple[Dependence | None, ...] = getattr(self.seen[edge[0]], self.which)
+        outputs = self.seen[edge[0]].followed[self.which == "local"]
         return outputs[edge[1]] if edge[1] < len(outputs) else None
 
     def relations(self, dependence: Dependence) -> Iterator[Relation]:
@@ -232,9 +232,9 @@ def _along(walk: _Walk, layer: Layer, path: Path) -> list[Dependence | None]:
     start = walk.start(layer.inputs[path.input])
     held: list[Dependence | None] = [start]
     if start is None:
-        return [None] * (len(path.steps) + 1)
+        return [None] * (len(path.followed) + 1)
     alone = sum(bool((other := walk.start(edge)) and other.legs) for edge in layer.inputs) == 1
-    for step in path.steps:
+    for step in path.followed:
         assert start is not None
         lonely = alone and isinstance(step, Place)  # as the pass has it: beside nothing else
         start = follow(step._replace(parts=1) if lonely else step, start, layer.name)  # type: ignore[call-arg]  # a Place
@@ -253,8 +253,8 @@ def _through(
     joined = _move(layer, None, threads, arrived)
     if joined is not None:
         moves.append(joined)
-    for place in range(len(path.steps) - 1, -1, -1):
-        step = path.steps[place]
+    for place in range(len(path.followed) - 1, -1, -1):
+        step = path.followed[place]
         inner = {side: _settle(walk, layer, step, held[place], end, side) for side, end in arrived.items()}
         move = _move(layer, step, arrived, inner)
         if move is not None:

@@ -83,6 +83,6 @@ def field(
     )
     graph = with_cuts(graph, cut)
     with about(graph):
-        result = field_of(graph, layer, input=input, on_unknown=on_unknown)
-        whole = Field(**{each.name: getattr(result, each.name) for each in fields(result)})
-        return whole if at is None else whole.unit(at)
+        result = field_of(graph, layer, at, input=input, on_unknown=on_unknown)
+        found = {each.name: getattr(result, each.name) for each in fields(result)}
+        return Field(**found, at=None if at is None else tuple(at))

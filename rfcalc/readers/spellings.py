@@ -25,8 +25,6 @@ ALIASES: Final[Mapping[str, str]] = {
     "maxpool": "max_pool",
     "mha": "multi_head_attention",
     "mul": "multiply",
-    "pixel_shuffle": "depth_to_space",
-    "pixel_unshuffle": "space_to_depth",
     "sub": "subtract",
     "upsampling": "upsample",
     "zero_pad": "pad",
@@ -55,6 +53,8 @@ PRESETS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "global_average_pool": ("global_pool", {"mode": "average"}),
     "global_max_pool": ("global_pool", {"mode": "max"}),
     "gmp": ("global_pool", {"mode": "max"}),
+    "pixel_shuffle": ("depth_to_space", {"order": "channels_first"}),
+    "pixel_unshuffle": ("space_to_depth", {"order": "channels_first"}),
 }
 """Names that stand for a kind with a setting."""
 

@@ -9,13 +9,13 @@ from math import prod
 from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.rows import row_span
-from rfcalc.analysis.field import FieldAxis, FieldResult, Span
+from rfcalc.analysis.field import FieldAxis, FieldResult, Span, check_output, check_places
 from rfcalc.analysis.result import Note, Status
 from rfcalc.errors import UsageError
 from rfcalc.reports.document import dump
 from rfcalc.reports.escape import terminal
 from rfcalc.reports.fold import fold
-from rfcalc.reports.humanise import percent, sentence
+from rfcalc.reports.humanise import percent
 from rfcalc.reports.pieces import Paragraph, Piece, Shown
 from rfcalc.reports.tables import RIGHT, Table
 from rfcalc.wording import axis_names
@@ -44,9 +44,7 @@ class Field(Shown, FieldResult):
         UsageError
             The index has too many or too few places, or lies outside of the layer's output.
         """
-        if len(at) != len(self.axes):
-            axes = sentence(len(self.axes), "spatial axis", "spatial axes")
-            raise UsageError(f"{_tuple(at)} has {sentence(len(at), 'place')}, but the input has {axes}")
+        check_places(at, len(self.axes))
         return replace(self, axes=tuple(map(_axis_at, self.axes, at)), at=tuple(at))
 
     @property
@@ -69,9 +67,7 @@ class Field(Shown, FieldResult):
         UsageError
             It has too many or too few places, or lies outside of the input.
         """
-        if len(pixel) != len(self.axes):
-            axes = sentence(len(self.axes), "spatial axis", "spatial axes")
-            raise UsageError(f"{_tuple(pixel)} has {sentence(len(pixel), 'place')}, but the input has {axes}")
+        check_places(pixel, len(self.axes))
         seen = tuple(map(_seeing_at, self.axes, pixel))
         return Seeing(self.model, self.layer, self.input, tuple(pixel), seen, self.notes)
 
@@ -286,14 +282,17 @@ def _seeing_at(axis: FieldAxis, place: int) -> SeeingAxis:
         raise UsageError(
             f"there is no pixel {place} on an axis of {axis.input_extent}; give 0 to {axis.input_extent - 1}"
         )
-    mask = sum(1 << index for index, row in enumerate(axis.masks) if row >> place & 1)
-    return SeeingAxis(len(axis.masks), axis.input_extent, axis.status, row_span(mask), mask)
+    units = bytearray(len(axis.rows) // 8 + 1)
+    for index, row in enumerate(axis.rows):
+        if row is not None and row[0] <= place <= row[1] and axis.masks[index] >> place & 1:
+            units[index >> 3] |= 1 << (index & 7)
+    mask = int.from_bytes(units, "little")
+    return SeeingAxis(len(axis.rows), axis.input_extent, axis.status, row_span(mask), mask)
 
 
 def _axis_at(axis: FieldAxis, place: int) -> FieldAxis:
     extent = len(axis.rows)
-    if not 0 <= place < extent:
-        raise UsageError(f"there is no output {place} on an axis of {extent}; give 0 to {extent - 1}")
+    check_output(place, extent)
     windows = None if axis.windows is None else (axis.windows[place],)
     return replace(axis, rows=(axis.rows[place],), masks=(axis.masks[place],), windows=windows)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from rfcalc.algebra.number import Num, is_one, prod
-from rfcalc.algebra.steps import Cover, Mix, Step, under
+from rfcalc.algebra.steps import Cover, Mix, under
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, TensorSpec
 from rfcalc.rules.registry import Call, Kind, Parameter, Path, Result, find
@@ -56,7 +56,7 @@ def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec
     for spec, own in zip(result.outputs, result.paths, strict=True):
         mix = (Mix((len(spec.shape) - 1,)),) if attrs.get("softmax") and spec.shape else ()
         cover = Cover(spec.shape, "how a mask that depends on the input is used is not followed")
-        mixed = (Path(path.input, (*path.steps, *mix)) for path in own)
+        mixed = (path.then(Path(0, mix)) for path in own)
         paths.append((*mixed, *(Path(k, (cover,)) for k in range(len(inputs) - masks, len(inputs)))))
     return result._replace(paths=tuple(paths))
 
@@ -69,20 +69,20 @@ def _apply_stages(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorS
     for place, spec in attrs.get("operands", ()):
         specs.insert(place, spec)
         places.insert(place, None)
-    lead: dict[int, tuple[Step, ...]] = {}
+    lead: dict[int, Path] = {}
     macs: Num = 0
     for place, stages in attrs.get("prepare", ()):
         for name, settings in stages:
             made = apply_rule(_known(name), settings, specs[place : place + 1])
             (path,) = made.paths[0]
             specs[place] = made.outputs[0]
-            lead[place] = (*lead.get(place, ()), *path.steps)
+            lead[place] = lead.get(place, Path(0)).then(path)
             macs = macs + made.macs
     result = apply_rule(kind, own, specs)
 
     def moved(paths: Sequence[Path]) -> tuple[Path, ...]:
         return tuple(
-            Path(place, (*lead.get(path.input, ()), *path.steps))
+            lead.get(path.input, Path(0)).then(path)._replace(input=place)
             for path in paths
             if (place := places[path.input]) is not None
         )
@@ -113,7 +113,7 @@ def _followed(result: Result, name: str, settings: Mapping[str, Any]) -> Result:
     made = apply_rule(_known(name), settings, result.outputs[:1])
 
     def joined(paths: Sequence[Path], more: Sequence[Path]) -> tuple[Path, ...]:
-        return tuple(Path(p.input, (*p.steps, *q.steps)) for p in paths for q in more)
+        return tuple(p.then(q) for p in paths for q in more)
 
     gated = result.gated
     if gated is not None or made.gated is not None:
@@ -186,7 +186,8 @@ def _apply(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec]) -
     result = kind.rule(Call(kind, attrs, stripped))
 
     def lifted(path: Path) -> Path:
-        return Path(path.input, tuple(under(step, extents) for step in path.steps))
+        apart = None if path.apart is None else tuple(under(step, extents) for step in path.apart)
+        return Path(path.input, tuple(under(step, extents) for step in path.steps), apart)
 
     outputs = tuple(
         TensorSpec((*s.shape[:1], *extents, *s.shape[1:]), s.axes[0] + roles + s.axes[1:], s.dtype)

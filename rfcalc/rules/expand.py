@@ -26,6 +26,7 @@ from rfcalc.algebra.steps import Contract, Lose, Slide, Step
 from rfcalc.algebra.window import POINTWISE, Window, gather, partition, rises, slide, spread
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import CHANNEL, TensorSpec
+from rfcalc.rules.places import ORDER, folded, unfolded
 from rfcalc.rules.registry import (
     CHOICE,
     COUNT,
@@ -262,7 +263,7 @@ def center_crop(call: Call) -> Result:
 BLOCK = Setting("block", COUNT, REQUIRED, "edge of the square that moves between space and channels")
 
 
-@rule("space_to_depth", BLOCK, LAYOUT, summary="Each block of pixels becomes the channels of one.")
+@rule("space_to_depth", BLOCK, ORDER, LAYOUT, summary="Each block of pixels becomes the channels of one.")
 def space_to_depth(call: Call) -> Result:
     """Extent ``n/b``, channels ``C * b**axes``."""
     spec = call.only()
@@ -272,14 +273,16 @@ def space_to_depth(call: Call) -> Result:
         if is_known(spec.shape[a]) and is_known(block) and spec.shape[a] % block:
             raise AnalysisError(f"an extent of {spec.shape[a]} does not divide into blocks of {block}")
         extents[a] = spec.shape[a] // block
-    steps: list[Step] = [Slide(a, slide(block, stride=block), extents[a]) for a in spatial]
+    slides = tuple(Slide(a, slide(block, stride=block), extents[a]) for a in spatial)
+    windows = {step.axis: (step.window, step.extent, block) for step in slides}
     extents[channel] = spec.shape[channel] * block ** len(spatial)
-    steps.append(Contract(channel, extents[channel]))
     output = TensorSpec(replaced(spec, extents), spec.axes, spec.dtype)
-    return Result((output,), ((Path(0, tuple(steps)),),))
+    apart = unfolded(len(spec.shape), channel, windows, call["order"])
+    path = Path(0, (*slides, Contract(channel, extents[channel])), apart)
+    return Result((output,), ((path,),))
 
 
-@rule("depth_to_space", BLOCK, LAYOUT, summary="Channels become a block of pixels (pixel shuffle).")
+@rule("depth_to_space", BLOCK, ORDER, LAYOUT, summary="Channels become a block of pixels (pixel shuffle).")
 def depth_to_space(call: Call) -> Result:
     """Extent ``n * b``, channels ``C / b**axes``."""
     spec = call.only()
@@ -293,4 +296,6 @@ def depth_to_space(call: Call) -> Result:
     extents[channel] = channels // parts
     steps.append(Contract(channel, extents[channel]))
     output = TensorSpec(replaced(spec, extents), spec.axes, spec.dtype)
-    return Result((output,), ((Path(0, tuple(steps)),),))
+    blocks = dict.fromkeys(spatial, block)
+    apart = folded(len(spec.shape), channel, extents[channel], blocks, call["order"])
+    return Result((output,), ((Path(0, tuple(steps), apart),),))

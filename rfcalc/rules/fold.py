@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import product
-from typing import Final
-
-from rfcalc.algebra.number import Num, is_known, prod
-from rfcalc.algebra.steps import Contract, Cover, Regroup, Slide, Squeeze, Step
-from rfcalc.algebra.window import Window, spread
+from rfcalc.algebra.number import prod
+from rfcalc.algebra.steps import Merge, Permute, Reduce, Regroup, Slide, Step
+from rfcalc.algebra.window import put_back, spread
 from rfcalc.graph.layer import SPATIAL, TensorSpec
 from rfcalc.rules.registry import INTERNAL, REQUIRED, Call, Path, Result, Setting, rule
 from rfcalc.rules.window import window_extent
-
-MOST_PATHS: Final = 256
-"""Places of a window that are followed one by one."""
 
 
 @rule(
@@ -41,32 +35,15 @@ def fold(call: Call) -> Result:
     channels = spec.shape[1] // area
     shape = (spec.shape[0], channels, *sizes)
     output = TensorSpec(shape, spec.axes[:2] + SPATIAL * len(sizes), spec.dtype)
-    if not is_known(area) or area > MOST_PATHS:
-        cover = Cover(shape, "which columns make up a position is not followed")
-        return Result((output,), ((Path(0, (cover,)),),))
-    apart = Regroup((spec.shape[0], channels, *kernel, *grid))
-    paths = tuple(
-        Path(0, (apart, *_taken(place, sizes, stride, dilation, pads), Contract(1, channels)))
-        for place in product(*map(range, kernel))
-    )
-    return Result((output,), (paths,))
-
-
-def _taken(
-    place: tuple[int, ...],
-    sizes: tuple[Num, ...],
-    stride: tuple[Num, ...],
-    dilation: tuple[Num, ...],
-    pads: tuple[tuple[Num, Num], ...],
-) -> list[Step]:
-    """Steps from the windows to the map, for one place of the window."""
     rank = len(sizes)
-    steps: list[Step] = [Slide(2 + k, _point(place[k]), 1) for k in range(rank)]
-    steps.append(Squeeze(tuple(range(2, 2 + rank))))
-    for k, (n, s, d, (lo, _)) in enumerate(zip(sizes, stride, dilation, pads, strict=True)):
-        steps.append(Slide(2 + k, spread(1, stride=s, lo=lo - d * place[k]), n))
-    return steps
-
-
-def _point(index: int) -> Window:
-    return Window(1, 0, *2 * (lambda i: index,))
+    axes = [
+        (n, int(k), int(s), int(d), int(lo))
+        for n, k, s, d, (lo, _) in zip(sizes, kernel, stride, dilation, pads, strict=True)
+    ]
+    columns = Regroup((spec.shape[0], channels, *kernel, *grid))
+    together: list[Step] = [columns, Reduce(tuple(range(2, 2 + rank)))]
+    apart: list[Step] = [columns, Permute((0, 1, *(p for k in range(rank) for p in (2 + rank + k, 2 + k))))]
+    for place, (n, k, s, d, lo) in enumerate(axes, 2):
+        together.append(Slide(place, spread(k, stride=s, dilation=d, lo=lo), n))
+        apart += [Merge(place, 2), Slide(place, put_back(k, stride=s, dilation=d, lo=lo), n)]
+    return Result((output,), ((Path(0, tuple(together), tuple(apart)),),))

@@ -67,10 +67,32 @@ LAYOUT: Final = (
 
 
 class Path(NamedTuple):
-    """How an output depends on one input: the steps from that input's axes to the output's."""
+    """How an output depends on one input: the steps from that input's axes to the output's.
+
+    Parameters
+    ----------
+    input : int
+        Its place among the inputs.
+    steps : tuple of Step
+        The steps, with all channels taken together.
+    apart : tuple of Step, optional
+        The same where single channels are told apart, for those rules that make channels of places in a
+        window, or keep channels apart; a field is followed over these.
+    """
 
     input: int
     steps: tuple[Step, ...] = ()
+    apart: tuple[Step, ...] | None = None
+
+    @property
+    def followed(self) -> tuple[Step, ...]:
+        """The steps that tell most."""
+        return self.steps if self.apart is None else self.apart
+
+    def then(self, other: Path) -> Path:
+        """Go on over the steps of another path."""
+        apart = None if self.apart is None is other.apart else (*self.followed, *other.followed)
+        return Path(self.input, (*self.steps, *other.steps), apart)
 
 
 class Parameter(NamedTuple):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from rfcalc.algebra.steps import Broadcast, Contract, Insert, Permute, Slide, Step
+from rfcalc.algebra.number import is_known
+from rfcalc.algebra.steps import Broadcast, Contract, Insert, Permute, Slide, Split, Step
+from rfcalc.algebra.window import apart, slide
 from rfcalc.graph.layer import CHANNEL, SPATIAL, TensorSpec
 from rfcalc.rules.registry import (
     AXIS,
     COUNT,
     FLAG,
+    INTERNAL,
     LAYOUT,
     NATURAL,
     REQUIRED,
@@ -32,6 +35,8 @@ from rfcalc.rules.window import PAD, axis_window, replaced
     Setting("border", FLAG, False, "the padding reflects the signal"),
     Setting("axis", AXIS, -1, "the time axis"),
     Setting("transposed", FLAG, False, "bins before frames"),
+    Setting("plain", FLAG, False, "the bins of a frame are its samples, as they are"),
+    Setting("window", INTERNAL, None, "(first, end) of the samples of a frame that are read; by default all"),
     summary="Short-time transform: each frame of samples becomes some bins.",
 )
 def frames(call: Call) -> Result:
@@ -39,17 +44,28 @@ def frames(call: Call) -> Result:
     spec = call.only()
     place = call.axis(spec, call["axis"])
     padding = (call["before"], call["after"])
-    axis = axis_window(spec.shape[place], call["kernel"], call["stride"], 1, padding)
-    window = axis.window._replace(border="reflect") if call["border"] else axis.window
+    kernel, stride = call["kernel"], call["stride"]
+    axis = axis_window(spec.shape[place], kernel, stride, 1, padding)
+    window = axis.window
+    if call["window"] is not None:
+        first, end = call["window"]
+        window = slide(end - first, stride=stride, lo=call["before"] - first)
+    window = window._replace(border="reflect") if call["border"] else window
     shape = (*spec.shape[:place], axis.extent, call["bins"], *spec.shape[place + 1 :])
     steps: list[Step] = [Slide(place, window, axis.extent), Insert((place + 1,)), Broadcast(shape)]
+    samples: list[Step] | None = None
+    if call["plain"] and is_known(kernel):
+        own = (axis.extent, kernel)
+        samples = [Slide(place, apart(window, kernel), axis.extent * kernel), Split(place, own)]
     roles = spec.axes[:place] + SPATIAL + CHANNEL + spec.axes[place + 1 :]
     output = TensorSpec(shape, roles, spec.dtype)
     if call["transposed"]:
         order = [*range(place), place + 1, place, *range(place + 2, len(shape))]
         steps.append(Permute(tuple(order)))
+        samples = None if samples is None else [*samples, Permute(tuple(order))]
         output = TensorSpec(tuple(shape[a] for a in order), "".join(roles[a] for a in order), spec.dtype)
-    return Result((output,), ((Path(0, tuple(steps)),),))
+    path = Path(0, tuple(steps), None if samples is None else tuple(samples))
+    return Result((output,), ((path,),))
 
 
 @rule(

@@ -12,6 +12,7 @@ from rfcalc.algebra.steps import Contract, Slide, Step
 from rfcalc.algebra.window import Window, partition, same_padding, slide, spread
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import CHANNEL, TensorSpec
+from rfcalc.rules.places import ORDER, by_groups, unfolded
 from rfcalc.rules.registry import (
     CHOICE,
     COUNT,
@@ -175,7 +176,9 @@ def with_channels(spec: TensorSpec, channel: int) -> str:
     return spec.axes[:channel] + CHANNEL + spec.axes[channel + 1 :]
 
 
-def _convolve(call: Call, filters: Num, kernel_shape: tuple[Num, ...], taps: Num, bias: bool) -> Result:
+def _convolve(
+    call: Call, filters: Num, kernel_shape: tuple[Num, ...], taps: Num, bias: bool, groups: Num = 1
+) -> Result:
     """Finish any convolution: extents, dependence, kernel and bias, `taps` MACs for each output element."""
     spec = call.only()
     spatial, channel = call.spatial(spec), call.channel(spec)
@@ -188,7 +191,8 @@ def _convolve(call: Call, filters: Num, kernel_shape: tuple[Num, ...], taps: Num
     weights = [Parameter("kernel", kernel_shape)]
     if bias:
         weights.append(Parameter("bias", (filters,)))
-    return Result((output,), ((Path(0, tuple(steps)),),), tuple(weights), output.elements * taps)
+    path = Path(0, tuple(steps), by_groups(tuple(steps), groups))
+    return Result((output,), ((path,),), tuple(weights), output.elements * taps)
 
 
 @rule(
@@ -211,7 +215,7 @@ def conv(call: Call) -> Result:
         if is_known(count) and is_known(groups) and count % groups:
             raise AnalysisError(f"{count} {what} do not divide into {groups} groups")
     inner = channels // groups
-    return _convolve(call, filters, (*kernel, inner, filters), prod(kernel) * inner, call["bias"])
+    return _convolve(call, filters, (*kernel, inner, filters), prod(kernel) * inner, call["bias"], groups)
 
 
 @rule(
@@ -225,7 +229,8 @@ def depthwise_conv(call: Call) -> Result:
     channels = spec.shape[call.channel(spec)]
     kernel = call.per_axis("kernel", len(call.spatial(spec)))
     multiplier = call["multiplier"]
-    return _convolve(call, channels * multiplier, (*kernel, channels, multiplier), prod(kernel), call["bias"])
+    shape = (*kernel, channels, multiplier)
+    return _convolve(call, channels * multiplier, shape, prod(kernel), call["bias"], channels)
 
 
 @rule(
@@ -300,7 +305,8 @@ def transposed_conv(call: Call) -> Result:
     if call["bias"]:
         weights.append(Parameter("bias", (filters,)))
     macs = spec.elements * prod(kernel) * (filters // groups)
-    return Result((output,), ((Path(0, tuple(steps)),),), tuple(weights), macs)
+    path = Path(0, tuple(steps), by_groups(tuple(steps), groups))
+    return Result((output,), ((path,),), tuple(weights), macs)
 
 
 def transposed_window(
@@ -334,15 +340,23 @@ def transposed_window(
 @rule(
     "patches",
     KERNEL, Setting("stride", PER_AXIS, None, "step between patches; by default their length"), PAD, DILATION,
-    LAYOUT,
+    ORDER, LAYOUT,
     summary="Each window becomes the channels of one position.",
 )  # fmt: skip
 def patches(call: Call) -> Result:
     """Channels ``prod(k) * C``; no weights and no multiplication."""
     spec = call.only()
-    channels = spec.shape[call.channel(spec)]
-    result = _convolve(call, prod(call.per_axis("kernel", len(call.spatial(spec)))) * channels, (), 0, False)
-    return Result(result.outputs, result.paths)
+    spatial, channel = call.spatial(spec), call.channel(spec)
+    kernel = call.per_axis("kernel", len(spatial))
+    result = _convolve(call, prod(kernel) * spec.shape[channel], (), 0, False)
+    ((path,),) = result.paths
+    windows = {
+        step.axis: (step.window, step.extent, k)
+        for k, step in zip(kernel, path.steps, strict=False)
+        if isinstance(step, Slide)
+    }
+    path = path._replace(apart=unfolded(len(spec.shape), channel, windows, call["order"]))
+    return Result(result.outputs, ((path,),))
 
 
 POOLING = (

@@ -5,11 +5,50 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rfcalc.algebra.rows import Rows, identity_rows, row_span
-from rfcalc.algebra.window import slide
+from rfcalc.algebra.rows import (
+    Rows,
+    identity_asked,
+    identity_rows,
+    mask_of,
+    row_of,
+    row_span,
+    span_of_row,
+    union_of,
+)
+from rfcalc.algebra.window import Window, slide
 from tests.algebra.plain import Drawn, windows
 
 sets_of_taps = st.lists(st.frozensets(st.integers(0, 12)), min_size=1, max_size=8)
+
+
+@given(st.lists(st.integers(0, 1 << 40), max_size=5))
+def test_union_is_that_of_the_sets(masks: list[int]) -> None:
+    union = 0
+    for mask in masks:
+        union |= mask
+    assert mask_of(union_of(map(row_of, masks))) == union
+    assert union_of(map(row_of, masks)) == row_of(union)  # spelled in the one way that there is
+    found = span_of_row(row_of(union))
+    bits = [j for j in range(union.bit_length()) if union >> j & 1]
+    assert found == ((bits[0], bits[-1], len(bits)) if bits else None)
+
+
+WINDOWS = st.builds(
+    slide, st.integers(1, 4), stride=st.integers(1, 3), dilation=st.integers(1, 3), lo=st.integers(0, 3)
+)
+
+
+@given(st.integers(1, 30), st.lists(st.tuples(WINDOWS, st.integers(1, 30)), max_size=4), st.booleans())
+def test_asked_rows_are_those_of_all(extent: int, windows: list[tuple[Window, int]], scanned: bool) -> None:
+    eager, asked = identity_rows(extent), identity_asked(extent)
+    for place, (window, size) in enumerate(windows):
+        before = eager, asked
+        eager, asked = eager.after(window, size), asked.after(window, size)
+        if place == 1 and scanned:
+            eager, asked = eager.opened(above=False), asked.opened(above=False)
+        if len(before[0]) == size:
+            eager, asked = eager.join(before[0]), asked.join(before[1])
+    assert [asked.some([i])[0] for i in range(len(asked))] == list(eager.rows)
 
 
 def rows_of(sets: list[frozenset[int]]) -> Rows:

@@ -328,11 +328,7 @@ def test_open_extents_are_filled(name: str) -> None:
 
 
 def test_open_extents_that_nothing_fits() -> None:
-    model = {
-        "rfcalc": 1,
-        "inputs": {"a": [8, 3], "b": [None, 5]},
-        "layers": [{"kind": "add", "inputs": ["a", "b"]}],
-    }
+    model = {"rfcalc": 1, "input": [9, 9, None], "layers": [same3("input", 23, groups=23)]}
     with pytest.raises(UsageError, match=r"nothing that was tried for its open extents fits \(.*use --input"):
         rfcalc.verify(model)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -149,6 +150,67 @@ def test_a_cut_layer_hands_nothing_on(document: Document, data: st.DataObject) -
         masks = [int(mask) for mask in truth[name].ravel()]
         rows = list(axis.masks) * (len(masks) if len(axis.masks) == 1 else 1)
         assert rows == masks, name
+
+
+SOUND: dict[str, tuple[list[dict[str, Any]], int, tuple[int, int, int]]] = {
+    # 48 kHz: half a second, ten, and half a minute; the unit and its field by hand
+    "windows": (
+        [{"kind": "conv", "filters": 1, "kernel": 3, "padding": "same", "dilation": d} for d in (1, 2, 4)],
+        24_000,
+        (11_993, 12_007, 15),
+    ),
+    "with gaps": (
+        [{"kind": "conv", "filters": 1, "kernel": 3, "padding": "same", "dilation": 4}],
+        480_000,
+        (239_996, 240_004, 3),
+    ),
+    "beyond what can be listed": (
+        [{"kind": "conv", "filters": 1, "kernel": 45, "padding": "same"}],
+        1_440_000_000,
+        (720_000_000 - 22, 720_000_000 + 22, 45),
+    ),
+    "steps": (
+        [{"kind": "conv", "filters": 1, "kernel": 4, "stride": 4}, {"kind": "max_pool", "kernel": 2}],
+        96_000,
+        (48_000, 48_007, 8),
+    ),
+    "stretched": (
+        [{"kind": "max_pool", "kernel": 4}, {"kind": "upsample", "scale": 4, "mode": "nearest"}],
+        48_000,
+        (24_000, 24_003, 4),
+    ),
+    "a state": (
+        [{"kind": "lstm", "units": 1, "sequences": True}],
+        24_000,
+        (0, 12_000, 12_001),
+    ),
+    "all of it": (
+        [{"kind": "global_pool", "keepdims": True}],
+        24_000,
+        (0, 23_999, 24_000),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_a_unit_of_a_long_sound(name: str) -> None:
+    """No more is worked out than the unit needs, and the table of all units agrees where there is room."""
+    layers, extent, row = SOUND[name]
+    model = {"rfcalc": 1, "input": [extent, 1], "layers": layers}
+    last = list(rfcalc.load(model))[-1].name
+    count = rfcalc.analyze(model).layer(last).spatial[0]
+    unit = rfcalc.field(model, last, (count // 2,))
+    assert unit.axes[0].rows == (row,)
+    assert unit.axes[0].masks[0].bit_count() == row[2]
+    assert unit.axes[0].status == "exact"
+    if extent <= 100_000:
+        whole = rfcalc.field(model, last)
+        assert whole.axes[0].rows[count // 2] == row
+        assert whole.axes[0].masks[count // 2] == unit.axes[0].masks[0]
+        assert whole.axes[0].lost == tuple(whole.axes[0].lost or ()) or whole.axes[0].lost is None
+        seen = whole.seeing((row[0],)).axes[0].units
+        assert seen is not None
+        assert seen[0] <= count // 2 <= seen[1]
 
 
 def test_the_field_of_the_other_way() -> None:

@@ -12,6 +12,7 @@ from rfcalc.readers.keras.settings import (
     PADDINGS,
     Made,
     image_layout,
+    is_channels_first,
     layout,
     output_padding,
     own_stride,
@@ -83,7 +84,9 @@ def _blocks(kind: str) -> OperationMaker:
         block = op.value("block_size", place=1)
         if type(block) is not int or block < 1:
             op.wrong("block_size", "a positive integer", block)
-        return kind, {"block": block, **layout(op.config, _rank(op))}
+        # of channels in front TensorFlow's backend makes another order than those of JAX, PyTorch and numpy
+        order = "channels_first" if is_channels_first(op.config) else "places_first"
+        return kind, {"block": block, "order": order, **layout(op.config, _rank(op))}
 
     return make
 

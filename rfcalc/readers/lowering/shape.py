@@ -166,11 +166,11 @@ def tile(b: Builder, node: Node, x: Value, repeats: Sequence[Num]) -> tuple[Valu
     return b.add(node, "tile", (x,), {"repeats": tuple(repeats)})
 
 
-def block_move(b: Builder, node: Node, x: Value, kind: str, block: Num) -> tuple[Value, ...]:
+def block_move(b: Builder, node: Node, x: Value, kind: str, block: Num, order: str) -> tuple[Value, ...]:
     """Move blocks between positions and channels: kind is depth_to_space or space_to_depth."""
     if x.spec is None:
         raise Blind
-    attrs = {"block": block, "spatial": tuple(range(2, x.rank)), "channel": 1}
+    attrs = {"block": block, "order": order, "spatial": tuple(range(2, x.rank)), "channel": 1}
     return b.add(node, kind, (x,), attrs)
 
 

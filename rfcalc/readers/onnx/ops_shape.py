@@ -294,7 +294,8 @@ def block_move(operation: Operation) -> Values:
     block = operation.integer("blocksize", 0)
     if block < 1:
         raise operation.wrong(f"blocksize must be positive, got {block}")
-    return moves.block_move(operation.builder, operation.node, operation[0], kind, block)
+    order = "channels_first" if operation.text("mode", "DCR") == "CRD" else "places_first"
+    return moves.block_move(operation.builder, operation.node, operation[0], kind, block, order)
 
 
 @op("ReverseSequence")

@@ -48,6 +48,8 @@ def short_time_fourier(operation: Operation) -> Values:
         raise Undecided
     bins = size // 2 + 1 if operation.integer("onesided", 1) else size
     attrs: dict[str, object] = {"kernel": size, "stride": step[0], "bins": bins, "axis": 1}
+    if window is not None:
+        attrs["window"] = _read(window, size)
     stages: list[tuple[str, dict[str, object]]] = []
     if x.rank == 3:
         attrs["prepare"] = ((0, (("reduce", {"axes": (2,)}),)),)
@@ -55,6 +57,14 @@ def short_time_fourier(operation: Operation) -> Values:
     stages.append(("top_k", {"axis": 3, "size": 2, "indices": False}))
     attrs["then"] = tuple(stages)
     return operation.builder.add(operation.node, "frames", (x,), attrs)
+
+
+def _read(window: Value, size: int) -> tuple[int, int] | None:
+    """Return which samples of a frame a window reads whose ends are zero, as of one padded to the frame."""
+    if window.data is None or window.data.shape != (size,):
+        return None
+    (places,) = window.data.nonzero()
+    return (int(places[0]), int(places[-1]) + 1) if 0 < len(places) < size else None
 
 
 @op("Col2Im")

@@ -17,8 +17,13 @@ def short_time_fourier(operation: Operation) -> Values:
     stride = operation.integer("hop_length", size // 4)
     half = size // 2 if operation.overload == "center" and operation.flag("center", True) else 0
     target = operation.recorded[0]
+    mode = operation.raw("pad_mode", "reflect") if half else "constant"
+    if mode not in ("constant", "reflect"):
+        return operation.cover((x,), "the border of a centred transform is not followed")
     attrs: dict[str, Any] = {
         "kernel": size,
+        "window": _middle(size, operation.integer("win_length", size)),
+        "border": mode == "reflect",
         "stride": stride,
         "bins": target[1],
         "axis": 1,
@@ -26,14 +31,18 @@ def short_time_fourier(operation: Operation) -> Values:
         "after": half,
         "transposed": True,
     }
-    if half:
-        return operation.cover((x,), "the border of a centred transform is not followed")
     if len(target) == 4:
         attrs["then"] = (
             ("expand_dims", {"axes": (3,)}),
             ("top_k", {"axis": 3, "size": 2, "indices": False}),
         )
     return operation.builder.add(operation.node, "frames", (x,), attrs)
+
+
+def _middle(size: int, window: int) -> tuple[int, int] | None:
+    """Return which samples of a frame a shorter window reads, which is padded on both sides."""
+    left = (size - window) // 2
+    return (left, left + window) if window < size else None
 
 
 @op("istft")

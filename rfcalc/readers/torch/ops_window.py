@@ -189,6 +189,7 @@ def unfold_map(operation: Operation) -> Values:
         "stride": operation.per_axis("stride", 2, 1),
         "padding": _pairs(operation.per_axis("padding", 2, 0)),
         "dilation": operation.per_axis("dilation", 2, 1),
+        "order": "channels_first",
         "spatial": (2, 3),
         "channel": 1,
         "then": (("reshape", {"shape": operation.recorded[0]}),),
@@ -220,7 +221,7 @@ def unfold(operation: Operation) -> Values:
     x = operation["self"]
     axis = operation.axis("dimension", x.rank)
     size, step = operation.integer("size"), operation.integer("step")
-    attrs = {"kernel": size, "stride": step, "bins": size, "axis": axis}
+    attrs = {"kernel": size, "stride": step, "bins": size, "plain": True, "axis": axis}
     order = [place for place in range(x.rank + 1) if place != axis + 1] + [axis + 1]
     if order != list(range(x.rank + 1)):
         return operation.builder.add(

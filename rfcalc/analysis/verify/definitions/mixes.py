@@ -396,9 +396,15 @@ def _frames(given: Given, x: Sets) -> Sets:
     (place,) = given.places("axis", x)
     n, before, after = x.shape[place], given["before"], given["after"]
     rows = windows(n, given["kernel"], given["stride"], 1, (before, after))
+    if given["window"] is not None:
+        first, end = given["window"]
+        rows = [row[first:end] for row in rows]
+    frames = len(rows)
+    if given["plain"]:
+        rows = [[tap] for row in rows for tap in row]
     found = bordered(x, place, rows, "reflect") if given["border"] else x.read(place, rows)
-    shape = (*found.shape[: place + 1], given["bins"], *found.shape[place + 1 :])
-    found = found.insert([place + 1]).stretch(shape)
+    shape = (*x.shape[:place], frames, given["bins"], *x.shape[place + 1 :])
+    found = found.reshape(shape) if given["plain"] else found.insert([place + 1]).stretch(shape)
     if given["transposed"]:
         order = [*range(place), place + 1, place, *range(place + 2, len(shape))]
         return found.permute(order)

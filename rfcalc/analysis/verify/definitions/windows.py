@@ -54,25 +54,82 @@ def slid(
     return x
 
 
-@define("conv", "separable_conv")
+def in_groups(x: Sets, channel: int, groups: int, filters: int) -> Sets:
+    """Let each filter read the channels of its own group."""
+    depth, copies = x.shape[channel] // groups, filters // groups
+    return x.read(channel, (range(f // copies * depth, (f // copies + 1) * depth) for f in range(filters)))
+
+
+@define("conv")
 def _convolution(given: Given, x: Sets) -> Sets:
-    """Every output reads its window in all channels; groups of channels are not told apart."""
+    """Every output reads its window in the channels of its group."""
+    channel = given.channel
+    groups = given["groups"] if given["depth"] is None else x.shape[channel] // given["depth"]
+    return in_groups(slid(given, x, given.spatial), channel, groups, given["filters"])
+
+
+@define("separable_conv")
+def _separable(given: Given, x: Sets) -> Sets:
+    """The filters of the second convolution read all channels of the first."""
     return slid(given, x, given.spatial).whole(given.channel, given["filters"])
 
 
 @define("depthwise_conv")
 def _depthwise(given: Given, x: Sets) -> Sets:
     channel = given.channel
-    return slid(given, x, given.spatial).whole(channel, x.shape[channel] * given["multiplier"])
+    count = x.shape[channel]
+    return in_groups(slid(given, x, given.spatial), channel, count, count * given["multiplier"])
 
 
 @define("patches")
 def _patches(given: Given, x: Sets) -> Sets:
-    places, channel = given.spatial, given.channel
-    count = x.shape[channel]
-    for k in given.each("kernel", len(places)):
-        count *= k
-    return slid(given, x, places).whole(channel, count)
+    """Channel c and place t of a window make one channel, in an order that is set."""
+    places, word = given.spatial, given["padding"]
+    rank = len(places)
+    kernel, dilation = given.each("kernel", rank), given.each("dilation", rank)
+    stride = kernel if given["stride"] is None else given.each("stride", rank)
+    padding = [word] * rank if isinstance(word, str) else given.sides("padding", rank)
+    rows = {
+        place: windows(x.shape[place], k, s, d, p)
+        for place, k, s, d, p in zip(places, kernel, stride, dilation, padding, strict=True)
+    }
+    return into_channels(x, given.channel, rows, first=given["order"] == "places_first")
+
+
+def into_channels(x: Sets, channel: int, rows: dict[int, Rows], *, first: bool) -> Sets:
+    """Turn the places of windows on some axes into channels, those of one channel side by side or apart."""
+    shape: list[int] = []
+    for axis, extent in enumerate(x.shape):
+        shape += [len(rows[axis]), len(rows[axis][0])] if axis in rows else [extent]
+    for axis, windows_ in rows.items():
+        x = x.read(axis, [[tap] for row in windows_ for tap in row])
+    at = {axis: axis + sum(other < axis for other in rows) for axis in range(len(x.shape))}
+    inside = [at[axis] + 1 for axis in sorted(rows)]
+    mixed = [*inside, at[channel]] if first else [at[channel], *inside]
+    order = [place for axis in at for place in (mixed if axis == channel else [at[axis]])]
+    target = [shape[at[axis]] for axis in at]
+    for place in inside:
+        target[channel] *= shape[place]
+    return x.reshape(shape).permute(order).reshape(target)
+
+
+def out_of_channels(x: Sets, channel: int, blocks: dict[int, int], *, first: bool) -> Sets:
+    """Turn channels into the places of blocks on some axes."""
+    lengths = [blocks[axis] for axis in sorted(blocks)]
+    left = x.shape[channel]
+    for length in lengths:
+        left //= length
+    cut = [*lengths, left] if first else [left, *lengths]
+    more = len(lengths)
+    own = channel + (more if first else 0)
+    inside = dict(zip(sorted(blocks), range(channel + (not first), own + more + 1), strict=False))
+    order: list[int] = []
+    target: list[int] = []
+    for axis, extent in enumerate(x.shape):
+        at = own if axis == channel else axis + (more if axis > channel else 0)
+        order += [at, inside[axis]] if axis in blocks else [at]
+        target.append(left if axis == channel else extent * blocks.get(axis, 1))
+    return x.reshape((*x.shape[:channel], *cut, *x.shape[channel + 1 :])).permute(order).reshape(target)
 
 
 @define("max_pool", "average_pool", "lp_pool", "median_pool")
@@ -123,7 +180,7 @@ def _transposed(given: Given, x: Sets) -> Sets:
     )
     for place, k, s, d, padding, extra in settings:
         x = x.read(place, _writers(x.shape[place], k, s, d, padding, extra))
-    return x.whole(given.channel, given["filters"])
+    return in_groups(x, given.channel, given["groups"], given["filters"])
 
 
 def _writers(n: int, k: int, s: int, d: int, padding: Any, extra: int | None) -> Rows:
@@ -322,18 +379,15 @@ def _center_cropped(given: Given, x: Sets) -> Sets:
 
 @define("space_to_depth")
 def _blocks_to_channels(given: Given, x: Sets) -> Sets:
-    places, channel, b = given.spatial, given.channel, given["block"]
-    for place in places:
-        x = x.read(place, ([b * i + t for t in range(b)] for i in range(x.shape[place] // b)))
-    return x.whole(channel, x.shape[channel] * b ** len(places))
+    b = given["block"]
+    rows = {place: windows(x.shape[place], b, b, 1, "valid") for place in given.spatial}
+    return into_channels(x, given.channel, rows, first=given["order"] == "places_first")
 
 
 @define("depth_to_space")
 def _channels_to_blocks(given: Given, x: Sets) -> Sets:
-    places, channel, b = given.spatial, given.channel, given["block"]
-    for place in places:
-        x = x.read(place, ([i // b] for i in range(x.shape[place] * b)))
-    return x.whole(channel, x.shape[channel] // b ** len(places))
+    blocks = dict.fromkeys(given.spatial, given["block"])
+    return out_of_channels(x, given.channel, blocks, first=given["order"] == "places_first")
 
 
 @define("fold")
