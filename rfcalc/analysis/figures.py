@@ -12,7 +12,16 @@ from rfcalc.analysis.propagate import Seen, choose_input, propagate_periodic
 from rfcalc.analysis.result import AnalysisResult, Detail, InputRow, Note, Params, Row, Size
 from rfcalc.analysis.shapes import OnUnknown, Resolved, as_formulas, known_extent, resolve
 from rfcalc.analysis.symbolic import conditions_of, with_symbols
-from rfcalc.analysis.totals import count_params, cut_note, has_weights, macs_of, notes_of, totals_of
+from rfcalc.analysis.totals import (
+    count_params,
+    cut_note,
+    has_weights,
+    macs_of,
+    notes_of,
+    totals_of,
+    uncounted_note,
+    uncounted_reason,
+)
 from rfcalc.analysis.unproductive import unproductive_note
 from rfcalc.analysis.view import FieldView, view_of
 from rfcalc.collecting import collector_paused
@@ -25,7 +34,8 @@ class _Context(NamedTuple):
 
     `views` remembers what every dependence comes to: most layers hand on the very one of their input.
     `details` works out further figures, where these are asked for. `counts` and `shapes` remember the same of
-    results and tensors, which layers share that are alike.
+    results and tensors, which layers share that are alike. `uncounted` says why
+    multiply-accumulates may not be known.
     """
 
     graph: LayerGraph
@@ -35,6 +45,7 @@ class _Context(NamedTuple):
     views: dict[tuple[int, int], FieldView]
     counts: dict[int, tuple[Num | None, Num | None]]
     shapes: dict[int, tuple[tuple[Num | None, ...], tuple[Num | None, ...]]]
+    uncounted: str = ""
     details: Callable[[Edge], Detail] | None = None
 
 
@@ -95,7 +106,7 @@ def _analyze(
             else resolve(with_symbols(graph), on_unknown=on_unknown, symbolic=True)
         )
     spec = _input_spec(resolved, chosen)
-    context = _Context(graph, resolved, seen, spec.spatial, {}, {}, {})
+    context = _Context(graph, resolved, seen, spec.spatial, {}, {}, {}, uncounted_reason(graph, resolved))
     if details:
         from rfcalc.analysis.details import details_of
 
@@ -104,6 +115,7 @@ def _analyze(
     rows, headings = _rows(context, depth)
     leaves = [row for place, row in enumerate(rows) if place not in headings]
     notes = notes_of(graph, resolved, rows, misaligned)
+    notes += uncounted_note(leaves, context.uncounted)
     notes += _advice(context._replace(resolved=at_size), chosen)
     notes += cut_note(graph)
     if symbolic:
@@ -290,7 +302,8 @@ def _row(
 ) -> Row:
     """Put a row together: `head` has its fields up to those of the tensor `edge`."""
     detail = None if context.details is None else context.details(edge)
-    return Row._make((*head, *_tensor_figures(context, edge), params, macs, activations, (), detail))
+    row = Row._make((*head, *_tensor_figures(context, edge), params, macs, activations, (), detail))
+    return row if macs is not None or row.reason else row._replace(reason=context.uncounted)
 
 
 def _tensor_figures(context: _Context, edge: Edge) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from rfcalc.analysis.propagate import Misaligned
 from rfcalc.analysis.result import Note, Params, Row, Totals
 from rfcalc.analysis.shapes import Resolved, known_extent
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.graph.layer import SPATIAL, Edge, Layer, Weight
+from rfcalc.graph.layer import BATCH, SPATIAL, Edge, Layer, Weight
 from rfcalc.wording import few
 
 _MIRRORED: Final = "mirrored at the border: units there may see further than others"
@@ -81,6 +81,31 @@ def totals_of(graph: LayerGraph, resolved: Mapping[str, Resolved], rows: Sequenc
         None if macs_missing else macs,
         at_least,
     )
+
+
+_SHARED: Final = "it is not known how many elements along its axes belong to one sample"
+
+
+def uncounted_reason(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> str:
+    """Say why the multiply-accumulates of a layer may not be known, whose own shape is.
+
+    Where an input's size is open that is why, and nothing needs to be said.
+    """
+    for layer in graph.inputs:
+        result = resolved[layer.name].result
+        shown = () if result is None else zip(result.outputs[0].shape, result.outputs[0].axes, strict=True)
+        if any(role != BATCH and known_extent(extent) is None for extent, role in shown):
+            return ""
+    return f"its multiply-accumulates are not known: {_SHARED}"
+
+
+def uncounted_note(rows: Sequence[Row], reason: str) -> list[Note]:
+    """Say of which layers the multiply-accumulates alone are not known."""
+    names = [row.name for row in rows if reason and row.macs is None and row.reason == reason]
+    if not names:
+        return []
+    text = f"multiply-accumulates of {few(map(repr, names))} are not known: {_SHARED}"
+    return [Note("warning", "uncounted", names[0], text)]
 
 
 def cut_note(graph: LayerGraph) -> list[Note]:

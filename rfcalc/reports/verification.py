@@ -129,8 +129,7 @@ class Verification(VerificationResult):
         yield f"fields, strides, paddings and centres: {self.figures} of {self.layers} layers"
         yield f"parameters and multiply-accumulates: {self.counts} of {self.layers - self.inputs} layers"
         if self.held is not None and self.params is not None:
-            same = "as many" if self.held == self.params else f"{self.held:,}"
-            yield f"{self.params:,} parameters by the analysis, {same} in the tensors that layers take"
+            yield f"{self.params:,} parameters by the analysis, {self._in_tensors(self.held, self.params)}"
         if self.ran:
             yield (
                 f"{self.ran}: in {self.maps} tensors {self.seen:,} of {self.claimed:,} rows changed "
@@ -157,6 +156,16 @@ class Verification(VerificationResult):
             if more:
                 yield f"{more} more difference{'s' * (more > 1)} behind it or beside it"
         yield self.verdict
+
+    @staticmethod
+    def _in_tensors(held: int, params: int) -> str:
+        """Say how many of the parameters were counted in the file's own tensors, in words."""
+        if held == params:
+            return "as many in the tensors that layers take"
+        if held > params:
+            return f"but {held:,} in the tensors that layers take"
+        apart = f"nothing else was compared with the other {params - held:,}"
+        return f"{held:,} of them counted in the file's tensors; {apart}"
 
     def __str__(self) -> str:
         return self.to_text()

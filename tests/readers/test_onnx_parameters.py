@@ -92,3 +92,19 @@ def test_weights_in_the_body_of_a_loop_count_once() -> None:
     ]
     built = model(nodes, {"x": (1, 4, 16)}, "z", [weight("outer", 16, 16), ints("times", 3)])
     assert rfcalc.analyze(built).totals.params.total == 16 * 16 + 16
+
+
+def test_verify_says_which_parameters_were_not_compared() -> None:
+    built = model(
+        [node("ConstantOfShape", "s", "k"), node("Conv", "x k", "c"), node("Conv", "c w", "y")],
+        {"x": (1, 4, 8, 8)},
+        "y",
+        [ints("s", 8, 4, 3, 3), weight("w", 2, 8, 1, 1)],
+    )
+    found = rfcalc.verify(built)
+    assert found.holds
+    assert (found.to_dict()["params"], found.to_dict()["held"]) == (304, 16)
+    assert "parameters" in {each["what"] for each in found.to_dict()["unchecked"] if each["layer"] == "c"}
+    text = " ".join(found.to_text().split())
+    assert "304 parameters by the analysis, 16 of them counted in the file's tensors" in text
+    assert "all exact; of 1 not everything could be checked" in text

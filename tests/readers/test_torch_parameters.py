@@ -195,3 +195,68 @@ def test_saved_programs_say_the_same() -> None:
         stream = io.BytesIO()
         torch.export.save(program, stream)
     assert rfcalc.analyze(stream.getvalue()).totals.params.total == 4 + 256 + 4
+
+
+# ---- multiply-accumulates ----------------------------------------------------------------------------------
+
+
+def _quantised(m: Any, x: Any) -> Any:
+    """Each vector of a map is replaced by the nearest of a table."""
+    z = m.before(x).permute(0, 2, 3, 1)
+    nearest = torch.cdist(z.reshape(-1, 4), m.table.weight).argmin(1)
+    return m.behind(m.table(nearest).view(z.shape).permute(0, 3, 1, 2))
+
+
+@pytest.mark.parametrize("codes", [16, 5, 1])
+@pytest.mark.parametrize("side", [8, 2])
+def test_distances_hide_no_counts(codes: int, side: int) -> None:
+    module = Model(
+        _quantised,
+        before=nn.Conv2d(3, 4, 2, 2),
+        table=nn.Embedding(codes, 4),
+        behind=nn.Conv2d(4, 8, 3, padding=1),
+    )
+    analysis = rfcalc.analyze(rfcalc.from_torch(module, (1, 3, side, side)))
+    places = (side // 2) ** 2
+    found = {row.name: row.macs for row in analysis if row.macs}
+    assert found == {"before": places * 48, "cdist": places * codes * 4, "behind": places * 288}
+    assert analysis.totals.complete
+
+
+def test_a_matrix_of_weights_counts_no_samples() -> None:
+    module = Model(lambda m, x: (m.a @ x.reshape(6, 8).transpose(0, 1)).softmax(0), (5, 8))
+    analysis = rfcalc.analyze(rfcalc.from_torch(module, TOKENS))
+    assert analysis.totals.macs == 5 * 8 * 6
+
+
+def test_a_count_that_is_not_known_has_its_reason() -> None:
+    """Of four elements of a batch axis, two for each sample, three are kept."""
+    module = Model(
+        lambda m, x: m.head(torch.bmm(x.reshape(4, 3, 8), m.a)[:3].reshape(9, 5)),
+        (4, 8, 5),
+        head=nn.Linear(5, 2),
+    )
+    analysis = rfcalc.analyze(rfcalc.from_torch(module, (2, 6, 8)))
+    assert analysis.layer("bmm").macs == 2 * 3 * 8 * 5
+    head = analysis.layer("head")
+    assert (head.macs, head.status) == (None, "exact")
+    assert head.reason.startswith("its multiply-accumulates are not known")
+    assert [note.layer for note in analysis.notes if note.code == "uncounted"] == ["head"]
+    assert analysis.totals.at_least["macs"] == 240
+
+
+ATTENTION = [
+    {"add_bias_kv": True},
+    {"add_zero_attn": True},
+    {"add_bias_kv": True, "add_zero_attn": True},
+]
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("settings", ATTENTION, ids=lambda each: "+".join(each))
+def test_attention_with_more_keys_is_counted(settings: dict[str, bool], batch: int) -> None:
+    attention = nn.MultiheadAttention(8, 2, batch_first=True, **settings)
+    module = Model(lambda m, x: m.at(x, x, x, need_weights=False)[0], at=attention)
+    graph = rfcalc.from_torch(module, (batch, 6, 8), layout="NTC")
+    keys = 6 + len(settings)
+    assert rfcalc.analyze(graph).totals.macs == 6 * 8 * 24 + 2 * 6 * keys * 8 + 6 * 8 * 8

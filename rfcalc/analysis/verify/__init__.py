@@ -355,7 +355,7 @@ def verify_graph(
         len(figures),
         len(first.counts),
         (*dict.fromkeys(each for one in seen for each in one.differences), *_unlike(graph, held or {})),
-        (*first.unchecked, *missing),
+        (*first.unchecked, *missing, *_apart(graph, held)),
         result.totals.params.total if isinstance(result.totals.params.total, int) else None,
         None if held is None else sum(held.get(name, 0) for name in _named(graph)),
         filled=_filled(graph, taken),
@@ -387,6 +387,17 @@ def _unlike(graph: LayerGraph, held: Mapping[str, int]) -> list[Difference]:
         Difference(layer.name, layer.kind, layer.op, "params", f"{count:,} of {name}", f"{held[name]:,}")
         for name, (layer, count) in _named(graph).items()
         if name in held and count != held[name]
+    ]
+
+
+def _apart(graph: LayerGraph, held: Mapping[str, int] | None) -> list[Unchecked]:
+    """List layers with weights that are no tensors of the file, but made by its operations."""
+    if held is None:
+        return []
+    layers = dict.fromkeys(layer.name for name, (layer, _) in _named(graph).items() if name not in held)
+    return [
+        Unchecked(name, "parameters", "they are not counted in the file apart from the graph")
+        for name in layers
     ]
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
-from rfcalc.algebra.number import Num
+from rfcalc.algebra.number import Num, equal
 from rfcalc.errors import AnalysisError, RfcalcError
 from rfcalc.graph.graph import Block, LayerGraph
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Edge, Layer, TensorSpec, Weight
@@ -235,7 +235,7 @@ class Builder:
         if None in [value.spec for value in (*inputs, *driven)]:
             return self._blind(node, (*moving, *driven), owned)
         if len(moving) < len(inputs):
-            attrs["operands"] = _operands(inputs, moving, table=kind == "gather")
+            attrs["operands"] = _operands(kind, inputs, moving)
         if driven:
             attrs["masks"] = attrs.get("masks", 0) + len(driven)
         taken = (*moving, *driven)
@@ -424,18 +424,36 @@ def _joined(value: Value, weights: Sequence[Weight]) -> Value:
 
 
 def _operands(
-    inputs: Sequence[Value], moving: Sequence[Value], *, table: bool
+    kind: str, inputs: Sequence[Value], moving: Sequence[Value]
 ) -> tuple[tuple[int, TensorSpec], ...]:
     """List constants with their places; their axes are what those of the other inputs are.
 
-    A table that indices look up has nothing in common with them: it holds features.
+    A table that indices look up has nothing in common with them: it holds features. The last two axes of a
+    matrix are its own: of one that no sample made none of them counts samples.
     """
-    if table and inputs[0].constant and inputs[0].spec is not None:
+    if kind == "gather" and inputs[0].constant and inputs[0].spec is not None:
         return ((0, replace(inputs[0].spec, axes=CHANNEL * inputs[0].rank)),)
-    roles = {value.rank: value.spec.axes for value in reversed(moving) if value.spec is not None}
-    found = []
-    for place, value in enumerate(inputs):
-        if value.constant and value.spec is not None:
-            axes = roles.get(value.rank, value.spec.axes.replace(BATCH, SPATIAL))
-            found.append((place, replace(value.spec, axes=axes)))
-    return tuple(found)
+    others = {value.rank: value.spec for value in reversed(moving) if value.spec is not None}
+    own = 2 if kind == "matmul" else 0
+    return tuple(
+        [
+            (place, _beside(value.spec, others.get(value.rank), own))
+            for place, value in enumerate(inputs)
+            if value.constant and value.spec is not None
+        ]
+    )
+
+
+def _beside(spec: TensorSpec, other: TensorSpec | None, own: int) -> TensorSpec:
+    """Return a constant with the roles of another tensor of its rank, but for its `own` last axes.
+
+    What goes along with all elements of a batch axis that positions were merged into has these positions too.
+    """
+    axes = spec.axes.replace(BATCH, SPATIAL) if other is None else other.axes
+    lead = max(len(axes) - own, 0)
+    axes = axes[:lead] + axes[lead:].replace(BATCH, SPATIAL)
+    if other is not None and BATCH in axes:
+        samples = [place for place, role in enumerate(axes) if role == BATCH]
+        if all(equal(spec.shape[place], other.shape[place]) for place in samples):
+            return replace(spec, axes=axes, folded=other.folded, merged=other.merged)
+    return replace(spec, axes=axes)
