@@ -253,7 +253,7 @@ ATTENTION = [
 
 
 @pytest.mark.parametrize("batch", [1, 2])
-@pytest.mark.parametrize("settings", ATTENTION, ids=lambda each: "+".join(each))
+@pytest.mark.parametrize("settings", ATTENTION, ids="+".join)
 def test_attention_with_more_keys_is_counted(settings: dict[str, bool], batch: int) -> None:
     attention = nn.MultiheadAttention(8, 2, batch_first=True, **settings)
     module = Model(lambda m, x: m.at(x, x, x, need_weights=False)[0], at=attention)
