@@ -11,7 +11,7 @@ from rfcalc.errors import ReadError, RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.readers import parsing
 from rfcalc.readers.options import Options
-from rfcalc.readers.sources import Source, opened
+from rfcalc.readers.sources import Source, directory_of, opened
 from rfcalc.readers.values import got, listed
 
 MOST_ARCHIVE: Final = 1 << 30
@@ -135,6 +135,7 @@ def load(
     if isinstance(model, str) and names_code(model):
         return _torch_factory(model, wanted)
     kind, document, source = read_document(model, format=format)
+    wanted = wanted._replace(directory=directory_of(model))
     try:
         return _READERS[kind](document, source, wanted)
     except RfcalcError as error:

@@ -25,6 +25,8 @@ class Options(NamedTuple):
         What the axes of inputs are, by name (``""``: the one there is), such as ``NHWC``.
     on_unknown : str
         What operations that nobody knows are taken for.
+    directory : str, optional
+        The one that the model's file is in, where it comes from a file.
     """
 
     parameters: Mapping[str, Num] | None = None
@@ -33,3 +35,4 @@ class Options(NamedTuple):
     input: str | None = None
     layout: Mapping[str, str] | None = None
     on_unknown: str = "report"
+    directory: str | None = None

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
+from pathlib import Path
 from typing import IO, Any, Final
 
 from rfcalc.errors import ReadError, UsageError
@@ -156,6 +157,13 @@ def source_name(model: Any) -> str:
         return path if len(path) <= LONGEST_PATH else f"{path[:60]}..."
     name = getattr(model, "name", None)
     return name if isinstance(name, str) and name else "<file>"
+
+
+def directory_of(model: Any) -> str | None:
+    """Return the directory that a model's file is in; None of what is no path."""
+    if model == STDIN or not isinstance(model, (str, os.PathLike)):
+        return None
+    return str(Path(os.fsdecode(model)).parent)
 
 
 @contextmanager

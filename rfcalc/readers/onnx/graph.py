@@ -23,6 +23,7 @@ from rfcalc.readers.lowering.layout import Uses, guess
 from rfcalc.readers.onnx.attributes import attributes_of
 from rfcalc.readers.onnx.folding import fold
 from rfcalc.readers.onnx.operation import Operation, graphs_in, no_weights_of, reader_of
+from rfcalc.readers.onnx.sidecar import Said, tables_of
 from rfcalc.readers.onnx.tensors import LONGEST_EXTENT, MOST_AXES, dtype_name, initializer
 from rfcalc.readers.onnx.uses import uses_of
 from rfcalc.readers.options import Options
@@ -83,7 +84,8 @@ def read_onnx(data: bytes | onnx.ModelProto, *, source: str, options: Options) -
         raise ReadError("is an ONNX file without a graph")
     try:
         with collector_paused():
-            return _read(model, source, options)
+            said = () if model is data else tables_of(model, options.directory)
+            return _read(model, source, options, said)
     except AnalysisError as error:
         if options.shapes or options.dims:
             error.message += _FIXED
@@ -93,13 +95,13 @@ def read_onnx(data: bytes | onnx.ModelProto, *, source: str, options: Options) -
         raise ReadError(f"is damaged, or says what cannot be: {reason}") from error
 
 
-def _read(model: onnx.ModelProto, source: str, options: Options) -> LayerGraph:
+def _read(model: onnx.ModelProto, source: str, options: Options, said: Sequence[Said]) -> LayerGraph:
     """Read a model, with other layouts of its inputs too where it contradicts those that are usual."""
-    first = _Reader(model, options)
+    first = _Reader(model, options, said)
     ready = [first]
 
     def read(inputs: Sequence[Declared]) -> LayerGraph:
-        reader = ready.pop() if ready else _Reader(model, options)
+        reader = ready.pop() if ready else _Reader(model, options, said)
         return reader.read(inputs, source)
 
     return read_consistently(settle(first.inputs(), options), read)
@@ -132,10 +134,11 @@ def _all_text(*names: object) -> None:
 class _Reader:
     """What is shared by all graphs of one file."""
 
-    def __init__(self, model: onnx.ModelProto, options: Options) -> None:
+    def __init__(self, model: onnx.ModelProto, options: Options, said: Sequence[Said]) -> None:
         self.model = model
         self.options = options
         self.builder = Builder(options.on_unknown)
+        self.builder.notes += said
         self.functions = {(f.domain, f.name): f for f in model.functions}
         self.count = 0
         self.resized = bool(options.shapes or options.dims)

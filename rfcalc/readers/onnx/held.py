@@ -18,7 +18,7 @@ def held_tensors(data: bytes | onnx.ModelProto) -> dict[str, int]:
         The file's contents; the elements of its tensors are not looked at.
     """
     model = onnx.load_model_from_string(data) if isinstance(data, bytes) else data
-    graphs = list(_graphs(model.graph))
+    graphs = list(graphs_of(model.graph))
     nodes = [node for graph in graphs for node in graph.node]
     nodes += [node for function in model.functions for node in function.node]
     counts = {tensor.name: prod(tensor.dims) for graph in graphs for tensor in graph.initializer}
@@ -34,7 +34,7 @@ def held_tensors(data: bytes | onnx.ModelProto) -> dict[str, int]:
     return counts
 
 
-def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+def graphs_of(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
     """Walk a graph and those inside of its nodes."""
     todo: list[Any] = [graph]
     while todo:
