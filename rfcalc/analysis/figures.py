@@ -13,6 +13,7 @@ from rfcalc.analysis.result import AnalysisResult, Detail, InputRow, Note, Param
 from rfcalc.analysis.shapes import OnUnknown, Resolved, as_formulas, known_extent, resolve
 from rfcalc.analysis.symbolic import conditions_of, with_symbols
 from rfcalc.analysis.totals import (
+    assumption_of,
     count_params,
     cut_note,
     has_weights,
@@ -215,7 +216,7 @@ def _shared_row(first: Row, group: Sequence[Row]) -> Row:
     """Make the row of a layer that is called several times: of those that see the input the most doubtful."""
     seeing = [row for row in group if row.receptive_field is None or any(s != 0 for s in row.receptive_field)]
     shown = max(seeing or group, key=_doubt)
-    return shown._replace(
+    shared = shown._replace(
         name=first.name,
         inputs=first.inputs,
         params=first.params,
@@ -223,6 +224,7 @@ def _shared_row(first: Row, group: Sequence[Row]) -> Row:
         activations=_sum(row.activations for row in group),
         calls=tuple(group),
     )
+    return _explained(shared, next((row.reason for row in group if row.macs is None), ""))
 
 
 def _sum(values: Iterable[Num | None]) -> Num | None:
@@ -251,11 +253,12 @@ def _layer_row(context: _Context, layer: Layer, counted: set[str]) -> Row:
         False,
     )
     if result is None:
-        return _row(context, (layer.name, 0), head, count_params(fresh), macs_of(known), None)
+        return _row(context, (layer.name, 0), head, count_params(fresh), None, None)
     if id(result) not in context.counts:  # layers that are alike share what their rule said
         activations = known_extent(_sum(spec.elements for spec in result.outputs))
         context.counts[id(result)] = (macs_of(known), activations)
-    return _row(context, (layer.name, 0), head, count_params(fresh), *context.counts[id(result)])
+    row = _row(context, (layer.name, 0), head, count_params(fresh), *context.counts[id(result)])
+    return _explained(row, assumption_of(layer, known) if known.assumed else context.uncounted)
 
 
 def _block_row(context: _Context, block: Block, counted: set[str]) -> Row:
@@ -289,7 +292,7 @@ def _block_row(context: _Context, block: Block, counted: set[str]) -> Row:
     worst = max((_view(context, (name, 0)) for name in names), key=_doubt)
     if _doubt(worst) > _doubt(row):  # a side output, or what the output does not depend on
         return row._replace(status=worst.status, reason=worst.reason)
-    return row
+    return _explained(row, context.uncounted)
 
 
 def _row(
@@ -302,8 +305,12 @@ def _row(
 ) -> Row:
     """Put a row together: `head` has its fields up to those of the tensor `edge`."""
     detail = None if context.details is None else context.details(edge)
-    row = Row._make((*head, *_tensor_figures(context, edge), params, macs, activations, (), detail))
-    return row if macs is not None or row.reason else row._replace(reason=context.uncounted)
+    return Row._make((*head, *_tensor_figures(context, edge), params, macs, activations, (), detail))
+
+
+def _explained(row: Row, reason: str) -> Row:
+    """Return a row that says why its multiply-accumulates are not known, where nothing else is in doubt."""
+    return row if row.macs is not None or row.reason else row._replace(reason=reason)
 
 
 def _tensor_figures(context: _Context, edge: Edge) -> tuple[Any, ...]:

@@ -150,6 +150,11 @@ def _border_notes(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> list[N
     ]
 
 
+def assumption_of(layer: Layer, known: Resolved) -> str:
+    """Say what an op that nobody knows was taken for, in words."""
+    return f"{layer.op} is not known; as asked: {known.assumed}"
+
+
 def assumed_notes(layers: Iterable[Layer], resolved: Mapping[str, Resolved]) -> list[Note]:
     """Say which ops nobody knows were taken for something, because the user said so."""
     return [
@@ -157,7 +162,7 @@ def assumed_notes(layers: Iterable[Layer], resolved: Mapping[str, Resolved]) -> 
             "warning",
             "assumed",
             layer.name,
-            f"{layer.op} is not known; as asked: {resolved[layer.name].assumed}",
+            assumption_of(layer, resolved[layer.name]),
         )
         for layer in layers
         if resolved[layer.name].assumed

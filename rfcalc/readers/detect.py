@@ -237,7 +237,7 @@ def running(model: Any, graph: LayerGraph, shapes: Mapping[str, Sequence[int]]) 
         _, document, _ = read_document(model, format=ONNX)
         from rfcalc.readers.onnx.run import OnnxRun
 
-        return OnnxRun(document, shapes)
+        return OnnxRun(document, shapes, directory_of(model))
     from rfcalc.readers.torch.run import TorchRun
 
     if graph.origin is not None and isinstance(model, LayerGraph):

@@ -94,6 +94,64 @@ def test_weights_in_the_body_of_a_loop_count_once() -> None:
     assert rfcalc.analyze(built).totals.params.total == 16 * 16 + 16
 
 
+MADE: dict[str, tuple[list[Any], list[Any], int]] = {
+    "a sum": (
+        [node("Add", "a b", "c"), node("Add", "x c", "y")],
+        [weight("a", 4, 1), weight("b", 1, 16)],
+        20,
+    ),
+    "a product and a sum": (
+        [node("Mul", "a b", "c"), node("Add", "x c", "d"), node("Add", "d e", "y")],
+        [weight("a", 4, 1), weight("b", 4, 16), weight("e", 16)],
+        84,
+    ),
+    "functions of each": (
+        [
+            node("Sigmoid", "a", "c"),
+            node("Softmax", "b", "d"),
+            node("Mul", "c d", "e"),
+            node("Add", "x e", "y"),
+        ],
+        [weight("a", 4, 1), weight("b", 4, 16)],
+        68,
+    ),
+    "a matrix product": (
+        [node("MatMul", "a b", "c"), node("Mul", "x c", "y")],
+        [weight("a", 4, 2), weight("b", 2, 16)],
+        40,
+    ),
+    "what is looked up, and an offset": (
+        [node("Gather", "t i", "c"), node("Add", "c b", "d"), node("Add", "x d", "y")],
+        [weight("t", 9, 16), ints("i", 0, 1, 2, 3), weight("b", 16)],
+        160,
+    ),
+    "the larger of two": (
+        [node("Max", "a b", "c"), node("Mul", "x c", "y")],
+        [weight("a", 4, 1), weight("b", 16)],
+        20,
+    ),
+    "a mask of a table against itself": (
+        [
+            node("Unsqueeze", "t one", "r"),
+            node("Unsqueeze", "t none", "s"),
+            node("Sub", "r s", "d"),
+            node("Mul", "x k", "p"),
+            node("Add", "p d", "y"),
+        ],
+        [weight("t", 16), ints("one", 1), ints("none", 0), weight("k", 16, 1)],
+        16,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_what_is_made_of_weights_counts_as_these(name: str) -> None:
+    nodes, constants, truth = MADE[name]
+    shape = (1, 16, 16) if "itself" in name else (1, 4, 16)
+    analysis = rfcalc.analyze(model(nodes, {"x": shape}, "y", constants))
+    assert analysis.totals.params.total == truth
+
+
 def test_verify_says_which_parameters_were_not_compared() -> None:
     built = model(
         [node("ConstantOfShape", "s", "k"), node("Conv", "x k", "c"), node("Conv", "c w", "y")],

@@ -41,8 +41,8 @@ class Value:
     weights : tuple of Weight
         The parameter tensors that a constant was made from.
     computed : bool
-        It comes of several tensors by arithmetic, as attention masks do: for an element-wise operation it is
-        then no parameter, while a kernel that is computed so (weight normalisation) still is one.
+        It comes of a tensor that arithmetic held against itself, as masks of shifted windows do: for an
+        element-wise operation it is then no parameter, while a kernel that is computed so still is one.
     """
 
     spec: TensorSpec | None
@@ -352,9 +352,8 @@ class Builder:
         if len(specs) < len(inputs):
             return tuple(Value(None, weights=weights) for _ in node.outputs)
         result = self._apply(node, kind, attrs, specs)
-        tensors = sum(bool(value.weights) for value in (*inputs, *held))
-        mixed = tensors > 1 and kind in ARITHMETIC and not self._marked
-        computed = mixed or any(value.computed for value in (*inputs, *held))
+        against_itself = kind in ARITHMETIC and not self._marked and _meet_themselves((*inputs, *held))
+        computed = against_itself or any(value.computed for value in (*inputs, *held))
         return tuple(Value(spec, weights=weights, computed=computed) for spec in result.outputs)
 
     def _blind(self, node: Node, moving: Sequence[Value], owned: tuple[Weight, ...]) -> tuple[Value, ...]:
@@ -414,6 +413,12 @@ class Builder:
         attrs = {"shape": value.spec.shape, "axes": value.spec.axes, "reason": "it is a constant"}
         result = self._apply(node, UNRESOLVED, attrs, ())
         return self._keep(node, UNRESOLVED, attrs, (), value.weights, result)[0]
+
+
+def _meet_themselves(values: Sequence[Value]) -> bool:
+    """Tell whether two of the constants were made from one and the same tensor."""
+    made = [weight.identity for value in values for weight in value.weights]
+    return len(set(made)) < len(made)
 
 
 def _joined(value: Value, weights: Sequence[Weight]) -> Value:

@@ -15,6 +15,7 @@ import onnx
 from onnx import numpy_helper
 
 from rfcalc.errors import ReadError
+from rfcalc.readers.onnx.sidecar import tables_of
 from rfcalc.readers.running import Pass, Values, is_structure, stand_in
 
 _WEIGHTS: Final[Mapping[str, frozenset[int]]] = {
@@ -53,12 +54,20 @@ class OnnxRun:
         The file's contents.
     shapes : mapping
         A shape for each input.
+    directory : str, optional
+        The one that its file is in, where tables of integers may lie beside it.
     """
 
-    def __init__(self, data: bytes | onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> None:
+    def __init__(
+        self,
+        data: bytes | onnx.ModelProto,
+        shapes: Mapping[str, Sequence[int]],
+        directory: str | None = None,
+    ) -> None:
         self.runtime = _runtime()
         self._model = onnx.ModelProto()
         self._model.CopyFrom(onnx.load_model_from_string(data) if isinstance(data, bytes) else data)
+        tables_of(self._model, directory)
         graph = self._model.graph
         held = {each.name for each in graph.initializer}
         self.inputs = []
