@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from hypothesis import HealthCheck, settings
 
 for name, examples, derandomize in (
-    ("dev", 60, True),
+    ("dev", 40, True),
     ("ci", 200, True),
     ("random", 200, False),
     ("search", 5000, False),

@@ -112,8 +112,8 @@ def check_row(line: Line, row: Any, axis: int, everywhere: bool = True) -> bool:
         slope is None and not whole
     ):  # grids that do not go together: no period comes round, only the map is there
         assert seen >= max(spread(frozenset(bits(mask))) for mask in line.arrays[name].ravel()), name
-        if row.status == "exact":  # at the join itself
-            assert seen == max(spread(line.taps(name, i)) for i in range(row.spatial[axis])), name
+        if row.status == "exact":  # at the join itself; behind it the map ends, which the line does not
+            assert seen <= max(spread(line.taps(name, i)) for i in range(row.spatial[axis])), name
         return False
     largest = inf if whole else max(map(spread, outputs))
     if row.status == "bound":
@@ -137,7 +137,10 @@ def check_row(line: Line, row: Any, axis: int, everywhere: bool = True) -> bool:
     around = range(-period, 3 * period)
     for i in around if everywhere else {*around[:2], -1, *around[-2:]}:  # that it was a whole period
         moved, taps = line.taps(name, i + period), line.taps(name, i)
-        assert moved == {j + step.numerator for j in taps}, name
+        if taps is WHOLE:  # beyond the border of a small map
+            assert moved is WHOLE, name
+        else:
+            assert moved == {j + step.numerator for j in taps}, name
     return True
 
 
@@ -164,7 +167,7 @@ def test_figures_on_three_axes(document: Document) -> None:
 # ---- graphs of many grids ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("hundred", range(20 if "CI" in os.environ else 4))
+@pytest.mark.parametrize("hundred", range(20 if os.environ.get("HYPOTHESIS_PROFILE") == "random" else 2))
 def test_two_thousand_graphs_of_many_grids(hundred: int) -> None:
     layers = 0
     for seed in range(100 * hundred, 100 * hundred + 100):

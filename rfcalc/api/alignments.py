@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from rfcalc.api.models import Loading, Model, about, at_sizes, load
+from rfcalc.api.numbers import plain
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -60,7 +61,7 @@ def align(x: Model, sizes: Iterable[int] | None = None, **loading: Unpack[Loadin
     from rfcalc.analysis.alignment import align_graph, check_sizes
     from rfcalc.reports.alignment import Alignment
 
-    checked = () if sizes is None else check_sizes(sizes)
+    checked = () if sizes is None else check_sizes(plain(sizes))
     graph = load(x, **loading)
     name = loading.get("input")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rfcalc.analysis.shapes import OnUnknown
 from rfcalc.api.models import Model, Shape, about, load, with_cuts
+from rfcalc.api.numbers import plain
 
 if TYPE_CHECKING:
     from rfcalc.reports.field import Field
@@ -85,4 +86,4 @@ def field(
     with about(graph):
         result = field_of(graph, layer, at, input=input, on_unknown=on_unknown)
         found = {each.name: getattr(result, each.name) for each in fields(result)}
-        return Field(**found, at=None if at is None else tuple(at))
+        return Field(**found, at=None if at is None else tuple(plain(at)))

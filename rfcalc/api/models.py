@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias, TypedDict
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.analysis.propagate import choose_input
 from rfcalc.analysis.shapes import OnUnknown
+from rfcalc.api.numbers import plain
 from rfcalc.errors import RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import BATCH, SPATIAL, Layer
@@ -105,7 +106,8 @@ def load(
     >>> load(model, dims={"H": 64, "W": 32}).inputs[0].attrs["shape"]
     (?, 64, 32, 3)
     """
-    shapes = _shapes(input_shape)
+    parameters, dims = plain(parameters), plain(dims)
+    shapes = _shapes(plain(input_shape))
     layouts = {"": layout} if isinstance(layout, str) else layout
     options = Options(parameters, shapes, dims, input, layouts, on_unknown)
     graph = detect.load(x, options=options)
@@ -190,6 +192,8 @@ def from_torch(
 
     need_torch()
     from rfcalc.readers.torch.capture import read_module
+
+    example_inputs = plain(example_inputs)
 
     layouts = {"": layout} if isinstance(layout, str) else layout
     return read_module(

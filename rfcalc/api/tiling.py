@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from rfcalc.api.models import Loading, Model, about, load
+from rfcalc.api.numbers import plain
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import SPATIAL
 
@@ -82,7 +83,7 @@ def tiles(
     from rfcalc.reports.tiles import Tiles
 
     graph = load(x, **loading)
-    wish = Wish(_sizes(tile), _sizes(image), memory, rate, cut_gates)
+    wish = Wish(_sizes(plain(tile)), _sizes(plain(image)), plain(memory), rate, cut_gates)
     with about(graph):
         result = tiles_of(
             graph,

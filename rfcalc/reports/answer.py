@@ -189,11 +189,10 @@ def _position(comparison: ComparisonResult, bill: Bill) -> Iterable[str]:
     """Say what the steps cost: positions inside of one of them are not told apart."""
     if all(stride is None or stride <= 1 for stride in bill.stride or ()):
         return
-    what = "pooling" if comparison.pooling else "the model"
     plain = next((each.bill for each in comparison.entries if each.name == "plain"), None)
-    without = ""
+    what, without = "the model", ""
     if comparison.pooling and plain is not None and plain.stride and plain.stride != bill.stride:
-        without = f", without pooling one every {_every(plain)}"
+        what, without = "pooling", f", without pooling one every {_every(plain)}"
     yield (
         f"In exchange, {what} gives up position: the last map has one unit every {_every(bill)}{without}."
         f"{_shifts(bill)}"

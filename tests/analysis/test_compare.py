@@ -227,3 +227,40 @@ def test_wrong_names(variants: list[str], says: str) -> None:
 def test_counterfactuals_of_several_models() -> None:
     with pytest.raises(rfcalc.UsageError, match="of one model"):
         rfcalc.compare(MODELS / "pooling.json", MODELS / "plain.json", variants=["plain"])
+
+
+def conv3(stride: int = 1) -> dict[str, Any]:
+    return {"kind": "conv", "filters": 8, "kernel": 3, "stride": stride, "padding": "same"}
+
+
+def max_pool(kernel: int, stride: int) -> dict[str, Any]:
+    return {"kind": "max_pool", "kernel": kernel, "stride": stride, "padding": "same"}
+
+
+# layers: whether it is pooling that gives up position, by the strides of the poolings
+POSITION: dict[str, tuple[list[dict[str, Any]], bool]] = {
+    "poolings that do not step": ([conv3(2), conv3(2), max_pool(3, 1), conv3()], False),
+    "three of them in a row, behind strides": ([conv3(2), *3 * [max_pool(5, 1)], conv3()], False),
+    "strides alone and a pooling of one": ([conv3(2), max_pool(1, 1), conv3()], False),
+    "a pooling that steps": ([conv3(), max_pool(2, 2), conv3()], True),
+    "a pooling that steps, behind a stride": ([conv3(2), max_pool(3, 2), conv3()], True),
+    "one that steps and one that does not": ([conv3(2), max_pool(3, 1), max_pool(2, 2), conv3()], True),
+}
+
+
+@pytest.mark.parametrize("name", POSITION)
+def test_who_gives_up_position(name: str) -> None:
+    """Pooling is blamed where its own strides, multiplied out here, thin out the last map; else the model."""
+    layers, blamed = POSITION[name]
+    whole = plain = 1
+    for layer in layers:
+        whole *= layer["stride"]
+        plain *= 1 if layer["kind"] == "max_pool" else layer["stride"]
+    assert (whole != plain) is blamed
+    answer = " ".join(rfcalc.compare({"rfcalc": 1, "input": [64, 64, 3], "layers": layers}).answer)
+    without = f", without pooling one every {'pixel' if plain == 1 else f'{plain} pixels'}" if blamed else ""
+    who = "pooling" if blamed else "the model"
+    assert (
+        f"In exchange, {who} gives up position: the last map has one unit every {whole} pixels{without}."
+        in answer
+    )
