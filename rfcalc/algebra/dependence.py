@@ -78,10 +78,29 @@ class Pieces(NamedTuple):
         Which axis.
     each : tuple of Piece
         The pieces in order; their extents add up to that of the axis.
+    lead, tail : Num
+        How many elements a reshape merged into the axis in front of the pieces and behind them; the pieces'
+        own tensors have them too.
     """
 
     axis: int
     each: tuple[Piece, ...]
+    lead: Num = 1
+    tail: Num = 1
+
+    @property
+    def extents(self) -> list[Num]:
+        """The extents of the pieces."""
+        return [piece.extent for piece in self.each]
+
+    @property
+    def alone(self) -> bool:
+        """Nothing else is merged into the axis."""
+        return is_one(self.lead) and is_one(self.tail)
+
+    def width(self, extent: Num) -> Num:
+        """Count what `extent` elements of the pieces come to on the axis."""
+        return self.lead * extent * self.tail
 
 
 class Dependence(NamedTuple):

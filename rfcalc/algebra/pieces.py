@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from rfcalc.algebra import parts
 from rfcalc.algebra.dependence import Dependence, Piece, Pieces, plain
 from rfcalc.algebra.digits import is_same
-from rfcalc.algebra.number import Num, is_known, prod, prove
+from rfcalc.algebra.number import UNKNOWN, Num, is_known, is_one, prod, prove
 from rfcalc.algebra.relation import UnequalSlopes
 from rfcalc.algebra.steps import Broadcast, Contract, Mix, Place, Reduce, Regroup, Slide, Step
 from rfcalc.algebra.window import POINTWISE, Window, gather, slide
@@ -61,54 +61,61 @@ def _carried(step: Step, before: Dependence, pieces: Pieces, after: Dependence, 
     """Let every piece take the step that the whole took; where it mixes them they are united."""
     rank = len(before.factors)
     if isinstance(step, Slide) and step.axis == pieces.axis:
-        return _cut(step, pieces, after, source)
+        return _cut(step, pieces, after, source) if pieces.alone else after
     if isinstance(step, (Reduce, Contract, Mix)) and pieces.axis in _worked(step, rank):
         return _mixed(step, pieces, after, source)
-    if isinstance(step, Regroup):
-        axis = _kept_axis(before, step.shape, pieces.axis)
-    else:
-        found = parts.moved(step, rank, (pieces.axis,))
-        axis = None if found is None else found[0]
-    if axis is None:
-        return after
+    moved = _regrouped(step, before, pieces) if isinstance(step, Regroup) else None
+    if moved is None:
+        found = None if isinstance(step, Regroup) else parts.moved(step, rank, (pieces.axis,))
+        if found is None:
+            return after
+        moved = pieces._replace(axis=found[0])
     each = tuple(
-        Piece(p.extent, follow(_for_piece(step, axis, p), p.dependence, source)) for p in pieces.each
+        Piece(piece.extent, follow(_for_piece(step, moved, piece), piece.dependence, source))
+        for piece in pieces.each
     )
-    return after._replace(pieces=Pieces(axis, each))
+    return after._replace(pieces=moved._replace(each=each))
 
 
 def _worked(step: Reduce | Contract | Mix, rank: int) -> set[int]:
     return {axis % rank for axis in ((step.axis,) if isinstance(step, Contract) else step.axes)}
 
 
-def _for_piece(step: Step, axis: int, piece: Piece) -> Step:
+def _for_piece(step: Step, moved: Pieces, piece: Piece) -> Step:
     """Spell a step that names a shape for a piece, which has another extent along the axis."""
     if isinstance(step, (Regroup, Broadcast)):
-        return step._replace(shape=(*step.shape[:axis], piece.extent, *step.shape[axis + 1 :]))
+        width = moved.width(piece.extent)
+        return step._replace(shape=(*step.shape[: moved.axis], width, *step.shape[moved.axis + 1 :]))
     return step
 
 
-def _kept_axis(before: Dependence, shape: Sequence[Num], axis: int) -> int | None:
-    """Find where a reshape leaves an axis as it is; None where it splits or merges it."""
+def _regrouped(step: Regroup, before: Dependence, pieces: Pieces) -> Pieces | None:
+    """Find where a reshape leaves the pieces, merged with other axes or apart; None where it cuts them."""
     extents = [_extent(before, place) for place in range(len(before.factors))]
-    for place, extent in enumerate(shape):
-        if (
-            is_same(extent, extents[axis])
-            and _hold_same(extents[:axis], shape[:place])
-            and _hold_same(extents[axis + 1 :], shape[place + 1 :])
-        ):
-            return place
+    outer, inner = [*extents[: pieces.axis], pieces.lead], [pieces.tail, *extents[pieces.axis + 1 :]]
+    for place in range(len(step.shape)):
+        lead, tail = _ratio(outer, step.shape[:place]), _ratio(inner, step.shape[place + 1 :])
+        if lead is not None and tail is not None:
+            return pieces._replace(axis=place, lead=lead, tail=tail)
     return None
 
 
-def _hold_same(a: Sequence[Num], b: Sequence[Num]) -> bool:
-    """Tell whether axes hold as many elements as others; what they have in common need not be known."""
-    a, b = list(a), list(b)
-    while a and b and is_same(a[0], b[0]):
-        del a[0], b[0]
-    while a and b and is_same(a[-1], b[-1]):
-        del a[-1], b[-1]
-    return is_same(prod(a), prod(b))
+def _ratio(over: Sequence[Num], under: Sequence[Num]) -> Num | None:
+    """Divide the elements of some axes by those of others; None where that is no whole number, or not known.
+
+    What axes have in common need not be known.
+    """
+    over, under = [e for e in over if not is_one(e)], [e for e in under if not is_one(e)]
+    while over and under and is_same(over[0], under[0]):
+        del over[0], under[0]
+    while over and under and is_same(over[-1], under[-1]):
+        del over[-1], under[-1]
+    a, b = prod(over), prod(under)
+    if not under:
+        return a
+    if a is not UNKNOWN and is_same(a, b):
+        return 1
+    return a // b if is_known(a) and is_known(b) and b > 0 and not a % b else None
 
 
 def _mixed(step: Reduce | Contract | Mix, pieces: Pieces, after: Dependence, source: str) -> Dependence:
@@ -124,7 +131,7 @@ def _mixed(step: Reduce | Contract | Mix, pieces: Pieces, after: Dependence, sou
         mixed = follow(step, piece.dependence, source)
         shape = tuple(_extent(mixed, place) for place in range(len(mixed.factors)))
         each.append(Piece(piece.extent, unite(mixed, follow(Broadcast(shape), together, source), source)))
-    return after._replace(pieces=Pieces(pieces.axis, tuple(each)))
+    return after._replace(pieces=pieces._replace(each=tuple(each)))
 
 
 def _better(whole: Dependence, pieced: Dependence) -> Dependence:
@@ -161,19 +168,27 @@ def unite(a: Dependence, b: Dependence, source: str) -> Dependence:
         return union._replace(pieces=(a if a.legs else b).pieces)
     held, other = (a, b) if a.pieces is not None else (b, a)
     assert held.pieces is not None
-    axis = held.pieces.axis
-    extents = [piece.extent for piece in held.pieces.each]
-    if other.pieces is not None and other.pieces.axis == axis:
-        common = _common([piece.extent for piece in other.pieces.each], extents)
+    pieces, others = held.pieces, other.pieces
+    extents = pieces.extents
+    if others is not None and others.axis == pieces.axis:
+        common = _common(extents, others.extents) if _merged_alike(pieces, others) else None
         if common is None:
             return union
         extents = common
+    mine, theirs = (_apart(each, pieces, extents, source) for each in (held, other))
+    if mine is None or theirs is None:
+        return union
     try:
-        sides = [_apart(each, axis, extents, source) for each in (held, other)]
-        each = tuple(Piece(extent, unite(x, y, source)) for extent, x, y in zip(extents, *sides, strict=True))
+        each = tuple(
+            Piece(extent, unite(x, y, source)) for extent, x, y in zip(extents, mine, theirs, strict=True)
+        )
     except UnequalSlopes:
         return union
-    return union._replace(pieces=Pieces(axis, each))
+    return union._replace(pieces=pieces._replace(each=each))
+
+
+def _merged_alike(a: Pieces, b: Pieces) -> bool:
+    return is_same(a.lead, b.lead) and is_same(a.tail, b.tail)
 
 
 def concatenated(
@@ -198,13 +213,17 @@ def concatenated(
     labelled = parts.labelled(union._replace(pieces=None), starts, places)
     if union.pieces is None or labelled.parts is None:
         return labelled._replace(pieces=union.pieces)
-    extents = [piece.extent for piece in union.pieces.each]
-    columns = [_apart(start, union.pieces.axis, extents, source) for start in starts]
+    columns: list[list[Dependence]] = []
+    for start in starts:
+        column = _apart(start, union.pieces, union.pieces.extents, source)
+        if column is None:
+            return labelled
+        columns.append(column)
     each = tuple(
         Piece(piece.extent, concatenated(piece.dependence, column, places, source))
         for piece, column in zip(union.pieces.each, zip(*columns, strict=True), strict=True)
     )
-    return labelled._replace(pieces=Pieces(union.pieces.axis, each))
+    return labelled._replace(pieces=union.pieces._replace(each=each))
 
 
 def _end_to_end(starts: Sequence[Dependence], places: Sequence[Place]) -> Pieces | None:
@@ -219,7 +238,8 @@ def _end_to_end(starts: Sequence[Dependence], places: Sequence[Place]) -> Pieces
                 return None
             each.append(Piece(gap, _nothing(start, axis, gap)))
         own = start.pieces
-        each += own.each if own is not None and own.axis == axis else (Piece(place.extent, start),)
+        whole = own is None or own.axis != axis or not own.alone
+        each += (Piece(place.extent, start),) if whole or own is None else own.each
         at = place.before + place.extent
     rest = total - at
     if not is_same(rest, 0):
@@ -234,7 +254,7 @@ def _end_to_end(starts: Sequence[Dependence], places: Sequence[Place]) -> Pieces
 
 def _cut(step: Slide, pieces: Pieces, after: Dependence, source: str) -> Dependence:
     """Let a window read the pieces, where each of its outputs reads one piece alone."""
-    runs = _runs(step, [piece.extent for piece in pieces.each])
+    runs = _runs(step, pieces.extents)
     if runs is None or len(runs) > MOST_PIECES:
         return after
     each = []
@@ -251,13 +271,19 @@ def _cut(step: Slide, pieces: Pieces, after: Dependence, source: str) -> Depende
     return after._replace(pieces=Pieces(step.axis, tuple(each)))
 
 
-def _apart(dependence: Dependence, axis: int, extents: Sequence[Num], source: str) -> list[Dependence]:
-    """Cut a tensor into pieces of these extents along an axis."""
-    pieces = dependence.pieces
-    if pieces is not None and pieces.axis == axis:
-        own = [piece.extent for piece in pieces.each]
+def _apart(
+    dependence: Dependence, like: Pieces, extents: Sequence[Num], source: str
+) -> list[Dependence] | None:
+    """Cut a tensor into pieces of these extents along the axis of others; None where it cannot be cut."""
+    axis, pieces = like.axis, dependence.pieces
+    if pieces is not None and pieces.axis == axis and _merged_alike(pieces, like):
+        own = pieces.extents
         if len(own) == len(extents) and all(map(is_same, own, extents)):
             return [piece.dependence for piece in pieces.each]
+    if pieces is None and not any(any(leg.weights[axis]) for leg in dependence.legs):
+        return [dependence.foreign(axis, like.width(extent)) for extent in extents]
+    if not like.alone:
+        return None
     out = []
     start: Num = 0
     for extent in extents:

@@ -152,6 +152,16 @@ class Scales(Tokens):
         return self.head(self.laid_out(fine)), coarse
 
 
+class OpenScales(Scales):
+    """The same at any size."""
+
+    def forward(self, x: Any) -> Any:
+        fine = self.embed(x)
+        tokens = torch.cat([each.flatten(2).transpose(1, 2) for each in (fine, self.down(fine))], 1)
+        fine_tokens = self.mix(tokens)[:, : fine.shape[2] * fine.shape[3]]
+        return self.head(fine_tokens.transpose(1, 2).reshape(fine.shape))
+
+
 class Halves(Tokens):
     """Tokens of two maps end to end, chunked."""
 
@@ -163,6 +173,20 @@ class Halves(Tokens):
         a, b = (each(x).flatten(2).transpose(1, 2) for each in (self.embed, self.wide))
         a, b = torch.cat([a, b], 1).relu().chunk(2, 1)
         return self.head(self.laid_out(a)), self.laid_out(b) + 1
+
+
+class Merged(Tokens):
+    """Two images, whose tokens are one axis for a linear layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.token, self.mix = self.learned(1), nn.Linear(4, 4)
+
+    def forward(self, x: Any) -> Any:
+        tokens = self.embed(x).flatten(2).transpose(1, 2)
+        tokens = torch.cat([self.token.expand(2, -1, -1), tokens], 1)
+        tokens = torch.addmm(self.mix.bias, tokens.reshape(32, 4), self.mix.weight.t()).reshape(2, 16, 4)
+        return self.head(tokens[:, 1:].transpose(1, 2).reshape(2, 4, 3, 5))
 
 
 class Part(ClassToken):
@@ -253,6 +277,7 @@ CASES = {
     "padded before": Case(PaddedBefore, MAP, *AROUND),
     "scales": Case(Scales, MAP, *AROUND),
     "halves": Case(Halves, MAP, (6, 6), (4, 4), (1, 1), (1.5, 1.5)),
+    "merged": Case(Merged, (2, 3, 12, 20), *AROUND),
     "part": Case(Part, MAP, (12, 12), (4, 4), (0, 4), (5.5, 1.5)),
     "moved": Case(Moved, MAP, *AROUND),
     "windows": Case(Windows, (1, 3, 14, 10), (12, 12), (2, 2), (6, 6), (-0.5, -0.5)),
@@ -279,3 +304,16 @@ def test_pieces_keep_their_own_index(name: str) -> None:
     assert last.status == "exact"
     figures = (last.receptive_field, last.effective_stride, last.effective_padding, last.center)
     assert figures == case[2:]
+
+
+def test_maps_of_any_size_come_back_as_they_were() -> None:
+    """More tokens than rows are listed, and as many as there may be, where the height and width are open."""
+    sizes = {2: 8 * torch.export.Dim("h", min=2, max=99), 3: 8 * torch.export.Dim("w", min=2, max=99)}
+    for shape, open_sizes in (((1, 3, 320, 480), None), ((1, 3, 32, 48), (sizes,))):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            module = OpenScales().eval()
+            program = torch.export.export(module, (torch.rand(shape),), dynamic_shapes=open_sizes)
+        last = analyze_graph(rfcalc.load(program)).rows[-1]
+        figures = (last.receptive_field, last.effective_stride, last.effective_padding, last.center)
+        assert (last.status, figures) == ("exact", AROUND)
