@@ -9,7 +9,7 @@ from math import prod
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.digits import fold
 from rfcalc.algebra.legs import Leg
-from rfcalc.algebra.number import Num, is_known
+from rfcalc.algebra.number import is_known
 from rfcalc.algebra.relation import NeedTaps, Relation
 from rfcalc.algebra.rows import Rows, require_room
 from rfcalc.errors import AnalysisError
@@ -77,25 +77,30 @@ def _folded_rows(dependence: Dependence, leg: Leg) -> tuple[int | None, Rows]:
     if not places:
         return None, rows
     if len(places) == 1 and leg.weights[places[0]] == (1,):
-        (extent,) = dependence.factors[
-            places[0]
-        ]  # of a global leg other digits may be gone, and their rows not
-        cut = is_known(extent) and extent < len(rows.masks)
-        return places[0], Rows(rows.masks[:extent], rows.exact) if cut else rows
+        # of a global leg other digits may be gone, and their rows not
+        (extent,) = dependence.factors[places[0]]
+        return places[0], rows.head(extent) if is_known(extent) and extent < len(rows) else rows
     # of several axes the one that moves the index most; each of its indices needs what the others come to
     place = max(places, key=lambda p: max(leg.weights[p]))
     inner = [p for p in places if p != place]
-    others = _offsets(
-        [(e, w) for p in inner for e, w in zip(dependence.factors[p], leg.weights[p], strict=True)]
-    )
-    if not all(is_known(e) for p in places for e in dependence.factors[p]):
-        raise AnalysisError("the field lies on an axis of unknown extent; give the input's size")
-    require_room(prod(int(e) for p in places for e in dependence.factors[p]), 0)
-    own = [_offsets([(e, w)]) for e, w in zip(dependence.factors[place], leg.weights[place], strict=True)]
+    digits = {p: _digits(dependence, leg, p) for p in places}
+    others = _offsets([digit for p in inner for digit in digits[p]])
+    require_room(prod(e for p in places for e, _ in digits[p]), 0)
+    own = [_offsets([digit]) for digit in digits[place]]
     starts = [sum(values) for values in product(*own)]
     return place, rows.at([[start + k for k in others] for start in starts])
 
 
-def _offsets(digits: Sequence[tuple[Num, int]]) -> list[int]:
+def _digits(dependence: Dependence, leg: Leg, place: int) -> list[tuple[int, int]]:
+    """Return extent and weight of each digit of an axis; of an open batch that moves nothing, one sample."""
+    found = []
+    for extent, weight in zip(dependence.factors[place], leg.weights[place], strict=True):
+        if not is_known(extent) and weight:
+            raise AnalysisError("the field lies on an axis of unknown extent; give the input's size")
+        found.append((int(extent) if is_known(extent) else 1, weight))
+    return found
+
+
+def _offsets(digits: Sequence[tuple[int, int]]) -> list[int]:
     """List what digits, (extent, weight), come to, for all their values in order."""
-    return [sum(values) for values in product(*([w * value for value in range(int(e))] for e, w in digits))]
+    return [sum(values) for values in product(*([w * value for value in range(e)] for e, w in digits))]

@@ -15,7 +15,7 @@ from rfcalc.rules.roles import shared_fold
 from rfcalc.rules.samples import is_single, samples_meet, without_batch
 
 _EVERY_KIND: Final = frozenset(
-    ("constant", "lora", "softmax", "masks", "lead", "operands", "prepare", "then", "copies")
+    ("constant", "lora", "quantised", "softmax", "masks", "lead", "operands", "prepare", "then", "copies")
 )
 """Settings that any kind may have; its rule does not see them."""
 
@@ -29,7 +29,8 @@ def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec
     """Run the rule of `kind` on settings and input tensors.
 
     The setting ``constant`` says that the file holds the kernel as a constant, so that it is no weight;
-    ``lora`` gives the rank of a low-rank adaptation of the layer's first weight.
+    ``lora`` gives the rank of a low-rank adaptation of the layer's first weight; ``quantised`` says in which
+    mode, and in blocks of how many, its kernel is kept in fewer bits.
     The setting ``softmax`` says that a softmax along the last axis is fused into the layer; ``masks`` that so
     many inputs, the last ones, are masks, whose values every output may depend on.
     The setting ``lead`` gives a number of axes behind the batch axis over which the layer is repeated (as
@@ -176,6 +177,10 @@ def _apply(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec]) -
         result = kind.rule(Call(kind, attrs, inputs))
         if attrs.get("constant"):
             return result._replace(weights=())
+        if "quantised" in attrs:
+            from rfcalc.rules.quantised import quantised  # few models have any
+
+            result = result._replace(weights=quantised(kind.name, attrs, result.weights, *attrs["quantised"]))
         return _adapted(result, attrs["lora"]) if "lora" in attrs else result
     for spec in inputs:
         if len(spec.shape) < lead + 2:

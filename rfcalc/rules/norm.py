@@ -6,8 +6,9 @@ statistics from the very map, so where they reach over spatial axes every output
 
 from __future__ import annotations
 
-from rfcalc.algebra.number import Num, equal, is_known, is_open
+from rfcalc.algebra.number import Num, cdiv, equal, is_known, is_open
 from rfcalc.algebra.steps import Lose, Mix, Slide, Step
+from rfcalc.algebra.window import gather as listed
 from rfcalc.algebra.window import slide, within_groups
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import CHANNEL, TensorSpec
@@ -18,6 +19,8 @@ from rfcalc.rules.registry import (
     COUNT,
     FLAG,
     INTERNAL,
+    LAYOUT,
+    PER_AXIS,
     REQUIRED,
     Call,
     Parameter,
@@ -163,6 +166,47 @@ def local_response_norm(call: Call) -> Result:
     size = call["size"]
     near: Step = Slide(axis, slide(size, lo=(size - 1) // 2), spec.shape[axis], spec.axes[axis] == CHANNEL)
     return Result((spec,), ((Path(0, (near,)),),))
+
+
+@rule(
+    "tile_equalization",
+    Setting("tiles", PER_AXIS, REQUIRED, "tiles along each spatial axis"),
+    LAYOUT,
+    summary="Histogram equalisation tile by tile, between whose curves every pixel interpolates (CLAHE).",
+    native=False,
+)
+def tile_equalization(call: Call) -> Result:
+    """Tiles are ``ceil(n/g)`` long; a pixel reads the two tiles along each axis whose centres are nearest."""
+    spec = call.only()
+    spatial = call.spatial(spec)
+    steps: list[Step] = []
+    for axis, tiles in zip(spatial, call.per_axis("tiles", len(spatial)), strict=True):
+        extent = spec.shape[axis]
+        if is_known(extent) and is_known(tiles):
+            steps.append(Slide(axis, listed(extent, extent, _tile_rows(extent, tiles)), extent))
+        else:
+            steps.append(
+                Lose(axis, extent, "how long tiles are depends on the extent; give the input's size")
+            )
+    return Result((spec,), ((Path(0, tuple(steps)),),))
+
+
+def _tile_rows(extent: int, tiles: int) -> list[list[int]]:
+    """List what each pixel reads along one axis, whose last tiles are filled up by what mirrors there."""
+    length = cdiv(extent, tiles)
+
+    def tile(number: int) -> set[int]:
+        number = min(max(number, 0), tiles - 1)
+        inside = (pixel % (2 * extent) for pixel in range(number * length, (number + 1) * length))
+        return {pixel if pixel < extent else 2 * extent - 1 - pixel for pixel in inside}
+
+    rows = []
+    for pixel in range(extent):
+        before, rest = divmod(
+            2 * pixel - length, 2 * length
+        )  # in half pixels, from the centre of the first tile
+        rows.append(sorted(tile(before) | (tile(before + 1) if rest else set())))
+    return rows
 
 
 @rule(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rfcalc.algebra.number import is_known
-from rfcalc.algebra.steps import Broadcast, Contract, Insert, Permute, Slide, Split, Step
+from rfcalc.algebra.steps import Broadcast, Contract, Insert, Mix, Permute, Slide, Split, Step
 from rfcalc.algebra.window import apart, slide
 from rfcalc.graph.layer import CHANNEL, SPATIAL, TensorSpec
 from rfcalc.rules.registry import (
@@ -37,6 +37,9 @@ from rfcalc.rules.window import PAD, axis_window, replaced
     Setting("transposed", FLAG, False, "bins before frames"),
     Setting("plain", FLAG, False, "the bins of a frame are its samples, as they are"),
     Setting("window", INTERNAL, None, "(first, end) of the samples of a frame that are read; by default all"),
+    Setting(
+        "clips", INTERNAL, False, "values are clipped at a distance from the largest of the whole tensor"
+    ),
     summary="Short-time transform: each frame of samples becomes some bins.",
 )
 def frames(call: Call) -> Result:
@@ -64,8 +67,11 @@ def frames(call: Call) -> Result:
         steps.append(Permute(tuple(order)))
         samples = None if samples is None else [*samples, Permute(tuple(order))]
         output = TensorSpec(tuple(shape[a] for a in order), "".join(roles[a] for a in order), spec.dtype)
-    path = Path(0, tuple(steps), None if samples is None else tuple(samples))
-    return Result((output,), ((path,),))
+    near = Path(0, tuple(steps), None if samples is None else tuple(samples))
+    if not call["clips"]:
+        return Result((output,), ((near,),))
+    whole = Path(0, (*steps, Mix(tuple(range(len(shape))))))
+    return Result((output,), ((whole,),), gated=(near,))
 
 
 @rule(

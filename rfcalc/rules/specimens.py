@@ -106,6 +106,7 @@ SPECIMENS: Final[tuple[Specimen, ...]] = (
     Specimen("conv", "explicit padding"),
     Specimen("conv", "'same'", fixed={"padding": "same", "groups": 1}),
     Specimen("conv", "'causal', one axis", (SEQUENCE,), {"padding": "causal", "groups": 1}),
+    Specimen("local_conv", fixed={"padding": "valid"}),
     Specimen("depthwise_conv"),
     Specimen("separable_conv"),
     Specimen("transposed_conv", "explicit padding"),
@@ -176,6 +177,7 @@ SPECIMENS: Final[tuple[Specimen, ...]] = (
     Specimen("instance_norm"),
     Specimen("unit_norm"),
     Specimen("local_response_norm"),
+    Specimen("tile_equalization"),
     Specimen("normalization"),
     Specimen(
         "spectral_norm",

@@ -219,6 +219,31 @@ def conv(call: Call) -> Result:
 
 
 @rule(
+    "local_conv",
+    FILTERS, KERNEL, STRIDE, PAD, DILATION, BIAS,
+    Setting("dense", INTERNAL, False, "the kernel leads from every input to every output element"), LAYOUT,
+    summary="Locally connected: a convolution whose kernel and bias are others at every position.",
+    native=False,
+)  # fmt: skip
+def local_conv(call: Call) -> Result:
+    """Weights ``prod(out) * (prod(k) * C * F + F)``; window and MACs as a convolution's."""
+    spec = call.only()
+    spatial, filters = call.spatial(spec), call["filters"]
+    channels = spec.shape[call.channel(spec)]
+    kernel = call.per_axis("kernel", len(spatial))
+    taps = prod(kernel) * channels
+    made = _convolve(call, filters, (), taps, False)
+    extents = tuple(made.outputs[0].shape[axis] for axis in spatial)
+    shape: tuple[Num, ...] = (*extents, taps, filters)
+    if call["dense"]:
+        shape = (*(spec.shape[axis] for axis in spatial), channels, *extents, filters)
+    weights = [Parameter("kernel", shape)]
+    if call["bias"]:
+        weights.append(Parameter("bias", (*extents, filters)))
+    return made._replace(weights=tuple(weights))
+
+
+@rule(
     "depthwise_conv",
     MULTIPLIER, KERNEL, STRIDE, PAD, DILATION, BIAS, LAYOUT,
     summary="Depthwise convolution: every channel has its own window filters.",

@@ -90,13 +90,13 @@ MORE_THAN_KERAS = {
 }  # fmt: skip
 """Cases where rfcalc differs on purpose; each says why, and a test keeps the list no longer than needed."""
 
-QUANTISED = {"Dense-int8", "Dense-float8", "quantized", "quantized_int4"}
-"""Quantised layers hold scales that only Keras's own quantiser knows; a note says that they are left out."""
+QUANTISED = {"Dense-float8", "quantized_int4"}
+"""Float8 holds scales that only Keras's own quantiser knows; two numbers of int4 are packed into one."""
 
 NEED_CODE = {
     "Lambda-args", "Lambda-noos", "Lambda-os", "Lambda-osfn", "Lambda-registered-fn", "lambda_model",
     "custom_block", "custom_registered", "custom_submodel", "custom_unregistered",
-    "op_const_arrays", "op_image", "op_linear", "op_shape", "op_split", "op_unary_args",
+    "op_image", "op_linear", "op_shape", "op_split", "op_unary_args",
 }  # fmt: skip
 """Cases with code in the file, or with operations that no rule knows: named, never guessed."""
 

@@ -84,6 +84,17 @@ def _conv(at: Sizes) -> Counts:
     )
 
 
+@_count("local_conv")
+def _local_conv(at: Sizes) -> Counts:
+    """A kernel for each position, or one from all to all; what lies beyond the windows is not multiplied."""
+    places = [at.outputs[0][place] for place in at.given.spatial]
+    filters, taps = at["filters"], prod(at.kernel) * at.channels
+    kernel: Shape = (*places, taps, filters)
+    if at["dense"]:
+        kernel = (*(at.inputs[0][place] for place in at.given.spatial), at.channels, *places, filters)
+    return Counts((kernel, *at.bias(*places, filters)), (), prod(at.outputs[0]) * taps)
+
+
 @_count("depthwise_conv")
 def _depthwise(at: Sizes) -> Counts:
     filters = at.channels * at["multiplier"]
@@ -397,11 +408,42 @@ def counted(
     counts = function(Sizes(Given(kind, settings_of(kind, own), roles), shapes, outputs))
     if attrs.get("constant"):
         return counts._replace(trained=(), stored=())
+    if "quantised" in attrs:
+        counts = _in_fewer_bits(counts, kind, own, *attrs["quantised"])
+    if "lora" in attrs and "quantised" in attrs:
+        kernel = counts.stored[0]
+        thin = ((*kernel[:-1], attrs["lora"]), (attrs["lora"], kernel[-1]))
+        return counts._replace(trained=(*counts.trained, *thin))
     if "lora" in attrs:
         kernel, *others = counts.trained
         thin = ((*kernel[:-1], attrs["lora"]), (attrs["lora"], kernel[-1]))
         return counts._replace(trained=(*others, *thin), stored=(*counts.stored, kernel))
     return counts
+
+
+def _in_fewer_bits(
+    counts: Counts, kind: str, settings: Mapping[str, Any], mode: str, block: int | None
+) -> Counts:
+    """Let training leave the kernels, and add what Keras's quantisers keep beside them."""
+    tables = 2 if kind == "embedding" and settings.get("reversible") else 1
+    kernels, others = counts.trained[:tables], counts.trained[tables:]
+    stored: list[Shape] = []
+    for number, kernel in enumerate(kernels):
+        if kind == "embedding":
+            columns = settings["vocabulary"]
+        elif kind == "linear":
+            columns = kernel[-1]
+        else:
+            (_, own), out = terms_of(settings["equation"], [None, None])
+            columns = prod(extent for letter, extent in zip(own, kernel, strict=True) if letter in out)
+        rows = prod(kernel) // columns
+        stored.append(kernel)
+        if mode == "int8" or block is None:
+            stored.append((columns,))
+        else:
+            blocks = len(range(0, rows, block))
+            stored += [(blocks, columns)] * 2 + [(rows,)] * (number == 0)
+    return counts._replace(trained=others, stored=(*stored, *counts.stored))
 
 
 def _staged(

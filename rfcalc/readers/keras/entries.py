@@ -84,11 +84,19 @@ def model_in(entry: Config) -> tuple[str, Config, int] | None:
     return entry.text("class_name"), config_of(entry), lead
 
 
-def is_quantised(config: Config) -> bool:
-    """Tell whether a layer keeps its weights in fewer bits, with scales beside them."""
+def quantisation(config: Config) -> tuple[str, int | None] | None:
+    """Return in which mode a layer keeps its weights in fewer bits, and in what blocks; None where not."""
     policy = config.get("dtype")
     settings = policy.get("config") if isinstance(policy, dict) else None
-    return isinstance(settings, dict) and "mode" in settings
+    if not isinstance(settings, dict) or "mode" not in settings:
+        return None
+    mode, _, size = str(settings["mode"]).partition("/")
+    own = config.get("quantization_config")
+    inner = own.get("config") if isinstance(own, dict) else None
+    block = inner.get("block_size") if isinstance(inner, dict) else None
+    if block is None and size.isdecimal():
+        block = int(size)
+    return mode, block if type(block) is int and block > 0 else None
 
 
 def is_frozen(config: Config) -> bool:

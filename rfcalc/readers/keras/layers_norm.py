@@ -52,7 +52,9 @@ def _activation(config: Config) -> Made:
 
 
 def _prelu(config: Config) -> Made:
-    return "prelu", {"shared_axes": config.axes("shared_axes", ())}
+    """Keras takes 1 off each axis to find it in the shape without the batch, of negative ones too."""
+    axes = config.axes("shared_axes", ())
+    return "prelu", {"shared_axes": tuple(axis if axis > 0 else axis - 1 for axis in axes)}
 
 
 def _scale(config: Config) -> Made:

@@ -36,6 +36,10 @@ def _center_crop(config: Config) -> Made:
     return "center_crop", {"size": (config.whole("height"), config.whole("width")), **_image(config)}
 
 
+def _tiles(config: Config) -> Made:
+    return "tile_equalization", {"tiles": config.per_axis("tile_grid_size", 2, 8), **_image(config)}
+
+
 def _categories(size: str) -> Maker:
     def make(config: Config) -> Made:
         mode = config.text("output_mode", "int")
@@ -94,6 +98,7 @@ def _mel(config: Config) -> Made:
         "border": True,
         "axis": -1,
         "transposed": True,
+        "clips": config.flag("power_to_db", True),
     }
 
 
@@ -113,7 +118,7 @@ PREPROCESSING: Final[dict[str, Maker]] = {
     "CenterCrop": _center_crop,
     "RandomCrop": _center_crop,
     "AutoContrast": plain("instance_norm", scale=False, center=False),
-    "ContrastLimitedAdaptiveHistogramEqualization": plain("instance_norm", scale=False, center=False),
+    "ContrastLimitedAdaptiveHistogramEqualization": _tiles,
     "CategoryEncoding": _categories("num_tokens"),
     "Discretization": _categories("num_bins"),
     "StringLookup": _categories("vocabulary_size"),

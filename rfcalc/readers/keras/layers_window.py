@@ -26,6 +26,19 @@ def _conv(rank: int) -> Maker:
     return make
 
 
+def _locally_connected(rank: int) -> Maker:
+    """Return what reads the layer that Keras 3 has no more."""
+
+    def make(config: Config) -> Made:
+        way = config.whole("implementation", 1)
+        settings = {"filters": config.whole("filters"), "dense": way == 2, **window(config, rank)}
+        if way > 2 and settings["padding"] != "valid":
+            return "unknown", {"why": "how many weights its sparse kernel has at the border is not followed"}
+        return "local_conv", settings
+
+    return make
+
+
 def _depthwise(rank: int) -> Maker:
     return lambda c: ("depthwise_conv", {"multiplier": c.whole("depth_multiplier", 1), **window(c, rank)})
 
@@ -67,6 +80,7 @@ WINDOWS: Final[dict[str, Maker]] = {
     **{f"Conv{rank}D": _conv(rank) for rank in (1, 2, 3)},
     **{f"Convolution{rank}D": _conv(rank) for rank in (1, 2, 3)},
     **{f"Conv{rank}DTranspose": _transposed(rank) for rank in (1, 2, 3)},
+    **{f"LocallyConnected{rank}D": _locally_connected(rank) for rank in (1, 2)},
     **{f"DepthwiseConv{rank}D": _depthwise(rank) for rank in (1, 2)},
     **{f"SeparableConv{rank}D": _separable(rank) for rank in (1, 2)},
     **{f"MaxPooling{rank}D": _pool("max_pool", rank) for rank in (1, 2, 3)},

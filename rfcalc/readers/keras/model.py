@@ -18,13 +18,24 @@ from rfcalc.readers.keras.entries import (
     config_of,
     is_frozen,
     is_model,
-    is_quantised,
+    is_operation,
     model_in,
     name_of,
+    quantisation,
 )
 from rfcalc.readers.keras.inputs import Inputs, declared_shape, implied_shape
 from rfcalc.readers.keras.nodes import Node, flatten, read_nodes, read_structure
+from rfcalc.readers.keras.sharing import Twins
 from rfcalc.readers.keras.wiring import Tensors, edges_in, given_to, node_bases, ordered
+
+_BITS: Final = ("int8", "int4")
+_QUANTISED: Final = ("linear", "einsum_dense", "embedding")
+"""Modes in which, and kinds whose kernel, Keras keeps as integers that are not trained."""
+
+_CLIPS: Final = (
+    "it clips at a distance from the loudest value of the whole tensor, so that every value depends on all "
+    "samples, those of the other signals of the batch too; power_to_db=False does not"
+)
 
 MOST_LAYERS: Final = 200_000
 MOST_MODELS: Final = 10_000
@@ -59,7 +70,8 @@ def read_keras(
     if not is_model(model):
         raise ReadError(
             f"{shown(class_name)} is a subclassed model, whose file does not hold its layers; "
-            "build it with the functional API, or export it to ONNX"
+            "build it with the functional API, or export it to ONNX; where it is functional inside, as "
+            "backbones b of Keras Hub are, save keras.Model(b.inputs, b.outputs).to_json()"
         )
     reader = _Reader(Inputs(dict(shapes or {})))
     frozen = class_name not in SEQUENTIAL and config.get("trainable") is False
@@ -72,7 +84,7 @@ def read_keras(
         source=source,
         outputs=list(dict.fromkeys(outputs)),
         blocks=reader.blocks,
-        notes=reader.notes,
+        notes=[*reader.notes, *reader.twins.notes()],
     )
 
 
@@ -104,6 +116,7 @@ class _Reader:
         self.names: set[str] = set()
         self.reserved: set[str] = set()
         self.models = 0
+        self.twins = Twins()
         self.notes: list[tuple[str, str, str]] = []
 
     # ---- models --------------------------------------------------------------------------------------------
@@ -207,6 +220,8 @@ class _Reader:
         key = (*scope.owner, name)
         times = self.calls[key] = self.calls.get(key, 0) + 1
         call = name if times == 1 else f"{name}@{times}"
+        if times == 1:
+            self.twins.add(key, entry)
         nested = model_in(entry)
         if nested is not None:
             class_name, config, lead = nested
@@ -228,10 +243,9 @@ class _Reader:
         class_name, config = entry.text("class_name"), config_of(entry)
         kind, attrs, edges = read_call(entry, config, node, edges, scope.lead)
         self.inputs.learn_axes(name, kind, attrs, edges)
-        if is_quantised(config):
-            self.notes.append(
-                ("quantised", name, "the scales of its quantisation are left out; counts are those before it")
-            )
+        attrs = self._quantised(name, kind, attrs, config)
+        if attrs.get("clips"):
+            self.notes.append(("whole-batch", name, _CLIPS))
         self.layers.append(
             Layer(
                 name,
@@ -241,12 +255,27 @@ class _Reader:
                 attrs,
                 owner=None if name == owner else owner,
                 block=scope.path,
-                weights=() if class_of(entry) == "Lambda" or node.kwargs.get("reverse") is True else None,
+                weights=() if _holds_nothing(entry, class_name, node) else None,
                 trainable=scope.trainable and not is_frozen(config),
             )
         )
         if len(self.layers) > MOST_LAYERS:
             raise ReadError(f"the model has more than {MOST_LAYERS:,} layers")
+
+    def _quantised(self, name: str, kind: str, attrs: dict[str, Any], config: Config) -> dict[str, Any]:
+        """Add to the settings how few bits the kernel has, and say what that does to counts."""
+        found = quantisation(config)
+        if found is None:
+            return attrs
+        mode, block = found
+        if mode in _BITS and kind in _QUANTISED:
+            packed = ", of the kernel before packing two numbers into a byte" if mode == "int4" else ""
+            message = f"its kernel is kept as {mode} and is not trained; counts are with its scales{packed}"
+            self.notes.append(("quantised", name, message))
+            return {**attrs, "quantised": (mode, block)}
+        message = f"the scales of its quantisation ({mode}) are left out; counts are those before it"
+        self.notes.append(("quantised", name, message))
+        return attrs
 
     def _fresh(self, wanted: str, *, own: bool = False) -> str:
         """Return a name that no layer has: slashes and @ in names of the file could make two equal."""
@@ -288,6 +317,13 @@ class _Reader:
                 layer = replace(layer, recorded=tuple(recorded))
             out.append(layer)
         return out
+
+
+def _holds_nothing(entry: Config, class_name: str, node: Node) -> bool:
+    """Tell whether a call certainly has no weights of its own: operations and code have none."""
+    if is_operation(entry, class_name) or class_of(entry) == "Lambda":
+        return True
+    return node.kwargs.get("reverse") is True
 
 
 def _entries(config: Config) -> Iterator[Config]:

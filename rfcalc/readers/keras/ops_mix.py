@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from rfcalc.graph.layer import CHANNEL, SPATIAL, TensorSpec
+from rfcalc.readers.keras.nodes import Constant, Ref
 from rfcalc.readers.keras.operation import Operation, OperationMaker
 from rfcalc.readers.keras.settings import Made
 
@@ -70,17 +72,43 @@ def _one_hot(op: Operation) -> Made:
     return "one_hot", {"size": size}
 
 
+def _operands(op: Operation) -> dict[str, Any]:
+    """Return the arrays that are written into the file among the operands, as a setting."""
+    tensors = [each for each in op.node.args if isinstance(each, (Constant, Ref))]
+    found = tuple(
+        (place, TensorSpec(each.shape, (SPATIAL * len(each.shape))[1:] + CHANNEL))
+        for place, each in enumerate(tensors)
+        if isinstance(each, Constant) and each.shape
+    )
+    return {"operands": found} if found else {}
+
+
 def _einsum(op: Operation) -> Made:
-    if op.constants():
+    operands = _operands(op)
+    if len(op.constants()) != len(operands.get("operands", ())):
         return "unknown", {"why": "a product with an array written into the file"}
     equation = op.value("subscripts", "equation", place=0)
     if not isinstance(equation, str):
         op.wrong("subscripts", "an equation", equation)
-    return "einsum", {"equation": equation}
+    return "einsum", {"equation": equation, **operands}
+
+
+def _diff(op: Operation) -> Made:
+    """Return neighbours that are subtracted, n times over: a window along one axis."""
+    order, axis = op.value("n", place=1, default=1), op.axis("axis", default=-1, place=2)
+    if type(order) is not int or order < 1:
+        return "unknown", {"why": "a difference of no order"}
+    return "average_pool", {
+        "kernel": (order + 1,),
+        "stride": (1,),
+        "spatial": (axis,),
+        "channel": 0 if axis else 1,
+    }
 
 
 def _matmul(op: Operation) -> Made:
-    if op.constants() or len(op.edges) != 2:
+    operands = _operands(op)
+    if len(op.edges) + len(operands.get("operands", ())) != 2:
         return "unknown", {"why": "a product with an array written into the file"}
     turned = [
         any(op.value(f"{word}_{side}", default=False) is True for word in ("transpose", "adjoint"))
@@ -88,8 +116,8 @@ def _matmul(op: Operation) -> Made:
     ]
     if any(turned):  # TensorFlow's options
         left, right = "...ki" if turned[0] else "...ik", "...jk" if turned[1] else "...kj"
-        return "einsum", {"equation": f"{left},{right}->...ij"}
-    return "matmul", {}
+        return "einsum", {"equation": f"{left},{right}->...ij", **operands}
+    return "matmul", operands
 
 
 _REDUCE: Final = (
@@ -113,6 +141,7 @@ MIXES: Final[dict[str, OperationMaker]] = {
     "RMSNorm": _norm("rms_norm"),
     "OneHot": _one_hot,
     "Einsum": _einsum,
+    "Diff": _diff,
     "Matmul": _matmul,
     "DotProductAttention": _dot_product_attention,
 }

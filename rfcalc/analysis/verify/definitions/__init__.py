@@ -13,7 +13,18 @@ from rfcalc.graph.layer import BATCH, TensorSpec
 from rfcalc.rules.apply import apply_rule
 from rfcalc.rules.registry import REQUIRED, find
 
-AROUND = ("constant", "lora", "softmax", "masks", "lead", "operands", "prepare", "then", "copies")
+AROUND = (
+    "constant",
+    "lora",
+    "quantised",
+    "softmax",
+    "masks",
+    "lead",
+    "operands",
+    "prepare",
+    "then",
+    "copies",
+)
 
 
 def settings_of(kind: str, attrs: Mapping[str, Any]) -> dict[str, Any]:

@@ -407,8 +407,8 @@ def _frames(given: Given, x: Sets) -> Sets:
     found = found.reshape(shape) if given["plain"] else found.insert([place + 1]).stretch(shape)
     if given["transposed"]:
         order = [*range(place), place + 1, place, *range(place + 2, len(shape))]
-        return found.permute(order)
-    return found
+        found = found.permute(order)
+    return _wholes(found, range(len(shape))) if given["clips"] else found
 
 
 @define("stft")

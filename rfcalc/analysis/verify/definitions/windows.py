@@ -68,9 +68,9 @@ def _convolution(given: Given, x: Sets) -> Sets:
     return in_groups(slid(given, x, given.spatial), channel, groups, given["filters"])
 
 
-@define("separable_conv")
+@define("separable_conv", "local_conv")
 def _separable(given: Given, x: Sets) -> Sets:
-    """The filters of the second convolution read all channels of the first."""
+    """Every filter reads its window in all channels."""
     return slid(given, x, given.spatial).whole(given.channel, given["filters"])
 
 
@@ -135,6 +135,24 @@ def out_of_channels(x: Sets, channel: int, blocks: dict[int, int], *, first: boo
 @define("max_pool", "average_pool", "lp_pool", "median_pool")
 def _pooling(given: Given, x: Sets) -> Sets:
     return slid(given, x, given.spatial, ceil_mode=bool(given["ceil"]), short=bool(given["short"]))
+
+
+@define("tile_equalization")
+def _equalized(given: Given, x: Sets) -> Sets:
+    """Each pixel reads whole tiles, those whose centres are the next ones on both sides, and itself."""
+    places = given.spatial
+    for place, tiles in zip(places, given.each("tiles", len(places)), strict=True):
+        n = x.shape[place]
+        length = -(-n // tiles)
+        centres = [Fraction(length, 2) + length * t for t in range(tiles)]
+        rows = []
+        for pixel in range(n):
+            near = [t for t, centre in enumerate(centres) if abs(centre - pixel) < length]
+            near = near or [min(range(tiles), key=lambda t: abs(centres[t] - pixel))]
+            taps = [tap for t in near for tap in range(t * length, (t + 1) * length)]
+            rows.append([_bordered(tap, n, "symmetric") for tap in taps])
+        x = x.read(place, rows)
+    return x
 
 
 @define("global_pool")
