@@ -6,7 +6,7 @@ statistics from the very map, so where they reach over spatial axes every output
 
 from __future__ import annotations
 
-from rfcalc.algebra.number import Num, cdiv, equal, is_known, is_open
+from rfcalc.algebra.number import Num, cdiv, equal, is_known, is_one, is_open
 from rfcalc.algebra.steps import Lose, Mix, Slide, Step
 from rfcalc.algebra.window import gather as listed
 from rfcalc.algebra.window import slide, within_groups
@@ -182,7 +182,9 @@ def tile_equalization(call: Call) -> Result:
     steps: list[Step] = []
     for axis, tiles in zip(spatial, call.per_axis("tiles", len(spatial)), strict=True):
         extent = spec.shape[axis]
-        if is_known(extent) and is_known(tiles):
+        if is_one(tiles):
+            steps.append(Mix((axis,)))
+        elif is_known(extent) and is_known(tiles):
             steps.append(Slide(axis, listed(extent, extent, _tile_rows(extent, tiles)), extent))
         else:
             steps.append(

@@ -177,7 +177,7 @@ SPECIMENS: Final[tuple[Specimen, ...]] = (
     Specimen("instance_norm"),
     Specimen("unit_norm"),
     Specimen("local_response_norm"),
-    Specimen("tile_equalization"),
+    Specimen("tile_equalization", fixed={"tiles": (1, 1)}),
     Specimen("normalization"),
     Specimen(
         "spectral_norm",
