@@ -74,6 +74,18 @@ def test_indices_are_those_of_the_table(tmp_path: Path, kind: str, place: dict[s
     assert rows_of(path) == [tuple(pair) for pair in TABLE.tolist()]
 
 
+def test_indices_of_several_axes_are_those_of_the_table(tmp_path: Path) -> None:
+    table = TABLE.reshape(5, 2, 1)
+    nodes = [
+        node("Transpose", "x", "first", perm=[2, 0, 1, 3]),
+        node("GatherND", "first table", "windows"),
+        node("ReduceMean", "windows", "y", axes=[1], keepdims=0),
+    ]
+    path = saved(tmp_path, model(nodes, {"x": (1, 2, 7, 4)}, "y", [outside("table", table)]))
+    assert rfcalc.analyze(path).layer("y").status == "exact"
+    assert rows_of(path) == [tuple(pair) for pair in TABLE.tolist()]
+
+
 def test_a_runtime_reads_the_same(tmp_path: Path) -> None:
     runtime = pytest.importorskip("onnxruntime")
     path = saved(tmp_path, looking_up(outside("table", TABLE, length=TABLE.nbytes)))
