@@ -14,6 +14,7 @@ from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402, N812
 
 import rfcalc  # noqa: E402
+from rfcalc.rules.registry import Path  # noqa: E402
 from tests.readers.test_torch_fields import compare  # noqa: E402
 from tests.readers.torch_fields import made_positive, recorded  # noqa: E402
 
@@ -248,4 +249,56 @@ def test_every_row_is_the_one_that_pytorch_reads(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_enumeration_says_the_same(name: str) -> None:
     graph = rfcalc.from_torch(Net(CASES[name]).eval(), torch.zeros(CASES[name].shape))
+    assert not rfcalc.verify(graph).differences
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["fold of unfold", "unshuffled, channels apart, shuffled", "frames by half, a gain, overlap-add"],
+)
+def test_enumeration_finds_channels_that_are_taken_together(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "followed", property(lambda path: path.steps))
+    graph = rfcalc.from_torch(Net(CASES[name]).eval(), torch.zeros(CASES[name].shape))
+    found = rfcalc.verify(graph).differences
+    assert found
+    assert {each.what for each in found} <= {"rows", "receptive_field"}
+
+
+SPECTROGRAMS = {
+    "short window": ({"win_length": 10}, (3, 12)),
+    "short window, one sample more before": ({"win_length": 9}, (3, 11)),
+    "window of the whole frame": ({}, (0, 15)),
+    "short frames": ({"win_length": 4, "hop_length": 3}, (6, 9)),
+}
+
+
+@pytest.mark.parametrize("name", SPECTROGRAMS)
+def test_a_spectrogram_reads_its_window(name: str) -> None:
+    given, (first, last) = SPECTROGRAMS[name]
+    settings = {"n_fft": 16, "hop_length": 4, "win_length": 16, **given}
+
+    class Spectrogram(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.window = torch.hamming_window(settings["win_length"], dtype=torch.float64)
+            self.mix = nn.Conv1d(9, 1, 1).double()
+
+        def forward(self, x: Any) -> Any:
+            z = torch.stft(x, window=self.window, center=False, return_complex=True, **settings)
+            return self.mix(z.abs())
+
+    module, x = Spectrogram(), torch.rand(1, 60, dtype=torch.float64)
+    before = module(x)[0, 0]
+    reads: list[list[int]] = [[] for _ in before]
+    for sample in range(60):
+        moved = x.clone()
+        moved[0, sample] += 1
+        for frame in (module(moved)[0, 0] - before).abs().gt(1e-9).nonzero().flatten().tolist():
+            reads[frame].append(sample)
+    measured = [(row[0], row[-1], len(row)) for row in reads]
+    graph = rfcalc.from_torch(module, x)
+    assert list(rfcalc.field(graph, "mix").axes[0].rows) == measured
+    assert measured[0] == (first, last, last - first + 1)
     assert not rfcalc.verify(graph).differences
