@@ -436,6 +436,9 @@ class Dependence(NamedTuple):
         rows = [leg.weights[axis] for leg in self.legs]
         groups = split_axis(self.factors[axis], rows, extents)
         if groups is None:
+            listed = self._listed(axis, source)
+            if listed is not None:
+                return listed.split(axis, extents, source)
             shape = [total_of(digits) for digits in self.factors]
             reason = self.reason or f"{source!r} cuts an axis where it cannot be followed"
             return self.covered((*shape[:axis], *extents, *shape[axis + 1 :]), reason)
@@ -447,6 +450,21 @@ class Dependence(NamedTuple):
             weights = (*leg.weights[:axis], *own, *leg.weights[axis + 1 :])
             legs.append(_settled(Leg(leg.axis, weights, leg.relation), factors))
         return Dependence(factors, tuple(legs), self.reason)
+
+    def _listed(self, axis: int, source: str) -> Dependence | None:
+        """Make the digits of an axis one, whose rows are listed; None where that cannot be."""
+        before = total_of(self.factors[axis])
+        legs = [
+            reindexed(leg, self.factors, axis, POINTWISE, before, source) if any(leg.weights[axis]) else leg
+            for leg in self.legs
+        ]
+        factors = _put(self.factors, axis, (before,))
+        kept = [
+            leg if any(leg.weights[axis]) else leg._replace(weights=_put(leg.weights, axis, (0,)))
+            for leg in legs
+            if leg is not None
+        ]
+        return Dependence(factors, tuple(kept), self.reason) if len(kept) == len(legs) else None
 
     def merge(self, axis: int, count: int) -> Dependence:
         """Make one axis of `count` from `axis` on, in row-major order."""
