@@ -31,11 +31,18 @@ _ORDERED: Final = (Slide, Scan)
 """Steps along an axis whose elements have an order, as channels have none."""
 
 
-def samples_meet(spec: TensorSpec, steps: Sequence[Step], role: str = BATCH) -> bool:
-    """Tell whether elements that lie apart along an axis of a role are mixed.
+MIXED: Final = "mixed"
+"""Each element of an axis reads others of it, or is told apart from them."""
 
-    A batch of one sample mixes nothing. A reduction of all axes to a single number is no evidence.
-    For channels only steps that need an order count, since mixing is what channels are for.
+REDUCED: Final = "reduced"
+"""The axis is summed up, which mixes nothing unless the outcome meets the elements again."""
+
+
+def samples_meet(spec: TensorSpec, steps: Sequence[Step], role: str = BATCH) -> str:
+    """Tell whether elements that lie apart along an axis of a role meet: ``mixed``, ``reduced`` or not.
+
+    A batch of one sample mixes nothing. For channels only steps that need an order count, since mixing is
+    what channels are for.
 
     Parameters
     ----------
@@ -49,23 +56,26 @@ def samples_meet(spec: TensorSpec, steps: Sequence[Step], role: str = BATCH) -> 
     Examples
     --------
     >>> samples_meet(TensorSpec((8, 2, 4), "bsc"), (Scan(0),))
-    True
+    'mixed'
     >>> samples_meet(TensorSpec((8, 2, 4), "sbc"), (Permute((1, 0, 2)), Scan(1)))
-    False
+    ''
     """
+    found = ""
     for place, step in enumerate(steps):
-        if not any(
-            mine == role and not is_one(extent) for mine, extent in zip(spec.axes, spec.shape, strict=True)
-        ):
-            return False
-        if isinstance(step, Cover):
-            return False
+        wide = [
+            axis
+            for axis, (mine, extent) in enumerate(zip(spec.axes, spec.shape, strict=True))
+            if mine == role and not is_one(extent)
+        ]
+        if not wide or isinstance(step, Cover):
+            break
         if role == BATCH or isinstance(step, _ORDERED):
-            mixed = (*_mixed(spec, step), *_picked(spec, step, steps[place + 1 :]))
-            if any(spec.axes[axis] == role and not is_one(spec.shape[axis]) for axis in mixed):
-                return True
+            if not set(wide).isdisjoint((*_mixed(step), *_picked(spec, step, steps[place + 1 :]))):
+                return MIXED
+            if isinstance(step, Reduce) and not set(wide).isdisjoint(step.axes):
+                found = REDUCED
         spec = _after(spec, step)
-    return False
+    return found
 
 
 def is_single(spec: TensorSpec) -> bool:
@@ -81,12 +91,10 @@ def without_batch(spec: TensorSpec) -> TensorSpec:
     return TensorSpec(spec.shape, spec.axes.replace(BATCH, role), spec.dtype)
 
 
-def _mixed(spec: TensorSpec, step: Step) -> tuple[int, ...]:
-    """List the axes along which a step mixes elements."""
+def _mixed(step: Step) -> tuple[int, ...]:
+    """List the axes along which a step lets every element read others."""
     if isinstance(step, Mix):
         return step.axes
-    if isinstance(step, Reduce):
-        return step.axes if len(step.axes) < len(spec.shape) else ()
     if isinstance(step, (Contract, Scan)):
         return (step.axis,)
     if isinstance(step, Slide) and not step.alike and _is_wide(step.window):

@@ -13,10 +13,10 @@ from typing import Final, NamedTuple
 from rfcalc.algebra.number import is_known, is_one
 from rfcalc.errors import RfcalcError
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL
+from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Layer
 from rfcalc.readers.lowering.inputs import GIVEN, Declared
 from rfcalc.readers.lowering.layout import spelled_layout
-from rfcalc.rules.samples import is_single, samples_meet
+from rfcalc.rules.samples import MIXED, REDUCED, is_single, samples_meet
 
 FIRM: Final = frozenset(("window", "sample", "state", GIVEN))
 """What tells which axis is the batch, and not only which one holds features."""
@@ -51,7 +51,7 @@ def read_consistently(inputs: Sequence[Declared], read: Read) -> LayerGraph:
         With a note for each input whose documented layout was not taken.
     """
     first = _read(tuple(inputs), read)
-    best, left = first, MOST_READINGS
+    best, left, why = first, MOST_READINGS, dict[int, str]()
     for place, each in enumerate(inputs):
         if not best.against:
             break
@@ -66,11 +66,12 @@ def read_consistently(inputs: Sequence[Declared], read: Read) -> LayerGraph:
             except RfcalcError:  # what does not even fit is no reading
                 continue
             if len(found.against) < len(best.against):
+                why.setdefault(place, best.against[0])
                 best = found
     graph = best.graph
-    for before, now in zip(first.inputs, best.inputs, strict=True):
-        if before.axes != now.axes:
-            graph = graph.with_notes([_taken(before, now, first.against[0], many=len(inputs) > 1)])
+    for place, against in why.items():
+        note = _taken(first.inputs[place], best.inputs[place], against, many=len(inputs) > 1)
+        graph = graph.with_notes([note])
     return graph
 
 
@@ -112,29 +113,61 @@ def _swapped(axes: str) -> list[str]:
 
 def _against(graph: LayerGraph, inputs: Sequence[Declared]) -> list[str]:
     """List the layers that mix along what is taken for the batch, or in order along unsupported channels."""
-    batch = any(map(_is_in_question, inputs))
+    batch = [each for each in inputs if _is_in_question(each)]
     channels = any(not each.told and len(each.axes) > 2 for each in inputs)
     if not batch and not channels:
         return []
-    found = []
     untold = _untold(graph, inputs) if channels else set[str]()
-    unsure: set[str] = set()
-    for layer in graph:
-        result = graph.results.get(layer.name)
-        if result is None or any(name in unsure for name, _ in layer.inputs):
-            unsure.add(layer.name)
-            continue
-        specs = [graph.results[name].outputs[place] for name, place in layer.inputs]
-        if any(
-            (batch and not is_single(specs[path.input]) and samples_meet(specs[path.input], path.steps))
-            or (
-                layer.inputs[path.input][0] in untold and samples_meet(specs[path.input], path.steps, CHANNEL)
-            )
+    evidence = _Evidence(graph, untold, firm=all(each.told in FIRM for each in batch))
+    return [layer.name for layer in graph if evidence.contradicts(layer)]
+
+
+class _Evidence:
+    """What layers say of roles, one after the other.
+
+    Parameters
+    ----------
+    graph : LayerGraph
+        The graph, read with some layouts.
+    untold : set of str
+        Layers that see an input of which nothing tells the roles.
+    firm : bool
+        What tells the batch is firm: that something is summed up over it is then no evidence by itself.
+    """
+
+    def __init__(self, graph: LayerGraph, untold: set[str], *, firm: bool) -> None:
+        self.results = graph.results
+        self.untold = untold
+        self.firm = firm
+        self.unsure: set[str] = set()
+        self.summed: set[str] = set()
+
+    def contradicts(self, layer: Layer) -> bool:
+        """Tell whether a layer contradicts the layouts; those behind unknown operations say nothing."""
+        result = self.results.get(layer.name)
+        names = [name for name, _ in layer.inputs]
+        if result is None or not self.unsure.isdisjoint(names):
+            self.unsure.add(layer.name)
+            return False
+        specs = [self.results[name].outputs[place] for name, place in layer.inputs]
+        met = {
+            samples_meet(specs[path.input], path.steps)
             for paths in result.paths
             for path in paths
-        ):
-            found.append(layer.name)
-    return found
+            if BATCH in specs[path.input].axes and not is_single(specs[path.input])
+        }
+        several = REDUCED in met and any(len(output.shape) > 0 for output in result.outputs)
+        back = not self.summed.isdisjoint(names) and any(
+            name not in self.summed and not is_single(spec) for name, spec in zip(names, specs, strict=True)
+        )
+        if REDUCED in met or (not self.summed.isdisjoint(names) and not back):
+            self.summed.add(layer.name)
+        ordered = not self.untold.isdisjoint(names) and any(
+            names[path.input] in self.untold and samples_meet(specs[path.input], path.steps, CHANNEL)
+            for paths in result.paths
+            for path in paths
+        )
+        return MIXED in met or back or ordered or (several and not self.firm)
 
 
 def _is_in_question(each: Declared) -> bool:
@@ -165,12 +198,11 @@ def _taken(before: Declared, now: Declared, against: str, *, many: bool) -> tupl
     """Say which layout was taken instead of the documented one, why, and how to choose."""
     name = f"{now.name}=" if many else ""
     was, layout = spelled_layout(before.axes), spelled_layout(now.axes)
-    taken = f"as {layout}" if layout else "without a batch"
+    taken = (f"as {layout}" if layout else "otherwise") + ("" if BATCH in now.axes else ", without a batch")
+    what = "the batch" if BATCH in before.axes and now.told else "the batch or the channels"
     other = f"; --layout {name}{was} reads it so all the same" if was else ""
     message = (
         f"the axes of the input {now.name!r} are taken {taken}, not {was or 'as usual'}: {against!r} mixes "
-        f"elements along what would be the batch{other}"
-        if BATCH in before.axes
-        else f"the axes of the input {now.name!r} are taken {taken}"
+        f"elements along what would be {what}{other}"
     )
     return ("layout", now.name, message)

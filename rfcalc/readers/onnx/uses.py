@@ -161,6 +161,9 @@ def _moving(
     if op == "Unsqueeze":
         axes = _attribute(node, "axes") or _elements(node, 1, graph, constants)
         return Use("unsqueeze", output, tuple(axes)) if axes else None
+    if op == "Squeeze":
+        axes = _attribute(node, "axes") or _elements(node, 1, graph, constants)
+        return Use("squeeze", output, tuple(sorted(axes))) if axes and min(axes) >= 0 else None
     if op == "Reshape":
         target = _elements(node, 1, graph, constants)
         if target is not None and len(target) == 3 and target[1] == 1:  # (batch, samples) gets a channel
