@@ -155,3 +155,30 @@ def test_a_layout_that_is_given_is_obeyed() -> None:
     assert not [note for note in given.notes if note.code == "layout"]
     assert given.inputs[0].spatial == (B,)
     assert rfcalc.analyze(program, layout="TNC").totals == rfcalc.analyze(program).totals
+
+
+def test_a_mean_over_samples_that_nothing_reads_leaves_them_samples() -> None:
+    module = layouts.Usage()
+    one, two = (rfcalc.analyze(exported(module, torch.randn(n, 3, 8, 8))) for n in (1, 2))
+    assert not [note for note in two.notes if note.code == "layout"]
+    assert one.totals.macs == two.totals.macs == counted(module, torch.randn(1, 3, 8, 8))
+
+
+@pytest.mark.parametrize("kind", [layouts.MeanOfSteps, layouts.LastStep])
+def test_steps_that_are_taken_together_or_apart_are_no_samples(kind: Any) -> None:
+    result = rfcalc.analyze(exported(kind(), torch.randn(T, B, 6)))
+    assert result.inputs[0].spatial == (T,)
+    assert result.rows[-1].receptive_field == ((None,) if kind is layouts.MeanOfSteps else (1,))
+    assert result.totals.macs == LINEAR
+
+
+def test_each_of_two_inputs_has_its_own_layout() -> None:
+    module = torch.nn.Transformer(8, 2, 1, 1, 16, dropout=0.0)
+    x, y = torch.randn(7, 2, 8), torch.randn(5, 2, 8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        result = rfcalc.analyze(torch.export.export(module.eval(), (x, y)))
+    assert [each.spatial for each in result.inputs] == [(7,), (5,)]
+    encoder = 7 * 4 * 64 + 2 * 7 * 7 * 8 + 7 * 2 * 8 * 16
+    decoder = 5 * 4 * 64 + 2 * 5 * 5 * 8 + (5 + 7) * 2 * 64 + 2 * 5 * 7 * 8 + 5 * 2 * 8 * 16
+    assert result.totals.macs == encoder + decoder

@@ -142,3 +142,31 @@ class Rows(nn.Module):
 
     def forward(self, x: Any) -> Any:
         return (self.q(x) @ self.k(x).T).softmax(dim=-1) @ self.v(x)
+
+
+class Usage(nn.Module):
+    """A codebook, and beside the map how much it is used: a mean over all samples that nothing reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.codes = nn.Parameter(torch.randn(6, 4))
+
+    def forward(self, x: Any) -> Any:
+        z = self.conv(x).permute(0, 2, 3, 1).contiguous()
+        chosen = (z.view(-1, 4) @ self.codes.t()).softmax(dim=-1)
+        return (chosen @ self.codes).view(z.shape), chosen.mean(dim=0)
+
+
+class MeanOfSteps(Behind):
+    """The mean over time, which comes first."""
+
+    def behind(self, x: Any) -> Any:
+        return x.mean(dim=0)
+
+
+class LastStep(Behind):
+    """The last of the steps, which come first."""
+
+    def behind(self, x: Any) -> Any:
+        return x[-1]
