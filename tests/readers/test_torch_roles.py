@@ -173,10 +173,10 @@ def test_steps_that_are_taken_together_or_apart_are_no_samples(kind: Any) -> Non
 
 
 def test_each_of_two_inputs_has_its_own_layout() -> None:
-    module = torch.nn.Transformer(8, 2, 1, 1, 16, dropout=0.0)
     x, y = torch.randn(7, 2, 8), torch.randn(5, 2, 8)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        module = torch.nn.Transformer(8, 2, 1, 1, 16, dropout=0.0)
         result = rfcalc.analyze(torch.export.export(module.eval(), (x, y)))
     assert [each.spatial for each in result.inputs] == [(7,), (5,)]
     encoder = 7 * 4 * 64 + 2 * 7 * 7 * 8 + 7 * 2 * 8 * 16
