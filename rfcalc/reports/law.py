@@ -235,7 +235,7 @@ def _needed(law: AxisLaw, reach: Reach, *, several: bool) -> str:
         noun = "repeat" if reach.further == 1 else "repeats"
         ways.append(f"{reach.further} more {noun} ({reach.repeats} in all)")
     if reach.kernel is not None:
-        ways.append(f"kernels of {reach.kernel}" if plural else f"a kernel of {reach.kernel}")
+        ways.append(f"odd kernels of {reach.kernel}" if plural else f"an odd kernel of {reach.kernel}")
     if reach.dilation is not None:
         start = "that start at" if segment.factor != 1 else "of"
         ways.append(f"dilations {start} {reach.dilation}" if plural else f"a dilation of {reach.dilation}")

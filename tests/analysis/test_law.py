@@ -427,3 +427,14 @@ def test_never_a_wrong_field(model: dict[str, Any]) -> None:
         if not axis.reason and law.layer in rows:
             assert rows[law.layer] == tuple(each.field for each in law.axes)
     assert law.to_text()
+
+
+@pytest.mark.parametrize(
+    ("kernel", "count", "wanted"), [(3, 3, 28), (3, 1, 10), (3, 2, 9), (3, 4, 40), (5, 2, 30), (2, 3, 17)]
+)
+def test_the_kernel_that_is_named_is_the_smallest_odd_one(kernel: int, count: int, wanted: int) -> None:
+    """Of a stack of equal convolutions the field is n (k - 1) + 1: tried one odd kernel after the other."""
+    layers = [{"kind": "conv", "filters": 1, "kernel": kernel} for _ in range(count)]
+    text = rfcalc.law({"rfcalc": 1, "input": [64, 1], "layers": layers}, reach=wanted).to_text(400)
+    odd = next(k for k in range(3, 99, 2) if count * (k - 1) + 1 >= wanted)
+    assert (f"odd kernels of {odd}" if count > 1 else f"an odd kernel of {odd}") in text
