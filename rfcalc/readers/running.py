@@ -117,6 +117,8 @@ def observe(
                 for name in before:
                     if not views[name, axis] or after[name].shape != before[name].shape:
                         continue
+                    if name in model.smeared and values.loud > 1.0:
+                        continue  # what is left of so large a change is no rounding any more
                     found = _different(before[name], after[name], smeared=name in model.smeared)
                     for view, kept in enumerate(views[name, axis]):
                         away = tuple(place for place in range(found.ndim) if place not in kept)
