@@ -26,6 +26,7 @@ from rfcalc.algebra.digits import (
 )
 from rfcalc.algebra.legs import Factors, Leg, covered, digits_of, span_of, split, trimmed, unite
 from rfcalc.algebra.number import UNKNOWN, Num, is_known, is_one
+from rfcalc.algebra.pattern import Pattern
 from rfcalc.algebra.places import picked_digits, plainly_spelled, reindexed, shifted, split_axis, total_of
 from rfcalc.algebra.relation import MAX_PERIOD, MAX_TAPS, Relation
 from rfcalc.algebra.rows import Rows
@@ -118,6 +119,8 @@ class Dependence(NamedTuple):
         What single channels depend on, where these differ; the dependence itself is that of all.
     pieces : Pieces, optional
         Of what an axis of positions is put together; the dependence itself is that of the whole.
+    masked : Pattern, optional
+        The elements that are no constants, where a mask over several axes leaves more than legs can say.
     """
 
     factors: Factors
@@ -125,6 +128,7 @@ class Dependence(NamedTuple):
     reason: str = ""
     parts: Parts | None = None
     pieces: Pieces | None = None
+    masked: Pattern | None = None
 
     # ---- one axis ----------------------------------------------------------------------------------------
 
@@ -293,6 +297,23 @@ class Dependence(NamedTuple):
         return Dependence(self.factors, legs, (self.reason or reason) if lost else self.reason).foreign(
             axis, extent
         )
+
+    def hide(self, pattern: Pattern, source: str) -> Dependence:
+        """Let the elements that a constant mask hides depend on nothing."""
+        from rfcalc.algebra.masked import hidden
+
+        return hidden(self, pattern, source)
+
+    def attend(
+        self, axis: int, rows: Sequence[int], source: str, *, uneven: Sequence[int] = ()
+    ) -> Dependence:
+        """Replace `axis`, the keys, by one of queries, each of which needs the keys whose bits are set.
+
+        Along the axes `uneven` the mask changes, and `rows` is what any of them sees.
+        """
+        from rfcalc.algebra.masked import attended
+
+        return attended(self, axis, rows, source, uneven=uneven)
 
     def contract(self, axis: int, extent: Num, source: str) -> Dependence:
         """Replace `axis` by a new one of `extent`, each element of which needs all of the old one."""

@@ -9,6 +9,7 @@ from math import prod
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.digits import fold
 from rfcalc.algebra.legs import Leg
+from rfcalc.algebra.masked import settled
 from rfcalc.algebra.number import is_known
 from rfcalc.algebra.relation import NeedTaps, Relation
 from rfcalc.algebra.rows import Rows, require_room
@@ -49,6 +50,7 @@ def rows_of_axis(dependence: Dependence, axis: int) -> Rows:
     One row for each index of the tensor axis that the legs lie on; where one lies on several, of the one that
     moves most; where they lie on none, or each on another, a single row.
     """
+    dependence = settled(dependence)
     by_place: dict[int | None, Rows] = {}
     for leg in dependence.legs:
         if leg.axis == axis:

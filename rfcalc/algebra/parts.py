@@ -17,14 +17,17 @@ from typing import Final
 from rfcalc.algebra.dependence import Dependence, Parts
 from rfcalc.algebra.digits import is_same, placed_window
 from rfcalc.algebra.legs import unite as unite_legs
+from rfcalc.algebra.masked import follow_masked, unite_masked
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.algebra.places import plainly_spelled, reindexed
 from rfcalc.algebra.relation import UnequalSlopes
 from rfcalc.algebra.steps import (
     AtMost,
+    Attend,
     Broadcast,
     Contract,
     Grouped,
+    Hide,
     Insert,
     Lose,
     Merge,
@@ -106,13 +109,15 @@ def together(dependence: Dependence, channels: tuple[int, ...]) -> Dependence:
 
 def follow(step: Step, dependence: Dependence, source: str) -> Dependence:
     """Carry a dependence over a step, and the parts of its channels with it."""
+    if dependence.masked is not None:
+        return follow_masked(step, dependence, source)
     after = step.apply(dependence, source)
     if dependence.parts is None or after is dependence:
         return after
     return _carried(step, dependence, dependence.parts, after, source)
 
 
-def unite(a: Dependence, b: Dependence, source: str) -> Dependence:
+def unite(a: Dependence, b: Dependence, source: str) -> Dependence:  # noqa: PLR0911
     """Unite two dependences of tensors of one shape, part by part.
 
     Raises
@@ -120,6 +125,8 @@ def unite(a: Dependence, b: Dependence, source: str) -> Dependence:
     UnequalSlopes
         Two grids of unknown extent that advance differently.
     """
+    if a.masked is not None or b.masked is not None:
+        return unite_masked(a, b, source)
     union = a.join(b, source)
     p, q = a.parts, b.parts
     if (p is None and q is None) or union is a or union is b:
@@ -181,6 +188,10 @@ def moved(step: Step, rank: int, axes: Sequence[int]) -> tuple[int, ...] | None:
         return tuple(places[axis] for axis in axes)
     if isinstance(step, Permute):
         return tuple(step.order.index(axis) for axis in axes)
+    if isinstance(step, Attend):
+        return None if step.axis in axes or set(step.uneven) & set(axes) else tuple(axes)
+    if isinstance(step, Hide):
+        return None if set(step.pattern.axes(rank)) & set(axes) else tuple(axes)
     if isinstance(step, (Broadcast, AtMost)):
         lead = len(step.shape) - rank if isinstance(step, Broadcast) else 0
         return tuple(axis + lead for axis in axes)

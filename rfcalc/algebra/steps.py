@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.number import Num
+from rfcalc.algebra.pattern import Pattern
 from rfcalc.algebra.window import Window
 
 
@@ -198,6 +199,31 @@ class Lose(NamedTuple):
         return dependence.lose(self.axis, self.extent, self.reason)
 
 
+class Hide(NamedTuple):
+    """Elements that a constant mask hides depend on nothing."""
+
+    pattern: Pattern
+
+    def apply(self, dependence: Dependence, source: str) -> Dependence:
+        """Carry a dependence over this step; `source` is the layer's name."""
+        return dependence.hide(self.pattern, source)
+
+
+class Attend(NamedTuple):
+    """`axis`, of keys, becomes one of queries, each of which reads the keys whose bits are set in its row.
+
+    Along the axes `uneven` the mask changes, and the rows are what any of them sees.
+    """
+
+    axis: int
+    rows: tuple[int, ...]
+    uneven: tuple[int, ...] = ()
+
+    def apply(self, dependence: Dependence, source: str) -> Dependence:
+        """Carry a dependence over this step; `source` is the layer's name."""
+        return dependence.attend(self.axis, self.rows, source, uneven=self.uneven)
+
+
 class AtMost(NamedTuple):
     """A bound: every element reads the one at its own place, or nothing of it."""
 
@@ -226,6 +252,8 @@ Step = (
     | Place
     | Lose
     | AtMost
+    | Hide
+    | Attend
 )
 """One move."""
 
@@ -243,6 +271,8 @@ def under(step: Step, extents: tuple[Num, ...]) -> Step:
         return step._replace(axes=tuple(map(move, step.axes)))
     if isinstance(step, Permute):
         return Permute((step.order[0], *range(1, lead + 1), *map(move, step.order[1:])))
-    if isinstance(step, AtMost):
+    if isinstance(step, (AtMost, Hide)):  # a mask is aligned to the last axes
         return step
+    if isinstance(step, Attend):
+        return step._replace(axis=move(step.axis), uneven=tuple(map(move, step.uneven)))
     return step._replace(shape=(*step.shape[:1], *extents, *step.shape[1:]))

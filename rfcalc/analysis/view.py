@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.indexing import axis_of
 from rfcalc.algebra.legs import Leg, span_of
+from rfcalc.algebra.masked import settled
 from rfcalc.algebra.number import Num, is_known, prod
 from rfcalc.algebra.relation import Relation
 from rfcalc.analysis.propagate import Seen
@@ -81,6 +82,8 @@ def view_of(seen: Seen, place: int, extents: Sequence[Num]) -> FieldView:
     full, local = (each[place] if place < len(each) else None for each in (seen.full, seen.local))
     if full is None or local is None:
         return FieldView(reason=f"depends on {seen.blame}, which no rule knows")
+    if full.masked is not None or local.masked is not None:
+        full, local = settled(full), settled(full if local is full else local)
     figures = _figures(full, local, len(extents))
     reason = _why_bound(full, len(extents)) or (_why_bound(local, len(extents)) if local is not full else "")
     sizes = tuple(axis.size for axis, _ in figures)

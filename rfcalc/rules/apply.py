@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from rfcalc.algebra.number import Num, is_one, prod
-from rfcalc.algebra.steps import Cover, Mix, under
+from rfcalc.algebra.steps import AtMost, Cover, Mix, under
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, TensorSpec
 from rfcalc.rules.registry import Call, Kind, Parameter, Path, Result, find
@@ -15,7 +15,10 @@ from rfcalc.rules.roles import shared_fold
 from rfcalc.rules.samples import is_single, samples_meet, without_batch
 
 _EVERY_KIND: Final = frozenset(
-    ("constant", "lora", "quantised", "softmax", "masks", "lead", "operands", "prepare", "then", "copies")
+    (
+        *("constant", "lora", "quantised", "softmax", "masks", "unsure"),
+        *("lead", "operands", "prepare", "then", "copies"),
+    )
 )
 """Settings that any kind may have; its rule does not see them."""
 
@@ -32,7 +35,8 @@ def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec
     ``lora`` gives the rank of a low-rank adaptation of the layer's first weight; ``quantised`` says in which
     mode, and in blocks of how many, its kernel is kept in fewer bits.
     The setting ``softmax`` says that a softmax along the last axis is fused into the layer; ``masks`` that so
-    many inputs, the last ones, are masks, whose values every output may depend on.
+    many inputs, the last ones, are masks, whose values every output may depend on. ``unsure`` says why the
+    layer may read less than its rule says: a mask that is not known hides some of it.
     The setting ``lead`` gives a number of axes behind the batch axis over which the layer is repeated (as
     Keras's ``TimeDistributed`` does): the rule does not see them, and they come back afterwards.
     The setting ``operands`` holds constants among the inputs, as (place, tensor); nothing depends on them.
@@ -49,6 +53,9 @@ def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec
         return kind.rule(Call(kind, attrs, inputs))
     if not _STAGED.isdisjoint(attrs):
         return _apply_stages(kind, attrs, inputs)
+    if "unsure" in attrs:
+        result = apply_rule(kind, {name: value for name, value in attrs.items() if name != "unsure"}, inputs)
+        return _doubted(result, attrs["unsure"])
     masks = attrs.get("masks", 0)
     result = _apply_unfolded(kind, attrs, inputs[: len(inputs) - masks])
     if not (masks or attrs.get("softmax")):
@@ -60,6 +67,14 @@ def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec
         mixed = (path.then(Path(0, mix)) for path in own)
         paths.append((*mixed, *(Path(k, (cover,)) for k in range(len(inputs) - masks, len(inputs)))))
     return result._replace(paths=tuple(paths))
+
+
+def _doubted(result: Result, reason: str) -> Result:
+    """Make a bound of all that a layer reads."""
+    paths = tuple(
+        tuple(Path(path.input, (*path.steps, AtMost(reason))) for path in own) for own in result.paths
+    )
+    return result._replace(paths=paths)
 
 
 def _apply_stages(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec]) -> Result:

@@ -6,11 +6,13 @@ attention. MACs count the projections and both products with the scores.
 
 from __future__ import annotations
 
-from rfcalc.algebra.number import Num, equal, prod
-from rfcalc.algebra.steps import Broadcast, Contract, Cover, Insert, Reduce, Scan, Slide, Step
+from rfcalc.algebra.number import UNKNOWN, Num, equal, prod
+from rfcalc.algebra.pattern import Pattern
+from rfcalc.algebra.steps import Attend, Broadcast, Contract, Cover, Insert, Reduce, Scan, Slide, Step
 from rfcalc.algebra.window import Window, slide
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, CHANNEL, TensorSpec
+from rfcalc.rules.plain import check_pattern
 from rfcalc.rules.registry import (
     AXES,
     COUNT,
@@ -43,10 +45,13 @@ def _operands(call: Call) -> tuple[tuple[int, TensorSpec], ...]:
 
 
 CAUSAL = Setting("causal", FLAG, False, "a position attends to itself and those before it alone")
+SEEN = Setting("seen", INTERNAL, None, "which keys (last axis) each query (the axis before) sees by a mask")
 
 
 def _attend(call: Call, axes: tuple[int, ...], query: TensorSpec, key: TensorSpec) -> tuple[Step, ...]:
     """Read keys and values along the attended axes: all of them, or those up to the query's own position."""
+    if call.attrs.get("seen") is not None:
+        return _seen(call["seen"], axes, query, key)
     if not call["causal"]:
         return (Reduce(axes, keep=True),)
     if len(axes) > 1:
@@ -57,6 +62,22 @@ def _attend(call: Call, axes: tuple[int, ...], query: TensorSpec, key: TensorSpe
     here = slide(1)  # a query behind the last key sees all of them
     upto = Window(1, 1, here.first, here.last, border="edge")
     return Scan(axis), Slide(axis, upto, query.shape[axis])
+
+
+def _seen(pattern: Pattern, axes: tuple[int, ...], query: TensorSpec, key: TensorSpec) -> tuple[Step, ...]:
+    """Read the keys that a constant mask leaves to each query; its other axes are those before these two."""
+    if len(axes) > 1:
+        raise AnalysisError("a mask of attention orders positions along one axis alone; give the one in axes")
+    (axis,) = axes
+    rank = len(pattern.shape)
+    check_pattern(pattern, (*(UNKNOWN,) * (rank - 2), query.shape[axis], key.shape[axis]), lead=rank - 2)
+    rows = pattern.seen(-2, -1)
+    rows = rows * query.shape[axis] if len(rows) == 1 else rows
+    keys = (1 << key.shape[axis]) - 1
+    if pattern.shape[-1] == 1:
+        rows = tuple(keys * row for row in rows)
+    uneven = tuple(axis - 1 - back for back in range(rank - 2) if pattern.shape[-3 - back] > 1)
+    return (Attend(axis, rows, tuple(place for place in uneven if place >= 0)),)
 
 
 def _positions(spec: TensorSpec, axes: tuple[int, ...]) -> Num:
@@ -80,6 +101,7 @@ def _product_shape(units: object, default: Num) -> tuple[Num, ...]:
     Setting("axes", AXES, None, "axes attended over; by default all between batch and features"),
     Setting("scores", INTERNAL, False, "return the scores as a second output"),
     CAUSAL,
+    SEEN,
     Setting("gate", FLAG, False, "multiply the result by a learned projection of the query"),
     summary=f"Attention of many heads with its projections ({_ORDER}).",
 )
@@ -120,7 +142,8 @@ def multi_head_attention(call: Call) -> Result:
     macs = macs + score * (key_dim + value_dim)
     outputs, all_paths = [output], [tuple(paths)]
     if call["scores"]:
-        spec, score_paths = _scores(query, key, axes, heads, causal=bool(call["causal"]))
+        masked = bool(call["causal"] or call["seen"] is not None)
+        spec, score_paths = _scores(query, key, axes, heads, causal=masked)
         outputs.append(spec)
         all_paths.append(score_paths)
     return Result(tuple(outputs), tuple(all_paths), tuple(weights), macs)
@@ -199,6 +222,7 @@ def _weighted_sum(call: Call, weights: tuple[Parameter, ...]) -> Result:
 @rule(
     "head_attention",
     CAUSAL,
+    SEEN,
     summary="Attention of ready-made heads: inputs (batch, positions, heads, features).",
     native=False,
 )
@@ -225,6 +249,7 @@ SCORES = Setting("scores", INTERNAL, False, "return the scores as a second outpu
     "dot_attention",
     Setting("scale", FLAG, False, "whether one factor is learned"),
     CAUSAL,
+    SEEN,
     Setting("concat_score", INTERNAL, False, "scores by a learned factor of tanh(query + key)"),
     SCORES,
     summary=f"Dot-product attention without projections ({_ORDER}).",
@@ -243,6 +268,7 @@ def dot_attention(call: Call) -> Result:
     "additive_attention",
     Setting("scale", FLAG, True, "whether a factor for each feature is learned"),
     CAUSAL,
+    SEEN,
     SCORES,
     summary=f"Additive attention without projections ({_ORDER}).",
 )
@@ -258,6 +284,7 @@ def additive_attention(call: Call) -> Result:
     Setting("units", COUNT, REQUIRED, "features of the value, which are those of the output"),
     Setting("scores", COUNT, REQUIRED, "features of key and value together"),
     CAUSAL,
+    SEEN,
     summary="Self-attention with one matrix for the projections of query, key and value.",
     native=False,
 )

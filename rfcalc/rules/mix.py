@@ -5,11 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rfcalc.algebra.number import Num, is_known, is_one, prod
-from rfcalc.algebra.steps import Broadcast, Contract, Cover, Insert, Mix, Permute, Reduce, Scan, Slide, Step
+from rfcalc.algebra.pattern import Pattern
+from rfcalc.algebra.steps import (
+    AtMost,
+    Attend,
+    Broadcast,
+    Contract,
+    Cover,
+    Hide,
+    Insert,
+    Mix,
+    Permute,
+    Reduce,
+    Scan,
+    Slide,
+    Step,
+)
 from rfcalc.algebra.window import slide
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, TensorSpec
-from rfcalc.rules.plain import broadcast_extent, merged_extent
+from rfcalc.rules.plain import broadcast_extent, check_pattern, merged_extent
 from rfcalc.rules.registry import (
     AXES,
     AXIS,
@@ -42,6 +57,7 @@ def reduced_spec(spec: TensorSpec, axes: Sequence[int], *, keep: bool) -> tuple[
     Setting("units", COUNT, REQUIRED, "output features"),
     Setting("bias", FLAG, True, "whether a bias is added"),
     Setting("axis", AXIS, -1, "the axis that is contracted"),
+    Setting("seen", INTERNAL, None, "features that each output reads, where a constant mask leaves out some"),
     summary="Linear layer over one axis; after a flatten it sees the whole map.",
 )
 def linear(call: Call) -> Result:
@@ -58,8 +74,11 @@ def linear(call: Call) -> Result:
     weights = [Parameter("kernel", (features, units))]
     if call["bias"]:
         weights.append(Parameter("bias", (units,)))
-    path = Path(0, (Contract(axis, units),))
-    return Result((output,), ((path,),), tuple(weights), output.elements * features)
+    step: Step = Contract(axis, units)
+    if call["seen"] is not None:
+        check_pattern(call["seen"], (units, features))
+        step = Attend(axis, call["seen"].rows)
+    return Result((output,), ((Path(0, (step,)),),), tuple(weights), output.elements * features)
 
 
 @rule(
@@ -153,6 +172,9 @@ def cumulative(call: Call) -> Result:
     return Result((spec,), ((Path(0, tuple(steps)),),))
 
 
+SEEN = Setting("seen", INTERNAL, (), "which elements of which operands a constant mask leaves, not zero")
+
+
 # ---- products of tensors -----------------------------------------------------------------------------------
 
 
@@ -182,7 +204,46 @@ def _split_equation(equation: str, operands: int) -> tuple[list[str], str]:
     return terms, right
 
 
-def _product_path(index: int, mine: Sequence[str], out: Sequence[str], shape: tuple[Num, ...]) -> Path:
+Seen = tuple[Pattern, Sequence[str]]
+"""Which elements of another operand are not zero, and the names of its axes."""
+
+
+def _masked(mine: list[str], out: Sequence[str], seen: Seen) -> list[Step]:
+    """Leave out what another operand multiplies by zero; a summed axis that it orders becomes its query's."""
+    pattern, letters = seen
+    varying = [letters[place] for place in pattern.axes(len(letters))]
+    summed = [letter for letter in varying if letter in mine and letter not in out]
+    missing = [letter for letter in varying if letter not in mine]
+    if not summed:
+        return []
+    lead = len(letters) - len(pattern.shape)
+
+    def place(letter: str) -> int:
+        return list(letters).index(letter) - lead
+
+    if not missing:
+        order = [place(letter) if letter in varying else -1 for letter in mine]
+        return [Hide(pattern.moved(order))]
+    if len(summed) > 1 or len(missing) > 1:
+        return [AtMost("which elements a mask over several axes hides from a product is not followed")]
+    (key,), (query,) = summed, missing
+    uneven = tuple(mine.index(letter) for letter in varying if letter in mine and letter != key)
+    step = Attend(mine.index(key), pattern.seen(place(query), place(key)), uneven)
+    mine[mine.index(key)] = query
+    return [step]
+
+
+def _product_path(
+    index: int, named: Sequence[str], out: Sequence[str], shape: tuple[Num, ...], seen: Sequence[Seen] = ()
+) -> Path:
+    """Steps from one operand of a product to its result: mask, sum out, reorder, stretch."""
+    mine = list(named)
+    masks = [step for each in seen for step in _masked(mine, out, each)]
+    path = _summed_path(index, mine, out, shape)
+    return path._replace(steps=(*masks, *path.steps)) if masks else path
+
+
+def _summed_path(index: int, mine: Sequence[str], out: Sequence[str], shape: tuple[Num, ...]) -> Path:
     """Steps from one operand of a product to its result: sum out, reorder, stretch."""
     summed = tuple(place for place, letter in enumerate(mine) if letter not in out)
     kept = [letter for letter in mine if letter in out]
@@ -213,7 +274,15 @@ def product(call: Call, terms: Sequence[Sequence[str]], out: Sequence[str]) -> R
     shape = tuple(extents[letter] for letter in out)
     axes = "".join(roles[letter] for letter in out)
     output = TensorSpec(shape, axes, call.inputs[0].dtype)
-    paths = tuple(_product_path(k, letters, out, shape) for k, letters in enumerate(terms))
+    masks = call.attrs.get("seen", ())
+    for place, pattern in masks:
+        check_pattern(pattern, call.inputs[place].shape)
+    paths = tuple(
+        _product_path(
+            k, letters, out, shape, [(pattern, terms[place]) for place, pattern in masks if place != k]
+        )
+        for k, letters in enumerate(terms)
+    )
     macs = prod(extent for letter, extent in extents.items() if roles[letter] != BATCH)
     return Result((output,), (paths,), (), macs if len(terms) > 1 else 0)
 
@@ -221,6 +290,7 @@ def product(call: Call, terms: Sequence[Sequence[str]], out: Sequence[str]) -> R
 @rule(
     "einsum",
     Setting("equation", TEXT, REQUIRED, "Einstein summation, such as 'bhqd,bhkd->bhqk'"),
+    SEEN,
     summary="Einstein summation of tensors.",
 )
 def einsum(call: Call) -> Result:
@@ -241,7 +311,7 @@ def einsum(call: Call) -> Result:
     return product(call, named, out)
 
 
-@rule("matmul", summary="Matrix product of two tensors, batched by the axes before the last two.")
+@rule("matmul", SEEN, summary="Matrix product of two tensors, batched by the axes before the last two.")
 def matmul(call: Call) -> Result:
     """MACs ``n * k * m`` for each matrix."""
     if len(call.inputs) != 2:

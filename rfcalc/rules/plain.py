@@ -6,11 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known, is_one
-from rfcalc.algebra.steps import (
-    Broadcast,
-    Insert,
-    Place,
-)
+from rfcalc.algebra.pattern import Pattern
+from rfcalc.algebra.steps import Broadcast, Hide, Insert, Place, Step
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, TensorSpec
 from rfcalc.rules.registry import (
@@ -128,26 +125,43 @@ def _elementwise(call: Call) -> Result:
     first = call.inputs[0]
     constants = call.attrs.get("constants", ())
     gate = call.kind.name in ("multiply", "divide")
-    if not constants and all(spec.shape == first.shape for spec in call.inputs):
+    alive = call.attrs.get("alive", ())
+    if not constants and not alive and all(spec.shape == first.shape for spec in call.inputs):
         return Result((first,), (tuple(Path(k) for k in range(len(call.inputs))),), gate=gate)
     try:
         output = broadcast_spec(call.inputs, constants)
     except AnalysisError:
         raise AnalysisError(f"inputs of shapes {_shapes(call)} do not fit together") from None
-    stretch = (Broadcast(output.shape),)
-    return Result((output,), (tuple(Path(k, stretch) for k in range(len(call.inputs))),), gate=gate)
+    stretch: tuple[Step, ...] = (Broadcast(output.shape),)
+    paths = [Path(k, stretch) for k in range(len(call.inputs))]
+    for place, pattern in alive:
+        check_pattern(pattern, output.shape)
+        paths[place] = Path(place, (*paths[place].steps, Hide(pattern)))
+    return Result((output,), (tuple(paths),), gate=gate)
+
+
+def check_pattern(pattern: Pattern, shape: Sequence[Num], *, lead: int = 0) -> None:
+    """Refuse a mask that was made for a tensor of another size; the first `lead` axes are not looked at."""
+    more = len(shape) - len(pattern.shape)
+    pairs = list(zip(pattern.shape, shape[max(more, 0) :], strict=False))
+    if more < 0 or any(extent > 1 and equal(extent, now) is not True for extent, now in pairs[lead:]):
+        raise AnalysisError(
+            f"a mask of shape {format_shape(pattern.shape)} does not fit a tensor of {format_shape(shape)}"
+        )
 
 
 CONSTANTS = Setting("constants", INTERNAL, (), "shapes of constant operands")
+ALIVE = Setting("alive", INTERNAL, (), "which elements of which inputs a constant mask leaves")
 
 for _name in ("add", "subtract", "multiply", "divide", "maximum", "minimum", "average"):
-    rule(_name, CONSTANTS, summary=f"Element-wise {_name} of all inputs, stretched to one shape.")(
+    rule(_name, CONSTANTS, ALIVE, summary=f"Element-wise {_name} of all inputs, stretched to one shape.")(
         _elementwise
     )
 rule(
     "elementwise",
     Setting("function", TEXT, "", "name of the function"),
     CONSTANTS,
+    ALIVE,
     summary="Any other function of the inputs, element by element.",
 )(_elementwise)
 

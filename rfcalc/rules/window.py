@@ -7,9 +7,11 @@ fields; TensorFlow's notes on SAME padding; PyTorch's ``MaxPool2d`` for ceil mod
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rfcalc.algebra.number import UNKNOWN, Num, cdiv, is_known, maximum, minimum, prod
 from rfcalc.algebra.steps import Contract, Slide, Step
-from rfcalc.algebra.window import Window, partition, same_padding, slide, spread
+from rfcalc.algebra.window import Window, gather, partition, same_padding, slide, spread
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import CHANNEL, TensorSpec
 from rfcalc.rules.places import ORDER, by_groups, unfolded
@@ -176,6 +178,21 @@ def with_channels(spec: TensorSpec, channel: int) -> str:
     return spec.axes[:channel] + CHANNEL + spec.axes[channel + 1 :]
 
 
+def _thinned(window: Window, kept: Sequence[int]) -> Window:
+    """Leave the taps `kept` of a window that slides: the kernel is zero at the others."""
+    taps = window.indices(0)
+    if len(kept) == len(taps):
+        return window
+    first, step, advance = taps[0], window.step, window.advance
+    if not kept:
+        return gather(1, advance, [[]])
+    if len(kept) == 1 or [tap - kept[0] for tap in kept] == list(range(len(kept))):
+        lo = -(first + step * kept[0])
+        return slide(len(kept), stride=advance, dilation=step, lo=lo, slack=window.slack)
+    thin = gather(1, advance, [[first + step * tap for tap in kept]])
+    return thin._replace(slack=window.slack)
+
+
 def _convolve(
     call: Call, filters: Num, kernel_shape: tuple[Num, ...], taps: Num, bias: bool, groups: Num = 1
 ) -> Result:
@@ -186,7 +203,10 @@ def _convolve(
     extents: dict[int, Num] = {a: axis.extent for a, axis in zip(spatial, axes, strict=True)}
     extents[channel] = filters
     output = TensorSpec(replaced(spec, extents), with_channels(spec, channel), spec.dtype)
-    steps: list[Step] = [Slide(a, axis.window, axis.extent) for a, axis in zip(spatial, axes, strict=True)]
+    windows = [axis.window for axis in axes]
+    if call.attrs.get("alive") is not None:
+        windows = [_thinned(w, kept) for w, kept in zip(windows, call["alive"], strict=True)]
+    steps: list[Step] = [Slide(a, w, extents[a]) for a, w in zip(spatial, windows, strict=True)]
     steps.append(Contract(channel, filters))
     weights = [Parameter("kernel", kernel_shape)]
     if bias:
@@ -198,7 +218,8 @@ def _convolve(
 @rule(
     "conv",
     FILTERS, KERNEL, STRIDE, PAD, DILATION, GROUPS, BIAS,
-    Setting("depth", INTERNAL, None, "input channels of the kernel, where the groups follow from it"), LAYOUT,
+    Setting("depth", INTERNAL, None, "input channels of the kernel, where the groups follow from it"),
+    Setting("alive", INTERNAL, None, "taps for each axis, where a constant mask makes others zero"), LAYOUT,
     summary="Convolution: every output sees a window of the input, in all channels of its group.",
 )  # fmt: skip
 def conv(call: Call) -> Result:

@@ -1484,16 +1484,6 @@ def sequence_cases() -> list[Case]:
             exact=False,
         ),
         C(
-            "Attention with a constant mask",
-            TOKENS,
-            attention_by_parts(np.triu(np.full((7, 7), -1e9, np.float32), 1)),
-            params=None,
-            macs=4 * 36 * 7 + 2 * 49 * 6,
-            axes=(1,),
-            exact=False,
-            numeric="within",
-        ),
-        C(
             "ms Attention",
             TOKENS,
             (ms("Attention", "x", w(6, 18), w(18), num_heads=2),),

@@ -812,11 +812,26 @@ def recurrent(call: Call) -> list[Array]:
     return found
 
 
-def attended(query: Array, key: Array, value: Array, *, causal: bool = False) -> Array:
-    """Batch, heads, positions, features: scores see whole vectors; a softmax over the keys sees them all."""
+def attended(
+    query: Array, key: Array, value: Array, *, causal: bool = False, keep: Array | None = None
+) -> Array:
+    """Batch, heads, positions, features: scores see whole vectors; a softmax over the keys sees them all.
+
+    Under a constant mask it sees those that are kept, one query after the other.
+    """
     q = along(query, [-1])
     k = along(key, [-1])
     v = value
+    if keep is not None:
+        both = k | np.zeros_like(v), v | np.zeros_like(k)
+        keep = np.broadcast_to(keep, (*both[0].shape[:2], q.shape[-2], k.shape[-2]))
+        if causal:
+            keep = keep & np.tri(*keep.shape[-2:], dtype=bool)
+        rows = [
+            along(np.where(keep[..., i, :, None], both[0] | both[1], np.zeros_like(both[0])), [-2])
+            for i in range(q.shape[-2])
+        ]
+        return np.asarray(q | np.concatenate(rows, axis=-2))
     if not causal:
         return q | along(k, [-2]) | along(v, [-2])
     scores = np.bitwise_or.accumulate(k | np.zeros_like(v), axis=-2)
@@ -843,8 +858,12 @@ def attention(call: Call) -> list[Array]:
         q, k, v = heads(q, q_heads), heads(k, kv_heads), heads(v, kv_heads)
     assert call.get(4) is None, "caches are not in the tables"
     k, v = repeated(k, q.shape[1]), repeated(v, q.shape[1])
-    out = attended(q, k, v, causal=bool(call.attributes.get("is_causal", 0)))
     mask = call.get(3)
+    keep = None
+    if mask is not None and mask.fixed:
+        value = mask.value
+        keep = value if value.dtype == bool else value > -1000
+    out = attended(q, k, v, causal=bool(call.attributes.get("is_causal", 0)), keep=keep)
     if mask is not None and mask.bits.any():
         bits = mask.bits.reshape((1,) * (4 - mask.bits.ndim) + mask.bits.shape)
         out = out | along(np.broadcast_to(bits, (*out.shape[:3], bits.shape[-1])), [-1])

@@ -109,6 +109,19 @@ class Sets:
         united = self.read(axis, [range(self.shape[axis])])
         return Sets(_put(self.shape, axis, count), united.stored, united.cells, self.outside)
 
+    def without(self, shape: Sequence[int], hidden: Iterable[Sequence[int]]) -> Sets:
+        """Let the elements at some indices of a smaller shape, which stretches to this one, need nothing."""
+        lead = len(self.shape) - len(shape)
+        changing = [lead + axis for axis, extent in enumerate(shape) if extent > 1]
+        whole = self.full(changing)
+        gone = {tuple(index) for index in hidden}
+        places = product(*map(range, whole.stored))
+        cells = [
+            0 if tuple(i if n > 1 else 0 for i, n in zip(at[lead:], shape, strict=True)) in gone else cell
+            for at, cell in zip(places, whole.cells, strict=True)
+        ]
+        return Sets(whole.shape, whole.stored, cells, self.outside)
+
     # -- the order of elements
 
     def full(self, axes: Iterable[int]) -> Sets:

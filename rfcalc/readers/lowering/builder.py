@@ -16,6 +16,7 @@ from rfcalc.algebra.number import Num, equal
 from rfcalc.errors import AnalysisError, RfcalcError
 from rfcalc.graph.graph import Block, LayerGraph
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Edge, Layer, TensorSpec, Weight
+from rfcalc.readers.lowering.masks import Mask, handed_on, mask_of
 from rfcalc.rules.apply import apply_rule
 from rfcalc.rules.registry import Result, find
 
@@ -43,6 +44,8 @@ class Value:
     computed : bool
         It comes of a tensor that arithmetic held against itself, as masks of shifted windows do: for an
         element-wise operation it is then no parameter, while a kernel that is computed so still is one.
+    mask : Mask, optional
+        Which of its elements a mask has made zero or very negative.
     """
 
     spec: TensorSpec | None
@@ -50,6 +53,7 @@ class Value:
     data: Any = None
     weights: tuple[Weight, ...] = ()
     computed: bool = False
+    mask: Mask | None = None
 
     @property
     def constant(self) -> bool:
@@ -188,7 +192,7 @@ class Builder:
             if weight not in self._frozen:
                 self._frozen[weight] = replace(weight, trainable=False)
         weights = tuple([self._frozen[weight] for weight in value.weights])
-        return Value(value.spec, value.edge, value.data, weights, value.computed)
+        return replace(value, weights=weights)
 
     # ---- layers --------------------------------------------------------------------------------------------
 
@@ -228,7 +232,7 @@ class Builder:
         moving = [value for value in inputs if value.edge is not None]
         driven = [value for value in held if value.edge is not None]
         if not moving and not driven:
-            return self._constants(node, kind, inputs, attrs, held)
+            return _masked(kind, attrs, inputs, self._constants(node, kind, inputs, attrs, held))
         owned = tuple(
             dict.fromkeys([weight for v in (*inputs, *held) if v.edge is None for weight in v.weights])
         )
@@ -242,7 +246,7 @@ class Builder:
         specs = tuple([value.spec for value in taken if value.spec is not None])
         result = self._apply(node, kind, attrs, specs)
         edges = tuple([value.edge for value in taken if value.edge is not None])
-        return self._keep(node, kind, attrs, edges, owned, result)
+        return _masked(kind, attrs, inputs, self._keep(node, kind, attrs, edges, owned, result))
 
     def unknown(self, node: Node, inputs: Sequence[Value], why: str = "") -> tuple[Value, ...]:
         """Add an operation that no rule knows; its outputs have the shapes that the file records, if any."""
@@ -419,6 +423,15 @@ def _meet_themselves(values: Sequence[Value]) -> bool:
     """Tell whether two of the constants were made from one and the same tensor."""
     made = [weight.identity for value in values for weight in value.weights]
     return len(set(made)) < len(made)
+
+
+def _masked(kind: str, attrs: Attrs, inputs: Sequence[Value], made: tuple[Value, ...]) -> tuple[Value, ...]:
+    """Let the first result bear the mask that it has from the one input."""
+    if len(inputs) != 1 or not made or made[0].spec is None or "then" in attrs or "prepare" in attrs:
+        return made
+    before = mask_of(inputs[0]) if inputs[0].edge is None else inputs[0].mask
+    mask = handed_on(kind, attrs, before, inputs[0], made[0].spec.shape)
+    return made if mask is None else (replace(made[0], mask=mask), *made[1:])
 
 
 def _joined(value: Value, weights: Sequence[Weight]) -> Value:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from rfcalc.algebra.number import Num
+from rfcalc.algebra.number import Num, is_known
 from rfcalc.errors import AnalysisError
+from rfcalc.readers.lowering import masks as masks_of
 from rfcalc.readers.lowering.builder import Blind, Builder, Node, Value
 
 SWAP = (("permute", {"order": ("swap", -2, -1)}),)
@@ -36,6 +38,11 @@ def linear(
     if isinstance(have, int) and isinstance(features, int) and have != features:
         raise AnalysisError(f"a matrix for {features} features does not fit an input of {have}")
     attrs: dict[str, Any] = {"units": units}
+    if kernel.mask is not None and kernel.mask.alive is not None and not kernel.mask.low:
+        alive = masks_of.full(kernel.mask.alive, kernel.shape)
+        seen = masks_of.pattern(alive if features_last else alive.T, 2)
+        if seen is not None and seen.shape == (units, features):
+            attrs["seen"] = seen
     if swap:
         attrs["prepare"] = ((0, SWAP),)
     return b.add(node, "linear", (x,), attrs, weights=(kernel, bias))
@@ -60,12 +67,29 @@ def matmul(
     attrs: dict[str, Any] = {"prepare": before} if before else {}
     if then:
         attrs["then"] = then
+    attrs |= _seen((x, y), swap)
     return b.add(node, "matmul", (x, y), attrs, weights=(bias,))
+
+
+def _seen(inputs: Sequence[Value], swap: Sequence[bool] = ()) -> dict[str, Any]:
+    """Return the settings that say which elements of the factors of a product are zero by a mask."""
+    found: list[tuple[int, Any]] = []
+    for place, value in enumerate(inputs):
+        mask = masks_of.mask_of(value)
+        if mask is None or mask.low or value.spec is None:
+            continue
+        if mask.alive is None:
+            return {"unsure": masks_of.UNSURE}
+        swapped = place < len(swap) and swap[place] and mask.alive.ndim > 1
+        seen = masks_of.pattern(mask.alive.swapaxes(-1, -2) if swapped else mask.alive, value.rank)
+        if seen is not None:
+            found.append((place, seen))
+    return {"seen": tuple(found)} if found else {}
 
 
 def einsum(b: Builder, node: Node, inputs: Sequence[Value], equation: str) -> tuple[Value, ...]:
     """Add an Einstein summation."""
-    return b.add(node, "einsum", inputs, {"equation": equation})
+    return b.add(node, "einsum", inputs, {"equation": equation, **_seen(inputs)})
 
 
 def reduce(
@@ -93,7 +117,8 @@ def reduce(
 
 def softmax(b: Builder, node: Node, x: Value, axes: Sequence[int]) -> tuple[Value, ...]:
     """Add a normalisation by all that stands along `axes`."""
-    return b.add(node, "softmax", (x,), {"axis": tuple(axes)})
+    unsure = {"unsure": masks_of.UNSURE} if x.mask is not None and x.mask.low and x.mask.alive is None else {}
+    return b.add(node, "softmax", (x,), {"axis": tuple(axes), **unsure})
 
 
 def attention(
@@ -118,22 +143,113 @@ def attention(
     moving = [mask for mask in masks if not mask.constant]
     if moving:
         attrs["masks"] = len(moving)
-    held = [mask for mask in masks if mask.constant]  # a learned bias of the scores
+        attrs["unsure"] = masks_of.UNSURE
+    held = [mask for mask in masks if mask.constant and not mask.computed]  # a learned bias of the scores
+    for mask in masks:
+        held = [each for each in held if each is not mask] if _hide_keys(attrs, mask, query, key) else held
     return b.add(node, "dot_attention", (query, key, value, *moving), attrs, weights=held)
 
 
+def _hide_keys(attrs: dict[str, Any], mask: Value, query: Value, key: Value) -> bool:
+    """Let attention see what a constant mask leaves, if it is one, and say whether it is."""
+    if not mask.constant or mask.spec is None:
+        return False
+    boolean = mask.spec.dtype == "bool"
+    if boolean and mask.data is None and mask.mask is None:
+        attrs["unsure"] = masks_of.UNSURE
+        return True
+    found = masks_of.mask_of(mask)
+    if found is None or not (found.low or boolean):
+        return boolean
+    if found.alive is None or found.alive.ndim < 2:
+        attrs["unsure"] = masks_of.UNSURE
+        return True
+    alive, (queries, keys) = found.alive, (query.shape[-2], key.shape[-2])
+    if attrs["causal"] and is_known(queries) and is_known(keys):
+        alive = alive & masks_of.triangle(queries, keys)
+    seen = masks_of.pattern(masks_of.full(alive, (queries, keys)), max(query.rank, alive.ndim))
+    if seen is not None:
+        attrs["seen"] = seen
+    return True
+
+
 def elementwise(
-    b: Builder, node: Node, kind: str, inputs: Sequence[Value], *, function: str = ""
+    b: Builder,
+    node: Node,
+    kind: str,
+    inputs: Sequence[Value],
+    *,
+    function: str = "",
+    alive: Mapping[int, Any] | None = None,
+    mask: masks_of.Mask | None = None,
 ) -> tuple[Value, ...]:
-    """Add a function of the inputs element by element; constants among them stretch, and may be weights."""
-    moving = [value for value in inputs if not value.constant]
+    """Add a function of the inputs element by element; constants among them stretch, and may be weights.
+
+    `alive` gives for places among the inputs which of their elements count, and `mask` what the result bears;
+    where they are left out both follow from the inputs.
+    """
     if any(value.spec is None for value in inputs):
         raise Blind
+    places = [place for place, value in enumerate(inputs) if not value.constant]
+    moving = [inputs[place] for place in places]
     attrs: dict[str, Any] = {"function": function} if kind in ("elementwise", "activation") else {}
+    hides = masks_of.hiding(inputs, kind) if alive is None else alive
+    mask = masks_of.combined(inputs, kind) if alive is None else mask
+    if alive is None and len(moving) > 1 and mask is not None and mask.alive is not None:
+        hides = dict.fromkeys(places, mask.alive)  # what one of them hides is a constant, whatever the others
     if not moving:
-        return b.add(node, kind, inputs, attrs)
+        made = b.add(node, kind, inputs, attrs)
+        return made if mask is None else (replace(made[0], mask=mask), *made[1:])
     held = [value for value in inputs if value.constant]
     stretched = tuple(value.shape for value in held if value.shape)
     if stretched:
         attrs["constants"] = stretched
-    return b.add(node, kind, moving, attrs, weights=[value for value in held if not value.computed])
+    rank = max(value.rank for value in inputs)
+    patterns = ((k, masks_of.pattern(hides[p], rank)) for k, p in enumerate(places) if p in hides)
+    found = tuple((k, pattern) for k, pattern in patterns if pattern is not None)
+    if found:
+        attrs["alive"] = found
+    learned = [value for value in held if not value.computed and not (hides and masks_of.mask_of(value))]
+    made = b.add(node, kind, moving, attrs, weights=learned)
+    return (replace(made[0], mask=mask), *made[1:])
+
+
+def chosen(
+    b: Builder,
+    node: Node,
+    condition: Value,
+    yes: Value,
+    no: Value,
+    *,
+    function: str,
+    inputs: Sequence[Value] | None = None,
+) -> tuple[Value, ...]:
+    """Add a choice between two tensors element by element; `inputs` orders them as the operation does."""
+    listed = (condition, yes, no) if inputs is None else tuple(inputs)
+    alive: dict[int, Any] = {}
+    fills = [masks_of.fill_of(no), masks_of.fill_of(yes)]
+    known = condition.data if condition.constant else None
+    mask = None
+    for value, fill, wanted in ((yes, fills[0], True), (no, fills[1], False)):
+        here = None if known is None else masks_of.truth(known, wanted=wanted)
+        place = next((k for k, each in enumerate(listed) if each is value), None)
+        if here is not None and place is not None and not value.constant and here.ndim:
+            alive[place] = here
+        other = no if wanted else yes
+        if fill is not None:
+            kept = masks_of.kept_by(here, low=fill, data=other.data)
+            mask = masks_of.Mask(kept, fill) if fill or kept is not None else None
+            own = masks_of.mask_of(value)
+            if own is not None and own.low == fill and mask is not None:
+                mask = masks_of.both(mask, own)
+    return elementwise(b, node, "elementwise", listed, function=function, alive=alive, mask=mask)
+
+
+def triangular(b: Builder, node: Node, x: Value, diagonal: int, *, upper: bool) -> tuple[Value, ...]:
+    """Add what makes all elements above or below a diagonal of the last two axes zero."""
+    rows, columns = x.shape[-2:]
+    if not is_known(rows) or not is_known(columns) or rows * columns > masks_of.MOST_MASKED:
+        return b.add(node, "identity", (x,), {"unsure": "a triangle of open extent is not followed"})
+    alive = masks_of.triangle(rows, columns, diagonal, upper=upper)
+    mask = masks_of.Mask(alive, False)
+    return elementwise(b, node, "elementwise", (x,), function=node.op, alive={0: alive}, mask=mask)

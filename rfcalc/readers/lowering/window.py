@@ -8,6 +8,7 @@ from typing import Any
 from rfcalc.algebra.number import Num, equal, is_one, is_open, prove
 from rfcalc.errors import AnalysisError
 from rfcalc.readers.lowering.builder import Blind, Builder, Node, Undecided, Value
+from rfcalc.readers.lowering.masks import full
 
 Pairs = Sequence[tuple[Num, Num]]
 
@@ -66,9 +67,26 @@ def conv(
         "depth": depth,
         **_placed(x, len(window)),
     }
+    kept = kept_taps(kernel)
+    if kept is not None:
+        attrs["alive"] = kept
     if then:
         attrs["then"] = (*attrs.get("then", ()), *then)
     return b.add(node, "conv", (x,), attrs, weights=(kernel, bias))
+
+
+def kept_taps(kernel: Value) -> tuple[tuple[int, ...], ...] | None:
+    """Say for each axis of a kernel's window which taps a constant mask leaves; None where it leaves all."""
+    mask = kernel.mask
+    if mask is None or mask.alive is None or mask.low:
+        return None
+    alive = full(mask.alive, kernel.shape)
+    found = []
+    for axis in range(2, kernel.rank):
+        others = tuple(place for place in range(kernel.rank) if place != axis)
+        found.append(tuple(alive.any(axis=others).nonzero()[0].tolist()))
+    whole = all(len(taps) == extent for taps, extent in zip(found, kernel.shape[2:], strict=True))
+    return None if whole else tuple(found)
 
 
 def transposed_conv(

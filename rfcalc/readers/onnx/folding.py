@@ -16,8 +16,9 @@ import numpy as np
 
 from rfcalc.algebra.number import cdiv, is_known, is_open, maximum, minimum, prod
 from rfcalc.readers.lowering.builder import Undecided, Value
+from rfcalc.readers.lowering.masks import MOST_MASKED, is_structural, may_be_structural
 from rfcalc.readers.onnx.operation import Operation
-from rfcalc.readers.onnx.tensors import MOST_KNOWN, array_of, dtype_name
+from rfcalc.readers.onnx.tensors import MOST_FLOATS, MOST_KNOWN, array_of, dtype_name
 
 Fold = Callable[[Operation, list[Any]], Any]
 
@@ -295,8 +296,15 @@ def _tile(operation: Operation, args: list[Any]) -> Any:
 
 
 def _check(count: int) -> None:
-    if count > MOST_KNOWN:
+    if count > MOST_MASKED:
         raise Undecided
+
+
+def _trilu(operation: Operation, args: list[Any]) -> Any:
+    diagonal = operation.whole(1) or (0,)
+    if args[0].dtype.kind == "O":
+        raise Undecided
+    return (np.triu if operation.integer("upper", 1) else np.tril)(args[0], int(diagonal[0]))
 
 
 def _reshape(operation: Operation, args: list[Any]) -> Any:
@@ -442,6 +450,7 @@ FOLDS: Final[dict[str, Fold]] = {
     "Sub": _arithmetic(lambda a, b: a - b),
     "Tile": _tile,
     "Transpose": lambda operation, args: np.transpose(args[0], operation.integers("perm")),
+    "Trilu": _trilu,
     "Unsqueeze": _unsqueeze,
     "Where": lambda _, args: np.where(args[0], args[1], args[2]),
 }
@@ -469,10 +478,20 @@ def fold(operation: Operation) -> tuple[Value, ...] | None:
         made = function(operation, [np.asarray(value.data) for value in given])
     except (ValueError, TypeError, IndexError, OverflowError, ZeroDivisionError, np.exceptions.AxisError):
         return None
-    values = [_value(array, operation) for array in (made if isinstance(made, tuple) else (made,))]
+    arrays = made if isinstance(made, tuple) else (made,)
+    if any(_is_no_mask(np.asarray(array)) for array in arrays):
+        return None
+    values = [_value(array, operation) for array in arrays]
     if any(value.computed for value in given):
         values = [replace(value, computed=True) for value in values]
     return tuple(values)
+
+
+def _is_no_mask(array: Any) -> bool:
+    """Tell whether an array is too large to be kept for what it may say of shapes or masks."""
+    if array.size <= (MOST_FLOATS if array.dtype.kind == "f" else MOST_KNOWN):
+        return False
+    return array.dtype.kind not in "bfiu" or not (may_be_structural(array) and is_structural(array))
 
 
 def _value(array: Any, operation: Operation) -> Value:

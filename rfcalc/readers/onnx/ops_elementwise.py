@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from rfcalc.graph.layer import TensorSpec
 from rfcalc.readers.lowering.builder import Value, Values
-from rfcalc.readers.lowering.mix import elementwise
+from rfcalc.readers.lowering.mix import chosen, elementwise, triangular
 from rfcalc.readers.onnx.operation import MICROSOFT, Operation, op
 from rfcalc.readers.onnx.tensors import dtype_name
 
@@ -99,8 +99,8 @@ def test(operation: Operation) -> Values:
 @op("Where")
 def where(operation: Operation) -> Values:
     """One of two values, as a condition says."""
-    inputs = (without_weights(operation[0]), operation[1], operation[2])
-    return elementwise(operation.builder, operation.node, "elementwise", inputs, function="Where")
+    condition, yes, no = without_weights(operation[0]), operation[1], operation[2]
+    return chosen(operation.builder, operation.node, condition, yes, no, function="Where")
 
 
 @op("Identity", "Dropout")
@@ -128,8 +128,12 @@ def cast(operation: Operation) -> Values:
 
 @op("Trilu")
 def triangle(operation: Operation) -> Values:
-    """Elements above or below the diagonal become zero."""
-    return operation.builder.skip(operation.node, operation[0])
+    """Elements above or below a diagonal become zero."""
+    x, diagonal = operation[0], operation.whole(1) or (0,)
+    upper = bool(operation.integer("upper", 1))
+    if x.spec is None:
+        return operation.builder.blind(operation.node, (x,))
+    return triangular(operation.builder, operation.node, x, int(diagonal[0]), upper=upper)
 
 
 @op("Gelu", "FastGelu", "BiasGelu", "QuickGelu", "BiasAdd", domain=MICROSOFT)

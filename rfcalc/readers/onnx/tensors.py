@@ -15,6 +15,7 @@ from rfcalc.algebra.number import Num, prod
 from rfcalc.errors import ReadError
 from rfcalc.graph.layer import TensorSpec, Weight
 from rfcalc.readers.lowering.builder import Value, default_axes
+from rfcalc.readers.lowering.masks import MOST_MASKED, is_structural, may_be_structural
 
 MOST_KNOWN: Final = 1 << 16
 """Elements of an integer constant that are kept; indices and shapes have fewer."""
@@ -104,16 +105,37 @@ def elements(tensor: onnx.TensorProto, shape: tuple[int, ...], dtype: str, name:
     """Read the elements of a small constant; None where it is none, or they are not in the file."""
     floats = _FLOATS.match(dtype) is not None
     count = prod(shape)
-    if count > (MOST_FLOATS if floats else MOST_KNOWN):
+    most = MOST_KNOWN if dtype != "bool" and not floats else MOST_MASKED
+    if count > most or (count > MOST_FLOATS and floats and len(shape) < 2):
         return None
     if tensor.data_location == onnx.TensorProto.EXTERNAL or not (
         floats or dtype.startswith(("int", "uint", "bool"))
     ):
         return None
     try:
+        if floats and count > MOST_FLOATS:
+            return _if_mask(tensor, shape)
         return numpy_helper.to_array(tensor).reshape(shape)
     except (ValueError, TypeError, KeyError, IndexError) as error:
         reason = str(error).partition("\n")[0]
         raise ReadError(
             f"its data do not fit its shape {list(shape)}: {reason}", where=f"tensor {name!r}"
         ) from None
+
+
+def _if_mask(tensor: onnx.TensorProto, shape: tuple[int, ...]) -> Any:
+    """Return the elements of a larger tensor of floats where they are a mask; None for any other."""
+    if tensor.data_type not in _PLAIN:
+        return None
+    kind = _PLAIN[tensor.data_type]
+    if tensor.raw_data and len(tensor.raw_data) == prod(shape) * np.dtype(kind).itemsize:
+        array = np.frombuffer(tensor.raw_data, dtype=kind).reshape(shape)
+    elif tensor.float_data and kind == "float32" and len(tensor.float_data) == prod(shape):
+        array = np.asarray(tensor.float_data, dtype=kind).reshape(shape)
+    else:
+        return None
+    return array if may_be_structural(array) and is_structural(array) else None
+
+
+_PLAIN: Final = {1: "float32", 10: "float16", 11: "float64"}
+"""Types that numpy has as well, by their numbers in ONNX."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rfcalc.algebra.number import UNKNOWN, Num
+from rfcalc.readers.lowering.masks import MOST_MASKED, is_structural, may_be_structural
 from rfcalc.readers.torch.extents import from_formula
 from rfcalc.readers.torch.program import (
     BUFFER,
@@ -73,8 +74,9 @@ class Exported:
         tensor = self._tensors.get(path) if role != USER else None
         if tensor is None:
             return Given(node.name, role, path, meta)
+        data = known_data(tensor, learned=role == PARAMETER)
         identity = self._first.get(_storage(tensor), path)  # tied tensors go by the name of the first
-        return Given(node.name, role, path, meta, identity, bool(tensor.requires_grad), known_data(tensor))
+        return Given(node.name, role, path, meta, identity, bool(tensor.requires_grad), data)
 
 
 def _storage(tensor: Any) -> Any:
@@ -84,15 +86,22 @@ def _storage(tensor: Any) -> Any:
         return id(tensor)
 
 
-def known_data(tensor: Any) -> Any:
-    """Return the elements of a small tensor of integers as an array; None where there are none to look at."""
+def known_data(tensor: Any, *, learned: bool = False) -> Any:
+    """Return the elements of a small tensor of integers, or of a mask, as an array; None for any other."""
     import torch
 
-    if type(tensor) is not torch.Tensor or tensor.device.type == "meta" or tensor.numel() > MOST_KNOWN:
+    if type(tensor) is not torch.Tensor or tensor.device.type == "meta" or tensor.is_sparse:
         return None
-    if tensor.dtype.is_floating_point or tensor.dtype.is_complex:
+    if tensor.dtype.is_complex or tensor.is_quantized:
         return None
-    return tensor.detach().cpu().numpy()
+    if not tensor.dtype.is_floating_point:
+        if tensor.numel() > (MOST_MASKED if tensor.dtype == torch.bool else MOST_KNOWN):
+            return None
+        return tensor.detach().cpu().numpy()
+    if learned or tensor.dim() == 1 or not 0 < tensor.numel() <= MOST_MASKED:
+        return None
+    array = tensor.detach().cpu().float().numpy()
+    return array if may_be_structural(array) and is_structural(array) else None
 
 
 def _bound(value: Any) -> int | None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from rfcalc.algebra.number import is_known, prod
 from rfcalc.graph.layer import TensorSpec
 from rfcalc.readers.lowering.builder import Undecided, Value, default_axes
+from rfcalc.readers.lowering.masks import MOST_MASKED, is_structural, may_be_structural
 from rfcalc.readers.torch.operation import Operation
 from rfcalc.readers.torch.program import Tensor
 
@@ -43,9 +44,51 @@ def _unary(function: str) -> Fold:
 
 def _divide(operation: Operation, np: Any) -> Any:
     a, b = _array(operation, "self", np), _array(operation, "other", np)
-    if operation.raw("rounding_mode") != "floor" or not np.all(b):
+    if not np.all(b):
+        raise Undecided
+    mode = operation.raw("rounding_mode")
+    if mode is None:
+        return a / b
+    if mode != "floor":
         raise Undecided
     return a // b
+
+
+def _triangle(operation: Operation, np: Any) -> Any:
+    function = getattr(np, operation.op.removeprefix("aten."))
+    return function(_array(operation, "self", np), operation.integer("diagonal", 0))
+
+
+def _reversed(operation: Operation, np: Any) -> Any:
+    if operation.raw("alpha", 1) != 1:
+        raise Undecided
+    return np.subtract(_array(operation, "other", np), _array(operation, "self", np))
+
+
+def _where(operation: Operation, np: Any) -> Any:
+    return np.where(*(_array(operation, name, np) for name in ("condition", "self", "other")))
+
+
+def _masked_fill(operation: Operation, np: Any) -> Any:
+    x, mask, value = (_array(operation, name, np) for name in ("self", "mask", "value"))
+    return np.where(mask, value, x)
+
+
+def _filled_tensor(operation: Operation, np: Any) -> Any:
+    return np.full(operation.recorded[0], _array(operation, "value", np))
+
+
+def _eye(operation: Operation, np: Any) -> Any:
+    return np.eye(*operation.recorded[0])
+
+
+def _repeat(operation: Operation, np: Any) -> Any:
+    array, repeats = _array(operation, "self", np), operation.integers("repeats")
+    return np.tile(array, repeats)
+
+
+def _cumulated(operation: Operation, np: Any) -> Any:
+    return np.cumsum(_array(operation, "self", np), axis=operation.integer("dim"))
 
 
 def _arange(operation: Operation, np: Any) -> Any:
@@ -61,6 +104,10 @@ def _filled(number: int) -> Fold:
 
 def _full(operation: Operation, np: Any) -> Any:
     return np.full(operation.recorded[0], operation.raw("fill_value"))
+
+
+def _scalar(operation: Operation, np: Any) -> Any:
+    return np.asarray(operation.raw("s"))
 
 
 def _shaped(operation: Operation, np: Any) -> Any:
@@ -111,6 +158,21 @@ def _transpose(operation: Operation, np: Any) -> Any:
 FOLDS: Final[dict[str, Fold]] = {
     "aten.add": _binary("add"),
     "aten.sub": _binary("subtract"),
+    "aten.rsub": _reversed,
+    "aten.tril": _triangle,
+    "aten.triu": _triangle,
+    "aten.where": _where,
+    "aten.masked_fill": _masked_fill,
+    "aten.fill": _filled_tensor,
+    "aten.eye": _eye,
+    "aten.repeat": _repeat,
+    "aten.cumsum": _cumulated,
+    "aten.__and__": _binary("bitwise_and"),
+    "aten.__or__": _binary("bitwise_or"),
+    "aten.logical_xor": _binary("logical_xor"),
+    "aten.bitwise_xor": _binary("bitwise_xor"),
+    "aten.isinf": _unary("isinf"),
+    "aten.sign": _unary("sign"),
     "aten.mul": _binary("multiply"),
     "aten.div": _divide,
     "aten.floor_divide": _binary("floor_divide"),
@@ -134,6 +196,10 @@ FOLDS: Final[dict[str, Fold]] = {
     "aten.arange": _arange,
     "aten.full": _full,
     "aten.full_like": _full,
+    "aten.new_full": _full,
+    "aten.new_ones": _filled(1),
+    "aten.new_zeros": _filled(0),
+    "aten.scalar_tensor": _scalar,
     "aten.zeros": _filled(0),
     "aten.zeros_like": _filled(0),
     "aten.ones": _filled(1),
@@ -182,29 +248,47 @@ FOLDS: Final[dict[str, Fold]] = {
 
 
 def fold(operation: Operation) -> tuple[Value, ...] | None:
-    """Evaluate a call on known arguments whose results are small tensors of integers; None for any other."""
+    """Evaluate a call on known arguments; None where that cannot be done.
+
+    Results are small tensors of integers, and those of any type that are masks or become some.
+    """
     function = FOLDS.get(operation.op)
     metas = [meta for _, meta in operation.call.outputs if isinstance(meta, Tensor)]
     if function is None or not all(_is_small(meta) for meta in metas):
         return None
-    if any(value.data is None or value.edge is not None for value in operation.given):
+    if any(value.data is None or value.edge is not None or value.weights for value in operation.given):
         return None
     try:
         import numpy as np
 
-        made = function(operation, np)
+        with np.errstate(all="ignore"):
+            made = function(operation, np)
         arrays = made if isinstance(made, tuple) else (made,)
-        return tuple(
-            Value(
-                TensorSpec(meta.shape, default_axes(len(meta.shape)), meta.dtype),
-                data=np.asarray(array, dtype=meta.dtype).reshape(meta.shape),
-            )
-            for array, meta in zip(arrays, metas, strict=True)
-        )
+        return tuple(_value(array, meta, np) for array, meta in zip(arrays, metas, strict=True))
     except (Undecided, ValueError, TypeError, LookupError, ArithmeticError, ImportError):
         return None
 
 
+def _value(array: Any, meta: Tensor, np: Any) -> Value:
+    """Return a constant; floats are kept of masks alone.
+
+    Raises
+    ------
+    Undecided
+        It holds other floats, whose elements say nothing of an architecture.
+    """
+    found = np.asarray(array, dtype=_NUMPY.get(meta.dtype, meta.dtype)).reshape(meta.shape)
+    if found.dtype.kind not in "biu" and not (may_be_structural(found) and is_structural(found)):
+        raise Undecided
+    if found.dtype.kind in "iu" and found.size > MOST_KNOWN and not may_be_structural(found):
+        raise Undecided
+    return Value(TensorSpec(meta.shape, default_axes(len(meta.shape)), meta.dtype), data=found)
+
+
+_NUMPY: Final = {"bfloat16": "float32"}
+"""The type in which numpy holds what it has no type for."""
+
+
 def _is_small(meta: Tensor) -> bool:
-    integers = meta.dtype.startswith(("int", "uint", "bool"))
-    return integers and all(map(is_known, meta.shape)) and prod(meta.shape) <= MOST_KNOWN
+    numbers = meta.dtype.startswith(("int", "uint", "bool", "float", "bfloat"))
+    return numbers and all(map(is_known, meta.shape)) and prod(meta.shape) <= MOST_MASKED

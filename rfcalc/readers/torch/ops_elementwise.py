@@ -6,7 +6,7 @@ from typing import Any
 
 from rfcalc.algebra.number import is_known
 from rfcalc.readers.lowering.builder import Value, Values
-from rfcalc.readers.lowering.mix import elementwise
+from rfcalc.readers.lowering.mix import chosen, elementwise, triangular
 from rfcalc.readers.torch.operation import Operation, op
 from rfcalc.readers.torch.ops_index import without_weights
 
@@ -100,15 +100,25 @@ def where(operation: Operation) -> Values:
     if "self" not in operation.call.args:
         return operation.cover(operation.given, "which elements hold is computed")
     condition = without_weights(operation["condition"])
-    inputs = [condition, *(value for value in operation.given if value is not operation["condition"])]
-    return elementwise(operation.builder, operation.node, "elementwise", inputs, function="where")
+    yes, no = operation["self"], operation["other"]
+    inputs = [condition, *(value for value in (yes, no) if value in operation.given)]
+    return chosen(operation.builder, operation.node, condition, yes, no, function="where", inputs=inputs)
 
 
 @op("masked_fill")
 def masked_fill(operation: Operation) -> Values:
     """A value where a mask says so."""
-    inputs = (operation["self"], without_weights(operation["mask"]))
-    return elementwise(operation.builder, operation.node, "elementwise", inputs, function="masked_fill")
+    x, mask, value = operation["self"], without_weights(operation["mask"]), operation["value"]
+    inputs = (x, mask) if value.constant else (x, mask, value)
+    return chosen(operation.builder, operation.node, mask, value, x, function="masked_fill", inputs=inputs)
+
+
+@op("tril", "triu")
+def triangle(operation: Operation) -> Values:
+    """Elements above or below a diagonal become zero."""
+    x = operation["self"]
+    diagonal = operation.integer("diagonal", 0)
+    return triangular(operation.builder, operation.node, x, diagonal, upper=operation.op == "aten.triu")
 
 
 @op("glu")

@@ -26,7 +26,7 @@ SAME = (
     *SAME, "_to_copy", "to", "type_as", "dropout", "alpha_dropout", "feature_dropout", "feature_alpha_dropout"
 )
 @op("native_dropout", "resolve_conj", "resolve_neg", "set_data", "requires_grad", "real", "conj", "_conj")
-@op("triu", "tril", "float_power", "view_as_complex_copy", "relu_copy", "bernoulli", "_conj_physical")
+@op("float_power", "view_as_complex_copy", "relu_copy", "bernoulli", "_conj_physical")
 def identity(operation: Operation) -> Values:
     """Nothing that matters changes; a mask of what is dropped has the same shape."""
     x = operation[next(iter(operation.call.args))]

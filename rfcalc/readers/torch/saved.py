@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from rfcalc.algebra.number import UNKNOWN, Num
 from rfcalc.errors import ReadError
+from rfcalc.readers.lowering.masks import MOST_MASKED, is_structural, may_be_structural
 from rfcalc.readers.parsing import decode
 from rfcalc.readers.torch.extents import from_text
 from rfcalc.readers.torch.program import (
@@ -170,11 +171,12 @@ def _payloads(archive: zipfile.ZipFile, config: str, payloads: dict[str, str], d
 
 
 def _elements(archive: zipfile.ZipFile, member: str, found: Mapping[str, Any]) -> Any:
-    """Return the elements of a small tensor of integers as an array; None where they are no plain bytes."""
+    """Return the elements of a small tensor of integers, or of a mask; None where they are no plain bytes."""
     meta = found.get("tensor_meta") or {}
     code = meta.get("dtype", 0)
     name = DTYPES[code] if type(code) is int and 0 <= code < len(DTYPES) else ""
-    if found.get("use_pickle") or not name.startswith(("int", "uint", "bool")):
+    floats = name in ("float16", "float32", "float64") and not found.get("is_param", True)
+    if found.get("use_pickle") or not (floats or name.startswith(("int", "uint", "bool"))):
         return None
     shape = [each.get("as_int") for each in meta.get("sizes", ())]
     strides = [each.get("as_int") for each in meta.get("strides", ())]
@@ -182,12 +184,14 @@ def _elements(archive: zipfile.ZipFile, member: str, found: Mapping[str, Any]) -
     if strides != dense or meta.get("storage_offset", {}).get("as_int"):
         return None
     try:
-        if archive.getinfo(member).file_size > MOST_KNOWN:
+        most = 8 * MOST_MASKED if floats or name == "bool" else MOST_KNOWN
+        if archive.getinfo(member).file_size > most or (floats and len(shape) < 2):
             return None
         import numpy as np
 
         with archive.open(member) as stream:
-            return np.frombuffer(stream.read(MOST_KNOWN), dtype=name, count=math.prod(shape)).reshape(shape)
+            array = np.frombuffer(stream.read(most), dtype=name, count=math.prod(shape)).reshape(shape)
+        return None if floats and not (may_be_structural(array) and is_structural(array)) else array
     except (KeyError, ValueError, ImportError):
         return None
 

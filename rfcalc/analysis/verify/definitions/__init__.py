@@ -19,6 +19,7 @@ AROUND = (
     "quantised",
     "softmax",
     "masks",
+    "unsure",
     "lead",
     "operands",
     "prepare",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 from rfcalc.analysis.verify.definitions.given import DEFINITIONS, Given, NotDefined, define
@@ -16,9 +17,26 @@ def _wholes(x: Sets, places: Sequence[int], extent: int | None = None) -> Sets:
     return x
 
 
+def hidden(pattern: Any) -> list[tuple[int, ...]]:
+    """List the indices that a mask hides."""
+    return [at for at in product(*map(range, pattern.shape)) if not pattern.bit(at)]
+
+
+def keys_of(pattern: Any, queries: int, keys: int) -> list[list[int]]:
+    """List for each query the keys that a mask leaves it, at any index of the axes before these two."""
+    shape = pattern.shape
+    lead = list(product(*map(range, shape[:-2])))
+    return [
+        [k for k in range(keys) if any(pattern.bit((*at, q % shape[-2], k % shape[-1])) for at in lead)]
+        for q in range(queries)
+    ]
+
+
 @define("linear")
 def _linear(given: Given, x: Sets) -> Sets:
     (place,) = given.places("axis", x)
+    if given["seen"] is not None:
+        return x.read(place, keys_of(given["seen"], given["units"], x.shape[place]))
     return x.whole(place, given["units"])
 
 
@@ -63,8 +81,12 @@ def _cumulative(given: Given, x: Sets) -> Sets:
 # ---- products ----------------------------------------------------------------------------------------------
 
 
-def _product(inputs: Sequence[Sets], terms: Sequence[Sequence[str]], out: Sequence[str]) -> Sets:
-    """Sum products over all letters that the result does not have."""
+def _product(
+    inputs: Sequence[Sets], terms: Sequence[Sequence[str]], out: Sequence[str], seen: Any = ()
+) -> Sets:
+    """Sum products over all letters that the result does not have; where a factor is zero nothing is read."""
+    if seen:
+        return _spelled_out(inputs, terms, out, seen)
     extents: dict[str, int] = {}
     for x, letters in zip(inputs, terms, strict=True):
         if len(set(letters)) < len(letters):
@@ -80,6 +102,32 @@ def _product(inputs: Sequence[Sets], terms: Sequence[Sequence[str]], out: Sequen
         found = found.insert(place for place, letter in enumerate(out) if letter not in left)
         parts.append(found.stretch([extents[letter] for letter in out]))
     return united(*parts)
+
+
+def _spelled_out(
+    inputs: Sequence[Sets], terms: Sequence[Sequence[str]], out: Sequence[str], seen: Any
+) -> Sets:
+    """Lay all factors over all letters, take out the terms of the sum that are zero, and sum."""
+    letters = [*dict.fromkeys(letter for term in (out, *terms) for letter in term)]
+    extents: dict[str, int] = {}
+    for x, term in zip(inputs, terms, strict=True):
+        for letter, extent in zip(term, x.shape, strict=True):
+            extents[letter] = max(extents.get(letter, 1), extent)
+    parts = []
+    for x, term in zip(inputs, terms, strict=True):
+        order = [list(term).index(letter) for letter in letters if letter in term]
+        found = x.permute(order).insert(k for k, letter in enumerate(letters) if letter not in term)
+        parts.append(found.stretch([extents[letter] for letter in letters]))
+    every = united(*parts)
+    for place, pattern in seen:
+        mine = terms[place][len(terms[place]) - len(pattern.shape) :]
+        shape = [pattern.shape[mine.index(letter)] if letter in mine else 1 for letter in letters]
+        gone = []
+        for at in hidden(pattern):
+            gone.append([at[mine.index(letter)] if letter in mine else 0 for letter in letters])
+        every = every.without(shape, gone)
+    summed = [k for k, letter in enumerate(letters) if letter not in out]
+    return _wholes(every, summed, 1).drop(summed)
 
 
 def terms_of(equation: str, ranks: Sequence[int | None]) -> tuple[list[list[str]], list[str]]:
@@ -101,7 +149,7 @@ def terms_of(equation: str, ranks: Sequence[int | None]) -> tuple[list[list[str]
 @define("einsum")
 def _einsum(given: Given, *inputs: Sets) -> Sets:
     terms, out = terms_of(given["equation"], [len(x.shape) for x in inputs])
-    return _product(inputs, terms, out)
+    return _product(inputs, terms, out, given["seen"])
 
 
 @define("einsum_dense")
@@ -117,13 +165,13 @@ def _einsum_dense(given: Given, x: Sets) -> Sets:
 
 
 @define("matmul")
-def _matmul(_: Given, a: Sets, b: Sets) -> Sets:
+def _matmul(given: Given, a: Sets, b: Sets) -> Sets:
     """As numpy multiplies: vectors are rows on the left and columns on the right."""
     left, right = len(a.shape), len(b.shape)
     first = [f"<{k}>" for k in range(left - 2, 0, -1)] + ["n"] * (left > 1) + ["k"]
     second = [f"<{k}>" for k in range(right - 2, 0, -1)] + ["k"] + ["m"] * (right > 1)
     lead = [f"<{k}>" for k in range(max(left, right) - 2, 0, -1)]
-    return _product((a, b), (first, second), lead + ["n"] * (left > 1) + ["m"] * (right > 1))
+    return _product((a, b), (first, second), lead + ["n"] * (left > 1) + ["m"] * (right > 1), given["seen"])
 
 
 @define("dot")
@@ -202,7 +250,9 @@ def _attended(
         read = other
         for place in axes:
             count = other.shape[place]
-            if given["causal"]:
+            if given["seen"] is not None:
+                read = read.read(place, keys_of(given["seen"], query.shape[place], count))
+            elif given["causal"]:
                 read = read.read(place, (range(min(i, count - 1) + 1) for i in range(query.shape[place])))
             else:
                 read = read.whole(place, query.shape[place])

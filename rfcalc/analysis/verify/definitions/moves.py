@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 
 from rfcalc.algebra.number import is_known
 from rfcalc.analysis.verify.definitions.given import Given, NotDefined, define
@@ -28,7 +28,14 @@ def _joined(given: Given, *inputs: Sets) -> Sets:
     """Element by element; constants of other shapes stretch the result."""
     shapes = [shape for shape in given["constants"] or () if all(map(is_known, shape))]
     constants = [Sets.nothing(shape, inputs[0].outside) for shape in shapes]
-    return united(*inputs, *constants)
+    if not given["alive"]:
+        return united(*inputs, *constants)
+    shape = united(*inputs, *constants).shape
+    parts = [x.stretch(shape) for x in inputs]
+    for place, pattern in given["alive"]:
+        gone = [at for at in product(*map(range, pattern.shape)) if not pattern.bit(at)]
+        parts[place] = parts[place].without(pattern.shape, gone)
+    return united(*parts)
 
 
 @define("concat")

@@ -50,7 +50,11 @@ def slid(
     word = given["padding"]
     padding = [word] * rank if isinstance(word, str) else given.sides("padding", rank)
     for place, k, s, d, p in zip(places, kernel, stride, dilation, padding, strict=True):
-        x = x.read(place, windows(x.shape[place], k, s, d, p, ceil_mode=ceil_mode, short=short))
+        rows = windows(x.shape[place], k, s, d, p, ceil_mode=ceil_mode, short=short)
+        if given.kind == "conv" and given["alive"] is not None:  # a kernel that is zero at other taps
+            kept = given["alive"][places.index(place)]
+            rows = [[row[tap] for tap in kept] for row in rows]
+        x = x.read(place, rows)
     return x
 
 

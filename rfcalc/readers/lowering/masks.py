@@ -1,0 +1,277 @@
+"""Constant masks while a file is read: which elements they leave, and how operations hand that on.
+
+Values of weights say nothing of an architecture; a constant that is 0 or very negative by its making does.
+A number counts as very negative at `VERY_NEGATIVE` or below, since ``exp`` of it is 0 whatever the other
+scores; the -100 of Swin is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from rfcalc.algebra.number import is_known, prod
+from rfcalc.algebra.pattern import Pattern
+
+if TYPE_CHECKING:
+    from rfcalc.readers.lowering.builder import Value
+
+VERY_NEGATIVE: Final = -1000.0
+"""The largest number that hides a score from a softmax."""
+
+MOST_MASKED: Final = 1 << 22
+"""Elements of a mask that is looked at."""
+
+UNSURE: Final = "which elements a mask hides is computed when the model runs"
+
+
+class Mask(NamedTuple):
+    """What is known of the elements of a tensor that a mask has overwritten.
+
+    Parameters
+    ----------
+    alive : array, optional
+        True where an element is what it was; aligned to the last axes. None where that is not known.
+    low : bool
+        The others are very negative; otherwise they are zero.
+    """
+
+    alive: Any
+    low: bool
+
+
+def mask_of(value: Value) -> Mask | None:
+    """Return the mask that a value is or bears; None where it is none."""
+    if value.mask is not None:
+        return value.mask
+    if value.edge is not None or value.data is None:
+        return None
+    return mask_in(value.data)
+
+
+def mask_in(data: Any) -> Mask | None:
+    """Return the mask that elements are: zeros among ones, or very negative ones among others."""
+    import numpy as np
+
+    array = np.asarray(data)
+    if array.ndim < 1 or array.dtype.kind not in "bfiu" or not 1 < array.size <= MOST_MASKED:
+        return None
+    if array.dtype.kind == "f":
+        low = array <= VERY_NEGATIVE
+        if low.all():
+            return None
+        if low.any():
+            alive = ~low
+            if np.isfinite(array[low]).all():  # what hides all hides nothing
+                alive = alive | low.all(axis=-1, keepdims=True)
+            return Mask(alive, True)
+    zero = array == 0
+    if zero.all() or not zero.any():
+        return None
+    rest = array[~zero]
+    return Mask(~zero, False) if (rest == rest[0]).all() else None
+
+
+def is_structural(array: Any) -> bool:
+    """Tell whether elements are those of a mask, or of what masks are made from: all of them alike."""
+    flat = array.reshape(-1)
+    if not flat.size:
+        return False
+    return bool((flat == flat[0]).all()) or mask_in(array) is not None
+
+
+def may_be_structural(array: Any) -> bool:
+    """Tell by a few elements whether a tensor of floats may be a mask."""
+    flat = array.reshape(-1)
+    step = max(flat.size // 64, 1)
+    some = {*flat[:64].tolist(), *flat[::step][:65].tolist()}
+    return flat.size <= MOST_MASKED and (len(some) <= 2 or min(some) <= VERY_NEGATIVE)
+
+
+def pattern(alive: Any, rank: int) -> Pattern | None:
+    """Spell a mask for a layer, without axes on which nothing changes; None where it hides nothing."""
+    import numpy as np
+
+    array = np.asarray(alive, dtype=bool)
+    if array.all() or array.ndim > rank:
+        return None
+    for axis in range(array.ndim):
+        first = array.take([0], axis=axis)
+        if array.shape[axis] > 1 and (array == first).all():
+            array = first
+    while array.ndim > 1 and array.shape[0] == 1:
+        array = array[0]
+    packed = np.packbits(array.reshape(-1, array.shape[-1]), axis=-1, bitorder="little")
+    rows = tuple(int.from_bytes(row.tobytes(), "little") for row in packed)
+    return Pattern(array.shape, rows)
+
+
+def hiding(values: Sequence[Value], kind: str) -> dict[int, Any]:
+    """Say which elements of the inputs of an element-wise function constants among them hide, by place."""
+    found: dict[int, Any] = {}
+    for place, value in enumerate(values):
+        mask = _operand(values, place, kind) if value.edge is None else None
+        if mask is None or mask.alive is None or not _hides(kind, place, mask):
+            continue
+        for other, hidden in enumerate(values):
+            if other != place and hidden.edge is not None:
+                found[other] = mask.alive if other not in found else found[other] & mask.alive
+    return found
+
+
+def _operand(values: Sequence[Value], place: int, kind: str) -> Mask | None:
+    """Return the mask that an operand is; what is subtracted counts with its sign turned."""
+    value = values[place]
+    if kind == "subtract" and place == 1:
+        return mask_in(-_floats(value.data)) if value.edge is None and value.data is not None else None
+    return mask_of(value)
+
+
+def _floats(data: Any) -> Any:
+    import numpy as np
+
+    array = np.asarray(data)
+    return array.astype(float) if array.dtype.kind in "fiu" else np.zeros(1)
+
+
+def _hides(kind: str, place: int, mask: Mask | None) -> bool:
+    """Tell whether a mask at that place of a function makes constants of what it hides."""
+    if mask is None:
+        return False
+    if mask.low:
+        return kind in ("add", "minimum") or (kind == "subtract")
+    return kind == "multiply" or (kind == "divide" and place == 0)
+
+
+def combined(values: Sequence[Value], kind: str) -> Mask | None:
+    """Return the mask that the result of an element-wise function bears."""
+    found: Mask | None = None
+    for place in range(len(values)):
+        others = [value for k, value in enumerate(values) if k != place]
+        mask = _operand(values, place, kind)
+        scaled = kind in ("multiply", "divide") and all(map(_is_scalar, others))
+        if mask is None or not (_hides(kind, place, mask) or scaled):
+            continue
+        found = mask if found is None else both(found, mask)
+    if found is None and kind == "multiply" and any(map(_is_very_negative, values)):
+        return Mask(None, True)  # 0 or this, as a mask of 0 and 1 makes it
+    return found
+
+
+def both(a: Mask, b: Mask) -> Mask:
+    """Return the mask that hides what either hides."""
+    if a.alive is None or b.alive is None:
+        return Mask(None, a.low or b.low)
+    return Mask(a.alive & b.alive, a.low or b.low)
+
+
+def _is_scalar(value: Value) -> bool:
+    return value.edge is None and value.spec is not None and prod(value.spec.shape) == 1
+
+
+def _is_very_negative(value: Value) -> bool:
+    if not _is_scalar(value) or value.data is None:
+        return False
+    number = _floats(value.data).reshape(-1)
+    return bool(number.size == 1 and number[0] <= VERY_NEGATIVE)
+
+
+def fill_of(value: Value) -> bool | None:
+    """Tell whether a constant is very negative everywhere (True) or zero (False); None if neither."""
+    import numpy as np
+
+    if value.edge is not None or value.data is None:
+        return None
+    array = np.asarray(value.data)
+    if array.dtype.kind not in "bfiu" or not array.size:
+        return None
+    if (array == 0).all():
+        return False
+    return True if array.dtype.kind in "fiu" and (array <= VERY_NEGATIVE).all() else None
+
+
+def handed_on(kind: str, attrs: Any, mask: Mask | None, before: Value, shape: Sequence[Any]) -> Mask | None:
+    """Return the mask that the result of a function of one masked tensor bears."""
+    if mask is None or kind in ("identity", "dropout", "broadcast_to"):
+        return mask
+    name = str(attrs.get("function", "")).lower() if kind == "activation" else kind
+    if mask.low and name in ("exp", "relu", "softmax"):
+        return Mask(mask.alive, False)
+    if name in ("relu", "abs") and not mask.low:
+        return mask
+    if kind not in ("permute", "reshape", "expand_dims", "squeeze") or before.spec is None:
+        return None
+    return mask if mask.alive is None else _reshaped(kind, attrs, mask, before.spec.shape, shape)
+
+
+def _reshaped(kind: str, attrs: Any, mask: Mask, old: Sequence[Any], new: Sequence[Any]) -> Mask | None:
+    """Move a mask as a tensor is moved; None where that cannot be said."""
+    import numpy as np
+
+    lead = len(old) - mask.alive.ndim
+    alive = mask.alive.reshape((1,) * lead + mask.alive.shape)
+    if kind == "permute":
+        order = _order(attrs["order"], len(old))
+        return Mask(alive.transpose(order), mask.low)
+    if kind == "expand_dims":
+        places = [axis % len(new) for axis in attrs["axes"]]
+        return Mask(np.expand_dims(alive, tuple(places)), mask.low)
+    changing = [axis for axis, extent in enumerate(alive.shape) if extent > 1]
+    first = changing[0] if changing else len(old) - 1
+    tail = len(old) - first
+    if len(new) >= tail and tuple(new[len(new) - tail :]) == tuple(old[first:]):
+        return Mask(alive.reshape(alive.shape[first:]), mask.low)
+    if all(map(is_known, (*old, *new))) and prod(old) <= MOST_MASKED:
+        whole = np.broadcast_to(alive, tuple(old))
+        return Mask(whole.reshape(tuple(new)), mask.low)
+    return None
+
+
+def _order(order: Sequence[Any], rank: int) -> list[int]:
+    if order[0] == "swap":
+        a, b = (place % rank for place in order[1:])
+        places = list(range(rank))
+        places[a], places[b] = b, a
+        return places
+    return [place % rank for place in order]
+
+
+def unknown(values: Iterable[Value]) -> bool:
+    """Tell whether one of the values bears a mask of which it is not known what it hides."""
+    return any(value.mask is not None and value.mask.alive is None for value in values)
+
+
+def triangle(rows: int, columns: int, diagonal: int = 0, *, upper: bool = False) -> Any:
+    """Return which elements of a matrix lie below a diagonal and on it, or above it and on it."""
+    import numpy as np
+
+    below = np.tri(rows, columns, diagonal - upper, dtype=bool)
+    return ~below if upper else below
+
+
+def full(alive: Any, shape: Sequence[Any]) -> Any:
+    """Stretch a mask to the last axes of a shape, where that is known."""
+    import numpy as np
+
+    if not all(map(is_known, shape)):
+        return alive
+    return np.broadcast_to(alive, np.broadcast_shapes(alive.shape, tuple(shape)))
+
+
+def truth(data: Any, *, wanted: bool) -> Any:
+    """Return where the elements of a condition are as wanted."""
+    import numpy as np
+
+    array = np.asarray(data)
+    return None if array.dtype.kind == "O" else (array != 0) == wanted
+
+
+def kept_by(alive: Any, *, low: bool, data: Any) -> Any:
+    """Return what a choice leaves, with rows that a finite number hides whole brought back."""
+    import numpy as np
+
+    if alive is None or not alive.ndim:
+        return None
+    if low and np.isfinite(np.asarray(data)).all():
+        return alive | ~alive.any(axis=-1, keepdims=True)
+    return alive

@@ -1,0 +1,249 @@
+"""Modules with constant masks, as people write them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+INF = float("-inf")
+
+
+def allowed(name: str, t: int) -> Tensor:
+    """True where query (row) may look at key (column)."""
+    q, k = torch.arange(t)[:, None], torch.arange(t)[None, :]
+    return {
+        "causal": k <= q,
+        "anticausal": k >= q,
+        "ahead": k <= q + 2,
+        "sliding": (q - k).abs() <= 2,
+        "causal-window": (k <= q) & (k > q - 3),
+        "blocks": q // 4 == k // 4,
+        "block-causal": k // 3 <= q // 3,
+        "prefix": (k < 4) | (k <= q),
+        "strided": (q - k) % 3 == 0,
+        "dilated": ((q - k).abs() % 2 == 0) & ((q - k).abs() <= 4),
+        "two-documents": (q < 5) == (k < 5),
+        "sinks": (k < 2) | ((k <= q) & (k > q - 3)),
+        "irregular": ((3 * q + 5 * k) % 7 < 3) | (q == k),
+    }[name]
+
+
+PATTERNS = (
+    *("causal", "anticausal", "ahead", "sliding", "causal-window", "blocks", "block-causal", "prefix"),
+    *("strided", "dilated", "two-documents", "sinks", "irregular"),
+)
+
+
+def _filled(scores: Tensor, keep: Tensor) -> Tensor:
+    return scores.masked_fill(~keep, INF)
+
+
+def _added(scores: Tensor, keep: Tensor) -> Tensor:
+    return scores + torch.zeros(keep.shape, dtype=scores.dtype).masked_fill(~keep, INF)
+
+
+def _minus_billion(scores: Tensor, keep: Tensor) -> Tensor:
+    return scores - (1.0 - keep.to(scores.dtype)) * 1e9
+
+
+def _where(scores: Tensor, keep: Tensor) -> Tensor:
+    return torch.where(keep, scores, torch.tensor(-1e9, dtype=scores.dtype))
+
+
+def _where_least(scores: Tensor, keep: Tensor) -> Tensor:
+    return torch.where(keep[None, None], scores, torch.finfo(torch.float32).min)
+
+
+SPELLINGS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "masked_fill": _filled,
+    "added": _added,
+    "subtracted": _minus_billion,
+    "where": _where,
+    "where-least": _where_least,
+}
+
+
+class Attention(nn.Module):
+    """Self-attention of two heads, written out, with a buffer for a mask."""
+
+    def __init__(self, keep: Tensor, spelling: str = "masked_fill", c: int = 8) -> None:
+        super().__init__()
+        self.qkv, self.proj = nn.Linear(c, 3 * c), nn.Linear(c, c)
+        self.spelling = spelling
+        self.register_buffer("keep", keep)
+
+    def heads(self, x: Tensor) -> Any:
+        b, t, c = x.shape
+        return (each.view(b, t, 2, c // 2).transpose(1, 2) for each in self.qkv(x).split(c, 2))
+
+    def forward(self, x: Tensor) -> Any:
+        q, k, v = self.heads(x)
+        scores = SPELLINGS[self.spelling](q @ k.transpose(-2, -1) / math.sqrt(4), self.keep)
+        y = functional.dropout(scores.softmax(-1), 0.1, self.training) @ v
+        return self.proj(y.transpose(1, 2).reshape(x.shape))
+
+
+class Fused(Attention):
+    """The same by PyTorch's own function, with a boolean mask or one that is added."""
+
+    def forward(self, x: Tensor) -> Any:
+        q, k, v = self.heads(x)
+        mask = self.keep
+        if self.spelling == "added":
+            mask = torch.zeros(mask.shape, dtype=x.dtype).masked_fill(~mask, INF)
+        y = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        return self.proj(y.transpose(1, 2).reshape(x.shape))
+
+
+class Made(Attention):
+    """The mask is made while the module runs."""
+
+    def forward(self, x: Tensor) -> Any:
+        q, k, v = self.heads(x)
+        t = x.shape[1]
+        scores = q @ k.transpose(-2, -1)
+        if self.spelling == "triu":
+            scores = scores + torch.triu(torch.full((t, t), INF, dtype=x.dtype), diagonal=1)
+        elif self.spelling == "arange":
+            place = torch.arange(t)
+            scores = scores.masked_fill(place[None, :] > place[:, None], INF)
+        elif self.spelling == "alibi":
+            place = torch.arange(t, dtype=x.dtype)
+            slopes = torch.tensor([0.5, 0.25], dtype=x.dtype)[:, None, None]
+            scores = scores + slopes * (place[None, :] - place[:, None])
+        elif self.spelling == "alibi-causal":
+            place = torch.arange(t, dtype=x.dtype)
+            slopes = torch.tensor([0.5, 0.25], dtype=x.dtype)[:, None, None]
+            bias = slopes * (place[None, :] - place[:, None])
+            scores = scores + (bias + torch.triu(torch.full((t, t), INF, dtype=x.dtype), 1))
+        elif self.spelling == "after":
+            y = scores.softmax(-1) * torch.tril(torch.ones(t, t, dtype=x.dtype))
+            return self.proj((y @ v).transpose(1, 2).reshape(x.shape))
+        elif self.spelling == "linear":
+            y = torch.tril(scores) @ v
+            return self.proj(y.transpose(1, 2).reshape(x.shape))
+        elif self.spelling == "batched":
+            b, h, _, d = q.shape
+            flat = torch.bmm(q.reshape(b * h, t, d), k.reshape(b * h, t, d).transpose(1, 2))
+            flat = (flat.view(b, h, t, t) + torch.zeros(t, t).masked_fill(~self.keep, INF)).view(b * h, t, t)
+            y = torch.bmm(flat.softmax(-1), v.reshape(b * h, t, d)).view(b, h, t, d)
+            return self.proj(y.transpose(1, 2).reshape(x.shape))
+        elif self.spelling == "einsum":
+            y = torch.einsum("bhqk,bhkd->bqhd", scores.masked_fill(~self.keep, INF).softmax(-1), v)
+            return self.proj(y.reshape(x.shape))
+        return self.proj((scores.softmax(-1) @ v).transpose(1, 2).reshape(x.shape))
+
+
+MADE = (*("triu", "arange", "alibi", "alibi-causal", "after", "linear", "batched", "einsum"),)
+
+
+class Decoder(nn.Module):
+    """PyTorch's own layers with a mask."""
+
+    def __init__(self, t: int = 9, c: int = 8) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(c, 2, batch_first=True)
+        self.embed = nn.Linear(c, c)
+        self.register_buffer("mask", nn.Transformer.generate_square_subsequent_mask(t))
+
+    def forward(self, x: Tensor) -> Any:
+        x = self.embed(x)
+        return self.attention(x, x, x, attn_mask=self.mask.to(x.dtype), need_weights=False)[0] + x
+
+
+class Masked(nn.Conv2d):
+    """A convolution whose kernel is multiplied by zeros and ones."""
+
+    def __init__(self, mask: Tensor, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.register_buffer("mask", mask)
+
+    def forward(self, x: Tensor) -> Any:
+        kernel = self.weight * self.mask
+        return functional.conv2d(x, kernel, self.bias, self.stride, self.padding, self.dilation)
+
+
+def _pixels(kind: str, k: int = 5) -> Tensor:
+    mask = torch.ones(1, 1, k, k)
+    if kind in "AB":
+        mask[..., k // 2, k // 2 + (kind == "B") :] = 0
+        mask[..., k // 2 + 1 :, :] = 0
+    elif kind == "vertical":
+        mask[..., k // 2 :, :] = 0
+    elif kind == "checker":
+        mask[..., 1::2, :] = 0
+        mask[..., :, 1::2] = 0
+    elif kind == "middle":
+        mask.zero_()
+        mask[..., k // 2, k // 2] = 1
+    return mask
+
+
+PIXELS: dict[str, Callable[[], Any]] = {
+    "type A": lambda: Masked(_pixels("A"), 1, 3, 5, padding=2),
+    "type B": lambda: Masked(_pixels("B"), 1, 3, 5, padding=2),
+    "A then B": lambda: nn.Sequential(
+        Masked(_pixels("A", 7), 1, 3, 7, padding=3), nn.ReLU(), Masked(_pixels("B", 3), 3, 2, 3, padding=1)
+    ),
+    "vertical stack": lambda: Masked(_pixels("vertical"), 1, 3, 5, padding=2),
+    "checker, strided": lambda: Masked(_pixels("checker"), 1, 3, 5, padding=2, stride=2),
+    "checker, dilated": lambda: Masked(_pixels("checker"), 1, 3, 5, padding=4, dilation=2),
+    "middle": lambda: Masked(_pixels("middle"), 1, 3, 5, padding=2),
+    "each channel its own": lambda: Masked(
+        torch.cat([_pixels("A"), _pixels("A").flip(2), _pixels("middle")]), 1, 3, 5, padding=2
+    ),
+}
+
+
+class Mixer(nn.Module):
+    """Mixes positions by a triangle of weights."""
+
+    def __init__(self, how: str, t: int = 9) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(t, t))
+        self.lift = nn.Linear(3, 4)
+        self.how = how
+        self.register_buffer("keep", allowed("sliding", t).float())
+
+    def forward(self, x: Tensor) -> Any:
+        x = self.lift(x)
+        if self.how == "tril":
+            return torch.tril(self.weight) @ x
+        if self.how == "linear":
+            return functional.linear(x.transpose(1, 2), self.weight * self.keep.to(x.dtype)).transpose(1, 2)
+        if self.how == "constant":
+            return self.keep.to(x.dtype) @ x
+        if self.how == "einsum":
+            return torch.einsum("qk,bkc->bqc", self.weight * self.keep, x)
+        keep = torch.tensor([1, 1, 0, 1, 0, 1, 1, 1, 0], dtype=torch.bool)[None, :, None]
+        if self.how == "mean of some":
+            x = torch.where(keep, x, torch.zeros((), dtype=x.dtype))
+            return x.cumsum(1)
+        return x * keep.to(x.dtype)
+
+
+MIXERS = ("tril", "linear", "constant", "einsum", "mean of some", "some")
+
+
+class KeyPadding(Attention):
+    """Which keys are hidden comes from the input."""
+
+    def forward(self, x: Tensor) -> Any:
+        q, k, v = self.heads(x)
+        hide = (x[..., 0] > 0.5)[:, None, None, :]
+        scores = (q @ k.transpose(-2, -1)).masked_fill(hide, INF)
+        return self.proj((scores.softmax(-1) @ v).transpose(1, 2).reshape(x.shape))
+
+
+class Picture(Attention):
+    """Attention over the pixels of a map in raster order, as pixel models do it."""
+
+    def forward(self, x: Tensor) -> Any:
+        b, c, h, w = x.shape
+        y = super().forward(x.flatten(2).transpose(1, 2))
+        return y.transpose(1, 2).reshape(b, c, h, w)

@@ -1,0 +1,118 @@
+"""Constant masks: what runs of PyTorch show, one row of the input changed at a time."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import rfcalc  # noqa: E402
+from tests.readers import masked_models as models  # noqa: E402
+
+pytestmark = pytest.mark.torch
+
+Row = tuple[int, int, int] | None
+
+
+def measured(module: Any, shape: tuple[int, ...], axis: int, place: int, seeds: int = 3) -> list[Row]:
+    """Change one row after the other, and see which rows of the output move."""
+    module = module.double().eval()
+    found: list[set[int]] = []
+    for seed in range(seeds):
+        generator = torch.Generator().manual_seed(seed)
+
+        def numbers(size: Any, generator: Any = generator) -> Any:
+            return torch.randn(size, generator=generator, dtype=torch.float64)
+
+        with torch.no_grad():
+            for each in module.parameters():
+                each.copy_(numbers(each.shape) * 0.5)
+            x = numbers(shape)
+            before = module(x)
+            found = found or [set() for _ in range(before.shape[place])]
+            for j in range(shape[axis]):
+                other = x.clone()
+                row = other.select(axis, j)
+                row += numbers(row.shape)
+                moved = (module(other) - before).abs()
+                moved = moved.amax([k for k in range(moved.dim()) if k != place])
+                for i in (moved > 1e-9).nonzero().flatten().tolist():
+                    found[i].add(j)
+    return [(min(row), max(row), len(row)) if row else None for row in found]
+
+
+def read(module: Any, shape: tuple[int, ...]) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return rfcalc.from_torch(module.float().eval(), torch.zeros(shape))
+
+
+def last(graph: Any) -> str:
+    return str(list(graph)[-1].name)
+
+
+def check(module: Any, shape: tuple[int, ...], axes: dict[int, int], status: str = "exact") -> None:
+    """Hold the last layer's rows against those that the module has."""
+    graph = read(module, shape)
+    answer = rfcalc.field(graph, last(graph))
+    for (axis, place), each in zip(axes.items(), answer.axes, strict=True):
+        truth = measured(module, shape, axis, place)
+        assert each.status == status, each
+        if status == "exact":
+            assert list(each.rows) == truth
+        else:
+            assert all(map(covers, each.rows, truth))
+    assert rfcalc.verify(graph).holds
+
+
+def covers(row: Row, truth: Row) -> bool:
+    return truth is None or (row is not None and row[0] <= truth[0] and row[1] >= truth[1])
+
+
+@pytest.mark.parametrize("name", models.PATTERNS)
+def test_a_mask_over_scores_hides_keys(name: str) -> None:
+    check(models.Attention(models.allowed(name, 12)), (1, 12, 8), {1: 1})
+
+
+@pytest.mark.parametrize("spelling", models.SPELLINGS)
+@pytest.mark.parametrize("name", ["causal", "blocks", "irregular"])
+def test_any_spelling_of_a_mask_is_one(name: str, spelling: str) -> None:
+    check(models.Attention(models.allowed(name, 9), spelling), (1, 9, 8), {1: 1})
+
+
+@pytest.mark.parametrize("spelling", ["boolean", "added"])
+@pytest.mark.parametrize("name", ["causal", "prefix", "sliding", "irregular"])
+def test_fused_attention_takes_masks(name: str, spelling: str) -> None:
+    check(models.Fused(models.allowed(name, 10), spelling), (1, 10, 8), {1: 1})
+
+
+@pytest.mark.parametrize("spelling", models.MADE)
+def test_masks_that_the_module_makes(spelling: str) -> None:
+    check(models.Made(models.allowed("causal-window", 9), spelling), (1, 9, 8), {1: 1})
+
+
+def test_multihead_attention_with_a_mask() -> None:
+    check(models.Decoder(), (1, 9, 8), {1: 1})
+
+
+@pytest.mark.parametrize("name", models.PIXELS)
+def test_a_kernel_times_zeros_loses_taps(name: str) -> None:
+    check(models.PIXELS[name](), (1, 1, 12, 11), {2: 2, 3: 3})
+
+
+@pytest.mark.parametrize("how", models.MIXERS)
+def test_matrices_with_zeros(how: str) -> None:
+    check(models.Mixer(how), (1, 9, 3), {1: 1})
+
+
+def test_a_mask_that_is_computed_makes_a_bound() -> None:
+    check(models.KeyPadding(models.allowed("causal", 9)), (1, 9, 8), {1: 1}, "bound")
+
+
+@pytest.mark.parametrize("name", ["causal", "sliding", "blocks"])
+def test_a_mask_over_the_pixels_of_a_map(name: str) -> None:
+    # which columns a pixel reads goes with its row as well; rows of a field are told by one axis
+    check(models.Picture(models.allowed(name, 20)), (1, 8, 4, 5), {2: 2, 3: 2})
