@@ -164,7 +164,9 @@ def _carried(step: Step, before: Dependence, parts: Parts, after: Dependence, so
     return after if axes is None else _each(step, parts._replace(axes=axes), after, source)
 
 
-def moved(step: Step, rank: int, axes: Sequence[int]) -> tuple[int, ...] | None:
+def moved(  # noqa: PLR0911  a case for each step
+    step: Step, rank: int, axes: Sequence[int]
+) -> tuple[int, ...] | None:
     """Tell where a step leaves axes that it does not work on; None where it does, or covers everything.
 
     Parameters
