@@ -71,9 +71,8 @@ def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec
 
 def _doubted(result: Result, reason: str) -> Result:
     """Make a bound of all that a layer reads."""
-    paths = tuple(
-        tuple(Path(path.input, (*path.steps, AtMost(reason))) for path in own) for own in result.paths
-    )
+    doubt = Path(0, (AtMost(reason),))
+    paths = tuple(tuple(path.then(doubt) for path in own) for own in result.paths)
     return result._replace(paths=paths)
 
 
