@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from rfcalc.analysis.tiling.result import Blocker, Memory, Plan, Stream, Strip, TileAxis, TilesResult
+from rfcalc.analysis.tiling.result import Blocker, Memory, Plan, Stream, Strip, Strips, TileAxis, TilesResult
 from rfcalc.reports import humanise
 from rfcalc.reports.document import dump
 from rfcalc.reports.escape import cells, terminal
@@ -19,6 +19,8 @@ Grid = tuple[tuple[str, ...], list[tuple[str, ...]]]
 """Headings and rows; the first column is aligned to the left."""
 
 _GAP: Final = "  "
+MOST_LISTED: Final = 100_000
+"""Tiles along one axis that the document lists one by one; of more it says how they repeat."""
 _MOST_STRIPS: Final = 12
 _HEADS: Final = ("axis", "image", "scale", "before", "after", "starts", "sizes", "smallest", "overlap")
 _MARGIN: Final = 2
@@ -115,7 +117,22 @@ def _plan_document(plan: Plan) -> dict[str, Any]:
         "work": round(plan.work, 6),
         "memory": plan.memory._asdict(),
         "memory_of_image": plan.whole._asdict(),
-        "strips": [[_strip_document(strip) for strip in row] for row in plan.strips],
+        "strips": list(map(_strips_document, plan.strips)),
+    }
+
+
+def _strips_document(strips: Strips) -> list[dict[str, Any]] | dict[str, Any]:
+    """List the tiles of an axis, or, where they are very many, say how they repeat."""
+    if len(strips) <= MOST_LISTED:
+        return list(map(_strip_document, strips))
+    assert strips.repeated is not None
+    return {
+        "tiles": len(strips),
+        "first": _strip_document(strips.first),
+        "repeated": _strip_document(strips.repeated),
+        "times": strips.times,
+        "step": {"input": strips.pixels, "output": strips.outputs},
+        "last": None if strips.last is None else _strip_document(strips.last),
     }
 
 
@@ -188,9 +205,9 @@ def _strips_table(result: TilesResult) -> Grid:
     assert result.plan is not None
     rows: list[tuple[str, ...]] = []
     for axis, strips in zip(result.axes, result.plan.strips, strict=True):
-        shown: list[Strip | None] = list(strips)
-        if len(strips) > _MOST_STRIPS:
-            shown[_MOST_STRIPS // 2 : -2] = [None]
+        shown: list[Strip | None] = [*strips[: _MOST_STRIPS // 2], None, *strips[-2:]]
+        if len(strips) <= _MOST_STRIPS:
+            shown = list(strips)
         for strip in shown:
             if strip is None:
                 rows.append((axis.name, f"({len(strips) - _MOST_STRIPS // 2 - 2:,} more)", "", ""))

@@ -403,3 +403,86 @@ def test_one_pixel_less_of_the_halo_is_too_little(kernel: int, dilation: int, st
     assert wanted(first, last) == whole[a:b]
     assert wanted(first + 1, last) != whole[a:b]
     assert wanted(first, last - 1) != whole[a:b]
+
+
+# ---- inputs without end -----------------------------------------------------------------------------------
+
+HUGE = 2**53
+
+
+def wide(rows: int, *layers: dict[str, Any], columns: int = 64) -> dict[str, Any]:
+    return {"rfcalc": 1, "input": [rows, columns, 1], "layers": list(layers)}
+
+
+LONG: dict[str, tuple[dict[str, Any], ...]] = {
+    "same 3": (conv(padding="same"),),
+    "valid 5": (conv(5),),
+    "pool": (conv(padding="same"), pool()),
+    "two levels": (conv(padding="same"), pool(), conv(padding="same"), pool()),
+    "strided": (conv(stride=2, padding=1), conv(3, padding="same")),
+    "by threes": (conv(3, stride=3), conv(3, padding="same")),
+    "down and up": (pool(), conv(padding="same"), {"kind": "upsample", "scale": 2}),
+    "transposed": (up(4, 2),),
+}
+
+
+@pytest.mark.parametrize("rows", [10**6, HUGE])
+@pytest.mark.parametrize("name", LONG)
+def test_a_long_axis_is_planned_as_a_short_one(name: str, rows: int) -> None:
+    """Strides divide what the rows differ by, so that all but the number of tiles is the same."""
+    step = 36
+    short = rfcalc.tiles(wide(360 + rows % step, *LONG[name]), tile=64)
+    found = rfcalc.tiles(wide(rows, *LONG[name]), tile=64)
+    assert [axis._replace(extent=None) for axis in found.axes] == [
+        axis._replace(extent=None) for axis in short.axes
+    ]
+    assert found.status == short.status == "exact"
+    assert found.plan is not None
+    assert short.plan is not None
+    strips, few = found.plan.strips[0], short.plan.strips[0]
+    assert strips[:3] == few[:3]
+    assert strips[-1].stop == rows
+    assert strips[-1].last == found.plan.output[0]
+    for number in (1, 2, len(strips) // 2, len(strips) - 2, len(strips) - 1):
+        assert strips[number].first == strips[number - 1].last
+        assert strips[number].start % (found.axes[0].align or 0) == 0
+        assert strips[number].keep - strips[number].skip == strips[number].last - strips[number].first
+    assert found.plan.count == len(strips) * len(found.plan.strips[1])
+    assert "more)" in str(found)
+
+
+def test_both_axes_are_long() -> None:
+    found = rfcalc.tiles(wide(HUGE, conv(padding="same"), pool(), columns=HUGE), tile=64)
+    assert [axis.lost for axis in found.axes] == [(1, 1)] * 2
+    assert found.plan is not None
+    assert found.plan.count == len(found.plan.strips[0]) ** 2
+
+
+def test_a_halo_that_is_too_long_to_compare() -> None:
+    found = rfcalc.tiles(net(conv(dilation=10**9, padding="same"), extent=HUGE), tile=10**12)
+    (axis,) = found.axes
+    assert (axis.before, axis.after, axis.lost, axis.smallest) == (
+        10**9,
+        10**9,
+        (10**9, 10**9),
+        2 * 10**9 + 1,
+    )
+    assert not axis.proven
+    assert found.status == "bound"
+
+
+def test_tiles_are_listed_as_they_repeat() -> None:
+    """All ends of neighbouring tiles meet, and each is what the document's rule makes of it."""
+    found = rfcalc.tiles(wide(HUGE, conv(padding="same"), pool()), tile=16)
+    assert found.plan is not None
+    strips = found.plan.strips[0]
+    told = found.to_dict()["plan"]["strips"][0]
+    assert told["tiles"] == len(strips) > 100_000
+    assert told["times"] + 1 + (told["last"] is not None) == told["tiles"]
+    far = told["times"] - 1
+    final = strips[far + 1]
+    for name, ends in (("input", (final.start, final.stop)), ("output", (final.first, final.last))):
+        assert tuple(end + far * told["step"][name] for end in told["repeated"][name]) == ends
+    assert told["last"]["input"][1] == HUGE
+    listed = rfcalc.tiles(wide(2000, conv(padding="same"), pool()), tile=16).to_dict()["plan"]["strips"][0]
+    assert [each["input"] for each in listed[:2]] == [told["first"]["input"], told["repeated"]["input"]]

@@ -25,7 +25,7 @@ from rfcalc.analysis.tiling.plan import (
     whole_strip,
 )
 from rfcalc.analysis.tiling.proof import Prover
-from rfcalc.analysis.tiling.result import Blocker, Memory, Plan, Stream, Strip, TileAxis, TilesResult
+from rfcalc.analysis.tiling.result import Blocker, Memory, Plan, Stream, Strips, TileAxis, TilesResult
 from rfcalc.analysis.tiling.sizes import (
     Case,
     Reader,
@@ -252,15 +252,15 @@ def _plan(
     tile = _tile(axes, cuts, image, wanted)
     output = sizes.output(sizes.at(image))
     assert output is not None
-    strips: list[tuple[Strip, ...]] = []
+    strips: list[Strips] = []
     for axis, cut in enumerate(cuts):
         if cut is None:
             left = output.spatial[axis] if len(output.spatial) == len(image) else 1
-            strips.append((whole_strip(image[axis], int(left)),))
+            strips.append(whole_strip(image[axis], int(left)))
             continue
         outputs = int(output.shape[cut.grid.place])
         if tile[axis] >= image[axis]:
-            strips.append((whole_strip(image[axis], outputs),))
+            strips.append(whole_strip(image[axis], outputs))
             continue
         strips.append(
             strips_of(

@@ -100,14 +100,28 @@ def _grid(case: Case, seen: Mapping[str, Seen], which: Which, final: Dependence,
     assert found is not None
     place, relation = found
     rows = [(a, b) for a, b in zip(relation.lo, relation.hi, strict=True) if a <= b]
-    align = relation.advance
-    for each in _dependences(case, seen, which):
-        for leg in each.legs:
-            if leg.axis == axis and isinstance(leg.relation, Relation) and leg.relation.advance > 0:
-                align = lcm(align, leg.relation.advance)
+    align = lcm(relation.advance, _stride(case, seen, which, axis))
     before = max(int(-a) if a != -inf else 0 for a, _ in rows)
     after = max(int(b) for _, b in rows) - relation.advance + 1
     return Grid(relation, place, before, after, align)
+
+
+def strides_of(sizes: Sizes, case: Case, which: Which) -> list[int]:
+    """Return for each spatial axis of the input by how many pixels all maps on the way move together."""
+    seen, _ = propagate_periodic(case.chain, case.resolved, sizes.chosen)
+    return [_stride(case, seen, which, axis) for axis in range(sizes.rank)]
+
+
+def _stride(case: Case, seen: Mapping[str, Seen], which: Which, axis: int) -> int:
+    """Return the least pixels by which all maps on the way to the output move by whole elements."""
+    return lcm(
+        *(
+            leg.relation.advance
+            for each in _dependences(case, seen, which)
+            for leg in each.legs
+            if leg.axis == axis and isinstance(leg.relation, Relation) and leg.relation.advance > 0
+        )
+    )
 
 
 def _dependences(case: Case, seen: Mapping[str, Seen], which: Which) -> list[Dependence]:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from rfcalc.analysis.tiling.grid import Grid
 from rfcalc.analysis.tiling.proof import Lost, Prover
-from rfcalc.analysis.tiling.result import Strip
+from rfcalc.analysis.tiling.result import Strip, Strips
 from rfcalc.analysis.tiling.sizes import Sizes, geometry
 from rfcalc.errors import AnalysisError
 
@@ -98,7 +98,7 @@ def advance_of(grid: Grid, lost: Lost, tile: int) -> int:
 
 def strips_of(
     prover: Prover, axis: int, cut: Cut, *, image: int, output: int, tile: int, smallest: int | None
-) -> tuple[Strip, ...]:
+) -> Strips:
     """Cut an axis of `image` pixels and `output` outputs into tiles of at most `tile` pixels.
 
     Raises
@@ -107,7 +107,7 @@ def strips_of(
         Such tiles give no outputs that are those of the whole image.
     """
     if tile >= image:
-        return (whole_strip(image, output),)
+        return whole_strip(image, output)
     grid = cut.grid
     lost = prover.lost(axis, grid, tile)
     step = 0 if lost is None else advance_of(grid, lost, tile)
@@ -117,21 +117,19 @@ def strips_of(
     failure = AnalysisError(f"tiles of {tile} pixels do not make up an image of {image}{hint}")
     if lost is None or ending is None or not step:
         raise failure
-    strips: list[Strip] = []
-    start = covered = 0
-    while start < final and covered < output:
-        base = grid.outputs(start)
-        stop = base + lost.of(tile, grid) - lost.after
-        strips.append(Strip(start, start + tile, covered, stop, covered - base, stop - base))
-        covered = stop
-        start = min(_start(grid, covered - lost.before), final)
+    kept, given = lost.of(tile, grid) - lost.after, grid.outputs(step)
+    # tile n starts at n * step and keeps up to n * given + kept; none is needed from `final` on
+    count = max(min(-(-final // step), -(-(output - kept) // given) + 1), 1)
+    covered = (count - 1) * given + kept
+    last = None
     if covered < output:
         start = min(_start(grid, covered - ending.before), final)
         if prover.refused(axis, image - start):
             raise failure
         base = grid.outputs(start)
-        strips.append(Strip(start, image, covered, output, covered - base, output - base))
-    return tuple(strips)
+        last = Strip(start, image, covered, output, covered - base, output - base)
+    second = Strip(step, step + tile, kept, given + kept, kept - given, kept) if count > 1 else None
+    return Strips(Strip(0, tile, 0, kept, 0, kept), second, count - 1, step, given, last)
 
 
 def _start(grid: Grid, first: int) -> int:
@@ -139,10 +137,10 @@ def _start(grid: Grid, first: int) -> int:
     return first // grid.outputs(grid.align) * grid.align
 
 
-def whole_strip(image: int, output: int) -> Strip:
+def whole_strip(image: int, output: int) -> Strips:
     """Take an axis in one piece.
 
-    >>> whole_strip(8, 4)
+    >>> whole_strip(8, 4)[0]
     Strip(start=0, stop=8, first=0, last=4, skip=0, keep=4)
     """
-    return Strip(0, image, 0, output, 0, output)
+    return Strips(Strip(0, image, 0, output, 0, output))

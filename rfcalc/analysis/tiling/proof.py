@@ -9,13 +9,16 @@ from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.indexing import axis_of
 from rfcalc.algebra.origins import Origins, Table, identity_origins
 from rfcalc.analysis.propagate import propagate, seeded
-from rfcalc.analysis.tiling.grid import Grid
-from rfcalc.analysis.tiling.sizes import Case, Sizes
+from rfcalc.analysis.tiling.grid import Grid, strides_of
+from rfcalc.analysis.tiling.sizes import Case, Sizes, geometry
 from rfcalc.analysis.trace import Which
 from rfcalc.graph.layer import TensorSpec
 
 MOST_WORK: Final = 6_000_000
 """Elements along one axis, over all layers, that are compared; beyond, the halo alone says what is lost."""
+
+_SMALL: Final = 256
+"""Pixels that the axes which are not looked at keep, where the model is the same at that size."""
 
 
 class Lost(NamedTuple):
@@ -50,7 +53,7 @@ class Prover:
     sizes : Sizes
         The model.
     base : sequence of int
-        A size that the model takes; the other axes keep it.
+        A size that the model takes.
     cut_gates : bool
         Leave out gates and statistics.
     """
@@ -60,6 +63,30 @@ class Prover:
         self.base = tuple(base)
         self.which: Which = "local" if cut_gates else "full"
         self._known: dict[tuple[int, int], Lost | None] = {}
+        self._others: tuple[int, ...] | None = None
+
+    @property
+    def others(self) -> tuple[int, ...]:
+        """What an axis has while another one is looked at: as little as leaves the windows where they are."""
+        if self._others is None:
+            self._others = self._shrunk()
+        return self._others
+
+    def _shrunk(self) -> tuple[int, ...]:
+        """Make long axes shorter by whole strides of all maps, where that is the same model."""
+        size = self.base
+        case = self.sizes.at(size)
+        if self.sizes.rank == 1 or max(size) <= _SMALL:
+            return size
+        strides = strides_of(self.sizes, case, self.which)
+        like = geometry(case)
+        for axis, stride in enumerate(strides):
+            small = size[axis] % stride + _up(_SMALL, stride)
+            if small < size[axis]:
+                tried = (*size[:axis], small, *size[axis + 1 :])
+                less = self.sizes.at(tried)
+                size = tried if not less.error and geometry(less) == like else size
+        return size
 
     def lost(self, axis: int, grid: Grid, tile: int) -> Lost | None:
         """Say what a tile of that size loses at each cut; None where it gives nothing of the whole image.
@@ -92,7 +119,8 @@ class Prover:
         spec = self.sizes.output(case)
         if spec is None:
             return None
-        if (whole + 3 * tile) * len(case.chain) > MOST_WORK:
+        beside = sum(self.others) - self.others[axis]
+        if (whole + 3 * tile + 4 * beside) * len(case.chain) > MOST_WORK:
             return _by_halo(grid, tile, int(spec.shape[grid.place]))
         image = self.sizes.at(self._with(axis, whole))
         if image.error:
@@ -123,7 +151,7 @@ class Prover:
         return len(last) == len(end) and last[lost.before :] == end[lost.before :]
 
     def _with(self, axis: int, extent: int) -> tuple[int, ...]:
-        return (*self.base[:axis], extent, *self.base[axis + 1 :])
+        return (*self.others[:axis], extent, *self.others[axis + 1 :])
 
     def _origins(self, case: Case, axis: int, start: int, table: Table) -> tuple[int, ...] | None:
         """List where the outputs come from, for a piece of the image that starts at `start`."""
@@ -149,10 +177,15 @@ def _room(grid: Grid) -> int:
 
 
 def _by_halo(grid: Grid, tile: int, outputs: int) -> Lost | None:
-    """Say which outputs reach beyond a tile, by their field alone."""
-    inside = [a >= 0 and b < tile for a, b in map(grid.relation.ends, range(outputs))]
-    run = _run(inside)
-    return None if run is None else Lost(run[0], outputs - run[1], outputs, tile, False)
+    """Say which outputs reach beyond a tile, by their field alone, phase by phase."""
+    relation = grid.relation
+    period, advance = relation.period, relation.advance
+    start, stop = 0, outputs
+    for phase, (a, b) in enumerate(map(relation.ends, range(period))):
+        if a <= b:  # outputs phase + q * period read from a + q * advance to b + q * advance
+            start = max(start, phase + (-int(a // advance) - 1) * period + 1)
+            stop = min(stop, phase + (int((tile - 1 - b) // advance) + 1) * period)
+    return Lost(start, outputs - stop, outputs, tile, False) if start < stop else None
 
 
 def _run(held: Sequence[bool]) -> tuple[int, int] | None:

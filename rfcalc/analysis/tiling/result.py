@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, overload
 
 from rfcalc.analysis.result import Note, Status
 
@@ -107,6 +108,72 @@ class Strip(NamedTuple):
     skip: int
     keep: int
 
+    def moved(self, pixels: int, outputs: int) -> Strip:
+        """Return the same tile further on: what it keeps of its own output stays."""
+        start, stop, first, last = self.start + pixels, self.stop + pixels, self.first, self.last
+        return Strip(start, stop, first + outputs, last + outputs, self.skip, self.keep)
+
+
+@dataclass(frozen=True, slots=True)
+class Strips(Sequence[Strip]):
+    """The tiles along one axis in order, told by how they repeat, so that a long axis has no long list.
+
+    Parameters
+    ----------
+    first : Strip
+        The tile at the start of the axis.
+    repeated : Strip, optional
+        The tile behind it, which is repeated; None where there is none.
+    times : int
+        How often it stands there.
+    pixels, outputs : int
+        How far each one is from the one before it, in pixels of the image and in outputs.
+    last : Strip, optional
+        The tile at the end, where the one before it does not reach it.
+
+    Examples
+    --------
+    >>> strips = Strips(Strip(0, 4, 0, 3, 0, 3), Strip(2, 6, 3, 5, 1, 3), 3, 2, 2, Strip(8, 12, 9, 12, 1, 4))
+    >>> len(strips), strips.taken, strips[3]
+    (5, 20, Strip(start=6, stop=10, first=7, last=9, skip=1, keep=3))
+    """
+
+    first: Strip
+    repeated: Strip | None = None
+    times: int = 0
+    pixels: int = 0
+    outputs: int = 0
+    last: Strip | None = None
+
+    def __len__(self) -> int:
+        return 1 + self.times + (self.last is not None)
+
+    @overload
+    def __getitem__(self, place: int) -> Strip: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Strip, ...]: ...
+
+    def __getitem__(self, place: int | slice) -> Strip | tuple[Strip, ...]:
+        places = range(len(self))[place]
+        return self._at(places) if isinstance(places, int) else tuple(map(self._at, places))
+
+    def _at(self, place: int) -> Strip:
+        """Return one tile by its number, which is not negative."""
+        if place == 0:
+            return self.first
+        if place > self.times or self.repeated is None:
+            assert self.last is not None
+            return self.last
+        return self.repeated.moved((place - 1) * self.pixels, (place - 1) * self.outputs)
+
+    @property
+    def taken(self) -> int:
+        """Pixels that all of them take together."""
+        ends = [self.first] if self.last is None else [self.first, self.last]
+        repeated = 0 if self.repeated is None else self.repeated.stop - self.repeated.start
+        return self.times * repeated + sum(strip.stop - strip.start for strip in ends)
+
 
 class Memory(NamedTuple):
     """Bytes of activations at batch 1; None where a shape or a type is not known.
@@ -131,7 +198,7 @@ class Plan:
     ----------
     image, tile, output : tuple of int
         Extents of the image, of the largest tile, and of the whole output.
-    strips : tuple of tuple of Strip
+    strips : tuple of Strips
         The cuts along each axis; the tiles are their product.
     memory, whole : Memory
         What the largest tile takes, and the whole image.
@@ -140,7 +207,7 @@ class Plan:
     image: tuple[int, ...]
     tile: tuple[int, ...]
     output: tuple[int, ...]
-    strips: tuple[tuple[Strip, ...], ...]
+    strips: tuple[Strips, ...]
     memory: Memory
     whole: Memory
 
@@ -157,8 +224,7 @@ class Plan:
     @property
     def work(self) -> float:
         """Pixels that all tiles take together, for each pixel of the image."""
-        taken = prod(sum(strip.stop - strip.start for strip in row) for row in self.strips)
-        return taken / prod(self.image)
+        return prod(row.taken for row in self.strips) / prod(self.image)
 
 
 class Stream(NamedTuple):
