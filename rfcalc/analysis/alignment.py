@@ -220,7 +220,7 @@ class _Views:
         resolved = resolve(graph, on_unknown=self._on_unknown)
         seen, _ = propagate_periodic(graph, resolved, chosen)
         spec = _spec(resolved, chosen.name)
-        return _View(graph, resolved, joins_of(graph, resolved, seen, len(spec.spatial)), spec)
+        return _View(graph, resolved, joins_of(graph, resolved, seen, spec.spatial), spec)
 
     def with_mends(self, size: int, mends: Sequence[Mend]) -> _View | None:
         """Look at the model with other paddings; None where shapes break with them."""

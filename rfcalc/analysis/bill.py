@@ -31,7 +31,8 @@ class Bill(NamedTuple):
     coverage : float, optional
         The share of the input's area in it.
     last_map : tuple, optional
-        Shape of the last map with a grid, in the source's order; None for the batch.
+        Shape of the last map with a grid, in the source's order; None for the batch. Where the layer whose
+        field is meant comes behind it and keeps no grid, as capsules do, the shape of what that puts out.
     stride : tuple, optional
         Its stride: the unit in which it tells positions apart, in pixels of the input.
     exact_shift : tuple of (int or None), optional
@@ -100,7 +101,7 @@ def bill_of(graph: LayerGraph, result: AnalysisResult, focus: str) -> Bill:
     """Return what a model comes to; `focus` is the layer whose field is meant."""
     rows = {row.name: row for row in leaves(result)}
     seen = rows.get(focus)
-    last = _last_map(result)
+    last = _last_of_bill(result, seen)
     dense = _first_dense(result, last)
     totals = result.totals
     convolutional, flat = _params(rows.values(), CONVOLUTIONS), _params(rows.values(), DENSE)
@@ -159,6 +160,20 @@ def _last_map(result: AnalysisResult) -> Row | None:
         if any(stride is not None for stride in strides) and any(extent != 1 for extent in row.spatial):
             return row
     return None
+
+
+def _last_of_bill(result: AnalysisResult, seen: Row | None) -> Row | None:
+    """Return the last map, but no earlier one than that of the layer whose field is meant.
+
+    A window that scatters its map over a list, as primary capsules do, leaves no grid. The map before it has
+    another stride and another field, and would stand beside a field that is not its own.
+    """
+    last = _last_map(result)
+    if last is None or seen is None or any(stride is not None for stride in seen.effective_stride or ()):
+        return last
+    rows = leaves(result)
+    behind = rows.index(seen) > rows.index(last)
+    return seen if behind and any(extent != 1 for extent in seen.spatial) else last
 
 
 def _first_dense(result: AnalysisResult, last: Row | None) -> Row | None:

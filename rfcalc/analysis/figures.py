@@ -136,7 +136,7 @@ def _analyze(
 def _advice(context: _Context, chosen: Layer) -> list[Note]:
     """Say what a reviewer would object to: branches out of line, layers with nothing left to see, holes."""
     graph, resolved, seen, extents = context[:4]
-    notes = misaligned_note(graph, resolved, seen, len(extents))
+    notes = misaligned_note(graph, resolved, seen, extents)
     notes += unproductive_note(graph, lambda edge: _local_field(context, edge), extents)
     opening = [each for each in suspects(graph, resolved) if opens(each, seen)]
     if opening:

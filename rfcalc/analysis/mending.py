@@ -97,7 +97,8 @@ def mends_of(
     assert start is not None
     size = start.outputs[0].spatial
     while True:
-        wrong = next((each for each in joins if any(each.offset) and each.layer not in refused), None)
+        apart = (each for each in joins if any(each.offset) and not each.drifts)
+        wrong = next((each for each in apart if each.layer not in refused), None)
         if wrong is None:
             return mends, list(joins)
         seen, _ = propagate_periodic(graph, resolved, chosen)
@@ -145,7 +146,7 @@ def _mend(
             continue
         resolved = {**search.resolved, layer.name: changed}
         seen, _ = propagate_periodic(search.graph, resolved, search.chosen)
-        after = joins_of(search.graph, resolved, seen, len(search.size))
+        after = joins_of(search.graph, resolved, seen, search.size)
         left = {each.layer for each in after if not each.aligned}
         if left <= wrong - {join.layer}:
             return mend, resolved, after

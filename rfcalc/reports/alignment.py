@@ -112,7 +112,7 @@ def _table(result: AlignmentResult) -> tuple[tuple[str, ...], list[tuple[str, ..
             groups.setdefault(center, []).append(name)
         for place, (center, names) in enumerate(groups.items()):
             first = place == 0
-            offset = "?" if join.reason else _pixels(join.offset)
+            offset = "?" if join.reason else _apart_cell(join)
             rows.append(
                 (
                     join.layer if first else "",
@@ -126,6 +126,17 @@ def _table(result: AlignmentResult) -> tuple[tuple[str, ...], list[tuple[str, ..
 
 def _pixels(values: Sequence[Offset]) -> str:
     return ", ".join("?" if value is None else str(plain(value)) for value in values)
+
+
+def _apart_cell(join: Join) -> str:
+    """Write how far branches lie apart on each axis; where rows differ, from the least to the most."""
+    texts = []
+    for offset, drift in zip(join.offset, join.drift, strict=True):
+        if drift is None or drift.least == drift.most:
+            texts.append(_pixels([offset]))
+        else:
+            texts.append(f"{_pixels([drift.least])} to {_pixels([drift.most])}")
+    return ", ".join(texts)
 
 
 def _laid_out(
@@ -189,10 +200,25 @@ def _here(result: AlignmentResult) -> Iterator[str]:
     if apart:
         which = "the join" if count == 1 else f"{len(apart):,} of {count:,} joins"
         yield f"The branches of {which} have their centres apart{size}."
+    yield from map(_drifting, (join for join in apart if join.drifts))
     reasons = dict.fromkeys(join.reason for join in open_)
     for reason in reasons:
         names = [repr(join.layer) for join in open_ if join.reason == reason]
         yield f"How the branches of {few(names)} lie is not known: {reason}."
+
+
+def _drifting(join: Join) -> str:
+    """Say how far branches of different strides lie apart at the ends of each axis, and at most."""
+    names = ("",) if len(join.drift) == 1 else tuple(f"axis {axis}: " for axis in range(len(join.drift)))
+    told = dict.fromkeys(
+        f"{name if len(set(join.drift)) > 1 else ''}{_pixels([drift.first])} in the first row, "
+        f"{_pixels([drift.last])} in the last, {_pixels([drift.least])} to {_pixels([drift.most])} over all"
+        for name, drift in zip(names, join.drift, strict=True)
+        if drift is not None
+    )
+    return (
+        f"The branches of {join.layer!r} have different strides, and lie apart by pixels: {'; '.join(told)}."
+    )
 
 
 def _mending(mend: Mend) -> str:
@@ -304,6 +330,8 @@ def _join_document(join: Join) -> dict[str, Any]:
     }
     if join.reason:
         document["reason"] = join.reason
+    if join.drifts:
+        document["drift"] = [None if drift is None else drift._asdict() for drift in join.drift]
     return document
 
 

@@ -97,8 +97,8 @@ _ITEMS: Final[tuple[_Item, ...]] = (
     ("field", lambda bill: "?" if bill.field is None else humanise.extents(bill.field), _always),
     ("covers", lambda bill: humanise.percent(bill.coverage), _always),
     ("last map", lambda bill: _MISSING if bill.last_map is None else humanise.shape(bill.last_map), _always),
-    ("pixels to a unit", lambda bill: humanise.extents(bill.stride or (), missing="-"), _always),
-    ("shift followed", lambda bill: humanise.extents(bill.exact_shift or (), missing="-"), _always),
+    ("pixels to a unit", lambda bill: _steps(bill.stride), _always),
+    ("shift followed", lambda bill: _steps(bill.exact_shift), _always),
     ("shift hidden", lambda bill: _up_to(bill.tolerated_shift), lambda bill: any(bill.tolerated_shift or ())),
     ("dense inputs", lambda bill: _count(bill.dense_inputs), lambda bill: bool(bill.dense_layer)),
     ("parameters", lambda bill: humanise.number(bill.params), _always),
@@ -108,6 +108,11 @@ _ITEMS: Final[tuple[_Item, ...]] = (
     ("MACs", lambda bill: humanise.short(bill.macs), _always),
     ("activations", lambda bill: humanise.size(bill.memory), _always),
 )
+
+
+def _steps(steps: Sequence[float | None] | None) -> str:
+    """Write steps on each axis, once a dash where there is none on any."""
+    return _MISSING if steps and not any(steps) else humanise.extents(steps or (), missing=_MISSING)
 
 
 def _up_to(shift: Sequence[float | None] | None) -> str:

@@ -124,7 +124,7 @@ class Facts:
     @cached_property
     def joins(self) -> Mapping[str, Join]:
         """How branches meet, by the layer in which they do."""
-        found = joins_of(self.graph, self._resolved, self._seen, len(self.extents))
+        found = joins_of(self.graph, self._resolved, self._seen, self._spatial)
         return {join.layer: join for join in found}
 
     def memory(self, row: Row) -> int | None:

@@ -110,7 +110,7 @@ class Spread(NamedTuple):
     most : str
         The layer at which it is largest, of several the last.
     old, new : tuple or Num, optional
-        The figure there.
+        The figure there; of ``params`` and ``macs`` the sum over all of these layers.
     """
 
     figure: str

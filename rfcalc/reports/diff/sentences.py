@@ -149,8 +149,9 @@ def _amount(each: Spread, layers: str, at: str) -> str:
     write = humanise.number if figure == "params" else humanise.short
     more = "more" if each.direction == "grows" else "fewer"
     count = signed(abs(each.new - each.old), figure).lstrip("+")
-    verb = "takes" if each.layers == 1 else "take"
-    return f"{layers} {verb} {count} {more} {noun}{_most(at)} ({_ends(write(each.old), write(each.new))})"
+    verb, together = ("takes", "") if each.layers == 1 else ("take", " in all")
+    ends = _ends(write(each.old), write(each.new))
+    return f"{layers} {verb} {count} {more} {noun}{together} ({ends}){_most(at)}"
 
 
 def _status(each: Spread, layers: str, at: str) -> str:
