@@ -312,6 +312,10 @@ def _blocked(axes: Sequence[TileAxis]) -> Iterator[str]:
             )
         elif blocker.trouble in ("whole", "lost"):
             advice = " A layer before it can be run on tiles: name one with --layer."
+        elif blocker.trouble == "fixed":
+            advice = (
+                " If the network takes other sizes, export it with open ones (dynamic=True of from_torch)."
+            )
         elif blocker.trouble == "state":
             advice = " Run it in order and hand its state on: then nothing is computed twice."
         if blocker.trouble == "bound":

@@ -142,6 +142,15 @@ def sampled(slope: Fraction, start: Fraction, mode: str, rounding: str) -> Windo
     return Window(period, advance, first, last, regular=rising)
 
 
+def scaled(extent: Num, size: Num, factor: float | None) -> Num:
+    """Return the output extent: `size`, or what a factor makes of a known extent, as floats of 64 bits do.
+
+    >>> scaled(20, 64, 1.15), scaled(100, 64, 1.15), scaled(100, 64, None)
+    (23, 114, 64)
+    """
+    return int(extent * factor) if factor is not None and is_known(extent) else size
+
+
 @rule(
     "resample",
     Setting("axes", INTERNAL, REQUIRED, "(place, size, scale or None, region or None) for each axis"),
@@ -149,20 +158,22 @@ def sampled(slope: Fraction, start: Fraction, mode: str, rounding: str) -> Windo
     Setting("coordinates", CHOICE, "half_pixel", "where outputs sample the input", COORDINATES),
     Setting("rounding", TEXT, "round_prefer_floor", "of positions between two elements, for nearest"),
     Setting("antialias", FLAG, False, "widen the kernel when shrinking"),
+    Setting("factors", INTERNAL, None, "for each axis what makes its size of its extent, or None"),
     summary="Resampling of any axes, with any coordinate transformation.",
     native=False,
 )
 def resample_axes(call: Call) -> Result:
-    """The output extents are given; the window repeats with the slope of the sampled positions."""
+    """Extents are given, or factors make them; windows repeat with the slope of the sampled positions."""
     spec = call.only()
     mode, coordinates, rounding = call["mode"], call["coordinates"], call["rounding"]
     if coordinates not in COORDINATES or rounding not in ROUNDING:
         raise AnalysisError(f"there is no resampling at {coordinates!r} positions, rounded {rounding!r}")
     extents: dict[int, Num] = {}
     steps: list[Step] = []
-    for place, size, scale, region in call["axes"]:
+    factors = call["factors"] or (None,) * len(call["axes"])
+    for (place, given, scale, region), factor in zip(call["axes"], factors, strict=True):
         axis = call.axis(spec, place)
-        extents[axis] = size
+        extents[axis] = size = scaled(spec.shape[axis], given, factor)
         if is_known(size) and size < 1:
             raise AnalysisError(f"an axis would go from {spec.shape[axis]} to {size} elements")
         one = Axis(spec.shape[axis], size, scale, region)

@@ -191,3 +191,79 @@ def test_values_that_belong_to_a_position_forbid_tiles(joined: bool) -> None:
     assert axis.blocker is not None
     assert axis.blocker.trouble == "moved"
     assert axis.blocker.op == ("cat" if joined else "add")
+
+
+class Scaled(torch.nn.Module):
+    """A level down, and up again by what is given; the finer map is joined."""
+
+    def __init__(self, up: Any, *, joins: bool = True, rank: int = 2, down: int = 2) -> None:
+        super().__init__()
+        nn = torch.nn
+        conv, pool = (nn.Conv1d, nn.AvgPool1d) if rank == 1 else (nn.Conv2d, nn.AvgPool2d)
+        self.fine, self.pool = conv(1, 2, 3, padding=1), pool(down)
+        self.coarse, self.up = conv(2, 2, 3, padding=1), up
+        self.last, self.joins = conv(4 if joins else 2, 1, 3, padding=1), joins
+
+    def forward(self, x: Any) -> Any:
+        fine = self.fine(x)
+        wide = self.up(torch.tanh(self.coarse(self.pool(fine))))
+        return self.last(torch.cat([wide, fine], 1) if self.joins else wide)
+
+
+class By(torch.nn.Module):
+    """Resizing by a factor, or to a size."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__()
+        self.settings = settings
+
+    def forward(self, x: Any) -> Any:
+        return torch.nn.functional.interpolate(x, **self.settings)
+
+
+STATIC: dict[str, tuple[Callable[[], Any], tuple[int, ...], int]] = {
+    # network, image, tile
+    "nearest": (lambda: Scaled(torch.nn.Upsample(scale_factor=2)), (64, 64), 32),
+    "bilinear": (lambda: Scaled(torch.nn.Upsample(scale_factor=2, mode="bilinear")), (64, 48), 32),
+    "bicubic": (lambda: Scaled(By(scale_factor=2, mode="bicubic")), (64, 64), 48),
+    "exact": (lambda: Scaled(By(scale_factor=(2, 2), mode="nearest-exact")), (48, 64), 24),
+    "by three": (lambda: Scaled(torch.nn.Upsample(scale_factor=3), down=3), (90, 72), 36),
+    "one and a half": (lambda: Scaled(By(scale_factor=1.5), joins=False), (64, 64), 32),
+    "sequence": (lambda: Scaled(torch.nn.Upsample(scale_factor=2), rank=1), (96,), 32),
+    "decoder": (lambda: Scaled(torch.nn.Upsample(scale_factor=4), joins=False), (64, 64), 32),
+}
+
+
+@pytest.mark.parametrize("name", STATIC)
+def test_a_factor_is_followed_from_an_export_of_one_size(name: str) -> None:
+    """Extents that factors make are those of any size: put together, tiles are the whole."""
+    make, image, tile = STATIC[name]
+    torch.manual_seed(1)
+    net = make().double().eval()
+    found = rfcalc.tiles(rfcalc.from_torch(net, (1, 1, *image)), tile=tile)
+    names = {2: "T"} if len(image) == 1 else {2: "H", 3: "W"}
+    open_ones = rfcalc.tiles(rfcalc.from_torch(net, (1, 1, *image), names), image=image, tile=tile)
+    assert found.axes == open_ones.axes
+    assert found.plan == open_ones.plan
+    assert found.status == "exact"
+    assert found.plan is not None
+    assert found.plan.count > 1
+    x = torch.randn(1, 1, *image, dtype=torch.double)
+    with torch.no_grad():
+        whole = net(x)
+        made = torch.full_like(whole, torch.nan)
+        for each in found.plan.tiles:
+            piece = net(x[(..., *(slice(strip.start, strip.stop) for strip in each))])
+            kept = piece[(..., *(slice(strip.skip, strip.keep) for strip in each))]
+            made[(..., *(slice(strip.first, strip.last) for strip in each))] = kept
+    assert (made - whole).abs().max() < CLOSE
+
+
+def test_a_size_that_the_export_fixes_is_said_to_be_fixed() -> None:
+    net = Scaled(By(size=(64, 64)))
+    found = rfcalc.tiles(rfcalc.from_torch(net, (1, 1, 64, 64)), tile=32)
+    assert [axis.blocker is not None and axis.blocker.trouble for axis in found.axes] == ["fixed"] * 2
+    assert "is known at this size alone, as sizes in the model are fixed (layer 'cat'" in str(found).replace(
+        "\n", " "
+    )
+    assert "dynamic=True" in str(found)

@@ -213,7 +213,8 @@ def _fixed(prover: Prover, axis: int, grid: Grid) -> Blocker:
     case = prover.sizes.at((*base[:axis], base[axis] + grid.align, *base[axis + 1 :]))
     name = prover.sizes.edge[0]
     layer = prover.sizes.graph[name]
-    reason = f"is not the same model at another size ({case.error or 'its windows move'})"
+    why = case.error or "its windows move"
+    reason = f"is known at this size alone, as sizes in the model are fixed ({why})"
     return Blocker("fixed", layer.name, layer.op, reason)
 
 

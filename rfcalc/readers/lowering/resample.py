@@ -29,12 +29,14 @@ def resize(
     rounding: str = "round_prefer_floor",
     antialias: bool = False,
     shrinking: str = "",
+    factors: Sequence[float | None] | None = None,
 ) -> tuple[Value, ...]:
     """Add a resampling of every axis to `sizes`.
 
     `scales` are those that the source computes positions with, where they are not the ratios of the extents;
     `regions` the parts of the axes that are cropped first, as shares; `shrinking` is how positions on axes
-    that become shorter are rounded, where it is not as on the others.
+    that become shorter are rounded, where it is not as on the others; `factors` what the source multiplies
+    extents by to make `sizes`, where it does, so that they follow another size of the input.
     """
     if x.spec is None:
         raise Blind
@@ -53,6 +55,8 @@ def resize(
         "rounding": rounding,
         "antialias": antialias,
     }
+    if factors is not None and any(factors[place] is not None for place, *_ in axes):
+        attrs["factors"] = tuple(factors[place] for place, *_ in axes)
     shorter = tuple(axis for axis in axes if axis[2] is not None and axis[2] < 1)
     if shrinking and shorter:
         others = tuple(axis for axis in axes if axis not in shorter)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 from rfcalc.algebra.number import is_known
 from rfcalc.readers.lowering.builder import Blind, Value, Values
@@ -31,7 +33,8 @@ def resize(operation: Operation) -> Values:
     if operation.flag("align_corners"):
         coordinates = "align_corners"
     given: list[Fraction | None] = [Fraction(1)] * x.rank
-    given[x.rank - rank :] = _scales(operation, x, rank)
+    raw = _given_scales(operation, rank)
+    given[x.rank - rank :] = _scales(raw, x)
     return lower(
         operation.builder,
         operation.node,
@@ -42,19 +45,28 @@ def resize(operation: Operation) -> Values:
         coordinates=coordinates,
         rounding=rounding if mode == "nearest" else "round_prefer_floor",
         antialias=rounding == "aa",
+        factors=[None] * (x.rank - rank) + [float(each) if _is_factor(each) else None for each in raw],
     )
 
 
-def _scales(operation: Operation, x: Value, rank: int) -> list[Fraction | None]:
-    """Return the factors that positions are computed with; None where it is the ratio of the extents."""
+def _given_scales(operation: Operation, rank: int) -> Sequence[Any]:
+    """Return what is given of factors, for each axis of the window; they make the extents too."""
     raw = operation.raw("scale_factors")
-    if raw is None:
-        names = ("scales",) if rank == 1 else ("scales_d", "scales_h", "scales_w")[-rank:]
-        raw = [operation.raw(name) for name in names]
+    if raw is not None:
+        return tuple(raw)
+    names = ("scales",) if rank == 1 else ("scales_d", "scales_h", "scales_w")[-rank:]
+    return [operation.raw(name) for name in names]
+
+
+def _is_factor(given: Any) -> bool:
+    return isinstance(given, (int, float)) and given > 0
+
+
+def _scales(raw: Sequence[Any], x: Value) -> list[Fraction | None]:
+    """Return the factors that positions are computed with; None where it is the ratio of the extents."""
     found: list[Fraction | None] = []
-    for each, extent in zip(raw, x.shape[-rank:], strict=True):
-        known = isinstance(each, (int, float)) and each > 0
-        factor = Fraction(each) if known else None
+    for each, extent in zip(raw, x.shape[-len(raw) :], strict=True):
+        factor = Fraction(each) if _is_factor(each) else None
         if factor is not None and factor.denominator > 64 and not is_known(extent):
             factor = factor.limit_denominator(64)
         found.append(factor)

@@ -293,9 +293,11 @@ def _resampled(x: Sets, place: int, m: int, mode: str, *, antialias: bool = Fals
 @define("resample")
 def _resampled_axes(given: Given, x: Sets) -> Sets:
     """As ONNX says: a transformation gives the position, rounding or a kernel what is read there."""
-    for axis, size, scale, region in given["axes"]:
+    for k, (axis, size, scale, region) in enumerate(given["axes"]):
         place = axis % len(x.shape)
         n = x.shape[place]
+        if given["factors"] and given["factors"][k] is not None:
+            size = int(n * given["factors"][k])  # noqa: PLW2901  # the size in the file is that of another n
         at = _position(given["coordinates"], n, size, scale, region)
         positions = [at(i) for i in range(size)]
         wide = Fraction(1)
