@@ -140,8 +140,9 @@ COMPUTED_WITH = {
     "own.crnn.ts13": 64,  # initial states of recurrent layers, through a Slice
     "own.demucs_bilstm.ts14": 512,
     "own.spectro_bigru.ts14": 64,
-    "timm.maxxvit_rmlp_nano_rw_256": 1_664_030,  # tables of positions, turned into biases by a small network
-    "tv.swin_v2_t": 1_457_536,
+    "timm.bat_resnext26ts": 20,  # identity matrices, which are masks
+    "timm.maxxvit_rmlp_nano_rw_256": 1_612_800,  # tables of positions, turned into biases by a small network
+    "tv.swin_v2_t": 1_386_368,
     "timm.mobilevit_xxs.ts17": 9,  # the 1 of 1 / sqrt(d), the scale of attention
     "timm.nest_tiny_jx.ts17": 12,
     "timm.twins_svt_small.ts17": 18,

@@ -160,7 +160,7 @@ class Builder:
         self.results: dict[str, Result] = {}
         self.notes: list[tuple[str, str, str]] = []
         self._assume = assume
-        self._marked = marked
+        self.marked = marked
         self._memo: dict[Any, Result] = {}
         self._frozen: dict[Weight, Weight] = {}
 
@@ -356,7 +356,7 @@ class Builder:
         if len(specs) < len(inputs):
             return tuple(Value(None, weights=weights) for _ in node.outputs)
         result = self._apply(node, kind, attrs, specs)
-        against_itself = kind in ARITHMETIC and not self._marked and _meet_themselves((*inputs, *held))
+        against_itself = kind in ARITHMETIC and not self.marked and _meet_themselves((*inputs, *held))
         computed = against_itself or any(value.computed for value in (*inputs, *held))
         return tuple(Value(spec, weights=weights, computed=computed) for spec in result.outputs)
 

@@ -63,6 +63,9 @@ def matmul(
         raise Blind
     if y.constant and not x.constant and y.rank == 2 and x.rank >= 2 and not then:
         return linear(b, node, x, y, bias, features_last=swap[1], swap=swap[0])
+    if x.constant and y.constant and x.rank > 2 and y.rank == 2:
+        # what a linear layer is applied to, as a grid of coordinates, is no weight
+        x = replace(x, weights=tuple(each for each in x.weights if len(each.shape) < x.rank))
     before = tuple((place, SWAP) for place, swapped in enumerate(swap) if swapped)
     attrs: dict[str, Any] = {"prepare": before} if before else {}
     if then:

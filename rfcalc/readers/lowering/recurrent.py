@@ -44,5 +44,15 @@ def recurrent(
     if projection is not None:
         attrs["projection"] = projection
     moving = [state for state in states if state is not None and not state.constant]
-    learned = [state for state in states if state is not None and state.constant]
+    held = [state for state in states if state is not None and state.constant]
+    learned = [state for state in held if _is_learned(b, state)]
     return b.add(node, "sequence", (x, *moving), attrs, weights=(*weights, *learned))
+
+
+def _is_learned(b: Builder, state: Value) -> bool:
+    """Tell whether a constant first state is a parameter.
+
+    Where the format does not mark parameters it is one only if it is known to hold more than zeros, since
+    exporters write zeros for states that the model does not give.
+    """
+    return b.marked or (state.data is not None and any(state.data.ravel().tolist()))
