@@ -87,13 +87,16 @@ def _along(start: Dependence, axis: int, extent: int) -> tuple[Sequence[int], tu
     return start.parts.labels, start.parts.each
 
 
-def together(dependence: Dependence, channels: tuple[int, ...]) -> Dependence:
-    """Let every channel of a position depend on what any does, where channels are places of a window."""
+def together(dependence: Dependence, channels: tuple[int, ...], *, positions: bool = True) -> Dependence:
+    """Let every channel of a position depend on what any does, where channels are places of a window.
+
+    Without `positions` the tensor has no axis of these: what moves with its channels alone is a flattened map.
+    """
     legs = []
     for leg in dependence.legs:
         moving = [place for place, weights in enumerate(leg.weights) if any(weights)]
         own = tuple(place for place in moving if place in channels)
-        if own and len(own) < len(moving):
+        if own and (positions or len(own) < len(moving)):
             alone = Dependence(dependence.factors, (leg,)).mix(own, "")
             if alone.reason:
                 return dependence

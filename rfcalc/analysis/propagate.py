@@ -227,7 +227,7 @@ def _together(dependence: Dependence | None, spec: TensorSpec) -> Dependence | N
     if dependence is None or not dependence.legs or len(spec.axes) != len(dependence.factors):
         return dependence
     channels = tuple(place for place, role in enumerate(spec.axes) if role == CHANNEL)
-    return together(dependence, channels)
+    return together(dependence, channels, positions=SPATIAL in spec.axes)
 
 
 def _gates(inputs: Sequence[Dependence | None]) -> frozenset[int]:
