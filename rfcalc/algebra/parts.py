@@ -90,7 +90,7 @@ def _along(start: Dependence, axis: int, extent: int) -> tuple[Sequence[int], tu
 def together(dependence: Dependence, channels: tuple[int, ...], *, positions: bool = True) -> Dependence:
     """Let every channel of a position depend on what any does, where channels are places of a window.
 
-    Without `positions` the tensor has no axis of these: what moves with its channels alone is a flattened map.
+    Without `positions` the tensor has no such axis: what moves with its channels alone is a flattened map.
     """
     legs = []
     for leg in dependence.legs:

@@ -167,7 +167,7 @@ def _apply_unfolded(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[Tenso
 
 
 def _joins_folded(result: Result, inputs: Sequence[TensorSpec]) -> bool:
-    """Tell whether a rule mixes along the batch axis of tensors that hold one sample, or makes positions of it."""
+    """Tell whether a rule mixes along the batch axis of tensors of one sample, or makes positions of it."""
     if not all(map(is_single, inputs)):
         return False
     if any(BATCH not in spec.axes for spec in result.outputs):  # it met a tensor that has positions there
