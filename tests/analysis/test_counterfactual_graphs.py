@@ -258,7 +258,9 @@ def test_pooling_of_the_whole_map_beside_a_convolution(name: str) -> None:
     original, large = run(graph, values), run(form, values)
     strides = {row.name: row.effective_stride[0] for row in rfcalc.analyze(graph)}
     for layer, expected in original.items():
-        found = large[layer][:: int(strides[layer])][: len(expected)]
+        stride = strides[layer]
+        assert stride is not None or len(expected) == 1  # grids that differ meet in one element alone
+        found = large[layer][:: int(stride or 1)][: len(expected)]
         np.testing.assert_allclose(found, expected, err_msg=layer)
     assert len(large["l0"]) > len(original["l0"])
 
