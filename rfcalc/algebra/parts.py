@@ -15,12 +15,13 @@ from operator import is_
 from typing import Final
 
 from rfcalc.algebra.dependence import Dependence, Parts
-from rfcalc.algebra.digits import is_same, placed_window
+from rfcalc.algebra.digits import is_same, mixing_window, placed_window
+from rfcalc.algebra.leg import Leg, span_of
 from rfcalc.algebra.legs import unite as unite_legs
 from rfcalc.algebra.masked import follow_masked, unite_masked
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.algebra.places import plainly_spelled, reindexed
-from rfcalc.algebra.relation import UnequalSlopes
+from rfcalc.algebra.relation import Relation, UnequalSlopes
 from rfcalc.algebra.steps import (
     AtMost,
     Attend,
@@ -96,8 +97,12 @@ def together(dependence: Dependence, channels: tuple[int, ...], *, positions: bo
     for leg in dependence.legs:
         moving = [place for place, weights in enumerate(leg.weights) if any(weights)]
         own = tuple(place for place in moving if place in channels)
+        # rows that are listed and lie on no position were reduced over the whole map
+        reduced = positions and isinstance(leg.relation, Relation) and leg.relation.listed
         if own and (positions or len(own) < len(moving)):
-            alone = Dependence(dependence.factors, (leg,)).mix(own, "")
+            whole = reduced or len(own) < len(moving)
+            alone = Dependence(dependence.factors, (leg,))
+            alone = alone.mix(own, "") if whole else _one_position(alone, leg, own)
             if alone.reason:
                 return dependence
             (index,) = alone.legs
@@ -108,6 +113,17 @@ def together(dependence: Dependence, channels: tuple[int, ...], *, positions: bo
     if all(map(is_, legs, dependence.legs)):
         return dependence
     return Dependence(dependence.factors, unite_legs((), legs, dependence.factors), dependence.reason)
+
+
+def _one_position(alone: Dependence, leg: Leg, channels: tuple[int, ...]) -> Dependence:
+    """Unite the channels of a map of one position, which see no more than it does."""
+    factors = alone.factors
+    mixed = [(e, w) for a in channels for e, w in zip(factors[a], leg.weights[a], strict=True) if w]
+    window = mixing_window(mixed)
+    if window is None:
+        return alone._replace(reason="its channels are too many to list")
+    relation = leg.relation.after(window, span_of(factors, leg.weights))
+    return Dependence(factors, (leg._replace(relation=relation),))
 
 
 def follow(step: Step, dependence: Dependence, source: str) -> Dependence:
