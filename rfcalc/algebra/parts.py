@@ -16,7 +16,7 @@ from typing import Final
 
 from rfcalc.algebra.dependence import Dependence, Parts
 from rfcalc.algebra.digits import is_same, mixing_window, placed_window
-from rfcalc.algebra.leg import Leg, span_of
+from rfcalc.algebra.leg import span_of
 from rfcalc.algebra.legs import unite as unite_legs
 from rfcalc.algebra.masked import follow_masked, unite_masked
 from rfcalc.algebra.number import Num, is_known
@@ -97,12 +97,12 @@ def together(dependence: Dependence, channels: tuple[int, ...], *, positions: bo
     for leg in dependence.legs:
         moving = [place for place, weights in enumerate(leg.weights) if any(weights)]
         own = tuple(place for place in moving if place in channels)
-        # rows that are listed and lie on no position were reduced over the whole map
-        reduced = positions and isinstance(leg.relation, Relation) and leg.relation.listed
-        if own and (positions or len(own) < len(moving)):
-            whole = reduced or len(own) < len(moving)
+        beside = len(own) < len(moving)  # positions move the index too
+        if own and (positions or beside):
+            # rows that are listed and lie on no position were reduced over the whole map
+            reduced = isinstance(leg.relation, Relation) and leg.relation.listed
             alone = Dependence(dependence.factors, (leg,))
-            alone = alone.mix(own, "") if whole else _one_position(alone, leg, own)
+            alone = alone.mix(own, "") if beside or reduced else _one_position(alone, own)
             if alone.reason:
                 return dependence
             (index,) = alone.legs
@@ -115,9 +115,9 @@ def together(dependence: Dependence, channels: tuple[int, ...], *, positions: bo
     return Dependence(dependence.factors, unite_legs((), legs, dependence.factors), dependence.reason)
 
 
-def _one_position(alone: Dependence, leg: Leg, channels: tuple[int, ...]) -> Dependence:
+def _one_position(alone: Dependence, channels: tuple[int, ...]) -> Dependence:
     """Unite the channels of a map of one position, which see no more than it does."""
-    factors = alone.factors
+    factors, (leg,) = alone.factors, alone.legs
     mixed = [(e, w) for a in channels for e, w in zip(factors[a], leg.weights[a], strict=True) if w]
     window = mixing_window(mixed)
     if window is None:
