@@ -28,4 +28,4 @@ for name, examples, derandomize in (
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "dev")
 
 if find_spec("torch") is None:  # helpers of tests that are skipped then
-    collect_ignore = ["readers/torch_fields.py", "readers/torch_models.py"]
+    collect_ignore_glob = ["readers/torch_*.py"]

@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import rfcalc  # noqa: E402
-from tests.readers import masked_models as models  # noqa: E402
+from tests.readers import torch_masked_models as models  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
