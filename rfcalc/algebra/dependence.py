@@ -300,7 +300,7 @@ class Dependence(NamedTuple):
 
     def hide(self, pattern: Pattern, source: str) -> Dependence:
         """Let the elements that a constant mask hides depend on nothing."""
-        from rfcalc.algebra.masked import hidden
+        from rfcalc.algebra.hiding import hidden
 
         return hidden(self, pattern, source)
 
@@ -311,7 +311,7 @@ class Dependence(NamedTuple):
 
         Along the axes `uneven` the mask changes, and `rows` is what any of them sees.
         """
-        from rfcalc.algebra.masked import attended
+        from rfcalc.algebra.hiding import attended
 
         return attended(self, axis, rows, source, uneven=uneven)
 

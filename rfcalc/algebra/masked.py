@@ -1,250 +1,34 @@
-"""What is left of a dependence under a constant mask.
+"""A mask that is remembered beside a dependence, and how steps carry it on.
 
-A mask says of each element whether it counts. Where a leg moves along all axes on which the mask changes, the
-rows of its hidden elements are dropped, and that is all. The scores of attention are different: what they
-need of the keys goes along one axis, what they need of the queries along the other, and the mask orders pairs
-of both. So the mask is remembered, until the axis of the keys is mixed or summed: then each query needs the
-keys that are left to it.
+A leg that moves along all axes on which a mask changes has lost the rows of hidden elements already. For the
+others, the *open* legs, the mask says of which elements they hold. Steps that move elements move it with
+them. Where the axis of the keys is mixed, each query needs the keys that are left to it. Any other step takes
+the open legs spelled over all axes of the mask, as far as so many rows can be listed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from rfcalc.algebra.digits import is_mixed_radix, split_weights
-from rfcalc.algebra.legs import Factors, Leg, digits_of, span_of, unite
+from rfcalc.algebra.hiding import LOST, left_of, onto_query
+from rfcalc.algebra.legs import Leg, span_of
 from rfcalc.algebra.number import Num, is_known, prod
-from rfcalc.algebra.pattern import Pattern, Reach, reach_of
+from rfcalc.algebra.pattern import Pattern
 from rfcalc.algebra.relation import MAX_PERIOD, NeedTaps, Relation
-from rfcalc.algebra.rows import Rows
-from rfcalc.algebra.window import POINTWISE, gather
+from rfcalc.algebra.window import gather
 
 if TYPE_CHECKING:
     from rfcalc.algebra.dependence import Dependence
-    from rfcalc.algebra.steps import Step
-
-LOST: Final = "a mask over several axes is not followed through {!r}"
+    from rfcalc.algebra.steps import Place, Slide, Step
 
 
-# ---- elements that are hidden ------------------------------------------------------------------------------
-
-
-def hidden(dependence: Dependence, pattern: Pattern, source: str) -> Dependence:
-    """Drop what hidden elements need; the mask is remembered where legs cannot say all of it."""
-    rank = len(dependence.factors)
-    axes = pattern.axes(rank)
-    if not axes or not dependence.legs:
-        return dependence
-    legs, reason, open_ends = [], dependence.reason, False
-    for leg in dependence.legs:
-        if not any(any(leg.weights[a]) for a in axes) and len(axes) == 1:
-            beside = _beside(dependence, leg, axes[0], pattern, source)
-            reason = reason or (LOST.format(source) if beside is None else "")
-            legs.append(leg if beside is None else beside)
-            continue
-        left = _left(dependence, leg, pattern, axes, source)
-        if left is None:
-            reason = reason or LOST.format(source)
-            left = leg
-        open_ends = open_ends or any(not any(leg.weights[a]) for a in axes)
-        legs.append(left)
-    masked = pattern if open_ends else None
-    return dependence._replace(legs=tuple(legs), reason=reason, masked=masked, parts=dependence.parts)
-
-
-def _left(dependence: Dependence, leg: Leg, pattern: Pattern, axes: Sequence[int], source: str) -> Leg | None:
-    """Drop the rows of a leg that only hidden elements read; None where they cannot be listed."""
-    mine = [a for a in axes if any(leg.weights[a])]
-    if not mine:
-        return leg
-    digits = digits_of(dependence.factors, leg.weights)
-    if not is_mixed_radix(digits):
-        return None
-    span = span_of(dependence.factors, leg.weights)
-    if not is_known(span) or span > MAX_PERIOD:
-        return None
-    alive = _alive(dependence, leg, pattern, mine)
-    if alive is None:
-        return None
-    others = [
-        (e, w)
-        for place, (es, ws) in enumerate(zip(dependence.factors, leg.weights, strict=True))
-        if place not in mine
-        for e, w in zip(es, ws, strict=True)
-        if w
-    ]
-    rest = [sum(t) for t in product(*(range(0, w * e, w) for e, w in others))]
-    reached = {index + more for index in alive for more in rest}
-    if len(reached) == span:
-        return leg
-    rows = [[index] if index in reached else [] for index in range(int(span))]
-    return leg._replace(relation=_listed(leg.relation, rows, int(span), int(span), source))
-
-
-def _alive(dependence: Dependence, leg: Leg, pattern: Pattern, mine: Sequence[int]) -> set[int] | None:
-    """Return what the axes `mine` add to a leg's index, for the elements that count."""
-    rank = len(dependence.factors)
-    lead = rank - len(pattern.shape)
-    worths = []
-    for axis in mine:
-        digits = dependence.factors[axis]
-        extent = pattern.shape[axis - lead]
-        if not all(map(is_known, digits)) or prod(digits) != extent:
-            return None
-        worths.append(
-            [
-                sum(w * v for w, v in zip(leg.weights[axis], values, strict=True))
-                for values in product(*(range(e) for e in digits))
-            ]
-        )
-    if len(mine) == 1:
-        kept = pattern.kept(mine[0] - lead)
-        return {worth for index, worth in enumerate(worths[0]) if kept >> index & 1}
-    if len(mine) == 2:
-        seen = pattern.seen(mine[0] - lead, mine[1] - lead)
-        return {
-            worths[0][i] + worth
-            for i, row in enumerate(seen)
-            for j, worth in enumerate(worths[1])
-            if row >> j & 1
-        }
-    if len(mine) < len(pattern.axes(rank)):
-        return None
-    found = set()
-    for at in product(*(range(len(worth)) for worth in worths)):
-        index = [0] * len(pattern.shape)
-        for axis, value in zip(mine, at, strict=True):
-            index[axis - lead] = value
-        if pattern.bit(index):
-            found.add(sum(worth[value] for worth, value in zip(worths, at, strict=True)))
-    return found
-
-
-def _beside(dependence: Dependence, leg: Leg, axis: int, pattern: Pattern, source: str) -> Leg | None:
-    """Hide elements of an axis along which nothing changes; None where rows cannot say it."""
-    digits = dependence.factors[axis]
-    kept = pattern.kept(axis - len(dependence.factors) + len(pattern.shape))
-    if isinstance(leg.relation, Relation) and leg.relation.whole:
-        return leg  # of one that is global the largest field says all
-    if any(any(row) for row in leg.weights) or len(digits) != 1 or not is_known(digits[0]):
-        return leg if any(any(row) for row in leg.weights) else None
-    rows = [[0] if kept >> index & 1 else [] for index in range(digits[0])]
-    relation = _listed(leg.relation, rows, digits[0], 1, source)
-    weights = (*leg.weights[:axis], (1,), *leg.weights[axis + 1 :])
-    return Leg(leg.axis, weights, relation)
-
-
-def _listed(
-    relation: Relation | Rows, rows: Sequence[Sequence[int]], extent: int, before: int, source: str
-) -> Relation | Rows:
-    """Compose with the rows of one map."""
-    if isinstance(relation, Rows):
-        return relation.after(gather(extent, extent, rows), extent, source)
-    return relation.of_map(before).after(gather(extent, before, rows), extent, source)
-
-
-# ---- queries and their keys --------------------------------------------------------------------------------
-
-
-def attended(
-    dependence: Dependence, axis: int, rows: Sequence[int], source: str, *, uneven: Sequence[int] = ()
-) -> Dependence:
-    """Replace the axis of the keys by one of queries that read the keys whose bits are set."""
-    extent, digits = len(rows), dependence.factors[axis]
-    keys = prod(digits) if all(map(is_known, digits)) else None
-    if keys is None:
-        bound = dependence.reduce((axis,), keep=True, source=source).foreign(axis, extent)
-        return bound.doubted(f"how many keys the mask of {source!r} hides depends on an open extent")
-    reach = reach_of(rows, int(keys))
-    if reach is None:
-        return dependence.contract(axis, extent, source)
-    legs: list[Leg] = []
-    reason = dependence.reason
-    for leg in dependence.legs:
-        alone = dependence._replace(legs=(leg,), parts=None, masked=None)
-        if any(leg.weights[axis]):
-            alone = _read(alone, axis, reach, extent, source)
-            if any(any(leg.weights[other]) for other in uneven):
-                alone = alone.doubted(f"the mask of {source!r} changes along an axis of positions")
-        else:
-            alone = alone.foreign(axis, extent)
-        legs += alone.legs
-        reason = reason or alone.reason
-    factors = (*dependence.factors[:axis], (extent,), *dependence.factors[axis + 1 :])
-    return dependence._replace(factors=factors, legs=tuple(legs), reason=reason, parts=None, masked=None)
-
-
-def _read(alone: Dependence, axis: int, reach: Reach, extent: int, source: str) -> Dependence:
-    """Let one leg be read along the axis of the keys."""
-    (leg,) = alone.legs
-    lone = not any(any(row) for place, row in enumerate(leg.weights) if place != axis)
-    if reach.opened and lone:
-        if leg.weights[axis] != (1,):
-            alone = alone.slide(axis, gather(1, 1, [[0]]), prod(alone.factors[axis]), source)
-        if alone.legs[0].weights[axis] == (1,):
-            alone = alone.scan(axis, forward=reach.opened == "before", source=source)
-            return alone if reach.window is POINTWISE else alone.slide(axis, reach.window, extent, source)
-    window = reach.window
-    if reach.opened:
-        keys = int(prod(alone.factors[axis]))
-        ends = [window.first(i) for i in range(extent)]
-        before = reach.opened == "before"
-        rows = [list(range(end + 1)) if before else list(range(end, keys)) for end in ends]
-        window = gather(extent, keys, rows)
-    found = alone.slide(axis, window, extent, source)
-    if (reach.listed or reach.opened) and found.legs:
-        relation = found.legs[0].relation
-        if isinstance(relation, Relation) and relation.period == extent and not relation.whole:
-            relation.listed = extent
-    return found
-
-
-def _onto(dependence: Dependence, axis: int, pattern: Pattern, source: str) -> Dependence:
-    """Let all elements of the axis of the keys need what is left of it to their query; the axis stays."""
-    rank = len(dependence.factors)
-    lead = rank - len(pattern.shape)
-    others = [a for a in pattern.axes(rank) if a != axis]
-    moving = [a for a in others if any(any(leg.weights[a]) for leg in dependence.legs)]
-    if len(moving) > 1:
-        return dependence.mix((axis,), source).doubted(LOST.format(source))
-    query = moving[0] if moving else others[-1]
-    digits = dependence.factors[query]
-    rows = pattern.seen(query - lead, axis - lead)
-    legs, reason = [], dependence.reason
-    for leg in dependence.legs:
-        alone = dependence._replace(legs=(leg,), parts=None)
-        if not any(leg.weights[axis]):
-            legs.append(leg)
-            continue
-        if any(leg.weights[query]) or not all(map(is_known, digits)):
-            alone = alone.mix((axis,), source)
-        else:
-            alone = attended(alone, axis, rows, source)
-            legs += [_moved(leg, axis, query, dependence.factors) for leg in alone.legs]
-            reason = reason or alone.reason
-            continue
-        legs += alone.legs
-        reason = reason or alone.reason
-    return dependence._replace(legs=unite((), legs, dependence.factors), reason=reason, parts=None)
-
-
-def _moved(leg: Leg, axis: int, query: int, factors: Factors) -> Leg:
-    """Let the axis of the queries index what the axis of the keys did."""
-    (weight,) = leg.weights[axis]
-    weights = list(leg.weights)
-    weights[query] = split_weights((prod(factors[query]),), (weight,), factors[query])
-    weights[axis] = (0,) * len(factors[axis])
-    return leg._replace(weights=tuple(weights))
-
-
-# ---- a mask that is remembered -----------------------------------------------------------------------------
+# ---- steps -------------------------------------------------------------------------------------------------
 
 
 def follow_masked(step: Step, dependence: Dependence, source: str) -> Dependence:
     """Carry a dependence whose mask is remembered over a step."""
-    from rfcalc.algebra.steps import Hide, Mix, Reduce
+    from rfcalc.algebra.steps import Hide, Mix, Place, Reduce, Slide
 
     pattern = dependence.masked
     assert pattern is not None
@@ -252,48 +36,128 @@ def follow_masked(step: Step, dependence: Dependence, source: str) -> Dependence
     rank = len(bare.factors)
     axes = pattern.axes(rank)
     if isinstance(step, Hide):
-        both = step.apply(bare, source)
-        merged = _both(pattern, step.pattern)
-        return both._replace(masked=merged)
-    if isinstance(step, (Mix, Reduce)):
-        mixed = [a for a in axes if a in {each % rank for each in step.axes}]
-        if mixed and len(mixed) < len(axes):
-            if len(mixed) > 1:
-                return step.apply(bare, source).doubted(LOST.format(source))
-            return step.apply(_onto(bare, mixed[0], pattern, source), source)
-        if mixed:
-            return step.apply(bare, source)
-    moved = _places(step, pattern, rank)
-    after = step.apply(bare, source)
-    return after.doubted(LOST.format(source)) if moved is None else after._replace(masked=moved)
+        return _under(step.apply(bare, source), pattern.joined(step.pattern, both=True))
+    mixed = [a for a in axes if a in _mixed(step, rank)]
+    if len(mixed) == len(axes):
+        return step.apply(bare, source)
+    if mixed:
+        assert isinstance(step, (Mix, Reduce))
+        after = onto_query(bare, mixed[0], pattern, source) if len(mixed) == 1 else None
+        if after is not None:
+            left = _collapsed(pattern.filled(rank), mixed[0])
+            return (
+                follow_masked(step, after._replace(masked=left), source)
+                if left
+                else step.apply(after, source)
+            )
+    else:
+        moved = _places(step, dependence, pattern.filled(rank))
+        if moved is not None:
+            if isinstance(step, (Place, Slide)) and step.axis in axes:
+                step = step._replace(alike=True)  # the mask says which elements hold nothing
+            return _under(step.apply(bare, source), moved)
+    listed = spelled(dependence, source)
+    return (
+        step.apply(bare, source).doubted(LOST.format(source))
+        if listed is None
+        else step.apply(listed, source)
+    )
 
 
-def _places(step: Step, pattern: Pattern, rank: int) -> Pattern | None:
-    """Move a mask as a step moves axes; None where it cannot be said."""
+def _mixed(step: Step, rank: int) -> set[int]:
+    """Return the axes of which a step lets each element need all."""
+    from rfcalc.algebra.steps import Mix, Reduce
+
+    return {axis % rank for axis in step.axes} if isinstance(step, (Mix, Reduce)) else set()
+
+
+def _collapsed(pattern: Pattern, axis: int) -> Pattern | None:
+    """Return which elements hold anything once an axis is mixed; None where all do."""
+    left = pattern.taken(axis, [range(pattern.shape[axis])])
+    return None if left.full else left
+
+
+def _under(dependence: Dependence, pattern: Pattern) -> Dependence:
+    """Remember a mask, unless it hides nothing or all, or legs say all of it."""
+    if pattern.empty:
+        return dependence._replace(legs=(), masked=None)
+    axes = pattern.axes(len(dependence.factors))
+    return dependence._replace(masked=None if pattern.full or not open_legs(dependence, axes) else pattern)
+
+
+def open_legs(dependence: Dependence, axes: Sequence[int]) -> list[Leg]:
+    """Return the legs that do not move along all of some axes."""
+    return [leg for leg in dependence.legs if not all(any(leg.weights[a]) for a in axes)]
+
+
+def _places(step: Step, dependence: Dependence, full: Pattern) -> Pattern | None:
+    """Move a mask as a step moves elements; None where it cannot be said."""
     from rfcalc.algebra import steps
 
-    full = _filled(pattern, rank)
+    rank = len(dependence.factors)
     axes = set(full.axes(rank))
-    order: Sequence[int] | None = None
     if isinstance(step, (steps.AtMost, steps.Broadcast)):
-        return pattern
+        return full
+    if isinstance(step, (steps.Slide, steps.Place)) and step.axis in axes:
+        return _slid(step, dependence, full)
+    order = _order(step, full, axes)
+    return None if order is None else full.moved(order)
+
+
+def _slid(step: Slide | Place, dependence: Dependence, full: Pattern) -> Pattern | None:
+    """Let an element hold what any that its window reads does; None where that is not all of it."""
+    from rfcalc.algebra.digits import placed_window
+    from rfcalc.algebra.steps import Place
+
+    axis, extent = step.axis, full.shape[step.axis]
+    total = step.total if isinstance(step, Place) else step.extent
+    if not is_known(total) or total > MAX_PERIOD:
+        return None
+    if isinstance(step, Place):
+        if not (is_known(step.before) and is_known(step.extent)):
+            return None
+        window = placed_window(step.before, step.extent, total)
+    else:
+        window = step.window
+    if window.slack or not _fits(extent, prod(dependence.factors[axis])):
+        return None
+    taps = [window.inside(i, extent) for i in range(total)]
+    unread = open_legs(dependence, full.axes(len(full.shape)))
+    if any(len(each) > 1 for each in taps) and any(any(leg.weights[axis]) for leg in unread):
+        return None  # of the rows that a window unites each has hidden elements of its own
+    return full.taken(axis, taps)
+
+
+def _order(step: Step, full: Pattern, axes: set[int]) -> Sequence[int] | None:  # noqa: PLR0911
+    """Say which axis of a mask each axis behind a step is, -1 for a new one; None where that is not so."""
+    from rfcalc.algebra import steps
+
+    rank = len(full.shape)
     if isinstance(step, steps.Permute):
-        order = step.order
-    elif isinstance(step, steps.Insert):
+        return step.order
+    if isinstance(step, steps.Insert):
         places = iter(range(rank))
-        order = [-1 if place in step.axes else next(places) for place in range(rank + len(step.axes))]
-    elif isinstance(step, (steps.Squeeze, steps.Reduce)):
+        return [-1 if place in step.axes else next(places) for place in range(rank + len(step.axes))]
+    if isinstance(step, (steps.Squeeze, steps.Reduce)):
         gone = {axis % rank for axis in step.axes}
         kept = isinstance(step, steps.Reduce) and step.keep
-        if kept or not gone & axes:
-            order = [place for place in range(rank) if kept or place not in gone]
-    elif isinstance(step, steps.Regroup):
-        last = step.shape[len(step.shape) - (rank - min(axes)) :]
-        if len(last) == rank - min(axes) and all(map(_fits, full.shape[min(axes) :], last)):
-            order = range(min(axes), rank)
-    elif isinstance(step, steps.Mix) or not axes & {getattr(step, "axis", min(axes))}:
-        order = range(rank)
-    return None if order is None else full.moved(order)
+        return None if gone & axes and not kept else [p for p in range(rank) if kept or p not in gone]
+    if isinstance(step, steps.Regroup):
+        first = min(axes)
+        last = step.shape[max(len(step.shape) - (rank - first), 0) :]
+        fit = len(last) == rank - first and all(map(_fits, full.shape[first:], last))
+        return range(first, rank) if fit else None
+    if isinstance(step, steps.Split):
+        more = len(step.extents) - 1
+        return (
+            None if step.axis in axes else [*range(step.axis + 1), *(-1,) * more, *range(step.axis + 1, rank)]
+        )
+    if isinstance(step, steps.Merge):
+        end = step.axis + step.number
+        return None if axes & set(range(step.axis, end)) else [*range(step.axis + 1), *range(end, rank)]
+    return (
+        range(rank) if isinstance(step, steps.Mix) or getattr(step, "axis", min(axes)) not in axes else None
+    )
 
 
 def _fits(extent: int, now: Num) -> bool:
@@ -301,36 +165,80 @@ def _fits(extent: int, now: Num) -> bool:
     return is_known(now) and now == extent
 
 
-def _filled(pattern: Pattern, rank: int) -> Pattern:
-    """Spell a mask with an extent for each axis."""
-    lead = rank - len(pattern.shape)
-    return Pattern((*(1,) * lead, *pattern.shape), pattern.rows)
+# ---- open legs ---------------------------------------------------------------------------------------------
 
 
-def _both(a: Pattern, b: Pattern) -> Pattern:
-    """Return the elements that two masks leave."""
-    rank = max(len(a.shape), len(b.shape))
-    a, b = _filled(a, rank), _filled(b, rank)
-    shape = tuple(max(x, y) for x, y in zip(a.shape, b.shape, strict=True))
-    rows = []
-    every = (1 << shape[-1]) - 1
-    for at in product(*map(range, shape[:-1])):
-        row = every
-        for each in (a, b):
-            place = 0
-            for index, extent in zip(at, each.shape[:-1], strict=True):
-                place = place * extent + (index if extent > 1 else 0)
-            row &= each.rows[place] if each.shape[-1] > 1 else every * (each.rows[place] & 1)
-        rows.append(row)
-    return Pattern(shape, tuple(rows))
+def spelled(dependence: Dependence, source: str) -> Dependence | None:
+    """Let open legs move along all axes of the mask, without what it hides; None where they cannot."""
+    pattern = dependence.masked
+    if pattern is None:
+        return dependence._replace(parts=None)
+    bare = dependence._replace(masked=None, parts=None)
+    axes = pattern.axes(len(bare.factors))
+    legs = []
+    for leg in bare.legs:
+        missing = [a for a in axes if not any(leg.weights[a])]
+        wide = _widened(bare, leg, missing, source) if missing else None
+        left = leg if not missing else wide and left_of(bare, wide, pattern, axes, source)
+        if left is None:
+            return None
+        legs.append(leg if left is wide else left)
+    return bare._replace(legs=tuple(legs))
+
+
+def _widened(dependence: Dependence, leg: Leg, missing: Sequence[int], source: str) -> Leg | None:
+    """Count some axes below a leg's own index, without need of them; None where that cannot be listed."""
+    room = 1
+    weights = list(leg.weights)
+    for axis in reversed(missing):
+        own: list[int] = []
+        for extent in reversed(dependence.factors[axis]):
+            if not is_known(extent):
+                return None
+            own.insert(0, room)
+            room *= extent
+        weights[axis] = tuple(own)
+    span = span_of(dependence.factors, leg.weights)
+    if not is_known(span) or span * room > MAX_PERIOD:
+        return None
+    for axis, row in enumerate(leg.weights):
+        if axis not in missing:
+            weights[axis] = tuple(weight * room for weight in row)
+    window = gather(room, 1, [[0]] * room)
+    if isinstance(leg.relation, Relation):
+        relation = leg.relation.after(window, int(span) * room, source)
+        if leg.relation.exact and not relation.exact:
+            return None
+        return Leg(leg.axis, tuple(weights), relation)
+    return Leg(leg.axis, tuple(weights), leg.relation.after(window, int(span) * room, source))
+
+
+# ---- answers and unions ------------------------------------------------------------------------------------
 
 
 def settled(dependence: Dependence) -> Dependence:
-    """Say what is left of a mask by the index of one axis, the first of those that it orders: the queries."""
-    from rfcalc.algebra.steps import Mix
+    """Say what is left of a mask by the index of one axis, the first of those that it orders: the queries.
 
+    So it is where legs of one axis of the input move along several axes of the mask; what an element needs of
+    the other axes of the input lies on the index that it lies on.
+    """
     if dependence.masked is None:
         return dependence
+    legs: list[Leg] = []
+    reason = dependence.reason
+    for axis in dict.fromkeys(leg.axis for leg in dependence.legs):
+        own = tuple(leg for leg in dependence.legs if leg.axis == axis)
+        alone = _by_queries(dependence._replace(legs=own, parts=None))
+        legs += alone.legs
+        reason = reason or alone.reason
+    return dependence._replace(legs=tuple(legs), reason=reason, masked=None)
+
+
+def _by_queries(dependence: Dependence) -> Dependence:
+    """Say by the index of the first axis that legs move along what a mask leaves of the others."""
+    from rfcalc.algebra.steps import Mix
+
+    assert dependence.masked is not None
     axes = dependence.masked.axes(len(dependence.factors))
     moving = [a for a in axes if any(any(leg.weights[a]) for leg in dependence.legs)]
     found = dependence
@@ -339,15 +247,24 @@ def settled(dependence: Dependence) -> Dependence:
             if found.masked is not None:
                 found = follow_masked(Mix((axis,)), found, "")
     except NeedTaps:  # only a pass with taps could say it
-        found = dependence.doubted("which keys a mask leaves to a query needs taps to be said")
-    return found._replace(masked=None)
+        return dependence.doubted("which keys a mask leaves to a query needs taps to be said")
+    return found
 
 
 def unite_masked(a: Dependence, b: Dependence, source: str) -> Dependence:
     """Unite two dependences of which a mask is remembered for one or both."""
-    union = a._replace(masked=None, parts=None).join(b._replace(masked=None, parts=None), source)
-    if a.masked == b.masked or not b.legs:
-        return union._replace(masked=a.masked)
-    if not a.legs:
-        return union._replace(masked=b.masked)
-    return union.doubted(LOST.format(source))
+    if not (a.legs and b.legs):
+        only = a if a.legs else b
+        return only._replace(reason=a.reason or b.reason)
+    masks = [each.masked for each in (a, b) if each.masked is not None]
+    axes = sorted({axis for each in masks for axis in each.axes(len(a.factors))})
+    left, right = a._replace(masked=None, parts=None), b._replace(masked=None, parts=None)
+    if a.masked == b.masked or (
+        a.factors == b.factors and set(open_legs(a, axes)) == set(open_legs(b, axes))
+    ):
+        either = masks[0].joined(masks[1], both=False) if len(masks) > 1 else None
+        return left.join(right, source)._replace(masked=None if either is None or either.full else either)
+    p, q = spelled(a, source), spelled(b, source)
+    if p is None or q is None:
+        return left.join(right, source).doubted(LOST.format(source))
+    return p.join(q, source)

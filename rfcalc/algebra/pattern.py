@@ -72,6 +72,69 @@ class Pattern(NamedTuple):
                 found |= 1 << at[axis]
         return found
 
+    @property
+    def empty(self) -> bool:
+        """No element counts."""
+        return not any(self.rows)
+
+    @property
+    def full(self) -> bool:
+        """All elements count."""
+        every = (1 << self.shape[-1]) - 1
+        return all(row == every for row in self.rows)
+
+    def filled(self, rank: int) -> Pattern:
+        """Spell the same with an extent for each of `rank` axes."""
+        return Pattern((*(1,) * (rank - len(self.shape)), *self.shape), self.rows)
+
+    def taken(self, axis: int, taps: Sequence[Sequence[int]]) -> Pattern:
+        """Let index i of one axis count where any of the present indices ``taps[i]`` does.
+
+        Examples
+        --------
+        >>> Pattern((2, 3), (0b011, 0b100)).taken(1, [[0, 1], [2], []])
+        Pattern(shape=(2, 3), rows=(1, 2))
+        >>> Pattern((2, 3), (0b011, 0b100)).taken(0, [[0, 1]])
+        Pattern(shape=(1, 3), rows=(7,))
+        """
+        shape = (*self.shape[:axis], len(taps), *self.shape[axis + 1 :])
+        if axis == len(self.shape) - 1:
+            bits = [sum(1 << tap for tap in each) for each in taps]
+            known = {row: sum(1 << i for i, each in enumerate(bits) if row & each) for row in set(self.rows)}
+            return Pattern(shape, tuple(known[row] for row in self.rows))
+        inner = prod(self.shape[axis + 1 : -1])
+        rows = []
+        for start in range(0, len(self.rows), self.shape[axis] * inner):
+            for each in taps:
+                for k in range(inner):
+                    found = 0
+                    for tap in each:
+                        found |= self.rows[start + tap * inner + k]
+                    rows.append(found)
+        return Pattern(shape, tuple(rows))
+
+    def joined(self, other: Pattern, *, both: bool) -> Pattern:
+        """Return the elements that count in both patterns, or in either.
+
+        Examples
+        --------
+        >>> Pattern((2, 1), (1, 0)).joined(Pattern((3,), (0b110,)), both=True)
+        Pattern(shape=(2, 3), rows=(6, 0))
+        """
+        rank = max(len(self.shape), len(other.shape))
+        a, b = self.filled(rank), other.filled(rank)
+        shape = tuple(max(x, y) for x, y in zip(a.shape, b.shape, strict=True))
+        every = (1 << shape[-1]) - 1
+
+        def row(each: Pattern, at: Sequence[int]) -> int:
+            place = 0
+            for index, extent in zip(at, each.shape[:-1], strict=True):
+                place = place * extent + (index if extent > 1 else 0)
+            return each.rows[place] if each.shape[-1] == shape[-1] else every * (each.rows[place] & 1)
+
+        pairs = ((row(a, at), row(b, at)) for at in product(*map(range, shape[:-1])))
+        return Pattern(shape, tuple(x & y if both else x | y for x, y in pairs))
+
     def moved(self, order: Sequence[int]) -> Pattern:
         """Let axis a of the result be the present axis ``order[a]``; -1 for a new one."""
         shape = tuple(1 if place < 0 else self.shape[place] for place in order)

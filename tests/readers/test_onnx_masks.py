@@ -210,3 +210,131 @@ def test_attention_takes_a_mask() -> None:
         (max(i - 1, 0), min(i + 1, T - 1)) for i in range(T)
     ]
     assert answer.axes[0].status == "exact"
+
+
+# ---- constants of zeros and ones that are no masks of attention --------------------------------------------
+
+SIDE = 6
+EYE = np.eye(SIDE, dtype=F)
+
+
+def blocks() -> tuple[list[Any], dict[str, Any]]:
+    """Diagonals of means over the map, put together and multiplied by the map."""
+    nodes = [
+        node("GlobalAveragePool", ["x"], ["mean"]),
+        node("Expand", ["mean", "square"], ["wide"]),
+        node("Mul", ["wide", "eye"], ["diagonal"]),
+        node("Concat", ["diagonal", "diagonal"], ["high"], axis=2),
+        node("Concat", ["high", "high"], ["matrix"], axis=3),
+        node("MatMul", ["matrix", "x"], ["y"]),
+    ]
+    return nodes, {"square": np.array([1, 2, SIDE // 2, SIDE // 2]), "eye": np.eye(SIDE // 2, dtype=F)}
+
+
+def concatenated() -> tuple[list[Any], dict[str, Any]]:
+    """The same diagonal, as parts of a concatenation, of which the picture is taken alone."""
+    nodes = [
+        node("GlobalAveragePool", ["x"], ["mean"]),
+        node("Expand", ["mean", "square"], ["wide"]),
+        node("Mul", ["wide", "eye"], ["diagonal"]),
+        node("Mul", ["x", "last"], ["kept"]),
+        node("Concat", ["diagonal", "kept"], ["both"], axis=3),
+        node("ReduceSum", ["both", "axis"], ["y"], keepdims=1),
+    ]
+    last = np.zeros((SIDE, SIDE), F)
+    last[:, -1] = 1
+    held = {"square": np.array([1, 2, SIDE, SIDE]), "eye": EYE, "last": last, "axis": np.array([3])}
+    return nodes, held
+
+
+def adaptive() -> tuple[list[Any], dict[str, Any]]:
+    """Windows of unequal length along both axes, cut by masks and added up place by place."""
+    rows = np.array([[0, 1], [1, 2], [3, 3], [4, 5]])
+    counted = np.array([[1, 1], [1, 1], [1, 0], [1, 1]], bool)
+    nodes = [
+        node("Gather", ["x", "rows"], ["high"], axis=2),
+        node("Gather", ["high", "rows"], ["taken"], axis=4),
+        node("Where", ["high mask", "taken", "none"], ["cut"]),
+        node("Where", ["wide mask", "cut", "none"], ["kept"]),
+    ]
+    for i in range(2):
+        nodes.append(node("Gather", ["kept", f"i{i}"], [f"row{i}"], axis=3))
+        nodes += [node("Gather", [f"row{i}", f"i{j}"], [f"tap{i}{j}"], axis=4) for j in range(2)]
+    nodes.append(node("Sum", [f"tap{i}{j}" for i in range(2) for j in range(2)], ["sum"]))
+    nodes.append(node("Relu", ["sum"], ["y"]))
+    masks = {"high mask": counted[:, :, None, None], "wide mask": counted}
+    return nodes, {**masks, "rows": rows, "none": F(0), "i0": np.array(0), "i1": np.array(1)}
+
+
+def triangle() -> tuple[list[Any], dict[str, Any]]:
+    return [node("Trilu", ["x", "up"], ["y"], upper=0)], {"up": np.array(-1)}
+
+
+def corner() -> tuple[list[Any], dict[str, Any]]:
+    """Rows of a triangle of which the first are zero."""
+    nodes = [
+        node("Trilu", ["x", "up"], ["low"], upper=0),
+        node("Gather", ["low", "rows"], ["some"], axis=2),
+        node("ReduceSum", ["some", "axis"], ["y"], keepdims=1),
+    ]
+    return nodes, {"up": np.array(-2), "rows": np.array([1, 0, 4, 5]), "axis": np.array([3])}
+
+
+def spread_means() -> tuple[list[Any], dict[str, Any]]:
+    """Means over the map on the rows of a triangle, flattened and cut again."""
+    nodes = [
+        node("GlobalAveragePool", ["x"], ["mean"]),
+        node("Expand", ["mean", "square"], ["wide"]),
+        node("Trilu", ["wide", "up"], ["low"], upper=0),
+        node("Reshape", ["low", "flat"], ["line"]),
+        node("Slice", ["line", "start", "stop", "axis"], ["y"]),
+    ]
+    held = {
+        "square": np.array([1, 2, SIDE, SIDE]),
+        "flat": np.array([1, 2, SIDE * SIDE]),
+        "axis": np.array([2]),
+    }
+    return nodes, {**held, "up": np.array(-1), "start": np.array([2]), "stop": np.array([20])}
+
+
+def product_of(matrix: Any) -> Callable[[], tuple[list[Any], dict[str, Any]]]:
+    """Rows of the map, multiplied by a matrix from the left."""
+    return lambda: ([node("MatMul", ["matrix", "x"], ["y"])], {"matrix": np.asarray(matrix, F)})
+
+
+def gemm() -> tuple[list[Any], dict[str, Any]]:
+    """A product of matrices with what is added to it, from the same input."""
+    nodes = [
+        node("Gather", ["x", "zero"], ["batch"], axis=0),
+        node("Gather", ["batch", "zero"], ["map"], axis=0),
+        node("Gemm", ["eye", "map", "map"], ["y"], beta=2.0),
+    ]
+    return nodes, {"zero": np.array(0), "eye": EYE[::-1].copy()}
+
+
+CONSTANTS: dict[str, tuple[Callable[[], tuple[list[Any], dict[str, Any]]], dict[int, int]]] = {
+    "blocks on a diagonal": (blocks, {2: 2, 3: 3}),
+    "a diagonal beside a map": (concatenated, {2: 2}),
+    "adaptive pooling": (adaptive, {2: 2, 3: 3}),
+    "a triangle of a map": (triangle, {2: 2, 3: 3}),
+    "rows of a triangle": (corner, {2: 2}),
+    "a triangle of means": (spread_means, {2: 2, 3: 2}),
+    "an identity": (product_of(EYE), {2: 2, 3: 3}),
+    "rows picked by ones": (product_of(EYE[[0, 5, 5, 2]]), {2: 2, 3: 3}),
+    "Gemm with a computed summand": (gemm, {2: 0, 3: 1}),
+}
+
+
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_constants_of_zeros_and_ones_make_no_bound(name: str) -> None:
+    made, axes = CONSTANTS[name]
+    proto = model(*made(), (1, 2, SIDE, SIDE))
+    graph = rfcalc.load(proto, layout={"x": "NCHW"})
+    answer = rfcalc.field(graph, "y")
+    for axis, place in axes.items():
+        each, truth = answer.axes[axis - 2], measured(proto, axis, place)
+        rows = list(each.rows)
+        assert (rows * len(truth) if len(rows) == 1 else rows) == truth, axis  # one row where all are alike
+        assert each.status == "exact"
+    assert rfcalc.verify(graph).holds
+    assert {row.status for row in rfcalc.analyze(graph)} == {"exact"}

@@ -31,6 +31,9 @@ def linear(
     """
     if x.spec is None or kernel.spec is None:
         raise Blind
+    if bias is not None and not bias.constant:
+        inner = _within(node)
+        return _added(b, node, linear(b, inner, x, kernel, features_last=features_last, swap=swap), bias)
     if not kernel.constant or kernel.rank != 2 or x.rank < 2:
         return matmul(b, node, x, kernel, bias, swap=(swap, features_last))
     units, features = kernel.shape if features_last else reversed(kernel.shape)
@@ -61,6 +64,8 @@ def matmul(
     """Add a matrix product of two tensors; `swap` says which of them is transposed first."""
     if x.spec is None or y.spec is None:
         raise Blind
+    if bias is not None and not bias.constant:
+        return _added(b, node, matmul(b, _within(node), x, y, swap=swap, then=then), bias)
     if y.constant and not x.constant and y.rank == 2 and x.rank >= 2 and not then:
         return linear(b, node, x, y, bias, features_last=swap[1], swap=swap[0])
     if x.constant and y.constant and x.rank > 2 and y.rank == 2:
@@ -72,6 +77,16 @@ def matmul(
         attrs["then"] = then
     attrs |= _seen((x, y), swap)
     return b.add(node, "matmul", (x, y), attrs, weights=(bias,))
+
+
+def _within(node: Node) -> Node:
+    """Return the node of a product to which something that the graph computes is added."""
+    return node._replace(name=f"{node.name}.product", outputs=())
+
+
+def _added(b: Builder, node: Node, product: Sequence[Value], bias: Value) -> tuple[Value, ...]:
+    """Add what the graph computes to a product, which is no weight of it."""
+    return elementwise(b, node, "add", (product[0], bias))
 
 
 def _seen(inputs: Sequence[Value], swap: Sequence[bool] = ()) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def matmul(operation: Operation) -> Values:
 
 
 def _product(operation: Operation, x: Value, y: Value, bias: Value | None = None) -> Values:
-    if x.spec is not None and y.spec is not None and x.rank >= 2 and y.rank == 1:
+    if bias is None and x.spec is not None and y.spec is not None and x.rank >= 2 and y.rank == 1:
         return _by_vector(operation, x, y)
     return mix.matmul(operation.builder, operation.node, x, y, bias)
 
@@ -71,14 +71,7 @@ def add_product(operation: Operation) -> Values:
         "aten.addmv": ("mat", "vec"),
     }
     x, y = (operation[name] for name in names[operation.op])
-    bias = operation["self"]
-    if bias.constant:
-        return _product(operation, x, y, bias)
-    if any(value.spec is None for value in (x, y, bias)):
-        raise Blind
-    inner = operation.node._replace(name=f"{operation.node.name}.product", outputs=())
-    (product,) = mix.matmul(operation.builder, inner, x, y)
-    return mix.elementwise(operation.builder, operation.node, "add", (product, bias))
+    return _product(operation, x, y, operation["self"])
 
 
 @op("einsum")
