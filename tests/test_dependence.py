@@ -149,6 +149,26 @@ def test_figures_of_local_layers(document: Document) -> None:
     check_figures(document)
 
 
+PLACES = [
+    ([4, 4], [{"kind": "space_to_depth", "block": 2}, {"kind": "space_to_depth", "block": 2}]),
+    ([12, 4], [{"kind": "space_to_depth", "block": 2}, {"kind": "space_to_depth", "block": 3}, {"kind": "relu"}]),
+    ([12, 4], [{"kind": "space_to_depth", "block": 3}, {"kind": "max_pool", "kernel": 2, "stride": 1}]),
+    ([16, 4], [{"kind": "space_to_depth", "block": 2}, {"kind": "crop", "cropping": [[1, 2]]}]),
+    ([5, 5, 4], [{"kind": "crop", "cropping": [[0, 1], [1, 2]]}, {"kind": "space_to_depth", "block": 2}]),
+    ([2, 4, 4], [{"kind": "space_to_depth", "block": 2}, {"kind": "relu"}]),
+]
+
+
+@pytest.mark.parametrize(("shape", "layers"), PLACES, ids=[str(number) for number in range(len(PLACES))])
+def test_figures_where_channels_are_places(shape: list[int], layers: list[Document]) -> None:
+    named = [
+        {**layer, "name": f"l{k}", "inputs": [f"l{k - 1}" if k else "input"]} for k, layer in enumerate(layers)
+    ]
+    document = {"rfcalc": 1, "input": shape, "layers": named}
+    check_figures(document)
+    check_field(document)
+
+
 @given(strategies.models(kinds=(*strategies.LOCAL, *strategies.RESIZED, "gate", "softmax"), layers=8))
 def test_figures_of_layers_that_need_the_extent(document: Document) -> None:
     check_figures(document)

@@ -88,10 +88,15 @@ def _along(start: Dependence, axis: int, extent: int) -> tuple[Sequence[int], tu
     return start.parts.labels, start.parts.each
 
 
-def together(dependence: Dependence, channels: tuple[int, ...], *, positions: bool = True) -> Dependence:
+def together(dependence: Dependence, channels: tuple[int, ...], positions: tuple[int, ...]) -> Dependence:
     """Let every channel of a position depend on what any does, where channels are places of a window.
 
-    Without `positions` the tensor has no such axis: what moves with its channels alone is a flattened map.
+    Parameters
+    ----------
+    dependence : Dependence
+        What each element needs.
+    channels, positions : tuple of int
+        The tensor's axes of that role. Without positions, what moves with its channels alone is a flattened map.
     """
     legs = []
     for leg in dependence.legs:
@@ -102,12 +107,16 @@ def together(dependence: Dependence, channels: tuple[int, ...], *, positions: bo
             # rows that are listed and lie on no position were reduced over the whole map
             reduced = isinstance(leg.relation, Relation) and leg.relation.listed
             alone = Dependence(dependence.factors, (leg,))
-            alone = alone.mix(own, "") if beside or reduced else _one_position(alone, own)
+            alone = alone.mix(own, "") if beside or reduced else _one_position(alone, own, positions)
             if alone.reason:
                 return dependence
             (index,) = alone.legs
             weights = tuple((0,) * len(w) if place in own else w for place, w in enumerate(index.weights))
-            legs.append(plainly_spelled(index._replace(weights=weights), dependence.factors))
+            index = index._replace(weights=weights)
+            if index.gridless:
+                legs.append(index._replace(relation=index.relation.constant()))
+            else:
+                legs.append(plainly_spelled(index, dependence.factors))
         else:
             legs.append(leg)
     if all(map(is_, legs, dependence.legs)):
@@ -115,15 +124,21 @@ def together(dependence: Dependence, channels: tuple[int, ...], *, positions: bo
     return Dependence(dependence.factors, unite_legs((), legs, dependence.factors), dependence.reason)
 
 
-def _one_position(alone: Dependence, channels: tuple[int, ...]) -> Dependence:
-    """Unite the channels of a map of one position, which see no more than it does."""
+def _one_position(alone: Dependence, channels: tuple[int, ...], positions: tuple[int, ...]) -> Dependence:
+    """Unite the channels of a map of one position, which see no more than it does.
+
+    Its axis of one element lies on the grid that the next position would have.
+    """
     factors, (leg,) = alone.factors, alone.legs
     mixed = [(e, w) for a in channels for e, w in zip(factors[a], leg.weights[a], strict=True) if w]
     window = mixing_window(mixed)
     if window is None:
         return alone._replace(reason="its channels are too many to list")
     relation = leg.relation.after(window, span_of(factors, leg.weights))
-    return Dependence(factors, (leg._replace(relation=relation),))
+    weights = list(leg.weights)
+    if leg.axis < len(positions) and factors[positions[leg.axis]] == (1,):
+        weights[positions[leg.axis]] = (max(extent * weight for extent, weight in mixed if is_known(extent)),)
+    return Dependence(factors, (leg._replace(weights=tuple(weights), relation=relation),))
 
 
 def follow(step: Step, dependence: Dependence, source: str) -> Dependence:

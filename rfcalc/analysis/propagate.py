@@ -226,8 +226,10 @@ def _together(dependence: Dependence | None, spec: TensorSpec) -> Dependence | N
     """Let every channel of a position depend on what any of them does."""
     if dependence is None or not dependence.legs or len(spec.axes) != len(dependence.factors):
         return dependence
-    channels = tuple(place for place, role in enumerate(spec.axes) if role == CHANNEL)
-    return together(dependence, channels, positions=SPATIAL in spec.axes)
+    channels, positions = (
+        tuple(place for place, role in enumerate(spec.axes) if role == wanted) for wanted in (CHANNEL, SPATIAL)
+    )
+    return together(dependence, channels, positions)
 
 
 def _gates(inputs: Sequence[Dependence | None]) -> frozenset[int]:

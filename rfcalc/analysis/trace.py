@@ -194,6 +194,7 @@ def _branches(
     finals = [(path, _along(walk, layer, path)[-1]) for path in paths]
     fitting = {
         side: [k for k, (_, final) in enumerate(finals) if _attains(walk, final, end, side)]
+        or [k for k, (_, final) in enumerate(finals) if _attains(walk, final, end, side, respelled=True)]
         for side, end in here.items()
     }
     for side, found in fitting.items():
@@ -206,15 +207,22 @@ def _branches(
     return [(paths[fitting[side][0]], {side: end}) for side, end in here.items()]
 
 
-def _attains(walk: _Walk, final: Dependence | None, end: End, side: Side) -> bool:
-    """Tell whether a branch reaches the end from the same index."""
+def _attains(
+    walk: _Walk, final: Dependence | None, end: End, side: Side, *, respelled: bool = False
+) -> bool:
+    """Tell whether a branch reaches the end from the same index.
+
+    Or from any index, where the branch counts positions otherwise (windows, where behind it they are pixels).
+    """
     if final is None:
         return False
-    return any(
-        _end(relation, end.place, side) in (end.target, _unspread(relation, end.target, side))
-        for relation in walk.relations(final)
-        if not _is_empty(relation, end.place)
-    )
+    for relation in walk.relations(final):
+        targets = (end.target, _unspread(relation, end.target, side))
+        if respelled and any(True for target in targets for _ in _indices(relation, target, side)):
+            return True
+        if not _is_empty(relation, end.place) and _end(relation, end.place, side) in targets:
+            return True
+    return False
 
 
 def _unspread(relation: Relation, target: int, side: Side) -> int:

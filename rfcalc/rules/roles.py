@@ -154,7 +154,7 @@ def _settled(before: str, roles: list[str], after: str, *, vector: bool) -> str:
         inner = inner[:place] + CHANNEL + inner[place + 1 :]
     inner = inner.replace(_MIXED, SPATIAL)
     axes = before + inner + after
-    if inner and CHANNEL not in axes and axes[-1] == SPATIAL:
+    if inner and not after and CHANNEL not in axes and axes[-1] == SPATIAL:
         axes = axes[:-1] + CHANNEL
     return axes
 
