@@ -232,7 +232,9 @@ def _repeat(settings: Settings, x: Tensor) -> Tensor:
 
 @rule("repeat_vector")
 def _repeat_vector(settings: Settings, x: Tensor) -> Tensor:
-    return Tensor(np.repeat(x.sets[:, None], settings["count"], 1), f"{x.axes[0]}?{x.axes[1:]}")
+    tokens = Tensor(np.repeat(x.sets[:, None], settings["count"], 1), f"{x.axes[0]}?{x.axes[1:]}")
+    every = [range(tokens.shape[-1])] * tokens.shape[-1]
+    return Tensor(gathered(tokens.sets, 2, every), tokens.axes)  # a token holds the whole vector
 
 
 @rule("broadcast_to")

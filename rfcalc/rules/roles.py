@@ -46,7 +46,7 @@ def reshaped(spec: TensorSpec, shape: tuple[Num, ...], axes: str | None = None) 
         apart = False
     else:
         apart = all(_letters(group) == {BATCH} or BATCH not in _letters(group) for group in groups)
-    roles = [_role(_letters(group)) for group in groups]
+    roles = _roles(groups)
     alone = len(shape) == len(spec.shape[:1]) == 1 and is_one(spec.shape[0])  # one sample as a vector
     if wanted and not lead and spec.axes[:1] == BATCH and BATCH not in roles and not alone:
         roles[0] = BATCH  # a batch of one sample, which what it is merged with outshines
@@ -134,6 +134,17 @@ def _letters(digits: Sequence[tuple[Num, tuple[int, ...]]]) -> set[str]:
         for letter, flag in zip(_LETTERS, flags, strict=True)
         if flag
     }
+
+
+def _roles(groups: Sequence[Sequence[Digit]]) -> list[str]:
+    """Return what each axis is; one of a single element beside parts of the channels is one of them."""
+    letters = [_letters(group) for group in groups]
+    roles = [_role(each) for each in letters]
+    for place in reversed(range(len(roles))):
+        beside = roles[place + 1 : place + 2] or roles[place - 1 : place]
+        if not letters[place] and beside == [CHANNEL]:
+            roles[place] = CHANNEL
+    return roles
 
 
 def _role(letters: set[str]) -> str:

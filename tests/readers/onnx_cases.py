@@ -872,10 +872,9 @@ def product_cases() -> list[Case]:
             "gemm transA",
             (12, 1),
             (n("Gemm", "x", w(12, 10), transA=1),),
-            axes=(),
+            axes=(0,),  # samples do not meet in a product, so these are 12 positions of one
             params=120,
-            macs=None,
-            exact=False,
+            macs=120,
         ),
         C(
             "gemm alpha beta",
@@ -1033,7 +1032,8 @@ def reduce_cases() -> list[Case]:
         C("cumsum", X1, (n("CumSum", "x", s(2, "i8")),), 14),
         C("cumsum reverse", X1, (n("CumSum", "x", s(2, "i8"), reverse=1),), 14),
         C("cumsum exclusive", X1, (n("CumSum", "x", s(2, "i8"), exclusive=1),), 14, exact=False),
-        C("cumsum channels", X1, (n("CumSum", "x", s(1, "i8")),), 14),
+        # a running sum goes along positions, so where nothing else speaks of channels these are the last axis
+        C("cumsum along axis 1", X1, (n("CumSum", "x", s(1, "i8")),), 14, axes=(1,)),
         C(
             "squeeze and excite",
             X2,
