@@ -149,20 +149,24 @@ def test_figures_of_local_layers(document: Document) -> None:
     check_figures(document)
 
 
+HALVED = {"kind": "space_to_depth", "block": 2}
+THIRD = {"kind": "space_to_depth", "block": 3}
 PLACES = [
-    ([4, 4], [{"kind": "space_to_depth", "block": 2}, {"kind": "space_to_depth", "block": 2}]),
-    ([12, 4], [{"kind": "space_to_depth", "block": 2}, {"kind": "space_to_depth", "block": 3}, {"kind": "relu"}]),
-    ([12, 4], [{"kind": "space_to_depth", "block": 3}, {"kind": "max_pool", "kernel": 2, "stride": 1}]),
-    ([16, 4], [{"kind": "space_to_depth", "block": 2}, {"kind": "crop", "cropping": [[1, 2]]}]),
-    ([5, 5, 4], [{"kind": "crop", "cropping": [[0, 1], [1, 2]]}, {"kind": "space_to_depth", "block": 2}]),
-    ([2, 4, 4], [{"kind": "space_to_depth", "block": 2}, {"kind": "relu"}]),
+    ([4, 4], [HALVED, HALVED]),
+    ([12, 4], [HALVED, THIRD, {"kind": "relu"}]),
+    ([12, 4], [THIRD, {"kind": "max_pool", "kernel": 2, "stride": 1}]),
+    ([16, 4], [HALVED, {"kind": "crop", "cropping": [[1, 2]]}]),
+    ([5, 5, 4], [{"kind": "crop", "cropping": [[0, 1], [1, 2]]}, HALVED]),
+    ([2, 4, 4], [HALVED, {"kind": "relu"}]),
 ]
 
 
 @pytest.mark.parametrize(("shape", "layers"), PLACES, ids=[str(number) for number in range(len(PLACES))])
 def test_figures_where_channels_are_places(shape: list[int], layers: list[Document]) -> None:
+    sources = ["input", *(f"l{k}" for k in range(len(layers)))]
     named = [
-        {**layer, "name": f"l{k}", "inputs": [f"l{k - 1}" if k else "input"]} for k, layer in enumerate(layers)
+        {**layer, "name": f"l{k}", "inputs": [source]}
+        for k, (layer, source) in enumerate(zip(layers, sources, strict=False))
     ]
     document = {"rfcalc": 1, "input": shape, "layers": named}
     check_figures(document)

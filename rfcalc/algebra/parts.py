@@ -96,7 +96,8 @@ def together(dependence: Dependence, channels: tuple[int, ...], positions: tuple
     dependence : Dependence
         What each element needs.
     channels, positions : tuple of int
-        The tensor's axes of that role. Without positions, what moves with its channels alone is a flattened map.
+        The tensor's axes of that role. Without positions, what moves with its channels alone is a flattened
+        map.
     """
     legs = []
     for leg in dependence.legs:

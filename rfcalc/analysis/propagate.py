@@ -226,9 +226,8 @@ def _together(dependence: Dependence | None, spec: TensorSpec) -> Dependence | N
     """Let every channel of a position depend on what any of them does."""
     if dependence is None or not dependence.legs or len(spec.axes) != len(dependence.factors):
         return dependence
-    channels, positions = (
-        tuple(place for place, role in enumerate(spec.axes) if role == wanted) for wanted in (CHANNEL, SPATIAL)
-    )
+    channels = tuple(place for place, role in enumerate(spec.axes) if role == CHANNEL)
+    positions = tuple(place for place, role in enumerate(spec.axes) if role == SPATIAL)
     return together(dependence, channels, positions)
 
 

@@ -207,9 +207,7 @@ def _branches(
     return [(paths[fitting[side][0]], {side: end}) for side, end in here.items()]
 
 
-def _attains(
-    walk: _Walk, final: Dependence | None, end: End, side: Side, *, respelled: bool = False
-) -> bool:
+def _attains(walk: _Walk, final: Dependence | None, end: End, side: Side, *, respelled: bool = False) -> bool:
     """Tell whether a branch reaches the end from the same index.
 
     Or from any index, where the branch counts positions otherwise (windows, where behind it they are pixels).
