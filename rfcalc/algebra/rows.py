@@ -7,9 +7,8 @@ padded tap is dropped at its own layer, which clipping the final field to the im
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from heapq import heappop, heappush
-from itertools import count, pairwise
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Final, NoReturn, overload
 
 from rfcalc.algebra.window import Window
@@ -18,14 +17,11 @@ from rfcalc.errors import AnalysisError
 MAX_BITS: Final = 1 << 29
 """Bits that the masks of one axis take up, where rows have gaps."""
 
-MAX_ROWS: Final = 1 << 20
-"""Outputs of one axis that are listed."""
+MAX_ROWS: Final = 1 << 18
+"""Indices of one axis that are listed, which is some seconds for one layer, and as many pages to print."""
 
 MAX_WORK: Final = 1 << 36
 """Bits that one layer may touch in OR operations, some ten seconds of them."""
-
-_SOON: Final = 1 << 14
-"""Rows that are worked out without being asked for, where it matters whether they are alike."""
 
 _PLAIN: Final = 1 << 11
 """Bits that a row without gaps counts for, by the time that it takes."""
@@ -219,7 +215,8 @@ def require_room(extent: int, width: int, source: str = "") -> None:
 
 def _refuse(source: str) -> NoReturn:
     raise AnalysisError(
-        "the map is too large to list what every index depends on; give a smaller input with --dim",
+        "the map is too large to list what every index depends on; ask for one unit with --at, or give a "
+        "smaller input with --dim",
         where=f"layer {source!r}" if source else None,
     )
 
@@ -302,180 +299,3 @@ class Masks(Sequence[int]):
 
     def __repr__(self) -> str:
         return f"Masks({list(self._rows)!r})"
-
-
-# ---- rows that are asked for -------------------------------------------------------------------------------
-
-_SERIAL: Final = count()
-
-Reads = Callable[[int], Iterable[tuple["Column", int]]]
-"""Which rows of which columns come together in a row."""
-
-
-class Column:
-    """A row for each index, found out when it is asked for.
-
-    Parameters
-    ----------
-    length : int
-        How many rows there are.
-    reads : callable, optional
-        For an index the columns, made before this one or itself, and indices whose rows it unites; None for
-        the input.
-    """
-
-    __slots__ = ("_known", "length", "reads", "serial")
-
-    def __init__(self, length: int, reads: Reads | None = None) -> None:
-        self.length, self.reads, self.serial = length, reads, next(_SERIAL)
-        self._known: dict[int, Row] = {}
-
-    def fetch(self, wanted: Iterable[int], source: str = "") -> list[Row]:
-        """Return some rows: what they need is gathered back to the input, then united in order."""
-        indices = list(wanted)
-        order = self._order(indices, source)
-        for column, needed in reversed(order):
-            column._settle(needed)
-        return [self._known[i] for i in indices]
-
-    def _order(self, wanted: Iterable[int], source: str) -> list[tuple[Column, list[int]]]:
-        """List the columns that are needed, from this one back, each with the indices that are not known."""
-        asked: dict[int, tuple[Column, set[int]]] = {self.serial: (self, set(wanted))}
-        heap = [-self.serial]
-        order = []
-        total = 0
-        while heap:
-            column, indices = asked.pop(-heappop(heap))
-            needed, ahead = set[int](), [i for i in indices if i not in column._known]
-            while ahead:
-                i = ahead.pop()
-                if i in needed:
-                    continue
-                needed.add(i)
-                total += 1
-                for other, j in column.reads(i) if column.reads is not None else ():
-                    total += 1
-                    if j in other._known:
-                        continue
-                    if other is column:
-                        ahead.append(j)
-                        continue
-                    if other.serial not in asked:
-                        asked[other.serial] = (other, set())
-                        heappush(heap, -other.serial)
-                    asked[other.serial][1].add(j)
-                if total > MAX_ROWS << 3:
-                    _refuse(source)
-            order.append((column, sorted(needed)))
-        return order
-
-    def _settle(self, needed: Sequence[int]) -> None:
-        """Unite what rows need, which is known by now; a column that reads itself goes over them again."""
-        left = list(needed)
-        while left:
-            later = []
-            for i in left:
-                if self.reads is None:
-                    self._known[i] = (i, i, 0)
-                    continue
-                pairs = list(self.reads(i))
-                if all(j in column._known for column, j in pairs):
-                    self._known[i] = union_of([column._known[j] for column, j in pairs])
-                else:
-                    later.append(i)
-            left = later[::-1]
-
-
-class Asked(Rows):
-    """Rows of which only those are worked out that are asked for.
-
-    Parameters
-    ----------
-    column : Column
-        The rows.
-    exact : bool
-        False where they cover more than what is needed.
-    """
-
-    __slots__ = ("column",)
-
-    def __init__(self, column: Column, exact: bool = True) -> None:
-        self.column, self.exact, self._steady = column, exact, None
-
-    def __len__(self) -> int:
-        return self.column.length
-
-    @property
-    def rows(self) -> Sequence[Row]:  # type: ignore[override]  # worked out, not held
-        """All rows."""
-        if self.column.length > MAX_ROWS:
-            _refuse("")
-        return tuple(self.column.fetch(range(self.column.length)))
-
-    @property
-    def alike(self) -> bool:
-        """Whether every index is known to need the same, as it is where that is soon found out."""
-        return self.column.length == 1 or (self.column.length <= _SOON and super().alike)
-
-    def after(self, outer: Window, extent: int, source: str = "") -> Asked:
-        """Compose: `outer` reads the axis that these rows describe and gives `extent` outputs."""
-        column, size = self.column, self.column.length
-        return Asked(Column(extent, lambda i: [(column, j) for j in outer.inside(i, size)]), self.exact)
-
-    def like(self, masks: Sequence[int], exact: bool) -> Rows:
-        """Return other rows, which are there already."""
-        return Asked(_listed(tuple(map(row_of, masks))), exact)
-
-    def head(self, length: int) -> Asked:
-        """Keep the first rows."""
-        column = self.column
-        return Asked(Column(min(length, column.length), lambda i: [(column, i)]), self.exact)
-
-    def bound(self) -> Asked:
-        """Return the same rows, as a bound."""
-        return Asked(self.column, exact=False)
-
-    def join(self, other: Rows) -> Asked:
-        """Union, row by row; a constant belongs to every row."""
-        a, b = self.column, other.column if isinstance(other, Asked) else _listed(other.rows)
-        p, q = (0 if each.length == 1 else 1 for each in (a, b))
-        length = max(a.length, b.length)
-        return Asked(Column(length, lambda i: [(a, p * i), (b, q * i)]), self.exact and other.exact)
-
-    def opened(self, *, below: bool = True, above: bool = True) -> Asked:
-        """Every output needs what any output needs, or any up to (or from) itself."""
-        old = self.column
-        size = old.length
-        if below and above:
-            every = Column(1, lambda _: [(old, j) for j in range(size)])
-            return Asked(Column(size, lambda _: [(every, 0)]), self.exact)
-        step, end = (-1, 0) if below else (1, size - 1)
-        new = Column(size)
-        new.reads = lambda i: [(old, i)] if i == end else [(old, i), (new, i + step)]
-        return Asked(new, self.exact)
-
-    def some(self, wanted: Iterable[int]) -> list[Row]:
-        """Return the rows of some indices, and work out what they need."""
-        return self.column.fetch(wanted)
-
-    def at(self, groups: Sequence[Sequence[int]]) -> Asked:
-        """Unite the rows of some indices, for each group of them."""
-        old = self.column
-        return Asked(Column(len(groups), lambda i: [(old, j) for j in groups[i]]), self.exact)
-
-
-def _listed(rows: Sequence[Row]) -> Column:
-    """Return a column of rows that are known."""
-    column = Column(len(rows))
-    column._known.update(enumerate(rows))
-    return column
-
-
-def identity_asked(extent: int) -> Asked:
-    """Output i needs input i, and what is built on that is worked out where it is asked for.
-
-    >>> from rfcalc.algebra.window import slide
-    >>> identity_asked(10**9).after(slide(3, lo=1), 10**9).column.fetch([0, 10**8])
-    [(0, 1, 0), (99999999, 100000001, 0)]
-    """
-    return Asked(Column(extent))

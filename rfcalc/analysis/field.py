@@ -218,7 +218,8 @@ def _axis(
         wanted = range(unit, unit + 1)
     found = rows.some(wanted)
     windows = None if free is None or status == "bound" else _windows(free, axis, wanted)
-    masks = Masks(found) if len(found) > _LARGE else tuple(map(mask_of, found))
+    large = max(len(found), extent) > _LARGE
+    masks = Masks(found) if large else tuple(map(mask_of, found))
     spans = tuple(map(span_of_row, found))
     return FieldAxis(len(rows), extent, status, spans, masks, windows)
 

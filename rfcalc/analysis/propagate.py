@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import is_
 from typing import Final, NamedTuple
 
+from rfcalc.algebra.asked import identity_asked
 from rfcalc.algebra.dependence import Dependence, plain
 from rfcalc.algebra.legs import Leg
 from rfcalc.algebra.number import is_known
 from rfcalc.algebra.parts import beside_places, on_places, together
 from rfcalc.algebra.pieces import concatenated, follow, unite
 from rfcalc.algebra.relation import NeedTaps, Relation, UnequalSlopes, identity
-from rfcalc.algebra.rows import identity_asked, identity_rows
+from rfcalc.algebra.rows import identity_rows
 from rfcalc.algebra.steps import Place
 from rfcalc.analysis.shapes import Resolved
 from rfcalc.errors import AnalysisError, UsageError

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rfcalc.algebra.asked import identity_asked
 from rfcalc.algebra.rows import (
     Rows,
-    identity_asked,
     identity_rows,
     mask_of,
     row_of,
@@ -16,6 +17,7 @@ from rfcalc.algebra.rows import (
     union_of,
 )
 from rfcalc.algebra.window import Window, slide
+from rfcalc.errors import AnalysisError
 from tests.algebra.plain import Drawn, windows
 
 sets_of_taps = st.lists(st.frozensets(st.integers(0, 12)), min_size=1, max_size=8)
@@ -48,7 +50,36 @@ def test_asked_rows_are_those_of_all(extent: int, windows: list[tuple[Window, in
             eager, asked = eager.opened(above=False), asked.opened(above=False)
         if len(before[0]) == size:
             eager, asked = eager.join(before[0]), asked.join(before[1])
+        if place == 2 and scanned:
+            eager, asked = eager.join(eager.opened()), asked.join(asked.opened())
     assert [asked.some([i])[0] for i in range(len(asked))] == list(eager.rows)
+
+
+STEADY = st.builds(slide, st.integers(1, 5), stride=st.integers(1, 2), lo=st.integers(0, 4))
+
+
+@given(st.integers(1, 30), st.lists(st.tuples(STEADY, st.integers(1, 30)), max_size=3), st.integers(1, 9))
+def test_a_run_of_steady_rows_is_told_by_its_ends(
+    extent: int, windows: list[tuple[Window, int]], kernel: int
+) -> None:
+    eager, asked = identity_rows(extent), identity_asked(extent)
+    for window, size in [*windows, (slide(kernel), 7)]:
+        eager, asked = eager.after(window, size), asked.after(window, size)
+        if asked.column.steady:
+            assert not any(bits or first > last for first, last, bits in eager.rows)
+    assert asked.some(range(len(asked))) == list(eager.rows)
+    assert asked.opened().some([0]) == [eager.opened().rows[0]]
+    for below in (True, False):
+        one_way = eager.opened(below=below, above=not below)
+        assert asked.opened(below=below, above=not below).some(range(len(asked))) == list(one_way.rows)
+
+
+def test_a_reduction_of_a_billion_rows_reads_two() -> None:
+    rows = identity_asked(10**9).after(slide(3, lo=1), 10**9)
+    assert rows.opened().some([7]) == [(0, 10**9 - 1, 0)]
+    assert len(rows.column._known) == 2
+    with pytest.raises(AnalysisError, match="depends on too much of the map"):  # every other one, and gaps
+        rows.after(slide(10**8, dilation=2), 1).some([0])
 
 
 def rows_of(sets: list[frozenset[int]]) -> Rows:

@@ -189,6 +189,20 @@ SOUND: dict[str, tuple[list[dict[str, Any]], int, tuple[int, int, int]]] = {
         24_000,
         (0, 23_999, 24_000),
     ),
+    "all of what cannot be listed": (
+        [
+            {"kind": "conv", "filters": 1, "kernel": 4, "stride": 2, "padding": "same"},
+            {"kind": "conv", "filters": 1, "kernel": 3},
+            {"kind": "global_pool", "keepdims": True},
+        ],
+        1_440_000_000,
+        (0, 1_439_999_999, 1_440_000_000),
+    ),
+    "a state of what cannot be listed": (
+        [{"kind": "conv", "filters": 1, "kernel": 5}, {"kind": "lstm", "units": 1, "sequences": True}],
+        48_000_001,
+        (0, 23_999_998 + 4, 23_999_998 + 5),
+    ),
 }
 
 
