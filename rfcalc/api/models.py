@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias, TypedDict
+from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from rfcalc.algebra.number import Num, is_known
+from rfcalc.analysis.filling import AtSize, Widths, filled
 from rfcalc.analysis.propagate import choose_input
 from rfcalc.analysis.shapes import OnUnknown
 from rfcalc.api.numbers import plain
 from rfcalc.errors import RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.graph.layer import BATCH, SPATIAL, Layer
+from rfcalc.graph.layer import SPATIAL, Layer
 from rfcalc.readers import detect
 from rfcalc.readers.options import Options
 
@@ -27,8 +28,6 @@ Shape: TypeAlias = "Sequence[int | None]"
 """Extents in the source's order, with the batch axis or without it; None for an open one."""
 
 _LENGTH = ("L", "T")  # both are in use for the one axis of a sequence
-_USUAL: Final = 64
-"""Positions of an input where nothing says how many there are."""
 _NO_AXES = "its axes are not spatial, so give its whole shape instead"
 
 
@@ -219,22 +218,18 @@ def _with_dims(graph: LayerGraph, dims: Mapping[str, int], name: str | None) -> 
     return graph.with_layers(resized if layer.name == chosen.name else layer for layer in graph)
 
 
-def at_sizes(x: Model, graph: LayerGraph, loading: Loading) -> Callable[[int | None, int | None], LayerGraph]:
-    """Return how to get a loaded model at other sizes of its input: one extent for every spatial axis.
-
-    With None these keep their own. A second number fills all else that is open: channels get it, positions of
-    other inputs the extent of the chosen one.
-    """
+def at_sizes(x: Model, graph: LayerGraph, loading: Loading) -> AtSize:
+    """Return how to get a loaded model at other sizes of its input, and with numbers for what is open."""
     name = loading.get("input")
 
-    def at(size: int | None, width: int | None = None) -> LayerGraph:
-        if size is None and width is None:
+    def at(size: int | None, widths: Widths | None = None) -> LayerGraph:
+        if size is None and widths is None:
             return graph
-        if width is None and size is not None and _reads(x, graph):
+        if widths is None and size is not None and _reads(x, graph):
             dims = {**(loading.get("dims") or {}), **square(graph, size, name)}
             lettered: Loading = {**loading, "dims": dims}
             return load(x, **lettered)
-        return with_shapes(x, graph, loading, _filled(graph, size, width, name))
+        return with_shapes(x, graph, loading, filled(graph, size, widths, input=name))
 
     return at
 
@@ -268,31 +263,6 @@ def _reads(x: Model, graph: LayerGraph) -> bool:
     if hasattr(x, "read") or x == "-":
         raise UsageError("other sizes need a file that can be read again; give its name")
     return True
-
-
-def _filled(
-    graph: LayerGraph, size: int | None, width: int | None, name: str | None
-) -> dict[str, tuple[Num, ...]]:
-    """Return the shapes of all inputs with numbers where they are open; the batch stays as it is."""
-    chosen = choose_input(graph, name)
-
-    def positions(layer: Layer) -> list[Num]:
-        pairs = zip(layer.attrs["shape"], layer.attrs["axes"], strict=True)
-        return [extent for extent, role in pairs if role == SPATIAL]
-
-    own = [size or extent for extent in positions(chosen)]
-
-    def shape(layer: Layer) -> Iterator[Num]:
-        mine = len(positions(layer)) == len(own)
-        left = iter(own if mine else [size or _USUAL] * len(layer.attrs["shape"]))
-        for old, role in zip(layer.attrs["shape"], layer.attrs["axes"], strict=True):
-            here = next(left) if role == SPATIAL else width
-            if layer is chosen and role == SPATIAL and size is not None:
-                yield size
-            else:
-                yield old if width is None or is_known(old) or role == BATCH or here is None else here
-
-    return {layer.name: tuple(shape(layer)) for layer in graph.inputs}
 
 
 def square(graph: LayerGraph, size: int, name: str | None) -> dict[str, int]:

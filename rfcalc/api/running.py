@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from rfcalc.algebra.number import Num, is_known
+from rfcalc.algebra.number import is_known
+from rfcalc.analysis.filling import NothingFits, Widths, filled, first_fit
 from rfcalc.analysis.propagate import choose_input
 from rfcalc.analysis.verify.running import BUDGET, FORCED, Claims, Plan, Ran, claims_of, judged, planned
 from rfcalc.api.models import Loading, Model, load
-from rfcalc.errors import RfcalcError, UsageError
+from rfcalc.errors import UsageError
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.graph.layer import BATCH, SPATIAL
+from rfcalc.graph.layer import SPATIAL
 from rfcalc.readers import detect
 
 _SIZES = (16, 32, 48, 64, 96, 128, 224, 512, 1024)
@@ -20,10 +20,8 @@ _SIZES = (16, 32, 48, 64, 96, 128, 224, 512, 1024)
 _LARGEST = 1 << 13
 """Positions along an axis beyond which rows are not listed."""
 
-_OTHER = 4
-"""The extent of an open axis that holds no positions."""
-
 _BATCH = 2
+"""Samples where the batch is open, so that it shows where these meet."""
 
 
 class Outcome(NamedTuple):
@@ -66,22 +64,34 @@ def run_model(x: Model, graph: LayerGraph, loading: Loading, *, forced: bool) ->
         if forced:
             raise UsageError("only an ONNX file that can be read again, and a PyTorch module, can be run")
         return None
-    reason = "no size that was tried fits it"
-    for sized in _sized(x, graph, loading):
-        try:
-            claims = claims_of(
-                sized, input=loading.get("input"), on_unknown=loading.get("on_unknown", "report")
-            )
-            plan = planned(claims, FORCED if forced else BUDGET)
-            if plan is None:
-                reason = _too_much(claims, forced=forced)
-                continue
-            return _run(x, sized, claims, plan)
-        except RfcalcError as error:
-            reason = error.message
-    if forced:
-        raise UsageError(f"cannot be run: {reason}")
-    return Outcome("", "", f"not run: {reason}", None)
+    try:
+        _, outcome = first_fit(
+            graph,
+            lambda size, widths: _at(x, graph, loading, size, widths),
+            _sizes(graph, loading),
+            lambda sized: _attempt(x, sized, loading, forced=forced),
+        )
+    except NothingFits as nothing:
+        reason = nothing.tried[-1].message
+        if forced:
+            raise UsageError(f"cannot be run: {reason}") from None
+        return Outcome("", "", f"not run: {reason}", None)
+    return outcome
+
+
+def _attempt(x: Model, sized: LayerGraph, loading: Loading, *, forced: bool) -> Outcome:
+    """Run a model at one size.
+
+    Raises
+    ------
+    RfcalcError
+        It does not run at this size, or costs too much.
+    """
+    claims = claims_of(sized, input=loading.get("input"), on_unknown=loading.get("on_unknown", "report"))
+    plan = planned(claims, FORCED if forced else BUDGET)
+    if plan is None:
+        raise UsageError(_too_much(claims, forced=forced))
+    return _run(x, sized, claims, plan)
 
 
 def _too_much(claims: Claims, *, forced: bool) -> str:
@@ -118,50 +128,25 @@ def _run(x: Model, graph: LayerGraph, claims: Claims, plan: Plan) -> Outcome:
 # ---- sizes -------------------------------------------------------------------------------------------------
 
 
-def _sized(x: Model, graph: LayerGraph, loading: Loading) -> Iterator[LayerGraph]:
-    """Yield the model at its own size, where it has one, and at others that it allows."""
-    shapes = {layer.name: layer.attrs["shape"] for layer in graph.inputs}
+def _sizes(graph: LayerGraph, loading: Loading) -> tuple[int | None, ...]:
+    """List sizes: the model's own, where it has one, and smaller ones, which cost less."""
     chosen = choose_input(graph, loading.get("input"))
-    positions = [
-        n for n, role in zip(chosen.attrs["shape"], chosen.attrs["axes"], strict=True) if role == SPATIAL
-    ]
-    own = all(is_known(n) for shape in shapes.values() for n in shape)
-    small = all(int(n) <= _LARGEST for n in positions if is_known(n))
-    if own and small:
-        yield graph
-    known = [int(n) for n in positions if is_known(n)]
-    for size in _SIZES:
-        if own and small and (not known or size >= max(known)):
-            return
-        try:
-            yield _loaded(x, graph, loading, _shapes_at(graph, chosen.name, size))
-        except RfcalcError:
-            continue
+    pairs = zip(chosen.attrs["shape"], chosen.attrs["axes"], strict=True)
+    positions = [n for n, role in pairs if role == SPATIAL]
+    if not all(is_known(n) and int(n) <= _LARGEST for n in positions):
+        return _SIZES
+    largest = max(map(int, positions), default=0)
+    return (None, *(size for size in _SIZES if size < largest))
 
 
-def _loaded(x: Model, graph: LayerGraph, loading: Loading, shapes: Mapping[str, Sequence[int]]) -> LayerGraph:
+def _at(x: Model, graph: LayerGraph, loading: Loading, size: int | None, widths: Widths | None) -> LayerGraph:
+    """Return the model with numbers for all extents of its inputs."""
+    shapes = filled(graph, size, widths, input=loading.get("input"), batch=_BATCH)
+    if all(shapes[layer.name] == tuple(layer.attrs["shape"]) for layer in graph.inputs):
+        return graph
     if isinstance(x, LayerGraph):
-        return detect.at_shapes(x, shapes, loading.get("layout"))
-    options: Any = {**loading, "input_shape": shapes, "dims": None}
+        return detect.at_shapes(
+            x, {name: tuple(map(int, each)) for name, each in shapes.items()}, loading.get("layout")
+        )
+    options: Loading = {**loading, "input_shape": shapes, "dims": None}
     return load(x, **options)
-
-
-def _shapes_at(graph: LayerGraph, chosen: str, size: int) -> dict[str, tuple[int, ...]]:
-    """Return shapes for all inputs, in which extents of one name are the same."""
-    names: dict[str, int] = {}
-    found = {}
-    for layer in graph.inputs:
-        mine = layer.name == chosen
-        shape = []
-        for n, role in zip(layer.attrs["shape"], layer.attrs["axes"], strict=True):
-            if is_known(n) and not (mine and role == SPATIAL):
-                shape.append(int(n))
-            else:
-                shape.append(_extent(n, role, size, names))
-        found[layer.name] = tuple(shape)
-    return found
-
-
-def _extent(n: Num, role: str, size: int, names: dict[str, int]) -> int:
-    usual = _BATCH if role == BATCH else size if role == SPATIAL else _OTHER
-    return usual if is_known(n) else names.setdefault(str(n), usual)

@@ -381,7 +381,56 @@ def test_open_extents_of_onnx_are_filled_and_run(
     assert dict(found.filled) == filled
     assert found.counts == 2
     pytest.importorskip("onnxruntime")
-    ran = rfcalc.verify(path, run="onnx-runtime")
+    ran = rfcalc.verify(path, run=True)
     assert ran.holds
     assert ran.maps == 2
     assert ran.claimed == ran.seen > 0
+
+
+# by the shapes of the kernels, by hand: those that each input needs, which no usual number is
+TOLD: dict[str, tuple[list[tuple[str, tuple[int, ...], int]], dict[str, int]]] = {
+    "one input": ([("a", (5, 23, 3, 3), 1)], {"a": 23}),
+    "groups": ([("a", (22, 3, 3, 3), 11)], {"a": 33}),
+    "two inputs": ([("a", (6, 23, 3, 3), 1), ("b", (6, 7, 1, 1), 1)], {"a": 23, "b": 7}),
+    "three inputs": (
+        [("a", (6, 5, 3, 3), 1), ("b", (6, 7, 1, 1), 1), ("d", (6, 2, 1, 1), 3)],
+        {"a": 5, "b": 7, "d": 6},
+    ),
+}
+
+
+@pytest.mark.onnx
+@pytest.mark.parametrize("name", TOLD)
+@pytest.mark.parametrize("between", ["", "Relu"])
+def test_open_channels_are_those_that_weights_tell(tmp_path: Path, name: str, between: str) -> None:
+    helper = pytest.importorskip("onnx.helper")
+    import numpy as np
+    from onnx import TensorProto, numpy_helper
+
+    kernels, told = TOLD[name]
+    nodes, weights = [], []
+    for taken, shape, groups in kernels:
+        if between:
+            nodes.append(helper.make_node(between, [taken], [f"{taken}r"]))
+        reads = f"{taken}r" if between else taken
+        pads = [shape[-1] // 2] * 4
+        nodes.append(helper.make_node("Conv", [reads, f"{taken}w"], [f"{taken}c"], pads=pads, group=groups))
+        weights.append(numpy_helper.from_array(np.ones(shape, np.float32), f"{taken}w"))
+    nodes.append(helper.make_node("Sum", [f"{taken}c" for taken, _, _ in kernels], ["y"]))
+    inputs = [
+        helper.make_tensor_value_info(taken, TensorProto.FLOAT, ["n", f"{taken}_channels", "h", "w"])
+        for taken, _, _ in kernels
+    ]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)]
+    graph = helper.make_graph(nodes, "g", inputs, outputs, weights)
+    path = tmp_path / "open.onnx"
+    path.write_bytes(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]).SerializeToString()
+    )
+    found = rfcalc.verify(path)
+    assert found.holds
+    assert {each: shape[1] for each, shape in found.filled} == told
+    pytest.importorskip("onnxruntime")
+    ran = rfcalc.verify(path, run=True)
+    assert ran.holds
+    assert ran.maps == len(nodes)

@@ -16,6 +16,7 @@ from rfcalc.algebra.indexing import axis_of
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.algebra.relation import Relation
 from rfcalc.analysis.figures import analyze_graph
+from rfcalc.analysis.filling import AtSize, Fit, NothingFits, first_fit
 from rfcalc.analysis.propagate import (
     Seen,
     choose_input,
@@ -52,11 +53,6 @@ LARGEST: Final = 2560
 
 _SIZES: Final = (64, 96, 128, 224, 256, 299, 384, 512, 1024)
 """Sizes that are tried where the model has none, or too large a one."""
-
-_WIDTHS: Final = (3, 4, 1, 2, 8, 16, 32, 64, 128, 256, 512)
-"""Numbers that are tried for channels that are open."""
-
-AtSize = Callable[[int | None, int | None], LayerGraph]
 
 
 class Verified(NamedTuple):
@@ -313,8 +309,7 @@ def verify_graph(
     graph : LayerGraph
         The model.
     at : callable
-        Gives the model with another extent for every spatial axis of the input (None: its own), and with
-        another one for channels that are open; raises an RfcalcError where it does not allow them.
+        Gives the model at other sizes of its input, and with numbers for channels that are open.
     input, on_unknown
         As for the analysis.
     held : mapping, optional
@@ -328,10 +323,10 @@ def verify_graph(
         A layer does not fit its inputs.
     """
     result = analyze_graph(graph, input=input, on_unknown=on_unknown)
-    taken, width, first = _first(graph, at, input, on_unknown)
+    fit, first = _first(graph, at, input, on_unknown)
     seen = [first]
     if first.pending and not first.differences:
-        seen += _larger(first, lambda size: at(size, width), input, on_unknown)
+        seen += _larger(first, lambda size: at(size, fit.widths), input, on_unknown)
     statuses = [row.status for row in result.rows]
     figures = frozenset[str]().union(*(each.figures for each in seen))
     missing = [
@@ -358,7 +353,7 @@ def verify_graph(
         (*first.unchecked, *missing, *_apart(graph, held)),
         result.totals.params.total if isinstance(result.totals.params.total, int) else None,
         None if held is None else sum(held.get(name, 0) for name in _named(graph)),
-        filled=_filled(graph, taken),
+        filled=_filled(graph, fit.graph),
     )
 
 
@@ -401,32 +396,29 @@ def _apart(graph: LayerGraph, held: Mapping[str, int] | None) -> list[Unchecked]
     ]
 
 
-def _first(
-    graph: LayerGraph, at: AtSize, input: str | None, on_unknown: OnUnknown
-) -> tuple[LayerGraph, int | None, Verified]:
-    """Enumerate at the model's own size, or at the smallest that is tried and fits.
-
-    With it come the model at that size, and the number that was taken for what is open besides.
-    """
+def _first(graph: LayerGraph, at: AtSize, input: str | None, on_unknown: OnUnknown) -> tuple[Fit, Verified]:
+    """Enumerate at the model's own size, or at the smallest that is tried and fits."""
     spatial = [n for n, role in _extents(choose_input(graph, input)) if role == SPATIAL]
     sizes: tuple[int | None, ...] = _SIZES
     if all(is_known(n) and int(n) <= LARGEST for n in spatial):
         sizes = (None,)
     still_open = any(_is_open(at_size) for at_size in _inputs(at, sizes[0], graph))
-    reason = ""
-    for width in _WIDTHS if still_open else (None,):
-        for size in sizes:
-            try:
-                taken = at(size, width)
-                return taken, width, enumerate_graph(taken, input=input, on_unknown=on_unknown)
-            except RfcalcError as error:
-                if sizes == (None,) and not still_open:
-                    raise
-                reason = reason or str(error)
+    try:
+        return first_fit(
+            graph,
+            at,
+            sizes,
+            lambda taken: enumerate_graph(taken, input=input, on_unknown=on_unknown),
+            fill=still_open,
+        )
+    except NothingFits as nothing:
+        first = nothing.tried[0]
+    if sizes == (None,) and not still_open:
+        raise first
     if sizes == (None,):
-        raise UsageError(f"nothing that was tried for its open extents fits ({reason}); use --input-shape")
+        raise UsageError(f"nothing that was tried for its open extents fits ({first}); use --input-shape")
     raise UsageError(
-        f"no size up to {_SIZES[-1]} that was tried fits the model ({reason}); give one with --input-shape"
+        f"no size up to {_SIZES[-1]} that was tried fits the model ({first}); give one with --input-shape"
     )
 
 
