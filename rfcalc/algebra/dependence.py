@@ -298,11 +298,14 @@ class Dependence(NamedTuple):
             axis, extent
         )
 
-    def hide(self, pattern: Pattern, source: str) -> Dependence:
-        """Let the elements that a constant mask hides depend on nothing."""
+    def hide(self, pattern: Pattern, source: str, *, alike: bool = False) -> Dependence:
+        """Let the elements that a constant mask hides depend on nothing.
+
+        With `alike` the elements along its axes are channels, which are not told apart.
+        """
         from rfcalc.algebra.hiding import hidden
 
-        return hidden(self, pattern, source)
+        return hidden(self, pattern, source, alike=alike)
 
     def attend(
         self, axis: int, rows: Sequence[int], source: str, *, uneven: Sequence[int] = ()

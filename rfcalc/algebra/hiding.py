@@ -30,43 +30,97 @@ LOST: Final = "a mask over several axes is not followed through {!r}"
 # ---- elements that are hidden ------------------------------------------------------------------------------
 
 
-def hidden(dependence: Dependence, pattern: Pattern, source: str) -> Dependence:
-    """Drop what hidden elements need; the mask is remembered where legs cannot say all of it."""
-    rank = len(dependence.factors)
-    axes = pattern.axes(rank)
-    if not axes or not dependence.legs:
-        return dependence
-    legs, reason, open_ends = [], dependence.reason, False
+def hidden(dependence: Dependence, pattern: Pattern, source: str, *, alike: bool = False) -> Dependence:
+    """Drop what hidden elements need; the mask is remembered where legs cannot say all of it.
+
+    With `alike` the elements along its axes are channels, which are not told apart.
+    """
+    if pattern.empty:
+        return dependence._replace(legs=(), parts=None)
+    axes = pattern.axes(len(dependence.factors))
+    legs, reason = [], dependence.reason
     for leg in dependence.legs:
-        if not any(any(leg.weights[a]) for a in axes) and len(axes) == 1:
-            beside = _beside(dependence, leg, axes[0], pattern, source)
-            reason = reason or (LOST.format(source) if beside is None else "")
-            legs.append(leg if beside is None else beside)
-            continue
-        left = left_of(dependence, leg, pattern, axes, source)
-        if left is None:
-            reason = reason or LOST.format(source)
-            left = leg
-        open_ends = open_ends or any(not any(leg.weights[a]) for a in axes)
-        legs.append(left)
-    masked = pattern if open_ends else None
-    return dependence._replace(legs=tuple(legs), reason=reason, masked=masked, parts=dependence.parts)
+        split = len(axes) == 1 and any(leg.weights[axes[0]])
+        left = cut(dependence, leg, pattern, axes if split else (), source)
+        reason = reason or (LOST.format(source) if left is None else "")
+        legs.append(leg if left is None else left)
+    after = dependence._replace(legs=tuple(legs), reason=reason)
+    unread = open_legs(after, axes)
+    # what single channels need is worth more than what is left of a mask on axes that nothing moves along
+    forget = (alike or after.parts is not None) and all(stands_by(leg, axes) for leg in unread)
+    return after._replace(masked=pattern if unread and not forget else None)
 
 
-def left_of(
-    dependence: Dependence, leg: Leg, pattern: Pattern, axes: Sequence[int], source: str
-) -> Leg | None:
-    """Drop the rows of a leg that only hidden elements read; None where they cannot be listed."""
-    mine = [a for a in axes if any(leg.weights[a])]
-    if not mine:
+def open_legs(dependence: Dependence, axes: Sequence[int]) -> list[Leg]:
+    """Return the legs that do not move along all digits of some axes."""
+    return [leg for leg in dependence.legs if _unread(dependence.factors, leg, axes)]
+
+
+def stands_by(leg: Leg, axes: Sequence[int]) -> bool:
+    """Tell whether a leg moves along none of some axes."""
+    return not any(any(leg.weights[a]) for a in axes)
+
+
+def _unread(factors: Factors, leg: Leg, axes: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the digits of some axes that do not move a leg's index, as (axis, place)."""
+    return [
+        (axis, place)
+        for axis in axes
+        for place, (extent, weight) in enumerate(zip(factors[axis], leg.weights[axis], strict=True))
+        if extent != 1 and not weight
+    ]
+
+
+def cut(dependence: Dependence, leg: Leg, pattern: Pattern, along: Sequence[int], source: str) -> Leg | None:
+    """Drop the rows of a leg that only hidden elements read; None where they cannot be listed.
+
+    The leg moves along all digits of the axes `along` then, if that takes any row off.
+    """
+    rank = len(dependence.factors)
+    mine = [a for a in pattern.axes(rank) if a in along or any(leg.weights[a])]
+    lead = rank - len(pattern.shape)
+    own = pattern.onto([a - lead for a in mine])
+    if own.full:
         return leg
-    digits = digits_of(dependence.factors, leg.weights)
-    if not is_mixed_radix(digits):
+    wide = _widened(dependence, leg, along, source)
+    left = None if wide is None else _left(dependence, wide, own, mine, source)
+    return leg if left is wide and wide is not None else left
+
+
+def _widened(dependence: Dependence, leg: Leg, along: Sequence[int], source: str) -> Leg | None:
+    """Count some axes below a leg's own index, without need of them; None where that cannot be listed."""
+    missing = _unread(dependence.factors, leg, along)
+    if not missing:
+        return leg
+    room, below = 1, {}
+    for axis, place in reversed(missing):
+        below[axis, place] = room
+        extent = dependence.factors[axis][place]
+        if not is_known(extent):
+            return None
+        room *= extent
+    span = span_of(dependence.factors, leg.weights)
+    if not is_known(span) or span * room > MAX_PERIOD:
+        return None
+    weights = tuple(
+        tuple(below.get((axis, place), weight * room) for place, weight in enumerate(row))
+        for axis, row in enumerate(leg.weights)
+    )
+    window, count = gather(room, 1, [[0]] * room), int(span) * room
+    if isinstance(leg.relation, Rows):
+        return Leg(leg.axis, weights, leg.relation.after(window, count, source))
+    relation = leg.relation.after(window, count, source)
+    return None if leg.relation.exact and not relation.exact else Leg(leg.axis, weights, relation)
+
+
+def _left(dependence: Dependence, leg: Leg, own: Pattern, mine: Sequence[int], source: str) -> Leg | None:
+    """Drop the rows of a leg that only hidden elements read, by a mask on axes that the leg moves along."""
+    if not is_mixed_radix(digits_of(dependence.factors, leg.weights)):
         return None
     span = span_of(dependence.factors, leg.weights)
     if not is_known(span) or span > MAX_PERIOD:
         return None
-    alive = _alive(dependence, leg, pattern, mine)
+    alive = _alive(dependence, leg, own, mine)
     if alive is None:
         return None
     others = [
@@ -121,20 +175,6 @@ def _alive(dependence: Dependence, leg: Leg, pattern: Pattern, mine: Sequence[in
         if pattern.bit(index):
             found.add(sum(worth[value] for worth, value in zip(worths, at, strict=True)))
     return found
-
-
-def _beside(dependence: Dependence, leg: Leg, axis: int, pattern: Pattern, source: str) -> Leg | None:
-    """Hide elements of an axis along which nothing changes; None where rows cannot say it."""
-    digits = dependence.factors[axis]
-    kept = pattern.kept(axis - len(dependence.factors) + len(pattern.shape))
-    if isinstance(leg.relation, Relation) and leg.relation.whole:
-        return leg  # of one that is global the largest field says all
-    if any(any(row) for row in leg.weights) or len(digits) != 1 or not is_known(digits[0]):
-        return leg if any(any(row) for row in leg.weights) else None
-    rows = [[0] if kept >> index & 1 else [] for index in range(digits[0])]
-    relation = _listed(leg.relation, rows, digits[0], 1, source)
-    weights = (*leg.weights[:axis], (1,), *leg.weights[axis + 1 :])
-    return Leg(leg.axis, weights, relation)
 
 
 def _listed(
@@ -211,7 +251,8 @@ def onto_query(dependence: Dependence, axis: int, pattern: Pattern, source: str)
     lead = rank - len(pattern.shape)
     others = [a for a in pattern.axes(rank) if a != axis]
     moving = [a for a in others if any(any(leg.weights[a]) for leg in dependence.legs)]
-    if len(moving) > 1:
+    keys = [leg for leg in open_legs(dependence, (axis, *others)) if any(leg.weights[axis])]
+    if len(moving) > 1 or any(not stands_by(leg, others) for leg in keys):
         return None
     query = moving[0] if moving else others[-1]
     digits = dependence.factors[query]

@@ -9,34 +9,34 @@ the open legs spelled over all axes of the mask, as far as so many rows can be l
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Final
 
-from rfcalc.algebra.hiding import LOST, left_of, onto_query
-from rfcalc.algebra.legs import Leg, span_of
+from rfcalc.algebra import steps
+from rfcalc.algebra.dependence import Dependence
+from rfcalc.algebra.digits import placed_window
+from rfcalc.algebra.hiding import LOST, cut, hidden, onto_query, open_legs, stands_by
+from rfcalc.algebra.legs import Leg
 from rfcalc.algebra.number import Num, is_known, prod
 from rfcalc.algebra.pattern import Pattern
-from rfcalc.algebra.relation import MAX_PERIOD, NeedTaps, Relation
-from rfcalc.algebra.window import gather
+from rfcalc.algebra.relation import MAX_PERIOD, NeedTaps
+from rfcalc.algebra.steps import Hide, Mix, Place, Reduce, Slide, Step
 
-if TYPE_CHECKING:
-    from rfcalc.algebra.dependence import Dependence
-    from rfcalc.algebra.steps import Place, Slide, Step
+_ALONG: Final = (steps.Slide, steps.Place, steps.Contract, steps.Grouped, steps.Scan)
+"""Steps along one axis, whose elements need known ones of it."""
 
 
 # ---- steps -------------------------------------------------------------------------------------------------
 
 
-def follow_masked(step: Step, dependence: Dependence, source: str) -> Dependence:
+def follow_masked(step: Step, dependence: Dependence, source: str) -> Dependence:  # noqa: PLR0911
     """Carry a dependence whose mask is remembered over a step."""
-    from rfcalc.algebra.steps import Hide, Mix, Place, Reduce, Slide
-
     pattern = dependence.masked
     assert pattern is not None
     bare = dependence._replace(masked=None, parts=None)
     rank = len(bare.factors)
     axes = pattern.axes(rank)
     if isinstance(step, Hide):
-        return _under(step.apply(bare, source), pattern.joined(step.pattern, both=True))
+        return _under(bare, pattern.joined(step.pattern, both=True), source)
     mixed = [a for a in axes if a in _mixed(step, rank)]
     if len(mixed) == len(axes):
         return step.apply(bare, source)
@@ -45,29 +45,23 @@ def follow_masked(step: Step, dependence: Dependence, source: str) -> Dependence
         after = onto_query(bare, mixed[0], pattern, source) if len(mixed) == 1 else None
         if after is not None:
             left = _collapsed(pattern.filled(rank), mixed[0])
-            return (
-                follow_masked(step, after._replace(masked=left), source)
-                if left
-                else step.apply(after, source)
-            )
+            if left is None:
+                return step.apply(after, source)
+            return follow_masked(step, after._replace(masked=left), source)
     else:
         moved = _places(step, dependence, pattern.filled(rank))
         if moved is not None:
             if isinstance(step, (Place, Slide)) and step.axis in axes:
                 step = step._replace(alike=True)  # the mask says which elements hold nothing
-            return _under(step.apply(bare, source), moved)
+            return _under(step.apply(bare, source), moved, source)
     listed = spelled(dependence, source)
-    return (
-        step.apply(bare, source).doubted(LOST.format(source))
-        if listed is None
-        else step.apply(listed, source)
-    )
+    if listed is None:
+        return step.apply(bare, source).doubted(LOST.format(source))
+    return step.apply(listed, source)
 
 
 def _mixed(step: Step, rank: int) -> set[int]:
     """Return the axes of which a step lets each element need all."""
-    from rfcalc.algebra.steps import Mix, Reduce
-
     return {axis % rank for axis in step.axes} if isinstance(step, (Mix, Reduce)) else set()
 
 
@@ -77,61 +71,53 @@ def _collapsed(pattern: Pattern, axis: int) -> Pattern | None:
     return None if left.full else left
 
 
-def _under(dependence: Dependence, pattern: Pattern) -> Dependence:
-    """Remember a mask, unless it hides nothing or all, or legs say all of it."""
-    if pattern.empty:
-        return dependence._replace(legs=(), masked=None)
-    axes = pattern.axes(len(dependence.factors))
-    return dependence._replace(masked=None if pattern.full or not open_legs(dependence, axes) else pattern)
-
-
-def open_legs(dependence: Dependence, axes: Sequence[int]) -> list[Leg]:
-    """Return the legs that do not move along all of some axes."""
-    return [leg for leg in dependence.legs if not all(any(leg.weights[a]) for a in axes)]
+def _under(dependence: Dependence, pattern: Pattern, source: str) -> Dependence:
+    """Drop what hidden elements need, and remember the mask, unless it hides nothing or all."""
+    bare = dependence._replace(masked=None)
+    return bare if pattern.full else hidden(bare, pattern, source)
 
 
 def _places(step: Step, dependence: Dependence, full: Pattern) -> Pattern | None:
     """Move a mask as a step moves elements; None where it cannot be said."""
-    from rfcalc.algebra import steps
-
     rank = len(dependence.factors)
     axes = set(full.axes(rank))
     if isinstance(step, (steps.AtMost, steps.Broadcast)):
         return full
-    if isinstance(step, (steps.Slide, steps.Place)) and step.axis in axes:
-        return _slid(step, dependence, full)
+    if isinstance(step, _ALONG) and step.axis in axes:
+        extent = full.shape[step.axis]
+        taps = _taps(step, extent) if _fits(extent, prod(dependence.factors[step.axis])) else None
+        unread = any(any(leg.weights[step.axis]) for leg in open_legs(dependence, full.axes(rank)))
+        if taps is None or (unread and any(len(each) > 1 for each in taps)):
+            return None  # of the elements that a window unites each hides rows of its own
+        return full.taken(step.axis, taps)
     order = _order(step, full, axes)
     return None if order is None else full.moved(order)
 
 
-def _slid(step: Slide | Place, dependence: Dependence, full: Pattern) -> Pattern | None:
-    """Let an element hold what any that its window reads does; None where that is not all of it."""
-    from rfcalc.algebra.digits import placed_window
-    from rfcalc.algebra.steps import Place
-
-    axis, extent = step.axis, full.shape[step.axis]
-    total = step.total if isinstance(step, Place) else step.extent
-    if not is_known(total) or total > MAX_PERIOD:
-        return None
-    if isinstance(step, Place):
-        if not (is_known(step.before) and is_known(step.extent)):
+def _taps(step: Step, extent: int) -> Sequence[Sequence[int]] | None:  # noqa: PLR0911
+    """Return which of the `extent` present elements of its axis each element behind a step needs."""
+    if isinstance(step, steps.Scan):
+        return [range(i + 1) if step.forward else range(i, extent) for i in range(extent)]
+    if isinstance(step, steps.Contract):
+        return [range(extent)]  # the same for all elements, however many there are
+    if isinstance(step, steps.Grouped):
+        if not (is_known(step.groups) and is_known(step.extent)):
             return None
-        window = placed_window(step.before, step.extent, total)
-    else:
-        window = step.window
-    if window.slack or not _fits(extent, prod(dependence.factors[axis])):
+        own, copies = extent // step.groups, step.extent // step.groups
+        return [range(g * own, (g + 1) * own) for g in range(step.groups) for _ in range(copies)]
+    if isinstance(step, steps.Place):
+        if not all(map(is_known, (step.before, step.extent, step.total))) or step.total > MAX_PERIOD:
+            return None
+        window = placed_window(step.before, step.extent, step.total)
+        return [window.inside(i, extent) for i in range(step.total)]
+    assert isinstance(step, steps.Slide)
+    if not is_known(step.extent) or step.extent > MAX_PERIOD or step.window.slack:
         return None
-    taps = [window.inside(i, extent) for i in range(total)]
-    unread = open_legs(dependence, full.axes(len(full.shape)))
-    if any(len(each) > 1 for each in taps) and any(any(leg.weights[axis]) for leg in unread):
-        return None  # of the rows that a window unites each has hidden elements of its own
-    return full.taken(axis, taps)
+    return [step.window.inside(i, extent) for i in range(step.extent)]
 
 
 def _order(step: Step, full: Pattern, axes: set[int]) -> Sequence[int] | None:  # noqa: PLR0911
     """Say which axis of a mask each axis behind a step is, -1 for a new one; None where that is not so."""
-    from rfcalc.algebra import steps
-
     rank = len(full.shape)
     if isinstance(step, steps.Permute):
         return step.order
@@ -169,48 +155,22 @@ def _fits(extent: int, now: Num) -> bool:
 
 
 def spelled(dependence: Dependence, source: str) -> Dependence | None:
-    """Let open legs move along all axes of the mask, without what it hides; None where they cannot."""
+    """Let open legs move along all axes of the mask, without what it hides; None where they cannot.
+
+    Of a leg that moves along none of them, and which cannot be listed so, the rows are those of all elements.
+    """
     pattern = dependence.masked
-    if pattern is None:
-        return dependence._replace(parts=None)
     bare = dependence._replace(masked=None, parts=None)
+    if pattern is None:
+        return bare
     axes = pattern.axes(len(bare.factors))
     legs = []
     for leg in bare.legs:
-        missing = [a for a in axes if not any(leg.weights[a])]
-        wide = _widened(bare, leg, missing, source) if missing else None
-        left = leg if not missing else wide and left_of(bare, wide, pattern, axes, source)
-        if left is None:
+        left = cut(bare, leg, pattern, axes, source)
+        if left is None and not stands_by(leg, axes):
             return None
-        legs.append(leg if left is wide else left)
+        legs.append(left or leg)
     return bare._replace(legs=tuple(legs))
-
-
-def _widened(dependence: Dependence, leg: Leg, missing: Sequence[int], source: str) -> Leg | None:
-    """Count some axes below a leg's own index, without need of them; None where that cannot be listed."""
-    room = 1
-    weights = list(leg.weights)
-    for axis in reversed(missing):
-        own: list[int] = []
-        for extent in reversed(dependence.factors[axis]):
-            if not is_known(extent):
-                return None
-            own.insert(0, room)
-            room *= extent
-        weights[axis] = tuple(own)
-    span = span_of(dependence.factors, leg.weights)
-    if not is_known(span) or span * room > MAX_PERIOD:
-        return None
-    for axis, row in enumerate(leg.weights):
-        if axis not in missing:
-            weights[axis] = tuple(weight * room for weight in row)
-    window = gather(room, 1, [[0]] * room)
-    if isinstance(leg.relation, Relation):
-        relation = leg.relation.after(window, int(span) * room, source)
-        if leg.relation.exact and not relation.exact:
-            return None
-        return Leg(leg.axis, tuple(weights), relation)
-    return Leg(leg.axis, tuple(weights), leg.relation.after(window, int(span) * room, source))
 
 
 # ---- answers and unions ------------------------------------------------------------------------------------
@@ -229,15 +189,32 @@ def settled(dependence: Dependence) -> Dependence:
     for axis in dict.fromkeys(leg.axis for leg in dependence.legs):
         own = tuple(leg for leg in dependence.legs if leg.axis == axis)
         alone = _by_queries(dependence._replace(legs=own, parts=None))
-        legs += alone.legs
+        for leg in alone.legs:
+            left = leg if alone.masked is None else _on_its_axes(alone, leg, alone.masked)
+            reason = reason or ("" if left else LOST.format("the answer"))
+            legs.append(left or leg)
         reason = reason or alone.reason
     return dependence._replace(legs=tuple(legs), reason=reason, masked=None)
 
 
+def _on_its_axes(dependence: Dependence, leg: Leg, pattern: Pattern) -> Leg | None:
+    """Hide elements from a leg on the axes that it moves along, or on one; None where rows cannot say it."""
+    rank = len(dependence.factors)
+    axes = pattern.axes(rank)
+    mine = [a for a in axes if any(leg.weights[a])]
+    lead = rank - len(pattern.shape)
+    if leg.gridless:
+        order = (*axes[leg.axis : leg.axis + 1], *axes)
+        mine = next(([a] for a in order if not pattern.onto([a - lead]).full), [])
+    try:
+        left = cut(dependence, leg, pattern.onto([a - lead for a in mine]), mine, "")
+    except NeedTaps:
+        left = None
+    return leg if left is None and stands_by(leg, axes) else left
+
+
 def _by_queries(dependence: Dependence) -> Dependence:
     """Say by the index of the first axis that legs move along what a mask leaves of the others."""
-    from rfcalc.algebra.steps import Mix
-
     assert dependence.masked is not None
     axes = dependence.masked.axes(len(dependence.factors))
     moving = [a for a in axes if any(any(leg.weights[a]) for leg in dependence.legs)]

@@ -113,6 +113,20 @@ class Pattern(NamedTuple):
                     rows.append(found)
         return Pattern(shape, tuple(rows))
 
+    def onto(self, axes: Sequence[int]) -> Pattern:
+        """Let an element count along `axes` where any does along the others.
+
+        Examples
+        --------
+        >>> Pattern((2, 3), (0b011, 0b001)).onto([1])
+        Pattern(shape=(1, 3), rows=(3,))
+        """
+        found = self
+        for axis, extent in enumerate(self.shape):
+            if extent > 1 and axis not in axes:
+                found = found.taken(axis, [range(extent)])
+        return found
+
     def joined(self, other: Pattern, *, both: bool) -> Pattern:
         """Return the elements that count in both patterns, or in either.
 

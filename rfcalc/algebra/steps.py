@@ -200,13 +200,17 @@ class Lose(NamedTuple):
 
 
 class Hide(NamedTuple):
-    """Elements that a constant mask hides depend on nothing."""
+    """Elements that a constant mask hides depend on nothing.
+
+    With `alike` the elements along its axes are channels, which are not told apart.
+    """
 
     pattern: Pattern
+    alike: bool = False
 
     def apply(self, dependence: Dependence, source: str) -> Dependence:
         """Carry a dependence over this step; `source` is the layer's name."""
-        return dependence.hide(self.pattern, source)
+        return dependence.hide(self.pattern, source, alike=self.alike)
 
 
 class Attend(NamedTuple):

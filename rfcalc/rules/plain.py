@@ -136,7 +136,8 @@ def _elementwise(call: Call) -> Result:
     paths = [Path(k, stretch) for k in range(len(call.inputs))]
     for place, pattern in alive:
         check_pattern(pattern, output.shape)
-        paths[place] = Path(place, (*paths[place].steps, Hide(pattern)))
+        alike = all(output.axes[axis] == CHANNEL for axis in pattern.axes(len(output.shape)))
+        paths[place] = Path(place, (*paths[place].steps, Hide(pattern, alike)))
     return Result((output,), (tuple(paths),), gate=gate)
 
 

@@ -312,6 +312,20 @@ def gemm() -> tuple[list[Any], dict[str, Any]]:
     return nodes, {"zero": np.array(0), "eye": EYE[::-1].copy()}
 
 
+ROW = np.array([1, 0, 0, 1, 1, 0], F)[:, None]
+
+
+def times(mask: Any, *after: Any, **held: Any) -> Callable[[], tuple[list[Any], dict[str, Any]]]:
+    """The map times a constant, and what is done to the product."""
+    return lambda: ([node("Mul", ["x", "mask"], ["kept" if after else "y"]), *after], {"mask": mask, **held})
+
+
+def flat() -> tuple[list[Any], dict[str, Any]]:
+    keep = np.arange(SIDE * SIDE) * 5 % 7 < 3
+    nodes = [node("Reshape", ["x", "line"], ["tokens"]), node("Where", ["keep", "tokens", "none"], ["y"])]
+    return nodes, {"line": np.array([1, 2, SIDE * SIDE]), "keep": keep, "none": F(0)}
+
+
 CONSTANTS: dict[str, tuple[Callable[[], tuple[list[Any], dict[str, Any]]], dict[int, int]]] = {
     "blocks on a diagonal": (blocks, {2: 2, 3: 3}),
     "a diagonal beside a map": (concatenated, {2: 2}),
@@ -321,6 +335,40 @@ CONSTANTS: dict[str, tuple[Callable[[], tuple[list[Any], dict[str, Any]]], dict[
     "a triangle of means": (spread_means, {2: 2, 3: 2}),
     "an identity": (product_of(EYE), {2: 2, 3: 3}),
     "rows picked by ones": (product_of(EYE[[0, 5, 5, 2]]), {2: 2, 3: 3}),
+    "positions of a flattened map": (flat, {2: 2, 3: 2}),
+    "columns of a diagonal": (
+        times(
+            EYE,
+            node("Slice", ["kept", "from", "to", "along"], ["y"]),
+            **{"from": np.array([1]), "to": np.array([3]), "along": np.array([3])},
+        ),
+        {2: 2, 3: 3},
+    ),
+    "a row that a mask hides": (
+        times(ROW, node("Gather", ["kept", "one"], ["y"], axis=2), one=np.array([1, 5])),
+        {2: 2, 3: 3},
+    ),
+    "rows that a mask hides, flattened": (
+        times(ROW, node("Reshape", ["kept", "line"], ["y"]), line=np.array([1, 2, SIDE * SIDE])),
+        {2: 2, 3: 2},
+    ),
+    "a channel that a mask hides": (
+        times(
+            np.array([1, 0], F)[:, None, None],
+            node("Conv", ["kept", "kernel"], ["y"], pads=[1, 1, 1, 1]),
+            kernel=np.ones((3, 2, 3, 3), F),
+        ),
+        {2: 2, 3: 3},
+    ),
+    "rows that a mask hides beside the map": (
+        times(
+            ROW,
+            node("Conv", ["kept", "kernel"], ["more"], pads=[1, 1, 1, 1]),
+            node("Add", ["more", "x"], ["y"]),
+            kernel=np.ones((2, 2, 3, 3), F),
+        ),
+        {2: 2, 3: 3},
+    ),
     "Gemm with a computed summand": (gemm, {2: 0, 3: 1}),
 }
 
