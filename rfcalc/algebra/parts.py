@@ -16,7 +16,7 @@ from typing import Final
 
 from rfcalc.algebra.dependence import Dependence, Parts
 from rfcalc.algebra.digits import is_same, mixing_window, placed_window
-from rfcalc.algebra.leg import span_of
+from rfcalc.algebra.leg import Leg, span_of
 from rfcalc.algebra.legs import unite as unite_legs
 from rfcalc.algebra.masked import follow_masked, unite_masked
 from rfcalc.algebra.number import Num, is_known
@@ -96,15 +96,16 @@ def together(dependence: Dependence, channels: tuple[int, ...], positions: tuple
     dependence : Dependence
         What each element needs.
     channels, positions : tuple of int
-        The tensor's axes of that role. Without positions, what moves with its channels alone is a flattened
-        map.
+        The tensor's axes of that role. What moves with channels alone is united where the axis of positions
+        that it would lie on moves nothing: a map of one position, or one that was reduced. Without such an
+        axis it is a flattened map, or rows that are taken for channels.
     """
     legs = []
     for leg in dependence.legs:
         moving = [place for place, weights in enumerate(leg.weights) if any(weights)]
         own = tuple(place for place in moving if place in channels)
         beside = len(own) < len(moving)  # positions move the index too
-        if own and (positions or beside):
+        if own and (beside or _is_left(dependence, leg, positions)):
             # rows that are listed and lie on no position were reduced over the whole map
             reduced = isinstance(leg.relation, Relation) and leg.relation.listed
             alone = Dependence(dependence.factors, (leg,))
@@ -125,6 +126,14 @@ def together(dependence: Dependence, channels: tuple[int, ...], positions: tuple
     return Dependence(dependence.factors, unite_legs((), legs, dependence.factors), dependence.reason)
 
 
+def _is_left(dependence: Dependence, leg: Leg, positions: tuple[int, ...]) -> bool:
+    """Tell whether a tensor has the axis of positions that a leg would lie on, and nothing moves there."""
+    if leg.axis >= len(positions):
+        return False
+    place = positions[leg.axis]
+    return not any(any(other.weights[place]) for other in dependence.legs)
+
+
 def _one_position(alone: Dependence, channels: tuple[int, ...], positions: tuple[int, ...]) -> Dependence:
     """Unite the channels of a map of one position, which see no more than it does.
 
@@ -137,7 +146,7 @@ def _one_position(alone: Dependence, channels: tuple[int, ...], positions: tuple
         return alone._replace(reason="its channels are too many to list")
     relation = leg.relation.after(window, span_of(factors, leg.weights))
     weights = list(leg.weights)
-    if leg.axis < len(positions) and factors[positions[leg.axis]] == (1,):
+    if factors[positions[leg.axis]] == (1,):
         weights[positions[leg.axis]] = (max(extent * weight for extent, weight in mixed if is_known(extent)),)
     return Dependence(factors, (leg._replace(weights=tuple(weights), relation=relation),))
 
