@@ -10,7 +10,7 @@ from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.indexing import axis_of, rows_of_axis
 from rfcalc.algebra.number import is_known
 from rfcalc.algebra.relation import Relation
-from rfcalc.algebra.rows import Masks, mask_of, span_of_row
+from rfcalc.algebra.rows import Masks, mask_of, require_room, span_of_row
 from rfcalc.analysis.gridding import opens, suspects
 from rfcalc.analysis.propagate import (
     Seen,
@@ -28,6 +28,7 @@ from rfcalc.analysis.totals import assumed_notes, cut_note
 from rfcalc.errors import AnalysisError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Edge, Layer
+from rfcalc.rules.registry import Result
 
 _LARGE: Final = 1 << 12
 """Rows from which on no more is worked out than is asked for."""
@@ -126,6 +127,8 @@ def field_of(
     assert start is not None
     spec = start.outputs[0]
     require_known(spec, chosen.name)
+    if at is None:
+        _require_few(resolved[name].result, output, layer)
     chain = ancestors(graph, name)
     last = {producer: taker for taker in chain for producer, _ in taker.inputs}
     large = at is not None and max(spec.spatial, default=0) > _LARGE
@@ -140,6 +143,14 @@ def field_of(
     )
     notes = [*assumed_notes(chain, resolved), *cut_note(graph), *bound_note(dependence, layer)]
     return FieldResult(graph.name, layer, chosen.name, axes, tuple(notes))
+
+
+def _require_few(result: Result | None, output: int, layer: str) -> None:
+    """Refuse, before anything is worked out, to list the rows of a tensor of too many positions."""
+    if result is not None:
+        require_room(
+            max((int(n) for n in result.outputs[output].spatial if is_known(n)), default=0), 0, layer
+        )
 
 
 def check_places(index: Sequence[int], rank: int) -> None:

@@ -146,10 +146,12 @@ def _hides(kind: str, place: int, mask: Mask | None) -> bool:
 def combined(values: Sequence[Value], kind: str) -> Mask | None:
     """Return the mask that the result of an element-wise function bears."""
     found: Mask | None = None
+    scalar = [_is_scalar(value) for value in values]
+    several = len(values) - sum(scalar)
     for place in range(len(values)):
-        others = [value for k, value in enumerate(values) if k != place]
         mask = _operand(values, place, kind)
-        scaled = kind in ("multiply", "divide") and all(map(_is_scalar, others))
+        others = several - (not scalar[place])
+        scaled = kind in ("multiply", "divide") and not others
         if mask is None or not (_hides(kind, place, mask) or scaled):
             continue
         found = mask if found is None else both(found, mask)
