@@ -11,7 +11,9 @@ from rfcalc.readers.keras.entries import class_of, is_operation
 from rfcalc.readers.keras.layers import make_layer, with_lead
 from rfcalc.readers.keras.nodes import Node, Ref, flatten
 
-_ATTENTION: Final = ("multi_head_attention", "dot_attention", "additive_attention")
+_LAYERS: Final = ("multi_head_attention", "dot_attention", "additive_attention")
+ATTENTION: Final = (*_LAYERS, "head_attention")
+"""Kinds that may be given a mask of their scores."""
 
 Call = tuple[str, dict[str, Any], list[Edge]]
 """Canonical kind, settings and inputs."""
@@ -40,7 +42,7 @@ def _read_kind(entry: Config, config: Config, node: Node, edges: list[Edge]) -> 
     kind, attrs = make_layer(class_of(entry), config)
     if kind == "embedding" and node.kwargs.get("reverse") is True:
         return "linear", {"units": attrs["vocabulary"], "bias": False}, edges
-    if kind in _ATTENTION:
+    if kind in _LAYERS:
         edges = _query_key_value(node, edges)
         if node.kwargs.get("return_attention_scores") is True:
             attrs = {**attrs, "scores": True}

@@ -24,6 +24,7 @@ from rfcalc.readers.keras.entries import (
     quantisation,
 )
 from rfcalc.readers.keras.inputs import Inputs, declared_shape, implied_shape
+from rfcalc.readers.keras.masks import Masks
 from rfcalc.readers.keras.nodes import Node, flatten, read_nodes, read_structure
 from rfcalc.readers.keras.sharing import Twins
 from rfcalc.readers.keras.wiring import Tensors, edges_in, given_to, node_bases, ordered
@@ -117,6 +118,7 @@ class _Reader:
         self.reserved: set[str] = set()
         self.models = 0
         self.twins = Twins()
+        self.masks = Masks()
         self.notes: list[tuple[str, str, str]] = []
 
     # ---- models --------------------------------------------------------------------------------------------
@@ -197,6 +199,7 @@ class _Reader:
             edges.append(edge)
             if ref.shape is not None and not scope.lead:  # inside TimeDistributed an axis is missing
                 self.recorded.setdefault(edge, ref.shape)
+                self.masks.learn(edge, ref.shape)
         made = self._call(entry, name, edges, node, scope)
         if model_in(entry) is None:
             tensors.add_layer(name, index, made[0][0])
@@ -242,6 +245,8 @@ class _Reader:
         """Add one call of a layer; `owner` is the first call's name, by which its weights are known."""
         class_name, config = entry.text("class_name"), config_of(entry)
         kind, attrs, edges = read_call(entry, config, node, edges, scope.lead)
+        if not scope.lead and kind != "unknown":
+            kind, attrs = self.masks.follow(name, kind, attrs, edges, node, config)
         self.inputs.learn_axes(name, kind, attrs, edges)
         attrs = self._quantised(name, kind, attrs, config)
         if attrs.get("clips"):

@@ -35,12 +35,13 @@ class Ref:
 
 
 class Constant:
-    """An array written into the file: its shape."""
+    """An array written into the file: its shape, and its elements as nested lists."""
 
-    __slots__ = ("shape",)
+    __slots__ = ("shape", "value")
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
+    def __init__(self, shape: tuple[int, ...], value: object = None) -> None:
         self.shape = shape
+        self.value = value
 
 
 class Slice:
@@ -139,7 +140,7 @@ def _tensor(config: Mapping[str, Any], where: str) -> Ref:
 
 
 def _array(config: Mapping[str, Any], _where: str) -> Constant:
-    return Constant(array_shape(config.get("value")))
+    return Constant(array_shape(config.get("value")), config.get("value"))
 
 
 _SPECIAL: Final[Mapping[str, Callable[[Mapping[str, Any], str], Any]]] = {

@@ -7,10 +7,10 @@ scores; the -100 of Swin is not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from rfcalc.algebra.number import is_known, prod
+from rfcalc.algebra.number import Num, is_known, prod
 from rfcalc.algebra.pattern import Pattern
 
 if TYPE_CHECKING:
@@ -70,6 +70,23 @@ def mask_in(data: Any) -> Mask | None:
         return None
     rest = array[~zero]
     return Mask(~zero, False) if (rest == rest[0]).all() else None
+
+
+def array_of(value: object) -> Any:
+    """Return nested lists of numbers as an array; None where they are none, or too many.
+
+    Raises
+    ------
+    ImportError
+        numpy is not installed.
+    """
+    import numpy as np
+
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists of unequal length
+        return None
+    return array if array.dtype.kind in "bfiu" and array.size <= MOST_MASKED else None
 
 
 def is_structural(array: Any) -> bool:
@@ -158,6 +175,69 @@ def combined(values: Sequence[Value], kind: str) -> Mask | None:
     if found is None and kind == "multiply" and any(map(_is_very_negative, values)):
         return Mask(None, True)  # 0 or this, as a mask of 0 and 1 makes it
     return found
+
+
+def met(values: Sequence[Value], kind: str) -> tuple[dict[int, Any], Mask | None]:
+    """Say what an element-wise function hides of its inputs, by place, and which mask its result bears."""
+    hides, mask = hiding(values, kind), combined(values, kind)
+    moving = [place for place, value in enumerate(values) if value.edge is not None]
+    if len(moving) > 1 and mask is not None and mask.alive is not None:
+        hides = dict.fromkeys(moving, mask.alive)  # what one of them hides is a constant, whatever the others
+    return hides, mask
+
+
+def chosen(
+    condition: Value, yes: Value, no: Value, listed: Sequence[Value]
+) -> tuple[dict[int, Any], Mask | None]:
+    """Say the same of a choice between two tensors; the operation orders its inputs as `listed`."""
+    alive: dict[int, Any] = {}
+    fills = [fill_of(no), fill_of(yes)]
+    known = condition.data if condition.edge is None else None
+    mask = None
+    for value, fill, wanted in ((yes, fills[0], True), (no, fills[1], False)):
+        here = None if known is None else truth(known, wanted=wanted)
+        place = next((k for k, each in enumerate(listed) if each is value), None)
+        if here is not None and place is not None and value.edge is not None and here.ndim:
+            alive[place] = here
+        other = no if wanted else yes
+        if fill is not None:
+            kept = kept_by(here, low=fill, data=other.data)
+            mask = Mask(kept, fill) if fill or kept is not None else None
+            own = mask_of(value)
+            if own is not None and own.low == fill and mask is not None:
+                mask = both(mask, own)
+    return alive, mask
+
+
+def patterns(values: Sequence[Value], hides: Mapping[int, Any]) -> tuple[tuple[int, Pattern], ...]:
+    """Spell what is hidden of the inputs of a layer, numbered without the constants among the operands."""
+    rank = max((len(value.spec.shape) for value in values if value.spec is not None), default=0)
+    places = [place for place, value in enumerate(values) if value.edge is not None]
+    found = ((k, pattern(hides[place], rank)) for k, place in enumerate(places) if place in hides)
+    return tuple((k, each) for k, each in found if each is not None)
+
+
+def seen(inputs: Sequence[Value], swap: Sequence[bool] = ()) -> dict[str, Any]:
+    """Return the settings that say which elements of the factors of a product are zero by a mask."""
+    found: list[tuple[int, Any]] = []
+    for place, value in enumerate(inputs):
+        mask = mask_of(value)
+        if mask is None or mask.low or value.spec is None:
+            continue
+        if mask.alive is None:
+            return {"unsure": UNSURE}
+        swapped = place < len(swap) and swap[place] and mask.alive.ndim > 1
+        left = pattern(mask.alive.swapaxes(-1, -2) if swapped else mask.alive, len(value.spec.shape))
+        if left is not None:
+            found.append((place, left))
+    return {"seen": tuple(found)} if found else {}
+
+
+def of_keys(keep: Any, queries: Num, keys: Num, rank: int, *, causal: bool = False) -> Pattern | None:
+    """Spell which keys attention sees, for a query of `rank` axes; None where nothing is hidden."""
+    if causal and is_known(queries) and is_known(keys):
+        keep = keep & triangle(queries, keys)
+    return pattern(full(keep, (queries, keys)), max(rank, keep.ndim))
 
 
 def both(a: Mask, b: Mask) -> Mask:

@@ -75,7 +75,7 @@ def matmul(
     attrs: dict[str, Any] = {"prepare": before} if before else {}
     if then:
         attrs["then"] = then
-    attrs |= _seen((x, y), swap)
+    attrs |= masks_of.seen((x, y), swap)
     return b.add(node, "matmul", (x, y), attrs, weights=(bias,))
 
 
@@ -89,25 +89,9 @@ def _added(b: Builder, node: Node, product: Sequence[Value], bias: Value) -> tup
     return elementwise(b, node, "add", (product[0], bias))
 
 
-def _seen(inputs: Sequence[Value], swap: Sequence[bool] = ()) -> dict[str, Any]:
-    """Return the settings that say which elements of the factors of a product are zero by a mask."""
-    found: list[tuple[int, Any]] = []
-    for place, value in enumerate(inputs):
-        mask = masks_of.mask_of(value)
-        if mask is None or mask.low or value.spec is None:
-            continue
-        if mask.alive is None:
-            return {"unsure": masks_of.UNSURE}
-        swapped = place < len(swap) and swap[place] and mask.alive.ndim > 1
-        seen = masks_of.pattern(mask.alive.swapaxes(-1, -2) if swapped else mask.alive, value.rank)
-        if seen is not None:
-            found.append((place, seen))
-    return {"seen": tuple(found)} if found else {}
-
-
 def einsum(b: Builder, node: Node, inputs: Sequence[Value], equation: str) -> tuple[Value, ...]:
     """Add an Einstein summation."""
-    return b.add(node, "einsum", inputs, {"equation": equation, **_seen(inputs)})
+    return b.add(node, "einsum", inputs, {"equation": equation, **masks_of.seen(inputs)})
 
 
 def reduce(
@@ -182,10 +166,8 @@ def _hide_keys(attrs: dict[str, Any], mask: Value, query: Value, key: Value) -> 
     if found.alive is None or found.alive.ndim < 2:
         attrs["unsure"] = masks_of.UNSURE
         return True
-    alive, (queries, keys) = found.alive, (query.shape[-2], key.shape[-2])
-    if attrs["causal"] and is_known(queries) and is_known(keys):
-        alive = alive & masks_of.triangle(queries, keys)
-    seen = masks_of.pattern(masks_of.full(alive, (queries, keys)), max(query.rank, alive.ndim))
+    queries, keys = query.shape[-2], key.shape[-2]
+    seen = masks_of.of_keys(found.alive, queries, keys, query.rank, causal=attrs["causal"])
     if seen is not None:
         attrs["seen"] = seen
     return True
@@ -211,10 +193,7 @@ def elementwise(
     places = [place for place, value in enumerate(inputs) if not value.constant]
     moving = [inputs[place] for place in places]
     attrs: dict[str, Any] = {"function": function} if kind in ("elementwise", "activation") else {}
-    hides = masks_of.hiding(inputs, kind) if alive is None else alive
-    mask = masks_of.combined(inputs, kind) if alive is None else mask
-    if alive is None and len(moving) > 1 and mask is not None and mask.alive is not None:
-        hides = dict.fromkeys(places, mask.alive)  # what one of them hides is a constant, whatever the others
+    hides, mask = masks_of.met(inputs, kind) if alive is None else (alive, mask)
     if not moving:
         made = b.add(node, kind, inputs, attrs)
         return made if mask is None else (replace(made[0], mask=mask), *made[1:])
@@ -222,9 +201,7 @@ def elementwise(
     stretched = tuple(value.shape for value in held if value.shape)
     if stretched:
         attrs["constants"] = stretched
-    rank = max(value.rank for value in inputs)
-    patterns = ((k, masks_of.pattern(hides[p], rank)) for k, p in enumerate(places) if p in hides)
-    found = tuple((k, pattern) for k, pattern in patterns if pattern is not None)
+    found = masks_of.patterns(inputs, hides)
     if found:
         attrs["alive"] = found
     learned = [value for value in held if not value.computed and not (hides and masks_of.mask_of(value))]
@@ -244,22 +221,7 @@ def chosen(
 ) -> tuple[Value, ...]:
     """Add a choice between two tensors element by element; `inputs` orders them as the operation does."""
     listed = (condition, yes, no) if inputs is None else tuple(inputs)
-    alive: dict[int, Any] = {}
-    fills = [masks_of.fill_of(no), masks_of.fill_of(yes)]
-    known = condition.data if condition.constant else None
-    mask = None
-    for value, fill, wanted in ((yes, fills[0], True), (no, fills[1], False)):
-        here = None if known is None else masks_of.truth(known, wanted=wanted)
-        place = next((k for k, each in enumerate(listed) if each is value), None)
-        if here is not None and place is not None and not value.constant and here.ndim:
-            alive[place] = here
-        other = no if wanted else yes
-        if fill is not None:
-            kept = masks_of.kept_by(here, low=fill, data=other.data)
-            mask = masks_of.Mask(kept, fill) if fill or kept is not None else None
-            own = masks_of.mask_of(value)
-            if own is not None and own.low == fill and mask is not None:
-                mask = masks_of.both(mask, own)
+    alive, mask = masks_of.chosen(condition, yes, no, listed)
     return elementwise(b, node, "elementwise", listed, function=function, alive=alive, mask=mask)
 
 

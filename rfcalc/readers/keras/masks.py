@@ -1,0 +1,240 @@
+"""Constant masks in Keras models: zeros among ones, very negative numbers, and what they hide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from rfcalc.algebra.number import UNKNOWN, Num
+from rfcalc.graph import Edge
+from rfcalc.graph.layer import BATCH, SPATIAL, TensorSpec
+from rfcalc.readers.keras.calls import ATTENTION
+from rfcalc.readers.keras.config import Config
+from rfcalc.readers.keras.nodes import Constant, Node, Ref, flatten
+
+if TYPE_CHECKING:
+    from rfcalc.readers.lowering.builder import Value
+    from rfcalc.readers.lowering.masks import Mask
+
+Read = tuple[str, dict[str, Any]]
+"""Canonical kind and settings of a call."""
+
+_MEETS: Final = ("add", "subtract", "multiply", "divide", "minimum", "maximum")
+_CHOICES: Final = ("where", "selectv2")
+_SAME: Final = ("cast", "stopgradient", "identity", "copy", "converttotensor")
+_MOVES: Final = (
+    "identity",
+    "dropout",
+    "permute",
+    "reshape",
+    "expand_dims",
+    "squeeze",
+    "softmax",
+    "activation",
+)
+_NO_NUMPY: Final = "which elements a constant mask hides is worked out with numpy, which is not installed"
+
+
+class Masks:
+    """Which masks the tensors of a model bear, found while its calls are read in order; one use."""
+
+    def __init__(self) -> None:
+        self._borne: dict[Edge, Mask] = {}
+        self._shapes: dict[Edge, tuple[Num, ...]] = {}
+
+    def learn(self, edge: Edge, shape: tuple[Num, ...]) -> None:
+        """Keep the shape that the file records of a tensor."""
+        self._shapes[edge] = shape
+
+    def follow(
+        self, name: str, kind: str, attrs: dict[str, Any], edges: Sequence[Edge], node: Node, config: Config
+    ) -> Read:
+        """Return what a call is, with what masks hide of its inputs; keep the mask that its result bears."""
+        attends = kind in ATTENTION
+        if attends and any(isinstance(each, Ref) for each in _given(kind, node)):
+            from rfcalc.readers.lowering.masks import UNSURE
+
+            return kind, {**attrs, "unsure": UNSURE}
+        arrays = any(isinstance(each, Constant) for each in _items((node.args, dict(node.kwargs))))
+        triangle = attrs.get("function") in ("tril", "triu")
+        if not (arrays or triangle or any(edge in self._borne for edge in edges)):
+            return kind, attrs
+        try:
+            if attends:
+                return kind, {**attrs, **self._attended(kind, attrs, edges, node)}
+            return self._followed(name, kind, attrs, self._values(node, edges), node, config)
+        except ImportError:
+            hides = attends or triangle or any(map(_may_hide, _items((node.args, dict(node.kwargs)))))
+            return (kind, {**attrs, "unsure": _NO_NUMPY}) if hides else (kind, attrs)
+
+    def _values(self, node: Node, edges: Sequence[Edge]) -> list[Value]:
+        """Return the tensors and numbers that a call is on; masks by name are none of them."""
+        from rfcalc.readers.lowering.builder import Value
+        from rfcalc.readers.lowering.masks import array_of
+
+        named = {key: value for key, value in node.kwargs.items() if not key.endswith("mask")}
+        rest, found = iter(edges), []
+        for each in _items((node.args, named)):
+            if isinstance(each, Ref):
+                edge = next(rest, None)
+                spec = None if edge is None else _spec(self._shapes.get(edge))
+                found.append(Value(spec, edge, mask=None if edge is None else self._borne.get(edge)))
+            else:
+                data = array_of(each.value if isinstance(each, Constant) else each)
+                found.append(Value(_spec(() if data is None else data.shape), None, data))
+        return found
+
+    def _followed(
+        self,
+        name: str,
+        kind: str,
+        attrs: dict[str, Any],
+        values: Sequence[Value],
+        node: Node,
+        config: Config,
+    ) -> Read:
+        from rfcalc.readers.lowering import masks
+
+        function = attrs.get("function", "")
+        mask: Mask | None = None
+        if function in ("tril", "triu"):
+            kind, attrs, mask = _triangle(kind, attrs, values, node, config)
+        elif kind in _MEETS or function in _CHOICES:
+            if kind in _MEETS:
+                alive, mask = masks.met(values, kind)
+            elif len(values) == 3:
+                alive, mask = masks.chosen(values[0], values[1], values[2], values)
+            else:
+                return kind, attrs
+            hidden = masks.patterns(values, alive)
+            attrs = {**attrs, "alive": hidden} if hidden else attrs
+        elif kind in ("matmul", "einsum"):
+            attrs = {
+                **attrs,
+                **masks.seen([each for each in values if each.spec is None or each.spec.shape]),
+            }
+        elif kind in _MOVES and values:
+            kind, attrs, mask = _moved(kind, attrs, values[0], node)
+        if mask is not None:
+            self._borne[name, 0] = mask
+        return kind, attrs
+
+    def _attended(
+        self, kind: str, attrs: dict[str, Any], edges: Sequence[Edge], node: Node
+    ) -> dict[str, Any]:
+        """Return the settings of attention that say which keys constant masks leave."""
+        from rfcalc.readers.lowering import masks
+
+        query, key = (self._shapes.get(edges[min(place, len(edges) - 1)]) for place in (0, 1))
+        given = [each for each in _given(kind, node) if isinstance(each, Constant)]
+        bias = _bias(kind, node)
+        keeps = [
+            masks.truth(data, wanted=True)
+            for each in given
+            if (data := masks.array_of(each.value)) is not None
+        ]
+        low = None if bias is None else masks.mask_in(masks.array_of(bias.value))
+        if low is not None and low.low:
+            keeps.append(low.alive)
+        if not (given or keeps):
+            return {}
+        axis = None if query is None or key is None else _attended_axis(kind, attrs, len(query))
+        if axis is None or len(keeps) < len(given) or any(each.ndim < 2 for each in keeps):
+            return {"unsure": masks.UNSURE}
+        assert query is not None
+        assert key is not None
+        keep = keeps[0]
+        for each in keeps[1:]:
+            keep = keep & each
+        seen = masks.of_keys(keep, query[axis], key[axis], len(query), causal=bool(attrs.get("causal")))
+        return {} if seen is None else {"seen": seen}
+
+
+def _attended_axis(kind: str, attrs: dict[str, Any], rank: int) -> int | None:
+    """Return the axis of positions that attention goes along; None where there are several."""
+    if kind != "multi_head_attention":
+        return 1 if kind == "head_attention" else rank - 2
+    axes = attrs.get("axes") or tuple(range(1, rank - 1))
+    return axes[0] % rank if len(axes) == 1 else None
+
+
+def _items(value: Any) -> Iterator[Any]:
+    """Tensors, arrays and numbers of a structure, in order."""
+    if isinstance(value, (Ref, Constant, bool, int, float)):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for each in value:
+            yield from _items(each)
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _items(each)
+
+
+def _given(kind: str, node: Node) -> list[Any]:
+    """Return the tensors and arrays that attention is given for masks."""
+    named = [value for key, value in node.kwargs.items() if key.endswith("mask")]
+    placed = node.args[4:5] if kind == "head_attention" else ()
+    return [*flatten([*named, *placed]), *(each for each in (*named, *placed) if isinstance(each, Constant))]
+
+
+def _bias(kind: str, node: Node) -> Constant | None:
+    """Return the array that is added to the scores of attention."""
+    value = node.kwargs.get("bias", node.args[3] if len(node.args) > 3 else None)
+    return value if kind == "head_attention" and isinstance(value, Constant) else None
+
+
+def _may_hide(value: Any) -> bool:
+    """Tell whether numbers may be a mask, without numpy."""
+    if isinstance(value, Constant):
+        return _may_hide(value.value)
+    if isinstance(value, list):
+        return any(map(_may_hide, value))
+    return isinstance(value, (bool, int, float)) and (not value or value <= -1000)
+
+
+def _spec(shape: tuple[Num, ...] | None) -> TensorSpec | None:
+    """Return a tensor of which the extents alone are known."""
+    return None if shape is None else TensorSpec(shape, (BATCH + SPATIAL * len(shape))[: len(shape)])
+
+
+def _triangle(
+    kind: str, attrs: dict[str, Any], values: Sequence[Value], node: Node, config: Config
+) -> tuple[str, dict[str, Any], Mask | None]:
+    """Hide what is above or below a diagonal of the last two axes."""
+    from rfcalc.algebra.number import is_known
+    from rfcalc.readers.lowering import masks
+
+    spec = values[0].spec if values else None
+    placed = node.args[1] if len(node.args) > 1 else 0
+    diagonal = config.get("k", node.kwargs.get("k", placed))
+    rows, columns = (UNKNOWN, UNKNOWN) if spec is None or len(spec.shape) < 2 else spec.shape[-2:]
+    if not (is_known(rows) and is_known(columns)) or type(diagonal) is not int:
+        return kind, {**attrs, "unsure": "a triangle of open extent is not followed"}, None
+    alive = masks.triangle(rows, columns, diagonal, upper=attrs["function"] == "triu")
+    found = masks.patterns(values[:1], {0: alive})
+    mask = masks.Mask(alive, False)
+    return "elementwise", {**attrs, "alive": found} if found else attrs, mask
+
+
+def _moved(
+    kind: str, attrs: dict[str, Any], value: Value, node: Node
+) -> tuple[str, dict[str, Any], Mask | None]:
+    """Hand a mask on; a softmax may be given one of its own."""
+    from rfcalc.readers.lowering import masks
+
+    mask = value.mask
+    given = node.kwargs.get("mask")
+    data = masks.array_of(given.value) if kind == "softmax" and isinstance(given, Constant) else None
+    if data is not None:
+        alive = masks.truth(data, wanted=True)
+        hidden = masks.patterns([value], {0: alive})
+        if hidden:
+            stage = ("elementwise", {"function": "mask", "alive": hidden})
+            attrs = {**attrs, "prepare": ((0, (stage,)),)}
+        mask = masks.Mask(alive, True) if mask is None else masks.both(mask, masks.Mask(alive, True))
+    same = kind == "activation" and attrs.get("function") in _SAME
+    shape = attrs.get("shape") or ()
+    order = attrs.get("order")
+    if kind == "permute" and not (isinstance(order, tuple) and order[0] != "move"):
+        return kind, attrs, None
+    return kind, attrs, masks.handed_on("identity" if same else kind, attrs, mask, value, shape)
