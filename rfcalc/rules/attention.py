@@ -69,7 +69,8 @@ def _seen(pattern: Pattern, axes: tuple[int, ...], query: TensorSpec, key: Tenso
     if len(axes) > 1:
         raise AnalysisError("a mask of attention orders positions along one axis alone; give the one in axes")
     (axis,) = axes
-    rank = len(pattern.shape)
+    rank = max(len(pattern.shape), 2)
+    pattern = pattern.filled(rank)
     check_pattern(pattern, (*(UNKNOWN,) * (rank - 2), query.shape[axis], key.shape[axis]), lead=rank - 2)
     rows = pattern.seen(-2, -1)
     rows = rows * query.shape[axis] if len(rows) == 1 else rows

@@ -386,3 +386,69 @@ def test_constants_of_zeros_and_ones_make_no_bound(name: str) -> None:
         assert each.status == "exact"
     assert rfcalc.verify(graph).holds
     assert {row.status for row in rfcalc.analyze(graph)} == {"exact"}
+
+
+# ---- attention of one operator, as runtimes fuse it --------------------------------------------------------
+
+LENGTH = np.array([[1, 1, 0, 1, 1, 1, 0, 1, 1, 1]], np.int32)
+
+
+def fused(*given: Any, **named: Any) -> Any:
+    """Self-attention with its projections in one operator; a mask of whole numbers, nothing, a bias."""
+    random = np.random.default_rng(0)
+    held = {"w": random.standard_normal((4, 12)).astype(F), "b": np.zeros(12, F)}
+    return _one("Attention", ["x", "w", "b"], ["m", "", "bias"], given, held, named)
+
+
+def of_heads(*given: Any, **named: Any) -> Any:
+    """Attention of ready-made heads in one operator; a mask of whole numbers, a bias."""
+    return _one("MultiHeadAttention", ["x", "x", "x", ""], ["m", "bias"], given, {}, named)
+
+
+def _one(
+    op: str, inputs: list[str], places: list[str], given: Any, held: dict[str, Any], named: dict[str, Any]
+) -> Any:
+    more = [name if value is not None else "" for name, value in zip(places, given, strict=False)]
+    held |= {name: value for name, value in zip(places, given, strict=False) if value is not None}
+    attend = node(op, [*inputs, *more], ["y"], domain="com.microsoft", num_heads=2, **named)
+    proto = model([attend], held, (1, T, 4))
+    proto.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    return proto
+
+
+FUSED: dict[str, Callable[[], Any]] = {
+    "a length": lambda: fused(np.array([7], np.int32)),
+    "an end and a start": lambda: fused(np.array([8, 2], np.int32)),
+    "keys": lambda: fused(LENGTH),
+    "keys, causal": lambda: fused(LENGTH, unidirectional=1),
+    "queries and keys": lambda: fused(allowed("sliding")[None].astype(np.int32)),
+    "a bias": lambda: fused(None, None, least(allowed("blocks"))[None, None]),
+    "heads, a length": lambda: of_heads(np.array([6], np.int32)),
+    "heads, keys": lambda: of_heads(LENGTH),
+    "heads, queries and keys": lambda: of_heads(allowed("prefix")[None].astype(np.int32)),
+    "heads, a bias": lambda: of_heads(None, least(allowed("irregular"), -1e9)[None, None]),
+    "heads, keys and a bias": lambda: of_heads(LENGTH, least(allowed("blocks"), -1e9)[None, None]),
+    "heads, causal": lambda: of_heads(unidirectional=1),
+}
+
+
+@pytest.mark.parametrize("name", FUSED)
+def test_masks_of_fused_attention(name: str) -> None:
+    check(FUSED[name](), {1: 1})
+
+
+def test_a_mask_of_fused_attention_that_the_input_decides_makes_a_bound() -> None:
+    attend = node(
+        "MultiHeadAttention", ["x", "x", "x", "", "mask"], ["y"], domain="com.microsoft", num_heads=2
+    )
+    nodes = [
+        node("ReduceMax", ["x", "axis"], ["most"], keepdims=0),
+        node("Greater", ["most", "none"], ["some"]),
+        node("Cast", ["some"], ["mask"], to=TensorProto.INT32),
+        attend,
+    ]
+    proto = model(nodes, {"axis": np.array([2]), "none": F(0)}, (1, T, 4))
+    proto.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    answer = rfcalc.field(rfcalc.load(proto, layout={"x": "bsc"}), "y")
+    assert answer.axes[0].status == "bound"
+    assert [row[:2] for row in answer.axes[0].rows if row] == [(0, T - 1)] * T

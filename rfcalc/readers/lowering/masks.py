@@ -240,6 +240,31 @@ def of_keys(keep: Any, queries: Num, keys: Num, rank: int, *, causal: bool = Fal
     return pattern(full(keep, (queries, keys)), max(rank, keep.ndim))
 
 
+def of_padding(data: Any, batch: Num, queries: Num, keys: Num) -> Any:
+    """Return which keys an integer mask leaves to a query of any sample; None where that is not known.
+
+    Such a mask has one number a sample, the length of its keys; or two, behind the last key and at the first,
+    those of all samples one after the other; or 0 and 1 for each key, or for each query and key.
+    """
+    import numpy as np
+
+    array = None if data is None else np.asarray(data)
+    if array is None or array.dtype.kind not in "biu" or not (is_known(queries) and is_known(keys)):
+        return None
+    if array.ndim == 1 and is_known(batch) and len(array) in (batch, 2 * batch):
+        ends, place = array[:batch, None], np.arange(keys)
+        starts = array[batch:, None] if len(array) > batch else np.zeros_like(ends)
+        keep = (place >= starts) & (place < ends)
+        left = keep.any(axis=0)[None]
+    elif array.ndim > 1 and array.shape[-1] >= keys:
+        wide = array[:, None] if array.ndim == 2 else array
+        every = wide.reshape(-1, *wide.shape[-2:]) != 0
+        left = every[:, :queries, :keys].any(axis=0)
+    else:
+        return None
+    return kept_by(left, low=True, data=0)
+
+
 def both(a: Mask, b: Mask) -> Mask:
     """Return the mask that hides what either hides."""
     if a.alive is None or b.alive is None:

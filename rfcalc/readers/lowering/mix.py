@@ -131,10 +131,14 @@ def attention(
     value: Value,
     *,
     masks: Sequence[Value] = (),
+    padding: Value | None = None,
     causal: bool = False,
     groups: Num = 1,
 ) -> tuple[Value, ...]:
-    """Add attention of ready-made heads, (..., positions, features); `groups` queries share a key."""
+    """Add attention of ready-made heads, (..., positions, features); `groups` queries share a key.
+
+    `masks` are added to the scores or say which of them count; `padding` is one of whole numbers.
+    """
     attrs: dict[str, Any] = {"causal": causal}
     if not isinstance(groups, int) or groups != 1:
         if query.rank > 3:
@@ -142,35 +146,59 @@ def attention(
             attrs["prepare"] = ((1, shared), (2, shared))
         else:  # the heads are in the features
             attrs["prepare"] = ((2, (("repeat", {"count": groups, "axis": 2}),)),)
-    moving = [mask for mask in masks if not mask.constant]
-    if moving:
-        attrs["masks"] = len(moving)
-        attrs["unsure"] = masks_of.UNSURE
-    held = [mask for mask in masks if mask.constant and not mask.computed]  # a learned bias of the scores
-    for mask in masks:
-        held = [each for each in held if each is not mask] if _hide_keys(attrs, mask, query, key) else held
+    moving, held = hide_keys(attrs, query, key, masks, padding)
     return b.add(node, "dot_attention", (query, key, value, *moving), attrs, weights=held)
 
 
-def _hide_keys(attrs: dict[str, Any], mask: Value, query: Value, key: Value) -> bool:
-    """Let attention see what a constant mask leaves, if it is one, and say whether it is."""
-    if not mask.constant or mask.spec is None:
-        return False
-    boolean = mask.spec.dtype == "bool"
-    if boolean and mask.data is None and mask.mask is None:
+def hide_keys(
+    attrs: dict[str, Any], query: Value, key: Value, masks: Sequence[Value], padding: Value | None
+) -> tuple[list[Value], list[Value]]:
+    """Add to the settings of attention what its masks leave.
+
+    Returns
+    -------
+    moving, held : list of Value
+        Of the masks those that the graph computes; and constants that hide nothing, as a learned bias.
+    """
+    given = masks if padding is None else (*masks, padding)
+    moving = [mask for mask in given if not mask.constant]
+    if moving:
+        attrs["masks"] = len(moving)
+    keeps = [_keys_of(mask) for mask in masks if mask.constant and _is_mask(mask)]
+    if padding is not None and padding.constant:
+        keeps.append(masks_of.of_padding(padding.data, query.shape[0], query.shape[-2], key.shape[-2]))
+    if moving or any(keep is None for keep in keeps):
         attrs["unsure"] = masks_of.UNSURE
+    elif keeps:
+        attrs |= _left_keys(attrs, keeps, query, key)
+    return moving, [mask for mask in masks if mask.constant and not mask.computed and not _is_mask(mask)]
+
+
+def _is_mask(value: Value) -> bool:
+    """Tell whether what attention is given hides keys, and is no bias."""
+    if value.spec is not None and value.spec.dtype == "bool":
         return True
+    found = masks_of.mask_of(value)
+    return found is not None and found.low
+
+
+def _keys_of(mask: Value) -> Any:
+    """Return which keys a mask leaves to which query; None where that is not known."""
     found = masks_of.mask_of(mask)
-    if found is None or not (found.low or boolean):
-        return boolean
-    if found.alive is None or found.alive.ndim < 2:
-        attrs["unsure"] = masks_of.UNSURE
-        return True
-    queries, keys = query.shape[-2], key.shape[-2]
-    seen = masks_of.of_keys(found.alive, queries, keys, query.rank, causal=attrs["causal"])
-    if seen is not None:
-        attrs["seen"] = seen
-    return True
+    if found is not None:
+        return found.alive if found.alive is not None and found.alive.ndim > 1 else None
+    return None if mask.data is None else masks_of.truth(mask.data, wanted=True)  # it hides all or nothing
+
+
+def _left_keys(attrs: Mapping[str, Any], keeps: Sequence[Any], query: Value, key: Value) -> dict[str, Any]:
+    """Return the setting that says which keys all masks together leave, if any hides one."""
+    keep = keeps[0]
+    for each in keeps[1:]:
+        keep = keep & each
+    if not keep.any():
+        return {}  # of keys that are all hidden by finite numbers none is
+    seen = masks_of.of_keys(keep, query.shape[-2], key.shape[-2], query.rank, causal=attrs["causal"])
+    return {} if seen is None else {"seen": seen}
 
 
 def elementwise(

@@ -166,8 +166,17 @@ def multi_head_attention(operation: Operation) -> Values:
     query, key, value = operation[0], operation.optional(1), operation.optional(2)
     if key is None or value is None or key.rank != 3 or query.rank != 3 or len(operation.node.outputs) > 1:
         return operation.unknown()
-    masks = [each for each in operation.inputs[4:6] if each is not None]
-    return mix.attention(operation.builder, operation.node, query, key, value, masks=masks)
+    bias = operation.optional(5)
+    return mix.attention(
+        operation.builder,
+        operation.node,
+        query,
+        key,
+        value,
+        masks=() if bias is None else (bias,),
+        padding=operation.optional(4),
+        causal=bool(operation.integer("unidirectional", 0)),
+    )
 
 
 @op("Attention", domain=MICROSOFT)
@@ -179,16 +188,13 @@ def fused_attention(operation: Operation) -> Values:
         return operation.unknown()
     total = kernel.shape[1]
     units = sizes[2] if sizes else total // 3
-    mask = operation.optional(3)
+    mask, bias = operation.optional(3), operation.optional(5)
     attrs: dict[str, Any] = {
         "width": total,
         "units": units,
         "scores": (sizes[0] if sizes else total // 3) + units,
         "causal": bool(operation.integer("unidirectional", 0)),
     }
-    moving = [mask] if mask is not None and not mask.constant else []
-    if moving:
-        attrs["masks"] = 1
-    return operation.builder.add(
-        operation.node, "fused_attention", (x, *moving), attrs, weights=(kernel, operation.optional(2))
-    )
+    moving, held = mix.hide_keys(attrs, x, x, () if bias is None else (bias,), mask)
+    weights = (kernel, operation.optional(2), *held)
+    return operation.builder.add(operation.node, "fused_attention", (x, *moving), attrs, weights=weights)
