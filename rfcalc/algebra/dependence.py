@@ -442,6 +442,9 @@ class Dependence(NamedTuple):
                 weights = tuple((0,) for _ in shape)
                 legs = tuple(Leg(leg.axis, weights, _constant(leg)) for leg in self.legs)
                 return Dependence(tuple((extent,) for extent in shape), legs, self.reason)
+            listed = self._with_listed_digits(source)
+            if listed is not None:
+                return listed.regroup(shape, source)
             reason = self.reason or f"the reshape {source!r} cuts an axis where it cannot be followed"
             return self.covered(shape, reason)
         groups = [merge_digits(group) for group in groups]
@@ -474,6 +477,16 @@ class Dependence(NamedTuple):
             weights = (*leg.weights[:axis], *own, *leg.weights[axis + 1 :])
             legs.append(_settled(Leg(leg.axis, weights, leg.relation), factors))
         return Dependence(factors, tuple(legs), self.reason)
+
+    def _with_listed_digits(self, source: str) -> Dependence | None:
+        """Make the digits of every axis one; None where no axis has several, or they cannot be listed."""
+        found: Dependence | None = None
+        for axis, digits in enumerate(self.factors):
+            if len(digits) > 1:
+                found = (found or self)._listed(axis, source)
+                if found is None:
+                    return None
+        return found
 
     def _listed(self, axis: int, source: str) -> Dependence | None:
         """Make the digits of an axis one, whose rows are listed; None where that cannot be."""

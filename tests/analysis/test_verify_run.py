@@ -343,6 +343,7 @@ def test_a_piece_without_its_own_index_is_found(monkeypatch: pytest.MonkeyPatch)
 def test_parameters_that_meet_before_the_input_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parameters: a product of two of them lost both."""
     torch = pytest.importorskip("torch")
+    from rfcalc.readers.lowering import builder
     from rfcalc.readers.lowering.builder import Builder
 
     class Net(torch.nn.Module):  # type: ignore[misc, name-defined, unused-ignore]
@@ -357,6 +358,7 @@ def test_parameters_that_meet_before_the_input_are_found(monkeypatch: pytest.Mon
     assert ran(rfcalc.verify(rfcalc.from_torch(Net(), (1, 4, 8, 8)))) == []
     old = Builder.__init__
     monkeypatch.setattr(Builder, "__init__", lambda self, assume="report", **_: old(self, assume))
+    monkeypatch.setattr(builder, "_meet_themselves", lambda values: sum(bool(v.weights) for v in values) > 1)
     monkeypatch.setattr(Builder, "attribute", lambda self, values, weights, since: tuple(values))
     found = ran(rfcalc.verify(rfcalc.from_torch(Net(), (1, 4, 8, 8))))
     assert {each.by_rule for each in found} == {"a is not counted", "b is not counted"}
