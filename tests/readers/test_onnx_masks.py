@@ -452,3 +452,27 @@ def test_a_mask_of_fused_attention_that_the_input_decides_makes_a_bound() -> Non
     answer = rfcalc.field(rfcalc.load(proto, layout={"x": "bsc"}), "y")
     assert answer.axes[0].status == "bound"
     assert [row[:2] for row in answer.axes[0].rows if row] == [(0, T - 1)] * T
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "window"),
+    [
+        ((1, 320, 1), 128, (14, 114)),
+        ((2, 320, 1), 128, (0, 128)),
+        ((1, 320), 128, (28, 100)),
+        ((1, 96, 1), 32, (6, 26)),
+        ((1, 320, 2), 80, (0, 79)),
+        ((1, 320), 80, (1, 80)),
+    ],
+)
+def test_windows_of_frames_with_zeros_at_their_ends(
+    shape: tuple[int, ...], size: int, window: tuple[int, int]
+) -> None:
+    weights = np.zeros(size, F)
+    weights[slice(*window)] = np.linspace(1, 2, window[1] - window[0])
+    frames = node("STFT", ["x", "step", "weights", "size"], ["y"], onesided=int(shape[2:] != (2,)))
+    held = {"step": np.array(16), "weights": weights, "size": np.array(size)}
+    proto = model([frames], held, shape)
+    (axis,) = rfcalc.field(proto, "y").axes
+    assert axis.status == "exact"
+    assert list(axis.rows) == measured(proto, 1, 1)

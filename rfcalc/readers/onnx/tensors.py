@@ -106,7 +106,7 @@ def elements(tensor: onnx.TensorProto, shape: tuple[int, ...], dtype: str, name:
     floats = _FLOATS.match(dtype) is not None
     count = prod(shape)
     most = MOST_KNOWN if dtype != "bool" and not floats else MOST_MASKED
-    if count > most or (count > MOST_FLOATS and floats and len(shape) < 2):
+    if count > most:
         return None
     if tensor.data_location == onnx.TensorProto.EXTERNAL or not (
         floats or dtype.startswith(("int", "uint", "bool"))
@@ -114,7 +114,7 @@ def elements(tensor: onnx.TensorProto, shape: tuple[int, ...], dtype: str, name:
         return None
     try:
         if floats and count > MOST_FLOATS:
-            return _if_mask(tensor, shape)
+            return _if_structural(tensor, shape)
         return numpy_helper.to_array(tensor).reshape(shape)
     except (ValueError, TypeError, KeyError, IndexError) as error:
         reason = str(error).partition("\n")[0]
@@ -123,8 +123,8 @@ def elements(tensor: onnx.TensorProto, shape: tuple[int, ...], dtype: str, name:
         ) from None
 
 
-def _if_mask(tensor: onnx.TensorProto, shape: tuple[int, ...]) -> Any:
-    """Return the elements of a larger tensor of floats where they are a mask; None for any other."""
+def _if_structural(tensor: onnx.TensorProto, shape: tuple[int, ...]) -> Any:
+    """Return the elements of a larger tensor of floats that is a mask, or a window that ends in zeros."""
     if tensor.data_type not in _PLAIN:
         return None
     kind = _PLAIN[tensor.data_type]
@@ -134,6 +134,8 @@ def _if_mask(tensor: onnx.TensorProto, shape: tuple[int, ...]) -> Any:
         array = np.asarray(tensor.float_data, dtype=kind).reshape(shape)
     else:
         return None
+    if array.ndim == 1:
+        return array if 0 in (array[0], array[-1]) else None
     return array if may_be_structural(array) and is_structural(array) else None
 
 

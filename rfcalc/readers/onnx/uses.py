@@ -110,7 +110,7 @@ _TELLING: Final = (
     (WINDOW, (0,), "window"),
     (FEATURES, (0,), "features"),
     (STEPS, (0,), "steps"),
-    (frozenset(("STFT",)), (0,), "signal"),
+    (frozenset(("STFT",)), (0,), "parts"),
 )
 """Operations, at which of their inputs, and what that tells."""
 
