@@ -6,6 +6,7 @@ from typing import Final
 
 from rfcalc.errors import ReadError
 from rfcalc.readers.keras.config import Config, shown
+from rfcalc.readers.keras.published import published_model
 
 SEQUENTIAL: Final = ("Sequential", "Pipeline")
 _MODELS: Final = (*SEQUENTIAL, "Functional", "Model", "Network")
@@ -75,6 +76,9 @@ def model_in(entry: Config) -> tuple[str, Config, int] | None:
     """Return the model that an entry is, or holds in TimeDistributed: class, config, how many axes lead."""
     lead = 0
     while not is_model(entry):
+        published = published_model(entry)
+        if published is not None:
+            return entry.text("class_name"), published, lead
         config = entry.get("config")
         if not isinstance(config, dict) or lead > DEEPEST or class_of(entry) != "TimeDistributed":
             return None
