@@ -68,10 +68,12 @@ def _temporal_convolutions(made: _Made) -> list[dict[str, Any]] | None:
         return None
     if not all(type(number) is int and number > 0 for number in numbers):
         return None
-    if not sequences and made.extent is None:
+    extent = made.extent
+    if not sequences and extent is None:
         return None
     layers = [_layer("InputLayer", "input", [], batch_input_shape=[None, made.extent, made.channels])]
-    source, channels, skips = "input", made.channels, []
+    source, channels = "input", made.channels
+    skips: list[str] = []
     for width, dilation in list(zip(widths, dilations, strict=True)) * config.get("nb_stacks"):
         block = f"residual_block_{len(skips)}"
         layers += _residual_block(config, block, source, channels != width, width, dilation)
@@ -79,10 +81,12 @@ def _temporal_convolutions(made: _Made) -> list[dict[str, Any]] | None:
         skips.append(f"{block}_branch")
     if config.get("use_skip_connections"):
         layers.append(_layer("Add" if len(skips) > 1 else "Activation", "skip_connections", skips))
-    if not sequences:  # the step in the middle sees both ways, the last one what came before it
-        step = made.extent // 2 if padding == "same" else made.extent - 1
+    if (
+        not sequences and extent is not None
+    ):  # the step in the middle sees both ways, the last one what came before it
+        step = extent // 2 if padding == "same" else extent - 1
         source = layers[-1]["name"]
-        layers.append(_layer("Cropping1D", "last_step", [source], cropping=[step, made.extent - 1 - step]))
+        layers.append(_layer("Cropping1D", "last_step", [source], cropping=[step, extent - 1 - step]))
         layers.append(_layer("Reshape", "output", ["last_step"], target_shape=[channels]))
     return layers
 
