@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from rfcalc.algebra.digits import forgetting_window, is_mixed_radix, split_weights
 from rfcalc.algebra.leg import Factors, Leg, Weights, digits_of, span_of
-from rfcalc.algebra.number import Num, is_known
+from rfcalc.algebra.number import is_known
 from rfcalc.algebra.places import on_one_index
 from rfcalc.algebra.relation import MAX_PERIOD, Relation, UnequalSlopes, whole
 from rfcalc.algebra.rows import Rows
@@ -77,7 +77,7 @@ def _add(legs: list[Leg], leg: Leg, factors: Factors) -> None:
             continue
         if present.weights == leg.weights:
             if present.relation is not leg.relation:
-                relation = _union(present.relation, leg.relation, span_of(factors, leg.weights))
+                relation = _union(present.relation, leg.relation, factors, leg.weights)
                 legs[place] = present._replace(relation=relation)
             return
         if present.gridless or leg.gridless:
@@ -85,7 +85,7 @@ def _add(legs: list[Leg], leg: Leg, factors: Factors) -> None:
         pair = _on_one_index(present, leg, factors)
         if pair is not None:
             del legs[place]
-            relation = _union(pair[0].relation, pair[1].relation, span_of(factors, pair[0].weights))
+            relation = _union(pair[0].relation, pair[1].relation, factors, pair[0].weights)
             _add(legs, pair[0]._replace(relation=relation), factors)
             return
     legs.append(leg)
@@ -125,7 +125,7 @@ def _refined(leg: Leg, weights: Weights, factors: Factors) -> Leg | None:
     return Leg(leg.axis, weights, relation)
 
 
-def _union(a: Relation | Rows, b: Relation | Rows, span: Num) -> Relation | Rows:
+def _union(a: Relation | Rows, b: Relation | Rows, factors: Factors, weights: Weights) -> Relation | Rows:
     if isinstance(a, Rows) or isinstance(b, Rows):
         assert isinstance(a, Rows)
         assert isinstance(b, Rows)
@@ -133,6 +133,7 @@ def _union(a: Relation | Rows, b: Relation | Rows, span: Num) -> Relation | Rows
     try:
         return a.join(b)
     except UnequalSlopes:
+        span = span_of(factors, weights)
         if not is_known(span) or span > MAX_PERIOD:
             raise
         # the extent is known, so the rows of this map can be listed and united one by one
@@ -185,4 +186,4 @@ def _opened_by(leg: Leg, constant: Leg, factors: Factors) -> Leg | None:
     if listed is None:
         return None
     assert isinstance(listed.relation, Relation)
-    return leg._replace(relation=_union(relation, listed.relation, span_of(factors, leg.weights)))
+    return leg._replace(relation=_union(relation, listed.relation, factors, leg.weights))

@@ -398,8 +398,8 @@ def _window_of(rows: Sequence[Sequence[int]]) -> Window:
 
 def _is_tangled(step: Slide, dependence: Dependence) -> bool:
     """Tell whether a window takes elements one after the other of an axis that no one index orders."""
-    mine = [leg for leg in dependence.legs if any(leg.weights[step.axis])]
-    if not mine or step.alike or (len(mine) == 1 and mine[0].weights[step.axis] == (1,)):
+    rows = [leg.weights[step.axis] for leg in dependence.legs if any(leg.weights[step.axis])]
+    if not rows or rows == [(1,)] or step.alike:
         return False
     same = step.window is POINTWISE and is_same(step.extent, _extent(dependence, step.axis))
     return not same and _is_range(step.window)

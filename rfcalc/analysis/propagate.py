@@ -177,7 +177,10 @@ def _see(layer: Layer, result: Result, seen: Mapping[str, Seen], misaligned: lis
         ((producer, output),) = layer.inputs  # as in most layers nothing changes
         before = seen[producer]
         return before if len(before.full) == 1 else _output(before, output)
-    inputs = [tuple(each[output] for each in seen[producer].followed) for producer, output in layer.inputs]
+    inputs = []
+    for producer, output in layer.inputs:  # a loop: it runs for every layer
+        whole, inner = seen[producer].followed
+        inputs.append((whole[output], inner[output]))
     full = tuple(
         _union(layer, [(path, inputs[path.input][0]) for path in paths], spec, misaligned)
         for paths, spec in zip(result.paths, result.outputs, strict=True)
@@ -227,9 +230,15 @@ def _together(dependence: Dependence | None, spec: TensorSpec) -> Dependence | N
     """Let every channel of a position depend on what any of them does."""
     if dependence is None or not dependence.legs or len(spec.axes) != len(dependence.factors):
         return dependence
-    channels = tuple(place for place, role in enumerate(spec.axes) if role == CHANNEL)
-    positions = tuple(place for place, role in enumerate(spec.axes) if role == SPATIAL)
-    return together(dependence, channels, positions)
+    for leg in dependence.legs:
+        for role, weights in zip(spec.axes, leg.weights, strict=True):  # a loop: it runs for every layer
+            if role == CHANNEL and any(weights):
+                return together(dependence, _places(spec, CHANNEL), _places(spec, SPATIAL))
+    return dependence
+
+
+def _places(spec: TensorSpec, wanted: str) -> tuple[int, ...]:
+    return tuple([place for place, role in enumerate(spec.axes) if role == wanted])
 
 
 def _gates(inputs: Sequence[Dependence | None]) -> frozenset[int]:
@@ -294,12 +303,11 @@ def _union(
 
 def _beside_places(paths: Sequence[tuple[Path, Dependence | None]]) -> bool:
     """Tell whether channels are put end to end of which some are places of a window."""
-    return any(
-        start is not None and on_places(start, step.axis)
-        for path, start in paths
-        for step in path.steps[:1]
-        if isinstance(step, Place) and step.alike
-    )
+    for path, start in paths:  # a loop: it runs for every layer
+        step = path.steps[0] if path.steps else None
+        if isinstance(step, Place) and step.alike and start is not None and on_places(start, step.axis):
+            return True
+    return False
 
 
 def _told_apart(

@@ -192,7 +192,8 @@ class Builder:
             if weight not in self._frozen:
                 self._frozen[weight] = replace(weight, trainable=False)
         weights = tuple([self._frozen[weight] for weight in value.weights])
-        return replace(value, weights=weights)
+        # spelled out, since this runs for every normalisation, and `replace` takes four times as long
+        return Value(value.spec, value.edge, value.data, weights, value.computed, value.mask)
 
     # ---- layers --------------------------------------------------------------------------------------------
 
@@ -429,8 +430,11 @@ def _masked(kind: str, attrs: Attrs, inputs: Sequence[Value], made: tuple[Value,
     """Let the first result bear the mask that it has from the one input."""
     if len(inputs) != 1 or not made or made[0].spec is None or "then" in attrs or "prepare" in attrs:
         return made
-    before = mask_of(inputs[0]) if inputs[0].edge is None else inputs[0].mask
-    mask = handed_on(kind, attrs, before, inputs[0], made[0].spec.shape)
+    only = inputs[0]
+    before = mask_of(only)
+    if before is None:
+        return made
+    mask = handed_on(kind, attrs, before, only, made[0].spec.shape)
     return made if mask is None else (replace(made[0], mask=mask), *made[1:])
 
 

@@ -44,9 +44,12 @@ def mask_of(value: Value) -> Mask | None:
     """Return the mask that a value is or bears; None where it is none."""
     if value.mask is not None:
         return value.mask
-    if value.edge is not None or value.data is None:
-        return None
-    return mask_in(value.data)
+    return mask_in(value.data) if may_hide(value) else None
+
+
+def may_hide(value: Value) -> bool:
+    """Tell whether a value may be a mask, or bears one."""
+    return value.mask is not None or (value.edge is None and value.data is not None)
 
 
 def mask_in(data: Any) -> Mask | None:
@@ -179,6 +182,8 @@ def combined(values: Sequence[Value], kind: str) -> Mask | None:
 
 def met(values: Sequence[Value], kind: str) -> tuple[dict[int, Any], Mask | None]:
     """Say what an element-wise function hides of its inputs, by place, and which mask its result bears."""
+    if not any(map(may_hide, values)):
+        return {}, None  # as in most sums
     hides, mask = hiding(values, kind), combined(values, kind)
     moving = [place for place, value in enumerate(values) if value.edge is not None]
     if len(moving) > 1 and mask is not None and mask.alive is not None:

@@ -234,7 +234,7 @@ def elementwise(
         attrs["alive"] = found
     learned = [value for value in held if not value.computed and not (hides and masks_of.mask_of(value))]
     made = b.add(node, kind, moving, attrs, weights=learned)
-    return (replace(made[0], mask=mask), *made[1:])
+    return made if made[0].mask is mask else (replace(made[0], mask=mask), *made[1:])
 
 
 def chosen(

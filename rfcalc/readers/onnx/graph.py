@@ -98,13 +98,17 @@ def read_onnx(data: bytes | onnx.ModelProto, *, source: str, options: Options) -
 def _read(model: onnx.ModelProto, source: str, options: Options, said: Sequence[Said]) -> LayerGraph:
     """Read a model, with other layouts of its inputs too where it contradicts those that are usual."""
     first = _Reader(model, options, said)
-    ready = [first]
+    scope = first.scope()
+    ready = [(first, scope)]
 
     def read(inputs: Sequence[Declared]) -> LayerGraph:
-        reader = ready.pop() if ready else _Reader(model, options, said)
-        return reader.read(inputs, source)
+        if ready:
+            reader, scope = ready.pop()
+            return reader.read(scope, inputs, source)
+        reader = _Reader(model, options, said)
+        return reader.read(reader.scope(), inputs, source)
 
-    return read_consistently(settle(first.inputs(), options), read)
+    return read_consistently(settle(first.inputs(scope), options), read)
 
 
 _FIXED: Final = "; where the file fixes shapes for the size it was exported at, export it with dynamic axes"
@@ -132,7 +136,10 @@ def _all_text(*names: object) -> None:
 
 
 class _Reader:
-    """What is shared by all graphs of one file."""
+    """What is shared by all graphs of one file.
+
+    Scopes hold it, and it holds none of them: without a cycle all is gone as soon as the graph is read.
+    """
 
     def __init__(self, model: onnx.ModelProto, options: Options, said: Sequence[Said]) -> None:
         self.model = model
@@ -145,14 +152,18 @@ class _Reader:
 
         if len(model.graph.node) > MOST_NODES:
             raise ReadError(TOO_MANY)
-        opsets = {
-            ("" if each.domain in STANDARD else each.domain): each.version for each in model.opset_import
-        }
-        self.scope = Scope(self, None, opsets)
-        self.scope.constants(model.graph)
 
-    def read(self, inputs: Sequence[Declared], source: str) -> LayerGraph:
-        graph, scope = self.model.graph, self.scope
+    def scope(self) -> Scope:
+        """Return the model's own tensors, as far as they are constants."""
+        opsets = {
+            ("" if each.domain in STANDARD else each.domain): each.version for each in self.model.opset_import
+        }
+        scope = Scope(self, None, opsets)
+        scope.constants(self.model.graph)
+        return scope
+
+    def read(self, scope: Scope, inputs: Sequence[Declared], source: str) -> LayerGraph:
+        graph = self.model.graph
         for each in inputs:
             assert each.shape is not None
             scope.values[each.name] = self.builder.input(each.name, each.shape, each.axes, each.dtype)
@@ -165,8 +176,8 @@ class _Reader:
         _all_text(name, *(each.name for each in graph.input), *(each.name for each in graph.output))
         return self.builder.graph(outputs, name=name, format="onnx", source=source)
 
-    def inputs(self) -> list[Declared]:
-        graph, scope = self.model.graph, self.scope
+    def inputs(self, scope: Scope) -> list[Declared]:
+        graph = self.model.graph
         declared = []
         for value in graph.input:
             if value.name in scope.values:
