@@ -40,8 +40,7 @@ def hidden(dependence: Dependence, pattern: Pattern, source: str, *, alike: bool
     axes = pattern.axes(len(dependence.factors))
     legs, reason = [], dependence.reason
     for leg in dependence.legs:
-        split = len(axes) == 1 and any(leg.weights[axes[0]])
-        left = cut(dependence, leg, pattern, axes if split else (), source)
+        left = cut(dependence, leg, pattern, (), source)
         reason = reason or (LOST.format(source) if left is None else "")
         legs.append(leg if left is None else left)
     after = dependence._replace(legs=tuple(legs), reason=reason)

@@ -9,17 +9,20 @@ the open legs spelled over all axes of the mask, as far as so many rows can be l
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from rfcalc.algebra import steps
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.digits import placed_window
 from rfcalc.algebra.hiding import LOST, cut, hidden, onto_query, open_legs, stands_by
 from rfcalc.algebra.legs import Leg
-from rfcalc.algebra.number import Num, is_known, prod
+from rfcalc.algebra.number import UNKNOWN, Num, is_known, prod
 from rfcalc.algebra.pattern import Pattern
-from rfcalc.algebra.relation import MAX_PERIOD, NeedTaps
-from rfcalc.algebra.steps import Hide, Mix, Place, Reduce, Slide, Step
+from rfcalc.algebra.relation import MAX_PERIOD, NeedTaps, Relation
+from rfcalc.algebra.steps import Hide, Merge, Mix, Place, Reduce, Regroup, Slide, Split, Step
+
+MOST_SPELLED: Final = 1 << 20
+"""Elements of a mask that is reshaped."""
 
 _ALONG: Final = (steps.Slide, steps.Place, steps.Contract, steps.Grouped, steps.Scan)
 """Steps along one axis, whose elements need known ones of it."""
@@ -90,8 +93,40 @@ def _places(step: Step, dependence: Dependence, full: Pattern) -> Pattern | None
         if taps is None or (unread and any(len(each) > 1 for each in taps)):
             return None  # of the elements that a window unites each hides rows of its own
         return full.taken(step.axis, taps)
+    if isinstance(step, (steps.Regroup, steps.Split, steps.Merge)) and not _apart(step, axes):
+        return _regrouped(step, dependence, full)
     order = _order(step, full, axes)
     return None if order is None else full.moved(order)
+
+
+def _apart(step: Step, axes: set[int]) -> bool:
+    """Tell whether an axis is split, or axes are merged, that no mask changes along."""
+    if isinstance(step, steps.Merge):
+        return not axes & set(range(step.axis, step.axis + step.number))
+    return isinstance(step, steps.Split) and step.axis not in axes
+
+
+def _regrouped(step: Regroup | Split | Merge, dependence: Dependence, full: Pattern) -> Pattern | None:
+    """Reshape a mask from the first axis on that it changes along; None where a reshape cuts across it."""
+    old = [prod(digits) if all(map(is_known, digits)) else UNKNOWN for digits in dependence.factors]
+    first = min(full.axes(len(old)))
+    new: list[Num] = list(step.shape) if isinstance(step, Regroup) else old
+    if isinstance(step, Split):
+        new = [*old[: step.axis], *step.extents, *old[step.axis + 1 :]]
+    elif isinstance(step, Merge):
+        end = step.axis + step.number
+        first = min(first, step.axis)
+        merged = old[step.axis : end]
+        new = [*old[: step.axis], prod(merged) if all(map(is_known, merged)) else UNKNOWN, *old[end:]]
+    tail: list[Any] = old[first:]
+    if not all(map(is_known, tail)) or prod(tail) > MOST_SPELLED:
+        return None
+    for place in range(len(new) - 1, -1, -1):
+        behind: list[Any] = new[place:]
+        if all(map(is_known, behind)) and prod(behind) == prod(tail):
+            shape = full.shape[first:]
+            return Pattern(shape, full.rows[: prod(shape[:-1])]).regrouped(tail, behind)
+    return None
 
 
 def _taps(step: Step, extent: int) -> Sequence[Sequence[int]] | None:  # noqa: PLR0911
@@ -116,7 +151,7 @@ def _taps(step: Step, extent: int) -> Sequence[Sequence[int]] | None:  # noqa: P
     return [step.window.inside(i, extent) for i in range(step.extent)]
 
 
-def _order(step: Step, full: Pattern, axes: set[int]) -> Sequence[int] | None:  # noqa: PLR0911
+def _order(step: Step, full: Pattern, axes: set[int]) -> Sequence[int] | None:
     """Say which axis of a mask each axis behind a step is, -1 for a new one; None where that is not so."""
     rank = len(full.shape)
     if isinstance(step, steps.Permute):
@@ -128,11 +163,6 @@ def _order(step: Step, full: Pattern, axes: set[int]) -> Sequence[int] | None:  
         gone = {axis % rank for axis in step.axes}
         kept = isinstance(step, steps.Reduce) and step.keep
         return None if gone & axes and not kept else [p for p in range(rank) if kept or p not in gone]
-    if isinstance(step, steps.Regroup):
-        first = min(axes)
-        last = step.shape[max(len(step.shape) - (rank - first), 0) :]
-        fit = len(last) == rank - first and all(map(_fits, full.shape[first:], last))
-        return range(first, rank) if fit else None
     if isinstance(step, steps.Split):
         more = len(step.extents) - 1
         return (
@@ -206,10 +236,12 @@ def _on_its_axes(dependence: Dependence, leg: Leg, pattern: Pattern) -> Leg | No
     if leg.gridless:
         order = (*axes[leg.axis : leg.axis + 1], *axes)
         mine = next(([a] for a in order if not pattern.onto([a - lead]).full), [])
+    own = pattern.onto([a - lead for a in mine])
     try:
-        left = cut(dependence, leg, pattern.onto([a - lead for a in mine]), mine, "")
-    except NeedTaps:
-        left = None
+        left = cut(dependence, leg, own, mine, "")
+    except NeedTaps:  # of single rows that are left or not the ends say enough
+        assert isinstance(leg.relation, Relation)
+        left = cut(dependence, leg._replace(relation=leg.relation.filled()), own, mine, "")
     return leg if left is None and stands_by(leg, axes) else left
 
 

@@ -127,6 +127,31 @@ class Pattern(NamedTuple):
                 found = found.taken(axis, [range(extent)])
         return found
 
+    def regrouped(self, old: Sequence[int], new: Sequence[int]) -> Pattern:
+        """Reshape a pattern of a tensor of `old` extents, as many as the pattern has, in row-major order.
+
+        Examples
+        --------
+        >>> Pattern((2, 3), (0b011, 0b100)).regrouped((2, 3), (6,))
+        Pattern(shape=(6,), rows=(35,))
+        >>> Pattern((2, 1), (1, 0)).regrouped((2, 4), (4, 2))
+        Pattern(shape=(4, 1), rows=(1, 1, 0, 0))
+        """
+        every = Pattern(tuple(old), ((1 << old[-1]) - 1,) * prod(old[:-1]))
+        text = "".join(f"{row:0{old[-1]}b}"[::-1] for row in self.joined(every, both=True).rows)
+        rows = tuple(int(text[i : i + new[-1]][::-1], 2) for i in range(0, len(text), new[-1]))
+        return Pattern(tuple(new), rows).plain()
+
+    def plain(self) -> Pattern:
+        """Spell the same with an extent of 1 along each axis on which nothing changes."""
+        found = self
+        for axis, extent in enumerate(self.shape):
+            if extent > 1:
+                first = found.taken(axis, [[0]])
+                if first.taken(axis, [[0]] * extent).rows == found.rows:
+                    found = first
+        return found
+
     def joined(self, other: Pattern, *, both: bool) -> Pattern:
         """Return the elements that count in both patterns, or in either.
 

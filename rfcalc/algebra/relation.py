@@ -287,6 +287,23 @@ class Relation:
         same.listed = count
         return same
 
+    def filled(self) -> Relation:
+        """Spell the same ends with taps, all between them."""
+        sizes = [0 if size == inf else int(size) for size in self.sizes()]
+        taps = tuple((1 << size) - 1 for size in sizes)
+        same = Relation(
+            self.period,
+            self.advance,
+            self.lo,
+            self.hi,
+            taps,
+            self.slack,
+            self.loose,
+            self.exact,
+            self.regular,
+        )
+        return same.as_listed(self.listed, uneven=self.uneven)
+
     def as_listed(self, count: int, *, uneven: bool = False) -> Relation:
         """Let what was just made be the relation of one map of `count` rows, unless all rows are endless."""
         self.listed = 0 if self.whole else count

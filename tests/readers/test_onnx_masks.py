@@ -388,6 +388,26 @@ def test_constants_of_zeros_and_ones_make_no_bound(name: str) -> None:
     assert {row.status for row in rfcalc.analyze(graph)} == {"exact"}
 
 
+def test_tokens_of_a_large_map_that_a_mask_hides() -> None:
+    """There are more tokens than rows are listed of; laid out again, the map has the rows of any column."""
+    side = 70
+    keep = np.arange(side * side) * 5 % 7 < 3
+    keep[4 * side : 5 * side] = False
+    nodes = [
+        node("Conv", ["x", "kernel"], ["conv"], pads=[1, 1, 1, 1]),
+        node("Reshape", ["conv", "line"], ["tokens"]),
+        node("Where", ["keep", "tokens", "none"], ["kept"]),
+        node("Reshape", ["kept", "map"], ["y"]),
+    ]
+    held = {"line": np.array([1, 2, side * side]), "map": np.array([1, 2, side, side])}
+    more = {"keep": keep, "none": F(0), "kernel": np.ones((2, 2, 3, 3), F)}
+    proto = model(nodes, {**held, **more}, (1, 2, side, side))
+    answer = rfcalc.field(rfcalc.load(proto, layout={"x": "NCHW"}), "y")
+    for axis, each in enumerate(answer.axes, 2):
+        assert each.status == "exact"
+        assert list(each.rows) == measured(proto, axis, axis)
+
+
 # ---- attention of one operator, as runtimes fuse it --------------------------------------------------------
 
 LENGTH = np.array([[1, 1, 0, 1, 1, 1, 0, 1, 1, 1]], np.int32)
