@@ -167,6 +167,20 @@ class LayerGraph:
             results=self.results,
         )
 
+    def with_results(self, layers: Iterable[Layer], results: Mapping[str, Any]) -> LayerGraph:
+        """Return the same model with layers that have other settings, and with what the rules say of them."""
+        return LayerGraph(
+            layers,
+            name=self.name,
+            format=self.format,
+            source=self.source,
+            outputs=self.outputs,
+            blocks=self.blocks.values(),
+            notes=self.notes,
+            results=results,
+            origin=self.origin,
+        )
+
     @property
     def inputs(self) -> tuple[Layer, ...]:
         """The model's inputs."""

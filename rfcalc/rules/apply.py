@@ -11,8 +11,8 @@ from rfcalc.algebra.steps import AtMost, Cover, Mix, under
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, TensorSpec
 from rfcalc.rules.registry import Call, Kind, Parameter, Path, Result, find
-from rfcalc.rules.roles import shared_fold
-from rfcalc.rules.samples import is_single, samples_meet, without_batch
+from rfcalc.rules.roles import is_single, shared_fold
+from rfcalc.rules.samples import samples_meet, without_batch
 
 _EVERY_KIND: Final = frozenset(
     (
@@ -55,7 +55,7 @@ def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec
         return _apply_stages(kind, attrs, inputs)
     if "unsure" in attrs:
         result = apply_rule(kind, {name: value for name, value in attrs.items() if name != "unsure"}, inputs)
-        return _doubted(result, attrs["unsure"])
+        return doubted(result, attrs["unsure"])
     masks = attrs.get("masks", 0)
     result = _apply_unfolded(kind, attrs, inputs[: len(inputs) - masks])
     if not (masks or attrs.get("softmax")):
@@ -69,8 +69,8 @@ def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec
     return result._replace(paths=tuple(paths))
 
 
-def _doubted(result: Result, reason: str) -> Result:
-    """Make a bound of all that a layer reads."""
+def doubted(result: Result, reason: str) -> Result:
+    """Return a result in which all that a layer reads is a bound, for a reason."""
     doubt = Path(0, (AtMost(reason),))
     paths = tuple(tuple(path.then(doubt) for path in own) for own in result.paths)
     return result._replace(paths=paths)

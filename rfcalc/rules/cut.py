@@ -76,14 +76,19 @@ def slice_axes(call: Call) -> Result:
     """Output i reads ``start + step * i``."""
     spec = call.only()
     steps: list[Step] = []
-    shape, folded = list(spec.shape), spec.folded
+    cut = spec
     for axis, *bounds in call["slices"]:
         place = call.axis(spec, axis)
-        step = sliced_axis(place, shape[place], tuple(bounds))
+        step = sliced_axis(place, cut.shape[place], tuple(bounds))
         steps.append(step)
-        shape[place] = step.extent
-        folded = folded if spec.axes[place] != BATCH else cut_batch(spec, place)
-    return Result((TensorSpec(tuple(shape), spec.axes, spec.dtype, folded),), ((Path(0, tuple(steps)),),))
+        cut = _cut(cut, place, step.extent)
+    return Result((cut,), ((Path(0, tuple(steps)),),))
+
+
+def _cut(spec: TensorSpec, axis: int, extent: Num) -> TensorSpec:
+    """Return what a tensor is with another extent along an axis."""
+    shape = (*spec.shape[:axis], extent, *spec.shape[axis + 1 :])
+    return TensorSpec(shape, spec.axes, spec.dtype, cut_batch(spec, axis, extent))
 
 
 @rule(
@@ -108,7 +113,7 @@ def index_axes(call: Call) -> Result:
     roles: list[str] = []
     gone: list[int] = []
     inserted: list[int] = []
-    folded = spec.folded
+    cut = spec
     place = 0
     for each in key:
         if each == "new":
@@ -117,15 +122,15 @@ def index_axes(call: Call) -> Result:
             roles.append(SPATIAL if place else BATCH)
             continue
         extent = spec.shape[place]
-        if each != (None, None, None) and spec.axes[place] == BATCH:
-            folded = cut_batch(spec, place)
         if isinstance(each, int):
             steps.append(_selected(place, extent, each))
+            cut = _cut(cut, place, 1)
             gone.append(place)
         else:
             if each != (None, None, None):
                 step = sliced_axis(place, extent, each)
                 steps.append(step)
+                cut = _cut(cut, place, step.extent)
                 extent = step.extent
             shape.append(extent)
             roles.append(spec.axes[place])
@@ -134,7 +139,7 @@ def index_axes(call: Call) -> Result:
         steps.append(Squeeze(tuple(gone)))
     if inserted:
         steps.append(Insert(tuple(inserted)))
-    output = TensorSpec(tuple(shape), "".join(roles), spec.dtype, folded)
+    output = TensorSpec(tuple(shape), "".join(roles), spec.dtype, cut.folded)
     return Result((output,), ((Path(0, tuple(steps)),),))
 
 
@@ -161,7 +166,7 @@ def select(call: Call) -> Result:
     spec = call.only()
     axis, index = call.axis(spec, call["axis"]), call["index"]
     step = _selected(axis, spec.shape[axis], index)
-    output = replace(spec, folded=cut_batch(spec, axis)).without((axis,))
+    output = replace(spec, folded=cut_batch(spec, axis, 1)).without((axis,))
     return Result((output,), ((Path(0, (step, Squeeze((axis,)))),),))
 
 
@@ -180,7 +185,7 @@ def split(call: Call) -> Result:
     spec = call.only()
     axis = call.axis(spec, call["axis"])
     sizes = _part_sizes(call, spec.shape[axis])
-    folded = cut_batch(spec, axis, len(sizes) if len(set(map(str, sizes))) == 1 else UNKNOWN)
+    parts = len(sizes) if len(set(map(str, sizes))) == 1 else UNKNOWN
     outputs, paths = [], []
     start: Num = 0
     for size in sizes:
@@ -189,7 +194,7 @@ def split(call: Call) -> Result:
         if call["drop"]:
             steps = (*steps, Squeeze((axis,)))
             shape, axes = shape[:axis] + shape[axis + 1 :], axes[:axis] + axes[axis + 1 :]
-        outputs.append(TensorSpec(shape, axes, spec.dtype, folded))
+        outputs.append(TensorSpec(shape, axes, spec.dtype, cut_batch(spec, axis, size, parts)))
         paths.append((Path(0, steps),))
         start = start + size
     return Result(tuple(outputs), tuple(paths))

@@ -42,7 +42,7 @@ def take(call: Call) -> Result:
     axis, indices = call.axis(spec, call["axis"]), tuple(call["indices"])
     step = taken(axis, spec.shape[axis], indices)
     shape = (*spec.shape[:axis], len(indices), *spec.shape[axis + 1 :])
-    folded = cut_batch(spec, axis)
+    folded = cut_batch(spec, axis, len(indices))
     return Result((TensorSpec(shape, spec.axes, spec.dtype, folded),), ((Path(0, (step,)),),))
 
 

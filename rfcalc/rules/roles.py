@@ -197,13 +197,48 @@ def _is_one_sample(spec: TensorSpec) -> bool:
     return all(is_one(n) for n, role in zip(spec.shape, spec.axes, strict=True) if role == BATCH)
 
 
-def cut_batch(spec: TensorSpec, axis: int, parts: Num = UNKNOWN) -> Num:
-    """Return what stays folded where `axis` is cut to one of `parts` equal parts.
+def is_single(spec: TensorSpec) -> bool:
+    """Tell whether a tensor certainly holds one sample: what lies in its batch axes are its own positions."""
+    return equal(_in_batch(spec), spec.folded) is True
 
-    Samples that are left out leave the others as they are; folded positions can be taken apart only evenly.
+
+def count_samples(spec: TensorSpec) -> Num:
+    """Count the samples in a tensor: what its batch axes hold, besides the positions that are folded in.
+
+    Examples
+    --------
+    >>> count_samples(TensorSpec((128, 49, 96), "bsc", folded=64)), count_samples(TensorSpec((49, 96), "sc"))
+    (2, 1)
+    """
+    held = _in_batch(spec)
+    if is_one(spec.folded):
+        return held
+    whole = is_known(held) and is_known(spec.folded) and spec.folded > 0 and held % spec.folded == 0
+    return held // spec.folded if whole else UNKNOWN
+
+
+def _in_batch(spec: TensorSpec) -> Num:
+    """Multiply the extents of the batch axes."""
+    count: Num = 1
+    for extent, role in zip(spec.shape, spec.axes, strict=True):  # a loop: it runs for every layer
+        if role == BATCH:
+            count = count * extent
+    return count
+
+
+def cut_batch(spec: TensorSpec, axis: int, extent: Num, parts: Num = UNKNOWN) -> Num:
+    """Return what stays folded where `axis` comes to have another extent, as one of `parts` equal parts.
+
+    Samples that are left out leave the others as they are; folded positions can be taken apart only evenly,
+    unless all of them are of one sample.
     """
     folded = spec.folded
-    if spec.axes[axis] != BATCH or is_one(folded):
+    if spec.axes[axis] != BATCH:
+        return folded
+    whole = spec.shape[axis]
+    if is_known(whole) and is_known(extent) and whole > 0 and is_known(folded) and is_single(spec):
+        return folded // whole * extent
+    if is_one(folded):
         return folded
     if is_known(folded) and is_known(parts) and parts > 0 and folded % parts == 0:
         return folded // parts

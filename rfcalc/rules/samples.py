@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from rfcalc.algebra.number import equal, is_known, is_one, prod
+from rfcalc.algebra.number import equal, is_known, is_one
 from rfcalc.algebra.steps import (
     Broadcast,
     Contract,
@@ -38,6 +38,10 @@ REDUCED: Final = "reduced"
 """The axis is summed up, which mixes nothing unless the outcome meets the elements again."""
 
 
+_MOST_MOVED: Final = 1024
+"""Elements of a batch axis that are looked at one by one."""
+
+
 def samples_meet(spec: TensorSpec, steps: Sequence[Step], role: str = BATCH) -> str:
     """Tell whether elements that lie apart along an axis of a role meet: ``mixed``, ``reduced`` or not.
 
@@ -61,7 +65,7 @@ def samples_meet(spec: TensorSpec, steps: Sequence[Step], role: str = BATCH) -> 
     ''
     """
     found = ""
-    for place, step in enumerate(steps):
+    for step in steps:
         wide = [
             axis
             for axis, (mine, extent) in enumerate(zip(spec.axes, spec.shape, strict=True))
@@ -70,18 +74,12 @@ def samples_meet(spec: TensorSpec, steps: Sequence[Step], role: str = BATCH) -> 
         if not wide or isinstance(step, Cover):
             break
         if role == BATCH or isinstance(step, _ORDERED):
-            if not set(wide).isdisjoint((*_mixed(step), *_picked(spec, step, steps[place + 1 :]))):
+            if not set(wide).isdisjoint((*_mixed(step), *_moved(spec, step))):
                 return MIXED
             if isinstance(step, Reduce) and not set(wide).isdisjoint(step.axes):
                 found = REDUCED
         spec = _after(spec, step)
     return found
-
-
-def is_single(spec: TensorSpec) -> bool:
-    """Tell whether a tensor certainly holds one sample: what lies in its batch axes are its own positions."""
-    count = prod(extent for extent, role in zip(spec.shape, spec.axes, strict=True) if role == BATCH)
-    return equal(count, spec.folded) is True
 
 
 def without_batch(spec: TensorSpec) -> TensorSpec:
@@ -110,12 +108,20 @@ def _is_wide(window: Window) -> bool:
     return equal(first, last) is False
 
 
-def _picked(spec: TensorSpec, step: Step, behind: Sequence[Step]) -> tuple[int, ...]:
-    """List the axis of which one element of several is taken, after which it goes: no way with samples."""
+def _moved(spec: TensorSpec, step: Step) -> tuple[int, ...]:
+    """List the axis whose elements come to stand elsewhere, or are picked by number: no way with samples."""
     if not isinstance(step, Slide) or spec.axes[step.axis] != BATCH:
         return ()
-    gone = bool(behind) and isinstance(behind[0], Squeeze) and step.axis in behind[0].axes
-    return (step.axis,) if gone and is_known(spec.shape[step.axis]) else ()
+    extent = spec.shape[step.axis]
+    if not is_known(extent) or not is_known(step.extent):
+        return ()
+    kept = range(min(extent, _MOST_MOVED)) if step.extent >= extent else ()
+    return () if kept and all(_stays(step.window, i, extent) for i in kept) else (step.axis,)
+
+
+def _stays(window: Window, index: int, extent: int) -> bool:
+    """Tell whether an output reads the input of its own index, and no other."""
+    return list(window.inside(index, extent)) == [index]
 
 
 def _after(spec: TensorSpec, step: Step) -> TensorSpec:

@@ -68,7 +68,8 @@ def judge(model: Any) -> Verdict:
     for each in ranked:
         claim = claims.tensors[each.tensor]
         axis = claims.names[each.axis]
-        word = "mixes samples" if axis == "sample" else "unsound" if claim.exact else "unsound bound"
+        word = "mixes samples" if axis == "sample" else "unsound"
+        word += "" if claim.exact else " bound"
         return Verdict(
             word, f"{each.tensor}{each.at} changes with {axis} {each.row}", makers[each.tensor], **totals
         )

@@ -8,15 +8,18 @@ are tried.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from rfcalc.algebra.number import is_known, is_one
 from rfcalc.errors import RfcalcError
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Layer
+from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Layer, TensorSpec
 from rfcalc.readers.lowering.inputs import GIVEN, Declared
 from rfcalc.readers.lowering.layout import spelled_layout
-from rfcalc.rules.samples import MIXED, REDUCED, is_single, samples_meet
+from rfcalc.rules.apply import doubted
+from rfcalc.rules.roles import count_samples, is_single
+from rfcalc.rules.samples import MIXED, REDUCED, samples_meet
 
 FIRM: Final = frozenset(("window", "sample", "state", GIVEN))
 """What tells which axis is the batch, and not only which one holds features."""
@@ -24,15 +27,36 @@ FIRM: Final = frozenset(("window", "sample", "state", GIVEN))
 MOST_READINGS: Final = 16
 """Readings of one graph before the best one so far is taken."""
 
+MEETING: Final = "samples meet here, whichever axes of the inputs are taken for the batch"
+"""Why what a layer reads is a bound, where no layout of the inputs keeps samples apart."""
+
 Read = Callable[[Sequence[Declared]], LayerGraph]
 
 
 class _Reading(NamedTuple):
-    """A graph, the layouts that it was read with, and the layers that contradict them."""
+    """A graph, the layouts that it was read with, and the layers that contradict them.
+
+    Parameters
+    ----------
+    inputs : tuple of Declared
+        The layouts.
+    graph : LayerGraph
+        What was read.
+    joined : tuple of str
+        Layers that let samples meet, or make more or fewer of them.
+    ordered : tuple of str
+        Layers that work in order along what nothing but the usual layout takes for channels.
+    """
 
     inputs: tuple[Declared, ...]
     graph: LayerGraph
-    against: tuple[str, ...]
+    joined: tuple[str, ...]
+    ordered: tuple[str, ...]
+
+    @property
+    def faults(self) -> tuple[int, int]:
+        """How much contradicts it: that samples meet weighs more."""
+        return len(self.joined), len(self.ordered)
 
 
 def read_consistently(inputs: Sequence[Declared], read: Read) -> LayerGraph:
@@ -53,10 +77,10 @@ def read_consistently(inputs: Sequence[Declared], read: Read) -> LayerGraph:
     first = _read(tuple(inputs), read)
     best, left, why = first, MOST_READINGS, dict[int, str]()
     for place, each in enumerate(inputs):
-        if not best.against:
+        if not any(best.faults):
             break
         for axes in _alternatives(each):
-            if not best.against or not left:
+            if not any(best.faults) or not left:
                 break
             left -= 1
             other = list(best.inputs)
@@ -65,10 +89,10 @@ def read_consistently(inputs: Sequence[Declared], read: Read) -> LayerGraph:
                 found = _read(tuple(other), read)
             except RfcalcError:  # what does not even fit is no reading
                 continue
-            if len(found.against) < len(best.against):
-                why.setdefault(place, best.against[0])
+            if found.faults < best.faults:
+                why.setdefault(place, (*best.joined, *best.ordered)[0])
                 best = found
-    graph = best.graph
+    graph = _doubted(best.graph, best.joined)
     for place, against in why.items():
         note = _taken(first.inputs[place], best.inputs[place], against, many=len(inputs) > 1)
         graph = graph.with_notes([note])
@@ -77,7 +101,19 @@ def read_consistently(inputs: Sequence[Declared], read: Read) -> LayerGraph:
 
 def _read(inputs: tuple[Declared, ...], read: Read) -> _Reading:
     graph = read(inputs)
-    return _Reading(inputs, graph, tuple(_against(graph, inputs)))
+    return _Reading(inputs, graph, *_against(graph, inputs))
+
+
+def _doubted(graph: LayerGraph, names: Sequence[str]) -> LayerGraph:
+    """Make bounds of what layers read in which samples meet whichever way the axes are taken."""
+    if not names:
+        return graph
+    layers = [
+        replace(layer, attrs={**layer.attrs, "unsure": MEETING}) if layer.name in names else layer
+        for layer in graph
+    ]
+    results = {name: doubted(graph.results[name], MEETING) for name in names}
+    return graph.with_results(layers, {**graph.results, **results})
 
 
 def _alternatives(each: Declared) -> tuple[str, ...]:
@@ -93,6 +129,7 @@ def _alternatives(each: Declared) -> tuple[str, ...]:
     found = [swapped for base in bases for swapped in (base, *_swapped(base))]
     if not each.told:
         found.append(BATCH + SPATIAL * (len(each.axes) - 1))
+        found.extend(base.replace(BATCH, SPATIAL) for base in bases)
         none = SPATIAL * len(each.axes)
     return tuple(axes for axes in dict.fromkeys((*found, none)) if axes != each.axes)
 
@@ -111,15 +148,24 @@ def _swapped(axes: str) -> list[str]:
     return found
 
 
-def _against(graph: LayerGraph, inputs: Sequence[Declared]) -> list[str]:
-    """List the layers that mix along what is taken for the batch, or in order along unsupported channels."""
+def _against(graph: LayerGraph, inputs: Sequence[Declared]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """List the layers that join samples, and those that work in order along unsupported channels."""
+    if all(each.told == GIVEN for each in inputs):
+        return (), ()
     batch = [each for each in inputs if _is_in_question(each)]
     channels = any(not each.told and len(each.axes) > 2 for each in inputs)
-    if not batch and not channels:
-        return []
     untold = _untold(graph, inputs) if channels else set[str]()
-    evidence = _Evidence(graph, untold, firm=all(each.told in FIRM for each in batch))
-    return [layer.name for layer in graph if evidence.contradicts(layer)]
+    firm = all(each.told in FIRM for each in batch)
+    evidence = _Evidence(graph, inputs, untold, batch=bool(batch), firm=firm)
+    joined, ordered = [], []
+    for layer in graph:
+        if not evidence.looked_at(layer):
+            continue
+        if evidence.joins(layer):
+            joined.append(layer.name)
+        elif evidence.is_ordered(layer):
+            ordered.append(layer.name)
+    return tuple(joined), tuple(ordered)
 
 
 class _Evidence:
@@ -129,27 +175,62 @@ class _Evidence:
     ----------
     graph : LayerGraph
         The graph, read with some layouts.
+    inputs : sequence of Declared
+        These layouts.
     untold : set of str
         Layers that see an input of which nothing tells the roles.
+    batch : bool
+        Whether there is more than one sample, so that samples may meet.
     firm : bool
         What tells the batch is firm: that something is summed up over it is then no evidence by itself.
     """
 
-    def __init__(self, graph: LayerGraph, untold: set[str], *, firm: bool) -> None:
+    def __init__(
+        self, graph: LayerGraph, inputs: Sequence[Declared], untold: set[str], *, batch: bool, firm: bool
+    ) -> None:
         self.results = graph.results
         self.untold = untold
+        self.batch = batch
         self.firm = firm
         self.unsure: set[str] = set()
         self.summed: set[str] = set()
+        counts = [count_samples(TensorSpec(each.shape or (), each.axes)) for each in inputs if each.shape]
+        self.samples = max((n for n in counts if is_known(n)), default=1)
+        self.counted = all(map(is_known, counts)) and not any(each.told == GIVEN for each in inputs)
 
-    def contradicts(self, layer: Layer) -> bool:
-        """Tell whether a layer contradicts the layouts; those behind unknown operations say nothing."""
-        result = self.results.get(layer.name)
+    def looked_at(self, layer: Layer) -> bool:
+        """Tell whether a layer says anything; those behind unknown operations do not."""
+        if layer.name in self.results and self.unsure.isdisjoint(name for name, _ in layer.inputs):
+            return bool(layer.inputs)
+        self.unsure.add(layer.name)
+        return False
+
+    def joins(self, layer: Layer) -> bool:
+        """Tell whether samples meet in a layer, or become more or fewer, as they never do in a batch."""
+        specs = self._specs(layer)
+        if self.batch and self._meet(layer, specs):
+            return True
+        return self.counted and layer.name not in self.summed and self._recounts(layer, specs)
+
+    def is_ordered(self, layer: Layer) -> bool:
+        """Tell whether a layer works in order along channels that nothing supports."""
         names = [name for name, _ in layer.inputs]
-        if result is None or not self.unsure.isdisjoint(names):
-            self.unsure.add(layer.name)
+        if not self.untold or self.untold.isdisjoint(names):
             return False
-        specs = [self.results[name].outputs[place] for name, place in layer.inputs]
+        specs = self._specs(layer)
+        return any(
+            names[path.input] in self.untold and samples_meet(specs[path.input], path.steps, CHANNEL)
+            for paths in self.results[layer.name].paths
+            for path in paths
+        )
+
+    def _specs(self, layer: Layer) -> list[TensorSpec]:
+        return [self.results[name].outputs[place] for name, place in layer.inputs]
+
+    def _meet(self, layer: Layer, specs: Sequence[TensorSpec]) -> bool:
+        """Tell whether elements of other samples meet in a layer."""
+        result = self.results[layer.name]
+        names = [name for name, _ in layer.inputs]
         met = {
             samples_meet(specs[path.input], path.steps)
             for paths in result.paths
@@ -162,12 +243,22 @@ class _Evidence:
         )
         if REDUCED in met or (not self.summed.isdisjoint(names) and not back):
             self.summed.add(layer.name)
-        ordered = not self.untold.isdisjoint(names) and any(
-            names[path.input] in self.untold and samples_meet(specs[path.input], path.steps, CHANNEL)
-            for paths in result.paths
-            for path in paths
-        )
-        return MIXED in met or back or ordered or (several and not self.firm)
+        return MIXED in met or back or (several and not self.firm)
+
+    def _recounts(self, layer: Layer, specs: Sequence[TensorSpec]) -> bool:
+        """Tell whether the outputs hold another number of samples than the inputs, and than the model's."""
+        given = [count_samples(spec) for spec in specs]
+        if not all(map(is_known, given)):
+            return False
+        usual = (max(given), self.samples)
+        for output in self.results[layer.name].outputs:
+            count = count_samples(output)
+            if is_known(count):
+                if count not in usual:
+                    return True
+            elif all(map(is_known, output.shape)) and (is_known(output.folded) or self.untold):
+                return True
+        return False
 
 
 def _is_in_question(each: Declared) -> bool:
