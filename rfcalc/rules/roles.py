@@ -32,15 +32,7 @@ def reshaped(spec: TensorSpec, shape: tuple[Num, ...], axes: str | None = None) 
     """
     lead, tail = _kept(spec, shape)
     last = len(spec.shape) - tail
-    middle = [
-        (part, tuple(int(letter == each) for each in _LETTERS))
-        for extent, role in zip(spec.shape[lead:last], spec.axes[lead:last], strict=True)
-        for part, letter in _parts(spec, extent, role)
-    ]
-    wanted = list(shape[lead : len(shape) - tail])
-    groups = regroup_digits(list(middle), list(wanted), (0, 0, 0)) if wanted else []
-    if groups is None:
-        groups = regroup_digits(_alike_together(middle), list(wanted), (0, 0, 0))
+    middle, wanted, groups = _regrouped(spec, shape, lead, tail)
     if groups is None:  # it is not known where one axis ends and the next begins
         groups = [middle, *([digit for digit in middle if not digit[1][0]] for _ in wanted[1:])]
         apart = False
@@ -61,6 +53,39 @@ def reshaped(spec: TensorSpec, shape: tuple[Num, ...], axes: str | None = None) 
         else _folded(spec, shape, axes)
     )
     return TensorSpec(shape, axes, spec.dtype, folded, _merged(groups, roles, folded))
+
+
+def _regrouped(
+    spec: TensorSpec, shape: tuple[Num, ...], lead: int, tail: int
+) -> tuple[list[Digit], list[Num], Sequence[Sequence[Digit]] | None]:
+    """Return the digits between axes that stay, the extents there, and which digits make each."""
+    last = len(spec.shape) - tail
+    middle: list[Digit] = [
+        (part, tuple(int(letter == each) for each in _LETTERS))
+        for extent, role in zip(spec.shape[lead:last], spec.axes[lead:last], strict=True)
+        for part, letter in _parts(spec, extent, role)
+    ]
+    wanted = list(shape[lead : len(shape) - tail])
+    groups = regroup_digits(list(middle), list(wanted), (0, 0, 0)) if wanted else []
+    if groups is None:
+        groups = regroup_digits(_alike_together(middle), list(wanted), (0, 0, 0))
+    return middle, wanted, groups
+
+
+def keeps_samples(spec: TensorSpec, shape: tuple[Num, ...]) -> bool:
+    """Tell whether a reshape leaves each sample in rows of its own, as far as extents are known.
+
+    Examples
+    --------
+    >>> spec = TensorSpec((3, 5, 2), "sbc")
+    >>> keeps_samples(spec, (15, 2)), keeps_samples(spec, (5, 6))
+    (True, False)
+    """
+    if not all(map(is_known, (*spec.shape, *shape))):
+        return True
+    lead, tail = _kept(spec, shape)
+    middle, _, groups = _regrouped(spec, shape, lead, tail)
+    return groups is not None or not any(flags[0] and not is_one(extent) for extent, flags in middle)
 
 
 def _alike_together(digits: Sequence[Digit]) -> list[Digit]:

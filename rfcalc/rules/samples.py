@@ -25,7 +25,7 @@ from rfcalc.algebra.steps import (
 )
 from rfcalc.algebra.window import Window
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, TensorSpec
-from rfcalc.rules.roles import reshaped
+from rfcalc.rules.roles import keeps_samples, reshaped
 
 _ORDERED: Final = (Slide, Scan)
 """Steps along an axis whose elements have an order, as channels have none."""
@@ -46,7 +46,7 @@ def samples_meet(spec: TensorSpec, steps: Sequence[Step], role: str = BATCH) -> 
     """Tell whether elements that lie apart along an axis of a role meet: ``mixed``, ``reduced`` or not.
 
     A batch of one sample mixes nothing. For channels only steps that need an order count, since mixing is
-    what channels are for.
+    what channels are for. Positions are asked about in the same way as samples.
 
     Parameters
     ----------
@@ -73,8 +73,10 @@ def samples_meet(spec: TensorSpec, steps: Sequence[Step], role: str = BATCH) -> 
         ]
         if not wide or isinstance(step, Cover):
             break
-        if role == BATCH or isinstance(step, _ORDERED):
-            if not set(wide).isdisjoint((*_mixed(step), *_moved(spec, step))):
+        if role != CHANNEL or isinstance(step, _ORDERED):
+            if not set(wide).isdisjoint((*_mixed(step), *_moved(spec, step, role))):
+                return MIXED
+            if role == BATCH and isinstance(step, Regroup) and not keeps_samples(spec, tuple(step.shape)):
                 return MIXED
             if isinstance(step, Reduce) and not set(wide).isdisjoint(step.axes):
                 found = REDUCED
@@ -108,9 +110,9 @@ def _is_wide(window: Window) -> bool:
     return equal(first, last) is False
 
 
-def _moved(spec: TensorSpec, step: Step) -> tuple[int, ...]:
+def _moved(spec: TensorSpec, step: Step, role: str) -> tuple[int, ...]:
     """List the axis whose elements come to stand elsewhere, or are picked by number: no way with samples."""
-    if not isinstance(step, Slide) or spec.axes[step.axis] != BATCH:
+    if not isinstance(step, Slide) or role == CHANNEL or spec.axes[step.axis] != role:
         return ()
     extent = spec.shape[step.axis]
     if not is_known(extent) or not is_known(step.extent):

@@ -7,56 +7,47 @@ are tried.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from rfcalc.algebra.number import is_known, is_one
+from rfcalc.algebra.number import Num, is_known, is_one
 from rfcalc.errors import RfcalcError
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Layer, TensorSpec
+from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL
+from rfcalc.readers.lowering.evidence import FIRM, Against, against, works_along
 from rfcalc.readers.lowering.inputs import GIVEN, Declared
 from rfcalc.readers.lowering.layout import spelled_layout
 from rfcalc.rules.apply import doubted
-from rfcalc.rules.roles import count_samples, is_single
-from rfcalc.rules.samples import MIXED, REDUCED, samples_meet
 
-FIRM: Final = frozenset(("window", "sample", "state", GIVEN))
-"""What tells which axis is the batch, and not only which one holds features."""
+_LAST_ONLY: Final = frozenset(("features", "indices", "permute"))
+"""What tells which axis holds features, and nothing of the others."""
 
 MOST_READINGS: Final = 16
 """Readings of one graph before the best one so far is taken."""
 
 MEETING: Final = "samples meet here, whichever axes of the inputs are taken for the batch"
-"""Why what a layer reads is a bound, where no layout of the inputs keeps samples apart."""
+SUMMED: Final = "samples are summed up here"
 
 Read = Callable[[Sequence[Declared]], LayerGraph]
 
 
 class _Reading(NamedTuple):
-    """A graph, the layouts that it was read with, and the layers that contradict them.
-
-    Parameters
-    ----------
-    inputs : tuple of Declared
-        The layouts.
-    graph : LayerGraph
-        What was read.
-    joined : tuple of str
-        Layers that let samples meet, or make more or fewer of them.
-    ordered : tuple of str
-        Layers that work in order along what nothing but the usual layout takes for channels.
-    """
+    """A graph, the layouts that it was read with, and the layers that speak against them."""
 
     inputs: tuple[Declared, ...]
     graph: LayerGraph
-    joined: tuple[str, ...]
-    ordered: tuple[str, ...]
+    against: Against
 
     @property
-    def faults(self) -> tuple[int, int]:
-        """How much contradicts it: that samples meet weighs more."""
-        return len(self.joined), len(self.ordered)
+    def is_clean(self) -> bool:
+        """Whether nothing contradicts it."""
+        return not any(self.against.faults)
+
+    @property
+    def macs(self) -> Num:
+        """Multiply-accumulates of one sample."""
+        return sum((result.macs for result in self.graph.results.values()), 0)
 
 
 def read_consistently(inputs: Sequence[Declared], read: Read) -> LayerGraph:
@@ -75,44 +66,78 @@ def read_consistently(inputs: Sequence[Declared], read: Read) -> LayerGraph:
         With a note for each input whose documented layout was not taken.
     """
     first = _read(tuple(inputs), read)
-    best, left, why = first, MOST_READINGS, dict[int, str]()
-    for place, each in enumerate(inputs):
-        if not any(best.faults):
-            break
+    best, why = _best(first, read)
+    reasons = {**dict.fromkeys(best.against.summed, SUMMED), **dict.fromkeys(best.against.joined, MEETING)}
+    graph = _doubted(best.graph, reasons)
+    many = len(inputs) > 1
+    notes = [
+        _taken(before, now, why, many=many)
+        for before, now in zip(first.inputs, best.inputs, strict=True)
+        if before.axes != now.axes
+    ]
+    return graph.with_notes((*notes, *_open_to_choice(best, read, many=many)))
+
+
+def _best(first: _Reading, read: Read) -> tuple[_Reading, str]:
+    """Return the reading that least speaks against, and what spoke first against the usual one."""
+    best = first
+    if first.is_clean:
+        return first, ""
+    tried = 0
+    for place, each in enumerate(first.inputs):
         for axes in _alternatives(each):
-            if not any(best.faults) or not left:
-                break
-            left -= 1
-            other = list(best.inputs)
-            other[place] = each._replace(axes=axes)
-            try:
-                found = _read(tuple(other), read)
-            except RfcalcError:  # what does not even fit is no reading
-                continue
-            if found.faults < best.faults:
-                why.setdefault(place, (*best.joined, *best.ordered)[0])
-                best = found
-    graph = _doubted(best.graph, best.joined)
-    for place, against in why.items():
-        note = _taken(first.inputs[place], best.inputs[place], against, many=len(inputs) > 1)
-        graph = graph.with_notes([note])
-    return graph
+            for other in _changed(best.inputs, place, axes):
+                if best.is_clean or tried == MOST_READINGS:
+                    return best, first.against.first
+                tried += 1
+                found = _tried(other, read)
+                if found is not None and found.against.faults < best.against.faults:
+                    best = found
+    none = tuple(
+        each if each.told == GIVEN else each._replace(axes=each.axes.replace(BATCH, SPATIAL))
+        for each in best.inputs
+    )
+    found = _tried(none, read) if best.against.joined and none != best.inputs else None
+    if found is not None and found.against.faults < best.against.faults:
+        best = found
+    return best, first.against.first
+
+
+def _changed(inputs: tuple[Declared, ...], place: int, axes: str) -> Iterator[tuple[Declared, ...]]:
+    """Yield inputs of which one has other axes, and those in which all that are like it have them too."""
+    before = inputs[place].axes
+    yield (*inputs[:place], inputs[place]._replace(axes=axes), *inputs[place + 1 :])
+    alike = [each.axes == before and each.told != GIVEN for each in inputs]
+    if sum(alike) > 1:
+        yield tuple(
+            each._replace(axes=axes) if same else each for each, same in zip(inputs, alike, strict=True)
+        )
+
+
+def _tried(inputs: tuple[Declared, ...], read: Read) -> _Reading | None:
+    """Read a graph with other layouts; None where these do not even fit."""
+    try:
+        return _read(inputs, read)
+    except RfcalcError:
+        return None
 
 
 def _read(inputs: tuple[Declared, ...], read: Read) -> _Reading:
     graph = read(inputs)
-    return _Reading(inputs, graph, *_against(graph, inputs))
+    return _Reading(inputs, graph, against(graph, inputs))
 
 
-def _doubted(graph: LayerGraph, names: Sequence[str]) -> LayerGraph:
-    """Make bounds of what layers read in which samples meet whichever way the axes are taken."""
-    if not names:
+def _doubted(graph: LayerGraph, reasons: Mapping[str, str]) -> LayerGraph:
+    """Return a graph in which what some layers read is a bound, for reasons by their names."""
+    if not reasons:
         return graph
     layers = [
-        replace(layer, attrs={**layer.attrs, "unsure": MEETING}) if layer.name in names else layer
+        replace(layer, attrs={**layer.attrs, "unsure": reasons[layer.name]})
+        if layer.name in reasons
+        else layer
         for layer in graph
     ]
-    results = {name: doubted(graph.results[name], MEETING) for name in names}
+    results = {name: doubted(graph.results[name], reason) for name, reason in reasons.items()}
     return graph.with_results(layers, {**graph.results, **results})
 
 
@@ -148,141 +173,43 @@ def _swapped(axes: str) -> list[str]:
     return found
 
 
-def _against(graph: LayerGraph, inputs: Sequence[Declared]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """List the layers that join samples, and those that work in order along unsupported channels."""
-    if all(each.told == GIVEN for each in inputs):
-        return (), ()
-    batch = [each for each in inputs if _is_in_question(each)]
-    channels = any(not each.told and len(each.axes) > 2 for each in inputs)
-    untold = _untold(graph, inputs) if channels else set[str]()
-    firm = all(each.told in FIRM for each in batch)
-    evidence = _Evidence(graph, inputs, untold, batch=bool(batch), firm=firm)
-    joined, ordered = [], []
-    for layer in graph:
-        if not evidence.looked_at(layer):
+def _open_to_choice(taken: _Reading, read: Read, *, many: bool) -> Iterator[tuple[str, str, str]]:
+    """Yield a note for each input of which nothing tells samples from positions, where it matters.
+
+    Linear layers and what works element by element do the same along all other axes, and only the usual
+    order says which of these holds samples.
+    """
+    for place, each in enumerate(taken.inputs):
+        if each.told not in _LAST_ONLY or not taken.is_clean or not _is_even(each):
             continue
-        if evidence.joins(layer):
-            joined.append(layer.name)
-        elif evidence.is_ordered(layer):
-            ordered.append(layer.name)
-    return tuple(joined), tuple(ordered)
+        if any(works_along(taken.graph, layer, SPATIAL) for layer in taken.graph):
+            return
+        for axes in _swapped(each.axes):
+            other = (*taken.inputs[:place], each._replace(axes=axes), *taken.inputs[place + 1 :])
+            found = _tried(other, read)
+            if found is not None and found.is_clean and found.macs != taken.macs:
+                yield _choice(each, taken.macs, axes, found.macs, many=many)
+                break
 
 
-class _Evidence:
-    """What layers say of roles, one after the other.
+def _choice(each: Declared, macs: Num, axes: str, other: Num, *, many: bool) -> tuple[str, str, str]:
+    """Say which of two layouts that fit equally well was taken, and what the other one would change."""
+    name = f"{each.name}=" if many else ""
+    message = (
+        f"nothing tells samples of the input {each.name!r} from positions: it is read as "
+        f"{spelled_layout(each.axes)}, with {macs} multiply-accumulates for one sample; "
+        f"--layout {name}{spelled_layout(axes)} reads it otherwise, with {other}"
+    )
+    return ("layout", each.name, message)
 
-    Parameters
-    ----------
-    graph : LayerGraph
-        The graph, read with some layouts.
-    inputs : sequence of Declared
-        These layouts.
-    untold : set of str
-        Layers that see an input of which nothing tells the roles.
-    batch : bool
-        Whether there is more than one sample, so that samples may meet.
-    firm : bool
-        What tells the batch is firm: that something is summed up over it is then no evidence by itself.
-    """
 
-    def __init__(
-        self, graph: LayerGraph, inputs: Sequence[Declared], untold: set[str], *, batch: bool, firm: bool
-    ) -> None:
-        self.results = graph.results
-        self.untold = untold
-        self.batch = batch
-        self.firm = firm
-        self.unsure: set[str] = set()
-        self.summed: set[str] = set()
-        counts = [count_samples(TensorSpec(each.shape or (), each.axes)) for each in inputs if each.shape]
-        self.samples = max((n for n in counts if is_known(n)), default=1)
-        self.counted = all(map(is_known, counts)) and not any(each.told == GIVEN for each in inputs)
-
-    def looked_at(self, layer: Layer) -> bool:
-        """Tell whether a layer says anything; those behind unknown operations do not."""
-        if layer.name in self.results and self.unsure.isdisjoint(name for name, _ in layer.inputs):
-            return bool(layer.inputs)
-        self.unsure.add(layer.name)
+def _is_even(each: Declared) -> bool:
+    """Tell whether the extents leave it open which axis is the batch: one that alone is open, or 1, is."""
+    batch = [extent for extent, role in zip(each.shape or (), each.axes, strict=True) if role == BATCH]
+    others = [extent for extent, role in zip(each.shape or (), each.axes, strict=True) if role == SPATIAL]
+    if len(batch) != 1 or not others or is_one(batch[0]):
         return False
-
-    def joins(self, layer: Layer) -> bool:
-        """Tell whether samples meet in a layer, or become more or fewer, as they never do in a batch."""
-        specs = self._specs(layer)
-        if self.batch and self._meet(layer, specs):
-            return True
-        return self.counted and layer.name not in self.summed and self._recounts(layer, specs)
-
-    def is_ordered(self, layer: Layer) -> bool:
-        """Tell whether a layer works in order along channels that nothing supports."""
-        names = [name for name, _ in layer.inputs]
-        if not self.untold or self.untold.isdisjoint(names):
-            return False
-        specs = self._specs(layer)
-        return any(
-            names[path.input] in self.untold and samples_meet(specs[path.input], path.steps, CHANNEL)
-            for paths in self.results[layer.name].paths
-            for path in paths
-        )
-
-    def _specs(self, layer: Layer) -> list[TensorSpec]:
-        return [self.results[name].outputs[place] for name, place in layer.inputs]
-
-    def _meet(self, layer: Layer, specs: Sequence[TensorSpec]) -> bool:
-        """Tell whether elements of other samples meet in a layer."""
-        result = self.results[layer.name]
-        names = [name for name, _ in layer.inputs]
-        met = {
-            samples_meet(specs[path.input], path.steps)
-            for paths in result.paths
-            for path in paths
-            if BATCH in specs[path.input].axes and not is_single(specs[path.input])
-        }
-        several = REDUCED in met and any(len(output.shape) > 0 for output in result.outputs)
-        back = not self.summed.isdisjoint(names) and any(
-            name not in self.summed and not is_single(spec) for name, spec in zip(names, specs, strict=True)
-        )
-        if REDUCED in met or (not self.summed.isdisjoint(names) and not back):
-            self.summed.add(layer.name)
-        return MIXED in met or back or (several and not self.firm)
-
-    def _recounts(self, layer: Layer, specs: Sequence[TensorSpec]) -> bool:
-        """Tell whether the outputs hold another number of samples than the inputs, and than the model's."""
-        given = [count_samples(spec) for spec in specs]
-        if not all(map(is_known, given)):
-            return False
-        usual = (max(given), self.samples)
-        for output in self.results[layer.name].outputs:
-            count = count_samples(output)
-            if is_known(count):
-                if count not in usual:
-                    return True
-            elif all(map(is_known, output.shape)) and (is_known(output.folded) or self.untold):
-                return True
-        return False
-
-
-def _is_in_question(each: Declared) -> bool:
-    """Tell whether an input's batch may turn out to be none: one sample mixes with no other.
-
-    That a convolution has axis 0 for the batch stands where its extent is open, as samples are.
-    """
-    if each.told == GIVEN:
-        return False
-    extents = [n for n, role in zip(each.shape or (), each.axes, strict=True) if role == BATCH]
-    return any(not is_one(n) and (is_known(n) or each.told not in FIRM) for n in extents)
-
-
-def _untold(graph: LayerGraph, inputs: Sequence[Declared]) -> set[str]:
-    """Collect the layers that see an input of which nothing tells the roles, before any makes channels."""
-    names = {each.name for each in inputs if not each.told}
-    found: set[str] = set()
-    for layer in graph:
-        seen = layer.kind == "input" and bool(names & {layer.name, *layer.outputs})
-        result = graph.results.get(layer.name)
-        behind = any(name in found for name, _ in layer.inputs) and not layer.weights
-        if seen or (behind and result is not None):
-            found.add(layer.name)
-    return found
+    return is_known(batch[0]) or not all(map(is_known, others))
 
 
 def _taken(before: Declared, now: Declared, against: str, *, many: bool) -> tuple[str, str, str]:
@@ -294,6 +221,6 @@ def _taken(before: Declared, now: Declared, against: str, *, many: bool) -> tupl
     other = f"; --layout {name}{was} reads it so all the same" if was else ""
     message = (
         f"the axes of the input {now.name!r} are taken {taken}, not {was or 'as usual'}: {against!r} mixes "
-        f"elements along what would be {what}{other}"
+        f"or picks elements along what would be {what}{other}"
     )
     return ("layout", now.name, message)
