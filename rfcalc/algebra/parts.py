@@ -17,6 +17,7 @@ from typing import Final
 from rfcalc.algebra.dependence import Dependence, Parts
 from rfcalc.algebra.digits import is_same, mixing_window, placed_window
 from rfcalc.algebra.leg import Leg, span_of
+from rfcalc.algebra.legs import trimmed
 from rfcalc.algebra.legs import unite as unite_legs
 from rfcalc.algebra.masked import follow_masked, unite_masked
 from rfcalc.algebra.number import Num, is_known
@@ -118,7 +119,7 @@ def together(dependence: Dependence, channels: tuple[int, ...], positions: tuple
             if index.gridless:
                 legs.append(index._replace(relation=index.relation.constant()))
             else:
-                legs.append(plainly_spelled(index, dependence.factors))
+                legs.append(plainly_spelled(trimmed(index, dependence.factors), dependence.factors))
         else:
             legs.append(leg)
     if all(map(is_, legs, dependence.legs)):
