@@ -43,7 +43,7 @@ def reshaped(spec: TensorSpec, shape: tuple[Num, ...], axes: str | None = None) 
     if wanted and not lead and spec.axes[:1] == BATCH and BATCH not in roles and not alone:
         roles[0] = BATCH  # a batch of one sample, which what it is merged with outshines
         apart = False
-    if wanted and not lead and not groups[0] and BATCH not in spec.axes:
+    if wanted and not lead and not _letters(groups[0]) and BATCH not in spec.axes:
         roles[0] = BATCH  # a batch of one sample that was dropped comes back
     if axes is None:
         axes = _settled(spec.axes[:lead], roles, spec.axes[last:], vector=SPATIAL not in spec.axes)
