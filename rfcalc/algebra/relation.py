@@ -194,7 +194,10 @@ class Relation:
             or self._too_wide(extent, abs(reach))
         ):
             return whole(exact=False)
-        lo, hi, taps = zip(*map(self._union, outputs), strict=True)
+        unions = {
+            row: self._union(row) for row in set(map(tuple, outputs))
+        }  # a mask gives many outputs the same
+        lo, hi, taps = zip(*(unions[tuple(row)] for row in outputs), strict=True)
         period, advance = extent * times, over * times // under
         after = Relation(period, advance, lo * times, hi * times, taps * times, exact=self.exact)
         return after.as_listed(extent, uneven=self.uneven)
