@@ -112,6 +112,26 @@ class Made(Attention):
         elif self.spelling == "arange":
             place = torch.arange(t)
             scores = scores.masked_fill(place[None, :] > place[:, None], INF)
+        elif self.spelling in {
+            "documents",
+            "moved documents",
+        }:  # where positions do not go on, another begins
+            place = torch.cat((torch.arange(4), torch.arange(t - 4))).unsqueeze(0)
+            ends = (
+                {"append": place[:, -1:] + 1} if "moved" in self.spelling else {"prepend": place[:, :1] - 1}
+            )
+            document = (torch.diff(place, dim=-1, **ends) != 1).cumsum(-1)[0]
+            seen = (document[None, :] == document[:, None]) & (torch.arange(t) <= torch.arange(t)[:, None])
+            scores = scores + torch.where(seen, torch.zeros((), dtype=x.dtype), -3e38)
+        elif self.spelling == "second differences":
+            turn = torch.diff(torch.tensor([0, 1, 3, 4, 5, 5, 7, 8, 9, 12, 12]), n=2)
+            scores = scores + torch.where((turn != 0)[None, :], -3e38, torch.zeros((), dtype=x.dtype))
+        elif self.spelling in {"waves", "waves turned"}:
+            hide = torch.sin(torch.arange(t, dtype=x.dtype)) > 0
+            yes, no = -3e38, torch.zeros((), dtype=x.dtype)
+            scores = scores + (
+                torch.where(hide, yes, no) if "turned" in self.spelling else torch.where(~hide, no, yes)
+            )
         elif self.spelling == "alibi":
             place = torch.arange(t, dtype=x.dtype)
             slopes = torch.tensor([0.5, 0.25], dtype=x.dtype)[:, None, None]
@@ -139,7 +159,10 @@ class Made(Attention):
         return self.proj((scores.softmax(-1) @ v).transpose(1, 2).reshape(x.shape))
 
 
-MADE = (*("triu", "arange", "alibi", "alibi-causal", "after", "linear", "batched", "einsum"),)
+MADE = (
+    *("triu", "arange", "alibi", "alibi-causal", "after", "linear", "batched", "einsum"),
+    *("documents", "moved documents", "second differences"),
+)
 
 
 class Decoder(nn.Module):

@@ -206,6 +206,8 @@ def chosen(
             alive[place] = here
         other = no if wanted else yes
         if fill is not None:
+            if mask is not None and mask.low and not fill:
+                continue  # zeros beside what hides from a softmax are the scores that it leaves
             kept = kept_by(here, low=fill, data=other.data)
             mask = Mask(kept, fill) if fill or kept is not None else None
             own = mask_of(value)

@@ -91,6 +91,15 @@ def _cumulated(operation: Operation, np: Any) -> Any:
     return np.cumsum(_array(operation, "self", np), axis=operation.integer("dim"))
 
 
+def _differences(operation: Operation, np: Any) -> Any:
+    joined = [_array(operation, "self", np)]
+    axis = operation.axis("dim", joined[0].ndim, -1)
+    for name, place in (("prepend", 0), ("append", len(joined) + 1)):
+        if operation.call.args.get(name) is not None:
+            joined.insert(place, _array(operation, name, np))
+    return np.diff(np.concatenate(joined, axis=axis), operation.integer("n", 1), axis)
+
+
 def _arange(operation: Operation, np: Any) -> Any:
     start, end, step = (
         operation.raw(name, other) for name, other in (("start", 0), ("end", None), ("step", 1))
@@ -167,6 +176,7 @@ FOLDS: Final[dict[str, Fold]] = {
     "aten.eye": _eye,
     "aten.repeat": _repeat,
     "aten.cumsum": _cumulated,
+    "aten.diff": _differences,
     "aten.__and__": _binary("bitwise_and"),
     "aten.__or__": _binary("bitwise_or"),
     "aten.logical_xor": _binary("logical_xor"),
