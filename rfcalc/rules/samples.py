@@ -84,6 +84,25 @@ def samples_meet(spec: TensorSpec, steps: Sequence[Step], role: str = BATCH) -> 
     return found
 
 
+def samples_lie(spec: TensorSpec, steps: Sequence[Step]) -> tuple[int, ...]:
+    """List the axes of what steps make of a tensor along which its samples lie, as far as that is known.
+
+    Examples
+    --------
+    >>> samples_lie(TensorSpec((8, 2, 4), "bsc"), (Permute((1, 0, 2)),))
+    (1,)
+    """
+    for step in steps:
+        if isinstance(step, Cover):
+            return ()
+        spec = _after(spec, step)
+    return tuple(
+        place
+        for place, (role, extent) in enumerate(zip(spec.axes, spec.shape, strict=True))
+        if role == BATCH and not is_one(extent)
+    )
+
+
 def without_batch(spec: TensorSpec) -> TensorSpec:
     """Return a tensor of one sample whose batch axes are what was merged into them."""
     own = {letter for extent, letter in spec.merged if letter != BATCH and not is_one(extent)}

@@ -117,6 +117,12 @@ def against_itself(m: Maker, x: Tensor) -> None:
     m.add("Einsum", [x.name, x.name], [sizes[each] for each in "acz"], equation="abc,zbc->acz")
 
 
+def beside_its_transpose(m: Maker, x: Tensor) -> None:
+    """Add a table to its transpose, so that samples meet what would be channels."""
+    y = m.add("Add", [x.name, turned(m, x, 1, 0, 2).name], x.shape)
+    linear(m, y, 5)
+
+
 def scattered(m: Maker, x: Tensor) -> None:
     """Cut across samples: three rows of eight become six of four, in another order."""
     y = turned(m, x, 0, 2, 1)
@@ -164,6 +170,7 @@ CASES: dict[str, tuple[Build, tuple[int, ...], str, int]] = {
     "from the second on": (later, (3, 4, 6), "sbc", 2 * 6 * 5),
     "padded": (padded, (3, 4, 6), "sbc", 3 * 6 * 5),
     "against itself": (against_itself, (3, 2, 4), "scb", 3 * 2 * 3),
+    "beside its transpose": (beside_its_transpose, (3, 3, 4), "ssc", 9 * 4 * 5),
     "scattered": (scattered, (3, 4, 2), "scs", 8 * 3 * 5),
     "twice": (twice, (2, 3, 8), "bcs", 2 * 2 * 3 * 3 * 6),
 }

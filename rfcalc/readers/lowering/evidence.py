@@ -9,8 +9,9 @@ from rfcalc.algebra.number import is_known, is_one
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import BATCH, CHANNEL, Layer, TensorSpec
 from rfcalc.readers.lowering.inputs import GIVEN, Declared
+from rfcalc.rules.registry import Result
 from rfcalc.rules.roles import count_samples, is_single
-from rfcalc.rules.samples import MIXED, REDUCED, samples_meet
+from rfcalc.rules.samples import MIXED, REDUCED, samples_lie, samples_meet
 
 FIRM: Final = frozenset(("window", "sample", "state", GIVEN))
 """What tells which axis is the batch, and not only which one holds features."""
@@ -155,7 +156,7 @@ class _Layers:
             self.reduced.append(layer.name)
         if REDUCED in met or (not self.summed.isdisjoint(names) and not back):
             self.summed.add(layer.name)
-        return MIXED in met or back or (several and not self.firm)
+        return MIXED in met or back or (several and not self.firm) or _crosses(result, specs)
 
     def _recounts(self, layer: Layer, specs: Sequence[TensorSpec]) -> bool:
         """Tell whether the outputs hold another number of samples than the inputs, and than the model's."""
@@ -171,6 +172,19 @@ class _Layers:
             elif all(map(is_known, output.shape)) and (is_known(output.folded) or not self.firm):
                 return True
         return False
+
+
+def _crosses(result: Result, specs: Sequence[TensorSpec]) -> bool:
+    """Tell whether the samples of one input meet what are no samples of another, as in a sum of both."""
+    if sum(BATCH in spec.axes and not is_single(spec) for spec in specs) < 2:
+        return False
+    return any(
+        place < len(output.axes) and output.axes[place] != BATCH
+        for output, paths in zip(result.outputs, result.paths, strict=True)
+        for path in paths
+        if not is_single(specs[path.input])
+        for place in samples_lie(specs[path.input], path.steps)
+    )
 
 
 def works_along(graph: LayerGraph, layer: Layer, role: str) -> bool:
