@@ -104,17 +104,17 @@ def broadcast_spec(specs: Sequence[TensorSpec], constants: Sequence[Sequence[Num
     """Return the tensor that inputs and constants of other shapes stretch to together."""
     rank = max(len(shape) for shape in (*(spec.shape for spec in specs), *constants))
     full = max(specs, key=lambda spec: len(spec.shape))
-    axes = full.axes
-    if len(axes) < rank:  # a constant of more axes than any input
-        axes = (
-            BATCH + SPATIAL * (rank - len(axes) - 1) + axes
-            if axes[:1] != BATCH
-            else axes[:1] + SPATIAL * (rank - len(axes)) + axes[1:]
-        )
     shape: list[Num] = [1] * rank
     for extents in (*(spec.shape for spec in specs), *constants):
         for place in range(1, len(extents) + 1):
             shape[-place] = broadcast_extent(shape[-place], extents[-place])
+    axes, more = full.axes, rank - len(full.axes)
+    if more and axes[:1] != BATCH:  # a constant of more axes than any input
+        axes = BATCH + SPATIAL * (more - 1) + axes
+    elif any(is_known(extent) and extent > 1 for extent in shape[:more]):  # copies of every sample
+        axes = SPATIAL * more + axes
+    else:
+        axes = axes[:1] + SPATIAL * more + axes[1:]
     return TensorSpec(tuple(shape), axes, full.dtype)
 
 

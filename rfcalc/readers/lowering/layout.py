@@ -25,8 +25,8 @@ class Use(NamedTuple):
         are the last axis: linear layers, layer normalisation), ``steps`` (axis 0 is time, axis 1 the batch),
         ``state`` (what a recurrent layer starts from: its axis 1 is the batch), ``indices`` (every axis is
         positions), ``permute``, ``unsqueeze``, ``squeeze``,
-        ``signal`` (the last axis is time), ``parts`` (axis 1 is time, the last one real and imaginary parts)
-        or ``same`` (axes stay).
+        ``kernel`` (channels and a window, of no sample), ``signal`` (the last axis is time), ``parts``
+        (axis 1 is time, the last one real and imaginary parts) or ``same`` (axes stay).
     output : str
         The tensor that it makes, for the last kinds.
     detail : tuple of int
@@ -128,6 +128,7 @@ def _told(use: Use, rank: int, uses: Uses, left: list[int]) -> Guess | None:
         "indices": BATCH + SPATIAL * (rank - 1),
         "state": CHANNEL + BATCH + CHANNEL,
         "signal": (BATCH + CHANNEL * (rank - 2) + SPATIAL) if rank > 1 else SPATIAL,
+        "kernel": CHANNEL * 2 + SPATIAL * (rank - 2) if rank > 2 else None,
         "parts": (BATCH + SPATIAL + CHANNEL)[:rank],
     }
     axes = fixed.get(use.kind)

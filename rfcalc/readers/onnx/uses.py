@@ -108,6 +108,7 @@ _TELLING: Final = (
     (frozenset(("Gather",)), (1,), "indices"),
     (STEPS, (5, 6), "state"),
     (WINDOW, (0,), "window"),
+    (frozenset(("Conv", "ConvTranspose")), (1,), "kernel"),
     (FEATURES, (0,), "features"),
     (STEPS, (0,), "steps"),
     (frozenset(("STFT",)), (0,), "parts"),
