@@ -267,8 +267,10 @@ def _one(draw: Draw, model: Model, kinds: tuple[str, ...]) -> None:
         after = shape_after(kind, settings, shape)
         if after is not None:
             name = model.add("pad" if kind == "border" else kind, [source], after, **settings)
-            if kind == "space_to_depth":  # the oracle does not tell channels apart, so they are mixed
-                model.add("conv", [name], (after[0], 2), filters=2, kernel=1)
+            if kind == "space_to_depth":  # the oracle does not tell channels apart, so all read them mixed
+                settings = {"filters": 2, "kernel": 1, "stride": 1, "dilation": 1, "padding": "valid"}
+                model.add("conv", [name], (after[0], 2), **settings)
+                del model.shapes[name]
 
 
 @st.composite

@@ -44,7 +44,13 @@ def test_the_page_has_every_section_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.onnx] * (name in ONNX)) for name in accuracy.SECTIONS]
+    "name",
+    [
+        pytest.param(
+            name, marks=[pytest.mark.onnx] * (name in ONNX) + [pytest.mark.long] * (name == "relations")
+        )
+        for name in accuracy.SECTIONS
+    ],
 )
 def test_the_tables_are_fresh(name: str) -> None:
     if name in ONNX:

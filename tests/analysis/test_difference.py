@@ -350,6 +350,7 @@ KINDS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("change", ["nothing", "first", "middle", "every tenth", "other names", "reversed"])
 @pytest.mark.parametrize("kinds", KINDS)
 def test_the_effort_grows_with_the_length(kinds: str, change: str) -> None:

@@ -115,6 +115,7 @@ SETTINGS: dict[str, Any] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("k", "s", "d"), [(3, 2, 1), (5, 3, 2), (2, 2, 3), (7, 4, 1)])
 @pytest.mark.parametrize("name", SETTINGS)
 def test_the_general_law_agrees_with_analyze(name: str, k: int, s: int, d: int) -> None:

@@ -210,6 +210,7 @@ SOME = ("tv.swin_t", "own.swinir", "own.convtasnet_bn", "own.resizes.ints", "tim
 EXPORTS = sorted(path.name.removesuffix(".onnx.gz") for path in (DATA / "onnx").glob("*.onnx.gz"))
 
 
+@pytest.mark.long
 @pytest.mark.onnx
 @pytest.mark.parametrize("name", EXPORTS if "CI" in os.environ else SOME)
 def test_exported_models(name: str) -> None:
@@ -231,6 +232,7 @@ def test_an_export_at_two_sizes() -> None:
     assert found.held == found.params
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", sorted(cases("applications")))
 def test_keras_applications(name: str) -> None:
     model = cases("applications")[name]["model"]

@@ -48,6 +48,7 @@ TABLES = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("markup", MARKUP)
 @pytest.mark.parametrize("command", TABLES)
 def test_every_command_that_makes_a_table_makes_it_in_every_format(command: str, markup: str) -> None:
@@ -323,6 +324,7 @@ def inside(command: str, tree: Path, markup: str) -> str:
     return result.removeprefix(opening.format(command)).removesuffix(closing)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("markup", MARKUP)
 @pytest.mark.parametrize("place", range(0, len(NAMES), 4))
 def test_hostile_names_are_text_in_the_tables_of_every_command(

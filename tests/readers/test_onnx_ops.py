@@ -61,6 +61,7 @@ def test_names_are_unique() -> None:
     assert len(set(names)) == len(names)
 
 
+@pytest.mark.long
 @every_case
 def test_the_oracle_covers_what_the_running_model_shows(case: Case) -> None:
     import onnx

@@ -102,6 +102,7 @@ def test_nothing_is_unknown(case: Case) -> None:
     assert "unknown-op" not in {note.code for note in case.analysis.notes}
 
 
+@pytest.mark.long
 def test_rows_depend_on_what_was_measured(case: Case) -> None:
     axis = case.ref.get("row_axis", 2) - 2
     wrong = {}

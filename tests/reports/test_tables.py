@@ -64,6 +64,7 @@ def formulas_of(model: str) -> AnalysisResult:
     return analyze(path, input_shape=[None] * len(spatial) + list(shape[len(spatial) :]), symbolic=True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [80, 100, 160])
 @pytest.mark.parametrize("model", sorted(path.stem for path in MODELS.glob("*.json")))
 def test_a_table_of_formulas_fits_the_width(model: str, width: int) -> None:

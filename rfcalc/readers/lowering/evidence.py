@@ -110,12 +110,9 @@ class _Layers:
         self.counted = all(map(is_known, counts)) and not any(each.told == GIVEN for each in inputs)
 
     def looked_at(self, layer: Layer) -> bool:
-        """Tell whether a layer says anything; those that are unknown or covered do not, nor what is behind."""
-        if (
-            layer.kind != "cover"
-            and layer.name in self.results
-            and self.unsure.isdisjoint(name for name, _ in layer.inputs)
-        ):
+        """Tell whether a layer says anything; unknown and covered ones do not, nor what is behind them."""
+        followed = layer.kind != "cover" and layer.name in self.results
+        if followed and self.unsure.isdisjoint(name for name, _ in layer.inputs):
             return bool(layer.inputs)
         self.unsure.add(layer.name)
         return False
