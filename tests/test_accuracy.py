@@ -12,6 +12,8 @@ from tests.benchmarks.counters import recorded as counts_recorded
 from tests.benchmarks.others import TOOLS, measured, recorded, torch_model
 from tests.benchmarks.worked import CASES, Case, truth
 from tests.oracle import Line, spread
+from tests.zoo import table as zoo_table
+from tests.zoo.explained import EXPLAINED
 
 ONNX = {"macs", "relations", "counters"}
 
@@ -61,7 +63,7 @@ def test_the_tables_are_fresh(name: str) -> None:
 
 def test_rfcalc_differs_nowhere() -> None:
     """A fresh page may be one that says that rfcalc is wrong."""
-    for name in ("published", "parameters", "macs", "relations", "worked"):
+    for name in ("published", "parameters", "macs", "relations", "zoo", "worked"):
         section = accuracy.section_of(page(), name)
         assert "**" not in section
         assert "✗" not in section
@@ -125,3 +127,47 @@ def test_every_counter_was_asked_every_model() -> None:
         name: had["version"] for name, had in record.items()
     }
     assert all(list(had["answers"]) == list(MODELS) for had in record.values())
+
+
+def zoo_deviations() -> list[tuple[str, zoo_table.Deviation]]:
+    return [
+        (name, each)
+        for name, found in zoo_table.read().models.items()
+        for each in zoo_table.deviations(found)
+    ]
+
+
+def test_every_deviation_of_the_zoo_is_explained() -> None:
+    open_ = [each for each in zoo_deviations() if zoo_table.explanation(*each) is None]
+    assert open_ == []
+
+
+def test_every_explanation_of_the_zoo_is_used() -> None:
+    used = [zoo_table.explanation(*each) for each in zoo_deviations()]
+    assert [each for each in EXPLAINED if each not in used] == []
+
+
+def test_no_row_of_the_zoo_is_wrong_while_exact() -> None:
+    measured = {
+        name: found["dependence"] for name, found in zoo_table.read().models.items() if "dependence" in found
+    }
+    assert sum(each["checked"] > 0 for each in measured.values()) >= 60
+    assert [name for name, each in measured.items() if each["wrong exact"]] == []
+
+
+@pytest.mark.parametrize(
+    ("found", "kinds"),
+    [
+        ({"params": {"every": 9, "reached": 8, "rfcalc": 9}}, ["idle parameters"]),
+        ({"params": {"every": 9, "reached": 9, "rfcalc": 8}}, ["parameters"]),
+        ({"macs": {"torch": 5, "rfcalc": 4}}, ["MACs"]),
+        ({"trainable": {"keras": 5, "rfcalc": 4}}, ["parameters"]),
+        ({"shapes": {"paired": 3, "differ": ["a: (1,) for (2,)"]}}, ["shapes"]),
+        ({"dependence": {"faults": ["a axis 2 (exact): row 0 changes [1]"]}}, ["dependence"]),
+        ({"macs": {"torch": 5, "rfcalc": 5}, "dependence": {"faults": []}}, []),
+        ({"error": "RuntimeError: no"}, []),
+    ],
+)
+def test_the_zoo_sees_what_differs(found: dict[str, Any], kinds: list[str]) -> None:
+    equal = {"params": {"every": 9, "reached": 9, "rfcalc": 9}, "shapes": {"paired": 1, "differ": []}}
+    assert [each.kind for each in zoo_table.deviations(equal | found)] == kinds

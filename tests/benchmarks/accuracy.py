@@ -24,6 +24,7 @@ from tests.benchmarks.counters import recorded as counts_recorded
 from tests.benchmarks.others import TOOLS, Answer, Tool, recorded
 from tests.benchmarks.worked import CASES, Case, Field, truth
 from tests.readers.onnx_graphs import NAMES, graph_bytes, measured, reference
+from tests.zoo import table as zoo_table
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "accuracy.md"
@@ -161,6 +162,21 @@ def relations() -> str:
         lines.append([told, str(len(names)), f"{len(maps):,}", of(right, len(maps)), rows])
     head = ["From", "Graphs", "Maps measured", "Maps equal and exact", "Rows equal"]
     return table(head, lines, [1, 2])
+
+
+def zoo() -> str:
+    """Sum up what tests/zoo kept of whole models, held against running them."""
+    record = zoo_table.read()
+    told = table(zoo_table.HEAD, zoo_table.rows_of(record))
+    lists = [
+        (
+            f"Recorded on {record.date} with PyTorch {record.versions['torch']}. What differs, and why:",
+            zoo_table.explained,
+        ),
+        ("Not analysed, and in no column but the second:", zoo_table.errors),
+    ]
+    parts = [f"{head}\n\n" + "\n".join(f"- {line}" for line in found(record)) for head, found in lists]
+    return "\n\n".join([told, *parts])
 
 
 # ---- the worked cases --------------------------------------------------------------------------------------
@@ -313,7 +329,7 @@ def beside_own(macs: int, own: int) -> str:
 SECTIONS: dict[str, Callable[[], str]] = {
     section.__name__: section
     for section in (
-        published, parameters, macs, relations, worked, by_rules, by_gradients, refusals, tools, counters
+        published, parameters, macs, relations, zoo, worked, by_rules, by_gradients, refusals, tools, counters
     )
 }  # fmt: skip
 

@@ -24,7 +24,7 @@ def held(model: Model) -> Found:
     inputs = [_input(shape, model.words, device) for shape in model.inputs]
     truth = ran(module, inputs)
     began = time.process_time()
-    examples = list(model.inputs) if not model.words else tuple(each.cpu() for each in inputs)
+    examples = list(model.inputs) if not model.words else tuple(inputs)
     graph = rfcalc.from_torch(module, examples)
     read = time.process_time() - began
     analysis = rfcalc.analyze(graph)
@@ -97,7 +97,8 @@ def _dependence(model: Model, graph: Any, analysis: Any) -> Found:
                 continue
             mine = field.axes[index]
             changed = [each for each in measured[name] if each.axis == axis]
-            along = _places(spec, places, axes, index, mine.extent)
+            kept = len(spec.shape) == len(shape)
+            along = _places(spec, places, axes if kept else (), index, mine.extent)
             if not along:
                 continue
             counts["checked"] += 1
@@ -114,7 +115,10 @@ def _dependence(model: Model, graph: Any, analysis: Any) -> Found:
 def _places(
     spec: Any, places: Sequence[int], axes: Sequence[int], index: int, extent: int
 ) -> list[int | None]:
-    """Return the axes of a map that a field of `extent` rows may lie along; None for the map as a whole."""
+    """Return the axes of a map that a field of `extent` rows may lie along; None for the map as a whole.
+
+    A map that has the input's axes has them in its order; of windows of tokens any axis may be meant.
+    """
     if len(places) == len(axes) and spec.shape[places[index]] == extent:
         return [places[index]]
     if extent == 1:

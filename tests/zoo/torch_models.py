@@ -280,7 +280,7 @@ _VISION = {
     "image_size": 64,
 }
 _AUDIO = {**_TEXT, "conv_dim": (16,) * 7, "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 4}
-_KEYS = {"num_key_value_heads": 2, "head_dim": 8}
+_KEYS = {"num_key_value_heads": 2, "head_dim": 8, "pad_token_id": 0}
 _T5 = {"vocab_size": 100, "d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4}
 
 TEXT: dict[str, dict[str, Any]] = {
