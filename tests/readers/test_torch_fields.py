@@ -83,7 +83,7 @@ def test_fields_are_those_that_gradients_have(name: str) -> None:
     graph = rfcalc.load(program)
     compared, wrong = compare(graph, recorded(program, x), x)
     assert not wrong
-    assert compared > len(graph) // 4
+    assert compared >= len(graph) // 4
 
 
 def call(function: Callable[[Any], Any]) -> Any:

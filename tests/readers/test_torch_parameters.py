@@ -236,7 +236,7 @@ def test_a_count_that_is_not_known_has_its_reason() -> None:
         (4, 8, 5),
         head=nn.Linear(5, 2),
     )
-    analysis = rfcalc.analyze(rfcalc.from_torch(module, (2, 6, 8)))
+    analysis = rfcalc.analyze(rfcalc.from_torch(module, (2, 6, 8), layout="NTC"))
     assert analysis.layer("bmm").macs == 2 * 3 * 8 * 5
     head = analysis.layer("head")
     assert (head.macs, head.status) == (None, "exact")
