@@ -1,7 +1,6 @@
 """Hypothesis profiles: `dev` and `ci` try the same examples every time, `random` and `search` new ones.
 
-`HYPOTHESIS_PROFILE` names one; otherwise it is `dev`, which keeps the whole of the tests short. CI runs the
-tests of properties once more under `ci`, with more of them.
+`HYPOTHESIS_PROFILE` names one; otherwise it is `dev`, which keeps the whole of the tests short.
 """
 
 from __future__ import annotations
