@@ -129,56 +129,42 @@ class LayerGraph:
     def __repr__(self) -> str:
         return f"<LayerGraph {self.name!r}: {len(self)} layers>"
 
-    def with_layers(self, layers: Iterable[Layer]) -> LayerGraph:
+    def with_layers(self, layers: Iterable[Layer], results: Mapping[str, Any] | None = None) -> LayerGraph:
         """Return the same model with other layers, checked anew; blocks, outputs and notes stay."""
-        return LayerGraph(
-            layers,
-            name=self.name,
-            format=self.format,
-            source=self.source,
-            outputs=self.outputs,
-            blocks=self.blocks.values(),
-            notes=self.notes,
-        )
+        return self._remade(layers, results)
 
     def with_cuts(self, names: Collection[str]) -> LayerGraph:
         """Return the same model in which dependence ends at some layers; shapes and weights stay."""
-        return LayerGraph(
-            [replace(layer, cut=True) if layer.name in names else layer for layer in self],
-            name=self.name,
-            format=self.format,
-            source=self.source,
-            outputs=self.outputs,
-            blocks=self.blocks.values(),
-            notes=self.notes,
-            results=self.results,
+        return self._remade(
+            [replace(layer, cut=True) if layer.name in names else layer for layer in self], self.results
         )
 
     def with_notes(self, notes: Iterable[tuple[str, str, str]]) -> LayerGraph:
         """Return the same model with more to say."""
+        return self._remade(self, self.results, notes)
+
+    def with_results(self, layers: Iterable[Layer], results: Mapping[str, Any]) -> LayerGraph:
+        """Return the same model with layers that have other settings, and with what the rules say of them."""
+        return self._remade(layers, results, origin=self.origin)
+
+    def _remade(
+        self,
+        layers: Iterable[Layer],
+        results: Mapping[str, Any] | None,
+        notes: Iterable[tuple[str, str, str]] = (),
+        origin: Any = None,
+    ) -> LayerGraph:
+        """Return the same model of other layers, with notes beside its own."""
         return LayerGraph(
-            self,
+            layers,
             name=self.name,
             format=self.format,
             source=self.source,
             outputs=self.outputs,
             blocks=self.blocks.values(),
             notes=(*self.notes, *notes),
-            results=self.results,
-        )
-
-    def with_results(self, layers: Iterable[Layer], results: Mapping[str, Any]) -> LayerGraph:
-        """Return the same model with layers that have other settings, and with what the rules say of them."""
-        return LayerGraph(
-            layers,
-            name=self.name,
-            format=self.format,
-            source=self.source,
-            outputs=self.outputs,
-            blocks=self.blocks.values(),
-            notes=self.notes,
             results=results,
-            origin=self.origin,
+            origin=origin,
         )
 
     @property

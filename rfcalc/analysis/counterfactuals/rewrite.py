@@ -202,16 +202,7 @@ def settled(graph: LayerGraph, origin: LayerGraph, before: Mapping[str, Resolved
         resolved[layer.name] = known if fitted.weights is None else known._replace(weights=fitted.weights)
     _check_shared(before, resolved)
     results = {name: known.result for name, known in resolved.items() if known.result and not known.unknown}
-    found = LayerGraph(
-        layers,
-        name=graph.name,
-        format=graph.format,
-        source=graph.source,
-        outputs=graph.outputs,
-        blocks=graph.blocks.values(),
-        notes=graph.notes,
-        results=results,
-    )
+    found = graph.with_layers(layers, results)
     _check_joins(found, origin, before, resolved)
     return found
 
