@@ -31,7 +31,7 @@ _ALONG: Final = (steps.Slide, steps.Place, steps.Contract, steps.Grouped, steps.
 # ---- steps -------------------------------------------------------------------------------------------------
 
 
-def follow_masked(step: Step, dependence: Dependence, source: str) -> Dependence:  # noqa: PLR0911
+def follow_masked(step: Step, dependence: Dependence, source: str) -> Dependence:  # noqa: PLR0911  a case each
     """Carry a dependence whose mask is remembered over a step."""
     pattern = dependence.masked
     assert pattern is not None
@@ -129,7 +129,7 @@ def _regrouped(step: Regroup | Split | Merge, dependence: Dependence, full: Patt
     return None
 
 
-def _taps(step: Step, extent: int) -> Sequence[Sequence[int]] | None:  # noqa: PLR0911
+def _taps(step: Step, extent: int) -> Sequence[Sequence[int]] | None:  # noqa: PLR0911  a case each
     """Return which of the `extent` present elements of its axis each element behind a step needs."""
     if isinstance(step, steps.Scan):
         return [range(i + 1) if step.forward else range(i, extent) for i in range(extent)]

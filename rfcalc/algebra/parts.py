@@ -162,7 +162,7 @@ def follow(step: Step, dependence: Dependence, source: str) -> Dependence:
     return _carried(step, dependence, dependence.parts, after, source)
 
 
-def unite(a: Dependence, b: Dependence, source: str) -> Dependence:  # noqa: PLR0911
+def unite(a: Dependence, b: Dependence, source: str) -> Dependence:  # noqa: PLR0911  a case each
     """Unite two dependences of tensors of one shape, part by part.
 
     Raises

@@ -21,9 +21,11 @@ def published_model(entry: Config) -> Config | None:
     Which layers there are can depend on the input that the file records for the layer.
     """
     spelled = _PUBLISHED.get((_text(entry, "class_name"), _text(entry, "module")))
+    if spelled is None:
+        return None
     built = entry.get("build_config")
     shape = built.get("input_shape") if isinstance(built, dict) else None
-    if spelled is None or not isinstance(shape, list) or len(shape) != 3 or type(shape[2]) is not int:
+    if not isinstance(shape, list) or len(shape) != 3 or type(shape[2]) is not int:
         return None
     extent = shape[1] if type(shape[1]) is int else None
     layers = spelled(_Made(entry.object("config"), extent, shape[2]))

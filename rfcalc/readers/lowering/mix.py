@@ -130,14 +130,14 @@ def attention(
     key: Value,
     value: Value,
     *,
-    masks: Sequence[Value] = (),
+    mask: Value | None = None,
     padding: Value | None = None,
     causal: bool = False,
     groups: Num = 1,
 ) -> tuple[Value, ...]:
     """Add attention of ready-made heads, (..., positions, features); `groups` queries share a key.
 
-    `masks` are added to the scores or say which of them count; `padding` is one of whole numbers.
+    `mask` is added to the scores or says which of them count; `padding` is one of whole numbers.
     """
     attrs: dict[str, Any] = {"causal": causal}
     if not isinstance(groups, int) or groups != 1:
@@ -146,6 +146,7 @@ def attention(
             attrs["prepare"] = ((1, shared), (2, shared))
         else:  # the heads are in the features
             attrs["prepare"] = ((2, (("repeat", {"count": groups, "axis": 2}),)),)
+    masks = () if mask is None else (mask,)
     moving, held = hide_keys(attrs, query, key, masks, padding)
     return b.add(node, "dot_attention", (query, key, value, *moving), attrs, weights=held)
 

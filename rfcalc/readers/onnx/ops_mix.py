@@ -154,7 +154,7 @@ def attention(operation: Operation) -> Values:
         query,
         key,
         value,
-        masks=() if mask is None else (mask,),
+        mask=mask,
         causal=bool(operation.integer("is_causal", 0)),
         groups=_heads(operation, query, key),
     )
@@ -173,7 +173,7 @@ def multi_head_attention(operation: Operation) -> Values:
         query,
         key,
         value,
-        masks=() if bias is None else (bias,),
+        mask=bias,
         padding=operation.optional(4),
         causal=bool(operation.integer("unidirectional", 0)),
     )

@@ -27,7 +27,7 @@ def attention(operation: Operation) -> Values:
         query,
         key,
         value,
-        masks=() if mask is None else (mask,),
+        mask=mask,
         causal=operation.flag("is_causal"),
         groups=groups,
     )
@@ -50,7 +50,7 @@ def fused_attention(operation: Operation) -> Values:
         query,
         key,
         value,
-        masks=() if bias is None else (bias,),
+        mask=bias,
         causal=operation.flag("is_causal"),
     )
     return (*made, *operation.fresh()[1:])
