@@ -57,6 +57,8 @@ def compare(graph: LayerGraph, tensors: dict[str, Any], x: Any) -> tuple[int, li
                 measured = rows_of(tensor, x, None, axis)
             elif len(kept) == len(spatial) and tensor.shape[kept[k]] == each.extent:
                 measured = rows_of(tensor, x, kept[k], axis)
+            elif len(kept) == 1 and tensor.shape[kept[0]] == each.extent:  # tokens beside those of the map
+                measured = rows_of(tensor, x, kept[0], axis)
             else:
                 continue
             compared += 1
@@ -83,7 +85,7 @@ def test_fields_are_those_that_gradients_have(name: str) -> None:
     graph = rfcalc.load(program)
     compared, wrong = compare(graph, recorded(program, x), x)
     assert not wrong
-    assert compared >= len(graph) // 4
+    assert compared > len(graph) // 4
 
 
 def call(function: Callable[[Any], Any]) -> Any:
