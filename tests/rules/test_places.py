@@ -1,4 +1,4 @@
-"""Places of a window as channels, in the native format; rows as Keras measures them on the same models."""
+"""Places of a window as channels, in the native format; rows by hand, two of the models run in Keras."""
 
 from __future__ import annotations
 

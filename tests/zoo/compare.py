@@ -97,8 +97,8 @@ def _dependence(model: Model, graph: Any, analysis: Any) -> Found:
                 continue
             mine = field.axes[index]
             changed = [each for each in measured[name] if each.axis == axis]
-            kept = len(spec.shape) == len(shape)
-            along = _places(spec, places, axes if kept else (), index, mine.extent)
+            same = len(spec.shape) == len(shape) and len(places) == len(axes)
+            along = _places(spec, places[index] if same else None, mine.extent)
             if not along:
                 continue
             counts["checked"] += 1
@@ -112,15 +112,14 @@ def _dependence(model: Model, graph: Any, analysis: Any) -> Found:
     return {**counts, "faults": faults}
 
 
-def _places(
-    spec: Any, places: Sequence[int], axes: Sequence[int], index: int, extent: int
-) -> list[int | None]:
+def _places(spec: Any, own: int | None, extent: int) -> list[int | None]:
     """Return the axes of a map that a field of `extent` rows may lie along; None for the map as a whole.
 
-    A map that has the input's axes has them in its order; of windows of tokens any axis may be meant.
+    A map that has the input's axes has them in its order, and `own` is the one that is asked about; of
+    windows of tokens any axis may be meant.
     """
-    if len(places) == len(axes) and spec.shape[places[index]] == extent:
-        return [places[index]]
+    if own is not None and spec.shape[own] == extent:
+        return [own]
     if extent == 1:
         return [None]
     return [place for place, size in enumerate(spec.shape) if size == extent and spec.axes[place] != "c"]

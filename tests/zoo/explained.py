@@ -55,22 +55,19 @@ EXPLAINED = (
         "|transformers/(Swinv2|Swin2SR)",
         "MACs",
         "the flop counter counts the network that makes the bias of attention from distances between "
-        "positions; "
-        "no input reaches it, so rfcalc counts none",
+        "positions; no input reaches it, so rfcalc counts none",
     ),
     Explained(
         "timm/convit_.*|transformers/XLNet",
         "MACs",
         "the flop counter counts the projection of distances between positions; no input reaches it, so "
-        "rfcalc "
-        "counts none",
+        "rfcalc counts none",
     ),
     Explained(
         "transformers/SiglipVision",
         "MACs",
         "the flop counter counts the projection of the learned query that pools the map; no input reaches "
-        "it, so "
-        "rfcalc counts none",
+        "it, so rfcalc counts none",
     ),
     Explained(
         "diffusers/VQModel",
@@ -82,7 +79,6 @@ EXPLAINED = (
         "monai/GlobalNet",
         "MACs",
         "a fault of rfcalc that is not mended: the axes of a constant in an Einstein sum are taken for those "
-        "of the "
-        "other factor, so its affine grid costs twice as much",
+        "of the other factor, so its affine grid costs twice as much",
     ),
 )
