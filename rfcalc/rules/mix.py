@@ -204,6 +204,26 @@ def _split_equation(equation: str, operands: int) -> tuple[list[str], str]:
     return terms, right
 
 
+def named_axes(equation: str, operands: Sequence[TensorSpec]) -> tuple[list[list[str]], str]:
+    """Name the axes of each operand of an Einstein sum; those under an ellipsis are counted from the right.
+
+    Returns
+    -------
+    named : list of list of str
+        The names of the axes of each operand.
+    right : str
+        The term of the result.
+
+    Raises
+    ------
+    AnalysisError
+        The equation does not fit the operands.
+    """
+    terms, right = _split_equation(equation, len(operands))
+    named = [_letters(term, len(spec.shape), equation) for term, spec in zip(terms, operands, strict=True)]
+    return named, right
+
+
 Seen = tuple[Pattern, Sequence[str]]
 """Which elements of another operand are not zero, and the names of its axes."""
 
@@ -295,11 +315,7 @@ def product(call: Call, terms: Sequence[Sequence[str]], out: Sequence[str]) -> R
 )
 def einsum(call: Call) -> Result:
     """MACs are the product of the extents of all letters."""
-    terms, right = _split_equation(call["equation"], len(call.inputs))
-    named = [
-        _letters(term, len(spec.shape), call["equation"])
-        for term, spec in zip(terms, call.inputs, strict=True)
-    ]
+    named, right = named_axes(call["equation"], call.inputs)
     hidden = max((sum(letter.startswith("...") for letter in letters) for letters in named), default=0)
     plain = right.replace("...", "")
     out = _letters(right, len(plain) + hidden, call["equation"]) if "..." in right else list(right)

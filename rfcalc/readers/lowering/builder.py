@@ -18,6 +18,7 @@ from rfcalc.graph.graph import Block, LayerGraph
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Edge, Layer, TensorSpec, Weight
 from rfcalc.readers.lowering.masks import Mask, handed_on, mask_of
 from rfcalc.rules.apply import apply_rule
+from rfcalc.rules.mix import named_axes
 from rfcalc.rules.registry import Result, find
 
 Attrs = Mapping[str, Any]
@@ -240,7 +241,7 @@ class Builder:
         if None in [value.spec for value in (*inputs, *driven)]:
             return self._blind(node, (*moving, *driven), owned)
         if len(moving) < len(inputs):
-            attrs["operands"] = _operands(kind, inputs, moving)
+            attrs["operands"] = _operands(kind, attrs, inputs, moving)
         if driven:
             attrs["masks"] = attrs.get("masks", 0) + len(driven)
         taken = (*moving, *driven)
@@ -446,7 +447,7 @@ def _joined(value: Value, weights: Sequence[Weight]) -> Value:
 
 
 def _operands(
-    kind: str, inputs: Sequence[Value], moving: Sequence[Value]
+    kind: str, attrs: Attrs, inputs: Sequence[Value], moving: Sequence[Value]
 ) -> tuple[tuple[int, TensorSpec], ...]:
     """List constants with their places; their axes are what those of the other inputs are.
 
@@ -457,13 +458,34 @@ def _operands(
         return ((0, replace(inputs[0].spec, axes=CHANNEL * inputs[0].rank)),)
     others = {value.rank: value.spec for value in reversed(moving) if value.spec is not None}
     own = 2 if kind == "matmul" else 0
-    return tuple(
-        [
-            (place, _beside(value.spec, others.get(value.rank), own))
-            for place, value in enumerate(inputs)
-            if value.constant and value.spec is not None
-        ]
-    )
+    found = [
+        (place, _beside(value.spec, others.get(value.rank), own))
+        for place, value in enumerate(inputs)
+        if value.constant and value.spec is not None
+    ]
+    return _by_letters(str(attrs["equation"]), inputs, found) if kind == "einsum" else tuple(found)
+
+
+def _by_letters(
+    equation: str, inputs: Sequence[Value], found: Sequence[tuple[int, TensorSpec]]
+) -> tuple[tuple[int, TensorSpec], ...]:
+    """Give each axis of a constant the role that its letter has in the other inputs.
+
+    A letter that they do not have counts no samples.
+    """
+    specs = [value.spec for value in inputs if value.spec is not None]
+    named, _ = named_axes(equation, specs)
+    roles: dict[str, str] = {}
+    for letters, value in zip(named, inputs, strict=True):
+        if value.edge is not None and value.spec is not None:
+            for letter, role in zip(letters, value.spec.axes, strict=True):
+                roles.setdefault(letter, role)
+    listed = []
+    for place, spec in found:
+        own = spec.axes.replace(BATCH, CHANNEL)
+        axes = "".join([roles.get(letter, role) for letter, role in zip(named[place], own, strict=True)])
+        listed.append((place, spec if axes == spec.axes else replace(spec, axes=axes, folded=1, merged=())))
+    return tuple(listed)
 
 
 def _beside(spec: TensorSpec, other: TensorSpec | None, own: int) -> TensorSpec:
