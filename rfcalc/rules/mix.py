@@ -146,7 +146,12 @@ def reduce(call: Call) -> Result:
     return Result((output,), ((Path(0, (step,)),),))
 
 
-@rule("softmax", Setting("axis", AXIS, -1, "the axis that sums to one"), summary="Softmax along one axis.")
+@rule(
+    "softmax",
+    Setting("axis", AXIS, -1, "the axis that sums to one"),
+    Setting("function", TEXT, "softmax", "softmax, log_softmax, softmin, ..."),
+    summary="Softmax along one axis.",
+)
 def softmax(call: Call) -> Result:
     """Each output depends on everything along the axis."""
     spec = call.only()

@@ -47,7 +47,7 @@ def _activation(config: Config) -> Made:
         function = function.get("class_name", "custom")
     name = function if isinstance(function, str) else "linear"
     if name in SOFTMAXES:
-        return "softmax", {"axis": (-1,)}
+        return "softmax", {"axis": (-1,), **({} if name == "softmax" else {"function": name})}
     return "activation", {"function": name}
 
 

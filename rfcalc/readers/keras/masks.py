@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from rfcalc.algebra.number import UNKNOWN, Num
@@ -31,7 +32,11 @@ _MOVES: Final = (
     "squeeze",
     "softmax",
     "activation",
+    "reduce",
 )
+_ADDED: Final = -1e9
+"""What Keras adds to the scores that the mask of a softmax hides."""
+
 _NO_NUMPY: Final = "which elements a constant mask hides is worked out with numpy, which is not installed"
 
 
@@ -135,7 +140,7 @@ class Masks:
         ]
         low = None if bias is None else masks.mask_in(masks.array_of(bias.value))
         if low is not None and low.low:
-            keeps.append(low.alive)
+            keeps.append(masks.left(low))
         if not (given or keeps):
             return {}
         axis = None if query is None or key is None else _attended_axis(kind, attrs, len(query))
@@ -226,15 +231,12 @@ def _moved(
     given = node.kwargs.get("mask")
     data = masks.array_of(given.value) if kind == "softmax" and isinstance(given, Constant) else None
     if data is not None:
-        alive = masks.truth(data, wanted=True)
-        hidden = masks.patterns([value], {0: alive})
-        if hidden:
-            stage = ("elementwise", {"function": "mask", "alive": hidden})
-            attrs = {**attrs, "prepare": ((0, (stage,)),)}
-        mask = masks.Mask(alive, True) if mask is None else masks.both(mask, masks.Mask(alive, True))
+        own = masks.Mask(masks.truth(data, wanted=True), True, _ADDED, carried=True)
+        mask = own if mask is None else masks.both(mask, own)
     same = kind == "activation" and attrs.get("function") in _SAME
     shape = attrs.get("shape") or ()
     order = attrs.get("order")
     if kind == "permute" and not (isinstance(order, tuple) and order[0] != "move"):
         return kind, attrs, None
-    return kind, attrs, masks.handed_on("identity" if same else kind, attrs, mask, value, shape)
+    after = masks.handed_on("identity" if same else kind, attrs, mask, value, shape)
+    return kind, {**attrs, **masks.unheard(kind, attrs, replace(value, mask=mask))}, after

@@ -41,17 +41,23 @@ def _dot_product_attention(op: Operation) -> Made:
     return "head_attention", {"causal": causal, "masks": max(len(op.edges) - 3, 0)}
 
 
-def _along(kind: str) -> OperationMaker:
+def _along(kind: str, **attrs: Any) -> OperationMaker:
     def make(op: Operation) -> Made:
         axes = op.axes("axis", default=-1)
-        return ("unknown", {"why": "it runs over all axes"}) if axes is None else (kind, {"axis": axes})
+        return (
+            ("unknown", {"why": "it runs over all axes"}) if axes is None else (kind, {"axis": axes, **attrs})
+        )
 
     return make
 
 
 def _sorted(op: Operation) -> Made:
     axes = op.axes("axis", default=-1)
-    return ("softmax", {"axis": axes}) if axes else ("unknown", {"why": "it sorts the flattened tensor"})
+    return (
+        ("softmax", {"axis": axes, "function": "sort"})
+        if axes
+        else ("unknown", {"why": "it sorts the flattened tensor"})
+    )
 
 
 def _cumulative(op: Operation) -> Made:
@@ -130,8 +136,8 @@ MIXES: Final[dict[str, OperationMaker]] = {
     **dict.fromkeys(_REDUCE, _reduce),
     "Quantile": _quantile,
     "Softmax": _along("softmax"),
-    "LogSoftmax": _along("softmax"),
-    "Sparsemax": _along("softmax"),
+    "LogSoftmax": _along("softmax", function="log_softmax"),
+    "Sparsemax": _along("softmax", function="sparsemax"),
     "Sort": _sorted,
     "Argsort": _sorted,
     "Cumsum": _cumulative,

@@ -16,7 +16,7 @@ from rfcalc.algebra.number import Num, equal
 from rfcalc.errors import AnalysisError, RfcalcError
 from rfcalc.graph.graph import Block, LayerGraph
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Edge, Layer, TensorSpec, Weight
-from rfcalc.readers.lowering.masks import Mask, handed_on, mask_of
+from rfcalc.readers.lowering.masks import Mask, handed_on, mask_of, unheard
 from rfcalc.rules.apply import apply_rule
 from rfcalc.rules.mix import named_axes
 from rfcalc.rules.registry import Result, find
@@ -246,9 +246,10 @@ class Builder:
             attrs["masks"] = attrs.get("masks", 0) + len(driven)
         taken = (*moving, *driven)
         specs = tuple([value.spec for value in taken if value.spec is not None])
-        result = self._apply(node, kind, attrs, specs)
+        staged = attrs if len(inputs) > 1 else {**attrs, **unheard(kind, attrs, inputs[0])}
+        result = self._apply(node, kind, staged, specs)
         edges = tuple([value.edge for value in taken if value.edge is not None])
-        return _masked(kind, attrs, inputs, self._keep(node, kind, attrs, edges, owned, result))
+        return _masked(kind, attrs, inputs, self._keep(node, kind, staged, edges, owned, result))
 
     def unknown(self, node: Node, inputs: Sequence[Value], why: str = "") -> tuple[Value, ...]:
         """Add an operation that no rule knows; its outputs have the shapes that the file records, if any."""

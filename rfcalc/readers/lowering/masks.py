@@ -2,12 +2,14 @@
 
 Values of weights say nothing of an architecture; a constant that is 0 or very negative by its making does.
 A number counts as very negative at `VERY_NEGATIVE` or below, since ``exp`` of it is 0 whatever the other
-scores; the -100 of Swin is not.
+scores; the -100 of Swin is not. What such a number is added to still carries what it was, until a function
+makes nothing of it, as a softmax does; only `ABSORBING` numbers and infinity leave a constant at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rfcalc.algebra.number import Num, is_known, prod
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 VERY_NEGATIVE: Final = -1000.0
 """The largest number that hides a score from a softmax."""
+
+ABSORBING: Final = -1e30
+"""The largest number that stays what it is in floating point, whatever score is added to it."""
 
 MOST_MASKED: Final = 1 << 22
 """Elements of a mask that is looked at."""
@@ -34,10 +39,21 @@ class Mask(NamedTuple):
         True where an element is what it was; aligned to the last axes. None where that is not known.
     low : bool
         The others are very negative; otherwise they are zero.
+    number : float
+        The largest of the very negative numbers. Of a finite one a softmax over nothing else hides nothing.
+    carried : bool
+        The others may still carry what they were: such a number was added to them.
     """
 
     alive: Any
     low: bool
+    number: float = -inf
+    carried: bool = False
+
+    @property
+    def absorbs(self) -> bool:
+        """Whether what is added to the others changes nothing."""
+        return self.low and self.number <= ABSORBING
 
 
 def mask_of(value: Value) -> Mask | None:
@@ -64,10 +80,7 @@ def mask_in(data: Any) -> Mask | None:
         if low.all():
             return None
         if low.any():
-            alive = ~low
-            if np.isfinite(array[low]).all():  # what hides all hides nothing
-                alive = alive | low.all(axis=-1, keepdims=True)
-            return Mask(alive, True)
+            return Mask(~low, True, float(array[low].max()))
     zero = array == 0
     if zero.all() or not zero.any():
         return None
@@ -131,7 +144,7 @@ def hiding(values: Sequence[Value], kind: str) -> dict[int, Any]:
     found: dict[int, Any] = {}
     for place, value in enumerate(values):
         mask = _operand(values, place, kind) if value.edge is None else None
-        if mask is None or mask.alive is None or not _hides(kind, place, mask):
+        if mask is None or mask.alive is None or not _silences(kind, place, mask):
             continue
         for other, hidden in enumerate(values):
             if other != place and hidden.edge is not None:
@@ -159,8 +172,13 @@ def _hides(kind: str, place: int, mask: Mask | None) -> bool:
     if mask is None:
         return False
     if mask.low:
-        return kind in ("add", "minimum") or (kind == "subtract")
+        return kind in ("add", "minimum", "subtract")
     return kind == "multiply" or (kind == "divide" and place == 0)
+
+
+def _silences(kind: str, place: int, mask: Mask) -> bool:
+    """Tell whether what a mask hides at that place of a function reads nothing of the other operands."""
+    return _hides(kind, place, mask) and (not mask.low or mask.absorbs or kind == "minimum")
 
 
 def combined(values: Sequence[Value], kind: str) -> Mask | None:
@@ -171,13 +189,34 @@ def combined(values: Sequence[Value], kind: str) -> Mask | None:
     for place in range(len(values)):
         mask = _operand(values, place, kind)
         others = several - (not scalar[place])
-        scaled = kind in ("multiply", "divide") and not others
+        scaled = (kind == "multiply" or (kind == "divide" and not place)) and not others
+        if mask is not None and scaled and mask.low:
+            mask = _scaled(mask, kind, [v for k, v in enumerate(values) if k != place])
         if mask is None or not (_hides(kind, place, mask) or scaled):
             continue
+        if mask.low and kind != "minimum" and not mask.absorbs and _moves(values, place):
+            mask = mask._replace(carried=True)
         found = mask if found is None else both(found, mask)
     if found is None and kind == "multiply" and any(map(_is_very_negative, values)):
         return Mask(None, True)  # 0 or this, as a mask of 0 and 1 makes it
     return found
+
+
+def _moves(values: Sequence[Value], place: int) -> bool:
+    """Tell whether any operand but one depends on an input of the model."""
+    return any(value.edge is not None for k, value in enumerate(values) if k != place)
+
+
+def _scaled(mask: Mask, kind: str, factors: Sequence[Value]) -> Mask | None:
+    """Return a mask of very negative numbers under factors; None where these are very negative no more."""
+    number = mask.number
+    for value in factors:
+        if value.data is not None:
+            factor = float(_floats(value.data).reshape(-1)[0])
+            if factor <= 0:
+                return None
+            number = number * factor if kind == "multiply" else number / factor
+    return mask._replace(number=number) if number <= VERY_NEGATIVE else None
 
 
 def met(values: Sequence[Value], kind: str) -> tuple[dict[int, Any], Mask | None]:
@@ -186,7 +225,7 @@ def met(values: Sequence[Value], kind: str) -> tuple[dict[int, Any], Mask | None
         return {}, None  # as in most sums
     hides, mask = hiding(values, kind), combined(values, kind)
     moving = [place for place, value in enumerate(values) if value.edge is not None]
-    if len(moving) > 1 and mask is not None and mask.alive is not None:
+    if len(moving) > 1 and mask is not None and mask.alive is not None and not mask.carried:
         hides = dict.fromkeys(moving, mask.alive)  # what one of them hides is a constant, whatever the others
     return hides, mask
 
@@ -208,8 +247,9 @@ def chosen(
         if fill is not None:
             if mask is not None and mask.low and not fill:
                 continue  # zeros beside what hides from a softmax are the scores that it leaves
-            kept = kept_by(here, low=fill, data=other.data)
-            mask = Mask(kept, fill) if fill or kept is not None else None
+            kept = here if here is None or here.ndim else None
+            number = float(_floats(other.data).max()) if fill else -inf
+            mask = Mask(kept, fill, number) if fill or kept is not None else None
             own = mask_of(value)
             if own is not None and own.low == fill and mask is not None:
                 mask = both(mask, own)
@@ -269,14 +309,13 @@ def of_padding(data: Any, batch: Num, queries: Num, keys: Num) -> Any:
         left = every[:, :queries, :keys].any(axis=0)
     else:
         return None
-    return kept_by(left, low=True, data=0)
+    return left | ~left.any(axis=-1, keepdims=True)  # what hides all hides nothing
 
 
 def both(a: Mask, b: Mask) -> Mask:
     """Return the mask that hides what either hides."""
-    if a.alive is None or b.alive is None:
-        return Mask(None, a.low or b.low)
-    return Mask(a.alive & b.alive, a.low or b.low)
+    alive = None if a.alive is None or b.alive is None else a.alive & b.alive
+    return Mask(alive, a.low or b.low, max(a.number, b.number), a.carried or b.carried)
 
 
 def _is_scalar(value: Value) -> bool:
@@ -304,13 +343,76 @@ def fill_of(value: Value) -> bool | None:
     return True if array.dtype.kind in "fiu" and (array <= VERY_NEGATIVE).all() else None
 
 
+def left(mask: Mask, axes: Sequence[int] = (-1,)) -> Any:
+    """Return which elements a softmax along some axes (from the last) reads: all, of what is all hidden.
+
+    >>> import numpy as np
+    >>> left(Mask(np.array([[True, False], [False, False]]), True, -1e9)).tolist()
+    [[True, False], [True, True]]
+    """
+    if mask.alive is None or mask.number == -inf:
+        return mask.alive
+    own = tuple(axis for axis in axes if -axis <= mask.alive.ndim)
+    return mask.alive | ~mask.alive.any(axis=own, keepdims=True)
+
+
+def _function(kind: str, attrs: Any) -> str:
+    """Name what a layer of one input does."""
+    function = str(attrs.get("function", "")).lower().strip("_")
+    return (function or kind) if kind in ("activation", "softmax") else kind
+
+
+def _along(attrs: Any, rank: int) -> list[int]:
+    """Return the axes of a softmax or a reduction, counted from the last."""
+    axes = attrs.get("axis", attrs.get("axes"))
+    places = range(rank) if axes == "all" else range(1, rank) if axes is None else axes
+    return [place % rank - rank for place in (places if isinstance(places, Iterable) else (places,))]
+
+
+def unheard(kind: str, attrs: Mapping[str, Any], value: Value) -> dict[str, Any]:
+    """Return the setting by which a function reads nothing of the elements that a mask makes nothing of."""
+    mask, rank = value.mask, 0 if value.spec is None else len(value.spec.shape)
+    if (
+        mask is None
+        or not (mask.low and mask.carried)
+        or mask.alive is None
+        or not rank
+        or "prepare" in attrs
+    ):
+        return {}
+    name = _function(kind, attrs)
+    if kind == "reduce":
+        largest = str(attrs.get("mode", "")).lower() in _LARGEST
+        alive = left(mask, _along(attrs, rank)) if largest else None
+    elif name in _SOFTMAXES:
+        alive = left(mask, _along(attrs, rank))
+    else:
+        alive = mask.alive if name in _NOTHING or name == "tanh" else None
+    found = None if alive is None else pattern(alive, rank)
+    if found is None:
+        return {}
+    return {"prepare": ((0, (("elementwise", {"function": "mask", "alive": ((0, found),)}),)),)}
+
+
+_SOFTMAXES: Final = frozenset(("softmax", "safe_softmax", "hardmax", "sparsemax"))
+"""Functions of which very negative elements become 0, and the others do not depend on these."""
+
+_NOTHING: Final = frozenset(("exp", "relu", "relu6", "sigmoid", "silu", "swish", "gelu", "softplus"))
+"""Functions of an element by itself that make 0 of what is very negative."""
+
+_LARGEST: Final = frozenset(("max", "amax", "reducemax", "logsumexp", "reducelogsumexp", "special_logsumexp"))
+"""Reductions that read nothing of what is very negative beside others."""
+
+
 def handed_on(kind: str, attrs: Any, mask: Mask | None, before: Value, shape: Sequence[Any]) -> Mask | None:
     """Return the mask that the result of a function of one masked tensor bears."""
     if mask is None or kind in ("identity", "dropout", "broadcast_to"):
         return mask
-    name = str(attrs.get("function", "")).lower() if kind == "activation" else kind
-    if mask.low and name in ("exp", "relu", "softmax"):
-        return Mask(mask.alive, False)
+    name = _function(kind, attrs)
+    if mask.low and (name in _NOTHING or name in _SOFTMAXES):
+        rank = 0 if before.spec is None else len(before.spec.shape)
+        alive = left(mask, _along(attrs, rank)) if name in _SOFTMAXES and rank else mask.alive
+        return Mask(alive, False)
     if name in ("relu", "abs") and not mask.low:
         return mask
     if kind not in ("permute", "reshape", "expand_dims", "squeeze") or before.spec is None:
@@ -326,18 +428,18 @@ def _reshaped(kind: str, attrs: Any, mask: Mask, old: Sequence[Any], new: Sequen
     alive = mask.alive.reshape((1,) * lead + mask.alive.shape)
     if kind == "permute":
         order = _order(attrs["order"], len(old))
-        return Mask(alive.transpose(order), mask.low)
+        return mask._replace(alive=alive.transpose(order))
     if kind == "expand_dims":
         places = [axis % len(new) for axis in attrs["axes"]]
-        return Mask(np.expand_dims(alive, tuple(places)), mask.low)
+        return mask._replace(alive=np.expand_dims(alive, tuple(places)))
     changing = [axis for axis, extent in enumerate(alive.shape) if extent > 1]
     first = changing[0] if changing else len(old) - 1
     tail = len(old) - first
     if len(new) >= tail and tuple(new[len(new) - tail :]) == tuple(old[first:]):
-        return Mask(alive.reshape(alive.shape[first:]), mask.low)
+        return mask._replace(alive=alive.reshape(alive.shape[first:]))
     if all(map(is_known, (*old, *new))) and prod(old) <= MOST_MASKED:
         whole = np.broadcast_to(alive, tuple(old))
-        return Mask(whole.reshape(tuple(new)), mask.low)
+        return mask._replace(alive=whole.reshape(tuple(new)))
     return None
 
 
@@ -378,14 +480,3 @@ def truth(data: Any, *, wanted: bool) -> Any:
 
     array = np.asarray(data)
     return None if array.dtype.kind == "O" else (array != 0) == wanted
-
-
-def kept_by(alive: Any, *, low: bool, data: Any) -> Any:
-    """Return what a choice leaves, with rows that a finite number hides whole brought back."""
-    import numpy as np
-
-    if alive is None or not alive.ndim:
-        return None
-    if low and np.isfinite(np.asarray(data)).all():
-        return alive | ~alive.any(axis=-1, keepdims=True)
-    return alive

@@ -117,10 +117,13 @@ def reduce(
     return b.add(node, "reduce", (x,), attrs)
 
 
-def softmax(b: Builder, node: Node, x: Value, axes: Sequence[int]) -> tuple[Value, ...]:
+def softmax(
+    b: Builder, node: Node, x: Value, axes: Sequence[int], function: str = "softmax"
+) -> tuple[Value, ...]:
     """Add a normalisation by all that stands along `axes`."""
+    named = {} if function == "softmax" else {"function": function}
     unsure = {"unsure": masks_of.UNSURE} if x.mask is not None and x.mask.low and x.mask.alive is None else {}
-    return b.add(node, "softmax", (x,), {"axis": tuple(axes), **unsure})
+    return b.add(node, "softmax", (x,), {"axis": tuple(axes), **named, **unsure})
 
 
 def attention(
@@ -187,7 +190,7 @@ def _keys_of(mask: Value) -> Any:
     """Return which keys a mask leaves to which query; None where that is not known."""
     found = masks_of.mask_of(mask)
     if found is not None:
-        return found.alive if found.alive is not None and found.alive.ndim > 1 else None
+        return masks_of.left(found) if found.alive is not None and found.alive.ndim > 1 else None
     return None if mask.data is None else masks_of.truth(mask.data, wanted=True)  # it hides all or nothing
 
 
@@ -233,7 +236,8 @@ def elementwise(
     found = masks_of.patterns(inputs, hides)
     if found:
         attrs["alive"] = found
-    learned = [value for value in held if not value.computed and not (hides and masks_of.mask_of(value))]
+    masking = bool(hides) or (mask is not None and mask.low)
+    learned = [value for value in held if not value.computed and not (masking and masks_of.mask_of(value))]
     made = b.add(node, kind, moving, attrs, weights=learned)
     return made if made[0].mask is mask else (replace(made[0], mask=mask), *made[1:])
 

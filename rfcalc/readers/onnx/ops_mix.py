@@ -93,7 +93,8 @@ def softmax(operation: Operation) -> Values:
         axes: tuple[int, ...] = (operation.axis("axis", -1, x.rank),)
     else:
         axes = tuple(range(operation.axis("axis", 1, max(x.rank, 2)), x.rank))
-    return mix.softmax(operation.builder, operation.node, x, axes)
+    function = {"LogSoftmax": "log_softmax"}.get(operation.op, operation.op.lower())
+    return mix.softmax(operation.builder, operation.node, x, axes, function)
 
 
 @op("TopK")

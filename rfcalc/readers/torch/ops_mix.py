@@ -168,7 +168,8 @@ def reduce(operation: Operation) -> Values:
 def softmax(operation: Operation) -> Values:
     """Along one axis."""
     x = operation["self"]
-    return mix.softmax(operation.builder, operation.node, x, (operation.axis("dim", x.rank),))
+    function = operation.node.op.removeprefix("special_").strip("_")
+    return mix.softmax(operation.builder, operation.node, x, (operation.axis("dim", x.rank),), function)
 
 
 @op("cumsum", "cumprod", "cummax", "cummin", "logcumsumexp")
