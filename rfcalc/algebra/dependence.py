@@ -149,6 +149,8 @@ class Dependence(NamedTuple):
         """
         if window is POINTWISE and is_same(prod(self.factors[axis]), extent):
             return self
+        if is_same(extent, 0):  # there is no element that could depend on anything
+            return Dependence(_put(self.factors, axis, (0,)))
         picked = self._picked(axis, window, extent)
         if picked is not None:
             return picked
@@ -578,6 +580,8 @@ class Dependence(NamedTuple):
         """
         if not any((leg.gridless and not alike) or any(leg.weights[axis]) for leg in self.legs):
             return self.foreign(axis, total)
+        if is_same(before, 0) and is_same(extent, total):  # the other parts have no elements
+            return self
         listed = all(map(is_known, (before, extent, total))) and total <= MAX_PERIOD
         if parts == 1 and not alike and not listed:
             return self.slide(axis, slide(1, lo=before), total, source)

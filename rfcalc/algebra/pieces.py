@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from rfcalc.algebra import parts
+from rfcalc.algebra.beside import differ, placed, woven
 from rfcalc.algebra.dependence import Dependence, Piece, Pieces, plain
 from rfcalc.algebra.digits import is_same
 from rfcalc.algebra.number import UNKNOWN, Num, is_known, is_one, prod, prove
@@ -61,7 +62,7 @@ def _carried(step: Step, before: Dependence, pieces: Pieces, after: Dependence, 
     """Let every piece take the step that the whole took; where it mixes them they are united."""
     rank = len(before.factors)
     if isinstance(step, Slide) and step.axis == pieces.axis:
-        return _cut(step, pieces, after, source) if pieces.alone else after
+        return _cut(step, pieces, after, source)
     if isinstance(step, (Reduce, Contract, Mix)) and pieces.axis in _worked(step, rank):
         return _mixed(step, pieces, after, source)
     moved = _regrouped(step, before, pieces) if isinstance(step, Regroup) else None
@@ -74,7 +75,12 @@ def _carried(step: Step, before: Dependence, pieces: Pieces, after: Dependence, 
         Piece(piece.extent, follow(_for_piece(step, moved, piece), piece.dependence, source))
         for piece in pieces.each
     )
-    return after._replace(pieces=moved._replace(each=each))
+    made = moved._replace(each=each)
+    if isinstance(step, Regroup):
+        after = woven(after, pieces, made, source)
+    elif isinstance(step, (Reduce, Contract)):
+        after = placed(after, pieces, made, source)
+    return after._replace(pieces=made)
 
 
 def _worked(step: Reduce | Contract | Mix, rank: int) -> set[int]:
@@ -172,7 +178,7 @@ def unite(a: Dependence, b: Dependence, source: str) -> Dependence:
     extents = pieces.extents
     if others is not None and others.axis == pieces.axis:
         common = _common(extents, others.extents) if _merged_alike(pieces, others) else None
-        if common is None:
+        if common is None or len(common) < 2:
             return union
         extents = common
     mine, theirs = (_apart(each, pieces, extents, source) for each in (held, other))
@@ -239,7 +245,8 @@ def _end_to_end(starts: Sequence[Dependence], places: Sequence[Place]) -> Pieces
             each.append(Piece(gap, _nothing(start, axis, gap)))
         own = start.pieces
         whole = own is None or own.axis != axis or not own.alone
-        each += (Piece(place.extent, start),) if whole or own is None else own.each
+        if not is_same(place.extent, 0):  # no prefix, as a model without class token has, is no piece
+            each += (Piece(place.extent, start),) if whole or own is None else own.each
         at = place.before + place.extent
     rest = total - at
     if not is_same(rest, 0):
@@ -253,10 +260,10 @@ def _end_to_end(starts: Sequence[Dependence], places: Sequence[Place]) -> Pieces
 
 
 def _cut(step: Slide, pieces: Pieces, after: Dependence, source: str) -> Dependence:
-    """Let a window read the pieces, where each of its outputs reads one piece alone."""
-    runs = _runs(step, pieces.extents)
+    """Let a window read the pieces, where each of its outputs reads one piece alone, or single elements."""
+    runs = _runs(step, pieces)
     if runs is None or len(runs) > MOST_PIECES:
-        return after
+        return _gathered(step, pieces, after, source)
     each = []
     for run in runs:
         if run.piece is None:
@@ -268,6 +275,21 @@ def _cut(step: Slide, pieces: Pieces, after: Dependence, source: str) -> Depende
         each.append(Piece(run.extent, read))
     if len(each) == 1:
         return each[0].dependence
+    return after._replace(pieces=Pieces(step.axis, tuple(each)))
+
+
+def _gathered(step: Slide, pieces: Pieces, after: Dependence, source: str) -> Dependence:
+    """Unite what each output of a window reads, where the pieces are single elements that differ."""
+    total = len(pieces.each)
+    single = pieces.alone and all(map(is_one, pieces.extents)) and not step.window.slack
+    if not (single and is_known(step.extent) and 0 < step.extent <= MOST_PIECES and differ(pieces)):
+        return after
+    each = []
+    for i in range(step.extent):
+        read = [pieces.each[tap].dependence for tap in step.window.inside(i, total)]
+        if not read:
+            read = [_nothing(pieces.each[0].dependence, step.axis, 1)]
+        each.append(Piece(1, reduce(lambda a, b: unite(a, b, source), read)))
     return after._replace(pieces=Pieces(step.axis, tuple(each)))
 
 
@@ -312,28 +334,34 @@ def _bounds(extents: Sequence[Num]) -> list[Num]:
     return bounds
 
 
-def _runs(step: Slide, extents: Sequence[Num]) -> list[_Run] | None:
+def _runs(step: Slide, pieces: Pieces) -> list[_Run] | None:
     """Share out the outputs of a window to the pieces that they read; None where one reads several."""
     window = step.window
-    bounds = _bounds(extents)
-    if _is_range(window):
+    bounds = [bound * pieces.tail for bound in _bounds(pieces.extents)]
+    if _is_range(window) and is_one(pieces.lead):
         return _ranges(window.first(0), step.extent, bounds)
-    total = bounds[-1]
-    if window.slack or not all(is_known(each) for each in (*bounds, step.extent)):
+    if window.slack or not all(is_known(each) for each in (*bounds, pieces.lead, step.extent)):
         return None
+    total = pieces.lead * bounds[-1]
     if max(total, step.extent) > MOST_ELEMENTS:
         return None
+    widths = [stop - start for start, stop in pairwise(bounds)]
+    owners = [
+        (k, lead * width + place)
+        for lead in range(pieces.lead)
+        for k, width in enumerate(widths)
+        for place in range(width)
+    ]
     groups: list[tuple[int | None, list[list[int]]]] = []
-    owners = [k for k, extent in enumerate(extents) for _ in range(extent)]
     for i in range(step.extent):
-        taps = window.inside(i, total)
-        read = {owners[tap] for tap in taps}
+        taken = [owners[tap] for tap in window.inside(i, total)]
+        read = {owner for owner, _ in taken}
         if len(read) > 1 or len(groups) > MOST_PIECES:
             return None
         owner = next(iter(read), None)
         if not groups or groups[-1][0] != owner:
             groups.append((owner, []))
-        groups[-1][1].append([tap - (bounds[owner] if owner is not None else 0) for tap in taps])
+        groups[-1][1].append([place for _, place in taken])
     return [_Run(owner, _window_of(rows), len(rows)) for owner, rows in groups]
 
 

@@ -274,10 +274,13 @@ def _union(
     first = ""
     alone = sum(start is not None and bool(start.legs) for _, start in paths) == 1
     told = _beside_places(paths)
+    placed: list[tuple[Dependence, Place]] = []
     for path, start in paths:
         assert start is not None
         dependence = start
-        for step in path.followed:
+        for number, step in enumerate(path.followed, 1):
+            if isinstance(step, Place) and number == len(path.followed):
+                placed.append((dependence, step))
             # what stands beside it depends on nothing, like padding
             if told and isinstance(step, Place):
                 dependence = beside_places(step, dependence, layer.name)
@@ -298,7 +301,10 @@ def _union(
             union = union.covered(spec.shape, reason).join(dependence.covered(spec.shape, reason), layer.name)
     if union is None:
         return plain(spec.shape)
-    return _told_apart(union, paths, layer.name)
+    if len(placed) < len(paths):
+        return union
+    starts, places = zip(*placed, strict=True)
+    return concatenated(union, starts, places, layer.name)
 
 
 def _beside_places(paths: Sequence[tuple[Path, Dependence | None]]) -> bool:
@@ -308,16 +314,6 @@ def _beside_places(paths: Sequence[tuple[Path, Dependence | None]]) -> bool:
         if isinstance(step, Place) and step.alike and start is not None and on_places(start, step.axis):
             return True
     return False
-
-
-def _told_apart(
-    union: Dependence, paths: Sequence[tuple[Path, Dependence | None]], source: str
-) -> Dependence:
-    """Remember which elements come from which input of a concatenation."""
-    places = [step for path, _ in paths for step in path.steps[:1] if isinstance(step, Place)]
-    if len(places) < len(paths) or any(len(path.steps) != 1 for path, _ in paths):
-        return union
-    return concatenated(union, [start for _, start in paths if start is not None], places, source)
 
 
 def _clash(a: Dependence, b: Dependence) -> tuple[float, float] | None:

@@ -220,12 +220,14 @@ def concat(call: Call) -> Result:
     summary="Inputs side by side along a new axis.",
 )
 def stack(call: Call) -> Result:
-    """A new axis as long as there are inputs."""
+    """A concatenation of the inputs, each with a new axis of one element."""
     merged = broadcast_spec(call.inputs)
-    rank = len(merged.shape) + 1
-    axis = call["axis"] % rank
+    axis = call["axis"] % (len(merged.shape) + 1)
     count = len(call.inputs)
     shape = (*merged.shape[:axis], count, *merged.shape[axis:])
-    output = TensorSpec(shape, merged.axes[:axis] + CHANNEL + merged.axes[axis:], merged.dtype)
-    paths = tuple(Path(k, (Insert((axis,)), Broadcast(shape))) for k in range(count))
+    output = TensorSpec(shape, merged.axes[:axis] + SPATIAL + merged.axes[axis:], merged.dtype)
+    paths = tuple(
+        Path(k, (Broadcast(merged.shape), Insert((axis,)), Place(axis, k, 1, count, count)))
+        for k in range(count)
+    )
     return Result((output,), (paths,))

@@ -8,6 +8,7 @@ infinite map with those of the units that padding does not reach, parameters and
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from math import ceil, lcm, prod
 from typing import Final, NamedTuple
 
@@ -36,7 +37,7 @@ from rfcalc.analysis.verify.compare import (
     compare_figures,
     compare_rows,
     compare_shape,
-    interior,
+    interiors,
 )
 from rfcalc.analysis.verify.counts import counted
 from rfcalc.analysis.verify.definitions.given import NotDefined
@@ -187,14 +188,14 @@ class _Report:
             self.figures[layer.name] = self.figures.get(layer.name, 0) + 1  # whole axes have no others
             return
         period = _period(seen.full[output], axis)
-        inner = interior(spec, Axis(axis, self.rank), found, period)
-        if inner is None:
+        inner = interiors(spec, Axis(axis, self.rank), found, period)
+        if not inner:
             old = self.pending.get(layer.name, (0, 0))
             self.pending[layer.name] = (max(old[0], size), max(old[1], ceil(period * stride)))
             return
-        wrong = next(compare_figures(view, axis, inner), None)
-        if wrong:
-            self.differs(layer, wrong, axis)
+        found_wrong = [wrong for each in inner for wrong in islice(compare_figures(view, axis, each), 1)]
+        if len(found_wrong) == len(inner):
+            self.differs(layer, found_wrong[0], axis)
             return
         self.figures[layer.name] = self.figures.get(layer.name, 0) + 1
 

@@ -186,15 +186,22 @@ class Interior(NamedTuple):
     last: int | None
 
 
-def interior(spec: TensorSpec, axis: Axis, found: Sets, period: int) -> Interior | None:
-    """Read the figures off the rows that padding does not reach; None where there are too few of them.
+def interiors(spec: TensorSpec, axis: Axis, found: Sets, period: int) -> list[Interior]:
+    """Read the figures off the rows that padding does not reach; none where there are too few of them.
+
+    Where rows lie on several axes, as those of windows that are stacked, they are read along each.
 
     Rows come round after a period, and a short run of them may seem to do so after another one. So two of
     the `period` that the rules claim have to be there; if they do not come round then, one that is seen four
     times is believed.
     """
-    rows = next(iter(_orders(spec, axis, found)))
-    mark = 1 << found.outside
+    every = [_interior(rows, found.outside, period) for rows in _orders(spec, axis, found)]
+    return [] if every[0] is None else [inner for inner in dict.fromkeys(every) if inner is not None]
+
+
+def _interior(rows: Sequence[int], outside: int, period: int) -> Interior | None:
+    """Read the figures off the rows along one axis."""
+    mark = 1 << outside
     free = [i for i, row in enumerate(rows) if not row & mark]
     if len(rows) < 2 or not free or free != list(range(free[0], free[-1] + 1)):
         return None

@@ -84,6 +84,8 @@ class Sets:
         extent, there = self.shape[axis], self.stored[axis]
         listed = [list(row) for row in rows]
         shape = _put(self.shape, axis, len(listed))
+        if not listed:
+            return Sets.nothing(shape, self.outside)
         if self.is_aside(axis):
             return Sets(shape, self.stored, self.cells, self.outside)
         inner = prod(self.stored[axis + 1 :])
