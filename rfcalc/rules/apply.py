@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from rfcalc.algebra.number import Num, is_one, prod
-from rfcalc.algebra.steps import AtMost, Cover, Mix, under
+from rfcalc.algebra.steps import AtMost, Broadcast, Cover, Mix, Reduce, under
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, TensorSpec
 from rfcalc.rules.registry import Call, Kind, Parameter, Path, Result, find
@@ -16,7 +16,7 @@ from rfcalc.rules.samples import samples_meet, without_batch
 
 _EVERY_KIND: Final = frozenset(
     (
-        *("constant", "lora", "quantised", "softmax", "masks", "unsure"),
+        *("constant", "lora", "quantised", "softmax", "masks", "biases", "unsure"),
         *("lead", "operands", "prepare", "then", "copies"),
     )
 )
@@ -35,8 +35,9 @@ def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec
     ``lora`` gives the rank of a low-rank adaptation of the layer's first weight; ``quantised`` says in which
     mode, and in blocks of how many, its kernel is kept in fewer bits.
     The setting ``softmax`` says that a softmax along the last axis is fused into the layer; ``masks`` that so
-    many inputs, the last ones, are masks, whose values every output may depend on. ``unsure`` says why the
-    layer may read less than its rule says: a mask that is not known hides some of it.
+    many inputs, the last ones, are masks, whose values every output may depend on; ``biases`` that so many
+    before them are added to the scores of attention and hide none. ``unsure`` says why the layer may read
+    less than its rule says: a mask that is not known hides some of it.
     The setting ``lead`` gives a number of axes behind the batch axis over which the layer is repeated (as
     Keras's ``TimeDistributed`` does): the rule does not see them, and they come back afterwards.
     The setting ``operands`` holds constants among the inputs, as (place, tensor); nothing depends on them.
@@ -56,17 +57,24 @@ def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec
     if "unsure" in attrs:
         result = apply_rule(kind, {name: value for name, value in attrs.items() if name != "unsure"}, inputs)
         return doubted(result, attrs["unsure"])
-    masks = attrs.get("masks", 0)
-    result = _apply_unfolded(kind, attrs, inputs[: len(inputs) - masks])
-    if not (masks or attrs.get("softmax")):
+    masks, biases = attrs.get("masks", 0), attrs.get("biases", 0)
+    plain = len(inputs) - masks - biases
+    result = _apply_unfolded(kind, attrs, inputs[:plain])
+    if not (masks or biases or attrs.get("softmax")):
         return result
     paths = []
     for spec, own in zip(result.outputs, result.paths, strict=True):
+        scores = (_of_bias(k, inputs[k], spec) for k in range(plain, plain + biases))
         mix = (Mix((len(spec.shape) - 1,)),) if attrs.get("softmax") and spec.shape else ()
         cover = Cover(spec.shape, "how a mask that depends on the input is used is not followed")
-        mixed = (path.then(Path(0, mix)) for path in own)
-        paths.append((*mixed, *(Path(k, (cover,)) for k in range(len(inputs) - masks, len(inputs)))))
+        mixed = (path.then(Path(0, mix)) for path in (*own, *scores))
+        paths.append((*mixed, *(Path(k, (cover,)) for k in range(plain + biases, len(inputs)))))
     return result._replace(paths=tuple(paths))
+
+
+def _of_bias(place: int, bias: TensorSpec, output: TensorSpec) -> Path:
+    """Let each query read what is added to its scores, (..., queries, keys)."""
+    return Path(place, (Reduce((len(bias.shape) - 1,), keep=True), Broadcast(output.shape)))
 
 
 def doubted(result: Result, reason: str) -> Result:

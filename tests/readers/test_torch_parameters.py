@@ -260,3 +260,11 @@ def test_attention_with_more_keys_is_counted(settings: dict[str, bool], batch: i
     graph = rfcalc.from_torch(module, (batch, 6, 8), layout="NTC")
     keys = 6 + len(settings)
     assert rfcalc.analyze(graph).totals.macs == 6 * 8 * 24 + 2 * 6 * keys * 8 + 6 * 8 * 8
+
+
+def test_a_run_holds_no_parameter_against_a_model_that_does_not_use_it() -> None:
+    module = Model(lambda m, x: m.head(x), (5, 3), head=nn.Linear(3, 3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = rfcalc.verify(rfcalc.from_torch(module, (1, 4, 3), layout="NTC"))
+    assert found.holds, found.differences

@@ -86,4 +86,5 @@ def check_rows(module: Any, shape: tuple[int, ...], status: str = "exact") -> No
     else:
         assert len(said) == len(measured)
         assert all(a & b == b for a, b in zip(said, measured, strict=True))
-    assert rfcalc.verify(graph).holds
+    found = rfcalc.verify(graph)
+    assert found.holds, found.differences

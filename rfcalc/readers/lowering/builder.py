@@ -16,7 +16,7 @@ from rfcalc.algebra.number import Num, equal
 from rfcalc.errors import AnalysisError, RfcalcError
 from rfcalc.graph.graph import Block, LayerGraph
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Edge, Layer, TensorSpec, Weight
-from rfcalc.readers.lowering.masks import Mask, handed_on, mask_of, unheard
+from rfcalc.readers.lowering.masks import Mask, handed_on, is_large, mask_of, unheard
 from rfcalc.rules.apply import apply_rule
 from rfcalc.rules.mix import named_axes
 from rfcalc.rules.registry import Result, find
@@ -162,6 +162,8 @@ class Builder:
         self.notes: list[tuple[str, str, str]] = []
         self._assume = assume
         self.marked = marked
+        self.large: set[str] = set()
+        """Layers that meet a constant which is very large, or may be."""
         self._memo: dict[Any, Result] = {}
         self._frozen: dict[Weight, Weight] = {}
 
@@ -249,7 +251,15 @@ class Builder:
         staged = attrs if len(inputs) > 1 else {**attrs, **unheard(kind, attrs, inputs[0])}
         result = self._apply(node, kind, staged, specs)
         edges = tuple([value.edge for value in taken if value.edge is not None])
-        return _masked(kind, attrs, inputs, self._keep(node, kind, staged, edges, owned, result))
+        made = self._keep(node, kind, staged, edges, owned, result)
+        self.meet(made, inputs)
+        return _masked(kind, attrs, inputs, made)
+
+    def meet(self, made: Sequence[Value], values: Sequence[Value]) -> None:
+        """Remember of a layer that it meets a constant which is very large, or may be."""
+        for value in values:  # a loop: it runs for every layer
+            if value.edge is None and made[0].edge is not None and is_large(value):
+                self.large.add(made[0].edge[0])
 
     def unknown(self, node: Node, inputs: Sequence[Value], why: str = "") -> tuple[Value, ...]:
         """Add an operation that no rule knows; its outputs have the shapes that the file records, if any."""

@@ -343,6 +343,16 @@ def fill_of(value: Value) -> bool | None:
     return True if array.dtype.kind in "fiu" and (array <= VERY_NEGATIVE).all() else None
 
 
+def is_large(value: Value) -> bool:
+    """Tell whether a constant holds a number as large as one that hides a score, or may; no weight does."""
+    import numpy as np
+
+    if value.data is None:
+        return not value.weights or value.computed
+    array = np.asarray(value.data)
+    return array.dtype.kind not in "bfiu" or bool(array.size and not (np.abs(array) < -VERY_NEGATIVE).all())
+
+
 def left(mask: Mask, axes: Sequence[int] = (-1,)) -> Any:
     """Return which elements a softmax along some axes (from the last) reads: all, of what is all hidden.
 

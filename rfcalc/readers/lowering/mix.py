@@ -10,6 +10,7 @@ from rfcalc.algebra.number import Num, is_known
 from rfcalc.errors import AnalysisError
 from rfcalc.readers.lowering import masks as masks_of
 from rfcalc.readers.lowering.builder import Blind, Builder, Node, Value
+from rfcalc.readers.lowering.history import hides_nothing
 
 SWAP = (("permute", {"order": ("swap", -2, -1)}),)
 """Transpose the last two axes."""
@@ -149,9 +150,18 @@ def attention(
             attrs["prepare"] = ((1, shared), (2, shared))
         else:  # the heads are in the features
             attrs["prepare"] = ((2, (("repeat", {"count": groups, "axis": 2}),)),)
+    if mask is not None and padding is None and not causal and _is_bias(b, mask, query):
+        attrs["biases"] = 1
+        return b.add(node, "dot_attention", (query, key, value, mask), attrs)
     masks = () if mask is None else (mask,)
     moving, held = hide_keys(attrs, query, key, masks, padding)
     return b.add(node, "dot_attention", (query, key, value, *moving), attrs, weights=held)
+
+
+def _is_bias(b: Builder, mask: Value, query: Value) -> bool:
+    """Tell whether what the graph computes is added to the scores and hides none of them."""
+    aligned = mask.spec is not None and 2 <= mask.rank <= query.rank
+    return not mask.constant and aligned and hides_nothing(b, mask)
 
 
 def hide_keys(
@@ -239,6 +249,7 @@ def elementwise(
     masking = bool(hides) or (mask is not None and mask.low)
     learned = [value for value in held if not value.computed and not (masking and masks_of.mask_of(value))]
     made = b.add(node, kind, moving, attrs, weights=learned)
+    b.meet(made, held)
     return made if made[0].mask is mask else (replace(made[0], mask=mask), *made[1:])
 
 

@@ -146,6 +146,7 @@ class OnnxRun:
 
     def _fill(self, graph: onnx.GraphProto, values: Pass, nudged: str) -> None:
         random = np.random.default_rng(PRIME + int(values.positive))
+        change = np.random.default_rng(PRIME - 1)  # of its own, so that all others stay what they are
         for tensor in graph.initializer:
             outside = tensor.data_location == onnx.TensorProto.EXTERNAL
             if not _floating(tensor):
@@ -158,7 +159,7 @@ class OnnxRun:
             if array is None or self._changes(tensor, array, values):
                 array = self._made_up(tensor, values, random)
             if tensor.name == nudged:
-                array = array + np.asarray(random.uniform(0.5, 1.5, array.shape), array.dtype)
+                array = array + np.asarray(change.uniform(0.5, 1.5, array.shape), array.dtype)
             elif not outside and array is None:
                 continue
             tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))

@@ -93,6 +93,7 @@ class TorchRun:
         import torch
 
         random = np.random.default_rng(PRIME + int(values.positive))
+        change = np.random.default_rng(PRIME - 1)  # of its own, so that all others stay what they are
         held = dict(self._held)
         for name, tensor in self._held.items():
             if not isinstance(tensor, torch.nn.Parameter) or not tensor.is_floating_point():
@@ -103,7 +104,7 @@ class TorchRun:
                 taken = int(np.prod(array.shape[1:])) if array.ndim > 1 else 1
                 array = stand_in(array.shape, array.dtype, random, positive=values.positive, taken=taken)
             if name == nudged:
-                array = array + random.uniform(0.5, 1.5, array.shape).astype(array.dtype)
+                array = array + change.uniform(0.5, 1.5, array.shape).astype(array.dtype)
             held[name] = torch.from_numpy(np.ascontiguousarray(array)).to(tensor.dtype)
         return held
 

@@ -8,7 +8,7 @@ from typing import Any
 from rfcalc.algebra.number import is_known
 from rfcalc.analysis.verify.definitions import mixes, moves, windows  # noqa: F401  they enter themselves
 from rfcalc.analysis.verify.definitions.given import DEFINITIONS, Given, NotDefined
-from rfcalc.analysis.verify.sets import Sets
+from rfcalc.analysis.verify.sets import Sets, united
 from rfcalc.graph.layer import BATCH, TensorSpec
 from rfcalc.rules.apply import apply_rule
 from rfcalc.rules.registry import REQUIRED, find
@@ -19,6 +19,7 @@ AROUND = (
     "quantised",
     "softmax",
     "masks",
+    "biases",
     "unsure",
     "lead",
     "operands",
@@ -65,12 +66,16 @@ def defined(
             (given[place],) = defined(name, settings, [given[place]], [tags[place]])
             tags[place] = tagged(name, settings, [tags[place]])
     masks = attrs.get("masks", 0)
-    plain = len(given) - masks
+    biases = attrs.get("biases", 0)
+    plain = len(given) - masks - biases
     outputs = _led(kind, own, given[:plain], tags[:plain], attrs.get("lead", 0))
+    for bias in given[plain : plain + biases]:  # a row of scores for each query
+        row = bias.whole(len(bias.shape) - 1, 1)
+        outputs = [united(each, row) for each in outputs]
     if attrs.get("softmax"):
         outputs = [each.whole(len(each.shape) - 1) if each.shape else each for each in outputs]
     if masks:
-        outputs = [each.covering(given[plain:]) for each in outputs]
+        outputs = [each.covering(given[plain + biases :]) for each in outputs]
     if attrs.get("then"):
         tag = tagged(
             kind, {k: v for k, v in attrs.items() if k not in ("prepare", "then", "copies", "operands")}, tags
