@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from rfcalc.algebra.number import equal, is_known, is_one
+from rfcalc.algebra.number import equal, is_known, is_one, prod
 from rfcalc.algebra.steps import (
+    Attend,
     Broadcast,
     Contract,
     Cover,
+    Grouped,
     Insert,
     Lose,
+    Merge,
     Mix,
     Permute,
     Place,
@@ -20,6 +23,7 @@ from rfcalc.algebra.steps import (
     Regroup,
     Scan,
     Slide,
+    Split,
     Squeeze,
     Step,
 )
@@ -114,7 +118,9 @@ def _mixed(step: Step) -> tuple[int, ...]:
     """List the axes along which a step lets every element read others."""
     if isinstance(step, Mix):
         return step.axes
-    if isinstance(step, (Contract, Scan)):
+    if isinstance(step, (Contract, Grouped, Scan)):
+        return (step.axis,)
+    if isinstance(step, Attend) and any(row != 1 << place for place, row in enumerate(step.rows)):
         return (step.axis,)
     if isinstance(step, Slide) and not step.alike and _is_wide(step.window):
         return (step.axis,)
@@ -150,8 +156,12 @@ def _after(spec: TensorSpec, step: Step) -> TensorSpec:
     shape, axes = list(spec.shape), list(spec.axes)
     if isinstance(step, Regroup):
         return reshaped(spec, tuple(step.shape))
-    if isinstance(step, (Slide, Contract, Lose)):
+    if isinstance(step, (Split, Merge)):
+        return _split_or_merged(spec, step)
+    if isinstance(step, (Slide, Contract, Grouped, Lose)):
         shape[step.axis] = step.extent
+    elif isinstance(step, Attend):
+        shape[step.axis] = len(step.rows)
     elif isinstance(step, Place):
         shape[step.axis] = step.total
     elif isinstance(step, Permute):
@@ -169,4 +179,18 @@ def _after(spec: TensorSpec, step: Step) -> TensorSpec:
         shape, axes = list(step.shape), [*SPATIAL * more, *axes]
     if isinstance(step, Contract):
         axes[step.axis] = CHANNEL
+    return replace(spec, shape=tuple(shape), axes="".join(axes))
+
+
+def _split_or_merged(spec: TensorSpec, step: Split | Merge) -> TensorSpec:
+    """Return a tensor one of whose axes became several, or the other way around."""
+    shape, axes = list(spec.shape), list(spec.axes)
+    if isinstance(step, Split):
+        shape[step.axis : step.axis + 1] = step.extents
+        axes[step.axis : step.axis + 1] = axes[step.axis] * len(step.extents)
+    else:
+        merged = slice(step.axis, step.axis + step.number)
+        roles = axes[merged]
+        shape[merged] = [prod(shape[merged])]
+        axes[merged] = [BATCH if BATCH in roles else roles[0]]
     return replace(spec, shape=tuple(shape), axes="".join(axes))

@@ -98,6 +98,12 @@ def test_multihead_attention_with_a_mask() -> None:
     check(models.Decoder(), (1, 9, 8), {1: 1})
 
 
+@pytest.mark.parametrize("what", ["encoder", "decoder"])
+@pytest.mark.parametrize("name", ["causal", "sliding", "blocks"])
+def test_encoders_and_decoders_with_a_mask(what: str, name: str) -> None:
+    check(models.Stack(what, models.allowed(name, 9)), (1, 9, 8), {1: 1})
+
+
 @pytest.mark.parametrize("name", models.PIXELS)
 def test_a_kernel_times_zeros_loses_taps(name: str) -> None:
     check(models.PIXELS[name](), (1, 1, 12, 11), {2: 2, 3: 3})

@@ -112,6 +112,8 @@ LAYOUTS: dict[str, tuple[Callable[[], Any], tuple[int, ...], int, int, int | Non
     "heads": (layouts.TimeFirstHeads, (T, B, 6), 0, 0, None),
     "encoder": (layouts.TimeFirstEncoder, (T, B, 6), 0, 0, ENCODER),
     "encoder-one": (layouts.TimeFirstEncoder, (T, 1, 6), 0, 0, ENCODER),
+    "causal": (layouts.TimeFirstCausal, (T, B, 6), 0, 0, ENCODER),
+    "causal-one": (layouts.TimeFirstCausal, (T, 1, 6), 0, 0, ENCODER),
     "words": (layouts.TimeFirstWords, (T, B), 0, 0, T * LSTM * 3 // 4),
     "samples-first-encoder": (layouts.SamplesFirstEncoder, (B, T, 6), 1, 1, ENCODER),
     "samples-first-encoder-one": (layouts.SamplesFirstEncoder, (1, T, 6), 1, 1, ENCODER),

@@ -81,6 +81,13 @@ class TimeFirstEncoder(Behind):
         return self.last(x)
 
 
+class TimeFirstCausal(TimeFirstEncoder):
+    """A causal mask restricts what steps see of each other; they still do."""
+
+    def behind(self, x: Any) -> Any:
+        return self.last(x, src_mask=nn.Transformer.generate_square_subsequent_mask(len(x)).to(x.dtype))
+
+
 class TimeFirstWords(nn.Module):
     """Words, time first, behind an embedding."""
 

@@ -179,6 +179,25 @@ class Decoder(nn.Module):
         return self.attention(x, x, x, attn_mask=self.mask.to(x.dtype), need_weights=False)[0] + x
 
 
+class Stack(nn.Module):
+    """PyTorch's own encoder or decoder: it looks whether the mask that it is given is the causal one."""
+
+    def __init__(self, what: str, keep: Tensor, c: int = 8) -> None:
+        super().__init__()
+        kinds = {"encoder": nn.TransformerEncoderLayer, "decoder": nn.TransformerDecoderLayer}
+        stacks = {"encoder": nn.TransformerEncoder, "decoder": nn.TransformerDecoder}
+        self.stack = stacks[what](kinds[what](c, 2, 16, dropout=0.0, batch_first=True), 2)
+        if what == "decoder":
+            self.memory = nn.Parameter(torch.randn(1, 5, c))
+        self.register_buffer("mask", torch.zeros(keep.shape).masked_fill(~keep, INF))
+
+    def forward(self, x: Tensor) -> Any:
+        mask = self.mask.to(x.dtype)
+        if isinstance(self.stack, nn.TransformerEncoder):
+            return self.stack(x, mask=mask)
+        return self.stack(x, self.memory, tgt_mask=mask)
+
+
 class Masked(nn.Conv2d):
     """A convolution whose kernel is multiplied by zeros and ones."""
 

@@ -14,7 +14,7 @@ class Explained(NamedTuple):
         A regular expression that the names of the models match.
     kind : str
         The kind of the deviation: `parameters` (`idle` where all of the module are counted, and the outputs
-        depend on fewer), `MACs`, `shapes` or `dependence`.
+        depend on fewer), `MACs`, `shapes`, `dependence` or `claims` (claimed, and never seen to change).
     why : str
         The reason, as a sentence for docs/accuracy.md.
     where : str
@@ -74,11 +74,5 @@ EXPLAINED = (
         "MACs",
         "rfcalc counts the distances to the words of the code book (cdist); the flop counter has no rule for "
         "them",
-    ),
-    Explained(
-        "monai/GlobalNet",
-        "MACs",
-        "a fault of rfcalc that is not mended: the axes of a constant in an Einstein sum are taken for those "
-        "of the other factor, so its affine grid costs twice as much",
     ),
 )

@@ -92,6 +92,9 @@ SEEDS = 3
 PROBED = 6
 """Rows of the input that are changed along each axis, spread evenly, the first and the last among them."""
 
+FEW = 3
+"""Words that are drawn: the first ones, so that those that stand for padding are among them."""
+
 
 class Changed(NamedTuple):
     """Which indices of a map change with one row of the input.
@@ -163,8 +166,9 @@ def _scatter(module: Any) -> None:
         if (parameter == parameter.flatten()[0]).all():
             scale = 0.5 + torch.rand_like(parameter) if name.endswith(("weight", "gamma")) else None
             parameter.copy_(torch.randn_like(parameter) * 0.3 if scale is None else scale)
-        elif parameter.dim() > 1:
-            norm = parameter.std() * (parameter.numel() / parameter.shape[0]) ** 0.5
+        elif parameter.dim() > 1 or name.endswith("weight"):
+            fan_in = parameter.numel() / parameter.shape[0] if parameter.dim() > 1 else 1.0
+            norm = parameter.square().mean().sqrt() * fan_in**0.5
             parameter.mul_((1 / norm).clamp(min=1.0))
 
 
@@ -173,9 +177,10 @@ def _drawn(shape: Shape, words: int, other: Any = None) -> Any:
 
     if not words:
         return torch.randn(shape, dtype=torch.float64)
+    few = min(words, FEW)
     if other is None:
-        return torch.randint(0, words, shape)
-    return (other + torch.randint(1, words, shape)) % words
+        return torch.randint(0, few, shape)
+    return (other + torch.randint(1, few, shape)) % few
 
 
 def _spread(extent: int) -> list[int]:

@@ -77,8 +77,11 @@ def deviations(found: Mapping[str, Any]) -> Iterator[Deviation]:
         yield Deviation("MACs", figures(found["macs"]))
     for words in found["shapes"]["differ"]:
         yield Deviation("shapes", words)
-    for words in found.get("dependence", {}).get("faults", ()):
+    dependence = found.get("dependence", {})
+    for words in dependence.get("faults", ()):
         yield Deviation("dependence", words)
+    if dependence.get("loose"):
+        yield Deviation("claims", f"{dependence['loose']:,} of {dependence['taps']:,} never change")
 
 
 def figures(said: Mapping[str, int]) -> str:

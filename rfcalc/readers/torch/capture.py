@@ -318,11 +318,40 @@ def _export(module: Any, inputs: tuple[Any, ...], shapes: Any, *, strict: bool) 
     previous = logging.root.manager.disable
     logging.disable(logging.ERROR)  # torch logs and prints what it then raises
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()), torch.no_grad():
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stderr(io.StringIO()),
+            torch.no_grad(),
+            _unfused(),
+        ):
             warnings.simplefilter("ignore")
             return torch.export.export(module, inputs, dynamic_shapes=shapes, strict=strict)
     finally:
         logging.disable(previous)
+
+
+@contextmanager
+def _unfused() -> Iterator[None]:
+    """Let torch's transformer layers run as the operations that they consist of, with the masks given.
+
+    Their fused form is one operation for a whole layer. Whether a mask is the causal one they find out from
+    its elements, which an export does not have; it only chooses a faster form, so that a mask is one like
+    any other here unless the caller says that it is causal.
+    """
+    import torch
+    from torch.nn.modules import transformer
+
+    fused = torch.backends.mha.get_fastpath_enabled()
+    detect = getattr(transformer, "_detect_is_causal_mask", None)
+    torch.backends.mha.set_fastpath_enabled(False)
+    if detect is not None:
+        transformer._detect_is_causal_mask = lambda mask, is_causal=None, size=None: is_causal is True
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
+        if detect is not None:
+            transformer._detect_is_causal_mask = detect
 
 
 def _reason(error: BaseException | None) -> str:
