@@ -496,3 +496,44 @@ def test_windows_of_frames_with_zeros_at_their_ends(
     (axis,) = rfcalc.field(proto, "y").axes
     assert axis.status == "exact"
     assert list(axis.rows) == measured(proto, 1, 1)
+
+
+# ---- constants with zeros among other numbers --------------------------------------------------------------
+
+
+def factor(name: str) -> Any:
+    """Return a matrix some elements of which are zero by what it is."""
+    q, k = np.arange(T)[:, None], np.arange(T)[None, :]
+    tent = np.maximum(1.3 - abs(np.arange(5)[:, None] * 2 + 1 - k) / 2, 0)
+    return {
+        "decay": np.where(k <= q, 0.5 ** abs(q - k), 0),
+        "band": np.where(abs(q - k) <= 2, 1 + 0.1 * (q - k), 0),
+        "filters": np.where(tent > 0.4, tent, 0),
+        "picked": np.eye(T)[[1, 4, 8]],
+        "triangle": np.tril(np.ones((T, T))),
+    }[name].astype(F)
+
+
+@pytest.mark.parametrize("name", ["decay", "band", "filters", "picked", "triangle"])
+def test_a_matrix_before_positions_that_leaves_some_of_them(name: str) -> None:
+    proto = model([node("MatMul", ["m", "x"], ["y"])], {"m": factor(name)}, (1, T, 4))
+    check(proto, {1: 1})
+
+
+@pytest.mark.parametrize("name", ["decay", "band", "filters", "picked", "triangle"])
+def test_a_matrix_behind_positions_that_leaves_some_of_them(name: str) -> None:
+    nodes = [
+        node("Transpose", ["x"], ["xt"], perm=[0, 2, 1]),
+        node("MatMul", ["xt", "m"], ["s"]),
+        node("Transpose", ["s"], ["y"], perm=[0, 2, 1]),
+    ]
+    check(model(nodes, {"m": factor(name).T.copy()}, (1, T, 4)), {1: 1})
+
+
+def test_zeros_in_no_order_may_be_those_of_a_weight_and_say_nothing() -> None:
+    random = np.random.default_rng(0)
+    matrix = (random.standard_normal((T, T)) * (random.random((T, T)) < 0.6)).astype(F)
+    proto = model([node("MatMul", ["m", "x"], ["y"])], {"m": matrix}, (1, T, 4))
+    graph = rfcalc.load(proto, layout={"x": "bsc"})
+    (axis,) = rfcalc.field(graph, "y").axes
+    assert set(axis.masks) == {(1 << T) - 1}

@@ -60,7 +60,7 @@ def mask_of(value: Value) -> Mask | None:
     """Return the mask that a value is or bears; None where it is none."""
     if value.mask is not None:
         return value.mask
-    return mask_in(value.data) if may_hide(value) else None
+    return mask_in(value.data, learned=bool(value.weights)) if may_hide(value) else None
 
 
 def may_hide(value: Value) -> bool:
@@ -68,8 +68,18 @@ def may_hide(value: Value) -> bool:
     return value.mask is not None or (value.edge is None and value.data is not None)
 
 
-def mask_in(data: Any) -> Mask | None:
-    """Return the mask that elements are: zeros among ones, or very negative ones among others."""
+def mask_in(data: Any, *, learned: bool = False) -> Mask | None:
+    """Return the mask that elements are: zeros in some order, or very negative ones among others.
+
+    Parameters
+    ----------
+    data : array
+        The elements.
+    learned : bool
+        Whether they may be weights: then zeros count that are all there is beside one other number, or that
+        leave a band or a triangle. Of other constants they count where there are many, or in a vector any, as
+        the ends of a window function are.
+    """
     import numpy as np
 
     array = np.asarray(data)
@@ -85,7 +95,31 @@ def mask_in(data: Any) -> Mask | None:
     if zero.all() or not zero.any():
         return None
     rest = array[~zero]
-    return Mask(~zero, False) if (rest == rest[0]).all() else None
+    if (rest == rest[0]).all():
+        return Mask(~zero, False)
+    many = zero.ndim == 1 or 4 * np.count_nonzero(zero) >= zero.size
+    return Mask(~zero, False) if many and (not learned or _is_band(~zero)) else None
+
+
+def _is_band(alive: Any) -> bool:
+    """Tell whether each row of matrices, or each column, is one run whose ends never move back.
+
+    >>> import numpy as np
+    >>> _is_band(np.tril(np.ones((4, 4))) > 0), _is_band(np.array([[1, 0, 1], [0, 1, 1], [1, 1, 0]]) > 0)
+    (True, False)
+    """
+    import numpy as np
+
+    if alive.ndim < 2 or min(alive.shape[-2:]) < 3:
+        return False
+    for matrices in (alive, alive.swapaxes(-1, -2)):
+        length = matrices.shape[-1]
+        first = matrices.argmax(axis=-1)
+        last = length - 1 - matrices[..., ::-1].argmax(axis=-1)
+        runs = matrices.any(axis=-1) & (matrices.sum(axis=-1) == last - first + 1)
+        if runs.all() and (np.diff(first) >= 0).all() and (np.diff(last) >= 0).all():
+            return True
+    return False
 
 
 def array_of(value: object) -> Any:
@@ -105,12 +139,15 @@ def array_of(value: object) -> Any:
     return array if array.dtype.kind in "bfiu" and array.size <= MOST_MASKED else None
 
 
-def is_structural(array: Any) -> bool:
-    """Tell whether elements are those of a mask, or of what masks are made from: all of them alike."""
+def is_structural(array: Any, *, learned: bool = False) -> bool:
+    """Tell whether elements are those of a mask, or of what masks are made from: all of them alike.
+
+    `learned` says that they may be weights, whose values say nothing.
+    """
     flat = array.reshape(-1)
     if not flat.size:
         return False
-    return bool((flat == flat[0]).all()) or mask_in(array) is not None
+    return bool((flat == flat[0]).all()) or mask_in(array, learned=learned) is not None
 
 
 def may_be_structural(array: Any) -> bool:
@@ -118,7 +155,7 @@ def may_be_structural(array: Any) -> bool:
     flat = array.reshape(-1)
     step = max(flat.size // 64, 1)
     some = {*flat[:64].tolist(), *flat[::step][:65].tolist()}
-    return flat.size <= MOST_MASKED and (len(some) <= 2 or min(some) <= VERY_NEGATIVE)
+    return flat.size <= MOST_MASKED and (len(some) <= 2 or 0 in some or min(some) <= VERY_NEGATIVE)
 
 
 def pattern(alive: Any, rank: int) -> Pattern | None:

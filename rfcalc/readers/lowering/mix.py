@@ -42,8 +42,9 @@ def linear(
     if isinstance(have, int) and isinstance(features, int) and have != features:
         raise AnalysisError(f"a matrix for {features} features does not fit an input of {have}")
     attrs: dict[str, Any] = {"units": units}
-    if kernel.mask is not None and kernel.mask.alive is not None and not kernel.mask.low:
-        alive = masks_of.full(kernel.mask.alive, kernel.shape)
+    mask = masks_of.mask_of(kernel)
+    if mask is not None and mask.alive is not None and not mask.low:
+        alive = masks_of.full(mask.alive, kernel.shape)
         seen = masks_of.pattern(alive if features_last else alive.T, 2)
         if seen is not None and seen.shape == (units, features):
             attrs["seen"] = seen

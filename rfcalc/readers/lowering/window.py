@@ -8,7 +8,7 @@ from typing import Any
 from rfcalc.algebra.number import Num, equal, is_one, is_open, prove
 from rfcalc.errors import AnalysisError
 from rfcalc.readers.lowering.builder import Blind, Builder, Node, Undecided, Value
-from rfcalc.readers.lowering.masks import full
+from rfcalc.readers.lowering.masks import full, mask_of
 
 Pairs = Sequence[tuple[Num, Num]]
 
@@ -77,7 +77,7 @@ def conv(
 
 def kept_taps(kernel: Value) -> tuple[tuple[int, ...], ...] | None:
     """Say for each axis of a kernel's window which taps a constant mask leaves; None where it leaves all."""
-    mask = kernel.mask
+    mask = mask_of(kernel)
     if mask is None or mask.alive is None or mask.low:
         return None
     alive = full(mask.alive, kernel.shape)

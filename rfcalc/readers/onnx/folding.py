@@ -491,7 +491,9 @@ def _is_no_mask(array: Any) -> bool:
     """Tell whether an array is too large to be kept for what it may say of shapes or masks."""
     if array.size <= (MOST_FLOATS if array.dtype.kind == "f" else MOST_KNOWN):
         return False
-    return array.dtype.kind not in "bfiu" or not (may_be_structural(array) and is_structural(array))
+    return array.dtype.kind not in "bfiu" or not (
+        may_be_structural(array) and is_structural(array, learned=True)
+    )
 
 
 def _value(array: Any, operation: Operation) -> Value:

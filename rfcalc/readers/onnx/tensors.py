@@ -136,7 +136,7 @@ def _if_structural(tensor: onnx.TensorProto, shape: tuple[int, ...]) -> Any:
         return None
     if array.ndim == 1:
         return array if 0 in (array[0], array[-1]) else None
-    return array if may_be_structural(array) and is_structural(array) else None
+    return array if may_be_structural(array) and is_structural(array, learned=True) else None
 
 
 _PLAIN: Final = {1: "float32", 10: "float16", 11: "float64"}

@@ -98,7 +98,7 @@ def known_data(tensor: Any, *, learned: bool = False) -> Any:
         if tensor.numel() > (MOST_MASKED if tensor.dtype == torch.bool else MOST_KNOWN):
             return None
         return tensor.detach().cpu().numpy()
-    if learned or tensor.dim() == 1 or not 0 < tensor.numel() <= MOST_MASKED:
+    if learned or not 0 < tensor.numel() <= MOST_MASKED:
         return None
     array = tensor.detach().cpu().float().numpy()
     return array if may_be_structural(array) and is_structural(array) else None

@@ -164,6 +164,12 @@ def _transpose(operation: Operation, np: Any) -> Any:
     return np.swapaxes(_array(operation, "self", np), operation.integer("dim0"), operation.integer("dim1"))
 
 
+def _rolled(operation: Operation, np: Any) -> Any:
+    return np.roll(
+        _array(operation, "self", np), operation.integers("shifts"), operation.integers("dims", ()) or None
+    )
+
+
 FOLDS: Final[dict[str, Fold]] = {
     "aten.add": _binary("add"),
     "aten.sub": _binary("subtract"),
@@ -226,6 +232,7 @@ FOLDS: Final[dict[str, Fold]] = {
         _array(operation, "self", np), operation.integers("dims")
     ),
     "aten.flip": lambda operation, np: np.flip(_array(operation, "self", np), operation.integers("dims")),
+    "aten.roll": _rolled,
     "aten.select": lambda operation, np: np.take(
         _array(operation, "self", np), operation.integer("index"), axis=operation.integer("dim")
     ),

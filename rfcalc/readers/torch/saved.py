@@ -185,7 +185,7 @@ def _elements(archive: zipfile.ZipFile, member: str, found: Mapping[str, Any]) -
         return None
     try:
         most = 8 * MOST_MASKED if floats or name == "bool" else MOST_KNOWN
-        if archive.getinfo(member).file_size > most or (floats and len(shape) < 2):
+        if archive.getinfo(member).file_size > most:
             return None
         import numpy as np
 
