@@ -556,7 +556,7 @@ def wild(seed: int, steps: int | None = None) -> Any:
         for _ in range(20):
             step = m.random.choice(STEPS)
             here = last if m.random.random() < 0.85 else m.random.choice(m.tensors)
-            made = step(m, here)
+            made = step(m, here) if here.rank else None
             if made is not None:
                 last = made
                 break
