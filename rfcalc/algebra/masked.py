@@ -94,7 +94,7 @@ def _places(step: Step, dependence: Dependence, full: Pattern) -> Pattern | None
             return None  # of the elements that a window unites each hides rows of its own
         return full.taken(step.axis, taps)
     if isinstance(step, (steps.Regroup, steps.Split, steps.Merge)) and not _apart(step, axes):
-        return _regrouped(step, dependence, full)
+        return reshaped(step, dependence, full)
     order = _order(step, full, axes)
     return None if order is None else full.moved(order)
 
@@ -106,7 +106,7 @@ def _apart(step: Step, axes: set[int]) -> bool:
     return isinstance(step, steps.Split) and step.axis not in axes
 
 
-def _regrouped(step: Regroup | Split | Merge, dependence: Dependence, full: Pattern) -> Pattern | None:
+def reshaped(step: Regroup | Split | Merge, dependence: Dependence, full: Pattern) -> Pattern | None:
     """Reshape a mask from the first axis on that it changes along; None where a reshape cuts across it."""
     old = [prod(digits) if all(map(is_known, digits)) else UNKNOWN for digits in dependence.factors]
     first = min(full.axes(len(old)))
@@ -118,14 +118,15 @@ def _regrouped(step: Regroup | Split | Merge, dependence: Dependence, full: Patt
         first = min(first, step.axis)
         merged = old[step.axis : end]
         new = [*old[: step.axis], prod(merged) if all(map(is_known, merged)) else UNKNOWN, *old[end:]]
-    tail: list[Any] = old[first:]
-    if not all(map(is_known, tail)) or prod(tail) > MOST_SPELLED:
-        return None
-    for place in range(len(new) - 1, -1, -1):
-        behind: list[Any] = new[place:]
-        if all(map(is_known, behind)) and prod(behind) == prod(tail):
-            shape = full.shape[first:]
-            return Pattern(shape, full.rows[: prod(shape[:-1])]).regrouped(tail, behind)
+    for start in range(first, -1, -1):
+        tail: list[Any] = old[start:]
+        if not all(map(is_known, tail)) or prod(tail) > MOST_SPELLED:
+            return None
+        for place in range(len(new) - 1, -1, -1):
+            behind: list[Any] = new[place:]
+            if all(map(is_known, behind)) and prod(behind) == prod(tail):
+                shape = full.shape[start:]
+                return Pattern(shape, full.rows[: prod(shape[:-1])]).regrouped(tail, behind)
     return None
 
 

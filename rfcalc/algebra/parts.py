@@ -16,13 +16,16 @@ from typing import Final
 
 from rfcalc.algebra.dependence import Dependence, Parts
 from rfcalc.algebra.digits import is_same, mixing_window, placed_window
+from rfcalc.algebra.hiding import stands_by
 from rfcalc.algebra.leg import Leg, span_of
 from rfcalc.algebra.legs import trimmed
 from rfcalc.algebra.legs import unite as unite_legs
-from rfcalc.algebra.masked import follow_masked, unite_masked
+from rfcalc.algebra.masked import follow_masked, reshaped, spelled, unite_masked
 from rfcalc.algebra.number import Num, is_known
+from rfcalc.algebra.pattern import Pattern
 from rfcalc.algebra.places import plainly_spelled, reindexed
 from rfcalc.algebra.relation import Relation, UnequalSlopes
+from rfcalc.algebra.rows import Rows
 from rfcalc.algebra.steps import (
     AtMost,
     Attend,
@@ -157,9 +160,66 @@ def follow(step: Step, dependence: Dependence, source: str) -> Dependence:
     if dependence.masked is not None:
         return follow_masked(step, dependence, source)
     after = step.apply(dependence, source)
+    if isinstance(step, Hide) and after.masked is None:
+        return _silenced(step.pattern, dependence, after)
     if dependence.parts is None or after is dependence:
         return after
-    return _carried(step, dependence, dependence.parts, after, source)
+    found = _carried(step, dependence, dependence.parts, after, source)
+    if found.parts is None and isinstance(step, (Regroup, Merge)):
+        mask = _marked(dependence.parts, len(dependence.factors))
+        return found if mask is None else emptied(step, dependence, mask, found, source)
+    return found
+
+
+def _silenced(pattern: Pattern, before: Dependence, after: Dependence) -> Dependence:
+    """Label the elements that a mask hides along axes that nothing moves along, such as channels."""
+    axes = pattern.axes(len(before.factors))
+    if before.parts is not None or not axes or not after.legs or pattern.full:
+        return after
+    extents = tuple(pattern.shape[axis - len(before.factors)] for axis in axes)
+    if prod(extents) > MOST_CHANNELS or not all(stands_by(leg, axes) for leg in after.legs):
+        return after
+    index = [0] * len(pattern.shape)
+    labels = []
+    for at in product(*map(range, extents)):
+        for axis, place in zip(axes, at, strict=True):
+            index[axis - len(before.factors)] = place
+        labels.append(0 if pattern.bit(index) else _NOTHING)
+    return after._replace(parts=Parts(axes, extents, tuple(labels), (after,)))
+
+
+def _marked(parts: Parts, rank: int) -> Pattern | None:
+    """Return which elements depend on anything by their labels; None where all do."""
+    if _NOTHING not in parts.labels:
+        return None
+    shape = [1] * rank
+    for axis, extent in zip(parts.axes, parts.extents, strict=True):
+        shape[axis] = extent
+    return pattern_of([label != _NOTHING for label in _in_order(parts)], shape)
+
+
+def pattern_of(bits: Sequence[bool], shape: Sequence[int]) -> Pattern:
+    """Spell a mask whose elements are given in row-major order."""
+    last = shape[-1]
+    starts = range(0, len(bits), last)
+    rows = (sum(bit << k for k, bit in enumerate(bits[start : start + last])) for start in starts)
+    return Pattern(tuple(shape), tuple(rows))
+
+
+def emptied(
+    step: Regroup | Merge, before: Dependence, mask: Pattern, after: Dependence, source: str
+) -> Dependence:
+    """Drop the rows of elements that depend on nothing, where a reshape puts them among positions.
+
+    Of single rows alone: what repeats from one position to the next keeps its grid, and stays as it is.
+    """
+    if after.reason or not all(isinstance(leg.relation, Rows) for leg in after.legs):
+        return after
+    moved = reshaped(step, before._replace(parts=None, pieces=None), mask)
+    if moved is None or moved.full:
+        return after
+    left = spelled(after._replace(masked=moved), source)
+    return after if left is None or left.reason else left
 
 
 def unite(a: Dependence, b: Dependence, source: str) -> Dependence:  # noqa: PLR0911  a case each

@@ -20,8 +20,9 @@ from rfcalc.algebra.beside import differ, placed, woven
 from rfcalc.algebra.dependence import Dependence, Piece, Pieces, plain
 from rfcalc.algebra.digits import is_same
 from rfcalc.algebra.number import UNKNOWN, Num, is_known, is_one, prod, prove
+from rfcalc.algebra.pattern import Pattern
 from rfcalc.algebra.relation import UnequalSlopes
-from rfcalc.algebra.steps import Broadcast, Contract, Mix, Place, Reduce, Regroup, Slide, Step
+from rfcalc.algebra.steps import Broadcast, Contract, Merge, Mix, Place, Reduce, Regroup, Slide, Step
 from rfcalc.algebra.window import POINTWISE, Window, gather, slide
 
 MOST_PIECES: Final = 32
@@ -53,9 +54,48 @@ def follow(step: Step, dependence: Dependence, source: str) -> Dependence:
     if after is bare:
         return dependence
     try:
-        return _carried(step, dependence, dependence.pieces, after, source)
+        found = _carried(step, dependence, dependence.pieces, after, source)
     except UnequalSlopes:
         return after
+    if isinstance(step, (Regroup, Merge)):
+        mask = _marked(dependence)
+        if mask is not None:
+            left = parts.emptied(step, bare, mask, found._replace(pieces=None), source)
+            return left._replace(pieces=found.pieces)
+    return found
+
+
+def _marked(dependence: Dependence) -> Pattern | None:
+    """Return which elements belong to a piece that depends on anything; None where all do."""
+    pieces = dependence.pieces
+    assert pieces is not None
+    total = _extent(dependence, pieces.axis)
+    along = _alive(dependence, pieces.axis, total) if is_known(total) and total <= MOST_ELEMENTS else None
+    if along is None or all(along):
+        return None
+    shape = [1] * len(dependence.factors)
+    shape[pieces.axis] = total
+    return parts.pattern_of(along, shape)
+
+
+def _alive(dependence: Dependence, axis: int, extent: Num) -> list[bool] | None:
+    """Tell of each index of an axis whether its piece depends on anything; None where extents are open."""
+    pieces = dependence.pieces
+    if not is_known(extent):
+        return None
+    if pieces is None or pieces.axis != axis:
+        return [bool(dependence.legs)] * int(extent)
+    if not (is_known(pieces.lead) and is_known(pieces.tail)):
+        return None
+    found: list[bool] = []
+    for piece in pieces.each:
+        own = _alive(piece.dependence, axis, piece.extent) if pieces.alone else None
+        if own is None:
+            if not is_known(piece.extent):
+                return None
+            own = [bool(piece.dependence.legs)] * int(piece.extent * pieces.tail)
+        found += own
+    return found * int(pieces.lead)
 
 
 def _carried(step: Step, before: Dependence, pieces: Pieces, after: Dependence, source: str) -> Dependence:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from rfcalc.algebra.pattern import Pattern
+
 
 class Way(NamedTuple):
     """One way on which the elements of a tensor read one axis of the input.
@@ -47,6 +49,8 @@ class Claim(NamedTuple):
         False where more is covered than is read.
     macs : int, optional
         Multiply-accumulates of the layer for all samples of the input, at most.
+    masked : Pattern, optional
+        The elements that read anything at all, where a mask is remembered; the ways are of these alone.
     """
 
     layer: str
@@ -56,6 +60,7 @@ class Claim(NamedTuple):
     listed: Mapping[int, tuple[int, Way]]
     exact: bool
     macs: int | None = None
+    masked: Pattern | None = None
 
 
 class Beyond(NamedTuple):

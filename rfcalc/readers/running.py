@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 
+from rfcalc.algebra.pattern import Pattern
 from rfcalc.graph.claim import Beyond, Claim, Idle, Observed, Way
 
 
@@ -138,8 +139,15 @@ def _views(claim: Claim, axis: int) -> list[frozenset[int]]:
         return [frozenset(range(len(claim.shape)))]
     if axis not in claim.ways:
         return []
-    elements = frozenset[int]().union(*(way.moving for way in claim.ways[axis]))
+    elements = _moving(claim.ways[axis])
+    if claim.masked is not None:
+        elements |= frozenset(claim.masked.axes(len(claim.shape)))
     return [elements, *([frozenset({claim.listed[axis][0]})] if axis in claim.listed else [])]
+
+
+def _moving(ways: Sequence[Way]) -> frozenset[int]:
+    """Return the axes of a tensor whose index counts on any of some ways."""
+    return frozenset[int]().union(*(way.moving for way in ways))
 
 
 def _counts(model: Running, name: str, feeds: Values, outputs: Sequence[Any]) -> bool:
@@ -162,7 +170,9 @@ def _compared(
             continue
         said_of = [(axis, 0, ways) for axis, ways in claim.ways.items()]
         said_of += [(axis, 1, (way,)) for axis, (_, way) in claim.listed.items()]
+        alive = None if claim.masked is None else _alive(claim.masked, len(claim.shape))
         for axis, view, ways in said_of:
+            moving = frozenset({claim.listed[axis][0]}) if view else _moving(ways)
             wrong: Beyond | None = None
             loose: Idle | None = None
             for row in rows.get(axis, ()):
@@ -170,10 +180,14 @@ def _compared(
                 if found is None:
                     continue
                 said = np.broadcast_to(_said(ways, row, found.shape), found.shape)
-                claimed += int(said.sum())
-                seen += int((said & found).sum())
+                if alive is not None and not view:
+                    said = said & alive
                 if wrong is None and not view and (found & ~said).any():
                     wrong = Beyond(name, axis, row, _first(found & ~said))
+                away = tuple(place for place in range(said.ndim) if place not in moving)
+                said, found = said.any(axis=away, keepdims=True), found.any(axis=away, keepdims=True)
+                claimed += int(said.sum())
+                seen += int((said & found).sum())
                 never = said & ~found
                 if never.any():
                     count = int(never.sum())
@@ -216,6 +230,13 @@ def _said(ways: Sequence[Way], row: int, shape: tuple[int, ...]) -> Any:
                 place = place + np.array(steps).reshape(ones)
         said = said | table[np.minimum(place, len(table) - 1)]
     return said
+
+
+def _alive(pattern: Pattern, rank: int) -> Any:
+    """Return which elements of a tensor a remembered mask leaves."""
+    bits = [[row >> k & 1 for k in range(pattern.shape[-1])] for row in pattern.rows]
+    alive = np.array(bits, np.bool_).reshape(pattern.shape)
+    return alive.reshape((1,) * (rank - alive.ndim) + alive.shape)
 
 
 def _first(found: Any) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from rfcalc.algebra.number import Num, is_known, is_one, prod
 from rfcalc.algebra.pattern import Pattern
@@ -153,11 +154,21 @@ def reduce(call: Call) -> Result:
     summary="Softmax along one axis.",
 )
 def softmax(call: Call) -> Result:
-    """Each output depends on everything along the axis."""
+    """Each output depends on everything along the axis; of one element it is a constant."""
     spec = call.only()
-    axes = call["axis"] if isinstance(call["axis"], (tuple, list)) else (call["axis"],)
-    path = Path(0, (Mix(tuple(call.axis(spec, axis) for axis in axes)),))
-    return Result((spec,), ((path,),))
+    given = call["axis"] if isinstance(call["axis"], (tuple, list)) else (call["axis"],)
+    axes = tuple(call.axis(spec, axis) for axis in given)
+    step = Mix(axes) if call["function"] == "sort" or not _of_one(spec, axes) else NOTHING
+    return Result((spec,), ((Path(0, (step,)),),))
+
+
+NOTHING: Final = Hide(Pattern((1,), (0,)))
+"""No element depends on anything."""
+
+
+def _of_one(spec: TensorSpec, axes: Sequence[int]) -> bool:
+    """Tell whether a normalisation along some axes has one element, and makes a constant of it."""
+    return all(is_one(spec.shape[axis]) for axis in axes)
 
 
 @rule(
@@ -172,7 +183,9 @@ def cumulative(call: Call) -> Result:
     spec = call.only()
     axis = call.axis(spec, call["axis"])
     steps: list[Step] = [Scan(axis, not call["reverse"])]
-    if call["exclusive"]:
+    if call["exclusive"] and is_one(spec.shape[axis]):
+        steps = [NOTHING]
+    elif call["exclusive"]:
         steps.append(Slide(axis, slide(1, lo=-1 if call["reverse"] else 1), spec.shape[axis]))
     return Result((spec,), ((Path(0, tuple(steps)),),))
 

@@ -136,6 +136,7 @@ def claims_of(graph: LayerGraph, *, input: str | None = None, on_unknown: OnUnkn
                     {} if dependence is None else _listed(each, dependence, axes, ways),
                     _is_exact(dependence),
                     macs * samples if macs is not None and len(result.outputs) == 1 else None,
+                    None if dependence is None else dependence.masked,
                 )
     counted = frozenset(w.identity for known in resolved.values() for w in known.weights or ())
     complete = all(known.weights is not None for known in resolved.values())
@@ -178,7 +179,8 @@ def _listed(
     if len(own) != len(axes) or not is_known(spec.folded) or int(spec.folded) != 1:
         return found
     for axis, (place, mine) in enumerate(zip(axes, own, strict=True)):
-        if not any(mine in way.moving and len(way.moving) > 1 for way in ways.get(place, ())):
+        several = any(mine in way.moving and len(way.moving) > 1 for way in ways.get(place, ()))
+        if dependence.masked is None and not several:
             continue  # where one axis of the tensor moves the rows, elements say the same
         try:
             masks, _ = rows_by_index(dependence, axis)
@@ -325,6 +327,9 @@ def _shape(extents: Sequence[int | None]) -> str:
 def _read(claim: Claim, axis: int, index: Sequence[int]) -> int:
     """Return which indices an element is said to read, as a bit mask."""
     mask = 0
+    rank = len(claim.shape)
+    if claim.masked is not None and not claim.masked.bit(index[rank - len(claim.masked.shape) :]):
+        return mask
     for way in claim.ways.get(axis, ()):
         place = sum(steps[at] for steps, at in zip(way.offsets, index, strict=True))
         mask |= way.rows[min(place, len(way.rows) - 1)] if way.rows else 0

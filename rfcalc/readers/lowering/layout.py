@@ -163,6 +163,8 @@ def _before_permute(use: Use, rank: int, found: Guess | None) -> Guess | None:
     if found is None:
         closes = _closes(use.detail)
         return Guess(BATCH + SPATIAL * (rank - 2) + CHANNEL, "permute") if closes else None
+    if len(use.detail) != len(found.axes):  # of a tensor that was stretched to more axes since
+        return None
     axes = "".join(role for _, role in sorted(zip(use.detail, found.axes, strict=True)))
     if found.told == "features" and axes.count(CHANNEL) == 1:
         axes = axes.replace(BATCH, SPATIAL)

@@ -6,7 +6,8 @@ random; what hides something by its values (a mask) stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from fractions import Fraction
 from math import prod
 from typing import Any, Final
 
@@ -41,6 +42,16 @@ _BATCH_NORM: Final = {1: 1.0, 2: 0.1, 3: 0.0, 4: 1.0}
 
 _SMEARING: Final = frozenset(["LRN"])
 """Operations for which onnxruntime keeps a running sum: it adds what comes, and takes off what goes."""
+
+_FAR: Final = 1024.0
+"""Changes from which on scores may be larger than a mask's numbers are low."""
+
+_LOW: Final = -1000.0
+_DEEPER: Final = 1e24
+"""Numbers below are a mask's, and become so much lower."""
+
+_LARGE: Final = 1024
+"""Elements of a tensor that no shape is computed from."""
 
 _GATES: Final = {"LSTM": 4, "GRU": 3, "RNN": 1}
 
@@ -85,7 +96,7 @@ class OnnxRun:
         self._made = {name for node in graph.node for name in node.output if name}
         inner = {name for f in self._model.functions for node in f.node for name in node.output}
         self._made -= inner
-        self.smeared = _behind(graph, _SMEARING)
+        self.smeared = _behind(graph, _between_elements(self._model))
         self._uses: dict[str, list[tuple[str, int]]] = {}
         for node in graph.node:
             for place, name in enumerate(node.input):
@@ -162,6 +173,8 @@ class OnnxRun:
                 array = array + np.asarray(change.uniform(0.5, 1.5, array.shape), array.dtype)
             elif not outside and array is None:
                 continue
+            if values.loud >= _FAR:
+                array = _deepened(array)
             tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
 
     def _changes(self, tensor: onnx.TensorProto, array: Any, values: Pass) -> bool:
@@ -187,17 +200,74 @@ class OnnxRun:
         )
 
 
+def _deepened(array: Any) -> Any:
+    """Lower what is very negative, so that it hides from a softmax scores of large changes too."""
+    low = np.isfinite(array) & (array <= _LOW)
+    if not low.any():
+        return array
+    floor = np.finfo(array.dtype).min
+    with np.errstate(over="ignore"):
+        return np.where(low, np.maximum(array * np.asarray(_DEEPER, array.dtype), floor), array)
+
+
 PRIME: Final = 7919
 """Where the random numbers of weights begin, so that they are not those of inputs."""
 
 
-def _behind(graph: onnx.GraphProto, ops: frozenset[str]) -> frozenset[str]:
-    """Return the tensors that operations make, and all that is made of these."""
-    found: set[str] = set()
+def _behind(graph: onnx.GraphProto, resized: Collection[str]) -> frozenset[str]:
+    """Return what is smeared: these tensors, what such operations make, and all that is made of these."""
+    found = set(resized)
     for node in graph.node:
-        if node.op_type in ops or found.intersection(node.input):
+        if node.op_type in _SMEARING or found.intersection(node.input):
             found.update(node.output)
     return frozenset(found)
+
+
+def _between_elements(model: onnx.ModelProto) -> set[str]:
+    """Return what is interpolated at whole positions that floats miss, and so reads a trace beside them."""
+    resizes = []
+    for node in model.graph.node:
+        given = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
+        if node.op_type == "Resize" and given.get("mode", b"nearest") != b"nearest":
+            resizes.append((node, given.get("coordinate_transformation_mode", b"half_pixel")))
+    shapes = _shapes(model) if resizes else {}
+    found = set()
+    for node, mode in resizes:
+        before, after = shapes.get(node.input[0], ()), shapes.get(node.output[0], ())
+        if not before or any(_misses(a, b, mode) for a, b in zip(before, after, strict=False)):
+            found.add(node.output[0])
+    return found
+
+
+def _misses(before: int, after: int, mode: bytes) -> bool:
+    """Tell whether a position inside of an axis is whole, and comes by steps that floats do not hold."""
+    ends = mode == b"align_corners"
+    if not (before and after) or before == after or (ends and after == 1):
+        return not (before and after)
+    step = Fraction(before - 1, after - 1) if ends else Fraction(before, after)
+    if step.denominator & (step.denominator - 1) == 0:
+        return False
+    start = Fraction(0) if ends or mode == b"asymmetric" else (step - 1) / 2
+    return any((step * k + start).denominator == 1 for k in range(1, after - 1))
+
+
+def _shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
+    """Infer the shapes of tensors, as far as they can be; weights take part by their shapes alone."""
+    bare = onnx.ModelProto()
+    bare.CopyFrom(model)
+    graph = bare.graph
+    large = [each for each in graph.initializer if prod(each.dims) > _LARGE]
+    for each in large:
+        graph.initializer.remove(each)
+        graph.input.append(onnx.helper.make_tensor_value_info(each.name, each.data_type, list(each.dims)))
+    try:
+        graph = onnx.shape_inference.infer_shapes(bare, data_prop=True).graph
+    except (RuntimeError, ValueError):  # of a damaged model, or one that is too large
+        return {}
+    return {
+        each.name: tuple(dim.dim_value for dim in each.type.tensor_type.shape.dim)
+        for each in (*graph.value_info, *graph.input, *graph.output)
+    }
 
 
 def _floating(tensor: onnx.TensorProto) -> bool:
