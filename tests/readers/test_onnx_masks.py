@@ -82,7 +82,15 @@ def model(nodes: list[Any], held: dict[str, Any], shape: tuple[int, ...], opset:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
 
 
-def attention(masked: Masked, keep: Any) -> Any:
+def safe(first: bool) -> list[Any]:
+    """What PyTorch's exporter writes behind a softmax: 0 in the place of what is not a number."""
+    sides = ["none", "p"] if first else ["p", "none"]
+    test = [] if first else [node("Not", ["odd"], ["even"])]
+    choice = node("Where", ["odd" if first else "even", *sides], ["safe"])
+    return [node("IsNaN", ["p"], ["odd"]), *test, choice]
+
+
+def attention(masked: Masked, keep: Any, after: list[Any] | None = None) -> Any:
     random = np.random.default_rng(0)
     weights = {name: random.standard_normal((4, 4)).astype(F) for name in ("wq", "wk", "wv")}
     extra, held = masked(keep)
@@ -92,9 +100,11 @@ def attention(masked: Masked, keep: Any) -> Any:
         node("MatMul", ["q", "kt"], ["s"]),
         *extra,
         node("Softmax", ["sm"], ["p"], axis=-1),
-        node("MatMul", ["p", "v"], ["y"]),
+        *(after or []),
+        node("MatMul", ["safe" if after else "p", "v"], ["y"]),
     ]
-    return model(nodes, {**weights, **held}, (1, T, 4))
+    none = {"none": np.zeros(1, F)} if after else {}
+    return model(nodes, {**weights, **held, **none}, (1, T, 4))
 
 
 def measured(proto: Any, axis: int, place: int) -> list[tuple[int, int, int] | None]:
@@ -130,6 +140,15 @@ def check(proto: Any, axes: dict[int, int]) -> None:
 @pytest.mark.parametrize("name", ["causal", "sliding", "blocks", "prefix", "irregular"])
 def test_a_mask_over_scores_hides_keys(name: str, how: str) -> None:
     check(attention(MASKS[how], allowed(name)), {1: 1})
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("how", ["added", "where"])
+@pytest.mark.parametrize("name", ["causal", "sliding", "irregular"])
+def test_a_softmax_that_writes_zeros_for_no_number_stays_masked(name: str, how: str, first: bool) -> None:
+    proto = attention(MASKS[how], allowed(name), safe(first))
+    check(proto, {1: 1})
+    assert rfcalc.analyze(proto).totals.params.total == 48
 
 
 def test_a_triangle_that_the_file_makes() -> None:

@@ -163,8 +163,8 @@ CASES: dict[str, tuple[Build, tuple[int, ...], str, int]] = {
         "sbc",
         7 * 4 * 6 + 3 * 7 * 6 * 4 + 2 * 7 * 7 * 4 + 7 * 4 * 5,
     ),
-    "new axis, one sample": (new_axis, (1, 5, 9), "bcs", 2 * 3 * 5 * 7),
-    "new axis": (new_axis, (2, 5, 9), "bcs", 2 * 3 * 5 * 7),
+    "new axis, one sample": (new_axis, (1, 5, 9), "bss", 2 * 3 * 5 * 7),
+    "new axis": (new_axis, (2, 5, 9), "bss", 2 * 3 * 5 * 7),
     "window over what would be the batch": (padded_along, (2, 3, 4, 5), "scss", 2 * 2 * 3 * 8 * 5),
     "picked": (picked, (3, 4, 6), "sbc", 2 * 6 * 5),
     "from the second on": (later, (3, 4, 6), "sbc", 2 * 6 * 5),
@@ -231,3 +231,28 @@ def test_a_layout_that_nothing_tells_is_said_with_what_it_changes() -> None:
 )
 def test_no_note_where_the_graph_or_habit_tells(build: Build, shape: tuple[int, ...]) -> None:
     assert layouts(made(build, shape)) == []
+
+
+@pytest.mark.parametrize("open_batch", [False, True])
+@pytest.mark.parametrize(
+    "target", [(2, 1, 4, 20), (0, 1, 4, 20), (-1, 1, 4, 20), (2, 1, -1, 20), (0, 1, 4, -1)]
+)
+def test_a_reshape_that_adds_the_axis_of_channels_tells_that_the_input_has_none(
+    target: tuple[int, ...], open_batch: bool
+) -> None:
+    """Electrodes by time, as EEGNet takes them: both are positions, whichever way the reshape is written."""
+    if target[0] == 2 and open_batch:
+        pytest.skip("a batch of two is written into the file")
+    maker = Maker(0)
+    x = Tensor("x", (2, 4, 20))
+    maker.tensors.append(x)
+    y = maker.add("Reshape", [x.name, maker.ints(target)], (2, 1, 4, 20))
+    convolved(maker, y, kernel_shape=[2, 5])
+    model = maker.model()
+    if open_batch:
+        model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "n"
+    graph = rfcalc.load(model)
+    assert graph.inputs[0].attrs["axes"] == "bss"
+    field = rfcalc.field(graph, graph.outputs[0][0])
+    assert [axis.status for axis in field.axes] == ["exact", "exact"]
+    assert [axis.rows[1] for axis in field.axes] == [(1, 2, 2), (1, 5, 5)]

@@ -168,15 +168,18 @@ MADE = (
 class Decoder(nn.Module):
     """PyTorch's own layers with a mask."""
 
-    def __init__(self, t: int = 9, c: int = 8) -> None:
+    def __init__(self, t: int = 9, c: int = 8, weights: bool = False) -> None:
         super().__init__()
         self.attention = nn.MultiheadAttention(c, 2, batch_first=True)
         self.embed = nn.Linear(c, c)
+        self.weights = weights
         self.register_buffer("mask", nn.Transformer.generate_square_subsequent_mask(t))
 
     def forward(self, x: Tensor) -> Any:
         x = self.embed(x)
-        return self.attention(x, x, x, attn_mask=self.mask.to(x.dtype), need_weights=False)[0] + x
+        mask = self.mask.to(x.dtype)
+        mixed = self.attention(x, x, x, attn_mask=mask, need_weights=self.weights)[0]
+        return torch.neg(mixed + x)  # so that what is looked at comes last
 
 
 class Stack(nn.Module):

@@ -281,13 +281,17 @@ def chosen(
         if here is not None and place is not None and value.edge is not None and here.ndim:
             alive[place] = here
         other = no if wanted else yes
+        own = mask_of(value)
+        if here is None and fill is False and own is not None and not own.low and own.alive is not None:
+            # whichever is chosen, zeros stay zeros, as in a softmax that writes 0 for what is not a number
+            moving = (k for k, each in enumerate(listed) if each.edge is not None)
+            return dict.fromkeys(moving, own.alive), own
         if fill is not None:
             if mask is not None and mask.low and not fill:
                 continue  # zeros beside what hides from a softmax are the scores that it leaves
             kept = here if here is None or here.ndim else None
             number = float(_floats(other.data).max()) if fill else -inf
             mask = Mask(kept, fill, number) if fill or kept is not None else None
-            own = mask_of(value)
             if own is not None and own.low == fill and mask is not None:
                 mask = both(mask, own)
     return alive, mask

@@ -32,7 +32,7 @@ def linear(
     """
     if x.spec is None or kernel.spec is None:
         raise Blind
-    if bias is not None and not bias.constant:
+    if bias is not None and _stands_apart(bias):
         inner = _within(node)
         return _added(b, node, linear(b, inner, x, kernel, features_last=features_last, swap=swap), bias)
     if not kernel.constant or kernel.rank != 2 or x.rank < 2:
@@ -66,7 +66,7 @@ def matmul(
     """Add a matrix product of two tensors; `swap` says which of them is transposed first."""
     if x.spec is None or y.spec is None:
         raise Blind
-    if bias is not None and not bias.constant:
+    if bias is not None and _stands_apart(bias):
         return _added(b, node, matmul(b, _within(node), x, y, swap=swap, then=then), bias)
     if y.constant and not x.constant and y.rank == 2 and x.rank >= 2 and not then:
         return linear(b, node, x, y, bias, features_last=swap[1], swap=swap[0])
@@ -79,6 +79,14 @@ def matmul(
         attrs["then"] = then
     attrs |= masks_of.seen((x, y), swap)
     return b.add(node, "matmul", (x, y), attrs, weights=(bias,))
+
+
+def _stands_apart(bias: Value) -> bool:
+    """Tell whether what is added to a product is no bias but computed by the graph, or a mask of scores."""
+    if not bias.constant:
+        return True
+    mask = masks_of.mask_of(bias)
+    return mask is not None and mask.low
 
 
 def _within(node: Node) -> Node:
@@ -248,10 +256,15 @@ def elementwise(
     if found:
         attrs["alive"] = found
     masking = bool(hides) or (mask is not None and mask.low)
-    learned = [value for value in held if not value.computed and not (masking and masks_of.mask_of(value))]
+    learned = [value for value in held if not value.computed and not (masking and _is_filling(value))]
     made = b.add(node, kind, moving, attrs, weights=learned)
     b.meet(made, held)
     return made if made[0].mask is mask else (replace(made[0], mask=mask), *made[1:])
+
+
+def _is_filling(value: Value) -> bool:
+    """Tell whether a constant is a mask, or all of it what a mask fills in."""
+    return masks_of.mask_of(value) is not None or masks_of.fill_of(value) is not None
 
 
 def chosen(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import prod
 from typing import Any, Final
 
 import onnx
 
 from rfcalc.readers.lowering.builder import Value
-from rfcalc.readers.lowering.layout import Use, Uses
+from rfcalc.readers.lowering.layout import Use, Uses, ones_moved
 from rfcalc.readers.onnx.tensors import initializer
 
 WINDOW: Final = frozenset(
@@ -166,9 +167,35 @@ def _moving(
         axes = _attribute(node, "axes") or _elements(node, 1, graph, constants)
         return Use("squeeze", output, tuple(sorted(axes))) if axes and min(axes) >= 0 else None
     if op == "Reshape":
-        target = _elements(node, 1, graph, constants)
-        if target is not None and len(target) == 3 and target[1] == 1:  # (batch, samples) gets a channel
-            return Use("unsqueeze", output, (1,))
+        return _reshaped(node, output, graph, constants)
+    return None
+
+
+def _reshaped(
+    node: onnx.NodeProto, output: str, graph: onnx.GraphProto, constants: Mapping[str, Value]
+) -> Use | None:
+    """Tell which axes of one element a reshape inserts or drops, if that is all it does."""
+    target = _elements(node, 1, graph, constants)
+    if target is None:
+        return None
+    before = _declared(node.input[0], graph)
+    if before is None:  # (batch, samples) gets a channel
+        return Use("unsqueeze", output, (1,)) if len(target) == 3 and target[1] == 1 else None
+    keep = not _attribute(node, "allowzero")
+    after = [before[k] if each == 0 and keep and k < len(before) else each for k, each in enumerate(target)]
+    if -1 in after and -1 not in before and (known := -prod(after)) > 0:
+        after[after.index(-1)] = prod(before) // known
+    moved = ones_moved(before, after)
+    return None if moved is None else Use(moved[0], output, moved[1])
+
+
+def _declared(name: str, graph: onnx.GraphProto) -> list[int] | None:
+    """Return the declared shape of a tensor, -1 for an open extent; None where more than one is open."""
+    for each in (*graph.input, *graph.value_info):
+        if each.name == name and each.type.tensor_type.HasField("shape"):
+            dims = each.type.tensor_type.shape.dim
+            shape = [dim.dim_value if dim.HasField("dim_value") else -1 for dim in dims]
+            return shape if shape.count(-1) <= 1 else None
     return None
 
 

@@ -24,7 +24,12 @@ WINDOW: Final = frozenset(
         *("max_pool1d_with_indices", "max_pool3d_with_indices"),
     )
 )
-FEATURES: Final = frozenset(("linear", "layer_norm", "rms_norm", "matmul", "native_layer_norm"))
+FEATURES: Final = frozenset(
+    (
+        *("linear", "layer_norm", "rms_norm", "matmul", "native_layer_norm"),
+        *("scaled_dot_product_attention", "_scaled_dot_product_flash_attention_for_cpu"),
+    )
+)
 STEPS: Final = frozenset(("lstm", "gru", "rnn_tanh", "rnn_relu"))
 SAME: Final = frozenset(
     (
