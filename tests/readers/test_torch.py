@@ -287,11 +287,13 @@ class Overwriting(torch.nn.Module):
         return y
 
 
-@pytest.mark.parametrize(("adds", "status"), [(False, "bound"), (True, "exact")])
-def test_what_is_written_over_a_map_hides_what_was_there(adds: bool, status: str) -> None:
-    rows = rfcalc.analyze(rfcalc.from_torch(Overwriting(adds), torch.zeros(1, 1, 9))).rows
-    assert rows[-1].status == status
-    assert rows[-1].receptive_field == (3,)
+@pytest.mark.parametrize(("adds", "first"), [(False, 0), (True, 0b11)])
+def test_what_is_written_over_a_map_hides_what_was_there(adds: bool, first: int) -> None:
+    graph = rfcalc.from_torch(Overwriting(adds), torch.zeros(1, 1, 9))
+    row = rfcalc.analyze(graph).rows[-1]
+    assert (row.status, row.receptive_field) == ("exact", (3,))
+    (axis,) = rfcalc.field(graph, row.name).axes
+    assert list(axis.masks[:3]) == [first, 0b111, 0b1110]
 
 
 def test_what_nobody_knows_is_named_and_hides_nothing() -> None:

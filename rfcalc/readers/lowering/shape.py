@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from rfcalc.algebra.digits import is_same
 from rfcalc.algebra.number import Num, equal, is_known, prod
 from rfcalc.errors import AnalysisError
 from rfcalc.readers.lowering.builder import Blind, Builder, Node, Value
@@ -75,6 +77,48 @@ def _wrapped(b: Builder, inputs: Sequence[Value], axis: int) -> tuple[Num, Num] 
             return None
         pads.append(len(taken))
     return pads[0], pads[1]
+
+
+def overwrite(
+    b: Builder,
+    node: Node,
+    base: Value,
+    update: Value,
+    axis: int,
+    places: Sequence[int],
+    *,
+    drop: bool = False,
+) -> tuple[Value, ...]:
+    """Put a tensor in the place of what another has at some places of an axis, which are all different.
+
+    With `drop` the tensor that is put there has not that axis, and there is one place.
+    """
+    if base.spec is None or update.spec is None:
+        raise Blind
+    extent, count = base.shape[axis], len(places)
+    shape = (*base.shape[:axis], count, *base.shape[axis + 1 :])
+    if update.constant:  # what it holds is nothing that anything depends on
+        update = replace(update, spec=replace(base.spec, shape=shape), data=None, mask=None)
+    elif drop:
+        (update,) = unsqueeze(b, _part(node, "update"), update, (axis,))
+    if not all(map(is_same, update.shape, shape)) or update.rank < len(shape):
+        (update,) = expand(b, _part(node, "update"), update, shape)
+    start = places[0] if count else 0
+    if start > 0 and list(places) == list(range(start, start + count)):
+        parts = [*cut(b, _part(node, "before"), base, ((axis, 0, start, 1),)), update]
+        if start + count < extent:
+            parts += cut(b, _part(node, "behind"), base, ((axis, start + count, None, 1),))
+        return b.add(node, "concat", parts, {"axis": axis})
+    order = list(range(extent))
+    for number, place in enumerate(places):
+        order[place] = extent + number
+    then = (("take", {"axis": axis, "indices": tuple(order)}),)
+    return b.add(node, "concat", (base, update), {"axis": axis, "then": then})
+
+
+def _part(node: Node, name: str) -> Node:
+    """Return the node of a step of an operation."""
+    return node._replace(name=f"{node.name}.{name}", outputs=())
 
 
 def stack(b: Builder, node: Node, inputs: Sequence[Value], axis: int) -> tuple[Value, ...]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from rfcalc.readers.lowering.builder import Value
+from rfcalc.readers.lowering.shape import overwrite
 from rfcalc.readers.torch.operation import Operation, bare
+from rfcalc.readers.torch.ops_index import block_of
 from rfcalc.readers.torch.program import Call, Program, Ref, refs_in
 
 VIEWS: Final = frozenset(
@@ -22,6 +25,12 @@ VIEWS: Final = frozenset(
 )
 """Operators whose result may share its elements with their first argument."""
 
+SAME: Final = frozenset(("alias", "detach", "lift_fresh", "lift_fresh_copy"))
+"""Views of all elements as they are."""
+
+Block = tuple[int, Sequence[int], bool]
+"""The axis along which a view shows some places, which ones, and whether the axis goes."""
+
 DROPOUTS: Final = frozenset(("dropout", "alpha_dropout", "feature_dropout", "feature_alpha_dropout"))
 """Operators that hand on their very argument, but for training."""
 
@@ -37,6 +46,7 @@ class Aliases:
 
     def __init__(self, program: Program) -> None:
         self._roots: dict[str, str] = {}
+        self._blocks: dict[str, tuple[str, Block | None]] = {}
         self._last: dict[str, int] = {}
         for place, call in enumerate(program.calls):
             for value in call.args.values():
@@ -55,8 +65,17 @@ class Aliases:
         if bare(name) != name:
             self._overwritten(place, call, values, operation, root)
             self._roots.update((made, root) for made, _ in call.outputs)
+            self._blocks.update((made, (first.name, None)) for made, _ in call.outputs)
         elif name in VIEWS or (name in DROPOUTS and not operation.flag("train")):
             self._roots.update((made, root) for made, _ in call.outputs)
+            self._look(name, first.name, call, values, operation)
+
+    def _look(self, name: str, base: str, call: Call, values: dict[str, Any], operation: Operation) -> None:
+        """Remember which block of a tensor a view shows, where that is known."""
+        x = values.get(base)
+        block = block_of(operation, x) if isinstance(x, Value) else None
+        if block is not None or name in SAME:
+            self._blocks.update((made, (base, block)) for made, _ in call.outputs)
 
     def _overwritten(
         self, place: int, call: Call, values: dict[str, Any], operation: Operation, root: str
@@ -64,11 +83,29 @@ class Aliases:
         first = next(iter(call.args.values()))
         result = values[call.outputs[0][0]]
         values[first.name] = result
+        written = {first.name}
+        name = first.name
+        while name in self._blocks:  # from block to block as far as it is known where each stands
+            base, block = self._blocks[name]
+            whole = values.get(base)
+            if not isinstance(whole, Value) or whole.spec is None:
+                break
+            values[base] = values[name] if block is None else _replaced(operation, whole, values[name], block)
+            written.add(base)
+            name = base
         others = dict.fromkeys((root, *(name for name, other in self._roots.items() if other == root)))
         for name in others:
             seen = values.get(name)
-            if name != first.name and isinstance(seen, Value) and self._last.get(name, -1) > place:
+            if name not in written and isinstance(seen, Value) and self._last.get(name, -1) > place:
                 values[name] = _written(operation, seen, result)
+
+
+def _replaced(operation: Operation, base: Value, update: Value, block: Block) -> Value:
+    """Return a tensor of which a block was overwritten."""
+    axis, places, drop = block
+    node = operation.node._replace(name=f"{operation.node.name}.write", outputs=())
+    (made,) = overwrite(operation.builder, node, base, update, axis, places, drop=drop)
+    return made
 
 
 def _written(operation: Operation, base: Value, update: Value) -> Value:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from rfcalc.algebra.number import Num, equal, is_known
 from rfcalc.graph.layer import CHANNEL, TensorSpec
@@ -175,6 +176,10 @@ _ADDING = frozenset(f"aten.{name}" for name in ("index_add", "index_reduce", "sc
 def scatter(operation: Operation) -> Values:
     """Updates written into a tensor."""
     x = operation["self"]
+    found = _places_of(operation, x)
+    if found is not None:
+        axis, places, update = found
+        return moves.overwrite(operation.builder, operation.node, x, update, axis, places)
     others = [value for value in operation.given if value is not x]
     moving = [value for value in others if not value.constant]
     adds = operation.op in _ADDING and operation.flag("include_self", True)
@@ -184,10 +189,62 @@ def scatter(operation: Operation) -> Values:
     )
 
 
+def block_of(operation: Operation, x: Value) -> tuple[int, Sequence[int], bool] | None:
+    """Return the axis and the places that a slice or a choice of one index takes, and whether the axis goes.
+
+    None where that is not known, or something else is done.
+    """
+    name = operation.op.partition(".")[2].removesuffix("_scatter")
+    if name not in ("slice", "select") or x.spec is None:
+        return None
+    axis = operation.axis("dim", x.rank, 0)
+    extent = x.shape[axis]
+    if not is_known(extent) or extent > MOST_PLACES:
+        return None
+    if name == "select":
+        return axis, (operation.integer("index") % int(extent),), True
+    bounds = [operation.raw(name) for name in ("start", "end", "step")]
+    if not all(bound is None or is_known(bound) for bound in bounds):
+        return None
+    return axis, range(*slice(*bounds).indices(int(extent))), False
+
+
+def _places_of(operation: Operation, x: Value) -> tuple[int, Sequence[int], Value] | None:
+    """Return the axis, the places along it, and what replaces what is there; None for all else."""
+    if x.spec is None or operation.flag("accumulate"):
+        return None
+    if operation.op in ("aten.index_fill", "aten.index_copy"):
+        axis, index = operation.axis("dim", x.rank), operation["index"]
+        update = operation["value" if operation.op == "aten.index_fill" else "source"]
+    elif operation.op in ("aten.index_put", "aten._unsafe_index_put"):
+        given = [(axis, each) for axis, each in enumerate(operation.call.args["indices"]) if each is not None]
+        if len(given) != 1:
+            return None
+        ((axis, raw),) = given
+        index, update = operation.as_value(raw), operation["values"]
+    else:
+        return None
+    data, extent = _numbered(index).data, x.shape[axis]
+    if not index.constant or data is None or data.dtype.kind not in "iu" or data.ndim != 1:
+        return None
+    if not is_known(extent) or extent > MOST_PLACES:
+        return None
+    places = [int(place) % int(extent) for place in data]
+    return (axis, places, update) if len(set(places)) == len(places) else None
+
+
+MOST_PLACES: Final = 4096
+"""Elements of an axis into which single ones are written."""
+
+
 @op("slice_scatter", "select_scatter", "diagonal_scatter", "as_strided_scatter")
 def write(operation: Operation) -> Values:
     """A block of one tensor is replaced by another."""
     x, update = operation["self"], operation["src"]
+    block = block_of(operation, x)
+    if block is not None:
+        axis, places, drop = block
+        return moves.overwrite(operation.builder, operation.node, x, update, axis, places, drop=drop)
     moving = [update] if not update.constant else []
     return operation.builder.add(operation.node, "scatter", (x, *moving))
 
