@@ -127,7 +127,16 @@ def together(dependence: Dependence, channels: tuple[int, ...], positions: tuple
             legs.append(leg)
     if all(map(is_, legs, dependence.legs)):
         return dependence
-    return Dependence(dependence.factors, unite_legs((), legs, dependence.factors), dependence.reason)
+    masked = dependence.masked
+    if masked is not None:  # of the channels of a position any may hold something
+        masked = masked.filled(len(dependence.factors))
+        masked = masked.onto([place for place in range(len(masked.shape)) if place not in channels])
+    return Dependence(
+        dependence.factors,
+        unite_legs((), legs, dependence.factors),
+        dependence.reason,
+        masked=None if masked is None or masked.full else masked,
+    )
 
 
 def _is_left(dependence: Dependence, leg: Leg, positions: tuple[int, ...]) -> bool:

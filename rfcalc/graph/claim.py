@@ -105,6 +105,8 @@ class Observed(NamedTuple):
         Changes beyond what was claimed, and claims that no change bore out.
     claimed, seen : int
         How many pairs of a row and a changed index were claimed, and how many of these did change.
+    sure : int
+        How many of those that were claimed are exact.
     macs : mapping of str to int
         Multiply-accumulates by tensor, counted from the shapes that met in the run.
     taken : frozenset of str
@@ -116,5 +118,6 @@ class Observed(NamedTuple):
     idle: tuple[Idle, ...]
     claimed: int
     seen: int
+    sure: int
     macs: Mapping[str, int]
     taken: frozenset[str]

@@ -41,7 +41,12 @@ PASSES: Final = (
     Pass(own=False, positive=True, loud=64.0),
     Pass(own=True, positive=False, loud=1.0),
     Pass(own=False, positive=False, loud=4096.0),
+    Pass(own=True, positive=False, loud=512.0),
+    Pass(own=False, positive=False, loud=8.0),
 )
+
+USUAL: Final = 4
+"""Passes that are made where nobody asks for more."""
 
 _STRUCTURE: Final = 1e4
 """Weights are smaller: what is larger is there to hide something from a softmax."""
@@ -79,7 +84,7 @@ def observe(
     rows: Mapping[int, Sequence[int]],
     claims: Mapping[str, Claim],
     *,
-    passes: int = len(PASSES),
+    passes: int = USUAL,
     counted: frozenset[str] = frozenset(),
 ) -> Observed:
     """Run a model, and say what changed beyond what is claimed, and what never did.
@@ -164,12 +169,13 @@ def _compared(
 ) -> Observed:
     beyond: list[Beyond] = []
     idle: list[Idle] = []
-    claimed = seen = 0
+    claimed = seen = sure = 0
     for name, claim in claims.items():
         if claim.shape != shapes.get(name):
             continue
         said_of = [(axis, 0, ways) for axis, ways in claim.ways.items()]
         said_of += [(axis, 1, (way,)) for axis, (_, way) in claim.listed.items()]
+        reads: Any = None
         alive = None if claim.masked is None else _alive(claim.masked, len(claim.shape))
         for axis, view, ways in said_of:
             moving = frozenset({claim.listed[axis][0]}) if view else _moving(ways)
@@ -186,8 +192,13 @@ def _compared(
                     wrong = Beyond(name, axis, row, _first(found & ~said))
                 away = tuple(place for place in range(said.ndim) if place not in moving)
                 said, found = said.any(axis=away, keepdims=True), found.any(axis=away, keepdims=True)
+                if claim.exact and (said & ~found).any():
+                    along = tuple(place for place, n in enumerate(said.shape) if n == 1)
+                    reads = _reads(claim) if reads is None else reads
+                    said = said & reads.any(axis=along, keepdims=True)
                 claimed += int(said.sum())
                 seen += int((said & found).sum())
+                sure += int(said.sum()) if claim.exact else 0
                 never = said & ~found
                 if never.any():
                     count = int(never.sum())
@@ -199,7 +210,7 @@ def _compared(
             beyond += [wrong] if wrong else []
             idle += [loose] if loose and claim.exact else []
         beyond += [each for axis in claim.apart if (each := _met(name, axis, rows.get(axis, ()), changed))]
-    return Observed(shapes, tuple(beyond), tuple(idle), claimed, seen, {}, frozenset())
+    return Observed(shapes, tuple(beyond), tuple(idle), claimed, seen, sure, {}, frozenset())
 
 
 def _met(
@@ -232,6 +243,16 @@ def _said(ways: Sequence[Way], row: int, shape: tuple[int, ...]) -> Any:
     return said
 
 
+def _reads(claim: Claim) -> Any:
+    """Return which elements read anything: what reads no index of one axis of the input reads nothing."""
+    shape = tuple(extent or 1 for extent in claim.shape)
+    found = np.ones(shape, np.bool_)
+    for ways in claim.ways.values():
+        whether = [way._replace(rows=tuple(int(row > 0) for row in way.rows)) for way in ways]
+        found = found & _said(whether, 0, shape)
+    return found
+
+
 def _alive(pattern: Pattern, rank: int) -> Any:
     """Return which elements of a tensor a remembered mask leaves."""
     bits = [[row >> k & 1 for k in range(pattern.shape[-1])] for row in pattern.rows]
@@ -246,7 +267,7 @@ def _first(found: Any) -> tuple[int, ...]:
 def _different(before: Any, after: Any, *, smeared: bool = False) -> Any:
     different = before != after
     if before.dtype.kind in "fc":
-        different &= ~(np.isnan(before) & np.isnan(after))
+        different &= ~(np.isnan(before) | np.isnan(after))  # of two infinities, however they came about
     if smeared and before.dtype.kind == "f":
         known = np.abs(before[np.isfinite(before)])
         different &= ~np.isclose(before, after, rtol=_ROUNDING, atol=_ROUNDING * known.max(initial=0.0))

@@ -281,6 +281,17 @@ def _product_path(
     return path._replace(steps=(*masks, *path.steps)) if masks else path
 
 
+def _zeros(pattern: Pattern, letters: Sequence[str], out: Sequence[str], axes: str) -> list[Step]:
+    """Hide what a factor makes zero whatever it is multiplied by: nothing is left of it that is summed."""
+    lead = len(letters) - len(pattern.shape)
+    own = list(letters[lead:])
+    left = pattern.onto([place for place, letter in enumerate(own) if letter in out])
+    if left.full:
+        return []
+    hidden = left.moved([own.index(letter) if letter in own else -1 for letter in out])
+    return [Hide(hidden, all(axes[axis] == CHANNEL for axis in hidden.axes(len(out))))]
+
+
 def _summed_path(index: int, mine: Sequence[str], out: Sequence[str], shape: tuple[Num, ...]) -> Path:
     """Steps from one operand of a product to its result: sum out, reorder, stretch."""
     summed = tuple(place for place, letter in enumerate(mine) if letter not in out)
@@ -315,10 +326,11 @@ def product(call: Call, terms: Sequence[Sequence[str]], out: Sequence[str]) -> R
     masks = call.attrs.get("seen", ())
     for place, pattern in masks:
         check_pattern(pattern, call.inputs[place].shape)
+    zeros = [hide for place, pattern in masks for hide in _zeros(pattern, terms[place], out, axes)]
     paths = tuple(
         _product_path(
             k, letters, out, shape, [(pattern, terms[place]) for place, pattern in masks if place != k]
-        )
+        ).then(Path(0, tuple(zeros)))
         for k, letters in enumerate(terms)
     )
     macs = prod(extent for letter, extent in extents.items() if roles[letter] != BATCH)

@@ -26,9 +26,9 @@ def test_what_is_exact_holds_all_that_changes(start: int) -> None:
         assert verdict.word not in WRONG, f"seed {seed}: {verdict}\n{spelled(graph)}"
 
 
-@pytest.mark.parametrize("seed", [206673, 200695])
+@pytest.mark.parametrize("seed", [206673, 200695, 305771, 400364])
 def test_graphs_that_were_judged_wrong(seed: int) -> None:
-    """A whole position that rounding misses; a tensor that is stretched to more axes before a transpose."""
+    """A whole position that rounding misses; a tensor stretched before a transpose; infinite scores."""
     assert judge(wild(seed)).word == "holds"
 
 
@@ -37,6 +37,9 @@ LOOSE = {
     "a column of constants, flattened": 100598,
     "a softmax along an axis of one": 100291,
     "a mask behind a softmax": 100410,
+    "a product with rows of zeros": 100521,
+    "a mask of windows, reshaped": 100565,
+    "samples of a triangle, reshaped": 100142,
 }
 
 

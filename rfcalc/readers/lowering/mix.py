@@ -50,7 +50,11 @@ def linear(
             attrs["seen"] = seen
     if swap:
         attrs["prepare"] = ((0, SWAP),)
-    return b.add(node, "linear", (x,), attrs, weights=(kernel, bias))
+    made = b.add(node, "linear", (x,), attrs, weights=(kernel, bias))
+    if bias is not None or swap or x.mask is None or x.mask.low or x.mask.alive is None:
+        return made
+    alive = x.mask.alive.any(axis=-1, keepdims=True)  # zeros that are summed stay zero
+    return made if alive.all() else (replace(made[0], mask=masks_of.Mask(alive, low=False)), *made[1:])
 
 
 def matmul(

@@ -47,7 +47,7 @@ _FAR: Final = 1024.0
 """Changes from which on scores may be larger than a mask's numbers are low."""
 
 _LOW: Final = -1000.0
-_DEEPER: Final = 1e24
+_DEEPER: Final = 1e9
 """Numbers below are a mask's, and become so much lower."""
 
 _LARGE: Final = 1024
