@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from rfcalc.algebra.number import Num, is_one, prod
-from rfcalc.algebra.steps import AtMost, Broadcast, Cover, Mix, Reduce, under
+from rfcalc.algebra.steps import AtMost, Broadcast, Cover, Insert, Mix, Reduce, under
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, TensorSpec
 from rfcalc.rules.registry import Call, Kind, Parameter, Path, Result, find
@@ -16,7 +16,7 @@ from rfcalc.rules.samples import samples_meet, without_batch
 
 _EVERY_KIND: Final = frozenset(
     (
-        *("constant", "lora", "quantised", "softmax", "masks", "biases", "unsure"),
+        *("constant", "lora", "quantised", "softmax", "masks", "biases", "gates", "unsure"),
         *("lead", "operands", "prepare", "then", "copies"),
     )
 )
@@ -36,8 +36,9 @@ def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec
     mode, and in blocks of how many, its kernel is kept in fewer bits.
     The setting ``softmax`` says that a softmax along the last axis is fused into the layer; ``masks`` that so
     many inputs, the last ones, are masks, whose values every output may depend on; ``biases`` that so many
-    before them are added to the scores of attention and hide none. ``unsure`` says why the layer may read
-    less than its rule says: a mask that is not known hides some of it.
+    before them are added to the scores of attention and hide none; ``gates`` that so many before those say
+    which elements along the first axes of the first input count, as steps that are padding do not.
+    ``unsure`` says why the layer may read less than its rule says: a mask that is not known hides some of it.
     The setting ``lead`` gives a number of axes behind the batch axis over which the layer is repeated (as
     Keras's ``TimeDistributed`` does): the rule does not see them, and they come back afterwards.
     The setting ``operands`` holds constants among the inputs, as (place, tensor); nothing depends on them.
@@ -57,24 +58,34 @@ def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec
     if "unsure" in attrs:
         result = apply_rule(kind, {name: value for name, value in attrs.items() if name != "unsure"}, inputs)
         return doubted(result, attrs["unsure"])
-    masks, biases = attrs.get("masks", 0), attrs.get("biases", 0)
-    plain = len(inputs) - masks - biases
+    gates, biases, masks = (attrs.get(name, 0) for name in ("gates", "biases", "masks"))
+    scored = len(inputs) - masks - biases
+    plain = scored - gates
     result = _apply_unfolded(kind, attrs, inputs[:plain])
-    if not (masks or biases or attrs.get("softmax")):
+    if not (masks or biases or gates or attrs.get("softmax")):
         return result
     paths = []
     for spec, own in zip(result.outputs, result.paths, strict=True):
-        scores = (_of_bias(k, inputs[k], spec) for k in range(plain, plain + biases))
+        scores = [_of_bias(k, inputs[k], spec) for k in range(scored, scored + biases)]
+        for k in range(plain, scored):
+            gate = _of_gate(k, inputs[k], inputs[0])
+            scores += [gate.then(path) for path in own if path.input == 0]
         mix = (Mix((len(spec.shape) - 1,)),) if attrs.get("softmax") and spec.shape else ()
         cover = Cover(spec.shape, "how a mask that depends on the input is used is not followed")
         mixed = (path.then(Path(0, mix)) for path in (*own, *scores))
-        paths.append((*mixed, *(Path(k, (cover,)) for k in range(plain + biases, len(inputs)))))
+        paths.append((*mixed, *(Path(k, (cover,)) for k in range(scored + biases, len(inputs)))))
     return result._replace(paths=tuple(paths))
 
 
 def _of_bias(place: int, bias: TensorSpec, output: TensorSpec) -> Path:
     """Let each query read what is added to its scores, (..., queries, keys)."""
     return Path(place, (Reduce((len(bias.shape) - 1,), keep=True), Broadcast(output.shape)))
+
+
+def _of_gate(place: int, gate: TensorSpec, gated: TensorSpec) -> Path:
+    """Let each element read what says whether it counts, wherever the element itself is read."""
+    more = tuple(range(len(gate.shape), len(gated.shape)))
+    return Path(place, (*((Insert(more),) if more else ()), Broadcast(gated.shape)))
 
 
 def doubted(result: Result, reason: str) -> Result:

@@ -160,3 +160,58 @@ def test_a_mask_from_the_input_makes_a_bound() -> None:
     answer = rfcalc.field(graph, list(graph)[-1].name, input=next(iter(graph)).name)
     assert answer.axes[0].status == "bound"
     assert [row[:2] for row in answer.axes[0].rows if row] == [(0, T - 1)] * T
+
+
+def padded(*layers: Callable[[Any], Any], words: bool = True) -> Callable[[], Any]:
+    """Steps of which some are padding: words that are 0, or vectors that are 0 everywhere."""
+
+    def build() -> Any:
+        x = keras.Input((T,), dtype="int32") if words else keras.Input((T, C))
+        y = keras.layers.Embedding(3, C, mask_zero=True)(x) if words else keras.layers.Masking()(x)
+        for each in layers:
+            y = each(y)
+        return keras.Model(x, y)
+
+    return build
+
+
+L = keras.layers
+PADDED: dict[str, Callable[[], Any]] = {
+    "LSTM": padded(L.LSTM(3, return_sequences=True)),
+    "two layers": padded(L.GRU(3, return_sequences=True), L.SimpleRNN(3, return_sequences=True)),
+    "its last step": padded(L.LSTM(3)),
+    "backwards": padded(L.GRU(3, return_sequences=True, go_backwards=True)),
+    "both directions": padded(L.Bidirectional(L.LSTM(3, return_sequences=True))),
+    "cells": padded(L.RNN([L.LSTMCell(3), L.GRUCell(3)], return_sequences=True)),
+    "each step": padded(L.TimeDistributed(L.Dense(3))),
+    "mean": padded(L.GlobalAveragePooling1D()),
+    "dropout and features": padded(L.LSTM(3, return_sequences=True), L.Dropout(0.5), L.Dense(2)),
+    "vectors": padded(L.LSTM(3, return_sequences=True), words=False),
+    "mean of vectors": padded(L.GlobalAveragePooling1D(), words=False),
+}
+
+
+@pytest.mark.parametrize("name", PADDED)
+def test_steps_that_are_padding_are_read_where_they_stand(name: str) -> None:
+    model = PADDED[name]()
+    graph = rfcalc.load(json.loads(model.to_json()))
+    (axis,) = rfcalc.field(graph, graph.outputs[0][0]).axes
+    assert axis.status == "exact"
+    found: list[set[int]] = []
+    for seed in range(12):
+        random = np.random.default_rng(seed)
+        model.set_weights([random.standard_normal(each.shape) for each in model.get_weights()])
+        x = random.integers(0, 3, (1, T))
+        others = [np.where(PLACE == j, (x + random.integers(1, 3)) % 3, x) for j in range(T)]
+        if len(model.input_shape) > 2:
+            table = np.concatenate([np.zeros((1, C)), random.standard_normal((2, C))])
+            x, others = table[x], [table[other] for other in others]
+        before = np.asarray(keras.ops.convert_to_numpy(model(x)))
+        for j, other in enumerate(others):
+            moved = np.abs(np.asarray(keras.ops.convert_to_numpy(model(other))) - before)[0]
+            moved = moved.reshape(T if before.ndim > 2 else 1, -1).max(1)
+            found = found or [set() for _ in moved]
+            for i in np.flatnonzero(moved > 1e-7).tolist():
+                found[i].add(j)
+    assert list(axis.rows) == [(min(row), max(row), len(row)) for row in found]
+    assert rfcalc.verify(graph).holds

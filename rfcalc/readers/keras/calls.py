@@ -28,8 +28,18 @@ def read_call(entry: Config, config: Config, node: Node, edges: list[Edge], lead
     if lead and kind != "unknown":
         attrs = with_lead(attrs, lead)
     if masks:
-        edges, attrs = [*edges, *masks], {**attrs, "masks": attrs.get("masks", 0) + len(masks)}
+        name = "gates" if _are_gates(kind, node) else "masks"
+        edges, attrs = [*edges, *masks], {**attrs, name: attrs.get(name, 0) + len(masks)}
     return kind, attrs, edges
+
+
+def _are_gates(kind: str, node: Node) -> bool:
+    """Tell whether the masks of a call say which steps of its input count, as padding does not."""
+    first = next(node.refs())
+    return kind not in ATTENTION and all(
+        mask.shape is not None and first.shape is not None and mask.shape == first.shape[: len(mask.shape)]
+        for mask in node.masks()
+    )
 
 
 def _read_kind(entry: Config, config: Config, node: Node, edges: list[Edge]) -> Call:
