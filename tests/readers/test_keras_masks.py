@@ -153,6 +153,34 @@ def test_rows_are_those_of_a_run(name: str) -> None:
     assert rfcalc.verify(graph).holds
 
 
+@pytest.mark.parametrize("words", [True, False])
+def test_a_causal_mask_over_padding_makes_a_bound(words: bool) -> None:
+    """The first word, if it is padding, averages over the whole sequence, as a run shows."""
+
+    def attend(x: Any) -> Any:
+        return keras.layers.MultiHeadAttention(2, 2)(x, x, use_causal_mask=True)
+
+    model = padded(attend, words=words)()
+    (axis,) = rfcalc.field(json.loads(model.to_json()), model.layers[-1].name).axes
+    assert axis.status == "bound"
+    assert [row[:2] for row in axis.rows if row] == [(0, T - 1)] * T
+    if words:
+        x = np.array([[0, 1, 1, 1, 1, 1, 1, 1]])
+        before, after = (
+            np.asarray(keras.ops.convert_to_numpy(model(each))) for each in (x, x + (PLACE == T - 1))
+        )
+        assert np.abs(after - before)[0, 0].max() > 1e-4
+
+
+def test_a_causal_mask_where_an_operation_dropped_the_padding_is_exact() -> None:
+    x = keras.Input((T,), dtype="int32")
+    y = keras.layers.Embedding(3, C, mask_zero=True)(x) * 2.0
+    model = keras.Model(x, keras.layers.MultiHeadAttention(2, 2)(y, y, use_causal_mask=True))
+    (axis,) = rfcalc.field(json.loads(model.to_json()), model.layers[-1].name).axes
+    assert axis.status == "exact"
+    assert list(axis.rows) == [(0, t, t + 1) for t in range(T)]
+
+
 def test_a_mask_from_the_input_makes_a_bound() -> None:
     x, mask = keras.Input((T, C)), keras.Input((T, T))
     model = keras.Model([x, mask], keras.layers.MultiHeadAttention(2, 2)(x, x, attention_mask=mask))
@@ -202,7 +230,7 @@ def test_steps_that_are_padding_are_read_where_they_stand(name: str) -> None:
         random = np.random.default_rng(seed)
         model.set_weights([random.standard_normal(each.shape) for each in model.get_weights()])
         x = random.integers(0, 3, (1, T))
-        others = [np.where(PLACE == j, (x + random.integers(1, 3)) % 3, x) for j in range(T)]
+        others = [np.where(j == PLACE, (x + random.integers(1, 3)) % 3, x) for j in range(T)]
         if len(model.input_shape) > 2:
             table = np.concatenate([np.zeros((1, C)), random.standard_normal((2, C))])
             x, others = table[x], [table[other] for other in others]

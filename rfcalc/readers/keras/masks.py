@@ -37,6 +37,12 @@ _MOVES: Final = (
 _ADDED: Final = -1e9
 """What Keras adds to the scores that the mask of a softmax hides."""
 
+_PADDED: Final = (
+    "where all keys that a query may see are padding, the softmax averages over all keys, hidden ones too"
+)
+_HIDING: Final = frozenset(("causal", "seen"))
+"""Settings of attention that hide keys."""
+
 _NO_NUMPY: Final = "which elements a constant mask hides is worked out with numpy, which is not installed"
 
 
@@ -46,10 +52,20 @@ class Masks:
     def __init__(self) -> None:
         self._borne: dict[Edge, Mask] = {}
         self._shapes: dict[Edge, tuple[Num, ...]] = {}
+        self._padded: set[Edge] = set()
 
     def learn(self, edge: Edge, shape: tuple[Num, ...]) -> None:
         """Keep the shape that the file records of a tensor."""
         self._shapes[edge] = shape
+
+    def pad(self, name: str, edges: Sequence[Edge], config: Config) -> None:
+        """Keep whether a layer's output says which steps are padding, by itself or as its input does.
+
+        A few layers lose that; for them more is taken to be padded than is.
+        """
+        makes = config.data.get("mask_zero") is True or "mask_value" in config.data
+        if makes or any(edge in self._padded for edge in edges):
+            self._padded.add((name, 0))
 
     def follow(
         self, name: str, kind: str, attrs: dict[str, Any], edges: Sequence[Edge], node: Node, config: Config
@@ -59,7 +75,24 @@ class Masks:
         if attends and any(isinstance(each, Ref) for each in _given(kind, node)):
             from rfcalc.readers.lowering.masks import UNSURE
 
-            return kind, {**attrs, "unsure": UNSURE}
+            return kind, _seeing_all(attrs, UNSURE)
+        read = self._read(name, kind, attrs, edges, node, config, attends=attends)
+        if attends and not self._padded.isdisjoint(edges) and not _HIDING.isdisjoint(_set(read[1])):
+            return kind, _seeing_all(read[1], _PADDED)
+        return read
+
+    def _read(
+        self,
+        name: str,
+        kind: str,
+        attrs: dict[str, Any],
+        edges: Sequence[Edge],
+        node: Node,
+        config: Config,
+        *,
+        attends: bool,
+    ) -> Read:
+        """Return what a call is, with what constant masks hide."""
         arrays = any(isinstance(each, Constant) for each in _items((node.args, dict(node.kwargs))))
         triangle = attrs.get("function") in ("tril", "triu")
         if not (arrays or triangle or any(edge in self._borne for edge in edges)):
@@ -153,6 +186,15 @@ class Masks:
             keep = keep & each
         seen = masks.of_keys(keep, query[axis], key[axis], len(query), causal=bool(attrs.get("causal")))
         return {} if seen is None else {"seen": seen}
+
+
+def _set(attrs: dict[str, Any]) -> set[str]:
+    return {name for name, value in attrs.items() if value}
+
+
+def _seeing_all(attrs: dict[str, Any], reason: str) -> dict[str, Any]:
+    """Let queries see all keys, for a bound: a query that a mask leaves no key averages over all of them."""
+    return {**{name: value for name, value in attrs.items() if name not in _HIDING}, "unsure": reason}
 
 
 def _attended_axis(kind: str, attrs: dict[str, Any], rank: int) -> int | None:

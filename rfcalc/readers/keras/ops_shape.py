@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from rfcalc.readers.keras.config import LARGEST, shown
-from rfcalc.readers.keras.nodes import Constant, Ref, Slice, flatten
+from rfcalc.readers.keras.nodes import Constant, Ref, Slice, array_shape, flatten
 from rfcalc.readers.keras.operation import AtRunTimeError, Operation, OperationMaker, listed
 from rfcalc.readers.keras.settings import Made
 
@@ -114,6 +115,43 @@ def _roll(op: Operation) -> Made:
     return "roll", {"axes": axes, "shift": shift if len(shift) == len(axes) else shift * len(axes)}
 
 
+def _take(op: Operation) -> Made:
+    axis, given = op.value("axis", place=2), op.value("indices", place=1)
+    if axis is None:
+        return "unknown", {"why": "it looks up in the flattened tensor"}
+    if isinstance(given, Ref):
+        return "gather", {"axis": op.axis("axis", place=2)}
+    nested = given.value if isinstance(given, Constant) else given
+    if type(nested) is int:
+        return "select", {"axis": op.axis("axis", place=2), "index": nested}
+    indices = tuple(_numbers(nested, op))
+    attrs: dict[str, Any] = {"axis": op.axis("axis", place=2), "indices": indices}
+    shape, before = array_shape(nested), next(op.node.refs()).shape
+    if len(shape) > 1:
+        if before is None:
+            raise AtRunTimeError("shape")
+        place = attrs["axis"] % len(before)
+        attrs["then"] = (("reshape", {"shape": (*before[:place], *shape, *before[place + 1 :])}),)
+    return "take", attrs
+
+
+def _numbers(nested: object, op: Operation) -> Iterator[int]:
+    """Yield the whole numbers in nested lists, in their order."""
+    for each in nested if isinstance(nested, (list, tuple)) else (nested,):
+        if isinstance(each, (list, tuple)):
+            yield from _numbers(each, op)
+        elif type(each) is int:
+            yield each
+        else:
+            op.wrong("indices", "whole numbers", each)
+
+
+def _take_along_axis(op: Operation) -> Made:
+    if not isinstance(op.value("indices", place=1), Ref) or op.value("axis", place=2) is None:
+        return "unknown", {"why": "it looks up by constants, or in the flattened tensor"}
+    return "gather_elements", {"axis": op.axis("axis", place=2)}
+
+
 def _get_item(op: Operation) -> Made:
     key = op.value("key", "slice_spec", place=1)
     return "index", {"key": _readable(listed(key), op)}
@@ -155,6 +193,8 @@ SHAPES: Final[dict[str, OperationMaker]] = {
     "Flip": _flip,
     "Roll": _roll,
     "BroadcastTo": lambda op: ("broadcast_to", {"shape": op.shape("shape")}),
+    "Take": _take,
+    "TakeAlongAxis": _take_along_axis,
     "GetItem": _get_item,
     "SlicingOpLambda": _get_item,
 }
