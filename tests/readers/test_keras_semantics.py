@@ -287,3 +287,25 @@ def test_windows_merged_into_an_open_batch_have_a_field(window: int, shift: int)
     merged = rfcalc.field(document(model), "tokens")
     given = rfcalc.field(document(model), "tokens", input_shape=(1, 8, 8, 3))
     assert [axis.rows for axis in merged.axes] == [axis.rows for axis in given.axes]
+
+
+TAKEN: dict[str, Any] = {
+    "a list": lambda x: keras.ops.take(x, [0, 2, -1], axis=1),
+    "an array": lambda x: keras.ops.take(x, np.array([6, 6, 1]), axis=1),
+    "a table": lambda x: keras.ops.take(x, np.array([[0, 1, 5], [2, 3, -2]]), axis=1),
+    "a table of features": lambda x: keras.ops.take(x, np.array([[0, 1], [2, 0]]), axis=-1),
+    "one": lambda x: keras.ops.take(x, 3, axis=1)[:, None],
+    "by what is computed": lambda x: keras.ops.take_along_axis(x, keras.ops.argsort(x, axis=1), axis=1),
+}
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_elements_that_are_taken_by_their_indices(name: str) -> None:
+    x = keras.Input((8, 3))
+    model = keras.Model(x, TAKEN[name](x))
+    graph = rfcalc.load(document(model))
+    axis = rfcalc.field(graph, graph.outputs[0][0]).axes[0]
+    assert axis.status == "exact"
+    assert rfcalc.analyze(graph).rows[-1].output_shape == model.output_shape
+    assert list(axis.rows) == measured(model, (1, 8, 3), 1, 1, seeds=24)
+    assert rfcalc.verify(graph).holds
