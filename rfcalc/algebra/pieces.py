@@ -28,6 +28,9 @@ from rfcalc.algebra.window import POINTWISE, Window, gather, slide
 MOST_PIECES: Final = 32
 """Pieces of one axis that are told apart; of more the axis is followed as a whole."""
 
+MOST_STACKED: Final = 256
+"""The same where pieces see different things along other axes, which the whole cannot say."""
+
 MOST_ELEMENTS: Final = 1 << 16
 """Elements of an axis that are looked at one by one, where a window takes them in no plain order."""
 
@@ -293,7 +296,10 @@ def _end_to_end(starts: Sequence[Dependence], places: Sequence[Place]) -> Pieces
         if not prove(rest > 0):
             return None
         each.append(Piece(rest, _nothing(starts[0], axis, rest)))
-    return Pieces(axis, tuple(each)) if 1 < len(each) <= MOST_PIECES else None
+    pieces = Pieces(axis, tuple(each))
+    if len(each) > MOST_PIECES and (len(each) > MOST_STACKED or not differ(pieces)):
+        return None
+    return pieces if len(each) > 1 else None
 
 
 # ---- along the axis itself -------------------------------------------------------------------------------
@@ -302,7 +308,7 @@ def _end_to_end(starts: Sequence[Dependence], places: Sequence[Place]) -> Pieces
 def _cut(step: Slide, pieces: Pieces, after: Dependence, source: str) -> Dependence:
     """Let a window read the pieces, where each of its outputs reads one piece alone, or single elements."""
     runs = _runs(step, pieces)
-    if runs is None or len(runs) > MOST_PIECES:
+    if runs is None or len(runs) > _room(pieces):
         return _gathered(step, pieces, after, source)
     each = []
     for run in runs:
@@ -318,11 +324,16 @@ def _cut(step: Slide, pieces: Pieces, after: Dependence, source: str) -> Depende
     return after._replace(pieces=Pieces(step.axis, tuple(each)))
 
 
+def _room(pieces: Pieces) -> int:
+    """Count the pieces that may be made of some: no fewer than there are."""
+    return max(MOST_PIECES, len(pieces.each))
+
+
 def _gathered(step: Slide, pieces: Pieces, after: Dependence, source: str) -> Dependence:
     """Unite what each output of a window reads, where the pieces are single elements that differ."""
     total = len(pieces.each)
     single = pieces.alone and all(map(is_one, pieces.extents)) and not step.window.slack
-    if not (single and is_known(step.extent) and 0 < step.extent <= MOST_PIECES and differ(pieces)):
+    if not (single and is_known(step.extent) and 0 < step.extent <= _room(pieces) and differ(pieces)):
         return after
     each = []
     for i in range(step.extent):
@@ -361,7 +372,7 @@ def _common(a: Sequence[Num], b: Sequence[Num]) -> list[Num] | None:
     if not all(map(is_known, (*a, *b))):
         return None
     ends = sorted({*_bounds(a), *_bounds(b)})
-    if len(ends) > MOST_PIECES:
+    if len(ends) > max(MOST_PIECES, len(a) + 1, len(b) + 1):
         return None
     return [stop - start for start, stop in pairwise(ends)]
 
@@ -396,7 +407,7 @@ def _runs(step: Slide, pieces: Pieces) -> list[_Run] | None:
     for i in range(step.extent):
         taken = [owners[tap] for tap in window.inside(i, total)]
         read = {owner for owner, _ in taken}
-        if len(read) > 1 or len(groups) > MOST_PIECES:
+        if len(read) > 1 or len(groups) > _room(pieces):
             return None
         owner = next(iter(read), None)
         if not groups or groups[-1][0] != owner:

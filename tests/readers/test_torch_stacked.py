@@ -115,6 +115,29 @@ def test_a_window_over_maps_that_see_different_things_reads_its_own(at: int) -> 
     check_rows(Frames(at), (1, 2, 12))
 
 
+class Many(nn.Module):
+    """What one layer, applied again and again, makes each time, side by side; some of it is taken."""
+
+    def __init__(self, taken) -> None:
+        super().__init__()
+        self.step, self.head, self.taken = nn.Conv1d(2, 2, 3, padding=1), nn.Conv1d(2, 2, 1), taken
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        states = [x]
+        for _ in range(40):
+            states.append(self.step(states[-1]))
+        return self.head(self.taken(torch.stack(states, 2)))
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [lambda x: x[:, :, 1], lambda x: x[:, :, 2:40:30].flatten(2), lambda x: x.amax(2) + x[:, :, 0]],
+    ids=["one", "two in line", "their maximum"],
+)
+def test_many_maps_are_told_apart(taken) -> None:
+    check_rows(Many(taken), (1, 2, 8))
+
+
 class NoPrefix(nn.Module):
     """Layers of a vision transformer without a class token, which take off none and put none before."""
 
