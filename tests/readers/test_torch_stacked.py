@@ -115,6 +115,34 @@ def test_a_window_over_maps_that_see_different_things_reads_its_own(at: int) -> 
     check_rows(Frames(at), (1, 2, 12))
 
 
+class Cells(nn.Module):
+    """A cell called step by step, from a state of zeros."""
+
+    def __init__(self, cell: nn.Module) -> None:
+        super().__init__()
+        self.embed, self.cell = nn.Conv1d(3, 4, 1), cell
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        state, states = None, []
+        for step in self.embed(x).unbind(2):
+            state = self.cell(step, state)
+            states.append(state[0] if isinstance(state, tuple) else state)
+        return torch.stack(states, 2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "gates"), [(nn.RNNCell, 1), (nn.GRUCell, 3), (nn.LSTMCell, 4)], ids=["RNN", "GRU", "LSTM"]
+)
+@pytest.mark.parametrize("bias", [True, False])
+def test_cells_cost_two_products_and_read_the_steps_before(kind, gates: int, bias: bool) -> None:
+    """At each step one from the input and one from the state, as in a layer that runs over the steps."""
+    module = Cells(kind(4, 2, bias=bias))
+    check_rows(module, (1, 3, 5))
+    totals = rfcalc.analyze(read(module, (1, 3, 5))).totals
+    assert totals.macs == 5 * 3 * 4 + 5 * gates * 2 * (4 + 2)
+    assert totals.params.total == sum(each.numel() for each in module.parameters())
+
+
 class Many(nn.Module):
     """What one layer, applied again and again, makes each time, side by side; some of it is taken."""
 

@@ -114,6 +114,7 @@ def claims_of(graph: LayerGraph, *, input: str | None = None, on_unknown: OnUnkn
         names[batches[0]] = "sample"
     samples = prod(int(spec.shape[place]) for place in batches if is_known(spec.shape[place]))
     tensors: dict[str, Claim] = {}
+    within: dict[str, int | None] = {}
     cost = 0
     for layer in graph:
         result = resolved[layer.name].result
@@ -121,6 +122,11 @@ def claims_of(graph: LayerGraph, *, input: str | None = None, on_unknown: OnUnkn
             continue
         macs = int(result.macs) if is_known(result.macs) else None
         cost += _PER_LAYER + samples * (macs or 0)
+        # what no tensor of the source is the output of is part of the operation that takes it
+        parts = [within.get(name, 0) for name, _ in layer.inputs]
+        whole = None if macs is None or None in parts else macs + sum(part or 0 for part in parts)
+        if not any(layer.outputs):
+            within[layer.name] = whole
         for output, each in enumerate(result.outputs):
             cost += 4 * prod(int(n) for n in each.shape if is_known(n))
             if output < len(layer.outputs) and layer.outputs[output]:
@@ -135,7 +141,7 @@ def claims_of(graph: LayerGraph, *, input: str | None = None, on_unknown: OnUnkn
                     frozenset(b for b in mixing if known and b not in ways),
                     {} if dependence is None else _listed(each, dependence, axes, ways),
                     _is_exact(dependence),
-                    macs * samples if macs is not None and len(result.outputs) == 1 else None,
+                    whole * samples if whole is not None and len(result.outputs) == 1 else None,
                     None if dependence is None else dependence.masked,
                 )
     counted = frozenset(w.identity for known in resolved.values() for w in known.weights or ())

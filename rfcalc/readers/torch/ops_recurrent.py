@@ -47,13 +47,14 @@ def cell(operation: Operation) -> Values:
     weights = (kernel, again, operation.optional("b_ih"), operation.optional("b_hh"))
     raw: Any = operation.call.args["hx"]
     states = operation.several("hx") if isinstance(raw, list) else [operation["hx"]]
-    units = again.shape[1]
-    attrs: dict[str, Any] = {"units": units}
-    moving = [state for state in states if not state.constant]
-    if moving:
-        attrs["masks"] = len(moving)
+    builder, node = operation.builder, operation.node
+    inner = [node._replace(name=f"{node.name}.{part}", outputs=()) for part in ("joined", "gates")]
+    # a matrix for the input and one for the state are one for both; at the first step the state is constant
+    joined = builder.add(inner[0], "concat", (x, states[0]), {"axis": -1})
+    gates = builder.add(inner[1], "linear", joined, {"units": kernel.shape[0]}, weights=weights)
+    # each unit of the new state is made of the gates and the states before
+    stages = (("top_k", {"axis": -1, "size": again.shape[1], "indices": False}),)
+    attrs: dict[str, Any] = {"axis": -1, "then": stages}
     if operation.copies:
         attrs["copies"] = operation.copies
-    gates = kernel.shape[0]
-    attrs |= {"units": gates, "then": (("top_k", {"axis": -1, "size": units, "indices": False}),)}
-    return operation.builder.add(operation.node, "linear", (x, *moving), attrs, weights=weights)
+    return builder.add(node, "concat", (*gates, *(each for each in states if not each.constant)), attrs)
