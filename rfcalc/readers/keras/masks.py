@@ -43,6 +43,16 @@ _PADDED: Final = (
 _HIDING: Final = frozenset(("causal", "seen"))
 """Settings of attention that hide keys."""
 
+_LOSING: Final = frozenset(
+    (
+        *("Conv1D", "Conv1DTranspose", "SeparableConv1D", "DepthwiseConv1D"),
+        *("MaxPooling1D", "AveragePooling1D"),
+        *("Reshape", "Permute", "Flatten", "RepeatVector", "Cropping1D", "ZeroPadding1D", "UpSampling1D"),
+        *("GlobalMaxPooling1D", "GlobalAveragePooling1D", "EinsumDense", "Embedding"),
+    )
+)
+"""Layers behind which Keras does not know any more which steps are padding (no `supports_masking`)."""
+
 _NO_NUMPY: Final = "which elements a constant mask hides is worked out with numpy, which is not installed"
 
 
@@ -58,13 +68,10 @@ class Masks:
         """Keep the shape that the file records of a tensor."""
         self._shapes[edge] = shape
 
-    def pad(self, name: str, edges: Sequence[Edge], config: Config) -> None:
-        """Keep whether a layer's output says which steps are padding, by itself or as its input does.
-
-        A few layers lose that; for them more is taken to be padded than is.
-        """
+    def pad(self, name: str, class_name: str, edges: Sequence[Edge], config: Config) -> None:
+        """Keep whether a layer's output says which steps are padding, by itself or as its input does."""
         makes = config.data.get("mask_zero") is True or "mask_value" in config.data
-        if makes or any(edge in self._padded for edge in edges):
+        if makes or (class_name not in _LOSING and any(edge in self._padded for edge in edges)):
             self._padded.add((name, 0))
 
     def follow(
@@ -77,7 +84,11 @@ class Masks:
 
             return kind, _seeing_all(attrs, UNSURE)
         read = self._read(name, kind, attrs, edges, node, config, attends=attends)
-        if attends and not self._padded.isdisjoint(edges) and not _HIDING.isdisjoint(_set(read[1])):
+        # a query that is padding itself is multiplied by zero, but in attention of several heads
+        alone = kind in ("dot_attention", "additive_attention") and len(set(edges)) == 1
+        alone = alone and read[1].get("seen") is None  # in order it sees itself at least
+        padded = attends and not alone and not self._padded.isdisjoint(edges)
+        if padded and not _HIDING.isdisjoint(_set(read[1])):
             return kind, _seeing_all(read[1], _PADDED)
         return read
 

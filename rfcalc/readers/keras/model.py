@@ -247,8 +247,8 @@ class _Reader:
         kind, attrs, edges = read_call(entry, config, node, edges, scope.lead)
         if not scope.lead and kind != "unknown":
             kind, attrs = self.masks.follow(name, kind, attrs, edges, node, config)
-            if not is_operation(entry, class_name):
-                self.masks.pad(name, edges, config)
+        if not is_operation(entry, class_name):
+            self.masks.pad(name, class_name, edges, config)
         self.inputs.learn_axes(name, kind, attrs, edges)
         attrs = self._quantised(name, kind, attrs, config)
         if attrs.get("clips"):
