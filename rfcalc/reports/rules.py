@@ -12,6 +12,7 @@ from rfcalc.algebra.steps import (
     AtMost,
     Contract,
     Cover,
+    Insert,
     Lose,
     Mix,
     Place,
@@ -99,7 +100,10 @@ def _dependence(result: Result, inputs: Sequence[TensorSpec]) -> list[tuple[str,
     for path in result.paths[0]:
         which = f" of input {path.input}" if len(inputs) > 1 else ""
         said = False
+        new = {axis for step in path.steps if isinstance(step, Insert) for axis in step.axes}
         for step in path.steps:
+            if isinstance(step, Place) and step.axis in new:  # no axis of the input
+                continue
             for axis, text in _step_lines(step, inputs[path.input]):
                 line = (f"field along {axis}{which}", text)
                 lines += [line] if line not in lines else []  # attention contracts the features twice
