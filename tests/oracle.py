@@ -301,6 +301,8 @@ def _sized_layer(  # noqa: PLR0911, PLR0912  one case a kind reads best
         return total if settings.get("keepdims") else total.reshape(())
     if kind in {"softmax", "layer_norm"}:
         places = _places(settings.get("axis", settings.get("axes", -1)), rank)
+        if kind == "softmax" and all(array.shape[place] == 1 for place in places):
+            return array * 0  # of one element it is 1, whatever that is
         return array * 0 | united(array, places)
     if kind in {"instance_norm", "group_norm"}:
         return array * 0 | united(array, range(rank))
@@ -362,6 +364,8 @@ class Line:
             slopes = set().union(*(self.slopes[each] for each in inputs))
             if kind in JOINS or kind == "concat":
                 op = Op(lambda i: [i], 0, Fraction(1))
+            elif kind == "softmax" and arrays[name].size == 1:
+                op, slopes = Op(lambda i: [], 0, Fraction(1)), set()
             elif kind in MIXES or kind == "global_pool":
                 op = None
                 slopes = slopes if kind in MIXES else set()
