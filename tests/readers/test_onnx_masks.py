@@ -151,6 +151,31 @@ def test_a_softmax_that_writes_zeros_for_no_number_stays_masked(name: str, how: 
     assert rfcalc.analyze(proto).totals.params.total == 48
 
 
+@pytest.mark.parametrize(("beta", "rows"), [(1.0, "causal"), (0.5, "causal"), (1e-9, "all"), (0.0, "all")])
+def test_the_factor_of_a_bias_decides_whether_it_is_a_mask(beta: float, rows: str) -> None:
+    """Gemm: scores of queries with keys, and the mask that is added to them."""
+    low = least(allowed("causal"), -1e9)
+    nodes = [
+        node("Squeeze", ["x", "first"], ["q"]),
+        node("Gemm", ["q", "q", "low"], ["s"], transB=1, beta=beta),
+        node("Softmax", ["s"], ["p"], axis=-1),
+        node("MatMul", ["p", "x"], ["y"]),
+    ]
+    proto = model(nodes, {"low": low, "first": np.array([0])}, (1, T, 4))
+    (axis,) = rfcalc.field(rfcalc.load(proto, layout={"x": "bsc"}), "y").axes
+    assert list(axis.rows) == measured(proto, 1, 1)
+    assert axis.rows[0] == ((0, 0, 1) if rows == "causal" else (0, T - 1, T))
+
+
+def test_a_bias_of_three_axes_has_heads_in_front_where_they_are_in_the_features() -> None:
+    """Two samples and two heads: what is added to the scores of a head is made of one sample, and read by both."""
+    weights = np.random.default_rng(0).standard_normal((4, T)).astype(F)
+    attend = node("Attention", ["x", "x", "x", "bias"], ["y"], q_num_heads=2, kv_num_heads=2)
+    nodes = [node("MatMul", ["x", "w"], ["bias"]), attend]
+    proto = model(nodes, {"w": weights}, (2, T, 4), opset=23)
+    assert rfcalc.analyze(proto).layer("y").status == "bound"
+
+
 def test_a_triangle_that_the_file_makes() -> None:
     def trilu(_: Any) -> tuple[list[Any], dict[str, Any]]:
         nodes = [node("Trilu", ["big", "one"], ["mask"], upper=1), node("Add", ["s", "mask"], ["sm"])]

@@ -57,8 +57,9 @@ EXACT = {
 HIDING = {
     "filled with infinity": lambda m, q, k: m.scores(q).masked_fill(m.scores(k) > 0, float("-inf")),
     "a choice": lambda m, q, k: torch.where(m.scores(k) > 0, m.scores(q), torch.tensor(-1e9)),
-    "a large number": lambda m, q, k: (m.scores(q) > 0).double() * -1e9,
-    "a large number that is turned": lambda m, q, k: -(m.scores(q) > 0).double() * 1e9,
+    "a large number": lambda m, q, k: torch.relu(m.scores(q)) * -1e9,
+    "a large number that is turned": lambda m, q, k: -(torch.relu(m.scores(q)) * 1e9),
+    "a comparison": lambda m, q, k: (m.scores(q) > 0).double() * -1.0,
     "a logarithm": lambda m, q, k: torch.relu(m.scores(q)).log(),
     "true and false": lambda m, q, k: (m.scores(q) > 0) | torch.eye(3, dtype=torch.bool),
     "a quotient": lambda m, q, k: m.scores(q) / torch.relu(m.scores(k)),

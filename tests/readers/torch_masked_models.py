@@ -182,6 +182,43 @@ class Decoder(nn.Module):
         return torch.neg(mixed + x)  # so that what is looked at comes last
 
 
+Scores = Callable[[Tensor, Tensor], Tensor]
+
+SHIFTED: dict[str, tuple[Scores, str]] = {
+    "halved": (lambda s, low: (s + low) * 0.5, "exact"),
+    "shifted": (lambda s, low: (s + low) + 1.0, "exact"),
+    "added twice": (lambda s, low: s + low + low, "exact"),
+    "added by its half": (lambda s, low: torch.add(s, low / 2, alpha=2), "exact"),
+    "taken off, turned": (lambda s, low: torch.sub(s, -low), "exact"),
+    "made small": (lambda s, low: (s + low) * 1e-9, "exact"),
+    "divided away": (lambda s, low: s.masked_fill(low < 0, -1e4) / 1e4, "exact"),
+    "added next to nothing of": (lambda s, low: torch.add(s, low, alpha=1e-9), "exact"),
+    "no bias": (lambda s, low: torch.baddbmm(low[None], s, s, beta=0), "exact"),
+    "turned": (lambda s, low: (s + low) * -1.0, "bound"),
+    "divided by less than nothing": (lambda s, low: (s + low) / -2.0, "bound"),
+    "taken from one": (lambda s, low: 1.0 - (s + low), "bound"),
+    "taken from nothing": (lambda s, low: torch.rsub(s + low, 0.0), "bound"),
+    "chosen, then turned": (lambda s, low: torch.where(low < 0, -1e9, s) * -1, "bound"),
+    "taken off again": (lambda s, low: (s + low) - low, "bound"),
+    "made up for": (lambda s, low: s + low + (low < 0) * 1e9, "bound"),
+    "all hidden": (lambda s, low: s + low + low.T - torch.eye(len(low), dtype=s.dtype) * 1e9, "bound"),
+}
+"""What is done with scores and a causal mask of -1e9, and whether it can be told what that leaves."""
+
+
+class Shifted(nn.Module):
+    """Attention whose masked scores something is done with before the softmax."""
+
+    def __init__(self, name: str, t: int = 6) -> None:
+        super().__init__()
+        self.function = SHIFTED[name][0]
+        self.register_buffer("low", (torch.tril(torch.ones(t, t)) - 1) * 1e9)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores = x @ x.transpose(1, 2)
+        return self.function(scores, self.low.to(x.dtype)).softmax(-1) @ x
+
+
 class Stack(nn.Module):
     """PyTorch's own encoder or decoder: it looks whether the mask that it is given is the causal one."""
 

@@ -103,17 +103,21 @@ def _mel(config: Config) -> Made:
 
 
 _IDENTITIES: Final = (
-    "MaxNumBoundingBoxes", "Rescaling", "AugMix", "CutMix", "MixUp", "RandAugment", "RandomApply",
+    "MaxNumBoundingBoxes", "AugMix", "CutMix", "MixUp", "RandAugment", "RandomApply",
     "RandomBrightness", "RandomChannelShift", "RandomChoice", "RandomColorDegeneration",
     "RandomColorJitter", "RandomContrast", "RandomElasticTransform", "RandomErasing", "RandomFlip",
     "RandomGaussianBlur", "RandomGrayscale", "RandomHeight", "RandomHue", "RandomInvert",
     "RandomPerspective", "RandomPosterization", "RandomRotation", "RandomSaturation", "RandomSharpness",
-    "RandomShear", "RandomTranslation", "RandomWidth", "RandomZoom", "Solarization", "Equalization",
+    "RandomShear", "RandomTranslation", "RandomWidth", "RandomZoom",
 )  # fmt: skip
-"""Nothing changes at inference: augmentation, element-wise scaling."""
+"""Nothing changes at inference: augmentation."""
+
+_FUNCTIONS: Final = ("Rescaling", "Solarization", "Equalization")
+"""Each element becomes another by itself."""
 
 PREPROCESSING: Final[dict[str, Maker]] = {
     **{name: plain("identity") for name in _IDENTITIES},
+    **{name: plain("activation", function=name.lower()) for name in _FUNCTIONS},
     "Resizing": _resizing,
     "CenterCrop": _center_crop,
     "RandomCrop": _center_crop,

@@ -43,15 +43,18 @@ _PADDED: Final = (
 _HIDING: Final = frozenset(("causal", "seen"))
 """Settings of attention that hide keys."""
 
-_LOSING: Final = frozenset(
+_KEEPING: Final = frozenset(
     (
-        *("Conv1D", "Conv1DTranspose", "SeparableConv1D", "DepthwiseConv1D"),
-        *("MaxPooling1D", "AveragePooling1D"),
-        *("Reshape", "Permute", "Flatten", "RepeatVector", "Cropping1D", "ZeroPadding1D", "UpSampling1D"),
-        *("GlobalMaxPooling1D", "GlobalAveragePooling1D", "EinsumDense", "Embedding"),
+        *("Dense", "Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax", "Identity", "Masking"),
+        *("Dropout", "SpatialDropout1D", "GaussianDropout", "GaussianNoise", "AlphaDropout"),
+        *("ActivityRegularization", "BatchNormalization", "LayerNormalization", "GroupNormalization"),
+        *("UnitNormalization", "Normalization", "Rescaling", "Add", "Average", "Concatenate", "Dot"),
+        *("Maximum", "Minimum", "Multiply", "Subtract", "Attention", "AdditiveAttention"),
+        *("MultiHeadAttention", "GroupQueryAttention", "Bidirectional", "TimeDistributed", "RNN"),
+        *("LSTM", "GRU", "SimpleRNN", "Lambda", "ThresholdedReLU"),
     )
 )
-"""Layers behind which Keras does not know any more which steps are padding (no `supports_masking`)."""
+"""Layers behind which Keras still knows which steps are padding (`supports_masking`)."""
 
 _NO_NUMPY: Final = "which elements a constant mask hides is worked out with numpy, which is not installed"
 
@@ -71,7 +74,7 @@ class Masks:
     def pad(self, name: str, class_name: str, edges: Sequence[Edge], config: Config) -> None:
         """Keep whether a layer's output says which steps are padding, by itself or as its input does."""
         makes = config.data.get("mask_zero") is True or "mask_value" in config.data
-        if makes or (class_name not in _LOSING and any(edge in self._padded for edge in edges)):
+        if makes or (class_name in _KEEPING and any(edge in self._padded for edge in edges)):
             self._padded.add((name, 0))
 
     def follow(

@@ -193,6 +193,8 @@ def _operand(values: Sequence[Value], place: int, kind: str) -> Mask | None:
     """Return the mask that an operand is; what is subtracted counts with its sign turned."""
     value = values[place]
     if kind == "subtract" and place == 1:
+        if value.mask is not None and value.mask.low:
+            return Mask(None, True)
         return mask_in(-_floats(value.data)) if value.edge is None and value.data is not None else None
     return mask_of(value)
 
@@ -231,9 +233,12 @@ def combined(values: Sequence[Value], kind: str) -> Mask | None:
             mask = _scaled(mask, kind, [v for k, v in enumerate(values) if k != place])
         if mask is None or not (_hides(kind, place, mask) or scaled):
             continue
-        if mask.low and kind != "minimum" and not mask.absorbs and _moves(values, place):
-            mask = mask._replace(carried=True)
-        found = mask if found is None else both(found, mask)
+        if mask.low and kind != "minimum" and not mask.absorbs:
+            if _lifted(values, place, kind):
+                return Mask(None, True)
+            if _moves(values, place):
+                mask = mask._replace(carried=True)
+        found = mask if found is None else _added(found, mask)
     if found is None and kind == "multiply" and any(map(_is_very_negative, values)):
         return Mask(None, True)  # 0 or this, as a mask of 0 and 1 makes it
     return found
@@ -244,14 +249,32 @@ def _moves(values: Sequence[Value], place: int) -> bool:
     return any(value.edge is not None for k, value in enumerate(values) if k != place)
 
 
+def _lifted(values: Sequence[Value], place: int, kind: str) -> bool:
+    """Tell whether a large constant of the other sign is added to a mask, and may take it off."""
+    for k, value in enumerate(values):
+        if k != place and value.edge is None and value.data is not None:
+            array = _floats(value.data) * (-1 if kind == "subtract" and k == 1 else 1)
+            if array.size and array.max() >= -VERY_NEGATIVE:
+                return True
+    return False
+
+
+def _added(a: Mask, b: Mask) -> Mask:
+    """Return the mask that a sum of masks is: a row that both hide whole is read where they are least low."""
+    found = both(a, b)
+    if found.alive is None or not (a.low and b.low) or found.number == -inf:
+        return found
+    return found if found.alive.any(axis=-1).all() else Mask(None, True)
+
+
 def _scaled(mask: Mask, kind: str, factors: Sequence[Value]) -> Mask | None:
-    """Return a mask of very negative numbers under factors; None where these are very negative no more."""
+    """Return a mask of very negative numbers under factors, not known if turned; None where none is left."""
     number = mask.number
     for value in factors:
         if value.data is not None:
             factor = float(_floats(value.data).reshape(-1)[0])
             if factor <= 0:
-                return None
+                return Mask(None, True) if factor else None
             number = number * factor if kind == "multiply" else number / factor
     return mask._replace(number=number) if number <= VERY_NEGATIVE else None
 

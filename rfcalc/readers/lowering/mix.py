@@ -8,6 +8,7 @@ from typing import Any
 
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.errors import AnalysisError
+from rfcalc.graph.layer import TensorSpec
 from rfcalc.readers.lowering import masks as masks_of
 from rfcalc.readers.lowering.builder import Blind, Builder, Node, Value
 from rfcalc.readers.lowering.history import hides_nothing
@@ -85,6 +86,24 @@ def matmul(
     return b.add(node, "matmul", (x, y), attrs, weights=(bias,))
 
 
+def scaled(b: Builder, node: Node, value: Value, factor: object) -> Value:
+    """Multiply by a number what is then added: that may turn a mask over, or make nothing of it."""
+    if factor == 1 or value.spec is None:
+        return value
+    if value.constant and value.data is None:
+        return value  # what the elements of weights are says nothing
+    number = Value(TensorSpec((), ""), data=factor if isinstance(factor, (int, float)) else None)
+    if value.constant and number.data is not None:
+        import numpy as np
+
+        return replace(value, data=np.asarray(value.data) * number.data, mask=None)
+    if value.mask is None and not masks_of.is_large(number):
+        return value
+    return elementwise(b, node._replace(name=f"{node.name}.scaled", outputs=()), "multiply", (value, number))[
+        0
+    ]
+
+
 def _stands_apart(bias: Value) -> bool:
     """Tell whether what is added to a product is no bias but computed by the graph, or a mask of scores."""
     if not bias.constant:
@@ -151,10 +170,12 @@ def attention(
     padding: Value | None = None,
     causal: bool = False,
     groups: Num = 1,
+    merged: bool = False,
 ) -> tuple[Value, ...]:
     """Add attention of ready-made heads, (..., positions, features); `groups` queries share a key.
 
-    `mask` is added to the scores or says which of them count; `padding` is one of whole numbers.
+    `mask` is added to the scores or says which of them count; `padding` is one of whole numbers. If `merged`,
+    the heads are in the features, and a mask of three axes has them in front.
     """
     attrs: dict[str, Any] = {"causal": causal}
     if not isinstance(groups, int) or groups != 1:
@@ -163,7 +184,7 @@ def attention(
             attrs["prepare"] = ((1, shared), (2, shared))
         else:  # the heads are in the features
             attrs["prepare"] = ((2, (("repeat", {"count": groups, "axis": 2}),)),)
-    if mask is not None and padding is None and not causal and _is_bias(b, mask, query):
+    if mask is not None and padding is None and not causal and _is_bias(b, mask, 2 if merged else query.rank):
         attrs["biases"] = 1
         return b.add(node, "dot_attention", (query, key, value, mask), attrs)
     masks = () if mask is None else (mask,)
@@ -171,9 +192,9 @@ def attention(
     return b.add(node, "dot_attention", (query, key, value, *moving), attrs, weights=held)
 
 
-def _is_bias(b: Builder, mask: Value, query: Value) -> bool:
-    """Tell whether what the graph computes is added to the scores and hides none of them."""
-    aligned = mask.spec is not None and 2 <= mask.rank <= query.rank
+def _is_bias(b: Builder, mask: Value, most: int) -> bool:
+    """Tell whether what the graph computes, of so many axes at most, is added to scores and hides none."""
+    aligned = mask.spec is not None and 2 <= mask.rank <= most
     return not mask.constant and aligned and hides_nothing(b, mask)
 
 

@@ -24,6 +24,8 @@ def gemm(operation: Operation) -> Values:
     if a.rank != 2 or b.rank != 2:
         raise operation.wrong(f"takes matrices, got tensors of {a.rank} and {b.rank} axes")
     swap = (bool(operation.integer("transA", 0)), bool(operation.integer("transB", 0)))
+    if c is not None:
+        c = mix.scaled(operation.builder, operation.node, c, operation.attributes.get("beta", 1.0))
     return mix.matmul(operation.builder, operation.node, a, b, c, swap=swap)
 
 
@@ -158,6 +160,7 @@ def attention(operation: Operation) -> Values:
         mask=mask,
         causal=bool(operation.integer("is_causal", 0)),
         groups=_heads(operation, query, key),
+        merged=query.rank == 3,
     )
 
 
@@ -177,6 +180,7 @@ def multi_head_attention(operation: Operation) -> Values:
         mask=bias,
         padding=operation.optional(4),
         causal=bool(operation.integer("unidirectional", 0)),
+        merged=True,
     )
 
 

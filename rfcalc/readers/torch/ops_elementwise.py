@@ -6,7 +6,7 @@ from typing import Any
 
 from rfcalc.algebra.number import is_known
 from rfcalc.readers.lowering.builder import Value, Values
-from rfcalc.readers.lowering.mix import chosen, elementwise, triangular
+from rfcalc.readers.lowering.mix import chosen, elementwise, scaled, triangular
 from rfcalc.readers.torch.operation import Operation, op
 from rfcalc.readers.torch.ops_index import without_weights
 
@@ -44,6 +44,8 @@ KINDS = {
     ),
 }
 
+PAIRS = ("add", "subtract", "multiply", "divide", "maximum", "minimum")
+
 
 @op(*ACTIVATIONS)
 def activation(operation: Operation) -> Values:
@@ -65,12 +67,20 @@ def test(operation: Operation) -> Values:
 def binary(operation: Operation) -> Values:
     """Element by element, stretched to one shape."""
     kind = KINDS[operation.op.partition(".")[2]]
-    inputs = _operands(operation)
+    inputs = _pair(operation) if kind in PAIRS and "other" in operation.call.args else _operands(operation)
     if kind in ("multiply", "divide") and len(inputs) == 2 and inputs[1] is inputs[0]:
         kind = "elementwise"  # a square is no gate
     if operation.op in ("aten.prelu", "aten._prelu_kernel") and inputs[1].spec is not None:
         return _prelu(operation, *inputs)
     return elementwise(operation.builder, operation.node, kind, inputs, function=operation.node.op)
+
+
+def _pair(operation: Operation) -> list[Value]:
+    """Return both operands, plain numbers too, in the operation's order; `alpha` is part of the second."""
+    first, second = operation["self"], operation["other"]
+    if operation.op == "aten.rsub":
+        first, second = second, first
+    return [first, scaled(operation.builder, operation.node, second, operation.raw("alpha", 1))]
 
 
 def _operands(operation: Operation) -> list[Value]:

@@ -71,7 +71,8 @@ def add_product(operation: Operation) -> Values:
         "aten.addmv": ("mat", "vec"),
     }
     x, y = (operation[name] for name in names[operation.op])
-    return _product(operation, x, y, operation["self"])
+    bias = mix.scaled(operation.builder, operation.node, operation["self"], operation.raw("beta", 1))
+    return _product(operation, x, y, bias)
 
 
 @op("einsum")
