@@ -13,7 +13,7 @@ from functools import reduce
 from typing import Final
 
 from rfcalc.algebra.dependence import Dependence, Pieces
-from rfcalc.algebra.number import Num, is_known, prod
+from rfcalc.algebra.number import Num, equal, is_known, prod
 from rfcalc.algebra.relation import UnequalSlopes
 from rfcalc.algebra.window import gather
 
@@ -46,7 +46,7 @@ def woven(after: Dependence, before: Pieces, pieces: Pieces, source: str) -> Dep
     source : str
         The layer's name.
     """
-    grown = pieces.lead is not before.lead or pieces.tail is not before.tail
+    grown = not (equal(pieces.lead, before.lead) and equal(pieces.tail, before.tail))
     if not grown or pieces.alone or not differ(before):
         return after
     extents, tail = pieces.extents, pieces.tail

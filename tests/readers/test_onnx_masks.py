@@ -168,7 +168,7 @@ def test_the_factor_of_a_bias_decides_whether_it_is_a_mask(beta: float, rows: st
 
 
 def test_a_bias_of_three_axes_has_heads_in_front_where_they_are_in_the_features() -> None:
-    """Two samples and two heads: what is added to the scores of a head is made of one sample, and read by both."""
+    """Two samples, two heads: what is added to scores is made of one sample, and read by both."""
     weights = np.random.default_rng(0).standard_normal((4, T)).astype(F)
     attend = node("Attention", ["x", "x", "x", "bias"], ["y"], q_num_heads=2, kv_num_heads=2)
     nodes = [node("MatMul", ["x", "w"], ["bias"]), attend]

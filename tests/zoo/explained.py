@@ -75,4 +75,21 @@ EXPLAINED = (
         "rfcalc counts the distances to the words of the code book (cdist); the flop counter has no rule for "
         "them",
     ),
+    Explained(
+        "timm/swin_.*|transformers/(Swin|Swin2SR|Swinv2)",
+        "claims",
+        "the mask of shifted windows is -100, no infinity: what it lets through is some 1e-44 of the rest, "
+        "less than a 64-bit float holds",
+    ),
+    Explained(
+        "transformers/(Camembert|Data2VecText|MPNet|Roberta|XLMRoberta)",
+        "claims",
+        "places are counted by which words before are padding, and few of the words that are drawn change "
+        "that",
+    ),
+    Explained(
+        "transformers/(Bloom|GPTJ|GPTNeo)",
+        "claims",
+        "the first query sees one key alone, so its weight is 1 whatever the key is",
+    ),
 )

@@ -71,7 +71,7 @@ class Masks:
         """Keep the shape that the file records of a tensor."""
         self._shapes[edge] = shape
 
-    def pad(self, name: str, class_name: str, edges: Sequence[Edge], config: Config) -> None:
+    def learn_padding(self, name: str, class_name: str, edges: Sequence[Edge], config: Config) -> None:
         """Keep whether a layer's output says which steps are padding, by itself or as its input does."""
         makes = config.data.get("mask_zero") is True or "mask_value" in config.data
         if makes or (class_name in _KEEPING and any(edge in self._padded for edge in edges)):
@@ -91,7 +91,7 @@ class Masks:
         alone = kind in ("dot_attention", "additive_attention") and len(set(edges)) == 1
         alone = alone and read[1].get("seen") is None  # in order it sees itself at least
         padded = attends and not alone and not self._padded.isdisjoint(edges)
-        if padded and not _HIDING.isdisjoint(_set(read[1])):
+        if padded and not _HIDING.isdisjoint(_given_settings(read[1])):
             return kind, _seeing_all(read[1], _PADDED)
         return read
 
@@ -202,7 +202,7 @@ class Masks:
         return {} if seen is None else {"seen": seen}
 
 
-def _set(attrs: dict[str, Any]) -> set[str]:
+def _given_settings(attrs: dict[str, Any]) -> set[str]:
     return {name for name, value in attrs.items() if value}
 
 

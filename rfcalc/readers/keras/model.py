@@ -248,7 +248,7 @@ class _Reader:
         if not scope.lead and kind != "unknown":
             kind, attrs = self.masks.follow(name, kind, attrs, edges, node, config)
         if not is_operation(entry, class_name):
-            self.masks.pad(name, class_name, edges, config)
+            self.masks.learn_padding(name, class_name, edges, config)
         self.inputs.learn_axes(name, kind, attrs, edges)
         attrs = self._quantised(name, kind, attrs, config)
         if attrs.get("clips"):

@@ -40,7 +40,7 @@ class Mask(NamedTuple):
     low : bool
         The others are very negative; otherwise they are zero.
     number : float
-        The largest of the very negative numbers. Of a finite one a softmax over nothing else hides nothing.
+        The largest of the very negative numbers. If it is finite, a row that is hidden whole is read whole.
     carried : bool
         The others may still carry what they were: such a number was added to them.
     """
@@ -444,7 +444,7 @@ def _along(attrs: Any, rank: int) -> list[int]:
 
 
 def unheard(kind: str, attrs: Mapping[str, Any], value: Value) -> dict[str, Any]:
-    """Return the setting by which a function reads nothing of the elements that a mask makes nothing of."""
+    """Return the setting that hides, from what saturates there, what a mask's number was added to."""
     mask, rank = value.mask, 0 if value.spec is None else len(value.spec.shape)
     if (
         mask is None

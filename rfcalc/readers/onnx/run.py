@@ -16,6 +16,7 @@ import onnx
 from onnx import numpy_helper
 
 from rfcalc.errors import ReadError
+from rfcalc.readers.lowering.masks import VERY_NEGATIVE
 from rfcalc.readers.onnx.sidecar import tables_of
 from rfcalc.readers.running import Pass, Values, is_structure, stand_in
 
@@ -46,9 +47,8 @@ _SMEARING: Final = frozenset(["LRN"])
 _FAR: Final = 1024.0
 """Changes from which on scores may be larger than a mask's numbers are low."""
 
-_LOW: Final = -1000.0
 _DEEPER: Final = 1e9
-"""Numbers below are a mask's, and become so much lower."""
+"""How many times lower the numbers of a mask become."""
 
 _LARGE: Final = 1024
 """Elements of a tensor that no shape is computed from."""
@@ -202,7 +202,7 @@ class OnnxRun:
 
 def _deepened(array: Any) -> Any:
     """Lower what is very negative, so that it hides from a softmax scores of large changes too."""
-    low = np.isfinite(array) & (array <= _LOW)
+    low = np.isfinite(array) & (array <= VERY_NEGATIVE)
     if not low.any():
         return array
     floor = np.finfo(array.dtype).min

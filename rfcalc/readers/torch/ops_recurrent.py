@@ -52,7 +52,8 @@ def cell(operation: Operation) -> Values:
     # a matrix for the input and one for the state are one for both; at the first step the state is constant
     joined = builder.add(inner[0], "concat", (x, states[0]), {"axis": -1})
     gates = builder.add(inner[1], "linear", joined, {"units": kernel.shape[0]}, weights=weights)
-    # each unit of the new state is made of the gates and the states before
+    # each unit of the new state is made of the gates and the states before; top_k, since it makes few
+    # channels of all, and no kind is a gate of its own
     stages = (("top_k", {"axis": -1, "size": again.shape[1], "indices": False}),)
     attrs: dict[str, Any] = {"axis": -1, "then": stages}
     if operation.copies:
