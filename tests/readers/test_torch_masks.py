@@ -106,6 +106,11 @@ def test_encoders_and_decoders_with_a_mask(what: str, name: str) -> None:
     check(models.Stack(what, models.allowed(name, 9)), (1, 9, 8), {1: 1})
 
 
+@pytest.mark.parametrize("name", models.KEEPING_ZEROS)
+def test_functions_that_keep_zeros_keep_a_mask(name: str) -> None:
+    check(models.Zeroed(name), (1, 6, 4), {1: 1})
+
+
 @pytest.mark.parametrize("name", models.SHIFTED)
 def test_masked_scores_may_be_moved_before_a_softmax(name: str) -> None:
     check(models.Shifted(name), (1, 6, 4), {1: 1}, models.SHIFTED[name][1])

@@ -206,6 +206,30 @@ SHIFTED: dict[str, tuple[Scores, str]] = {
 """What is done with scores and a causal mask of -1e9, and whether it can be told what that leaves."""
 
 
+KEEPING_ZEROS: dict[str, Callable[[Tensor], Tensor]] = {
+    "turned": torch.neg,
+    "squared": torch.square,
+    "bent": torch.tanh,
+    "rounded error": torch.erf,
+    "rectified in part": functional.leaky_relu,
+    "gelu": functional.gelu,
+    "no number is zero": torch.nan_to_num,
+}
+"""What is done with scores of which a triangle of ones and zeros left some."""
+
+
+class Zeroed(nn.Module):
+    """Attention without a softmax, of whose scores a function is taken behind the mask."""
+
+    def __init__(self, name: str, t: int = 6) -> None:
+        super().__init__()
+        self.function = KEEPING_ZEROS[name]
+        self.register_buffer("keep", torch.tril(torch.ones(t, t)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x @ x.transpose(1, 2) * self.keep.to(x.dtype)) @ x
+
+
 class Shifted(nn.Module):
     """Attention whose masked scores something is done with before the softmax."""
 

@@ -474,6 +474,16 @@ _SOFTMAXES: Final = frozenset(("softmax", "safe_softmax", "hardmax", "sparsemax"
 _NOTHING: Final = frozenset(("exp", "relu", "relu6", "sigmoid", "silu", "swish", "gelu", "softplus"))
 """Functions of an element by itself that make 0 of what is very negative."""
 
+_ZERO_KEEPING: Final = frozenset(
+    (
+        *("abs", "absolute", "neg", "negative", "sign", "square", "sqrt", "relu", "relu6", "leaky_relu"),
+        *("leakyrelu", "elu", "selu", "celu", "gelu", "silu", "swish", "hardswish", "mish", "softsign"),
+        *("tanh", "tan", "sin", "sinh", "asin", "atan", "erf", "expm1", "log1p", "nan_to_num"),
+        *("floor", "ceil", "round", "trunc"),
+    )
+)
+"""Functions of an element by itself that leave 0 what it is."""
+
 _LARGEST: Final = frozenset(("max", "amax", "reducemax", "logsumexp", "reducelogsumexp", "special_logsumexp"))
 """Reductions that read nothing of what is very negative beside others."""
 
@@ -487,7 +497,7 @@ def handed_on(kind: str, attrs: Any, mask: Mask | None, before: Value, shape: Se
         rank = 0 if before.spec is None else len(before.spec.shape)
         alive = left(mask, _along(attrs, rank)) if name in _SOFTMAXES and rank else mask.alive
         return Mask(alive, False)
-    if name in ("relu", "abs") and not mask.low:
+    if name in _ZERO_KEEPING and not mask.low:
         return mask
     if kind not in ("permute", "reshape", "expand_dims", "squeeze") or before.spec is None:
         return None
