@@ -86,27 +86,20 @@ class Masks:
             from rfcalc.readers.lowering.masks import UNSURE
 
             return kind, _seeing_all(attrs, UNSURE)
-        read = self._read(name, kind, attrs, edges, node, config, attends=attends)
+        read = self._read(name, kind, attrs, edges, node, config)
         # a query that is padding itself is multiplied by zero, but in attention of several heads
         alone = kind in ("dot_attention", "additive_attention") and len(set(edges)) == 1
         alone = alone and read[1].get("seen") is None  # in order it sees itself at least
         padded = attends and not alone and not self._padded.isdisjoint(edges)
-        if padded and not _HIDING.isdisjoint(_given_settings(read[1])):
+        if padded and any(read[1].get(setting) for setting in _HIDING):
             return kind, _seeing_all(read[1], _PADDED)
         return read
 
     def _read(
-        self,
-        name: str,
-        kind: str,
-        attrs: dict[str, Any],
-        edges: Sequence[Edge],
-        node: Node,
-        config: Config,
-        *,
-        attends: bool,
+        self, name: str, kind: str, attrs: dict[str, Any], edges: Sequence[Edge], node: Node, config: Config
     ) -> Read:
         """Return what a call is, with what constant masks hide."""
+        attends = kind in ATTENTION
         arrays = any(isinstance(each, Constant) for each in _items((node.args, dict(node.kwargs))))
         triangle = attrs.get("function") in ("tril", "triu")
         if not (arrays or triangle or any(edge in self._borne for edge in edges)):
@@ -200,10 +193,6 @@ class Masks:
             keep = keep & each
         seen = masks.of_keys(keep, query[axis], key[axis], len(query), causal=bool(attrs.get("causal")))
         return {} if seen is None else {"seen": seen}
-
-
-def _given_settings(attrs: dict[str, Any]) -> set[str]:
-    return {name for name, value in attrs.items() if value}
 
 
 def _seeing_all(attrs: dict[str, Any], reason: str) -> dict[str, Any]:

@@ -116,21 +116,20 @@ def _roll(op: Operation) -> Made:
 
 
 def _take(op: Operation) -> Made:
-    axis, given = op.value("axis", place=2), op.value("indices", place=1)
-    if axis is None:
+    if op.value("axis", place=2) is None:
         return "unknown", {"why": "it looks up in the flattened tensor"}
+    axis, given = op.axis("axis", place=2), op.value("indices", place=1)
     if isinstance(given, Ref):
-        return "gather", {"axis": op.axis("axis", place=2)}
+        return "gather", {"axis": axis}
     nested = given.value if isinstance(given, Constant) else given
     if type(nested) is int:
-        return "select", {"axis": op.axis("axis", place=2), "index": nested}
-    indices = tuple(_numbers(nested, op))
-    attrs: dict[str, Any] = {"axis": op.axis("axis", place=2), "indices": indices}
+        return "select", {"axis": axis, "index": nested}
+    attrs: dict[str, Any] = {"axis": axis, "indices": tuple(_numbers(nested, op))}
     shape, before = array_shape(nested), next(op.node.refs()).shape
     if len(shape) > 1:
         if before is None:
             raise AtRunTimeError("shape")
-        place = attrs["axis"] % len(before)
+        place = axis % len(before)
         attrs["then"] = (("reshape", {"shape": (*before[:place], *shape, *before[place + 1 :])}),)
     return "take", attrs
 

@@ -16,47 +16,18 @@ from rfcalc.readers.lowering.masks import mask_of
 
 LEARNED: Final = frozenset(
     (
-        *(
-            "linear",
-            "conv",
-            "depthwise_conv",
-            "separable_conv",
-            "local_conv",
-            "transposed_conv",
-            "einsum_dense",
-        ),
-        *("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm", "embedding"),
-        *("lstm", "gru", "simple_rnn"),
+        *("linear", "conv", "depthwise_conv", "separable_conv", "local_conv", "transposed_conv"),
+        *("einsum_dense", "embedding", "lstm", "gru", "simple_rnn"),
+        *("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm"),
     )
 )
 """Kinds whose results lie where their weights put them."""
 
 HANDED_ON: Final = frozenset(
     (
-        *(
-            "reshape",
-            "flatten",
-            "permute",
-            "expand_dims",
-            "squeeze",
-            "broadcast_to",
-            "repeat",
-            "tile",
-            "flip",
-        ),
-        *(
-            "slice",
-            "index",
-            "select",
-            "split",
-            "take",
-            "gather",
-            "concat",
-            "stack",
-            "roll",
-            "identity",
-            "dropout",
-        ),
+        *("reshape", "flatten", "permute", "expand_dims", "squeeze", "broadcast_to", "repeat", "tile"),
+        *("flip", "roll", "slice", "index", "select", "split", "take", "gather", "concat", "stack"),
+        *("identity", "dropout"),
         *("add", "subtract", "multiply", "maximum", "minimum", "average", "reduce", "softmax"),
         *("einsum", "matmul", "average_pool", "max_pool", "global_pool", "upsample", "resize", "resample"),
     )
@@ -66,18 +37,8 @@ HANDED_ON: Final = frozenset(
 MILD: Final = frozenset(
     (
         *("relu", "relu6", "leakyrelu", "elu", "selu", "celu", "gelu", "silu", "swish", "mish", "softplus"),
-        *(
-            "softsign",
-            "sigmoid",
-            "hardsigmoid",
-            "hardswish",
-            "tanh",
-            "hardtanh",
-            "logsigmoid",
-            "neg",
-            "negative",
-        ),
-        *("abs", "absolute", "square", "sqrt", "exp", "sin", "cos", "erf"),
+        *("softsign", "sigmoid", "hardsigmoid", "hardswish", "tanh", "hardtanh", "logsigmoid"),
+        *("neg", "negative", "abs", "absolute", "square", "sqrt", "exp", "sin", "cos", "erf"),
     )
 )
 """Functions of one element of which the same holds."""

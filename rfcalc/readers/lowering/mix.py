@@ -99,9 +99,8 @@ def scaled(b: Builder, node: Node, value: Value, factor: object) -> Value:
         return replace(value, data=np.asarray(value.data) * number.data, mask=None)
     if value.mask is None and not masks_of.is_large(number):
         return value
-    return elementwise(b, node._replace(name=f"{node.name}.scaled", outputs=()), "multiply", (value, number))[
-        0
-    ]
+    inner = node._replace(name=f"{node.name}.scaled", outputs=())
+    return elementwise(b, inner, "multiply", (value, number))[0]
 
 
 def _stands_apart(bias: Value) -> bool:

@@ -66,20 +66,20 @@ def defined(
         for name, settings in stages:
             (given[place],) = defined(name, settings, [given[place]], [tags[place]])
             tags[place] = tagged(name, settings, [tags[place]])
-    masks = attrs.get("masks", 0)
-    biases = attrs.get("biases", 0)
-    plain = len(given) - masks - biases - attrs.get("gates", 0)
-    for gate in given[plain : len(given) - masks - biases]:  # one more feature of each step
+    hidden = len(given) - attrs.get("masks", 0)
+    scored = hidden - attrs.get("biases", 0)
+    plain = scored - attrs.get("gates", 0)
+    for gate in given[plain:scored]:  # one more feature of each step
         wide = gate.insert(range(len(gate.shape), len(given[0].shape)))
         given[0] = united(given[0], wide.stretch(given[0].shape))
     outputs = _led(kind, own, given[:plain], tags[:plain], attrs.get("lead", 0))
-    for bias in given[len(given) - masks - biases : len(given) - masks]:  # a row of scores for each query
+    for bias in given[scored:hidden]:  # a row of scores for each query
         row = bias.whole(len(bias.shape) - 1, 1)
         outputs = [united(each, row) for each in outputs]
     if attrs.get("softmax"):
         outputs = [each.whole(len(each.shape) - 1) if each.shape else each for each in outputs]
-    if masks:
-        outputs = [each.covering(given[len(given) - masks :]) for each in outputs]
+    if given[hidden:]:
+        outputs = [each.covering(given[hidden:]) for each in outputs]
     if attrs.get("then"):
         tag = tagged(
             kind, {k: v for k, v in attrs.items() if k not in ("prepare", "then", "copies", "operands")}, tags
