@@ -206,6 +206,11 @@ def _floats(data: Any) -> Any:
     return array.astype(float) if array.dtype.kind in "fiu" else np.zeros(1)
 
 
+def multiplied(data: Any, factor: float) -> Any:
+    """Return the elements of a constant times a number."""
+    return _floats(data) * factor
+
+
 def _hides(kind: str, place: int, mask: Mask | None) -> bool:
     """Tell whether a mask at that place of a function makes constants of what it hides."""
     if mask is None:

@@ -94,9 +94,7 @@ def scaled(b: Builder, node: Node, value: Value, factor: object) -> Value:
         return value  # what the elements of weights are says nothing
     number = Value(TensorSpec((), ""), data=factor if isinstance(factor, (int, float)) else None)
     if value.constant and number.data is not None:
-        import numpy as np
-
-        return replace(value, data=np.asarray(value.data) * number.data, mask=None)
+        return replace(value, data=masks_of.multiplied(value.data, number.data), mask=None)
     if value.mask is None and not masks_of.is_large(number):
         return value
     inner = node._replace(name=f"{node.name}.scaled", outputs=())
