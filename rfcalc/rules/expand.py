@@ -1,4 +1,4 @@
-"""Kinds that change the extent of a map without weights: upsampling, resizing, padding, cropping.
+"""Kinds that change the extent of a map without weights: resampling, adaptive pooling, padding, cropping.
 
 Sources: half-pixel resampling as in ``jax.image.resize``, ``tf.image.resize`` and PyTorch's
 ``interpolate(align_corners=False)``: output i of m samples input position ``(i + 1/2) * n/m - 1/2``.
@@ -39,6 +39,7 @@ from rfcalc.rules.registry import (
     Path,
     Result,
     Setting,
+    format_shape,
     rule,
 )
 from rfcalc.rules.window import replaced
@@ -150,6 +151,26 @@ def upsample(call: Call) -> Result:
 
     steps = tuple(Slide(a, window(s), extents[a]) for a, s in zip(spatial, scales, strict=True))
     output = TensorSpec(replaced(spec, extents), spec.axes, spec.dtype)
+    return Result((output,), ((Path(0, steps),),))
+
+
+@rule(
+    "adaptive_pool",
+    Setting("size", PER_AXIS, REQUIRED, "output extent, in elements"),
+    Setting("mode", CHOICE, "average", "what is taken of each window", ("average", "max")),
+    LAYOUT,
+    summary="Adaptive pooling: the output extent is fixed, the windows follow.",
+)
+def adaptive_pool(call: Call) -> Result:
+    """Output i of m takes ``[i*n//m, ceil((i+1)*n/m) - 1]`` of n."""
+    spec = call.only()
+    spatial = call.spatial(spec)
+    sizes = call.per_axis("size", len(spatial))
+    steps = tuple(
+        ratio_step(a, spec.shape[a], size, partition, f"adaptive pooling of {format_shape(spec.shape)}")
+        for a, size in zip(spatial, sizes, strict=True)
+    )
+    output = TensorSpec(replaced(spec, dict(zip(spatial, sizes, strict=True))), spec.axes, spec.dtype)
     return Result((output,), ((Path(0, steps),),))
 
 

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 
 from rfcalc.algebra.number import UNKNOWN, Num, cdiv, is_known, maximum, minimum, prod
 from rfcalc.algebra.steps import Contract, Slide, Step
-from rfcalc.algebra.window import Window, gather, partition, same_padding, slide, spread
+from rfcalc.algebra.window import Window, gather, same_padding, slide, spread
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import CHANNEL, TensorSpec
+from rfcalc.rules.mix import reduced_spec
 from rfcalc.rules.places import ORDER, by_groups, unfolded
 from rfcalc.rules.registry import (
     CHOICE,
@@ -30,7 +31,6 @@ from rfcalc.rules.registry import (
     Path,
     Result,
     Setting,
-    format_shape,
     rule,
 )
 
@@ -440,31 +440,7 @@ for _name, _word in (("max", "largest"), ("average", "mean"), ("lp", "p-norm"), 
 )
 def global_pool(call: Call) -> Result:
     """Every output depends on the whole map."""
-    from rfcalc.rules.mix import reduced_spec
-
     spec = call.only()
     spatial = call.spatial(spec)
     output, step = reduced_spec(spec, spatial, keep=bool(call["keepdims"]))
     return Result((output,), ((Path(0, (step,)),),))
-
-
-@rule(
-    "adaptive_pool",
-    Setting("size", PER_AXIS, REQUIRED, "output extent, in elements"),
-    Setting("mode", CHOICE, "average", "what is taken of each window", ("average", "max")),
-    LAYOUT,
-    summary="Adaptive pooling: the output extent is fixed, the windows follow.",
-)
-def adaptive_pool(call: Call) -> Result:
-    """Output i of m takes ``[i*n//m, ceil((i+1)*n/m) - 1]`` of n."""
-    from rfcalc.rules.expand import ratio_step
-
-    spec = call.only()
-    spatial = call.spatial(spec)
-    sizes = call.per_axis("size", len(spatial))
-    steps = tuple(
-        ratio_step(a, spec.shape[a], size, partition, f"adaptive pooling of {format_shape(spec.shape)}")
-        for a, size in zip(spatial, sizes, strict=True)
-    )
-    output = TensorSpec(replaced(spec, dict(zip(spatial, sizes, strict=True))), spec.axes, spec.dtype)
-    return Result((output,), ((Path(0, steps),),))
