@@ -300,26 +300,6 @@ class Dependence(NamedTuple):
             axis, extent
         )
 
-    def hide(self, pattern: Pattern, source: str, *, alike: bool = False) -> Dependence:
-        """Let the elements that a constant mask hides depend on nothing.
-
-        With `alike` the elements along its axes are channels, which are not told apart.
-        """
-        from rfcalc.algebra.hiding import hidden
-
-        return hidden(self, pattern, source, alike=alike)
-
-    def attend(
-        self, axis: int, rows: Sequence[int], source: str, *, uneven: Sequence[int] = ()
-    ) -> Dependence:
-        """Replace `axis`, the keys, by one of queries, each of which needs the keys whose bits are set.
-
-        Along the axes `uneven` the mask changes, and `rows` is what any of them sees.
-        """
-        from rfcalc.algebra.hiding import attended
-
-        return attended(self, axis, rows, source, uneven=uneven)
-
     def contract(self, axis: int, extent: Num, source: str) -> Dependence:
         """Replace `axis` by a new one of `extent`, each element of which needs all of the old one."""
         if any(any(leg.weights[axis]) for leg in self.legs):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from rfcalc.algebra.number import UNKNOWN, Num
+from rfcalc.algebra.number import UNKNOWN, Family, Num, enter, of_no_comparison, unknown
 
 MOST_TERMS: Final = 64
 """Terms of one formula; where shape arithmetic makes more, the extent is simply unknown."""
@@ -196,6 +196,9 @@ def equal(a: Num, b: Num) -> bool | None:
         return None
     least, most = _bounds(difference)
     return False if (least is not None and least > 0) or (most is not None and most < 0) else None
+
+
+enter("rfcalc", Family(1, larger, smaller, unknown, equal, of_no_comparison))
 
 
 # ---- inside ------------------------------------------------------------------------------------------------

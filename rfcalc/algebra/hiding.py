@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.digits import is_mixed_radix, split_weights
 from rfcalc.algebra.legs import Factors, Leg, digits_of, span_of, unite
 from rfcalc.algebra.number import is_known, prod
@@ -20,9 +21,6 @@ from rfcalc.algebra.pattern import Pattern, Reach, reach_of
 from rfcalc.algebra.relation import MAX_PERIOD, Relation
 from rfcalc.algebra.rows import Rows
 from rfcalc.algebra.window import POINTWISE, gather
-
-if TYPE_CHECKING:
-    from rfcalc.algebra.dependence import Dependence
 
 LOST: Final = "a mask over several axes is not followed through {!r}"
 
@@ -191,7 +189,10 @@ def _listed(
 def attended(
     dependence: Dependence, axis: int, rows: Sequence[int], source: str, *, uneven: Sequence[int] = ()
 ) -> Dependence:
-    """Replace the axis of the keys by one of queries that read the keys whose bits are set."""
+    """Replace `axis`, the keys, by one of queries, each of which needs the keys whose bits are set.
+
+    Along the axes `uneven` the mask changes, and `rows` is what any of them sees.
+    """
     extent, digits = len(rows), dependence.factors[axis]
     keys = prod(digits) if all(map(is_known, digits)) else None
     if keys is None:

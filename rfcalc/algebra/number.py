@@ -8,9 +8,10 @@ designs (numpy integer arrays) or :data:`UNKNOWN` where the source leaves an ext
 from __future__ import annotations
 
 import math
+import operator
 import sys
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NamedTuple
 
 Num = Any
 """An ``int``, an ``Extent``, a ``sympy.Expr``, a numpy integer array or :data:`UNKNOWN`."""
@@ -78,16 +79,95 @@ def is_one(value: Num) -> bool:
     return is_known(value) and bool(value == 1)
 
 
-def _family(a: Num, b: Num) -> str:
-    if a is UNKNOWN or b is UNKNOWN:
-        return "unknown"
-    found = "int"
-    for value in (a, b):
-        module = type(value).__module__.partition(".")[0]
-        if module in ("sympy", "numpy"):
-            return module
-        if module == "rfcalc":
-            found = "extent"
+class Family(NamedTuple):
+    """How one kind of number answers what it has no operator for.
+
+    Each function takes numbers of which at least one is of this kind.
+
+    Parameters
+    ----------
+    rank : int
+        Where two kinds meet, the one of higher rank answers; integers have rank 0.
+    maximum, minimum, greatest_common : callable
+        What the functions of these names return.
+    equal : callable
+        Whether two numbers are equal: True, False, or None where it cannot be decided.
+    decide : callable
+        The same of what a comparison of such numbers gives.
+    """
+
+    rank: int
+    maximum: Callable[[Num, Num], Num]
+    minimum: Callable[[Num, Num], Num]
+    greatest_common: Callable[[Num, Num], Num]
+    equal: Callable[[Num, Num], bool | None]
+    decide: Callable[[Any], bool | None]
+
+
+def of_no_comparison(condition: Any) -> bool | None:
+    """Refuse to decide what is no comparison.
+
+    Raises
+    ------
+    TypeError
+        Always.
+    """
+    raise TypeError(f"prove() takes a comparison of numbers, got {type(condition).__name__}")
+
+
+def unknown(*_: Any) -> Num:
+    """Return UNKNOWN, whatever the numbers."""
+    return UNKNOWN
+
+
+def undecided(*_: Any) -> None:
+    """Return None, whatever the numbers."""
+
+
+def _of_numpy(name: str) -> Callable[[Num, Num], Num]:
+    """Return a function of numpy."""
+
+    def call(a: Num, b: Num) -> Num:
+        return getattr(sys.modules["numpy"], name)(a, b)  # an array exists, so numpy is loaded already
+
+    return call
+
+
+def _of_all_elements(condition: Any) -> bool | None:
+    return True if condition.all() else None if condition.any() else False
+
+
+_INTEGERS: Final = Family(0, max, min, math.gcd, operator.eq, of_no_comparison)
+
+_OPEN: Final = Family(3, unknown, unknown, unknown, undecided, undecided)
+
+_FAMILIES: Final[dict[str, Family]] = {
+    "numpy": Family(
+        2,
+        _of_numpy("maximum"),
+        _of_numpy("minimum"),
+        _of_numpy("gcd"),
+        lambda a, b: prove(a == b),
+        _of_all_elements,
+    )
+}
+"""Families by the package of their classes. The modules of formulas enter theirs, as they import this one."""
+
+
+def enter(package: str, family: Family) -> None:
+    """Let `family` answer for numbers whose class is of `package`."""
+    _FAMILIES[package] = family
+
+
+def _family(*values: Num) -> Family:
+    """Return the family that answers for numbers that meet, or for a comparison."""
+    found = _INTEGERS
+    for value in values:
+        if value is UNKNOWN:
+            return _OPEN
+        family = _FAMILIES.get(type(value).__module__.partition(".")[0], _INTEGERS)
+        if family.rank > found.rank:
+            found = family
     return found
 
 
@@ -100,32 +180,13 @@ def cdiv(a: Num, b: Num) -> Num:
     return (a + b - 1) // b
 
 
-def _extreme(name: str, a: Num, b: Num) -> Num:
-    if type(a) is int and type(b) is int:
-        return max(a, b) if name == "maximum" else min(a, b)
-    family = _family(a, b)
-    if family == "unknown":
-        return UNKNOWN
-    if family == "numpy":  # an array exists, so numpy is loaded already
-        return getattr(sys.modules["numpy"], name)(a, b)
-    if family == "sympy":
-        from rfcalc.algebra import symbols
-
-        return symbols.maximum(a, b) if name == "maximum" else symbols.minimum(a, b)
-    if family == "extent":
-        from rfcalc.algebra import extent
-
-        return extent.larger(a, b) if name == "maximum" else extent.smaller(a, b)
-    return max(a, b) if name == "maximum" else min(a, b)
-
-
 def maximum(a: Num, b: Num) -> Num:
     """Return the larger of two numbers; of arrays, element by element.
 
     >>> maximum(2, 5), maximum(2, UNKNOWN)
     (5, ?)
     """
-    return _extreme("maximum", a, b)
+    return max(a, b) if type(a) is int and type(b) is int else _family(a, b).maximum(a, b)
 
 
 def minimum(a: Num, b: Num) -> Num:
@@ -134,7 +195,7 @@ def minimum(a: Num, b: Num) -> Num:
     >>> minimum(2, 5)
     2
     """
-    return _extreme("minimum", a, b)
+    return min(a, b) if type(a) is int and type(b) is int else _family(a, b).minimum(a, b)
 
 
 def prod(values: Iterable[Num]) -> Num:
@@ -155,16 +216,7 @@ def greatest_common(a: Num, b: Num) -> Num:
     >>> greatest_common(12, 18)
     6
     """
-    family = _family(a, b)
-    if family in ("unknown", "extent"):
-        return UNKNOWN
-    if family == "numpy":
-        return sys.modules["numpy"].gcd(a, b)
-    if family == "sympy":
-        from rfcalc.algebra import symbols
-
-        return symbols.greatest_common(a, b)
-    return math.gcd(a, b)
+    return _family(a, b).greatest_common(a, b)
 
 
 def prove(condition: Any) -> bool | None:
@@ -175,16 +227,7 @@ def prove(condition: Any) -> bool | None:
     """
     if condition is True or condition is False:
         return bool(condition)
-    if condition is UNKNOWN:
-        return None
-    module = type(condition).__module__.partition(".")[0]
-    if module == "numpy":
-        return True if condition.all() else None if condition.any() else False
-    if module == "sympy":
-        from rfcalc.algebra import symbols
-
-        return symbols.decide(condition)
-    raise TypeError(f"prove() takes a comparison of numbers, got {type(condition).__name__}")
+    return _family(condition).decide(condition)
 
 
 def equal(a: Num, b: Num) -> bool | None:
@@ -193,17 +236,4 @@ def equal(a: Num, b: Num) -> bool | None:
     >>> equal(3, 3), equal(3, 4), equal(3, UNKNOWN)
     (True, False, None)
     """
-    if type(a) is int and type(b) is int:
-        return a == b
-    family = _family(a, b)
-    if family == "unknown":
-        return None
-    if family == "sympy":
-        from rfcalc.algebra import symbols
-
-        return symbols.equal(symbols.formula_of(a), symbols.formula_of(b))
-    if family == "extent":
-        from rfcalc.algebra import extent
-
-        return extent.equal(a, b)
-    return prove(a == b)
+    return a == b if type(a) is int and type(b) is int else _family(a, b).equal(a, b)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from rfcalc.algebra.dependence import Dependence
+from rfcalc.algebra.hiding import attended, hidden
 from rfcalc.algebra.number import Num
 from rfcalc.algebra.pattern import Pattern
 from rfcalc.algebra.window import Window
@@ -210,7 +211,7 @@ class Hide(NamedTuple):
 
     def apply(self, dependence: Dependence, source: str) -> Dependence:
         """Carry a dependence over this step; `source` is the layer's name."""
-        return dependence.hide(self.pattern, source, alike=self.alike)
+        return hidden(dependence, self.pattern, source, alike=self.alike)
 
 
 class Attend(NamedTuple):
@@ -225,7 +226,7 @@ class Attend(NamedTuple):
 
     def apply(self, dependence: Dependence, source: str) -> Dependence:
         """Carry a dependence over this step; `source` is the layer's name."""
-        return dependence.attend(self.axis, self.rows, source, uneven=self.uneven)
+        return attended(dependence, self.axis, self.rows, source, uneven=self.uneven)
 
 
 class AtMost(NamedTuple):

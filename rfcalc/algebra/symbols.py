@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import sympy
 
-from rfcalc.algebra.number import UNKNOWN, Num
+from rfcalc.algebra.extent import map_names
+from rfcalc.algebra.number import UNKNOWN, Family, Num, enter
 
 _FAR: Final = 10**9
 """An extent so large that every window fits; used to see which side of a maximum is meant."""
@@ -104,7 +105,7 @@ class _Gcd(sympy.Function):  # type: ignore[misc]  # sympy ships no types
 
 def equal(a: Num, b: Num) -> bool | None:
     """Decide whether two formulas are equal, by value and not by structure: True, False or None."""
-    difference = sympy.sympify(tidy(sympy.sympify(a) - sympy.sympify(b)))
+    difference = sympy.sympify(tidy(sympy.sympify(formula_of(a)) - sympy.sympify(formula_of(b))))
     if difference.is_zero:
         return True
     return False if difference.is_nonzero else None
@@ -149,8 +150,6 @@ def formula_of(value: Num, *, expand: bool = True) -> Num:
     >>> formula_of((named("H") + 1) // 2)
     floor(H/2 + 1/2)
     """
-    from rfcalc.algebra.extent import map_names
-
     return tidy(map_names(value, symbol, sympy.Max, sympy.Min), expand=expand)
 
 
@@ -192,3 +191,6 @@ class _Printer(sympy.printing.str.StrPrinter):  # type: ignore[misc]  # sympy sh
 
     def _print_Min(self, expr: sympy.Min) -> str:  # noqa: N802  sympy's own naming
         return f"min({', '.join(self._print(a) for a in sorted(expr.args, key=str))})"
+
+
+enter("sympy", Family(2, maximum, minimum, greatest_common, equal, decide))
