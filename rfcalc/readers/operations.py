@@ -49,7 +49,7 @@ operator, and for the variant that works in place.
 def page() -> str:
     """Return the page, as Markdown."""
     from rfcalc.readers.onnx.folding import FOLDS
-    from rfcalc.readers.onnx.operation import known
+    from rfcalc.readers.onnx.ops import known
 
     evaluated = {("", name) for name in FOLDS}
     torch = _torch_readers()
@@ -67,7 +67,7 @@ def page() -> str:
 def _torch_readers() -> _Readers:
     """Return the operators of PyTorch, none where that reader is not there."""
     try:
-        module = import_module("rfcalc.readers.torch.operation")
+        module = import_module("rfcalc.readers.torch.ops")
     except ModuleNotFoundError:
         return {}
     named = (key.partition(".")[::2] for key in module.known())

@@ -373,7 +373,7 @@ def test_normalisation_over_positions_that_is_taken_for_channels_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Semantics: axis 1 of LRN holds positions behind a transpose."""
-    from rfcalc.readers.onnx import operation as operations
+    from rfcalc.readers.onnx import ops
 
     data = model(
         (1, 6, 8, 6),
@@ -382,7 +382,7 @@ def test_normalisation_over_positions_that_is_taken_for_channels_is_found(
         w=normal(6, 6, 1, 1),
     )  # fmt: skip
     assert ran(rfcalc.verify(data)) == []
-    old = operations.reader_of
+    old = ops.reader_of
     from rfcalc.readers.onnx import graph
 
     monkeypatch.setattr(

@@ -14,8 +14,7 @@ from rfcalc.readers.keras.config import Config
 from rfcalc.readers.keras.nodes import Constant, Node, Ref, flatten
 
 if TYPE_CHECKING:
-    from rfcalc.readers.lowering.builder import Value
-    from rfcalc.readers.lowering.masks import Mask
+    from rfcalc.readers.lowering.value import Mask, Value
 
 Read = tuple[str, dict[str, Any]]
 """Canonical kind and settings of a call."""
@@ -114,8 +113,8 @@ class Masks:
 
     def _values(self, node: Node, edges: Sequence[Edge]) -> list[Value]:
         """Return the tensors and numbers that a call is on; masks by name are none of them."""
-        from rfcalc.readers.lowering.builder import Value
         from rfcalc.readers.lowering.masks import array_of
+        from rfcalc.readers.lowering.value import Value
 
         named = {key: value for key, value in node.kwargs.items() if not key.endswith("mask")}
         rest, found = iter(edges), []
@@ -253,6 +252,7 @@ def _triangle(
     """Hide what is above or below a diagonal of the last two axes."""
     from rfcalc.algebra.number import is_known
     from rfcalc.readers.lowering import masks
+    from rfcalc.readers.lowering.value import Mask
 
     spec = values[0].spec if values else None
     placed = node.args[1] if len(node.args) > 1 else 0
@@ -262,7 +262,7 @@ def _triangle(
         return kind, {**attrs, "unsure": "a triangle of open extent is not followed"}, None
     alive = masks.triangle(rows, columns, diagonal, upper=attrs["function"] == "triu")
     found = masks.patterns(values[:1], {0: alive})
-    mask = masks.Mask(alive, False)
+    mask = Mask(alive, False)
     return "elementwise", {**attrs, "alive": found} if found else attrs, mask
 
 
@@ -271,12 +271,13 @@ def _moved(
 ) -> tuple[str, dict[str, Any], Mask | None]:
     """Hand a mask on; a softmax may be given one of its own."""
     from rfcalc.readers.lowering import masks
+    from rfcalc.readers.lowering.value import Mask
 
     mask = value.mask
     given = node.kwargs.get("mask")
     data = masks.array_of(given.value) if kind == "softmax" and isinstance(given, Constant) else None
     if data is not None:
-        own = masks.Mask(masks.truth(data, wanted=True), True, _ADDED, carried=True)
+        own = Mask(masks.truth(data, wanted=True), True, _ADDED, carried=True)
         mask = own if mask is None else masks.both(mask, own)
     same = kind == "activation" and attrs.get("function") in _SAME
     shape = attrs.get("shape") or ()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from rfcalc.algebra.number import equal
 from rfcalc.graph.layer import TensorSpec
-from rfcalc.readers.lowering.builder import Builder, Node, Value
+from rfcalc.readers.lowering.builder import Builder, Node
 from rfcalc.readers.lowering.mix import elementwise
+from rfcalc.readers.lowering.value import Value
 
 
 def either(

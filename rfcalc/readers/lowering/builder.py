@@ -8,15 +8,16 @@ not repeat them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.number import Num, equal
-from rfcalc.errors import AnalysisError, RfcalcError
+from rfcalc.errors import RfcalcError
 from rfcalc.graph.graph import Block, LayerGraph
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Edge, Layer, TensorSpec, Weight
-from rfcalc.readers.lowering.masks import Mask, handed_on, is_large, mask_of, unheard
+from rfcalc.readers.lowering.masks import handed_on, is_large, mask_of, unheard
+from rfcalc.readers.lowering.value import Value
 from rfcalc.rules.apply import apply_rule
 from rfcalc.rules.mix import named_axes
 from rfcalc.rules.registry import Result, find
@@ -26,68 +27,6 @@ Attrs = Mapping[str, Any]
 
 class Undecided(Exception):
     """Something that an operation needs while it is read is computed only when the model runs."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Value:
-    """A tensor of the source while it is read.
-
-    Parameters
-    ----------
-    spec : TensorSpec, optional
-        Its shape and axes; None behind an operation that nobody knows.
-    edge : (str, int), optional
-        The layer and the output that make it; None for a constant.
-    data : array, optional
-        Its elements, where they are known: a numpy array of integers, formulas or floats.
-    weights : tuple of Weight
-        The parameter tensors that a constant was made from.
-    computed : bool
-        It comes of a tensor that arithmetic held against itself, as masks of shifted windows do: for an
-        element-wise operation it is then no parameter, while a kernel that is computed so still is one.
-    mask : Mask, optional
-        Which of its elements a mask has made zero or very negative.
-    """
-
-    spec: TensorSpec | None
-    edge: Edge | None = None
-    data: Any = None
-    weights: tuple[Weight, ...] = ()
-    computed: bool = False
-    mask: Mask | None = None
-
-    @property
-    def constant(self) -> bool:
-        """Whether it depends on no input of the model."""
-        return self.edge is None
-
-    @property
-    def shape(self) -> tuple[Num, ...]:
-        """Its extents.
-
-        Raises
-        ------
-        AnalysisError
-            They are not known.
-        """
-        if self.spec is None:
-            raise Blind
-        return self.spec.shape
-
-    @property
-    def rank(self) -> int:
-        """How many axes it has."""
-        return len(self.shape)
-
-
-Values = tuple[Value, ...]
-
-
-class Blind(AnalysisError):
-    """A shape is asked for that an unknown operation keeps from being known."""
-
-    def __init__(self) -> None:
-        super().__init__("its shape depends on an operation that is not known")
 
 
 class Node(NamedTuple):

@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import Final
 
 from rfcalc.graph.layer import Layer
-from rfcalc.readers.lowering.builder import Builder, Value
+from rfcalc.readers.lowering.builder import Builder
 from rfcalc.readers.lowering.masks import mask_of
+from rfcalc.readers.lowering.value import Value
 
 LEARNED: Final = frozenset(
     (

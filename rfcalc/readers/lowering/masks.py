@@ -10,50 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import inf
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.algebra.number import Num, is_known, prod
 from rfcalc.algebra.pattern import Pattern
-
-if TYPE_CHECKING:
-    from rfcalc.readers.lowering.builder import Value
+from rfcalc.readers.lowering.value import Mask, Value
 
 VERY_NEGATIVE: Final = -1000.0
 """The largest number that hides a score from a softmax."""
-
-ABSORBING: Final = -1e30
-"""The largest number that stays what it is in floating point, whatever score is added to it."""
 
 MOST_MASKED: Final = 1 << 22
 """Elements of a mask that is looked at."""
 
 UNSURE: Final = "which elements a mask hides is computed when the model runs"
-
-
-class Mask(NamedTuple):
-    """What is known of the elements of a tensor that a mask has overwritten.
-
-    Parameters
-    ----------
-    alive : array, optional
-        True where an element is what it was; aligned to the last axes. None where that is not known.
-    low : bool
-        The others are very negative; otherwise they are zero.
-    number : float
-        The largest of the very negative numbers. If it is finite, a row that is hidden whole is read whole.
-    carried : bool
-        The others may still carry what they were: such a number was added to them.
-    """
-
-    alive: Any
-    low: bool
-    number: float = -inf
-    carried: bool = False
-
-    @property
-    def absorbs(self) -> bool:
-        """Whether what is added to the others changes nothing."""
-        return self.low and self.number <= ABSORBING
 
 
 def mask_of(value: Value) -> Mask | None:

@@ -10,8 +10,9 @@ from rfcalc.algebra.number import Num, is_known
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import TensorSpec
 from rfcalc.readers.lowering import masks as masks_of
-from rfcalc.readers.lowering.builder import Blind, Builder, Node, Value
+from rfcalc.readers.lowering.builder import Builder, Node
 from rfcalc.readers.lowering.history import hides_nothing
+from rfcalc.readers.lowering.value import Blind, Mask, Value
 
 SWAP = (("permute", {"order": ("swap", -2, -1)}),)
 """Transpose the last two axes."""
@@ -55,7 +56,7 @@ def linear(
     if bias is not None or swap or x.mask is None or x.mask.low or x.mask.alive is None:
         return made
     alive = x.mask.alive.any(axis=-1, keepdims=True)  # zeros that are summed stay zero
-    return made if alive.all() else (replace(made[0], mask=masks_of.Mask(alive, low=False)), *made[1:])
+    return made if alive.all() else (replace(made[0], mask=Mask(alive, low=False)), *made[1:])
 
 
 def matmul(
@@ -254,7 +255,7 @@ def elementwise(
     *,
     function: str = "",
     alive: Mapping[int, Any] | None = None,
-    mask: masks_of.Mask | None = None,
+    mask: Mask | None = None,
 ) -> tuple[Value, ...]:
     """Add a function of the inputs element by element; constants among them stretch, and may be weights.
 
@@ -311,5 +312,5 @@ def triangular(b: Builder, node: Node, x: Value, diagonal: int, *, upper: bool) 
     if not is_known(rows) or not is_known(columns) or rows * columns > masks_of.MOST_MASKED:
         return b.add(node, "identity", (x,), {"unsure": "a triangle of open extent is not followed"})
     alive = masks_of.triangle(rows, columns, diagonal, upper=upper)
-    mask = masks_of.Mask(alive, False)
+    mask = Mask(alive, False)
     return elementwise(b, node, "elementwise", (x,), function=node.op, alive={0: alive}, mask=mask)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from rfcalc.algebra.number import Num
-from rfcalc.readers.lowering.builder import Blind, Builder, Node, Value
+from rfcalc.readers.lowering.builder import Builder, Node
+from rfcalc.readers.lowering.value import Blind, Value
 
 
 def recurrent(

@@ -7,7 +7,8 @@ from fractions import Fraction
 from typing import Any, Final
 
 from rfcalc.algebra.number import Num, is_known
-from rfcalc.readers.lowering.builder import Blind, Builder, Node, Value
+from rfcalc.readers.lowering.builder import Builder, Node
+from rfcalc.readers.lowering.value import Blind, Value
 
 WHOLE: Final = (Fraction(0), Fraction(1))
 """A region that crops nothing."""

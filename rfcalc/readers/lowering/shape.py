@@ -9,7 +9,8 @@ from typing import Any
 from rfcalc.algebra.digits import is_same
 from rfcalc.algebra.number import Num, equal, is_known, prod
 from rfcalc.errors import AnalysisError
-from rfcalc.readers.lowering.builder import Blind, Builder, Node, Value
+from rfcalc.readers.lowering.builder import Builder, Node
+from rfcalc.readers.lowering.value import Blind, Value
 from rfcalc.rules.registry import format_shape
 from rfcalc.rules.window import window_extent
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from rfcalc.algebra.number import Num, equal, is_one, is_open, prove
 from rfcalc.errors import AnalysisError
-from rfcalc.readers.lowering.builder import Blind, Builder, Node, Undecided, Value
+from rfcalc.readers.lowering.builder import Builder, Node, Undecided
 from rfcalc.readers.lowering.masks import full, mask_of
+from rfcalc.readers.lowering.value import Blind, Value
 
 Pairs = Sequence[tuple[Num, Num]]
 

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 
 from rfcalc.errors import ReadError
-from rfcalc.readers.lowering.builder import Value
+from rfcalc.readers.lowering.value import Value
 from rfcalc.readers.onnx.tensors import constant_value, dtype_name, elements
 
 _KIND = onnx.AttributeProto

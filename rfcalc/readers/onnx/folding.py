@@ -15,8 +15,9 @@ from typing import Any, Final
 import numpy as np
 
 from rfcalc.algebra.number import cdiv, is_known, is_open, maximum, minimum, prod
-from rfcalc.readers.lowering.builder import Undecided, Value
+from rfcalc.readers.lowering.builder import Undecided
 from rfcalc.readers.lowering.masks import MOST_MASKED, is_structural, may_be_structural
+from rfcalc.readers.lowering.value import Value
 from rfcalc.readers.onnx.operation import Operation
 from rfcalc.readers.onnx.tensors import MOST_FLOATS, MOST_KNOWN, array_of, dtype_name
 

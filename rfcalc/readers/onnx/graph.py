@@ -16,13 +16,15 @@ from rfcalc.algebra.number import Num
 from rfcalc.collecting import collector_paused
 from rfcalc.errors import AnalysisError, GraphError, ReadError, RfcalcError
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.readers.lowering.builder import Blind, Builder, Node, Undecided, Value
+from rfcalc.readers.lowering.builder import Builder, Node, Undecided
 from rfcalc.readers.lowering.hypotheses import read_consistently
 from rfcalc.readers.lowering.inputs import Declared, chosen_shape, open_extent, settle
 from rfcalc.readers.lowering.layout import Uses, guess
+from rfcalc.readers.lowering.value import Blind, Value
 from rfcalc.readers.onnx.attributes import attributes_of
 from rfcalc.readers.onnx.folding import fold
-from rfcalc.readers.onnx.operation import Operation, graphs_in, no_weights_of, reader_of
+from rfcalc.readers.onnx.operation import Operation, graphs_in, no_weights_of
+from rfcalc.readers.onnx.ops import reader_of
 from rfcalc.readers.onnx.sidecar import Said, tables_of
 from rfcalc.readers.onnx.tensors import LONGEST_EXTENT, MOST_AXES, dtype_name, initializer
 from rfcalc.readers.onnx.uses import uses_of

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.errors import AnalysisError, ReadError
-from rfcalc.readers.lowering.builder import Builder, Node, Undecided, Value, Values
+from rfcalc.readers.lowering.builder import Builder, Node, Undecided
+from rfcalc.readers.lowering.value import Value, Values
 
-if TYPE_CHECKING:
-    from rfcalc.readers.onnx.graph import Scope
+
+class Surroundings(Protocol):
+    """The graph around an operation, as far as an operation asks it."""
+
+    def inline(self, graph: Any, node: Node) -> Values:
+        """Read a graph inside of an operation, which sees the tensors around it."""
+
+    def recorded(self, name: str) -> tuple[Num, ...] | None:
+        """Return the shape that the file records for a tensor, while the input is the file's own."""
 
 
 class Operation:
@@ -31,7 +39,7 @@ class Operation:
         Its attributes as Python values.
     opset : int
         The version of the domain that the file asks for.
-    scope : Scope
+    scope : Surroundings
         The graph around it, for operations with graphs of their own.
     """
 
@@ -45,7 +53,7 @@ class Operation:
         inputs: Sequence[Value | None],
         attributes: Mapping[str, Any],
         opset: int,
-        scope: Scope,
+        scope: Surroundings,
     ) -> None:
         self.builder = builder
         self.node = node
@@ -199,7 +207,8 @@ def no_weights_of(op: str) -> Sequence[int]:
 
 Reader = Callable[[Operation], Values]
 
-_TABLE: Final[dict[tuple[str, str], Reader]] = {}
+READERS: Final[dict[tuple[str, str], Reader]] = {}
+"""What reads each operation, by its domain and its name; complete once `ops` is imported."""
 
 MICROSOFT: Final = "com.microsoft"
 
@@ -215,23 +224,9 @@ def op(*names: str, domain: str = "") -> Callable[[Reader], Reader]:
 
     def register(function: Reader) -> Reader:
         for name in names:
-            if (domain, name) in _TABLE:
+            if (domain, name) in READERS:
                 raise ValueError(f"{name} is registered twice")
-            _TABLE[domain, name] = function
+            READERS[domain, name] = function
         return function
 
     return register
-
-
-def reader_of(domain: str, name: str) -> Reader | None:
-    """Return what reads an operation, or None."""
-    import rfcalc.readers.onnx.ops  # noqa: F401  importing it registers every operation
-
-    return _TABLE.get((domain, name))
-
-
-def known() -> Mapping[tuple[str, str], Reader]:
-    """Return the table of operations."""
-    import rfcalc.readers.onnx.ops  # noqa: F401
-
-    return _TABLE

@@ -1,6 +1,10 @@
 """All operations that are known; importing this registers them."""
 
-from rfcalc.readers.onnx import (
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rfcalc.readers.onnx import (  # noqa: F401  each module registers its operations
     ops_contrib,
     ops_control,
     ops_elementwise,
@@ -13,17 +17,14 @@ from rfcalc.readers.onnx import (
     ops_signal,
     ops_window,
 )
+from rfcalc.readers.onnx.operation import READERS, Reader
 
-__all__ = [
-    "ops_contrib",
-    "ops_control",
-    "ops_elementwise",
-    "ops_mix",
-    "ops_norm",
-    "ops_quantized",
-    "ops_recurrent",
-    "ops_resample",
-    "ops_shape",
-    "ops_signal",
-    "ops_window",
-]
+
+def reader_of(domain: str, name: str) -> Reader | None:
+    """Return what reads an operation, or None."""
+    return READERS.get((domain, name))
+
+
+def known() -> Mapping[tuple[str, str], Reader]:
+    """Return what reads each operation, by its domain and its name."""
+    return READERS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rfcalc.readers.lowering.builder import Value, Values
+from rfcalc.readers.lowering.value import Value, Values
 from rfcalc.readers.onnx.operation import MICROSOFT, Operation, op
 from rfcalc.readers.onnx.ops_mix import fused
 from rfcalc.readers.onnx.ops_window import convolve, geometry, groups_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rfcalc.readers.lowering.branches import either
-from rfcalc.readers.lowering.builder import Values
+from rfcalc.readers.lowering.value import Values
 from rfcalc.readers.onnx.operation import Operation, op
 from rfcalc.readers.onnx.tensors import initializer
 

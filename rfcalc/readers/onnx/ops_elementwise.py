@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rfcalc.graph.layer import TensorSpec
-from rfcalc.readers.lowering.builder import Value, Values
 from rfcalc.readers.lowering.mix import chosen, elementwise, triangular
+from rfcalc.readers.lowering.value import Value, Values
 from rfcalc.readers.onnx.operation import MICROSOFT, Operation, op
 from rfcalc.readers.onnx.tensors import dtype_name
 

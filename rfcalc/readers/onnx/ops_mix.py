@@ -6,7 +6,8 @@ from typing import Any
 
 from rfcalc.algebra.number import is_known
 from rfcalc.readers.lowering import mix
-from rfcalc.readers.lowering.builder import Blind, Undecided, Value, Values
+from rfcalc.readers.lowering.builder import Undecided
+from rfcalc.readers.lowering.value import Blind, Value, Values
 from rfcalc.readers.onnx.operation import MICROSOFT, Operation, op
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rfcalc.readers.lowering import norm
-from rfcalc.readers.lowering.builder import Value, Values
+from rfcalc.readers.lowering.value import Value, Values
 from rfcalc.readers.onnx.operation import MICROSOFT, Operation, op
 
 

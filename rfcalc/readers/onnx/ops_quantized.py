@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rfcalc.readers.lowering.builder import Blind, Value, Values
 from rfcalc.readers.lowering.mix import elementwise, matmul
 from rfcalc.readers.lowering.shape import concat
+from rfcalc.readers.lowering.value import Blind, Value, Values
 from rfcalc.readers.lowering.window import global_pool
 from rfcalc.readers.onnx.operation import MICROSOFT, Operation, op
 from rfcalc.readers.onnx.ops_window import convolve

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rfcalc.readers.lowering.builder import Values
 from rfcalc.readers.lowering.recurrent import recurrent as lower
+from rfcalc.readers.lowering.value import Values
 from rfcalc.readers.onnx.operation import MICROSOFT, Operation, op
 from rfcalc.readers.onnx.tensors import as_weight
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 
 from rfcalc.algebra.number import Num, is_known
-from rfcalc.readers.lowering.builder import Blind, Undecided, Value, Values
+from rfcalc.readers.lowering.builder import Undecided
 from rfcalc.readers.lowering.resample import resize as lower
+from rfcalc.readers.lowering.value import Blind, Value, Values
 from rfcalc.readers.onnx import runtimes
 from rfcalc.readers.onnx.operation import Operation, op
 

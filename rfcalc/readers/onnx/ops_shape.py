@@ -10,7 +10,8 @@ import numpy as np
 from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known, prod
 from rfcalc.graph.layer import TensorSpec
 from rfcalc.readers.lowering import shape as moves
-from rfcalc.readers.lowering.builder import Blind, Undecided, Value, Values, default_axes
+from rfcalc.readers.lowering.builder import Undecided, default_axes
+from rfcalc.readers.lowering.value import Blind, Value, Values
 from rfcalc.readers.onnx.operation import Operation, op
 from rfcalc.readers.onnx.tensors import MOST_KNOWN, array_of, constant_value, weight_of
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from rfcalc.algebra.number import UNKNOWN, Num, is_known
 from rfcalc.graph.layer import TensorSpec
-from rfcalc.readers.lowering.builder import Undecided, Value, Values
+from rfcalc.readers.lowering.builder import Undecided
 from rfcalc.readers.lowering.shape import fold as lower
+from rfcalc.readers.lowering.value import Value, Values
 from rfcalc.readers.onnx.operation import Operation, op
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from rfcalc.algebra.number import Num, equal, is_known, prove
 from rfcalc.readers.lowering import window
-from rfcalc.readers.lowering.builder import Undecided, Value, Values
+from rfcalc.readers.lowering.builder import Undecided
+from rfcalc.readers.lowering.value import Value, Values
 from rfcalc.readers.onnx import runtimes
 from rfcalc.readers.onnx.operation import Operation, op
 

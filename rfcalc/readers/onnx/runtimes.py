@@ -16,7 +16,7 @@ import numpy as np
 
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.algebra.window import same_padding
-from rfcalc.readers.lowering.builder import Values
+from rfcalc.readers.lowering.value import Values
 from rfcalc.readers.onnx.operation import Operation
 from rfcalc.rules.window import window_extent
 

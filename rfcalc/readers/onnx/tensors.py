@@ -14,8 +14,9 @@ from onnx import numpy_helper
 from rfcalc.algebra.number import Num, prod
 from rfcalc.errors import ReadError
 from rfcalc.graph.layer import TensorSpec, Weight
-from rfcalc.readers.lowering.builder import Value, default_axes
+from rfcalc.readers.lowering.builder import default_axes
 from rfcalc.readers.lowering.masks import MOST_MASKED, is_structural, may_be_structural
+from rfcalc.readers.lowering.value import Value
 
 MOST_KNOWN: Final = 1 << 16
 """Elements of an integer constant that are kept; indices and shapes have fewer."""

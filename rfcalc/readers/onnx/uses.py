@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import onnx
 
-from rfcalc.readers.lowering.builder import Value
 from rfcalc.readers.lowering.layout import Use, Uses, ones_moved
+from rfcalc.readers.lowering.value import Value
 from rfcalc.readers.onnx.tensors import initializer
 
 WINDOW: Final = frozenset(

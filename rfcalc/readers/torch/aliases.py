@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from rfcalc.readers.lowering.builder import Value
 from rfcalc.readers.lowering.shape import overwrite
+from rfcalc.readers.lowering.value import Value
 from rfcalc.readers.torch.operation import Operation, bare
 from rfcalc.readers.torch.ops_index import block_of
 from rfcalc.readers.torch.program import Call, Program, Ref, refs_in

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from rfcalc.algebra.number import is_known, prod
 from rfcalc.graph.layer import TensorSpec
-from rfcalc.readers.lowering.builder import Undecided, Value, default_axes
+from rfcalc.readers.lowering.builder import Undecided, default_axes
 from rfcalc.readers.lowering.masks import MOST_MASKED, is_structural, may_be_structural
+from rfcalc.readers.lowering.value import Value
 from rfcalc.readers.torch.operation import Operation
 from rfcalc.readers.torch.program import Tensor
 

@@ -8,7 +8,8 @@ from typing import Any, Final
 from rfcalc.algebra.number import UNKNOWN, Num, is_known
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import TensorSpec
-from rfcalc.readers.lowering.builder import Builder, Node, Undecided, Value, Values, default_axes
+from rfcalc.readers.lowering.builder import Builder, Node, Undecided, default_axes
+from rfcalc.readers.lowering.value import Value, Values
 from rfcalc.readers.torch.program import Call, Given, Program, Ref, Tensor
 
 
@@ -250,7 +251,8 @@ def constant(given: Given) -> Value:
 
 Reader = Callable[[Operation], Values]
 
-_TABLE: Final[dict[str, Reader]] = {}
+READERS: Final[dict[str, Reader]] = {}
+"""What reads each operator, by its namespace and its name; complete once `ops` is imported."""
 
 
 def op(*names: str, namespace: str = "aten") -> Callable[[Reader], Reader]:
@@ -265,23 +267,9 @@ def op(*names: str, namespace: str = "aten") -> Callable[[Reader], Reader]:
     def register(function: Reader) -> Reader:
         for name in names:
             key = f"{namespace}.{name}"
-            if key in _TABLE:
+            if key in READERS:
                 raise ValueError(f"{key} is registered twice")
-            _TABLE[key] = function
+            READERS[key] = function
         return function
 
     return register
-
-
-def reader_of(name: str) -> Reader | None:
-    """Return what reads an operator, or None."""
-    import rfcalc.readers.torch.ops  # noqa: F401  importing it registers every operator
-
-    return _TABLE.get(name)
-
-
-def known() -> Mapping[str, Reader]:
-    """Return the table of operators."""
-    import rfcalc.readers.torch.ops  # noqa: F401
-
-    return _TABLE

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rfcalc.algebra.number import is_known
 from rfcalc.readers.lowering import mix
-from rfcalc.readers.lowering.builder import Blind, Undecided, Values
+from rfcalc.readers.lowering.builder import Undecided
+from rfcalc.readers.lowering.value import Blind, Values
 from rfcalc.readers.torch.operation import Operation, op
 
 

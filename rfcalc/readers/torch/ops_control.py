@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rfcalc.readers.lowering.branches import either
-from rfcalc.readers.lowering.builder import Values
+from rfcalc.readers.lowering.value import Values
 from rfcalc.readers.torch.operation import Operation, op
 from rfcalc.readers.torch.program import Program, Ref
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rfcalc.readers.lowering import shape as moves
-from rfcalc.readers.lowering.builder import Value, Values
+from rfcalc.readers.lowering.value import Value, Values
 from rfcalc.readers.torch.operation import Operation, op
 
 MADE = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from rfcalc.algebra.number import is_known
-from rfcalc.readers.lowering.builder import Value, Values
 from rfcalc.readers.lowering.mix import chosen, elementwise, scaled, triangular
+from rfcalc.readers.lowering.value import Value, Values
 from rfcalc.readers.torch.operation import Operation, op
 from rfcalc.readers.torch.ops_index import without_weights
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 from rfcalc.algebra.number import Num, equal, is_known
 from rfcalc.graph.layer import CHANNEL, TensorSpec
 from rfcalc.readers.lowering import shape as moves
-from rfcalc.readers.lowering.builder import Value, Values, default_axes
+from rfcalc.readers.lowering.builder import default_axes
+from rfcalc.readers.lowering.value import Value, Values
 from rfcalc.readers.torch.operation import Operation, op
 
 

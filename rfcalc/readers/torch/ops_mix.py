@@ -6,7 +6,7 @@ from typing import Any
 
 from rfcalc.algebra.number import is_one
 from rfcalc.readers.lowering import mix
-from rfcalc.readers.lowering.builder import Blind, Value, Values
+from rfcalc.readers.lowering.value import Blind, Value, Values
 from rfcalc.readers.torch.operation import Operation, op
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rfcalc.readers.lowering import norm
-from rfcalc.readers.lowering.builder import Blind, Value, Values
+from rfcalc.readers.lowering.value import Blind, Value, Values
 from rfcalc.readers.torch.operation import Operation, op
 
 Affine = tuple[Value | None, Value | None]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rfcalc.readers.lowering.builder import Values
 from rfcalc.readers.lowering.recurrent import recurrent as lower
+from rfcalc.readers.lowering.value import Values
 from rfcalc.readers.torch.operation import Operation, op
 
 _CELLS = {"lstm": "lstm", "gru": "gru", "rnn_tanh": "simple", "rnn_relu": "simple"}

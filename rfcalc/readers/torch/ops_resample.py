@@ -7,8 +7,8 @@ from fractions import Fraction
 from typing import Any
 
 from rfcalc.algebra.number import is_known
-from rfcalc.readers.lowering.builder import Blind, Value, Values
 from rfcalc.readers.lowering.resample import resize as lower
+from rfcalc.readers.lowering.value import Blind, Value, Values
 from rfcalc.readers.torch.operation import Operation, op
 
 _RESIZES = {

@@ -6,7 +6,8 @@ from typing import Any
 
 from rfcalc.algebra.number import Num, is_known, prod
 from rfcalc.readers.lowering import shape as moves
-from rfcalc.readers.lowering.builder import Undecided, Value, Values
+from rfcalc.readers.lowering.builder import Undecided
+from rfcalc.readers.lowering.value import Value, Values
 from rfcalc.readers.torch.operation import Operation, op, place
 
 SAME = (

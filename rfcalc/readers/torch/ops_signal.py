@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rfcalc.readers.lowering.builder import Undecided, Values
+from rfcalc.readers.lowering.builder import Undecided
+from rfcalc.readers.lowering.value import Values
 from rfcalc.readers.torch.operation import Operation, op
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from rfcalc.algebra.number import Num
 from rfcalc.errors import AnalysisError
 from rfcalc.readers.lowering import window
-from rfcalc.readers.lowering.builder import Values
 from rfcalc.readers.lowering.shape import fold
+from rfcalc.readers.lowering.value import Values
 from rfcalc.readers.torch.operation import Operation, op
 
 Pairs = tuple[tuple[Num, Num], ...]

@@ -1,0 +1,102 @@
+"""What a reader holds of a tensor: its shape, who makes it, its elements where these are known, its mask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from typing import Any, Final, NamedTuple
+
+from rfcalc.algebra.number import Num
+from rfcalc.errors import AnalysisError
+from rfcalc.graph.layer import Edge, TensorSpec, Weight
+
+ABSORBING: Final = -1e30
+"""The largest number that stays what it is in floating point, whatever score is added to it."""
+
+
+class Mask(NamedTuple):
+    """What is known of the elements of a tensor that a mask has overwritten.
+
+    Parameters
+    ----------
+    alive : array, optional
+        True where an element is what it was; aligned to the last axes. None where that is not known.
+    low : bool
+        The others are very negative; otherwise they are zero.
+    number : float
+        The largest of the very negative numbers. If it is finite, a row that is hidden whole is read whole.
+    carried : bool
+        The others may still carry what they were: such a number was added to them.
+    """
+
+    alive: Any
+    low: bool
+    number: float = -inf
+    carried: bool = False
+
+    @property
+    def absorbs(self) -> bool:
+        """Whether what is added to the others changes nothing."""
+        return self.low and self.number <= ABSORBING
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Value:
+    """A tensor of the source while it is read.
+
+    Parameters
+    ----------
+    spec : TensorSpec, optional
+        Its shape and axes; None behind an operation that nobody knows.
+    edge : (str, int), optional
+        The layer and the output that make it; None for a constant.
+    data : array, optional
+        Its elements, where they are known: a numpy array of integers, formulas or floats.
+    weights : tuple of Weight
+        The parameter tensors that a constant was made from.
+    computed : bool
+        It comes of a tensor that arithmetic held against itself, as masks of shifted windows do: for an
+        element-wise operation it is then no parameter, while a kernel that is computed so still is one.
+    mask : Mask, optional
+        Which of its elements a mask has made zero or very negative.
+    """
+
+    spec: TensorSpec | None
+    edge: Edge | None = None
+    data: Any = None
+    weights: tuple[Weight, ...] = ()
+    computed: bool = False
+    mask: Mask | None = None
+
+    @property
+    def constant(self) -> bool:
+        """Whether it depends on no input of the model."""
+        return self.edge is None
+
+    @property
+    def shape(self) -> tuple[Num, ...]:
+        """Its extents.
+
+        Raises
+        ------
+        AnalysisError
+            They are not known.
+        """
+        if self.spec is None:
+            raise Blind
+        return self.spec.shape
+
+    @property
+    def rank(self) -> int:
+        """How many axes it has."""
+        return len(self.shape)
+
+
+Values = tuple[Value, ...]
+
+
+class Blind(AnalysisError):
+    """A shape is asked for that an unknown operation keeps from being known."""
+
+    def __init__(self) -> None:
+        super().__init__("its shape depends on an operation that is not known")
