@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rfcalc.lazily import lazily
+from rfcalc.version import VERSION
 
 if TYPE_CHECKING:
     from rfcalc.api import (
@@ -93,7 +94,7 @@ __all__ = [
     "verify",
 ]
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 _HOMES = {
     "rfcalc.api": (

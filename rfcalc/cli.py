@@ -6,9 +6,9 @@ from typing import Final
 
 import click
 
-from rfcalc import __version__
 from rfcalc.commands.options import with_examples
 from rfcalc.commands.program import Program
+from rfcalc.version import VERSION
 
 _COMMANDS = (
     "analyze",
@@ -48,6 +48,6 @@ Exit codes: 0 done, 1 a check did not hold, 2 wrong usage, 3 the input cannot be
         "rfcalc field pooling.json conv3 --at 0,2",
     ),
 )
-@click.version_option(__version__, prog_name="rfcalc", message="%(prog)s %(version)s")
+@click.version_option(VERSION, prog_name="rfcalc", message="%(prog)s %(version)s")
 def main() -> None:
     """Receptive fields, shapes and parameter counts of neural networks, from the architecture file alone."""

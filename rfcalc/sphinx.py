@@ -25,13 +25,13 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
-from rfcalc import __version__
 from rfcalc.docs.models import Models
 from rfcalc.docs.tables import made, spelled
 from rfcalc.errors import RfcalcError
 from rfcalc.reports.escape import visible
 from rfcalc.reports.pieces import Heading, Listing, Paragraph, Piece
 from rfcalc.reports.tables import RIGHT, Table
+from rfcalc.version import VERSION
 
 _OWN = {
     "caption": directives.unchanged_required,
@@ -144,4 +144,4 @@ def setup(app: Any) -> dict[str, Any]:
     app.add_directive("rfcalc", TableDirective)
     app.add_css_file("rfcalc.css")
     app.connect("build-finished", _add_style)
-    return {"version": __version__, "parallel_read_safe": True, "parallel_write_safe": True}
+    return {"version": VERSION, "parallel_read_safe": True, "parallel_write_safe": True}

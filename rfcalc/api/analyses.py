@@ -11,7 +11,8 @@ from rfcalc.analysis.result import AnalysisResult
 from rfcalc.analysis.shapes import OnUnknown
 from rfcalc.api.models import Model, Shape, about, load, with_cuts
 from rfcalc.reports.frames import Series, Tabular, chosen, layer_series
-from rfcalc.reports.pieces import Piece, Shown
+from rfcalc.reports.pieces import Piece
+from rfcalc.reports.shown import Shown
 
 
 class Analysis(Tabular, Shown, AnalysisResult):
@@ -120,7 +121,7 @@ class Analysis(Tabular, Shown, AnalysisResult):
         return self.to_text()
 
     def _repr_html_(self) -> str:
-        from rfcalc.reports.markup import notebook
+        from rfcalc.reports.analysis import notebook
 
         return notebook(self)
 

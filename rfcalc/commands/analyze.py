@@ -14,7 +14,7 @@ from rfcalc.wording import MARKUP, few
 
 if TYPE_CHECKING:
     from rfcalc.analysis.result import AnalysisResult
-    from rfcalc.reports.pieces import Shown
+    from rfcalc.reports.shown import Shown
     from rfcalc.reports.tables import Column
 
 _NAMED_AT_MOST: Final = 5
@@ -160,7 +160,7 @@ def _render(result: AnalysisResult, form: str, columns: Sequence[Column] | None,
 
         return dump(analysis_document(result, columns))
     if form == "csv":
-        from rfcalc.reports.markup import analysis_csv
+        from rfcalc.reports.analysis import analysis_csv
 
         return analysis_csv(result, columns)
     return options.render(_table(result, columns), "text" if form == "table" else form, output)

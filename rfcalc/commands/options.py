@@ -13,7 +13,7 @@ from rfcalc.wording import MARKUP
 
 if TYPE_CHECKING:
     from rfcalc.analysis.result import Note
-    from rfcalc.reports.pieces import Shown
+    from rfcalc.reports.shown import Shown
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 

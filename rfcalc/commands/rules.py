@@ -13,7 +13,7 @@ from rfcalc.errors import CheckFailed, RfcalcError
 from rfcalc.wording import MARKUP
 
 if TYPE_CHECKING:
-    from rfcalc.reports.pieces import Shown
+    from rfcalc.reports.shown import Shown
 
 
 @click.command(

@@ -16,7 +16,8 @@ import click
 
 from rfcalc.docs.models import Models
 from rfcalc.errors import UsageError
-from rfcalc.reports.pieces import Listing, Piece, Shown
+from rfcalc.reports.pieces import Listing, Piece
+from rfcalc.reports.shown import Shown
 
 WIDTH: Final = 80
 """Columns of a table of text in a document, unless it says so."""

@@ -13,7 +13,8 @@ from rfcalc.reports import humanise
 from rfcalc.reports.document import dump
 from rfcalc.reports.escape import cells, shorten, terminal
 from rfcalc.reports.humanise import plain, sentence
-from rfcalc.reports.pieces import Paragraph, Piece, Shown
+from rfcalc.reports.pieces import Paragraph, Piece
+from rfcalc.reports.shown import Shown
 from rfcalc.reports.tables import LEFT, RIGHT, Table
 from rfcalc.wording import few
 

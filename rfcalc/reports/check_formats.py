@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from rfcalc.analysis.budget.check import HOLDS, UNDECIDED, Check
+from rfcalc.analysis.budget.check import HOLDS, UNDECIDED, Check, CheckResult
 from rfcalc.analysis.budget.document import key_text
 from rfcalc.analysis.budget.limits import Limit
-from rfcalc.reports.check import by_limit
+from rfcalc.reports.check_words import message, summary
 from rfcalc.reports.escape import visible
-
-if TYPE_CHECKING:
-    from rfcalc.reports.check import CheckReport
+from rfcalc.version import VERSION
 
 # ---- GitHub ------------------------------------------------------------------------------------------------
 
@@ -39,7 +36,7 @@ def github_command(level: str, message: str, properties: Mapping[str, object]) -
     return f"::{level}{' ' + told if told else ''}::{visible(message).translate(_DATA)}"
 
 
-def github(report: CheckReport, root: str | None = None) -> str:
+def github(result: CheckResult, root: str | None = None) -> str:
     """Render for the log of a workflow: an annotation for each violation, a plain line for each model.
 
     Names of files are relative to `root` where they lie below it.
@@ -47,21 +44,21 @@ def github(report: CheckReport, root: str | None = None) -> str:
     lines = [
         github_command(
             "error",
-            report.message(check),
+            message(result, check),
             {
                 "file": _file(check.model, root),
                 "line": check.line,
                 "title": f"rfcalc {check.given.limit.name}",
             },
         )
-        for check in report.violations
+        for check in result.violations
     ]
     lines += [
         github_command("error", failure.message, {"file": _file(failure.model, root), "title": "rfcalc"})
-        for failure in report.failures
+        for failure in result.failures
     ]
     # a line that began with a name could be a command
-    lines += [f"rfcalc: {visible(report.summary(model))}" for model in report.models]
+    lines += [f"rfcalc: {visible(summary(result, model))}" for model in result.models]
     return "\n".join(lines) + "\n"
 
 
@@ -92,19 +89,19 @@ def xml(text: str) -> str:
     return _NOT_XML.sub("", visible(text)).translate(_XML)
 
 
-def junit(report: CheckReport) -> str:
+def junit(result: CheckResult) -> str:
     """Render as JUnit XML: a suite for each model, a test case for each limit with all its violations."""
-    suites = [_suite(report, model) for model in report.models]
+    suites = [_suite(result, model) for model in result.models]
     suites += [
         f'  <testsuite name="{xml(failure.model)}" tests="1" failures="0" errors="1" skipped="0">\n'
         f'    <testcase classname="{xml(failure.model)}" name="read">\n'
         f'      <error type="unreadable" message="{xml(failure.message)}"/>\n'
         "    </testcase>\n  </testsuite>\n"
-        for failure in report.failures
+        for failure in result.failures
     ]
-    cases = sum(len(list(by_limit(report, model))) for model in report.models)
-    failed = len({(check.model, check.given.path) for check in report.violations})
-    errors = len(report.failures)
+    cases = sum(len(list(_by_limit(result, model))) for model in result.models)
+    failed = len({(check.model, check.given.path) for check in result.violations})
+    errors = len(result.failures)
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<testsuites name="rfcalc check" tests="{cases + errors}" failures="{failed}" errors="{errors}">\n'
@@ -112,20 +109,29 @@ def junit(report: CheckReport) -> str:
     )
 
 
-def _suite(report: CheckReport, model: str) -> str:
-    groups = list(by_limit(report, model))
+def _suite(result: CheckResult, model: str) -> str:
+    groups = list(_by_limit(result, model))
     failed = sum(any(check.outcome != HOLDS for check in checks) for _, checks in groups)
-    cases = "".join(_case(report, model, key_text(path), checks) for path, checks in groups)
+    cases = "".join(_case(result, model, key_text(path), checks) for path, checks in groups)
     counts = f'tests="{len(groups)}" failures="{failed}" errors="0" skipped="0"'
     return f'  <testsuite name="{xml(model)}" {counts}>\n{cases}  </testsuite>\n'
 
 
-def _case(report: CheckReport, model: str, key: str, checks: list[Check]) -> str:
+def _by_limit(result: CheckResult, model: str) -> Iterator[tuple[tuple[str, ...], list[Check]]]:
+    """Yield the checks of a model by the key that sets their limit."""
+    groups: dict[tuple[str, ...], list[Check]] = {}
+    for check in result.checks:
+        if check.model == model:
+            groups.setdefault(check.given.path, []).append(check)
+    yield from groups.items()
+
+
+def _case(result: CheckResult, model: str, key: str, checks: list[Check]) -> str:
     head = f'    <testcase classname="{xml(model)}" name="{xml(key)}"'
     broken = [check for check in checks if check.outcome != HOLDS]
     if not broken:
         return f"{head}/>\n"
-    messages = [xml(report.message(check)) for check in broken]
+    messages = [xml(message(result, check)) for check in broken]
     undecided = all(check.outcome == UNDECIDED for check in broken)
     more = f" (and {len(messages) - 1:,} more)" if len(messages) > 1 else ""
     failure = f'<failure type="{UNDECIDED if undecided else "violated"}" message="{messages[0]}{more}">'
@@ -149,35 +155,34 @@ def sarif_text(text: str) -> str:
     return visible(text).replace("{", "{{").replace("}", "}}").replace("](", "\\](")
 
 
-def sarif(report: CheckReport, root: str | None = None) -> str:
+def sarif(result: CheckResult, root: str | None = None) -> str:
     """Render as a SARIF 2.1.0 log of one run; names of files as in `github`."""
-    version = sys.modules["rfcalc"].__version__  # an import would go against the direction of all others
-    limits = {check.given.limit.name: check.given.limit for check in report.checks}
+    limits = {check.given.limit.name: check.given.limit for check in result.checks}
     index = {name: place for place, name in enumerate(limits)}
     run = {
         "tool": {
             "driver": {
                 "name": "rfcalc",
-                "version": version,
-                "semanticVersion": version,
+                "version": VERSION,
+                "semanticVersion": VERSION,
                 "rules": [_rule(limit) for limit in limits.values()],
             }
         },
         "columnKind": "unicodeCodePoints",
         "invocations": [
             {
-                "executionSuccessful": not report.failures,
+                "executionSuccessful": not result.failures,
                 "toolExecutionNotifications": [
                     {
                         "level": "error",
                         "message": {"text": sarif_text(failure.message)},
                         **_locations(_file(failure.model, root), None, ""),
                     }
-                    for failure in report.failures
+                    for failure in result.failures
                 ],
             }
         ],
-        "results": [_result(report, check, index, root) for check in report.violations],
+        "results": [_result(result, check, index, root) for check in result.violations],
     }
     document = {"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(document, indent=2, ensure_ascii=True) + "\n"
@@ -194,7 +199,7 @@ def _rule(limit: Limit) -> dict[str, Any]:
     }
 
 
-def _result(report: CheckReport, check: Check, index: Mapping[str, int], root: str | None) -> dict[str, Any]:
+def _result(result: CheckResult, check: Check, index: Mapping[str, int], root: str | None) -> dict[str, Any]:
     import hashlib
 
     name, layer = check.given.limit.name, check.figure.layer
@@ -203,7 +208,7 @@ def _result(report: CheckReport, check: Check, index: Mapping[str, int], root: s
         "ruleId": name,
         "ruleIndex": index[name],
         "level": "error",
-        "message": {"text": sarif_text(report.message(check))},
+        "message": {"text": sarif_text(message(result, check))},
         **_locations(_file(check.model, root), check.line, layer or check.figure.culprit),
         "partialFingerprints": {"rfcalcLimit/v1": hashlib.sha256(identity).hexdigest()},
         "properties": {"outcome": check.outcome, "key": visible(key_text(check.given.path))},

@@ -17,7 +17,8 @@ from rfcalc.reports.fold import fold
 from rfcalc.reports.frames import TEXT, Frame, Series, Tabular, bill_series, chosen, layer_series, series
 from rfcalc.reports.humanise import plain
 from rfcalc.reports.layout import padded
-from rfcalc.reports.pieces import Paragraph, Piece, Shown
+from rfcalc.reports.pieces import Paragraph, Piece
+from rfcalc.reports.shown import Shown
 from rfcalc.reports.tables import LEFT, RIGHT, Table, field_cell, has_area
 
 SCHEMA: Final = "rfcalc/comparison/1"

@@ -12,7 +12,8 @@ from rfcalc.reports.escape import terminal
 from rfcalc.reports.fold import fold
 from rfcalc.reports.humanise import extents, percent
 from rfcalc.reports.layout import laid_out
-from rfcalc.reports.pieces import Paragraph, Piece, Shown
+from rfcalc.reports.pieces import Paragraph, Piece
+from rfcalc.reports.shown import Shown
 from rfcalc.reports.tables import LEFT, RIGHT, Table
 from rfcalc.wording import axis_names
 

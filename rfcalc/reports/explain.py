@@ -21,7 +21,8 @@ from rfcalc.reports.escape import terminal
 from rfcalc.reports.fold import fold
 from rfcalc.reports.humanise import plain
 from rfcalc.reports.layout import laid_out
-from rfcalc.reports.pieces import Heading, Paragraph, Piece, Shown
+from rfcalc.reports.pieces import Heading, Paragraph, Piece
+from rfcalc.reports.shown import Shown
 from rfcalc.reports.tables import LEFT, RIGHT, Table
 from rfcalc.wording import few
 

@@ -16,7 +16,8 @@ from rfcalc.reports.document import dump
 from rfcalc.reports.escape import terminal
 from rfcalc.reports.fold import fold
 from rfcalc.reports.humanise import percent
-from rfcalc.reports.pieces import Paragraph, Piece, Shown
+from rfcalc.reports.pieces import Paragraph, Piece
+from rfcalc.reports.shown import Shown
 from rfcalc.reports.tables import RIGHT, Table
 from rfcalc.wording import axis_names
 

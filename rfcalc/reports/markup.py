@@ -1,16 +1,14 @@
-"""Tables for documents (Markdown, reStructuredText, AsciiDoc, LaTeX, HTML) and for spreadsheets (CSV)."""
+"""Tables and whole reports for documents: Markdown, reStructuredText, AsciiDoc, LaTeX, HTML."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
-from rfcalc.analysis.result import AnalysisResult
-from rfcalc.reports import escape, humanise
-from rfcalc.reports.pieces import Heading, Listing, Paragraph, Piece, in_notebook
-from rfcalc.reports.tables import LEFT, USUAL, Column, Table
-from rfcalc.reports.text import AnalysisTable, note_line
+from rfcalc.reports import escape
+from rfcalc.reports.pieces import Heading, Listing, Paragraph, Piece
+from rfcalc.reports.tables import LEFT, Table
 
 _STYLES: Final[dict[str, tuple[str, Callable[[str], str]]]] = {
     # tabulate's own escaping is for cells that nobody escaped yet, and misses what a hostile name can do
@@ -23,21 +21,6 @@ _STYLES: Final[dict[str, tuple[str, Callable[[str], str]]]] = {
 
 # every < and > of a cell is escaped, so these are tags; the blanks align nothing in HTML
 _HTML_PADDING: Final = re.compile(r"(?<=>) +|(?<=<t[dh]) +(?=>)| +(?=</t[dh]>)")
-
-
-def analysis_markup(result: AnalysisResult, markup: str, columns: Sequence[Column] | None = None) -> str:
-    """Render the layers of a result, and their totals, as a table for a document.
-
-    Parameters
-    ----------
-    result : AnalysisResult
-        What to show.
-    markup : str
-        One of `rfcalc.wording.MARKUP`.
-    columns : sequence of Column, optional
-        What to show; by default `tables.DOCUMENT`.
-    """
-    return AnalysisTable(result, columns).to_markup(markup)
 
 
 def tabulated(
@@ -106,6 +89,11 @@ def rendered(pieces: Iterable[Piece], markup: str) -> str:
     return ("" if markup == "html" else "\n").join(_rendered(piece, markup) for piece in pieces)
 
 
+def in_notebook(text: str) -> str:
+    """Wrap HTML for a notebook, where MathJax would read a name with dollars as a formula, links and all."""
+    return f'<div class="tex2jax_ignore mathjax_ignore">\n{text}</div>\n'
+
+
 def _rendered(piece: Piece, markup: str) -> str:
     line = _LINES.get(markup, _STYLES[markup][1])
     match piece:
@@ -154,48 +142,3 @@ _READ_IN_LISTINGS: Final = {
     "latex": re.compile(r"%"),
 }
 """Lines that are read even in a listing, by a converter or by `rfcalc docs`."""
-
-
-def notebook(result: AnalysisResult) -> str:
-    """Render a result as HTML for a notebook: what it is, the table, the notes."""
-    inputs = ", ".join(f"{each.name} {humanise.shape(each.shape)}" for each in result.inputs)
-    about = escape.html(f"({result.format}), input {inputs}")
-    head = f"<p><b>{escape.html(result.name)}</b> {about}</p>\n"
-    notes = "".join(f"<li>{escape.html(note_line(note))}</li>" for note in result.notes)
-    return in_notebook(head + analysis_markup(result, "html") + (f"<ul>{notes}</ul>\n" if notes else ""))
-
-
-def analysis_csv(result: AnalysisResult, columns: Sequence[Column] | None = None) -> str:
-    """Render the layers of a result as CSV: raw figures, JSON's names, lists as JSON writes them.
-
-    An empty cell is a figure that is not known; ``[null, null]`` is the whole of both axes.
-    """
-    import csv
-    import io
-
-    chosen = USUAL if columns is None else columns
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([column.name for column in chosen])
-    for row in result.rows:
-        writer.writerow([_csv_cell(column.value(row)) for column in chosen])
-    return out.getvalue()
-
-
-def _csv_cell(value: Any) -> Any:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list):
-        return escape.csv(_csv_list(value))
-    return escape.csv(value) if isinstance(value, str) else value
-
-
-def _csv_list(values: Sequence[Any]) -> str:
-    import json
-
-    # names stand bare: a list of them is read by people, a list of figures by programs
-    if values and all(isinstance(value, str) for value in values):
-        return json.dumps([escape.visible(value) for value in values], ensure_ascii=False)
-    return json.dumps(values)

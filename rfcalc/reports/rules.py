@@ -25,7 +25,8 @@ from rfcalc.algebra.window import Window
 from rfcalc.errors import UsageError
 from rfcalc.graph.layer import TensorSpec
 from rfcalc.reports.fold import fold
-from rfcalc.reports.pieces import Heading, Listing, Paragraph, Piece, Shown
+from rfcalc.reports.pieces import Heading, Listing, Paragraph, Piece
+from rfcalc.reports.shown import Shown
 from rfcalc.reports.tables import LEFT, Table
 from rfcalc.rules.apply import apply_rule
 from rfcalc.rules.registry import INTERNAL, REQUIRED, Kind, Result, Setting, kinds

@@ -16,7 +16,8 @@ from rfcalc.reports import humanise
 from rfcalc.reports.escape import cells, shorten, terminal
 from rfcalc.reports.fold import fold
 from rfcalc.reports.humanise import plain
-from rfcalc.reports.pieces import Piece, Shown
+from rfcalc.reports.pieces import Piece
+from rfcalc.reports.shown import Shown
 from rfcalc.reports.tables import DOCUMENT, LEFT, RIGHT, Column, build, choose, has_area, total_cell
 from rfcalc.wording import few
 

@@ -490,7 +490,7 @@ def _assert_limit(tested: Subject, limits: dict[str, Any], layer: str | None) ->
     __tracebackhide__ = True
     from rfcalc.analysis.budget.check import HOLDS, check_figure, check_model
     from rfcalc.analysis.budget.document import budget_of
-    from rfcalc.reports.check import told
+    from rfcalc.reports.check_words import told
 
     section = budget_of(limits, tested.name).shared
     if layer is None:

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rfcalc.reports import escape
-from rfcalc.reports.markup import analysis_csv, analysis_markup, listing, notebook, rendered, tabulated
+from rfcalc.reports.analysis import analysis_csv, analysis_markup, notebook
+from rfcalc.reports.markup import listing, rendered, tabulated
 from rfcalc.reports.pieces import Heading, Paragraph
 from rfcalc.reports.text import analysis_text
 from rfcalc.wording import MARKUP

@@ -12,8 +12,8 @@ from rfcalc.algebra.number import UNKNOWN
 from rfcalc.analysis.result import AnalysisResult, Row
 from rfcalc.errors import UsageError
 from rfcalc.reports import humanise, tables
+from rfcalc.reports.analysis import analysis_csv, analysis_markup, notebook
 from rfcalc.reports.document import analysis_document, dump
-from rfcalc.reports.markup import analysis_csv, analysis_markup, notebook
 from rfcalc.reports.text import analysis_text
 from rfcalc.wording import MARKUP
 from tests.reports import golden

@@ -9,7 +9,8 @@ from rfcalc.analysis.result import AnalysisResult
 from rfcalc.reports.diff.sentences import sentences
 from rfcalc.reports.document import dump, totals_document
 from rfcalc.reports.humanise import plain
-from rfcalc.reports.pieces import Piece, Shown
+from rfcalc.reports.pieces import Piece
+from rfcalc.reports.shown import Shown
 
 SCHEMA: Final = "rfcalc/diff/1"
 
