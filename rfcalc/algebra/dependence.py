@@ -24,7 +24,7 @@ from rfcalc.algebra.digits import (
     regroup_digits,
     strided_window,
 )
-from rfcalc.algebra.legs import Factors, Leg, covered, digits_of, span_of, split, trimmed, unite
+from rfcalc.algebra.legs import Factors, Leg, Weights, covered, digits_of, span_of, split, trimmed, unite
 from rfcalc.algebra.number import UNKNOWN, Num, is_known, is_one
 from rfcalc.algebra.pattern import Pattern
 from rfcalc.algebra.places import picked_digits, plainly_spelled, reindexed, shifted, split_axis, total_of
@@ -132,6 +132,10 @@ class Dependence(NamedTuple):
 
     # ---- one axis ----------------------------------------------------------------------------------------
 
+    def moves(self, axis: int) -> bool:
+        """Tell whether any leg's index moves along an axis."""
+        return any(map(any, [leg.weights[axis] for leg in self.legs]))
+
     def slide(
         self,
         axis: int,
@@ -151,15 +155,16 @@ class Dependence(NamedTuple):
             return self
         if is_same(extent, 0):  # there is no element that could depend on anything
             return Dependence(_put(self.factors, axis, (0,)))
-        picked = self._picked(axis, window, extent)
+        picked = self._picked(axis, window, extent) if len(self.factors[axis]) > 1 else None
         if picked is not None:
             return picked
         legs = []
         reason = self.reason
+        moved_along = self.moves(axis)
         for leg in self.legs:
             if not any(leg.weights[axis]):
                 # where another way moves along the axis, that one says which outputs lie beyond the border
-                told = any(any(each.weights[axis]) for each in self.legs) and not (beside and leg.gridless)
+                told = moved_along and not (beside and leg.gridless)
                 if not told and not alike and _misses(window, self.factors[axis], extent):
                     apart = _beside(leg, axis, window, self.factors[axis], extent)
                     if apart is not None:
@@ -177,10 +182,7 @@ class Dependence(NamedTuple):
     def _picked(self, axis: int, window: Window, extent: Num) -> Dependence | None:
         """Take single elements of an axis that a reshape made, digit by digit; None if it is not so."""
         digits = self.factors[axis]
-        if len(digits) < 2 or not any(
-            any(leg.weights[axis]) and any(any(w) for place, w in enumerate(leg.weights) if place != axis)
-            for leg in self.legs
-        ):
+        if not any(any(leg.weights[axis]) and _moves_beside(leg.weights, axis) for leg in self.legs):
             return None
         found = picked_digits(digits, [leg.weights[axis] for leg in self.legs], window, extent)
         if found is None:
@@ -199,11 +201,9 @@ class Dependence(NamedTuple):
         """Slide along an axis that moves a leg's index; with it, why that is a bound where it is one."""
         here = leg.weights[axis]
         relation = leg.relation
-        if isinstance(relation, Relation) and relation.whole and relation.exact:
-            kept = leg.weights if here == (1,) else _put(leg.weights, axis, (0,))
-            if any(any(w) for place, w in enumerate(kept) if place != axis):
-                return Leg(leg.axis, _put(kept, axis, (0,)), relation), ""
-        if any(any(w) for place, w in enumerate(leg.weights) if place != axis):
+        if _moves_beside(leg.weights, axis):
+            if isinstance(relation, Relation) and relation.whole and relation.exact:
+                return Leg(leg.axis, _put(leg.weights, axis, (0,)), relation), ""
             same = isinstance(relation, Rows) and _is_constant(relation)
             if same and not _misses(window, self.factors[axis], extent):
                 return Leg(leg.axis, _put(leg.weights, axis, (0,)), relation), ""
@@ -256,7 +256,7 @@ class Dependence(NamedTuple):
             here = leg.weights[axis]
             if not any(here):
                 legs.append(leg)
-            elif here == (1,) and not any(any(w) for p, w in enumerate(leg.weights) if p != axis):
+            elif here == (1,) and not _moves_beside(leg.weights, axis):
                 legs.append(leg._replace(relation=leg.relation.opened(below=forward, above=not forward)))
             else:
                 reason = reason or f"{source!r} runs along an axis that a reshape split or made"
@@ -302,14 +302,14 @@ class Dependence(NamedTuple):
 
     def contract(self, axis: int, extent: Num, source: str) -> Dependence:
         """Replace `axis` by a new one of `extent`, each element of which needs all of the old one."""
-        if any(any(leg.weights[axis]) for leg in self.legs):
+        if self.moves(axis):
             return self.reduce((axis,), keep=True, source=source).foreign(axis, extent)
         return self.foreign(axis, extent)
 
     def grouped(self, axis: int, groups: Num, extent: Num, source: str) -> Dependence:
         """Replace `axis` by one of `extent`; both are cut into `groups`, and each needs all of its own."""
         before = total_of(self.factors[axis])
-        if is_one(groups) or not any(any(leg.weights[axis]) for leg in self.legs):
+        if is_one(groups) or not self.moves(axis):
             return self.contract(axis, extent, source)
         if not all(map(is_known, (groups, extent, before))):
             reason = f"{source!r} takes groups of channels that are places of a window, of unknown number"
@@ -325,11 +325,11 @@ class Dependence(NamedTuple):
 
     def foreign(self, axis: int, extent: Num) -> Dependence:
         """Replace `axis`, on which nothing depends, by one of another extent."""
-        legs = tuple(
+        legs = [
             leg if leg.weights[axis] == (0,) else leg._replace(weights=_put(leg.weights, axis, (0,)))
             for leg in self.legs
-        )
-        return Dependence(_put(self.factors, axis, (extent,)), legs, self.reason)
+        ]
+        return Dependence(_put(self.factors, axis, (extent,)), tuple(legs), self.reason)
 
     def reduce(self, axes: Sequence[int], *, keep: bool, source: str) -> Dependence:
         """Reduce over `axes`: they go, or stay with one element."""
@@ -664,15 +664,20 @@ def _put(rows: tuple[tuple[Num, ...], ...], place: int, row: tuple[Num, ...]) ->
     return (*rows[:place], row, *rows[place + 1 :])
 
 
+def _moves_beside(weights: Weights, axis: int) -> bool:
+    """Tell whether a leg's index moves along other axes than this one."""
+    return any(map(any, weights[:axis])) or any(map(any, weights[axis + 1 :]))
+
+
 def _refined(a: Dependence, b: Dependence) -> tuple[Dependence, Dependence] | None:
     """Split the digits of both until they agree; None where they cannot."""
     factors = []
     for place, (x, y) in enumerate(zip(a.factors, b.factors, strict=True)):
         common = common_digits(x, y)
         if common is None:  # that is no matter where one side does not depend on the index
-            if not any(any(leg.weights[place]) for leg in b.legs):
+            if not b.moves(place):
                 common = x
-            elif not any(any(leg.weights[place]) for leg in a.legs):
+            elif not a.moves(place):
                 common = y
             else:
                 return None

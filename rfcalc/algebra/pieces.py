@@ -477,7 +477,8 @@ def _window_of(rows: Sequence[Sequence[int]]) -> Window:
 
 def _is_tangled(step: Slide, dependence: Dependence) -> bool:
     """Tell whether a window takes elements one after the other of an axis that no one index orders."""
-    rows = [leg.weights[step.axis] for leg in dependence.legs if any(leg.weights[step.axis])]
+    axis = step.axis
+    rows = [row for leg in dependence.legs if (row := leg.weights[axis]) != (0,) and any(row)]
     if not rows or rows == [(1,)] or step.alike:
         return False
     same = step.window is POINTWISE and is_same(step.extent, _extent(dependence, step.axis))

@@ -24,7 +24,7 @@ from rfcalc.analysis.totals import (
     uncounted_reason,
 )
 from rfcalc.analysis.unproductive import unproductive_note
-from rfcalc.analysis.view import FieldView, view_of
+from rfcalc.analysis.view import FieldView, Views
 from rfcalc.collecting import collector_paused
 from rfcalc.graph.graph import Block, LayerGraph
 from rfcalc.graph.layer import Edge, Layer, TensorSpec, Weight
@@ -33,9 +33,8 @@ from rfcalc.graph.layer import Edge, Layer, TensorSpec, Weight
 class _Context(NamedTuple):
     """What all rows of one analysis share.
 
-    `views` remembers what every dependence comes to: most layers hand on the very one of their input.
-    `details` works out further figures, where these are asked for. `counts` and `shapes` remember the same of
-    results and tensors, which layers share that are alike. `uncounted` says why
+    `details` works out further figures, where these are asked for. `counts` and `shapes` remember what
+    results and tensors come to, which layers share that are alike. `uncounted` says why
     multiply-accumulates may not be known.
     """
 
@@ -43,7 +42,7 @@ class _Context(NamedTuple):
     resolved: Mapping[str, Resolved]
     seen: Mapping[str, Seen]
     extents: tuple[Num, ...]
-    views: dict[tuple[int, int], FieldView]
+    views: Views
     counts: dict[int, tuple[Num | None, Num | None]]
     shapes: dict[int, tuple[tuple[Num | None, ...], tuple[Num | None, ...]]]
     uncounted: str = ""
@@ -107,7 +106,9 @@ def _analyze(
             else resolve(with_symbols(graph), on_unknown=on_unknown, symbolic=True)
         )
     spec = _input_spec(resolved, chosen)
-    context = _Context(graph, resolved, seen, spec.spatial, {}, {}, {}, uncounted_reason(graph, resolved))
+    views = Views(seen, spec.spatial)
+    uncounted = uncounted_reason(graph, resolved)
+    context = _Context(graph, resolved, seen, spec.spatial, views, {}, {}, uncounted)
     if details:
         from rfcalc.analysis.details import details_of
 
@@ -241,13 +242,13 @@ def _layer_row(context: _Context, layer: Layer, counted: set[str]) -> Row:
     fresh = None
     if has_weights(layer, known):
         fresh = [weight for weight in known.weights or () if weight.identity not in counted]
-        counted.update(weight.identity for weight in fresh)
+        counted.update([weight.identity for weight in fresh])
     result = known.result
     head = (
         layer.name,
         layer.kind,
         layer.op,
-        tuple(dict.fromkeys(producer for producer, _ in layer.inputs)),
+        tuple(dict.fromkeys([producer for producer, _ in layer.inputs])),
         layer.outputs,
         "/".join(layer.block),
         False,
@@ -289,7 +290,7 @@ def _block_row(context: _Context, block: Block, counted: set[str]) -> Row:
     macs = _sum(macs_of(context.resolved[layer.name]) for layer in inside)
     activations = None if spec is None else known_extent(spec.elements)
     row = _row(context, block.outputs[0], head, params, macs, activations)
-    worst = max((_view(context, (name, 0)) for name in names), key=_doubt)
+    worst = max((context.views.of((name, 0)) for name in names), key=_doubt)
     if _doubt(worst) > _doubt(row):  # a side output, or what the output does not depend on
         return row._replace(status=worst.status, reason=worst.reason)
     return _explained(row, context.uncounted)
@@ -317,7 +318,7 @@ def _tensor_figures(context: _Context, edge: Edge) -> tuple[Any, ...]:
     """Return the fields of a row that describe one tensor, in their order: its shape, and what it sees."""
     layer, place = edge
     result = context.resolved[layer].result
-    view = _view(context, edge)
+    view = context.views.of(edge)
     if result is None:
         return (None, (), *view)
     spec = result.outputs[place]
@@ -332,23 +333,10 @@ def _tensor_figures(context: _Context, edge: Edge) -> tuple[Any, ...]:
 
 def _local_field(context: _Context, edge: Edge) -> tuple[Size, ...] | None:
     """Return a field with gates cut; None where it is not known, or only an upper bound of it is."""
-    view = _view(context, edge)
+    view = context.views.of(edge)
     return view.local_receptive_field if view.status == "exact" else None
 
 
 def _known(extents: tuple[Num, ...]) -> tuple[Num | None, ...]:
     """Spell extents for a report."""
     return tuple(map(known_extent, extents))
-
-
-def _view(context: _Context, edge: Edge) -> FieldView:
-    """Say what a tensor sees."""
-    layer, place = edge
-    seen = context.seen[layer]
-    full, local = (each[place] if place < len(each) else None for each in (seen.full, seen.local))
-    if full is None:
-        return view_of(seen, place, context.extents)
-    key = (id(full), id(local))
-    if key not in context.views:
-        context.views[key] = view_of(seen, place, context.extents)
-    return context.views[key]

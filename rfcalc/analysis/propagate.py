@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import is_
+from operator import is_, is_not
 from typing import Final, NamedTuple
 
 from rfcalc.algebra.asked import identity_asked
@@ -177,30 +177,30 @@ def _see(layer: Layer, result: Result, seen: Mapping[str, Seen], misaligned: lis
         ((producer, output),) = layer.inputs  # as in most layers nothing changes
         before = seen[producer]
         return before if len(before.full) == 1 else _output(before, output)
-    inputs = []
+    wholes, inners = [], []
     for producer, output in layer.inputs:  # a loop: it runs for every layer
         whole, inner = seen[producer].followed
-        inputs.append((whole[output], inner[output]))
+        wholes.append(whole[output])
+        inners.append(inner[output])
     full = tuple(
-        _union(layer, [(path, inputs[path.input][0]) for path in paths], spec, misaligned)
-        for paths, spec in zip(result.paths, result.outputs, strict=True)
+        [
+            _union(layer, paths, wholes, spec, misaligned)
+            for paths, spec in zip(result.paths, result.outputs, strict=True)
+        ]
     )
-    cut = any(whole is not local for whole, local in inputs)
-    gates = _gates([local for _, local in inputs]) if result.gate and len(inputs) > 1 else frozenset()
+    cut = any(map(is_not, wholes, inners))
+    gates = _gates(inners) if result.gate and len(inners) > 1 else frozenset()
     if not cut and not gates and result.gated is None:
         return _seen(full, full, result.outputs)
     local = tuple(
-        _union(
-            layer,
-            [(p, inputs[p.input][1]) for p in result.gated or paths if p.input not in gates],
-            spec,
-            [],
-        )
-        for paths, spec in zip(result.paths, result.outputs, strict=True)
+        [
+            _union(
+                layer, [path for path in result.gated or paths if path.input not in gates], inners, spec, []
+            )
+            for paths, spec in zip(result.paths, result.outputs, strict=True)
+        ]
     )
-    if local == full:
-        return _seen(full, full, result.outputs)
-    return _seen(full, local, result.outputs)
+    return _seen(full, full if local == full else local, result.outputs)
 
 
 def _output(seen: Seen, output: int) -> Seen:
@@ -230,10 +230,9 @@ def _together(dependence: Dependence | None, spec: TensorSpec) -> Dependence | N
     """Let every channel of a position depend on what any of them does."""
     if dependence is None or not dependence.legs or len(spec.axes) != len(dependence.factors):
         return dependence
-    for leg in dependence.legs:
-        for role, weights in zip(spec.axes, leg.weights, strict=True):  # a loop: it runs for every layer
-            if role == CHANNEL and any(weights):
-                return together(dependence, _places(spec, CHANNEL), _places(spec, SPATIAL))
+    for place, role in enumerate(spec.axes):  # a loop: it runs for every layer
+        if role == CHANNEL and dependence.moves(place):
+            return together(dependence, _places(spec, CHANNEL), _places(spec, SPATIAL))
     return dependence
 
 
@@ -265,28 +264,32 @@ def _endless(leg: Leg) -> bool:
 
 def _union(
     layer: Layer,
-    paths: Sequence[tuple[Path, Dependence | None]],
+    paths: Sequence[Path],
+    inputs: Sequence[Dependence | None],
     spec: TensorSpec,
     misaligned: list[Misaligned],
 ) -> Dependence:
     """Unite what an output depends on over its paths."""
     union: Dependence | None = None
     first = ""
-    alone = sum(start is not None and bool(start.legs) for _, start in paths) == 1
-    told = _beside_places(paths)
+    beside: _Beside | None = None
     placed: list[tuple[Dependence, Place]] = []
-    for path, start in paths:
-        assert start is not None
-        dependence = start
-        for number, step in enumerate(path.followed, 1):
-            if isinstance(step, Place) and number == len(path.followed):
-                placed.append((dependence, step))
-            # what stands beside it depends on nothing, like padding
-            if told and isinstance(step, Place):
-                dependence = beside_places(step, dependence, layer.name)
+    for path in paths:
+        dependence = inputs[path.input]
+        assert dependence is not None
+        steps = path.followed
+        for step in steps:
+            if not isinstance(step, Place):
+                dependence = follow(step, dependence, layer.name)
                 continue
-            lonely = alone and isinstance(step, Place)
-            dependence = follow(step._replace(parts=1) if lonely else step, dependence, layer.name)  # type: ignore[call-arg]  # a Place
+            if step is steps[-1]:
+                placed.append((dependence, step))
+            beside = beside or _beside(paths, inputs)
+            if beside.places:
+                dependence = beside_places(step, dependence, layer.name)
+            else:  # what stands beside it and depends on nothing is like padding
+                place = step._replace(parts=1) if beside.nothing else step
+                dependence = follow(place, dependence, layer.name)
         branch = layer.inputs[path.input][0]
         if union is None:
             union, first = dependence, branch
@@ -307,13 +310,32 @@ def _union(
     return concatenated(union, starts, places, layer.name)
 
 
-def _beside_places(paths: Sequence[tuple[Path, Dependence | None]]) -> bool:
-    """Tell whether channels are put end to end of which some are places of a window."""
-    for path, start in paths:  # a loop: it runs for every layer
-        step = path.steps[0] if path.steps else None
-        if isinstance(step, Place) and step.alike and start is not None and on_places(start, step.axis):
-            return True
-    return False
+class _Beside(NamedTuple):
+    """What stands beside each other in a concatenation.
+
+    Parameters
+    ----------
+    nothing : bool
+        All but one of the parts depend on nothing.
+    places : bool
+        Channels are put end to end of which some are places of a window.
+    """
+
+    nothing: bool
+    places: bool
+
+
+def _beside(paths: Sequence[Path], inputs: Sequence[Dependence | None]) -> _Beside:
+    """Say what stands beside each other where the inputs are put end to end."""
+    starts = [(path.steps[:1], start) for path in paths if (start := inputs[path.input]) is not None]
+    return _Beside(
+        sum(bool(start.legs) for _, start in starts) == 1,
+        any(
+            isinstance(step, Place) and step.alike and on_places(start, step.axis)
+            for steps, start in starts
+            for step in steps
+        ),
+    )
 
 
 def _clash(a: Dependence, b: Dependence) -> tuple[float, float] | None:

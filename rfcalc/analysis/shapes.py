@@ -143,8 +143,10 @@ def resolve_layer(
     if weights is None:
         owner = layer.source_name
         weights = tuple(
-            Weight(f"{owner}/{each.role}", each.shape, each.trainable and layer.trainable)
-            for each in result.weights
+            [
+                Weight(f"{owner}/{each.role}", each.shape, each.trainable and layer.trainable)
+                for each in result.weights
+            ]
         )
     return Resolved(result, weights)
 

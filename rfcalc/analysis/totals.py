@@ -32,10 +32,19 @@ def count_params(weights: Sequence[Weight] | None) -> Params:
         return Params(None, None)
     if not weights:
         return _NO_PARAMS
-    sums: dict[bool, Num] = {True: 0, False: 0}
-    for weight in weights:
-        sums[weight.trainable] = sums[weight.trainable] + weight.count
-    return Params(known_extent(sums[True]), known_extent(sums[False]))
+    return _added([(weight.trainable, weight.count) for weight in weights])
+
+
+def _added(counts: Iterable[tuple[bool, Num]]) -> Params:
+    """Add up the elements of weights, each with whether it is trained."""
+    trainable: Num = 0
+    frozen: Num = 0
+    for trained, count in counts:
+        if trained:
+            trainable = trainable + count
+        else:
+            frozen = frozen + count
+    return Params(known_extent(trainable), known_extent(frozen))
 
 
 def has_weights(layer: Layer, known: Resolved) -> bool:
@@ -66,9 +75,10 @@ def totals_of(graph: LayerGraph, resolved: Mapping[str, Resolved], rows: Sequenc
             macs_missing = True
         else:
             macs = macs + known.result.macs  # as the rule writes it: formulas read best factor by factor
-    counted = [weight for weight in weights.values() if weight.count is not UNKNOWN]
-    missing = missing or len(counted) < len(weights)
-    params = count_params(counted)
+    counts = [(weight.trainable, weight.count) for weight in weights.values()]
+    counted = [each for each in counts if each[1] is not UNKNOWN]
+    missing = missing or len(counted) < len(counts)
+    params = _added(counted)
     at_least: dict[str, Num] = {}
     if missing:
         at_least.update(params=params.total, trainable=params.trainable, non_trainable=params.non_trainable)

@@ -68,32 +68,35 @@ class Views:
 
     def of(self, edge: Edge) -> FieldView:
         """Say what a tensor sees."""
-        seen, place = self._seen[edge[0]], edge[1]
+        producer, place = edge
+        seen = self._seen[producer]
         if place >= len(seen.full) or seen.full[place] is None:
             return view_of(seen, place, self._extents)
         key = (id(seen.full[place]), id(seen.local[place]))
-        if key not in self._known:
-            self._known[key] = view_of(seen, place, self._extents)
-        return self._known[key]
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = view_of(seen, place, self._extents)
+        return found
 
 
 def view_of(seen: Seen, place: int, extents: Sequence[Num]) -> FieldView:
     """Say what output `place` of a layer sees of an input of those spatial extents."""
-    full, local = (each[place] if place < len(each) else None for each in (seen.full, seen.local))
+    full, local = (seen.full[place], seen.local[place]) if place < len(seen.full) else (None, None)
     if full is None or local is None:
         return FieldView(reason=f"depends on {seen.blame}, which no rule knows")
     if full.masked is not None or local.masked is not None:
         full, local = settled(full), settled(full if local is full else local)
-    figures = _figures(full, local, len(extents))
-    reason = _why_bound(full, len(extents)) or (_why_bound(local, len(extents)) if local is not full else "")
-    sizes = tuple(axis.size for axis, _ in figures)
+    rank = len(extents)
+    axes, inner = _figures(full, local, rank)
+    reason = _why_bound(full, rank) or (_why_bound(local, rank) if local is not full else "")
+    sizes, least, strides, paddings, centers = zip(*axes, strict=True) if axes else ((),) * 5
     return FieldView(
         sizes,
-        tuple(axis.least for axis, _ in figures),
-        tuple(size for _, size in figures),
-        tuple(axis.stride for axis, _ in figures),
-        tuple(axis.padding for axis, _ in figures),
-        tuple(axis.center for axis, _ in figures),
+        least,
+        inner,
+        strides,
+        paddings,
+        centers,
         _coverage(sizes, extents),
         "bound" if reason else "exact",
         reason,
@@ -128,12 +131,13 @@ def _exact(dependence: Dependence) -> bool:
     return all(leg.relation.exact for leg in dependence.legs)
 
 
-def _figures(full: Dependence, local: Dependence, rank: int) -> list[tuple[_Axis, Size]]:
-    """Figures of each input axis, with the local size beside.
+def _figures(full: Dependence, local: Dependence, rank: int) -> tuple[list[_Axis], tuple[Size, ...]]:
+    """Figures of each input axis, and their local sizes.
 
     Where the full field is the whole axis, the grid of the local one says where it stands.
     """
-    out: list[tuple[_Axis, Size]] = []
+    out: list[_Axis] = []
+    sizes: list[Size] = []
     for axis in range(rank):
         figures = _axis_figures(full, [leg for leg in full.legs if leg.axis == axis])
         inner = figures
@@ -142,8 +146,9 @@ def _figures(full: Dependence, local: Dependence, rank: int) -> list[tuple[_Axis
         if figures.padding is None:
             stride = inner.stride if figures.stride is None else figures.stride
             figures = figures._replace(stride=stride, padding=inner.padding, center=inner.center)
-        out.append((figures, inner.size))
-    return out
+        out.append(figures)
+        sizes.append(inner.size)
+    return out, tuple(sizes)
 
 
 _NOTHING = _Axis(0, 0, None, None, None)

@@ -95,8 +95,8 @@ def folded(
 
 def by_groups(steps: tuple[Step, ...], groups: Num) -> tuple[Step, ...] | None:
     """Let the channels that the last of `steps` contracts be read group by group; None for a single group."""
-    *before, last = steps
-    assert isinstance(last, Contract)
     if not is_known(groups) or groups == 1:
         return None
+    *before, last = steps
+    assert isinstance(last, Contract)
     return (*before, Grouped(last.axis, groups, last.extent))

@@ -203,15 +203,15 @@ def _convolve(
     extents: dict[int, Num] = {a: axis.extent for a, axis in zip(spatial, axes, strict=True)}
     extents[channel] = filters
     output = TensorSpec(replaced(spec, extents), with_channels(spec, channel), spec.dtype)
-    windows = [axis.window for axis in axes]
-    if call.attrs.get("alive") is not None:
-        windows = [_thinned(w, kept) for w, kept in zip(windows, call["alive"], strict=True)]
-    steps: list[Step] = [Slide(a, w, extents[a]) for a, w in zip(spatial, windows, strict=True)]
-    steps.append(Contract(channel, filters))
+    alive = call.attrs.get("alive")
+    if alive is not None:
+        axes = [_Axis(a.extent, _thinned(a.window, kept)) for a, kept in zip(axes, alive, strict=True)]
+    slides = [Slide(a, axis.window, extents[a]) for a, axis in zip(spatial, axes, strict=True)]
+    steps: tuple[Step, ...] = (*slides, Contract(channel, filters))
     weights = [Parameter("kernel", kernel_shape)]
     if bias:
         weights.append(Parameter("bias", (filters,)))
-    path = Path(0, tuple(steps), by_groups(tuple(steps), groups))
+    path = Path(0, steps, by_groups(steps, groups))
     return Result((output,), ((path,),), tuple(weights), output.elements * taps)
 
 
