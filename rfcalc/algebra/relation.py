@@ -11,9 +11,10 @@ The mathematics is laid out in docs/architecture.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from copy import copy
 from math import gcd, inf, lcm
+from operator import le
 from typing import Final
 
 from rfcalc.algebra.window import Window, rises
@@ -36,6 +37,13 @@ class NeedTaps(Exception):
 
 class UnequalSlopes(Exception):
     """The two sides of a join lie on different grids."""
+
+
+_Row = tuple[End, End, int]
+"""(lo, hi, taps)."""
+
+_Rows = tuple[tuple[End, ...], tuple[End, ...], tuple[int, ...]]
+"""The same of several rows: their first ends, their last ends, their taps."""
 
 
 class Relation:
@@ -99,8 +107,7 @@ class Relation:
         self.listed = 0
         self.uneven = False
         if regular is None:
-            nonempty = all(a <= b for a, b in zip(lo, hi, strict=True))
-            regular = nonempty and rises(lo, advance) and rises(hi, advance)
+            regular = all(map(le, lo, hi)) and rises(lo, advance) and rises(hi, advance)
         self.regular = regular
 
     def __repr__(self) -> str:
@@ -119,9 +126,7 @@ class Relation:
     @property
     def whole(self) -> bool:
         """Every output depends on the whole axis."""
-        return self.lo[0] == -inf and all(
-            a == -inf and b == inf for a, b in zip(self.lo, self.hi, strict=True)
-        )
+        return self.lo[0] == -inf == max(self.lo) and min(self.hi) == inf
 
     @property
     def bounded(self) -> bool:
@@ -137,7 +142,7 @@ class Relation:
         """Span of each row in input pixels: 0 where empty, infinite where unbounded."""
         if self.period == 1:
             return [max(self.hi[0] - self.lo[0] + 1, 0)]
-        return [max(b - a + 1, 0) for a, b in zip(self.lo, self.hi, strict=True)]
+        return [b - a + 1 if a <= b else 0 for a, b in zip(self.lo, self.hi, strict=True)]
 
     # ---- the semiring ------------------------------------------------------------------------------------
 
@@ -194,10 +199,7 @@ class Relation:
             or self._too_wide(extent, abs(reach))
         ):
             return whole(exact=False)
-        unions = {
-            row: self._union(row) for row in set(map(tuple, outputs))
-        }  # a mask gives many outputs the same
-        lo, hi, taps = zip(*(unions[tuple(row)] for row in outputs), strict=True)
+        lo, hi, taps = self._unions(outputs)
         period, advance = extent * times, over * times // under
         after = Relation(period, advance, lo * times, hi * times, taps * times, exact=self.exact)
         return after.as_listed(extent, uneven=self.uneven)
@@ -217,12 +219,15 @@ class Relation:
             else:  # an unknown offset on a phased grid is no shift any more: cover all that it may be
                 widen, exact = outer.slack, False
         if self.taps is not None:
-            reach = max(outer.last(i) - outer.first(i) for i in range(period)) + widen
+            reach = max([outer.last(i) - outer.first(i) for i in range(outer.period)]) + widen
             walked = period * (reach // outer.step + 1) * (widen + 1)
             if walked > MAX_TAPS or self._too_wide(period, reach):
                 return whole(period, advance, exact=False)
-            outputs = (_widened(outer.indices(i), widen) for i in range(period))
-            lo, hi, taps = zip(*map(self._union, outputs), strict=True)
+            if outer.picks and not widen and all(map(le, self.lo, self.hi)):
+                lo, hi, taps = self._rows([outer.first(i) for i in range(period)])
+            else:
+                read = [outer.indices(i) for i in range(period)]
+                lo, hi, taps = self._unions([_widened(row, widen) for row in read] if widen else read)
             return Relation(period, advance, lo, hi, taps, slack, loose, exact).reduced()
         if not (outer.regular and self.regular):
             raise NeedTaps
@@ -232,17 +237,34 @@ class Relation:
 
     def _too_wide(self, period: int, reach: int) -> bool:
         """Tell whether the bits of `period` unions of rows that lie `reach` outputs apart are too many."""
+        moved = abs(self.advance) * (reach // self.period + 1)
+        if period * (moved + _span(self)) <= MAX_BITS:  # as nearly always
+            return False
         widest = max((size for size in self.sizes() if size != inf), default=0)
-        return period * (abs(self.advance) * (reach // self.period + 1) + widest) > MAX_BITS
+        return period * (moved + widest) > MAX_BITS
 
-    def _union(self, outputs: Iterable[int]) -> tuple[End, End, int]:
-        """Union of the rows of some outputs, as (lo, hi, taps)."""
+    def _rows(self, outputs: Sequence[int]) -> _Rows:
+        """List the rows of some outputs."""
         assert self.taps is not None
+        at = [divmod(i, self.period) for i in outputs]
+        advance, lo, hi, taps = self.advance, self.lo, self.hi, self.taps
+        return (
+            tuple([lo[r] + advance * q for q, r in at]),
+            tuple([hi[r] + advance * q for q, r in at]),
+            tuple([taps[r] for _, r in at]),
+        )
+
+    def _unions(self, read: Iterable[Sequence[int]]) -> _Rows:
+        """List the unions of the rows of some outputs."""
+        united: dict[tuple[int, ...], _Row] = {}  # a mask, and attention, let many read the same
         rows = []
-        for i in outputs:
-            q, r = divmod(i, self.period)
-            rows.append((self.lo[r] + self.advance * q, self.hi[r] + self.advance * q, self.taps[r]))
-        return _merge_rows(rows)
+        for outputs in map(tuple, read):
+            found = united.get(outputs)
+            if found is None:
+                found = united[outputs] = _merged(*self._rows(outputs))
+            rows.append(found)
+        lo, hi, taps = zip(*rows, strict=True)
+        return lo, hi, taps
 
     def join(self, other: Relation) -> Relation:
         """Union: an output needs what either side needs.
@@ -275,10 +297,10 @@ class Relation:
             hi = tuple(map(max, a.hi, b.hi))
             union = Relation(period, a.advance, lo, hi, None, a.slack, a.loose, exact, True).reduced()
             return union.as_listed(max(self.listed, other.listed), uneven=uneven)
-        if _apart(a, b) * period > MAX_BITS:
+        if _span(a, b) * period > MAX_BITS and _apart(a, b) * period > MAX_BITS:
             return whole(period, a.advance, exact=False)
-        pairs = zip(zip(a.lo, a.hi, a.taps, strict=True), zip(b.lo, b.hi, b.taps, strict=True), strict=True)
-        low, high, taps = zip(*map(_merge_rows, pairs), strict=True)
+        columns = (zip(x, y, strict=True) for x, y in ((a.lo, b.lo), (a.hi, b.hi), (a.taps, b.taps)))
+        low, high, taps = zip(*map(_merged, *columns), strict=True)
         union = Relation(period, a.advance, low, high, taps, a.slack, a.loose, exact).reduced()
         return union.as_listed(max(self.listed, other.listed), uneven=uneven)
 
@@ -309,7 +331,7 @@ class Relation:
 
     def as_listed(self, count: int, *, uneven: bool = False) -> Relation:
         """Let what was just made be the relation of one map of `count` rows, unless all rows are endless."""
-        self.listed = 0 if self.whole else count
+        self.listed = 0 if not count or self.whole else count
         self.uneven = uneven
         return self
 
@@ -322,8 +344,8 @@ class Relation:
         return Relation(
             period,
             self.advance * m,
-            tuple(end + move for move in moves for end in self.lo),
-            tuple(end + move for move in moves for end in self.hi),
+            tuple([end + move for move in moves for end in self.lo]),
+            tuple([end + move for move in moves for end in self.hi]),
             None if self.taps is None else self.taps * m,
             self.slack,
             self.loose,
@@ -346,21 +368,22 @@ class Relation:
 
     def _with_period(self, period: int) -> Relation | None:
         times = self.period // period
-        if self.advance % times:
+        taps = None if self.taps is None else self.taps[:period]
+        if self.advance % times or (taps is not None and taps * times != self.taps):
             return None
         short = Relation(
             period,
             self.advance // times,
             self.lo[:period],
             self.hi[:period],
-            None if self.taps is None else self.taps[:period],
+            taps,
             self.slack,
             self.loose,
             self.exact,
             self.regular,
         )
         long = short.over(self.period)
-        same = long.taps == self.taps and all(
+        same = (self.lo == long.lo and self.hi == long.hi) or all(
             (a == c and b == d) or (a > b and c > d)  # two empty rows are equal wherever they stand
             for a, b, c, d in zip(self.lo, self.hi, long.lo, long.hi, strict=True)
         )
@@ -388,22 +411,25 @@ class Relation:
         return Relation(1, 0, self.lo[:1], self.hi[:1], taps, self.slack, self.loose, self.exact)
 
 
-Row = tuple[End, End, int]
-
-
-def _merge_rows(rows: Iterable[Row]) -> Row:
-    """Union of rows, each as (lo, hi, taps)."""
-    present = [row for row in rows if row[0] <= row[1]]
-    if not present:
+def _merged(starts: Sequence[End], ends: Sequence[End], taps: Sequence[int]) -> _Row:
+    """Unite rows that are given by their ends and their taps."""
+    if not all(map(le, starts, ends)):
+        present = [row for row in zip(starts, ends, taps, strict=True) if row[0] <= row[1]]
+        starts, ends, taps = zip(*present, strict=True) if present else ((), (), ())
+    if not starts:
         return 0, -1, 0
-    lo = min(row[0] for row in present)
-    hi = max(row[1] for row in present)
+    lo, hi = min(starts), max(ends)
     if lo == -inf or hi == inf:
         return lo, hi, 0
     bits = 0
-    for start, _, taps in present:
-        bits |= taps << int(start - lo)
+    for start, row in zip(starts, taps, strict=True):
+        bits |= row << int(start - lo)
     return lo, hi, bits
+
+
+def _span(*relations: Relation) -> End:
+    """Span from the first end of all rows to the last: no row, and no union of rows, is wider."""
+    return max([max(each.hi) for each in relations]) - min([min(each.lo) for each in relations]) + 1
 
 
 def _apart(a: Relation, b: Relation) -> End:
@@ -416,8 +442,8 @@ def _apart(a: Relation, b: Relation) -> End:
     return max((span for span in spans if span != inf), default=0)
 
 
-def _widened(indices: Iterable[int], by: int) -> Iterable[int]:
-    return sorted({index + move for index in indices for move in range(by + 1)}) if by else indices
+def _widened(indices: Sequence[int], by: int) -> Sequence[int]:
+    return sorted({index + move for index in indices for move in range(by + 1)})
 
 
 def _smear(bits: int, by: int) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import gcd
+from operator import le
 from typing import Final, NamedTuple
 
 from rfcalc.algebra.number import UNKNOWN, Num, cdiv, is_known, is_one, is_open
@@ -48,6 +49,11 @@ class Window(NamedTuple):
     regular: bool = True
     border: str = "drop"
     slack: Num = 0
+
+    @property
+    def picks(self) -> bool:
+        """Every output reads a single element, in regular steps."""
+        return bool(is_one(self.period) and self.taps is None and self.first(0) == self.last(0))
 
     def indices(self, i: int) -> Sequence[int]:
         """Taps of output `i`, before those in the padding are dropped.
@@ -229,7 +235,8 @@ def gather(period: int, advance: int, rows: Sequence[Sequence[int]]) -> Window:
         return lambda i: ends[i % period] + advance * (i // period)
 
     def taps(i: int) -> Sequence[int]:
-        return [tap + advance * (i // period) for tap in rows[i % period]]
+        move, row = advance * (i // period), rows[i % period]
+        return [tap + move for tap in row] if move else row
 
     return Window(
         period,
@@ -244,7 +251,7 @@ def gather(period: int, advance: int, rows: Sequence[Sequence[int]]) -> Window:
 
 def rises(ends: Sequence[Num], advance: Num) -> bool:
     """Tell whether row ends never move back, across the seam of the period too."""
-    return all(a <= b for a, b in zip(ends, [*ends[1:], ends[0] + advance], strict=True))
+    return all(map(le, ends, [*ends[1:], ends[0] + advance]))
 
 
 def backward(extent: Num) -> Window:

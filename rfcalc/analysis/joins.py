@@ -195,13 +195,13 @@ def _phased(relation: Relation, count: Num) -> _Placed | None:
     """Take the mean over a period, each row brought back to output 0."""
     from fractions import Fraction  # its import takes longer than most analyses of a join
 
-    rows = [(i, a, b) for i, (a, b) in enumerate(zip(relation.lo, relation.hi, strict=True)) if a <= b]
+    rows = [(i, a + b) for i, (a, b) in enumerate(zip(relation.lo, relation.hi, strict=True)) if a <= b]
     if not relation.bounded or not rows:
         return None
     common = gcd(relation.period, relation.advance)
     slope = Fraction(relation.advance, relation.period)
-    total = sum((Fraction(int(a + b), 2) - i * slope for i, a, b in rows), Fraction(0))
-    center = total / len(rows)
+    indices, ends = zip(*rows, strict=True)
+    center = (Fraction(int(sum(ends)), 2) - sum(indices) * slope) / len(rows)
     slopes = relation.period // common, relation.advance // common
     return _Placed(center, slopes, relation.loose, relation, count)
 
