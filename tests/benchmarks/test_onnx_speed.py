@@ -69,6 +69,13 @@ def test_analyze_resnet50_from_its_bytes(benchmark: Any, light: Any) -> None:
     assert result.totals.macs == 4_089_184_256
 
 
+@pytest.mark.benchmark(group="onnx, graph loaded")
+def test_analyze_resnet50_as_a_graph(benchmark: Any, light: Any) -> None:
+    graph = rfcalc.load(light)
+    result = benchmark(rfcalc.analyze, graph)
+    assert result.totals.macs == 4_089_184_256
+
+
 @pytest.mark.benchmark(group="onnx, chain")
 @pytest.mark.parametrize("shape", [FIXED, OPEN], ids=["static", "open"])
 def test_chain(benchmark: Any, shape: Shape) -> None:
