@@ -8,7 +8,7 @@ what lies outside of a tensor at the very layer that reads it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -211,38 +211,39 @@ def layers_of(document: Document) -> Iterator[tuple[str, str, dict[str, Any], li
         yield layer["name"], layer["kind"], settings, [given] if isinstance(given, str) else given
 
 
-def slid(array: np.ndarray, place: int, op: Op) -> np.ndarray:
-    """Let each output element read the union of what its taps along one axis depend on."""
-    n = array.shape[place]
+def gathered(array: np.ndarray, place: int, rows: Iterable[Iterable[int]]) -> np.ndarray:
+    """Let output i along an axis read the elements of row i."""
     source = np.moveaxis(array, place, 0)
-    out = np.zeros((op.extent, *source.shape[1:]), dtype=object)
-    for i in range(op.extent):
-        for j in op.taps(i):
-            at = min(max(j, 0), n - 1) if op.clamp else j
-            if 0 <= at < n:  # padding depends on nothing
-                out[i] = out[i] | source[at]
+    listed = list(rows)
+    out = np.zeros((len(listed), *source.shape[1:]), dtype=object)
+    for i, row in enumerate(listed):
+        for j in row:
+            out[i] = out[i] | source[j]
     return np.moveaxis(out, 0, place)
 
 
-def united(array: np.ndarray, places: Sequence[int]) -> np.ndarray:
+def slid(array: np.ndarray, place: int, op: Op) -> np.ndarray:
+    """Let each output element read the union of what its taps along one axis depend on."""
+    n = array.shape[place]
+
+    def inside(i: int) -> set[int]:  # padding depends on nothing
+        taps = op.taps(i)
+        return {min(max(j, 0), n - 1) for j in taps} if op.clamp else {j for j in taps if 0 <= j < n}
+
+    return gathered(array, place, map(inside, range(op.extent)))
+
+
+def united(array: np.ndarray, places: Iterable[int]) -> np.ndarray:
     """Union along axes, which stay with one element."""
     for place in places:
-        total = np.zeros(array.take([0], axis=place).shape, dtype=object)
-        for j in range(array.shape[place]):
-            total = total | array.take([j], axis=place)
-        array = total
+        array = gathered(array, place, [range(array.shape[place])])
     return array
 
 
 def running(array: np.ndarray, place: int, *, reverse: bool) -> np.ndarray:
     """Union of all up to each index, or from it on."""
-    source = np.moveaxis(array, place, 0)
-    out = source.copy()
-    for i in range(len(out)):
-        for j in range(len(out)):
-            if j <= i if not reverse else j >= i:
-                out[i] = out[i] | source[j]
-    return np.moveaxis(out, 0, place)
+    n = array.shape[place]
+    return gathered(array, place, [range(i, n) if reverse else range(i + 1) for i in range(n)])
 
 
 def _recurrent(array: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:

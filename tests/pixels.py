@@ -8,7 +8,7 @@ layer that adds it. After each layer the channels of a map are united: rfcalc do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from math import prod
@@ -17,7 +17,18 @@ from typing import Any, Final
 
 import numpy as np
 
-from tests.oracle import JOINS, Document, Op, along, both_sides, layers_of, per_axis
+from tests.oracle import (
+    JOINS,
+    Document,
+    along,
+    both_sides,
+    gathered,
+    layers_of,
+    per_axis,
+    running,
+    slid,
+    united,
+)
 
 Settings = Mapping[str, Any]
 
@@ -53,38 +64,18 @@ class Tensor:
 # ---- moves -------------------------------------------------------------------------------------------------
 
 
-def anything(sets: np.ndarray, *places: int) -> np.ndarray:
-    """Union along axes, which stay with one element."""
-    for place in places:
-        parts = [sets.take([j], place) for j in range(sets.shape[place])]
-        sets = reduce(or_, parts)
-    return sets
-
-
-def gathered(sets: np.ndarray, place: int, rows: Iterable[Iterable[int]]) -> np.ndarray:
-    """Let output i along an axis read the elements of row i."""
-    nothing = np.zeros_like(sets.take([0], place))
-    return np.concatenate([reduce(or_, (sets.take([j], place) for j in row), nothing) for row in rows], place)
-
-
 def stretched(sets: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     return np.broadcast_to(sets, tuple(shape)).copy()
 
 
-def slid(tensor: Tensor, kind: str, settings: Settings, places: Sequence[int] | None = None) -> Tensor:
+def windows(tensor: Tensor, kind: str, settings: Settings, places: Sequence[int] | None = None) -> Tensor:
     """Let a layer slide over axes, each as its definition along one axis says."""
     sets = tensor.sets
     for axis, place in enumerate(tensor.spatial if places is None else places):
-        n = sets.shape[place]
-        op = along(kind, settings, axis, n)
+        op = along(kind, settings, axis, sets.shape[place])
         assert op is not None, kind
-        sets = gathered(sets, place, (_inside(op, i, n) for i in range(op.extent)))
+        sets = slid(sets, place, op)
     return Tensor(sets, tensor.axes)
-
-
-def _inside(op: Op, i: int, n: int) -> set[int]:
-    taps = op.taps(i)
-    return {min(max(j, 0), n - 1) for j in taps} if op.clamp else {j for j in taps if 0 <= j < n}
 
 
 def mixed_channels(tensor: Tensor, count: int) -> Tensor:
@@ -95,11 +86,11 @@ def mixed_channels(tensor: Tensor, count: int) -> Tensor:
 
 def mixed(tensor: Tensor, places: Sequence[int]) -> Tensor:
     """Let every element read all along some axes, which stay."""
-    return Tensor(stretched(anything(tensor.sets, *places), tensor.shape), tensor.axes)
+    return Tensor(stretched(united(tensor.sets, places), tensor.shape), tensor.axes)
 
 
 def reduced(tensor: Tensor, places: Sequence[int], *, keep: bool) -> Tensor:
-    sets = anything(tensor.sets, *places)
+    sets = united(tensor.sets, places)
     if keep:
         return Tensor(sets, tensor.axes)
     axes = "".join(letter for place, letter in enumerate(tensor.axes) if place not in places)
@@ -107,9 +98,7 @@ def reduced(tensor: Tensor, places: Sequence[int], *, keep: bool) -> Tensor:
 
 
 def scanned(tensor: Tensor, place: int, *, reverse: bool) -> Tensor:
-    n = tensor.shape[place]
-    rows = [range(i, n) if reverse else range(i + 1) for i in range(n)]
-    return Tensor(gathered(tensor.sets, place, rows), tensor.axes)
+    return Tensor(running(tensor.sets, place, reverse=reverse), tensor.axes)
 
 
 def turned(tensor: Tensor, place: int) -> Tensor:
@@ -163,12 +152,12 @@ def _split(settings: Settings, x: Tensor) -> list[Tensor]:
 @rule("conv", "separable_conv", "transposed_conv")
 def _conv(settings: Settings, x: Tensor) -> Tensor:
     kind = "transposed_conv" if settings["kind"] == "transposed_conv" else "conv"
-    return mixed_channels(slid(x, kind, settings), settings["filters"])
+    return mixed_channels(windows(x, kind, settings), settings["filters"])
 
 
 @rule("depthwise_conv")
 def _depthwise_conv(settings: Settings, x: Tensor) -> Tensor:
-    return mixed_channels(slid(x, "conv", settings), x.shape[x.channel] * settings.get("multiplier", 1))
+    return mixed_channels(windows(x, "conv", settings), x.shape[x.channel] * settings.get("multiplier", 1))
 
 
 @rule(
@@ -176,25 +165,27 @@ def _depthwise_conv(settings: Settings, x: Tensor) -> Tensor:
     "center_crop",
 )  # fmt: skip
 def _slide(settings: Settings, x: Tensor) -> Tensor:
-    return slid(x, settings["kind"], settings)
+    return windows(x, settings["kind"], settings)
 
 
 @rule("patches")
 def _patches(settings: Settings, x: Tensor) -> Tensor:
     taps = prod(per_axis(settings["kernel"], axis) for axis in range(len(x.spatial)))
-    return mixed_channels(slid(x, "max_pool", settings), x.shape[x.channel] * taps)  # strides as of pooling
+    return mixed_channels(
+        windows(x, "max_pool", settings), x.shape[x.channel] * taps
+    )  # strides as of pooling
 
 
 @rule("space_to_depth")
 def _space_to_depth(settings: Settings, x: Tensor) -> Tensor:
     blocks = settings["block"] ** len(x.spatial)
-    return mixed_channels(slid(x, "space_to_depth", settings), x.shape[x.channel] * blocks)
+    return mixed_channels(windows(x, "space_to_depth", settings), x.shape[x.channel] * blocks)
 
 
 @rule("depth_to_space")
 def _depth_to_space(settings: Settings, x: Tensor) -> Tensor:
     blocks = settings["block"] ** len(x.spatial)
-    return mixed_channels(slid(x, "depth_to_space", settings), x.shape[x.channel] // blocks)
+    return mixed_channels(windows(x, "depth_to_space", settings), x.shape[x.channel] // blocks)
 
 
 @rule("pad")
@@ -306,13 +297,13 @@ def _recurrent(settings: Settings, x: Tensor) -> Tensor | list[Tensor]:
 def _conv_lstm(settings: Settings, x: Tensor) -> Tensor:
     """Step t reads its own input through a convolution, and what step t - 1 gave through another one."""
     places = [place for place in x.spatial if place != 1]
-    taken = mixed_channels(slid(x, "conv", settings, places), settings["filters"])
+    taken = mixed_channels(windows(x, "conv", settings, places), settings["filters"])
     recurrent = {"kernel": settings["kernel"], "padding": "same"}
     steps: list[np.ndarray] = []
     for t in range(x.shape[1])[:: -1 if settings.get("reverse") else 1]:
         here = taken.sets.take([t], 1)
         if steps:
-            here = here | slid(Tensor(steps[-1], x.axes), "conv", recurrent, places).sets
+            here = here | windows(Tensor(steps[-1], x.axes), "conv", recurrent, places).sets
         steps.append(here)
     if settings.get("sequences", False):
         return Tensor(np.concatenate(steps, 1), x.axes)
@@ -326,7 +317,7 @@ def _attention(settings: Settings, *inputs: Tensor) -> Tensor:
     units = others[-1].shape[-1] if others and settings["kind"] != "multi_head_attention" else query.shape[-1]
     axes = range(1, last) if settings["kind"] == "multi_head_attention" else [last - 1]
     shape = (*query.shape[:-1], units)
-    sets = stretched(anything(query.sets, last), shape)
+    sets = stretched(united(query.sets, [last]), shape)
     axes = settings.get("axes", axes)
     for each in others or [query]:
         read = each.sets
@@ -335,8 +326,8 @@ def _attention(settings: Settings, *inputs: Tensor) -> Tensor:
             rows = [range(min(i + 1, each.shape[axis])) for i in range(query.shape[axis])]
             read = gathered(read, axis, rows)
         else:
-            read = anything(read, *axes)
-        sets |= stretched(anything(read, last), shape)
+            read = united(read, axes)
+        sets |= stretched(united(read, [last]), shape)
     return Tensor(sets, query.axes)
 
 
@@ -352,7 +343,7 @@ def _einsum(settings: Settings, *inputs: Tensor) -> Tensor:
     for term, x in zip(terms, inputs, strict=True):
         summed = [place for place, letter in enumerate(term) if letter not in right]
         kept = [letter for letter in term if letter in right]
-        part = anything(x.sets, *summed).squeeze(tuple(summed)) if summed else x.sets
+        part = united(x.sets, summed).squeeze(tuple(summed))
         part = part.transpose([kept.index(letter) for letter in right if letter in kept])
         sets |= stretched(part.reshape([extents[c] if c in kept else 1 for c in right]), sets.shape)
     return Tensor(sets, "?" * len(right))
@@ -375,13 +366,13 @@ def _dot(settings: Settings, x: Tensor, y: Tensor) -> Tensor:
 
 @rule("primary_capsules")
 def _primary_capsules(settings: Settings, x: Tensor) -> Tensor:
-    wide = mixed_channels(slid(x, "conv", settings), settings["capsules"] * settings["dim"])
+    wide = mixed_channels(windows(x, "conv", settings), settings["capsules"] * settings["dim"])
     return Tensor(wide.sets.reshape(1, -1, settings["dim"]), "b?c")
 
 
 @rule("capsules")
 def _capsules(settings: Settings, x: Tensor) -> Tensor:
-    return Tensor(stretched(anything(x.sets, 1, 2), (1, settings["count"], settings["dim"])), "b??")
+    return Tensor(stretched(united(x.sets, [1, 2]), (1, settings["count"], settings["dim"])), "b??")
 
 
 # ---- shapes ------------------------------------------------------------------------------------------------
@@ -472,4 +463,4 @@ class Pixels:
     def rows(self, name: str, axis: int, place: int) -> list[int]:
         """For each index of a tensor axis the union over all others, projected to one input axis."""
         others = [p for p in range(len(self.tensors[name].shape)) if p != place]
-        return [int(mask) for mask in anything(self.along(name, axis), *others).ravel()]
+        return [int(mask) for mask in united(self.along(name, axis), others).ravel()]
