@@ -1,5 +1,7 @@
 """Second half of reading the native format: blocks, repeats and shared layers become layers and edges.
 
+How many layers that makes is counted first, without making any: a few lines can ask for billions.
+
 Entries are expanded in the document's order; which layer an input means is settled only when all are there,
 since the document may name a layer before it stands.
 """
@@ -28,8 +30,10 @@ from rfcalc.readers.native_nodes import (
     Reference,
     UseNode,
 )
-from rfcalc.readers.native_size import Names, Sizer, inner_names, too_many
 from rfcalc.readers.values import INDEX, closest, resolve
+
+Names = Mapping[str, Num]
+"""The values that expressions see."""
 
 Path = tuple[str, ...]
 
@@ -172,6 +176,58 @@ class Expander:
         self._passed: list[Source] = []
         self._edges: dict[tuple[int, int], Edge] = {}
         self._uses = 0
+        self._sizes: dict[tuple[Any, ...], int] = {}
+
+    # ---- size ----------------------------------------------------------------------------------------------
+
+    def _refuse_too_many(self, body: Body) -> None:
+        """Count the layers that a body makes; an empty copy counts as one.
+
+        Raises
+        ------
+        ReadError
+            There are more than `MOST_LAYERS`.
+        """
+        total = 0
+        for node in body.nodes:
+            total += self._size(node, self.parameters)
+            if total > MOST_LAYERS:
+                raise _too_many(node.frame.where)
+
+    def _size(self, node: Node, names: Names) -> int:
+        """Count the layers of an entry with all its copies, no further than is too many."""
+        count: int = 1 if node.frame.repeat is None else resolve(node.frame.repeat, names)
+        if isinstance(node, (LayerNode, AgainNode)) or count == 0 or count > MOST_LAYERS:
+            return count
+        if node.frame.repeat is None:
+            return self._size_of_copy(node, names)
+        if not node.indexed:
+            return count * self._size_of_copy(node, {**names, INDEX: 0})
+        return _limited(self._size_of_copy(node, {**names, INDEX: number}) for number in range(count))
+
+    def _size_of_copy(self, node: UseNode | GroupNode, names: Names) -> int:
+        """Count the layers of one copy; that of a block is the same for the same arguments."""
+        if isinstance(node, GroupNode):
+            return self._size_of_body(node.body, names)
+        block = self.blocks[node.block]
+        inner = self._inner_names(node, names)
+        key = (node.block, *(inner[name] for name in block.arguments))
+        if any(type(value) is not int for value in key[1:]):
+            return self._size_of_body(block.body, inner)  # a formula or an array may not be hashable
+        if key not in self._sizes:
+            self._sizes[key] = self._size_of_body(block.body, inner)
+        return self._sizes[key]
+
+    def _size_of_body(self, body: Body, names: Names) -> int:
+        return max(_limited(self._size(node, names) for node in body.nodes), 1)
+
+    def _inner_names(self, node: UseNode, names: Names) -> dict[str, Num]:
+        """Return the values that expressions see inside a use of a block: parameters, then arguments."""
+        inner = dict(self.parameters)
+        for name, default in self.blocks[node.block].arguments.items():
+            given = name in node.arguments
+            inner[name] = resolve(node.arguments[name], names) if given else resolve(default, inner)
+        return inner
 
     # ---- expansion -----------------------------------------------------------------------------------------
 
@@ -183,7 +239,7 @@ class Expander:
         ReadError
             More than `MOST_LAYERS` layers, a name that nothing has, a setting whose value is out of range.
         """
-        Sizer(self.blocks, self.parameters).check(body)
+        self._refuse_too_many(body)
         self._run(body, self.root, [self._first])
         for source in self._passed:
             self.edge(source)
@@ -251,7 +307,7 @@ class Expander:
 
     def _emit(self, node: Node, path: Path, scope: Scope, sources: Sequence[Source]) -> _Pending:
         if len(self._pending) >= MOST_LAYERS:
-            raise too_many(node.frame.where)
+            raise _too_many(node.frame.where)
         pending = _Pending(path, node.frame, sources, trainable=scope.trainable and node.frame.trainable)
         if scope.twin is not None:
             mine, other = scope.twin
@@ -272,14 +328,14 @@ class Expander:
         # blocks that hold shared blocks grow without any layer that would count
         self._uses += 1
         if self._uses > MOST_LAYERS:
-            raise too_many(node.frame.where)
+            raise _too_many(node.frame.where)
         if len(path) > 2 * DEEPEST:  # a name and a number each
             raise ReadError(f"is nested more than {DEEPEST} deep", where=node.frame.where)
         trainable = scope.trainable and node.frame.trainable
         entry = Entry(path, node, names)
         if isinstance(node, UseNode):
             body, op = self.blocks[node.block].body, "block"
-            names = inner_names(node, self.blocks[node.block], self.parameters, names)
+            names = self._inner_names(node, names)
             parent = None
         else:
             body, op, parent = node.body, "repeat", scope
@@ -418,6 +474,20 @@ class Expander:
         if node.kind is not None and first.kind and first.kind != node.kind:
             raise ReadError(f"{node.target} is of the kind {first.kind}, not {node.kind}", where=where)
         return first
+
+
+def _too_many(where: str) -> ReadError:
+    return ReadError(f"the model has more than {MOST_LAYERS:,} layers with all its copies", where=where)
+
+
+def _limited(counts: Iterable[int]) -> int:
+    """Add numbers of layers up, no further than is too many."""
+    total = 0
+    for count in counts:
+        total += count
+        if total > MOST_LAYERS:
+            break
+    return total
 
 
 def _inside(reference: Reference, name: str) -> str:
