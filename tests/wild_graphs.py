@@ -349,6 +349,8 @@ def gated(m: Maker, x: Tensor) -> Tensor | None:
     shape = [1 if a in axes else n for a, n in enumerate(x.shape)]
     y = m.add(m.random.choice(["ReduceMean", "ReduceMax"]), [x.name, m.ints(axes)], shape, keepdims=1)
     op = m.random.choice(["Add", "Mul", "Sub"])
+    if op == "Sub" and y.shape == x.shape:
+        op = "Add"  # a tensor less itself, which no network computes
     return m.add(op, m.random.sample([x.name, y.name], 2), x.shape)
 
 

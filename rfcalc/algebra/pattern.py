@@ -247,9 +247,9 @@ def _window(rows: Sequence[int], keys: int) -> tuple[Window, bool]:
             if offsets is not None:
                 if offsets == [[0]]:
                     return POINTWISE, False
-                (first, *_), span = offsets[0], len(offsets[0])
-                if period == 1 and offsets[0] == list(range(first, first + span)):
-                    return slide(span, lo=-first), False
+                nearest, *others = offsets
+                if nearest and not others and nearest == list(range(nearest[0], nearest[-1] + 1)):
+                    return slide(len(nearest), lo=-nearest[0]), False
                 taps = [[phase + offset for offset in each] for phase, each in enumerate(offsets)]
                 return gather(period, period, taps), False
     return gather(len(rows), keys, [_bits(row) for row in rows]), True

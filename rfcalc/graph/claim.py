@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from rfcalc.algebra.pattern import Pattern
@@ -51,6 +52,9 @@ class Claim(NamedTuple):
         Multiply-accumulates of the layer for all samples of the input, at most.
     masked : Pattern, optional
         The elements that read anything at all, where a mask is remembered; the ways are of these alone.
+    alike : mapping of int to frozenset of int
+        By axis of the input, the axes of the tensor that are not told apart: channels, and but for an axis of
+        samples these. What is said of a position is what any of them reads.
     """
 
     layer: str
@@ -61,6 +65,7 @@ class Claim(NamedTuple):
     exact: bool
     macs: int | None = None
     masked: Pattern | None = None
+    alike: Mapping[int, frozenset[int]] = MappingProxyType({})
 
 
 class Beyond(NamedTuple):

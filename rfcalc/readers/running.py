@@ -29,11 +29,15 @@ class Pass(NamedTuple):
         All weights and inputs are positive.
     loud : float
         How large the change is, beside values of about 1.
+    shallow : bool
+        Numbers that a mask adds are so small that sums with them show what changes; what comes behind these
+        sums is not looked at.
     """
 
     own: bool
     positive: bool
     loud: float
+    shallow: bool = False
 
 
 PASSES: Final = (
@@ -43,6 +47,7 @@ PASSES: Final = (
     Pass(own=False, positive=False, loud=4096.0),
     Pass(own=True, positive=False, loud=512.0),
     Pass(own=False, positive=False, loud=8.0),
+    Pass(own=False, positive=False, loud=1.0, shallow=True),
 )
 
 USUAL: Final = 4
@@ -56,18 +61,23 @@ _ROUNDING: Final = 1e-4
 
 Values = Mapping[str, Any]
 
+Changes = dict[tuple[str, int, int, int], Any]
+"""Where a tensor changed with an index of an axis of the input, by view."""
+
 
 class Running(Protocol):
     """A model that a runtime can run.
 
     `inputs` are names, shapes and types of elements; `runtime` is its name; `weights` are the tensors of
-    weights that it holds, by name; `smeared` those in which what was added and taken off leaves rounding.
+    weights that it holds, by name; `smeared` are the tensors in which what was added and taken off leaves
+    rounding, `summed` those to which a mask of very negative numbers was added.
     """
 
     inputs: Sequence[tuple[str, tuple[int, ...], Any]]
     runtime: str
     weights: Sequence[str]
     smeared: frozenset[str]
+    summed: frozenset[str]
 
     def start(
         self, values: Pass, tensors: Iterable[str], *, nudged: str = ""
@@ -105,7 +115,8 @@ def observe(
         The tensors of weights that were counted.
     """
     shapes: dict[str, tuple[int, ...]] = {}
-    changed: dict[tuple[str, int, int, int], Any] = {}
+    changed: Changes = {}
+    faint: Changes = {}
     taken: set[str] = set()
     views = {(name, axis): _views(claim, axis) for name, claim in claims.items() for axis in rows}
     for number, values in enumerate(PASSES[:passes]):
@@ -123,19 +134,24 @@ def observe(
                 for name in before:
                     if not views[name, axis] or after[name].shape != before[name].shape:
                         continue
-                    if name in model.smeared and values.loud > 1.0:
-                        continue  # what is left of so large a change is no rounding any more
-                    found = _different(before[name], after[name], smeared=name in model.smeared)
+                    if values.shallow and name not in model.summed:
+                        continue
+                    smeared = name in model.smeared
+                    # what a large change leaves where it was taken off is more than rounding
+                    into = faint if values.shallow or (smeared and values.loud > 1.0) else changed
+                    found = _different(before[name], after[name], smeared=smeared)
                     for view, kept in enumerate(views[name, axis]):
                         away = tuple(place for place in range(found.ndim) if place not in kept)
                         mine = found.any(axis=away, keepdims=True) if away else found
                         key = (name, axis, view, row)
-                        changed[key] = changed[key] | mine if key in changed else mine
+                        into[key] = into[key] | mine if key in into else mine
         if not number:
             taken = {
                 name for name in model.weights if name not in counted and _counts(model, name, feeds, outputs)
             }
-    return _compared(claims, rows, changed, shapes)._replace(macs=model.macs(shapes), taken=frozenset(taken))
+    return _compared(claims, rows, changed, faint, shapes)._replace(
+        macs=model.macs(shapes), taken=frozenset(taken)
+    )
 
 
 def _views(claim: Claim, axis: int) -> list[frozenset[int]]:
@@ -164,9 +180,11 @@ def _counts(model: Running, name: str, feeds: Values, outputs: Sequence[Any]) ->
 def _compared(
     claims: Mapping[str, Claim],
     rows: Mapping[int, Sequence[int]],
-    changed: Mapping[tuple[str, int, int, int], Any],
+    changed: Changes,
+    faint: Changes,
     shapes: Mapping[str, tuple[int, ...]],
 ) -> Observed:
+    """Hold claims to what changed; what changed faintly shows a claim to be right, and none to be wrong."""
     beyond: list[Beyond] = []
     idle: list[Idle] = []
     claimed = seen = sure = 0
@@ -190,7 +208,9 @@ def _compared(
                     said = said & alive
                 if wrong is None and not view and (found & ~said).any():
                     wrong = Beyond(name, axis, row, _first(found & ~said))
-                away = tuple(place for place in range(said.ndim) if place not in moving)
+                found = found | faint.get((name, axis, view, row), False)
+                told = moving - claim.alike.get(axis, frozenset())
+                away = tuple(place for place in range(said.ndim) if place not in told)
                 said, found = said.any(axis=away, keepdims=True), found.any(axis=away, keepdims=True)
                 if claim.exact and (said & ~found).any():
                     along = tuple(place for place, n in enumerate(said.shape) if n == 1)
@@ -213,9 +233,7 @@ def _compared(
     return Observed(shapes, tuple(beyond), tuple(idle), claimed, seen, sure, {}, frozenset())
 
 
-def _met(
-    name: str, axis: int, rows: Sequence[int], changed: Mapping[tuple[str, int, int, int], Any]
-) -> Beyond | None:
+def _met(name: str, axis: int, rows: Sequence[int], changed: Changes) -> Beyond | None:
     """Find an element that changes with two indices of an axis."""
     before: Any = None
     for row in rows:
@@ -269,7 +287,7 @@ def _different(before: Any, after: Any, *, smeared: bool = False) -> Any:
     if before.dtype.kind in "fc":
         different &= ~(np.isnan(before) | np.isnan(after))  # of two infinities, however they came about
     if smeared and before.dtype.kind == "f":
-        known = np.abs(before[np.isfinite(before)])
+        known = np.abs(np.stack((before, after))[:, np.isfinite(before) & np.isfinite(after)])
         different &= ~np.isclose(before, after, rtol=_ROUNDING, atol=_ROUNDING * known.max(initial=0.0))
     return np.asarray(different)
 

@@ -24,7 +24,7 @@ from rfcalc.analysis.verify.result import Difference, Loose
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.claim import Beyond, Claim, Observed, Way
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.graph.layer import BATCH, SPATIAL, Layer, TensorSpec
+from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Layer, TensorSpec
 from rfcalc.wording import axis_names
 
 BUDGET: Final = 1_500_000_000
@@ -143,11 +143,18 @@ def claims_of(graph: LayerGraph, *, input: str | None = None, on_unknown: OnUnkn
                     _is_exact(dependence),
                     whole * samples if whole is not None and len(result.outputs) == 1 else None,
                     None if dependence is None else dependence.masked,
+                    {axis: _untold(each, samples=axis in batches) for axis in ways},
                 )
     counted = frozenset(w.identity for known in resolved.values() for w in known.weights or ())
     complete = all(known.weights is not None for known in resolved.values())
     extents = {place: int(spec.shape[place]) for place in sorted(names)}
     return Claims(chosen.name, extents, names, _sampled(tensors), cost, counted, complete)
+
+
+def _untold(spec: TensorSpec, *, samples: bool) -> frozenset[int]:
+    """Return the axes of a tensor that are not told apart where an axis of the input is of `samples`."""
+    alike = CHANNEL if samples else CHANNEL + BATCH
+    return frozenset(place for place, role in enumerate(spec.axes) if role in alike)
 
 
 def _sampled(tensors: Mapping[str, Claim]) -> dict[str, Claim]:

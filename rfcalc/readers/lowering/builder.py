@@ -103,6 +103,10 @@ class Builder:
         self.marked = marked
         self.large: set[str] = set()
         """Layers that meet a constant which is very large, or may be."""
+        self.biased: set[str] = set()
+        """Layers that make something else of zeros: they add a constant, or fill one in."""
+        self.zeros: dict[Edge, Any] = {}
+        """Where tensors may be other than zero, as far as that was asked."""
         self._memo: dict[Any, Result] = {}
         self._frozen: dict[Weight, Weight] = {}
 
@@ -175,7 +179,7 @@ class Builder:
         moving = [value for value in inputs if value.edge is not None]
         driven = [value for value in held if value.edge is not None]
         if not moving and not driven:
-            return _masked(kind, attrs, inputs, self._constants(node, kind, inputs, attrs, held))
+            return self._masked(kind, attrs, inputs, self._constants(node, kind, inputs, attrs, held))
         owned = tuple(
             dict.fromkeys([weight for v in (*inputs, *held) if v.edge is None for weight in v.weights])
         )
@@ -191,14 +195,30 @@ class Builder:
         result = self._apply(node, kind, staged, specs)
         edges = tuple([value.edge for value in taken if value.edge is not None])
         made = self._keep(node, kind, staged, edges, owned, result)
+        if len(held) > 1:
+            self.bias(made)
         self.meet(made, inputs)
-        return _masked(kind, attrs, inputs, made)
+        return self._masked(kind, attrs, inputs, made)
 
     def meet(self, made: Sequence[Value], values: Sequence[Value]) -> None:
         """Remember of a layer that it meets a constant which is very large, or may be."""
         for value in values:  # a loop: it runs for every layer
             if value.edge is None and made[0].edge is not None and is_large(value):
                 self.large.add(made[0].edge[0])
+
+    def bearing(self, made: Sequence[Value], mask: Mask | None) -> tuple[Value, ...]:
+        """Return the results of an operation, the first of which bears a mask."""
+        first = replace(made[0], mask=mask)
+        if first.edge is not None and mask is not None and not mask.low and mask.alive is not None:
+            self.zeros[first.edge] = mask.alive.reshape(
+                (1,) * (first.rank - mask.alive.ndim) + mask.alive.shape
+            )
+        return (first, *made[1:])
+
+    def bias(self, made: Sequence[Value]) -> None:
+        """Remember of a layer that it makes something else of zeros."""
+        if made[0].edge is not None:
+            self.biased.add(made[0].edge[0])
 
     def unknown(self, node: Node, inputs: Sequence[Value], why: str = "") -> tuple[Value, ...]:
         """Add an operation that no rule knows; its outputs have the shapes that the file records, if any."""
@@ -312,6 +332,19 @@ class Builder:
         computed = against_itself or any(value.computed for value in (*inputs, *held))
         return tuple(Value(spec, weights=weights, computed=computed) for spec in result.outputs)
 
+    def _masked(
+        self, kind: str, attrs: Attrs, inputs: Sequence[Value], made: tuple[Value, ...]
+    ) -> tuple[Value, ...]:
+        """Let the first result bear the mask that it has from the one input."""
+        if len(inputs) != 1 or not made or made[0].spec is None or "then" in attrs or "prepare" in attrs:
+            return made
+        only = inputs[0]
+        before = mask_of(only)
+        if before is None:
+            return made
+        mask = handed_on(kind, attrs, before, only, made[0].spec.shape)
+        return made if mask is None else self.bearing(made, mask)
+
     def _blind(self, node: Node, moving: Sequence[Value], owned: tuple[Weight, ...]) -> tuple[Value, ...]:
         """Add a layer whose inputs have no known shape: nothing is known of it but its weights."""
         if all(value.spec is not None for value in moving):  # a constant is what is not known
@@ -375,18 +408,6 @@ def _meet_themselves(values: Sequence[Value]) -> bool:
     """Tell whether two of the constants were made from one and the same tensor."""
     made = [weight.identity for value in values for weight in value.weights]
     return len(set(made)) < len(made)
-
-
-def _masked(kind: str, attrs: Attrs, inputs: Sequence[Value], made: tuple[Value, ...]) -> tuple[Value, ...]:
-    """Let the first result bear the mask that it has from the one input."""
-    if len(inputs) != 1 or not made or made[0].spec is None or "then" in attrs or "prepare" in attrs:
-        return made
-    only = inputs[0]
-    before = mask_of(only)
-    if before is None:
-        return made
-    mask = handed_on(kind, attrs, before, only, made[0].spec.shape)
-    return made if mask is None else (replace(made[0], mask=mask), *made[1:])
 
 
 def _joined(value: Value, weights: Sequence[Weight]) -> Value:

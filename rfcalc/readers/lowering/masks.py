@@ -418,14 +418,17 @@ def _along(attrs: Any, rank: int) -> list[int]:
 
 
 def unheard(kind: str, attrs: Mapping[str, Any], value: Value) -> dict[str, Any]:
-    """Return the setting that hides, from what saturates there, what a mask's number was added to."""
+    """Return the settings that hide, from what saturates there, what a mask's number was added to.
+
+    What a softmax makes of the hidden elements is 0, and depends on nothing either.
+    """
     mask, rank = value.mask, 0 if value.spec is None else len(value.spec.shape)
     if (
         mask is None
-        or not (mask.low and mask.carried)
+        or not mask.low
         or mask.alive is None
         or not rank
-        or "prepare" in attrs
+        or not {"prepare", "then"}.isdisjoint(attrs)
     ):
         return {}
     name = _function(kind, attrs)
@@ -439,7 +442,9 @@ def unheard(kind: str, attrs: Mapping[str, Any], value: Value) -> dict[str, Any]
     found = None if alive is None else pattern(alive, rank)
     if found is None:
         return {}
-    return {"prepare": ((0, (("elementwise", {"function": "mask", "alive": ((0, found),)}),)),)}
+    stage = ("elementwise", {"function": "mask", "alive": ((0, found),)})
+    before = {"prepare": ((0, (stage,)),)} if mask.carried else {}
+    return {**before, "then": (stage,)} if name in _SOFTMAXES else before
 
 
 _SOFTMAXES: Final = frozenset(("softmax", "safe_softmax", "hardmax", "sparsemax"))
@@ -460,6 +465,11 @@ _ZERO_KEEPING: Final = frozenset(
 
 _LARGEST: Final = frozenset(("max", "amax", "reducemax", "logsumexp", "reducelogsumexp", "special_logsumexp"))
 """Reductions that read nothing of what is very negative beside others."""
+
+
+def keeps_zero(kind: str, attrs: Any) -> bool:
+    """Tell whether a layer is a function of an element by itself that leaves 0 what it is."""
+    return _function(kind, attrs) in _ZERO_KEEPING
 
 
 def handed_on(kind: str, attrs: Any, mask: Mask | None, before: Value, shape: Sequence[Any]) -> Mask | None:

@@ -13,6 +13,7 @@ from rfcalc.readers.lowering import masks as masks_of
 from rfcalc.readers.lowering.builder import Builder, Node
 from rfcalc.readers.lowering.history import hides_nothing
 from rfcalc.readers.lowering.value import Blind, Mask, Value
+from rfcalc.readers.lowering.zeros import unsaid, with_zeros
 
 SWAP = (("permute", {"order": ("swap", -2, -1)}),)
 """Transpose the last two axes."""
@@ -56,7 +57,7 @@ def linear(
     if bias is not None or swap or x.mask is None or x.mask.low or x.mask.alive is None:
         return made
     alive = x.mask.alive.any(axis=-1, keepdims=True)  # zeros that are summed stay zero
-    return made if alive.all() else (replace(made[0], mask=Mask(alive, low=False)), *made[1:])
+    return made if alive.all() else b.bearing(made, Mask(alive, low=False))
 
 
 def matmul(
@@ -83,8 +84,11 @@ def matmul(
     attrs: dict[str, Any] = {"prepare": before} if before else {}
     if then:
         attrs["then"] = then
-    attrs |= masks_of.seen((x, y), swap)
-    return b.add(node, "matmul", (x, y), attrs, weights=(bias,))
+    attrs |= masks_of.seen(with_zeros(b, (x, y)), swap)
+    made = b.add(node, "matmul", (x, y), attrs, weights=(bias,))
+    if bias is not None:
+        b.bias(made)
+    return made
 
 
 def scaled(b: Builder, node: Node, value: Value, factor: object) -> Value:
@@ -122,7 +126,7 @@ def _added(b: Builder, node: Node, product: Sequence[Value], bias: Value) -> tup
 
 def einsum(b: Builder, node: Node, inputs: Sequence[Value], equation: str) -> tuple[Value, ...]:
     """Add an Einstein summation."""
-    return b.add(node, "einsum", inputs, {"equation": equation, **masks_of.seen(inputs)})
+    return b.add(node, "einsum", inputs, {"equation": equation, **masks_of.seen(with_zeros(b, inputs))})
 
 
 def reduce(
@@ -267,22 +271,25 @@ def elementwise(
     places = [place for place, value in enumerate(inputs) if not value.constant]
     moving = [inputs[place] for place in places]
     attrs: dict[str, Any] = {"function": function} if kind in ("elementwise", "activation") else {}
-    hides, mask = masks_of.met(inputs, kind) if alive is None else (alive, mask)
+    factors = with_zeros(b, inputs) if kind == "multiply" else inputs
+    hides, mask = masks_of.met(factors, kind) if alive is None else (alive, mask)
     if not moving:
         made = b.add(node, kind, inputs, attrs)
-        return made if mask is None else (replace(made[0], mask=mask), *made[1:])
+        return made if mask is None else b.bearing(made, mask)
     held = [value for value in inputs if value.constant]
     stretched = tuple(value.shape for value in held if value.shape)
     if stretched:
         attrs["constants"] = stretched
-    found = masks_of.patterns(inputs, hides)
+    found = masks_of.patterns(inputs, unsaid(inputs, factors, hides))
     if found:
         attrs["alive"] = found
     masking = bool(hides) or (mask is not None and mask.low)
     learned = [value for value in held if not value.computed and not (masking and _is_filling(value))]
     made = b.add(node, kind, moving, attrs, weights=learned)
     b.meet(made, held)
-    return made if made[0].mask is mask else (replace(made[0], mask=mask), *made[1:])
+    if held and kind not in ("multiply", "divide"):
+        b.bias(made)
+    return made if made[0].mask is mask else b.bearing(made, mask)
 
 
 def _is_filling(value: Value) -> bool:

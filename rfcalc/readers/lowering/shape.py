@@ -10,6 +10,7 @@ from rfcalc.algebra.digits import is_same
 from rfcalc.algebra.number import Num, equal, is_known, prod
 from rfcalc.errors import AnalysisError
 from rfcalc.readers.lowering.builder import Builder, Node
+from rfcalc.readers.lowering.masks import fill_of
 from rfcalc.readers.lowering.value import Blind, Value
 from rfcalc.rules.registry import format_shape
 from rfcalc.rules.window import window_extent
@@ -190,9 +191,15 @@ def _are_numbers(data: Any) -> bool:
 
 
 def pad(
-    b: Builder, node: Node, x: Value, pairs: Sequence[tuple[Num, Num]], mode: str = "constant"
+    b: Builder,
+    node: Node,
+    x: Value,
+    pairs: Sequence[tuple[Num, Num]],
+    mode: str = "constant",
+    *,
+    fill: Value | None = None,
 ) -> tuple[Value, ...]:
-    """Pad all axes, or with negative numbers crop them."""
+    """Pad all axes, or with negative numbers crop them; `fill` is the constant, zero if it is left out."""
     if x.spec is None:
         raise Blind
     moved = [place for place, pair in enumerate(pairs) if pair not in ((0, 0), [0, 0])]
@@ -203,7 +210,10 @@ def pad(
         "mode": mode,
         "spatial": tuple(moved),
     }
-    return b.add(node, "pad", (x,), attrs)
+    made = b.add(node, "pad", (x,), attrs)
+    if fill is not None and fill_of(fill) is not False:
+        b.bias(made)
+    return made
 
 
 def tile(b: Builder, node: Node, x: Value, repeats: Sequence[Num]) -> tuple[Value, ...]:

@@ -286,7 +286,11 @@ def pad(operation: Operation) -> Values:
     pairs: list[tuple[Num, Num]] = [(0, 0)] * x.rank
     for k, place in enumerate(places):
         pairs[place] = (pads[k], pads[half + k])
-    return moves.pad(operation.builder, operation.node, x, pairs, operation.text("mode", "constant"))
+    fill = operation.optional(2)
+    if fill is None and operation.attributes.get("value"):
+        fill = Value(TensorSpec((), ""))  # an older version of Pad that fills in what is not zero
+    mode = operation.text("mode", "constant")
+    return moves.pad(operation.builder, operation.node, x, pairs, mode, fill=fill)
 
 
 @op("DepthToSpace", "SpaceToDepth")

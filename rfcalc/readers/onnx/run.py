@@ -44,11 +44,11 @@ _BATCH_NORM: Final = {1: 1.0, 2: 0.1, 3: 0.0, 4: 1.0}
 _SMEARING: Final = frozenset(["LRN"])
 """Operations for which onnxruntime keeps a running sum: it adds what comes, and takes off what goes."""
 
-_FAR: Final = 1024.0
-"""Changes from which on scores may be larger than a mask's numbers are low."""
-
 _DEEPER: Final = 1e9
 """How many times lower the numbers of a mask become."""
+
+_SHALLOW: Final = -128.0
+"""What stands in for the numbers of a mask where sums with them are looked at."""
 
 _LARGE: Final = 1024
 """Elements of a tensor that no shape is computed from."""
@@ -97,6 +97,7 @@ class OnnxRun:
         inner = {name for f in self._model.functions for node in f.node for name in node.output}
         self._made -= inner
         self.smeared = _behind(graph, _between_elements(self._model))
+        self.summed = _summed(graph)
         self._uses: dict[str, list[tuple[str, int]]] = {}
         for node in graph.node:
             for place, name in enumerate(node.input):
@@ -173,8 +174,10 @@ class OnnxRun:
                 array = array + np.asarray(change.uniform(0.5, 1.5, array.shape), array.dtype)
             elif not outside and array is None:
                 continue
-            if values.loud >= _FAR:
+            if values.loud > 1.0:  # scores may be larger then than the numbers are low
                 array = _deepened(array)
+            if values.shallow:
+                array = _raised(array)
             tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
 
     def _changes(self, tensor: onnx.TensorProto, array: Any, values: Pass) -> bool:
@@ -208,6 +211,33 @@ def _deepened(array: Any) -> Any:
     floor = np.finfo(array.dtype).min
     with np.errstate(over="ignore"):
         return np.where(low, np.maximum(array * np.asarray(_DEEPER, array.dtype), floor), array)
+
+
+def _raised(array: Any) -> Any:
+    """Raise what is very negative, so that sums with it hold what it was added to."""
+    low = np.isfinite(array) & (array <= VERY_NEGATIVE)
+    return np.where(low, np.asarray(_SHALLOW, array.dtype), array) if low.any() else array
+
+
+def _summed(graph: onnx.GraphProto) -> frozenset[str]:
+    """Return the sums of which one part is a constant with very negative numbers, or made from such."""
+    low = set()
+    for tensor in graph.initializer:
+        if _floating(tensor) and tensor.data_location != onnx.TensorProto.EXTERNAL:
+            array = numpy_helper.to_array(tensor)
+            if (np.isfinite(array) & (array <= VERY_NEGATIVE)).any():
+                low.add(tensor.name)
+    constant = {each.name for each in graph.initializer}
+    found = set()
+    for node in graph.node:
+        if low.intersection(node.input):
+            if constant.issuperset(node.input):
+                low.update(node.output)
+            elif node.op_type in ("Add", "Sub"):
+                found.update(node.output)
+        if constant.issuperset(node.input):
+            constant.update(node.output)
+    return frozenset(found)
 
 
 PRIME: Final = 7919

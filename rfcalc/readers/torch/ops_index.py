@@ -291,7 +291,9 @@ def bucketize(operation: Operation) -> Values:
     x = operation["self"]
     if any(value is not x and not value.constant for value in operation.given):
         return operation.cover(operation.given, "boundaries are computed")
-    return operation.builder.add(operation.node, "identity", (x,))
+    made = operation.builder.add(operation.node, "identity", (x,))
+    operation.builder.bias(made)  # the place of 0 is any
+    return made
 
 
 @op("nms", "_batched_nms", namespace="torchvision")

@@ -180,7 +180,10 @@ def cumulative(operation: Operation) -> Values:
     attrs: dict[str, Any] = {"axis": operation.axis("dim", x.rank)}
     if operation.copies:
         attrs["copies"] = operation.copies
-    return operation.builder.add(operation.node, "cumulative", (x,), attrs)
+    made = operation.builder.add(operation.node, "cumulative", (x,), attrs)
+    if "log" in operation.op:
+        operation.builder.bias(made)  # a sum of exp(0) is not 0
+    return made
 
 
 @op("diff")

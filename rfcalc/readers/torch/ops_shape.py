@@ -33,6 +33,8 @@ def identity(operation: Operation) -> Values:
     x = operation[next(iter(operation.call.args))]
     attrs = {"copies": operation.copies} if operation.copies else {}
     made = operation.builder.add(operation.node, "identity", (x,), attrs)
+    if "power" in operation.op:
+        operation.builder.bias(made)  # 0 to the power of 0 is 1
     return (x, *made[1:]) if x.constant else made
 
 
@@ -327,9 +329,9 @@ def pad(operation: Operation) -> Values:
         pairs[x.rank - 1 - k] = (flat[2 * k], flat[2 * k + 1])
     name = operation.op.partition(".")[2]
     mode = "circular" if name == "_pad_circular" else {"refl": "reflect", "repl": "replicate"}.get(name[:4])
-    return moves.pad(
-        operation.builder, operation.node, x, pairs, _MODES[mode or operation.text("mode", "constant")]
-    )
+    mode = _MODES[mode or operation.text("mode", "constant")]
+    fill = operation.optional("value")
+    return moves.pad(operation.builder, operation.node, x, pairs, mode, fill=fill)
 
 
 @op("numel")

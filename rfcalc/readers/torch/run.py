@@ -41,6 +41,7 @@ class TorchRun:
         self._program = program
         self.weights = tuple(name for name, _ in module.named_parameters())
         self.smeared: frozenset[str] = frozenset()
+        self.summed: frozenset[str] = frozenset()
         self._held = {**program.constants, **program.state_dict}
         self.inputs = [
             (node.name, tuple(node.meta["val"].shape), _dtype(node.meta["val"]))
