@@ -280,7 +280,7 @@ def elementwise(
     stretched = tuple(value.shape for value in held if value.shape)
     if stretched:
         attrs["constants"] = stretched
-    found = masks_of.patterns(inputs, unsaid(inputs, factors, hides))
+    found = masks_of.patterns(inputs, unsaid(b, inputs, factors, hides))
     if found:
         attrs["alive"] = found
     masking = bool(hides) or (mask is not None and mask.low)

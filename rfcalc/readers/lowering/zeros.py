@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
+from operator import and_, or_
 from typing import TYPE_CHECKING, Any, Final
 
 from rfcalc.algebra import steps as moves
@@ -17,7 +19,6 @@ from rfcalc.algebra.number import is_known, prod
 from rfcalc.algebra.pattern import Pattern
 from rfcalc.graph.layer import BATCH, Edge, Layer, TensorSpec
 from rfcalc.readers.lowering.masks import MOST_MASKED, Mask, keeps_zero
-from rfcalc.rules.registry import Path
 
 if TYPE_CHECKING:
     from rfcalc.readers.lowering.builder import Builder, Value
@@ -83,22 +84,36 @@ def _with_zeros(b: Builder, value: Value) -> Value:
     return value if left.all() else replace(value, mask=Mask(left, low=False))
 
 
-def unsaid(before: Sequence[Value], now: Sequence[Value], hides: Mapping[int, Any]) -> dict[int, Any]:
-    """Leave out what a product hides of factors that are zero there by themselves, and so read nothing."""
-    return {
-        place: alive
-        for place, alive in hides.items()
-        if now[place] is before[place] or not _covers(now[place].mask, alive)
-    }
+def unsaid(
+    b: Builder, before: Sequence[Value], now: Sequence[Value], hides: Mapping[int, Any]
+) -> dict[int, Any]:
+    """Leave out what the zeros of a product hide of factors that depend on no input there anyway."""
+    if all(a is b for a, b in zip(before, now, strict=True)):
+        return dict(hides)
+    known: dict[Edge, Any] = {}
+    return {place: alive for place, alive in hides.items() if _reads_any(b, now[place], alive, known)}
 
 
-def _covers(mask: Mask | None, alive: Any) -> bool:
-    """Tell whether all elements that are hidden are zero by a mask already."""
-    return mask is not None and mask.alive is not None and not bool((mask.alive & ~alive).any())
+def _reads_any(b: Builder, value: Value, alive: Any, known: dict[Edge, Any]) -> bool:
+    """Tell whether a tensor may depend on an input of the model in an element that is hidden."""
+    if value.edge is None:
+        return False
+    reads = _reads(b, value.edge, 0, known)
+    return bool((~alive if reads is None else reads & ~alive).any())
+
+
+def _reads(b: Builder, edge: Edge, depth: int, known: dict[Edge, Any]) -> Any:
+    """Return where a tensor depends on an input of the model; None where that may be everywhere."""
+    if edge not in known:
+        found = [] if depth > FURTHEST else _carried(b, edge, lambda at: _reads(b, at, depth + 1, known))
+        zeros = _alive(b, edge, 0)
+        left = _thin(reduce(or_, found)) if found else None
+        known[edge] = zeros if left is None else left if zeros is None else left & zeros
+    return known[edge]
 
 
 def _alive(b: Builder, edge: Edge, depth: int) -> Any:
-    """Return where a tensor may be other than zero; None where that is everywhere, or not known."""
+    """Return where a tensor may be other than zero; None where that may be everywhere."""
     if edge not in b.zeros:
         b.zeros[edge] = None if depth > FURTHEST else _found(b, edge, depth)
     return b.zeros[edge]
@@ -106,51 +121,47 @@ def _alive(b: Builder, edge: Edge, depth: int) -> Any:
 
 def _found(b: Builder, edge: Edge, depth: int) -> Any:
     """Work out where the result of a layer may be other than zero."""
-    layer, result = b.layers[edge[0]], b.results.get(edge[0])
-    if (
-        result is None
-        or edge[1] >= len(result.outputs)
-        or not _is_followed(layer, edge)
-        or layer.name in b.biased
-    ):
+    layer = b.layers[edge[0]]
+    if not _is_followed(layer, edge) or layer.name in b.biased:
         return None
+    found = _carried(b, edge, lambda at: _alive(b, at, depth + 1))
+    if not found or (layer.kind not in (*_ANY, "concat") and "operands" in layer.attrs):
+        return None
+    if layer.kind in _ANY:
+        left = reduce(and_, found)
+    else:
+        left = reduce(or_, found)
+        if layer.kind in _FILLING:
+            filled = ~reduce(or_, _carried(b, edge, lambda _: None))
+            left = left | filled
+    return None if left.all() else left
+
+
+_FILLING: Final = frozenset(("concat", "max_pool"))
+"""Kinds that put something else than zero where they read nothing: constants, the lowest number."""
+
+
+def _carried(b: Builder, edge: Edge, of: Callable[[Edge], Any]) -> list[Any]:
+    """Carry what is known of the inputs of a layer over its paths; nothing where one of them is not followed.
+
+    Of an input of which nothing is known all elements count.
+    """
+    layer, result = b.layers[edge[0]], b.results.get(edge[0])
+    if result is None or edge[1] >= len(result.outputs):
+        return []
     spec = result.outputs[edge[1]]
     if not all(map(is_known, spec.shape)) or not 0 < prod(spec.shape) <= MOST_MASKED:
-        return None
-    any_of = layer.kind in _ANY
-    found: list[Any] = []
+        return []
+    found = []
     try:
         for path in result.paths[edge[1]]:
             source = layer.inputs[path.input]
             given = b.results[source[0]].outputs[source[1]]
-            alive = _alive(b, source, depth + 1)
-            if not any_of or alive is not None:
-                found.append(_moved(path.steps, given, _everywhere(given) if alive is None else alive))
+            alive = of(source)
+            found.append(_moved(path.steps, given, _everywhere(given) if alive is None else alive))
     except _Lost:
-        return None
-    if not found or (layer.kind not in (*_ANY, "concat") and "operands" in layer.attrs):
-        return None
-    if layer.kind == "max_pool" and not _joined(b, layer, result.paths[edge[1]]).all():
-        return None  # the largest of padding alone is no zero
-    if layer.kind == "concat":
-        found.append(~_joined(b, layer, result.paths[edge[1]]))
-    left = found[0]
-    for each in found[1:]:
-        left = left & each if any_of else left | each
-    return None if left.all() else left
-
-
-def _joined(b: Builder, layer: Layer, paths: Sequence[Path]) -> Any:
-    """Return which elements of a concatenation come from inputs that are no constants."""
-    found = []
-    for path in paths:
-        producer, output = layer.inputs[path.input]
-        given = b.results[producer].outputs[output]
-        found.append(_moved(path.steps, given, _everywhere(given)))
-    left = found[0]
-    for each in found[1:]:
-        left = left | each
-    return left
+        return []
+    return found
 
 
 def _is_followed(layer: Layer, edge: Edge) -> bool:
