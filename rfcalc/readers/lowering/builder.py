@@ -17,7 +17,7 @@ from rfcalc.errors import RfcalcError
 from rfcalc.graph.graph import Block, LayerGraph
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Edge, Layer, TensorSpec, Weight
 from rfcalc.readers.lowering.masks import handed_on, is_large, mask_of, unheard
-from rfcalc.readers.lowering.value import Value
+from rfcalc.readers.lowering.value import Mask, Value
 from rfcalc.rules.apply import apply_rule
 from rfcalc.rules.mix import named_axes
 from rfcalc.rules.registry import Result, find

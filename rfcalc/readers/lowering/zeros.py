@@ -18,10 +18,12 @@ from rfcalc.algebra import steps as moves
 from rfcalc.algebra.number import is_known, prod
 from rfcalc.algebra.pattern import Pattern
 from rfcalc.graph.layer import BATCH, Edge, Layer, TensorSpec
-from rfcalc.readers.lowering.masks import MOST_MASKED, Mask, keeps_zero
+from rfcalc.readers.lowering.masks import MOST_MASKED, keeps_zero
+from rfcalc.readers.lowering.value import Mask
 
 if TYPE_CHECKING:
-    from rfcalc.readers.lowering.builder import Builder, Value
+    from rfcalc.readers.lowering.builder import Builder
+    from rfcalc.readers.lowering.value import Value
 
 LONGEST: Final = 4096
 """Elements of an axis whose windows are looked at one by one."""
