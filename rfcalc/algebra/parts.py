@@ -69,7 +69,7 @@ def labelled(union: Dependence, starts: Sequence[Dependence], places: Sequence[P
         if not is_known(place.before) or not is_known(place.extent):
             return union
         own = _along(start, axis, place.extent)
-        if own is None or any(any(leg.weights[axis]) for each in own[1] for leg in each.legs):
+        if own is None or any(each.moves(axis) for each in own[1]):
             return union  # positions lie on this axis too, and these are told apart anyway
         numbers = {_NOTHING: _NOTHING}
         for number, each in enumerate(own[1]):

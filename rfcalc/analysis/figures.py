@@ -256,7 +256,7 @@ def _layer_row(context: _Context, layer: Layer, counted: set[str]) -> Row:
     if result is None:
         return _row(context, (layer.name, 0), head, count_params(fresh), None, None)
     if id(result) not in context.counts:  # layers that are alike share what their rule said
-        activations = known_extent(_sum(spec.elements for spec in result.outputs))
+        activations = known_extent(_sum([spec.elements for spec in result.outputs]))
         context.counts[id(result)] = (macs_of(known), activations)
     row = _row(context, (layer.name, 0), head, count_params(fresh), *context.counts[id(result)])
     return _explained(row, assumption_of(layer, known) if known.assumed else context.uncounted)

@@ -118,6 +118,8 @@ def _why_bound(dependence: Dependence, rank: int) -> str:
 
 def _ordered(dependence: Dependence, rank: int) -> bool:
     """Tell whether the size along every axis is known: one way, constants alone, or one that is global."""
+    if len({leg.axis for leg in dependence.legs}) == len(dependence.legs):  # as of most tensors
+        return True
     for axis in range(rank):
         legs = [leg for leg in dependence.legs if leg.axis == axis]
         known = len(legs) < 2 or all(leg.gridless for leg in legs)

@@ -164,7 +164,7 @@ def _followed(result: Result, name: str, settings: Mapping[str, Any]) -> Result:
 
 def _is_folded(inputs: Sequence[TensorSpec]) -> bool:
     """Tell whether positions of one sample lie in a batch axis."""
-    return any(not is_one(spec.folded) for spec in inputs)
+    return not all(map(is_one, [spec.folded for spec in inputs]))
 
 
 def _apply_unfolded(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec]) -> Result:

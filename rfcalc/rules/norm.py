@@ -38,7 +38,7 @@ CENTER = Setting("center", FLAG, True, "whether an offset is learned")
 def _affine(call: Call, shape: tuple[Num, ...]) -> tuple[Parameter, ...]:
     """Learned factor and offset."""
     roles = (("gamma", "scale"), ("beta", "center"))
-    return tuple(Parameter(role, shape) for role, setting in roles if call[setting])
+    return tuple([Parameter(role, shape) for role, setting in roles if call[setting]])
 
 
 def _statistics(spec: TensorSpec, axes: tuple[int, ...], weights: tuple[Parameter, ...]) -> Result:
@@ -57,11 +57,11 @@ def batch_norm(call: Call) -> Result:
     """Weights gamma and beta, and the moving mean and variance that training does not learn."""
     spec = call.only()
     axes = _feature_axes(call, spec)
-    shape = tuple(spec.shape[axis] for axis in axes)
+    shape = tuple([spec.shape[axis] for axis in axes])
     stored = ["moving_mean", "moving_variance"]
     if call["renorm"]:
         stored += ["moving_stddev", "renorm_mean", "renorm_stddev"]
-    moving = tuple(Parameter(role, shape, trainable=False) for role in stored)
+    moving = [Parameter(role, shape, trainable=False) for role in stored]
     return Result((spec,), ((HERE,),), (*_affine(call, shape), *moving))
 
 
@@ -69,7 +69,7 @@ def _feature_axes(call: Call, spec: TensorSpec) -> tuple[int, ...]:
     axis = call["axis"]
     if axis is None:
         return (call.channel(spec),)
-    return tuple(call.axis(spec, place) for place in (axis if isinstance(axis, (tuple, list)) else (axis,)))
+    return tuple([call.axis(spec, place) for place in (axis if isinstance(axis, (tuple, list)) else (axis,))])
 
 
 @rule(

@@ -181,13 +181,13 @@ class Call:
         """Places of the spatial axes of an input."""
         places = self.attrs.get("spatial")
         if places is None:
-            places = tuple(place for place, role in enumerate(spec.axes) if role == SPATIAL)
-        self.check_rank(spec, max((p + 1 if p >= 0 else -p for p in places), default=0))
+            places = [place for place, role in enumerate(spec.axes) if role == SPATIAL]
+        self.check_rank(spec, max([p + 1 if p >= 0 else -p for p in places], default=0))
         if not places:
             raise AnalysisError(
                 f"{self.kind.name} needs spatial axes, but its input has the shape {format_shape(spec.shape)}"
             )
-        return tuple(place % len(spec.shape) for place in places)
+        return tuple([place % len(spec.shape) for place in places])
 
     def channel(self, spec: TensorSpec) -> int:
         """Place of the channel axis of an input."""

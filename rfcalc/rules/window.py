@@ -170,7 +170,7 @@ def _default_stride(call: Call, rank: int) -> tuple[Num, ...]:
 
 def replaced(spec: TensorSpec, extents: dict[int, Num]) -> tuple[Num, ...]:
     """Return a shape with some axes of another extent."""
-    return tuple(extents.get(place, extent) for place, extent in enumerate(spec.shape))
+    return tuple([extents.get(place, extent) for place, extent in enumerate(spec.shape)])
 
 
 def with_channels(spec: TensorSpec, channel: int) -> str:
