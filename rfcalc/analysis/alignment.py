@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from rfcalc.algebra.number import is_known
-from rfcalc.analysis.joins import Join, Offset, joins_of
+from rfcalc.analysis.joins import Join, Offset
 from rfcalc.analysis.mending import Mend, mends_of, with_padding
-from rfcalc.analysis.propagate import choose_input, propagate_periodic
 from rfcalc.analysis.result import Note
-from rfcalc.analysis.shapes import OnUnknown, Resolved, resolve
+from rfcalc.analysis.run import Run
 from rfcalc.analysis.totals import assumed_notes, unknown_notes
 from rfcalc.errors import AnalysisError, ReadError, UsageError
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.graph.layer import TensorSpec
 
 MAX_SIZES: Final = 2_000
 """Sizes that are looked at in one run."""
@@ -89,15 +87,6 @@ class AlignmentResult:
         return tuple(join for join in self.joins if not join.aligned)
 
 
-class _View(NamedTuple):
-    """What the passes say of a model at one size."""
-
-    graph: LayerGraph
-    resolved: Mapping[str, Resolved]
-    joins: list[Join]
-    spec: TensorSpec
-
-
 def check_sizes(sizes: Iterable[int]) -> tuple[int, ...]:
     """Return the sizes of a range, refused where there are too many or one is no size.
 
@@ -118,50 +107,39 @@ def check_sizes(sizes: Iterable[int]) -> tuple[int, ...]:
     return tuple(found)
 
 
-def align_graph(
-    graph: LayerGraph,
-    at: AtSize,
-    sizes: Sequence[int] = (),
-    *,
-    input: str | None = None,
-    on_unknown: OnUnknown = "report",
-) -> AlignmentResult:
+def align_run(run: Run, at: AtSize, sizes: Sequence[int] = ()) -> AlignmentResult:
     """Say how the branches of a model meet, at its own size and at others.
 
     Parameters
     ----------
-    graph : LayerGraph
+    run : Run
         The model.
     at : callable
         Gives the model at another size.
     sizes : sequence of int
         The sizes to look at, in pixels along every spatial axis.
-    input : str, optional
-        The input that pixels are counted in.
-    on_unknown : str
-        See :func:`rfcalc.analysis.shapes.resolve`.
 
     Raises
     ------
     AnalysisError
         A layer does not fit its inputs at the model's own size.
     UsageError
-        There is no such input, or it has no size and none is given.
+        The input has no spatial axes, or has no size and none is given.
     """
-    chosen = choose_input(graph, input)
-    if not _spec(resolve(graph, on_unknown=on_unknown), chosen.name).spatial:
-        raise UsageError(f"the input {chosen.name!r} has no spatial axes, so that nothing can be out of line")
-    views = _Views(at, input, on_unknown)
-    own = views.look(graph)
+    if not run.extents:
+        raise UsageError(
+            f"the input {run.chosen.name!r} has no spatial axes, so that nothing can be out of line"
+        )
+    views, own = _Views(run, at), run
     names = [join.layer for join in own.joins]
     found = views.rows(sizes, names)
-    if not all(map(is_known, own.spec.spatial)):
-        own = _at_some_size(views, own, found, at)
+    if not all(map(is_known, own.extents)):
+        own = _at_some_size(views, own, found)
     mends, mended = _mended(views, own, [row.size for row in found if row.aligned is False])
     return AlignmentResult(
-        graph.name,
-        chosen.name,
-        tuple(extent if is_known(extent) else None for extent in own.spec.spatial),
+        run.graph.name,
+        run.chosen.name,
+        tuple(extent if is_known(extent) else None for extent in own.extents),
         tuple(own.joins),
         mends,
         mended,
@@ -171,61 +149,51 @@ def align_graph(
     )
 
 
-def _at_some_size(views: _Views, own: _View, rows: Sequence[SizeRow], at: AtSize) -> _View:
+def _at_some_size(views: _Views, own: Run, rows: Sequence[SizeRow]) -> Run:
     """Look at a model without a size at one of those asked for, best at one where something is wrong."""
     sizes = [row.size for wanted in (False, True) for row in rows if row.aligned is wanted]
     if sizes:
-        return views.look(at(sizes[0]))
+        return views.at(sizes[0])
     if any(join.reason for join in own.joins):
         raise UsageError("the input has no fixed size; give one with --input-shape, or other --sizes")
     return own
 
 
-def _mended(views: _Views, own: _View, sizes: Sequence[int]) -> tuple[tuple[Mend, ...], bool]:
+def _mended(views: _Views, own: Run, sizes: Sequence[int]) -> tuple[tuple[Mend, ...], bool]:
     """Find paddings that mend a model at its own size, and then, with these, at the others."""
     refused: set[str] = set()
-    mends, left = mends_of(
-        own.graph, own.resolved, own.joins, choose_input(own.graph, views.input), refused=refused
-    )
+    mends, left = mends_of(own, refused=refused)
     mended = bool(mends) and all(join.aligned for join in left)
     for size in sizes:
         view = views.with_mends(size, mends)
         if view is None or not {join.layer for join in view.joins if not join.aligned} - refused:
             continue
-        chosen = choose_input(view.graph, views.input)
-        kept = frozenset(mend.layer for mend in mends)
-        more, _ = mends_of(view.graph, view.resolved, view.joins, chosen, refused=refused, kept=kept)
+        more, _ = mends_of(view, refused=refused, kept=frozenset(mend.layer for mend in mends))
         mends += more
     order = {join.layer: place for place, join in enumerate(own.joins)}
     return tuple(sorted(mends, key=lambda mend: order.get(mend.join, len(order)))), mended
 
 
-def _spec(resolved: Mapping[str, Resolved], name: str) -> TensorSpec:
-    result = resolved[name].result
-    assert result is not None
-    return result.outputs[0]
-
-
 class _Views:
     """Looks at a model at one size after the other."""
 
-    def __init__(self, at: AtSize, input: str | None, on_unknown: OnUnknown) -> None:
-        self.input = input
+    def __init__(self, run: Run, at: AtSize) -> None:
+        self._run = run
         self._at = at
-        self._on_unknown = on_unknown
+        self._found: dict[int, Run] = {}
 
-    def look(self, graph: LayerGraph) -> _View:
-        """Run both passes."""
-        chosen = choose_input(graph, self.input)
-        resolved = resolve(graph, on_unknown=self._on_unknown)
-        seen, _ = propagate_periodic(graph, resolved, chosen)
-        spec = _spec(resolved, chosen.name)
-        return _View(graph, resolved, joins_of(graph, resolved, seen, spec.spatial), spec)
+    def at(self, size: int) -> Run:
+        """Return the model at a size."""
+        if size not in self._found:
+            self._found[size] = self._run.of(self._at(size))
+        return self._found[size]
 
-    def with_mends(self, size: int, mends: Sequence[Mend]) -> _View | None:
-        """Look at the model with other paddings; None where shapes break with them."""
+    def with_mends(self, size: int, mends: Sequence[Mend]) -> Run | None:
+        """Return the model with other paddings; None where shapes break with them."""
         try:
-            return self.look(with_padding(self._at(size), mends))
+            found = _padded(self.at(size), mends)
+            found.joins  # noqa: B018  shapes break here
+            return found
         except (AnalysisError, ReadError):
             return None
 
@@ -237,14 +205,18 @@ class _Views:
 
     def _row(self, size: int, names: Sequence[str], mends: Sequence[Mend]) -> SizeRow:
         try:
-            graph = self._at(size)
-            view = self.look(with_padding(graph, mends) if mends else graph)
+            view = _padded(self.at(size), mends)
+            joins = {join.layer: join for join in view.joins}
         except (AnalysisError, ReadError) as error:
             return SizeRow(size, (), None, _layer_of(error), error.message)
-        joins = {join.layer: join for join in view.joins}
-        nowhere = (0.0,) * len(view.spec.spatial)
+        nowhere = (0.0,) * len(view.extents)
         offsets = tuple(joins[name].offset if name in joins else nowhere for name in names)
         return SizeRow(size, offsets, all(join.aligned for join in view.joins))
+
+
+def _padded(run: Run, mends: Sequence[Mend]) -> Run:
+    """Return the model with other paddings."""
+    return run.of(with_padding(run.graph, mends)) if mends else run
 
 
 def _layer_of(error: AnalysisError | ReadError) -> str:

@@ -31,13 +31,13 @@ from rfcalc.algebra.number import Num, is_known, prod
 from rfcalc.algebra.relation import Relation
 from rfcalc.analysis.field import find_tensor
 from rfcalc.analysis.position import Position, positions_of
-from rfcalc.analysis.propagate import Seen, ancestors, choose_input, propagate_periodic
+from rfcalc.analysis.propagate import Seen, ancestors
 from rfcalc.analysis.result import Note, Params, Size, Status
-from rfcalc.analysis.shapes import OnUnknown, Resolved, resolve
+from rfcalc.analysis.run import Run
+from rfcalc.analysis.shapes import Resolved
 from rfcalc.analysis.totals import assumed_notes, count_params, has_weights, macs_of
 from rfcalc.analysis.trace import SIDES, Move, Side, Trace, Untraceable, Which, trace
 from rfcalc.analysis.view import FieldView, Views
-from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Edge, Layer
 
 Cause = Literal["convolution", "pooling", "upsampling", "other"]
@@ -240,35 +240,21 @@ class Attributor:
 
     Parameters
     ----------
-    graph : LayerGraph
-        The model; its passes are made once, however many layers are asked about.
-    input : str, optional
-        The input that fields lie in; by default the first with spatial axes.
-    on_unknown : str
-        See :func:`rfcalc.analysis.shapes.resolve`.
+    run : Run
+        The model.
 
     Raises
     ------
-    UsageError
-        There is no such input.
     AnalysisError
         A layer does not fit its inputs.
     """
 
-    def __init__(
-        self, graph: LayerGraph, *, input: str | None = None, on_unknown: OnUnknown = "report"
-    ) -> None:
-        chosen = choose_input(graph, input)
-        resolved = resolve(graph, on_unknown=on_unknown)
-        seen, _ = propagate_periodic(graph, resolved, chosen)
-        start = resolved[chosen.name].result
-        assert start is not None
-        self._graph = graph
-        self._input = chosen.name
-        self._rank = len(start.outputs[0].spatial)
-        views = Views(seen, start.outputs[0].spatial)
-        positions = positions_of(graph, resolved, seen, views, self._rank)
-        self._context = _Context((), resolved, seen, views, positions)
+    def __init__(self, run: Run) -> None:
+        self._graph = run.graph
+        self._input = run.chosen.name
+        self._rank = len(run.extents)
+        positions = positions_of(run.graph, run.resolved, run.fields, run.views, self._rank)
+        self._context = _Context((), run.resolved, run.fields, run.views, positions)
 
     def positions(self, layer: str) -> tuple[Position, ...]:
         """Say what a layer's map keeps of positions, along each spatial axis of the input."""

@@ -10,8 +10,8 @@ from rfcalc.algebra.number import Num
 from rfcalc.analysis.attribution import Attributor
 from rfcalc.analysis.counterfactuals.rewrite import POOLS
 from rfcalc.analysis.result import AnalysisResult, Row, Size
-from rfcalc.analysis.shapes import known_extent, resolve
-from rfcalc.graph.graph import LayerGraph
+from rfcalc.analysis.run import Run
+from rfcalc.analysis.shapes import known_extent
 
 DENSE: Final = frozenset(("linear", "einsum_dense"))
 CONVOLUTIONS: Final = frozenset(
@@ -97,7 +97,7 @@ def focus_of(result: AnalysisResult) -> str:
     return next((name for name in reversed(sized) if name in windows), sized[-1] if sized else "")
 
 
-def bill_of(graph: LayerGraph, result: AnalysisResult, focus: str) -> Bill:
+def bill_of(run: Run, result: AnalysisResult, focus: str) -> Bill:
     """Return what a model comes to; `focus` is the layer whose field is meant."""
     rows = {row.name: row for row in leaves(result)}
     seen = rows.get(focus)
@@ -113,7 +113,7 @@ def bill_of(graph: LayerGraph, result: AnalysisResult, focus: str) -> Bill:
         None if seen is None else _coverage(seen, result),
         None if last is None else last.output_shape,
         None if last is None else last.effective_stride,
-        *_shifts(graph, result, last),
+        *_shifts(run, last),
         "" if dense is None else dense.name,
         None if dense is None else _features(dense, rows),
         None if dense is None else dense.params.total,
@@ -122,17 +122,17 @@ def bill_of(graph: LayerGraph, result: AnalysisResult, focus: str) -> Bill:
         flat,
         other,
         totals.macs,
-        _memory(graph),
+        _memory(run),
     )
 
 
 def _shifts(
-    graph: LayerGraph, result: AnalysisResult, last: Row | None
+    run: Run, last: Row | None
 ) -> tuple[tuple[int | None, ...] | None, tuple[float | None, ...] | None]:
     """Return the shifts that the last map follows exactly, and those that max pooling may hide."""
-    if last is None or last.name not in graph.layers:
+    if last is None or last.name not in run.graph.layers:
         return None, None
-    found = Attributor(graph, input=result.input).positions(last.name)
+    found = Attributor(run).positions(last.name)
     hidden = tuple(None if each.tolerated is None else float(each.tolerated) for each in found)
     return tuple(each.exact_shift for each in found), hidden
 
@@ -214,10 +214,10 @@ def element_size(dtype: str) -> int | None:
     return None if bits is None else -(-int(bits[1]) // 8)
 
 
-def _memory(graph: LayerGraph) -> Num | None:
+def _memory(run: Run) -> Num | None:
     """Return the bytes of the outputs of all layers at batch 1; None where one of them is not known."""
     total: Num = 0
-    for layer, known in zip(graph, resolve(graph).values(), strict=True):
+    for layer, known in zip(run.graph, run.resolved.values(), strict=True):
         if layer.kind == "input":
             continue
         if known.result is None:

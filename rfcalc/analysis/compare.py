@@ -9,8 +9,9 @@ from typing import Final, NamedTuple
 from rfcalc.analysis.bill import CONVOLUTIONS, DENSE, Bill, bill_of, field_of, focus_of, leaves
 from rfcalc.analysis.counterfactuals import Counterfactual, DoesNotApply, counterfactual
 from rfcalc.analysis.counterfactuals.rewrite import POOLS
-from rfcalc.analysis.figures import analyze_graph
+from rfcalc.analysis.figures import analyze_run
 from rfcalc.analysis.result import AnalysisResult, Row
+from rfcalc.analysis.run import Run
 from rfcalc.errors import UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Layer
@@ -138,65 +139,58 @@ def _flat(value: object) -> Iterable[object]:
     return value if isinstance(value, (tuple, list)) else (value,)
 
 
-def compare_counterfactuals(
-    graph: LayerGraph, names: Sequence[str] | None = None, *, input: str | None = None
-) -> ComparisonResult:
+def compare_counterfactuals(run: Run, names: Sequence[str] | None = None) -> ComparisonResult:
     """Compare a model with what it might be.
 
     Parameters
     ----------
-    graph : LayerGraph
+    run : Run
         The model.
     names : sequence of str, optional
         Counterfactuals; by default those that say most, and where one does not work, the nearest that does.
-    input : str, optional
-        The input that fields refer to.
 
     Raises
     ------
     AnalysisError
         The model itself cannot be analysed.
     UsageError
-        There is no such counterfactual, or no such input.
+        There is no such counterfactual.
     """
+    graph = run.graph
     wanted = usual(graph) if names is None else tuple(dict.fromkeys(names))
     chosen = [counterfactual(name) for name in wanted]
-    base = analyze_graph(graph, input=input)
+    base = analyze_run(run)
     focus = focus_of(base)
-    entries = [Entry(ORIGINAL, "", base, bill_of(graph, base, focus))]
+    entries = [Entry(ORIGINAL, "", base, bill_of(run, base, focus))]
     for each in chosen:
-        entry = _entry(graph, each, focus, input)
+        entry = _entry(run, each, focus)
         entries.append(entry)
         instead = entry.refusal.instead if entry.refusal is not None else ""
         if names is None and instead and instead not in {*wanted, *(other.name for other in entries)}:
-            entries.append(_entry(graph, counterfactual(instead), focus, input))
+            entries.append(_entry(run, counterfactual(instead), focus))
     pooling = any(layer.kind in POOLS for layer in graph)
     return ComparisonResult(tuple(entries), _by_name(entries), True, pooling)
 
 
-def compare_models(graphs: Sequence[LayerGraph], *, input: str | None = None) -> ComparisonResult:
+def compare_models(runs: Sequence[Run]) -> ComparisonResult:
     """Compare models with each other, layer by layer in the order of depth.
 
     Parameters
     ----------
-    graphs : sequence of LayerGraph
+    runs : sequence of Run
         The models; the first is what the others are compared with.
-    input : str, optional
-        The input that fields refer to.
 
     Raises
     ------
     AnalysisError
         One of them cannot be analysed.
-    UsageError
-        There is no such input.
     """
-    names = _distinct([graph.name or graph.source for graph in graphs])
+    names = _distinct([run.graph.name or run.graph.source for run in runs])
     entries = []
-    for name, graph in zip(names, graphs, strict=True):
-        result = analyze_graph(graph, input=input)
-        entries.append(Entry(name, "", result, bill_of(graph, result, focus_of(result))))
-    pooling = any(layer.kind in POOLS for layer in graphs[0])
+    for name, run in zip(names, runs, strict=True):
+        result = analyze_run(run)
+        entries.append(Entry(name, "", result, bill_of(run, result, focus_of(result))))
+    pooling = any(layer.kind in POOLS for layer in runs[0].graph)
     return ComparisonResult(tuple(entries), _by_depth(entries), False, pooling)
 
 
@@ -211,21 +205,21 @@ def _distinct(names: Sequence[str]) -> list[str]:
     return found
 
 
-def _entry(graph: LayerGraph, each: Counterfactual, focus: str, input: str | None) -> Entry:
+def _entry(run: Run, each: Counterfactual, focus: str) -> Entry:
     try:
-        changed = each.build(graph)
-        result = analyze_graph(changed, input=input)
+        changed = run.of(each.build(run))
+        result = analyze_run(changed)
     except DoesNotApply as error:
-        refusal = Refusal(error.layer, error.message, _instead(graph, each.name))
+        refusal = Refusal(error.layer, error.message, _instead(run, each.name))
         return Entry(each.name, each.summary, None, None, refusal=refusal, counterfactual=each)
-    count = _changes(graph, changed)
+    count = _changes(run.graph, changed.graph)
     return Entry(each.name, each.summary, result, bill_of(changed, result, focus), count, counterfactual=each)
 
 
-def _instead(graph: LayerGraph, name: str) -> str:
+def _instead(run: Run, name: str) -> str:
     for other in _INSTEAD.get(name.partition(":")[0], ()):
         try:
-            counterfactual(other).build(graph)
+            counterfactual(other).build(run)
         except DoesNotApply:
             continue
         return other

@@ -2,46 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from rfcalc.analysis.gridding import AxisTaps, taps_on
 from rfcalc.analysis.holes import countable
-from rfcalc.analysis.propagate import Seen, propagate_periodic
 from rfcalc.analysis.result import Detail
-from rfcalc.analysis.shapes import Resolved
+from rfcalc.analysis.run import Run
 from rfcalc.analysis.unproductive import FieldOf, useful
-from rfcalc.graph.graph import LayerGraph
-from rfcalc.graph.layer import Edge, Layer
+from rfcalc.graph.layer import Edge
 
 
-def details_of(
-    graph: LayerGraph,
-    resolved: Mapping[str, Resolved],
-    seen: Mapping[str, Seen],
-    chosen: Layer,
-    field_of: FieldOf,
-) -> Callable[[Edge], Detail]:
+def details_of(run: Run, field_of: FieldOf) -> Callable[[Edge], Detail]:
     """Return what works out the details of a tensor, and of the layer that makes it.
 
     Parameters
     ----------
-    graph : LayerGraph
+    run : Run
         The model.
-    resolved : mapping
-        What the rules say of its layers.
-    seen : mapping
-        What their outputs depend on, by the ends of fields.
-    chosen : Layer
-        The input that fields refer to.
     field_of : callable
         Gives the field of a tensor, gates cut.
     """
-    if countable(graph, resolved, seen):
-        seen = propagate_periodic(graph, resolved, chosen, taps=True)[0]
-    start = resolved[chosen.name].result
-    assert start is not None
-    extents = start.outputs[0].spatial
-    found = useful(graph, field_of, extents)
+    seen = run.taps if countable(run) else run.fields
+    extents = run.extents
+    found = useful(run.graph, field_of, extents)
     known: dict[int, tuple[AxisTaps | None, ...]] = {}
 
     def details(edge: Edge) -> Detail:

@@ -24,10 +24,10 @@ from rfcalc.algebra.number import Num, is_known
 from rfcalc.algebra.steps import Step
 from rfcalc.analysis.counterfactuals.rewrite import groups
 from rfcalc.analysis.field import find_tensor
-from rfcalc.analysis.propagate import ancestors, choose_input, require_known
-from rfcalc.analysis.shapes import OnUnknown, Resolved, resolve
+from rfcalc.analysis.propagate import ancestors, require_known
+from rfcalc.analysis.run import Run
+from rfcalc.analysis.shapes import Resolved
 from rfcalc.errors import AnalysisError, UsageError
-from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import SPATIAL, Edge, Layer, TensorSpec
 from rfcalc.rules.registry import Path, Result
 
@@ -86,44 +86,32 @@ class EffectiveResult:
     axes: tuple[EffectiveAxis, ...]
 
 
-def effective_field(
-    graph: LayerGraph,
-    layer: str,
-    at: Sequence[int] | None = None,
-    *,
-    input: str | None = None,
-    on_unknown: OnUnknown = "report",
-) -> EffectiveResult:
+def effective_field(run: Run, layer: str, at: Sequence[int] | None = None) -> EffectiveResult:
     """Weigh the positions of the input in one unit of a layer, gates cut.
 
     Parameters
     ----------
-    graph : LayerGraph
+    run : Run
         The model.
     layer : str
         A layer, or an output tensor.
     at : sequence of int, optional
         The unit, an index for each spatial axis of the input; by default the one in the middle.
-    input : str, optional
-        The input; by default the first with spatial axes.
-    on_unknown : str
-        See :func:`rfcalc.analysis.shapes.resolve`.
 
     Raises
     ------
     UsageError
-        There is no such layer, unit or input, or the input has no fixed size.
+        There is no such layer or unit, or the input has no fixed size.
     AnalysisError
         A layer on the way regroups the axis, or no rule knows it.
     """
+    graph, name = run.graph, run.chosen.name
     edge = find_tensor(graph, layer)
-    chosen = choose_input(graph, input)
-    resolved = resolve(graph, on_unknown=on_unknown)
-    start = _spec((chosen.name, 0), resolved)
-    require_known(start, chosen.name)
+    start = _spec((name, 0), run.resolved)
+    require_known(start, name)
     chain = ancestors(graph, edge[0])
-    if all(each.name != chosen.name for each in chain):
-        raise UsageError(f"{layer!r} does not depend on the input {chosen.name!r}")
+    if all(each.name != name for each in chain):
+        raise UsageError(f"{layer!r} does not depend on the input {name!r}")
     rank = len(start.spatial)
     if at is not None and len(at) != rank:
         raise UsageError(f"the input has {rank} spatial axes, but the unit {len(at)} indices")
@@ -131,8 +119,8 @@ def effective_field(
     axes = []
     for axis, place in enumerate(places):
         index = None if at is None else at[axis]
-        axes.append(_weighed(chain, resolved, (chosen.name, place), edge, index))
-    return EffectiveResult(graph.name, layer, chosen.name, tuple(axes))
+        axes.append(_weighed(chain, run.resolved, (name, place), edge, index))
+    return EffectiveResult(graph.name, layer, name, tuple(axes))
 
 
 def _spec(edge: Edge, resolved: Mapping[str, Resolved]) -> TensorSpec:

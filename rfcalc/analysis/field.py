@@ -15,15 +15,10 @@ from rfcalc.analysis.gridding import opens, suspects
 from rfcalc.analysis.propagate import (
     Seen,
     ancestors,
-    choose_input,
-    propagate,
-    propagate_periodic,
     require_known,
-    seed_asked,
-    seed_rows,
 )
 from rfcalc.analysis.result import Note, Status
-from rfcalc.analysis.shapes import OnUnknown, Resolved, resolve
+from rfcalc.analysis.run import Run
 from rfcalc.analysis.totals import assumed_notes, cut_note
 from rfcalc.errors import AnalysisError, UsageError
 from rfcalc.graph.graph import LayerGraph
@@ -101,14 +96,7 @@ class FieldResult:
     notes: tuple[Note, ...] = ()
 
 
-def field_of(
-    graph: LayerGraph,
-    layer: str,
-    at: Sequence[int] | None = None,
-    *,
-    input: str | None = None,
-    on_unknown: OnUnknown = "report",
-) -> FieldResult:
+def field_of(run: Run, layer: str, at: Sequence[int] | None = None) -> FieldResult:
     """Give the exact field of a layer, or of an output tensor, at the input's size.
 
     With `at` of that one unit; then of a large map no more is worked out than that needs.
@@ -116,33 +104,27 @@ def field_of(
     Raises
     ------
     UsageError
-        There is no such layer or input, or the input has no fixed size.
+        There is no such layer, or the input has no fixed size.
     AnalysisError
         A layer does not fit its inputs, or an op on the way is not known.
     """
+    graph, spec = run.graph, run.spec
     name, output = find_tensor(graph, layer)
-    chosen = choose_input(graph, input)
-    resolved = resolve(graph, on_unknown=on_unknown)
-    start = resolved[chosen.name].result
-    assert start is not None
-    spec = start.outputs[0]
-    require_known(spec, chosen.name)
+    require_known(spec, run.chosen.name)
     if at is None:
-        _require_few(resolved[name].result, output, layer)
+        _require_few(run.resolved[name].result, output, layer)
     chain = ancestors(graph, name)
-    last = {producer: taker for taker in chain for producer, _ in taker.inputs}
-    large = at is not None and max(spec.spatial, default=0) > _LARGE
-    seen = propagate(chain, resolved, chosen, seed_asked if large else seed_rows, last=last)[0][name]
+    seen = run.rows_to(chain, asked=at is not None and max(spec.spatial, default=0) > _LARGE)
     dependence = required(seen.full[output], seen, layer)
-    free = _without_border(chain, resolved, chosen)[name].full[output]
+    free = _without_border(run, chain)[name].full[output]
     if at is not None:
         check_places(at, len(spec.spatial))
     axes = tuple(
         _axis(dependence, free, axis, extent, None if at is None else at[axis])
         for axis, extent in enumerate(spec.spatial)
     )
-    notes = [*assumed_notes(chain, resolved), *cut_note(graph), *bound_note(dependence, layer)]
-    return FieldResult(graph.name, layer, chosen.name, axes, tuple(notes))
+    notes = [*assumed_notes(chain, run.resolved), *cut_note(graph), *bound_note(dependence, layer)]
+    return FieldResult(graph.name, layer, run.chosen.name, axes, tuple(notes))
 
 
 def _require_few(result: Result | None, output: int, layer: str) -> None:
@@ -235,13 +217,11 @@ def _axis(
     return FieldAxis(len(rows), extent, status, spans, masks, windows)
 
 
-def _without_border(
-    layers: Sequence[Layer], resolved: Mapping[str, Resolved], chosen: Layer
-) -> Mapping[str, Seen]:
+def _without_border(run: Run, chain: Sequence[Layer]) -> Mapping[str, Seen]:
     """Follow the same layers on an infinite map, tap by tap only where some window leaves pixels out."""
-    seen = propagate_periodic(layers, resolved, chosen)[0]
-    if any(opens(each, seen) for each in suspects(layers, resolved)):
-        return propagate_periodic(layers, resolved, chosen, taps=True)[0]
+    seen = run.fields_to(chain)
+    if any(opens(each, seen) for each in suspects(chain, run.resolved)):
+        return run.fields_to(chain, taps=True)
     return seen
 
 

@@ -8,9 +8,9 @@ from typing import Any, Final, NamedTuple
 from rfcalc.algebra.number import Num
 from rfcalc.analysis.gridding import opens, suspects
 from rfcalc.analysis.joins import misaligned_note
-from rfcalc.analysis.propagate import Seen, choose_input, propagate_periodic
-from rfcalc.analysis.result import AnalysisResult, Detail, InputRow, Note, Params, Row, Size
-from rfcalc.analysis.shapes import OnUnknown, Resolved, as_formulas, known_extent, resolve
+from rfcalc.analysis.result import AnalysisResult, Detail, InputRow, Note, Params, Row
+from rfcalc.analysis.run import Run
+from rfcalc.analysis.shapes import Resolved, as_formulas, known_extent, resolve
 from rfcalc.analysis.symbolic import conditions_of, with_symbols
 from rfcalc.analysis.totals import (
     assumption_of,
@@ -33,41 +33,30 @@ from rfcalc.graph.layer import Edge, Layer, TensorSpec, Weight
 class _Context(NamedTuple):
     """What all rows of one analysis share.
 
-    `details` works out further figures, where these are asked for. `counts` and `shapes` remember what
-    results and tensors come to, which layers share that are alike. `uncounted` says why
-    multiply-accumulates may not be known.
+    `resolved` is what the rules say, or with formulas for open extents. `details` works out further figures,
+    where these are asked for. `counts` and `shapes` remember what results and tensors come to, which layers
+    share that are alike. `uncounted` says why multiply-accumulates may not be known.
     """
 
     graph: LayerGraph
     resolved: Mapping[str, Resolved]
-    seen: Mapping[str, Seen]
-    extents: tuple[Num, ...]
     views: Views
+    rank: int
     counts: dict[int, tuple[Num | None, Num | None]]
     shapes: dict[int, tuple[tuple[Num | None, ...], tuple[Num | None, ...]]]
     uncounted: str = ""
     details: Callable[[Edge], Detail] | None = None
 
 
-def analyze_graph(
-    graph: LayerGraph,
-    *,
-    input: str | None = None,
-    on_unknown: OnUnknown = "report",
-    depth: int | None = None,
-    symbolic: bool = False,
-    details: bool = False,
+def analyze_run(
+    run: Run, *, depth: int | None = None, symbolic: bool = False, details: bool = False
 ) -> AnalysisResult:
-    """Analyse a graph.
+    """Analyse a model.
 
     Parameters
     ----------
-    graph : LayerGraph
+    run : Run
         The model.
-    input : str, optional
-        The input that fields refer to; by default the first with spatial axes.
-    on_unknown : str
-        See :func:`rfcalc.analysis.shapes.resolve`.
     depth : int, optional
         Collapse nested models and blocks below this depth into one row each; 1 keeps the outermost layers.
     symbolic : bool
@@ -80,45 +69,28 @@ def analyze_graph(
     ------
     AnalysisError
         A layer does not fit its inputs.
-    UsageError
-        There is no such input.
     """
     with collector_paused():
-        return _analyze(graph, input, on_unknown, depth, symbolic, details)
+        return _analyze(run, depth, symbolic, details)
 
 
-def _analyze(
-    graph: LayerGraph,
-    name: str | None,
-    on_unknown: OnUnknown,
-    depth: int | None,
-    symbolic: bool,
-    details: bool,
-) -> AnalysisResult:
-    chosen = choose_input(graph, name)
-    resolved = resolve(graph, on_unknown=on_unknown)
-    seen, misaligned = propagate_periodic(graph, resolved, chosen)
-    at_size = resolved
-    if symbolic:  # dependence does not need the extents; shapes and counts become formulas in them
-        resolved = (
-            as_formulas(resolved)
-            if graph.results  # the reader knew open extents by name
-            else resolve(with_symbols(graph), on_unknown=on_unknown, symbolic=True)
-        )
-    spec = _input_spec(resolved, chosen)
-    views = Views(seen, spec.spatial)
-    uncounted = uncounted_reason(graph, resolved)
-    context = _Context(graph, resolved, seen, spec.spatial, views, {}, {}, uncounted)
+def _analyze(run: Run, depth: int | None, symbolic: bool, details: bool) -> AnalysisResult:
+    graph, fields = run.graph, run.fields
+    # dependence does not need the extents; shapes and counts become formulas in them
+    resolved = _formulas(run) if symbolic else run.resolved
+    inputs = [_input_row(layer, _input_spec(resolved, layer)) for layer in graph.inputs]
+    extents = _input_spec(resolved, run.chosen).spatial
+    views = Views(fields, extents) if symbolic else run.views
+    context = _Context(graph, resolved, views, len(extents), {}, {}, uncounted_reason(graph, resolved))
     if details:
         from rfcalc.analysis.details import details_of
 
-        find = details_of(graph, at_size, seen, chosen, lambda edge: _local_field(context, edge))
-        context = context._replace(details=find)
+        context = context._replace(details=details_of(run, views.local_field))
     rows, headings = _rows(context, depth)
     leaves = [row for place, row in enumerate(rows) if place not in headings]
-    notes = notes_of(graph, resolved, rows, misaligned)
+    notes = notes_of(graph, resolved, rows, run.misaligned)
     notes += uncounted_note(leaves, context.uncounted)
-    notes += _advice(context._replace(resolved=at_size), chosen)
+    notes += _advice(run, views, extents)
     notes += cut_note(graph)
     if symbolic:
         notes += conditions_of(graph, resolved)
@@ -126,24 +98,30 @@ def _analyze(
         graph.name,
         graph.format,
         graph.source,
-        tuple(_input_row(layer, _input_spec(resolved, layer)) for layer in graph.inputs),
-        chosen.name,
+        tuple(inputs),
+        run.chosen.name,
         tuple(rows),
         totals_of(graph, resolved, leaves),
         tuple(notes),
     )
 
 
-def _advice(context: _Context, chosen: Layer) -> list[Note]:
+def _formulas(run: Run) -> Mapping[str, Resolved]:
+    """Return what the rules say with formulas in the open extents."""
+    if run.graph.results:  # the reader knew them by name
+        return as_formulas(run.resolved)
+    return resolve(with_symbols(run.graph), on_unknown=run.on_unknown, symbolic=True)
+
+
+def _advice(run: Run, views: Views, extents: Sequence[Num]) -> list[Note]:
     """Say what a reviewer would object to: branches out of line, layers with nothing left to see, holes."""
-    graph, resolved, seen, extents = context[:4]
-    notes = misaligned_note(graph, resolved, seen, extents)
-    notes += unproductive_note(graph, lambda edge: _local_field(context, edge), extents)
-    opening = [each for each in suspects(graph, resolved) if opens(each, seen)]
+    notes = misaligned_note(run.graph, run.resolved, run.fields, extents)
+    notes += unproductive_note(run.graph, views.local_field, extents)
+    opening = [each for each in suspects(run.graph, run.resolved) if opens(each, run.fields)]
     if opening:
         from rfcalc.analysis.holes import holes_note
 
-        notes += holes_note(graph, resolved, seen, chosen, opening)
+        notes += holes_note(run, opening)
     return notes
 
 
@@ -326,15 +304,9 @@ def _tensor_figures(context: _Context, edge: Edge) -> tuple[Any, ...]:
         context.shapes[id(spec)] = (report_shape(spec), _known(spec.spatial))
     shape, spatial = context.shapes[id(spec)]
     if not spatial:  # a vector keeps no grid, though its elements may come in rows
-        nowhere = (None,) * len(context.extents)
+        nowhere = (None,) * context.rank
         view = view._replace(effective_stride=nowhere, effective_padding=nowhere, center=nowhere)
     return (shape, spatial, *view)
-
-
-def _local_field(context: _Context, edge: Edge) -> tuple[Size, ...] | None:
-    """Return a field with gates cut; None where it is not known, or only an upper bound of it is."""
-    view = context.views.of(edge)
-    return view.local_receptive_field if view.status == "exact" else None
 
 
 def _known(extents: tuple[Num, ...]) -> tuple[Num | None, ...]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.algebra.number import is_known
 from rfcalc.algebra.relation import Relation
 from rfcalc.algebra.steps import Slide
 from rfcalc.analysis.counterfactuals.rewrite import DoesNotApply, edited, has_window, input_of, setting
-from rfcalc.analysis.gridding import AxisTaps, Suspect, taps_on
-from rfcalc.analysis.propagate import Seen, ancestors, propagate_periodic
+from rfcalc.analysis.gridding import AxisTaps, Suspect
+from rfcalc.analysis.propagate import ancestors
 from rfcalc.analysis.result import Note
-from rfcalc.analysis.shapes import Resolved, resolve
+from rfcalc.analysis.run import Run
 from rfcalc.errors import AnalysisError, GraphError
-from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Layer
 from rfcalc.wording import few
 
@@ -23,27 +22,15 @@ _MOST_CHANGES: Final = 16
 _MOST_WORK: Final = 1 << 31
 """Bits that one pass with taps may touch, about a second of it."""
 
-Taps = Mapping[str, tuple[AxisTaps | None, ...]]
-"""For each layer what its first output reads, gates cut, along each axis of the input."""
 
-
-class _Model(NamedTuple):
-    """A model, what the passes say of it, and what its fields read."""
-
-    graph: LayerGraph
-    resolved: Mapping[str, Resolved]
-    chosen: Layer
-    taps: Taps
-
-
-def countable(layers: Iterable[Layer], resolved: Mapping[str, Resolved], seen: Mapping[str, Seen]) -> bool:
+def countable(run: Run) -> bool:
     """Tell whether the taps of all fields can be counted in a moment, by what their ends say."""
     work = 0
-    for layer in layers:
-        result = resolved[layer.name].result
+    for layer in run.graph:
+        result = run.resolved[layer.name].result
         for path in result.paths[0] if result is not None and result.paths else ():
             windows = [step.window for step in path.steps if isinstance(step, Slide) and not step.alike]
-            dependence = seen[layer.name].local[0] if windows else None
+            dependence = run.fields[layer.name].local[0] if windows else None
             if dependence is None:
                 continue
             spans = [
@@ -58,68 +45,37 @@ def countable(layers: Iterable[Layer], resolved: Mapping[str, Resolved], seen: M
     return work <= _MOST_WORK
 
 
-def holes_note(
-    graph: LayerGraph,
-    resolved: Mapping[str, Resolved],
-    seen: Mapping[str, Seen],
-    chosen: Layer,
-    opening: Sequence[Suspect],
-) -> list[Note]:
+def holes_note(run: Run, opening: Sequence[Suspect]) -> list[Note]:
     """Say which layer opened holes that nothing behind it closes, and what would.
 
     Parameters
     ----------
-    graph : LayerGraph
+    run : Run
         The model.
-    resolved : mapping
-        What the rules say of its layers.
-    seen : mapping
-        What their outputs depend on, by the ends of fields.
-    chosen : Layer
-        The input that fields refer to.
     opening : sequence of Suspect
         The windows that leave pixels out.
     """
-    if not countable(graph, resolved, seen):
+    if not countable(run):
         first = opening[0].layer
-        message = f"{_cause(first, resolved)}, which leaves pixels out; fields are too large to say which"
+        message = f"{_cause(first, run)}, which leaves pixels out; fields are too large to say which"
         return [Note("warning", "holes", first.name, message)]
-    model = _Model(graph, resolved, chosen, _taps(graph, resolved, chosen))
-    target = _last_with_holes(model)
+    target = _last_with_holes(run)
     if target is None:
         return []
-    chain = ancestors(graph, target)
-    opener = _opener(model, chain, {suspect.layer.name for suspect in opening})
+    chain = ancestors(run.graph, target)
+    opener = _opener(run, chain, {suspect.layer.name for suspect in opening})
     if opener is None:
         return []
-    worst = max((axis for axis in model.taps[target] if axis is not None), key=lambda axis: axis.gap)
+    worst = max((axis for axis in run.axis_taps[target] if axis is not None), key=lambda axis: axis.gap)
     reads = f"reads {worst.taps:,} of the {worst.span:,} pixels it spans on an axis"
     gap = f"{worst.gap} pixel" + ("s" if worst.gap > 1 else "")
-    cause = _cause(opener, resolved)
+    cause = _cause(opener, run)
     here = "" if opener.name == target else f"; {target!r}"
     message = f"{cause}, which opens holes in the fields from here on{here} {reads}, with gaps of up to {gap}"
     if opener.name == target:
         message = f"{cause}, which opens holes in its fields: it {reads}, with gaps of up to {gap}"
-    cure = _cure(model, chain, target, opener)
+    cure = _cure(run, chain, target, opener)
     return [Note("warning", "holes", opener.name, message + (f"; {cure}" if cure else ""))]
-
-
-def _taps(graph: LayerGraph, resolved: Mapping[str, Resolved], chosen: Layer) -> Taps:
-    seen = propagate_periodic(graph, resolved, chosen, taps=True)[0]
-    start = resolved[chosen.name].result
-    assert start is not None
-    rank = len(start.outputs[0].spatial)
-    found: dict[str, tuple[AxisTaps | None, ...]] = {}
-    known: dict[int, tuple[AxisTaps | None, ...]] = {}
-    for layer in graph:
-        dependence = seen[layer.name].local[0]
-        if dependence is None:
-            found[layer.name] = (None,) * rank
-            continue
-        if id(dependence) not in known:
-            known[id(dependence)] = tuple(taps_on(dependence, axis) for axis in range(rank))
-        found[layer.name] = known[id(dependence)]
-    return found
 
 
 def _has_holes(axes: Sequence[AxisTaps | None]) -> bool:
@@ -130,24 +86,24 @@ def _is_tight(axes: Sequence[AxisTaps | None]) -> bool:
     return all(axis is not None and axis.tight for axis in axes)
 
 
-def _last_with_holes(model: _Model) -> str | None:
+def _last_with_holes(run: Run) -> str | None:
     """Find the last window with holes that no layer behind it closes."""
     closed: set[str] = set()
-    for layer in reversed(list(model.graph)):
-        axes = model.taps[layer.name]
+    for layer in reversed(list(run.graph)):
+        axes = run.axis_taps[layer.name]
         if layer.name in closed or (_is_tight(axes) and any(axis and axis.span for axis in axes)):
             closed.update(producer for producer, _ in layer.inputs)
-        elif _has_holes(axes) and all(model.taps[producer] != axes for producer, _ in layer.inputs):
+        elif _has_holes(axes) and all(run.axis_taps[producer] != axes for producer, _ in layer.inputs):
             return layer.name
     return None
 
 
-def _opener(model: _Model, chain: Sequence[Layer], opening: set[str]) -> Layer | None:
+def _opener(run: Run, chain: Sequence[Layer], opening: set[str]) -> Layer | None:
     """Find the first layer that opens what no layer of the chain closes."""
     closed: set[str] = set()
     found = None
     for layer in reversed(chain):
-        if layer.name in closed or _is_tight(model.taps[layer.name]):
+        if layer.name in closed or _is_tight(run.axis_taps[layer.name]):
             closed.add(layer.name)
             closed.update(producer for producer, _ in layer.inputs)
         elif layer.name in opening:
@@ -155,8 +111,8 @@ def _opener(model: _Model, chain: Sequence[Layer], opening: set[str]) -> Layer |
     return found
 
 
-def _cause(layer: Layer, resolved: Mapping[str, Resolved]) -> str:
-    result = resolved[layer.name].result
+def _cause(layer: Layer, run: Run) -> str:
+    result = run.resolved[layer.name].result
     assert result is not None
     windows = [step.window for path in result.paths[0] for step in path.steps if isinstance(step, Slide)]
     lengths = [window.last(0) - window.first(0) + 1 for window in windows]
@@ -170,53 +126,53 @@ def _cause(layer: Layer, resolved: Mapping[str, Resolved]) -> str:
 # ---- what closes them --------------------------------------------------------------------------------------
 
 
-def _cure(model: _Model, chain: Sequence[Layer], target: str, opener: Layer) -> str:
+def _cure(run: Run, chain: Sequence[Layer], target: str, opener: Layer) -> str:
     """Find dilations, or a longer window, that close the holes; the engine has been run with them."""
     try:
-        dilated = [layer for layer in chain if _is_dilated(model, layer)]
+        dilated = [layer for layer in chain if _is_dilated(run, layer)]
         if opener not in dilated:
-            return _longer_window(model, target, opener)
+            return _longer_window(run, target, opener)
         dilated = dilated[dilated.index(opener) :]  # what those before it opened is closed
-        for changes in _dilations(model, dilated):
-            if changes and _closes(model, target, changes):
-                return f"{_told(model, changes)} would close them"
+        for changes in _dilations(run, dilated):
+            if changes and _is_closed(_changed(run, changes), target):
+                return f"{_told(run, changes)} would close them"
     except (DoesNotApply, AnalysisError, GraphError):
         pass
     return ""
 
 
-def _told(model: _Model, changes: Mapping[str, tuple[int, ...]]) -> str:
+def _told(run: Run, changes: Mapping[str, tuple[int, ...]]) -> str:
     told = [
         f"{'a dilation of ' if not place else ''}{max(new)} (now "
-        f"{max(_setting(model, model.graph[name], 'dilation'))}) in {name!r}"
+        f"{max(_setting(run, run.graph[name], 'dilation'))}) in {name!r}"
         for place, (name, new) in enumerate(changes.items())
     ]
     return few(told, 4)
 
 
-def _is_dilated(model: _Model, layer: Layer) -> bool:
-    dilation, kernel = _setting(model, layer, "dilation"), _setting(model, layer, "kernel")
+def _is_dilated(run: Run, layer: Layer) -> bool:
+    dilation, kernel = _setting(run, layer, "dilation"), _setting(run, layer, "kernel")
     return any(d > 1 and k > 1 for d, k in zip(dilation, kernel, strict=True))
 
 
-def _longer_window(model: _Model, target: str, opener: Layer) -> str:
+def _longer_window(run: Run, target: str, opener: Layer) -> str:
     if not has_window(opener):
         return ""
-    kernel, stride = _setting(model, opener, "kernel"), _setting(model, opener, "stride")
+    kernel, stride = _setting(run, opener, "kernel"), _setting(run, opener, "stride")
     longer = tuple(map(max, kernel, stride))
     layer = edited(opener, kernel=longer)
-    if not _is_closed(model, target, [layer if each is opener else each for each in model.graph]):
+    if not _is_closed(run.with_layers(layer if each is opener else each for each in run.graph), target):
         return ""
     return f"a window of {max(longer)} would close them"
 
 
-def _setting(model: _Model, layer: Layer, name: str) -> tuple[int, ...]:
+def _setting(run: Run, layer: Layer, name: str) -> tuple[int, ...]:
     if not has_window(layer) or len(layer.inputs) != 1:
         return ()
-    return setting(layer, input_of(layer, model.resolved), name)
+    return setting(layer, input_of(layer, run.resolved), name)
 
 
-def _dilations(model: _Model, dilated: Sequence[Layer]) -> list[dict[str, tuple[int, ...]]]:
+def _dilations(run: Run, dilated: Sequence[Layer]) -> list[dict[str, tuple[int, ...]]]:
     """Let each window in turn reach no farther apart than fields are long; then as much farther at the end.
 
     The first proposal keeps the field as large as it is, where there is a window that can make up for it.
@@ -225,11 +181,8 @@ def _dilations(model: _Model, dilated: Sequence[Layer]) -> list[dict[str, tuple[
     missing = Fraction(0)
     last: tuple[str, tuple[int, ...], Fraction] | None = None
     for layer in dilated[:_MOST_CHANGES]:
-        old, kernel = _setting(model, layer, "dilation"), _setting(model, layer, "kernel")
-        graph = _changed(model, changes)
-        resolved = resolve(graph)
-        seen, _ = propagate_periodic(graph, resolved, model.chosen)
-        size, jump = _length(seen, layer)
+        old, kernel = _setting(run, layer, "dilation"), _setting(run, layer, "kernel")
+        size, jump = _length(_changed(run, changes), layer)
         most = max(int(size / jump), 1)
         new = tuple(min(d, most) if k > 1 else d for d, k in zip(old, kernel, strict=True))
         if new != old:
@@ -244,10 +197,10 @@ def _dilations(model: _Model, dilated: Sequence[Layer]) -> list[dict[str, tuple[
     return [{**changes, name: tuple(d + more if d > 1 or more else d for d in new)}, changes]
 
 
-def _length(seen: Mapping[str, Seen], layer: Layer) -> tuple[int, Fraction]:
+def _length(run: Run, layer: Layer) -> tuple[int, Fraction]:
     """Return the smallest field of what a layer takes, and the pixels from one to the next."""
     producer, output = layer.inputs[0]
-    dependence = seen[producer].local[output]
+    dependence = run.fields[producer].local[output]
     found = [
         (int(min(leg.relation.sizes())), Fraction(leg.relation.advance, leg.relation.period))
         for leg in (() if dependence is None else dependence.legs)
@@ -258,18 +211,18 @@ def _length(seen: Mapping[str, Seen], layer: Layer) -> tuple[int, Fraction]:
     return min(found)
 
 
-def _changed(model: _Model, changes: Mapping[str, tuple[int, ...]]) -> LayerGraph:
-    return model.graph.with_layers(
-        _dilated(model, layer, changes[layer.name]) if layer.name in changes else layer
-        for layer in model.graph
+def _changed(run: Run, changes: Mapping[str, tuple[int, ...]]) -> Run:
+    """Return a run of the model with other dilations."""
+    return run.with_layers(
+        _dilated(run, layer, changes[layer.name]) if layer.name in changes else layer for layer in run.graph
     )
 
 
-def _dilated(model: _Model, layer: Layer, dilation: tuple[int, ...]) -> Layer:
+def _dilated(run: Run, layer: Layer, dilation: tuple[int, ...]) -> Layer:
     """Give a layer another dilation, and explicit padding as much more or less as keeps its map."""
     padding = layer.attrs.get("padding", "valid")
     if not isinstance(padding, str):
-        old, kernel = _setting(model, layer, "dilation"), _setting(model, layer, "kernel")
+        old, kernel = _setting(run, layer, "dilation"), _setting(run, layer, "kernel")
         given = padding if isinstance(padding, (tuple, list)) else (padding,) * len(kernel)
         padding = tuple(
             _padded(each, (d - was) * (k - 1))
@@ -288,13 +241,7 @@ def _padded(padding: int | Sequence[int], more: int) -> tuple[int, int]:
     return max(before + more // 2, 0), max(after + more - more // 2, 0)
 
 
-def _closes(model: _Model, target: str, changes: Mapping[str, tuple[int, ...]]) -> bool:
-    return _is_closed(model, target, list(_changed(model, changes)))
-
-
-def _is_closed(model: _Model, target: str, layers: Sequence[Layer]) -> bool:
-    """Run the rules and the engine on the changed model, and see whether the fields have holes."""
-    graph = model.graph.with_layers(layers)
-    resolved = resolve(graph)
-    axes = _taps(graph, resolved, model.chosen)[target]
+def _is_closed(run: Run, target: str) -> bool:
+    """Tell whether no field has holes."""
+    axes = run.axis_taps[target]
     return not _has_holes(axes) and all(axis is not None for axis in axes)

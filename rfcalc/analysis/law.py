@@ -15,7 +15,7 @@ from rfcalc.analysis.growth import Segment, Step, after
 from rfcalc.analysis.reach import Reach, reaches_of
 from rfcalc.analysis.repeats import segments_of
 from rfcalc.analysis.result import Note, Status
-from rfcalc.analysis.shapes import OnUnknown
+from rfcalc.analysis.run import Run
 from rfcalc.errors import UsageError
 from rfcalc.graph.graph import LayerGraph
 
@@ -106,37 +106,26 @@ class LawResult:
     notes: tuple[Note, ...] = ()
 
 
-def law_of(
-    graph: LayerGraph,
-    layer: str | None = None,
-    *,
-    reach: int | Sequence[int] | None = None,
-    input: str | None = None,
-    on_unknown: OnUnknown = "report",
-) -> LawResult:
+def law_of(run: Run, layer: str | None = None, *, reach: int | Sequence[int] | None = None) -> LawResult:
     """Find the law by which a field grows.
 
     Parameters
     ----------
-    graph : LayerGraph
+    run : Run
         The model.
     layer : str, optional
         The layer whose field is meant; by default the last one whose field has a size.
     reach : int or sequence of int, optional
         A field in pixels that is wanted, on all axes or one for each; by default the extent of the input.
-    input : str, optional
-        The input that fields lie in.
-    on_unknown : str
-        See :func:`rfcalc.analysis.shapes.resolve`.
 
     Raises
     ------
     UsageError
-        There is no such layer or input, or `reach` has not one number for each axis.
+        There is no such layer, or `reach` has not one number for each axis.
     AnalysisError
         A layer does not fit its inputs.
     """
-    attributor = Attributor(graph, input=input, on_unknown=on_unknown)
+    graph, attributor = run.graph, Attributor(run)
     name, beyond = (layer, "") if layer is not None else _deepest(graph, attributor)
     attribution = attributor.attribute(name)
     attrs = graph[attribution.input].attrs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Final, NamedTuple
 
@@ -11,9 +11,9 @@ from rfcalc.algebra.number import is_known
 from rfcalc.algebra.relation import Relation
 from rfcalc.algebra.steps import Slide
 from rfcalc.analysis.counterfactuals.rewrite import edited, has_window, input_of, setting
-from rfcalc.analysis.joins import Join, joins_of
-from rfcalc.analysis.propagate import Seen, ancestors, propagate_periodic
-from rfcalc.analysis.shapes import Resolved, resolve_layer
+from rfcalc.analysis.joins import Join
+from rfcalc.analysis.propagate import ancestors
+from rfcalc.analysis.run import Run
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Edge, Layer
@@ -60,26 +60,14 @@ def with_padding(graph: LayerGraph, mends: Sequence[Mend]) -> LayerGraph:
 
 
 def mends_of(
-    graph: LayerGraph,
-    resolved: Mapping[str, Resolved],
-    joins: Sequence[Join],
-    chosen: Layer,
-    *,
-    refused: set[str],
-    kept: frozenset[str] = frozenset(),
+    run: Run, *, refused: set[str], kept: frozenset[str] = frozenset()
 ) -> tuple[list[Mend], list[Join]]:
     """Find a padding for each join that does not align, one after the other.
 
     Parameters
     ----------
-    graph : LayerGraph
+    run : Run
         The model.
-    resolved : mapping
-        What the rules say of it.
-    joins : sequence of Join
-        How its branches meet.
-    chosen : Layer
-        The input that pixels are counted in.
     refused : set of str
         The joins that nothing mends; those that are found to be such are added.
     kept : frozenset of str
@@ -93,32 +81,17 @@ def mends_of(
         The joins with all of them.
     """
     mends: list[Mend] = []
-    start = resolved[chosen.name].result
-    assert start is not None
-    size = start.outputs[0].spatial
     while True:
-        apart = (each for each in joins if any(each.offset) and not each.drifts)
+        apart = (each for each in run.joins if any(each.offset) and not each.drifts)
         wrong = next((each for each in apart if each.layer not in refused), None)
         if wrong is None:
-            return mends, list(joins)
-        seen, _ = propagate_periodic(graph, resolved, chosen)
-        found = _mend(_Search(graph, resolved, seen, chosen, size, kept), wrong, joins)
+            return mends, list(run.joins)
+        found = _mend(run, wrong, kept)
         if found is None:
             refused.add(wrong.layer)
             continue
-        mend, resolved, joins = found
+        mend, run = found
         mends.append(mend)
-
-
-class _Search(NamedTuple):
-    """What the passes say of the model as it is now."""
-
-    graph: LayerGraph
-    resolved: Mapping[str, Resolved]
-    seen: Mapping[str, Seen]
-    chosen: Layer
-    size: tuple[int, ...]
-    kept: frozenset[str]
 
 
 class _Way(NamedTuple):
@@ -130,30 +103,24 @@ class _Way(NamedTuple):
     jumps: tuple[Fraction, ...]
 
 
-def _mend(
-    search: _Search, join: Join, joins: Sequence[Join]
-) -> tuple[Mend, Mapping[str, Resolved], list[Join]] | None:
-    wrong = {each.layer for each in joins if not each.aligned}
-    for tried, (layer, mend) in enumerate(_candidates(search, join)):
+def _mend(run: Run, join: Join, kept: frozenset[str]) -> tuple[Mend, Run] | None:
+    wrong = {each.layer for each in run.joins if not each.aligned}
+    for tried, (layer, mend) in enumerate(_candidates(run, join, kept)):
         if tried == _MOST_TRIED:
             return None
         try:
-            changed = resolve_layer(edited(layer, padding=mend.after), search.resolved)
+            after = run.with_settings(edited(layer, padding=mend.after))
         except AnalysisError:
             continue
-        old = search.resolved[layer.name].result
-        if changed.result is None or old is None or changed.result.outputs != old.outputs:
+        if after is None:
             continue
-        resolved = {**search.resolved, layer.name: changed}
-        seen, _ = propagate_periodic(search.graph, resolved, search.chosen)
-        after = joins_of(search.graph, resolved, seen, search.size)
-        left = {each.layer for each in after if not each.aligned}
+        left = {each.layer for each in after.joins if not each.aligned}
         if left <= wrong - {join.layer}:
-            return mend, resolved, after
+            return mend, after
     return None
 
 
-def _candidates(search: _Search, join: Join) -> Iterator[tuple[Layer, Mend]]:
+def _candidates(run: Run, join: Join, kept: frozenset[str]) -> Iterator[tuple[Layer, Mend]]:
     """Move one branch to where most of the others are, by the padding of one layer that only it passes."""
     count = Counter(join.centers)
     for target in sorted(count, key=lambda center: -count[center]):
@@ -164,23 +131,23 @@ def _candidates(search: _Search, join: Join) -> Iterator[tuple[Layer, Mend]]:
         if None in center:
             continue
         away = tuple(Fraction(a or 0) - Fraction(b or 0) for a, b in zip(center, target, strict=True))
-        for way in _ways(search, join, astray[0]):
-            padding = _padding(search, way, away)
+        for way in _ways(run, join, astray[0], kept):
+            padding = _padding(run, way, away)
             if padding is not None:
                 now, after = padding
                 before = way.layer.attrs.get("padding", "valid")
                 stated = before if isinstance(before, str) else now
-                yield way.layer, Mend(join.layer, way.layer.name, stated, now, after, search.size)
+                yield way.layer, Mend(join.layer, way.layer.name, stated, now, after, tuple(run.extents))
 
 
-def _ways(search: _Search, join: Join, branch: Edge) -> list[_Way]:
+def _ways(run: Run, join: Join, branch: Edge, kept: frozenset[str]) -> list[_Way]:
     """List windows that the branch alone passes: those that step with a padding of their own choice first."""
     others: set[str] = set()
     for edge in join.branches:
         if edge != branch:
-            others.update(layer.name for layer in ancestors(search.graph, edge[0]))
-    own = [layer for layer in ancestors(search.graph, branch[0]) if layer.name not in others]
-    ways = [way for layer in reversed(own) if (way := _way(search, layer)) is not None]
+            others.update(layer.name for layer in ancestors(run.graph, edge[0]))
+    own = [layer for layer in ancestors(run.graph, branch[0]) if layer.name not in others]
+    ways = [way for layer in reversed(own) if (way := _way(run, layer, kept)) is not None]
 
     def rank(way: _Way) -> tuple[bool, bool]:
         steps = any(slide.window.advance != 1 for slide in way.slides)
@@ -189,14 +156,14 @@ def _ways(search: _Search, join: Join, branch: Edge) -> list[_Way]:
     return sorted(ways, key=rank)
 
 
-def _way(search: _Search, layer: Layer) -> _Way | None:
-    result = search.resolved[layer.name].result
-    if not has_window(layer) or result is None or len(layer.inputs) != 1 or layer.name in search.kept:
+def _way(run: Run, layer: Layer, kept: frozenset[str]) -> _Way | None:
+    result = run.resolved[layer.name].result
+    if not has_window(layer) or result is None or len(layer.inputs) != 1 or layer.name in kept:
         return None
     producer, output = layer.inputs[0]
-    dependence = search.seen[producer].local[output]
+    dependence = run.fields[producer].local[output]
     slides = tuple(step for step in result.paths[0][0].steps if isinstance(step, Slide))
-    if dependence is None or len(slides) != len(setting(layer, input_of(layer, search.resolved), "kernel")):
+    if dependence is None or len(slides) != len(setting(layer, input_of(layer, run.resolved), "kernel")):
         return None
     axes, jumps = [], []
     for slide in slides:
@@ -208,12 +175,12 @@ def _way(search: _Search, layer: Layer) -> _Way | None:
     return _Way(layer, slides, tuple(axes), tuple(jumps))
 
 
-def _padding(search: _Search, way: _Way, away: Sequence[Fraction]) -> tuple[Padding, Padding] | None:
+def _padding(run: Run, way: _Way, away: Sequence[Fraction]) -> tuple[Padding, Padding] | None:
     """Return the padding of a layer as it is, and the one that moves its branch back by `away` pixels.
 
     The number of outputs stays; of the paddings behind that leave it, the one that is most like that before.
     """
-    spec = input_of(way.layer, search.resolved)
+    spec = input_of(way.layer, run.resolved)
     now, after = [], []
     for place, slide in enumerate(way.slides):
         window, extent = slide.window, spec.shape[slide.axis]

@@ -9,11 +9,10 @@ from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.indexing import axis_of
 from rfcalc.algebra.relation import Relation
 from rfcalc.analysis.field import bound_note, find_tensor, required
-from rfcalc.analysis.propagate import ancestors, choose_input, propagate_periodic
+from rfcalc.analysis.propagate import ancestors
 from rfcalc.analysis.result import Note
-from rfcalc.analysis.shapes import OnUnknown, resolve
+from rfcalc.analysis.run import Run
 from rfcalc.analysis.totals import assumed_notes
-from rfcalc.graph.graph import LayerGraph
 
 
 class PhaseAxis(NamedTuple):
@@ -67,33 +66,23 @@ class PhasesResult:
     notes: tuple[Note, ...] = ()
 
 
-def phases_of(
-    graph: LayerGraph, layer: str, *, input: str | None = None, on_unknown: OnUnknown = "report"
-) -> PhasesResult:
+def phases_of(run: Run, layer: str) -> PhasesResult:
     """Give the field of a layer, or of an output tensor, by output phase.
 
     Raises
     ------
     UsageError
-        There is no such layer or input.
+        There is no such layer.
     AnalysisError
         A layer does not fit its inputs, or an op on the way is not known.
     """
-    name, output = find_tensor(graph, layer)
-    chosen = choose_input(graph, input)
-    resolved = resolve(graph, on_unknown=on_unknown)
-    chain = ancestors(graph, name)
-    if chosen.name not in {each.name for each in chain}:
-        chain = [chosen, *chain]
-    part = LayerGraph(chain, name=graph.name, source=graph.source, outputs=((name, output),))
-    seen = propagate_periodic(part, resolved, chosen)[0][name]
+    name, output = find_tensor(run.graph, layer)
+    chain = ancestors(run.graph, name)
+    seen = run.fields_to(chain)[name]
     dependence = required(seen.local[output], seen, layer)
-    start = resolved[chosen.name].result
-    assert start is not None
-    rank = len(start.outputs[0].spatial)
-    notes = [*assumed_notes(chain, resolved), *bound_note(dependence, layer)]
-    axes = tuple(_axis(dependence, axis) for axis in range(rank))
-    return PhasesResult(graph.name, layer, chosen.name, axes, tuple(notes))
+    notes = [*assumed_notes(chain, run.resolved), *bound_note(dependence, layer)]
+    axes = tuple(_axis(dependence, axis) for axis in range(len(run.extents)))
+    return PhasesResult(run.graph.name, layer, run.chosen.name, axes, tuple(notes))
 
 
 def _axis(dependence: Dependence, axis: int) -> PhaseAxis:

@@ -78,6 +78,11 @@ class Views:
             found = self._known[key] = view_of(seen, place, self._extents)
         return found
 
+    def local_field(self, edge: Edge) -> tuple[Size, ...] | None:
+        """Return a field with gates cut; None where it is not known, or only an upper bound of it is."""
+        view = self.of(edge)
+        return view.local_receptive_field if view.status == "exact" else None
+
 
 def view_of(seen: Seen, place: int, extents: Sequence[Num]) -> FieldView:
     """Say what output `place` of a layer sees of an input of those spatial extents."""

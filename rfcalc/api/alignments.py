@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from rfcalc.api.models import Loading, Model, about, at_sizes, load
+from rfcalc.api.models import Loading, Model, about, at_sizes, load, run_of
 from rfcalc.api.numbers import plain
 
 if TYPE_CHECKING:
@@ -58,20 +58,12 @@ def align(x: Model, sizes: Iterable[int] | None = None, **loading: Unpack[Loadin
     >>> [(mend.layer, mend.after) for mend in found.mends]
     [('a', ((1, 1), (1, 1)))]
     """
-    from rfcalc.analysis.alignment import align_graph, check_sizes
+    from rfcalc.analysis.alignment import align_run, check_sizes
     from rfcalc.reports.alignment import Alignment
 
     checked = () if sizes is None else check_sizes(plain(sizes))
     graph = load(x, **loading)
-    name = loading.get("input")
-
     sized = at_sizes(x, graph, loading)
     with about(graph):
-        result = align_graph(
-            graph,
-            lambda size: sized(size, None),
-            checked,
-            input=name,
-            on_unknown=loading.get("on_unknown", "report"),
-        )
+        result = align_run(run_of(graph, loading), lambda size: sized(size, None), checked)
     return Alignment(**{each.name: getattr(result, each.name) for each in fields(result)})

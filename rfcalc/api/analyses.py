@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from rfcalc.analysis.figures import analyze_graph
+from rfcalc.analysis.figures import analyze_run
 from rfcalc.analysis.result import AnalysisResult
+from rfcalc.analysis.run import Run
 from rfcalc.analysis.shapes import OnUnknown
 from rfcalc.api.models import Model, Shape, about, load, with_cuts
 from rfcalc.reports.frames import Series, Tabular, chosen, layer_series
@@ -199,7 +200,6 @@ def analyze(
     )
     graph = with_cuts(graph, cut)
     with about(graph):
-        result = analyze_graph(
-            graph, input=input, on_unknown=on_unknown, depth=depth, symbolic=symbolic, details=details
-        )
+        run = Run(graph, input=input, on_unknown=on_unknown)
+        result = analyze_run(run, depth=depth, symbolic=symbolic, details=details)
     return Analysis(**{each.name: getattr(result, each.name) for each in fields(result)})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from rfcalc.analysis.budget.check import HOLDS, Check, Failure, Unmatched, check_model
 from rfcalc.analysis.budget.document import MODELS, Budget, Section, budget_of, key_text
 from rfcalc.analysis.budget.facts import Facts
-from rfcalc.api.models import Loading, Model, about, load
+from rfcalc.api.models import Loading, Model, about, load, run_of
 from rfcalc.errors import RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.readers.detect import names_code
@@ -196,13 +196,9 @@ def _checked(target: _Target, loading: Loading) -> tuple[list[Check], list[Unmat
         **{key: each for key, each in loading.items() if each is not None},
     }
     graph = load(target.model, **options)
-    facts = Facts(
-        graph,
-        input=options.get("input"),
-        on_unknown=options.get("on_unknown", "report"),
-        details=any(given.limit.details for given in target.section.every),
-    )
     with about(graph):
+        details = any(given.limit.details for given in target.section.every)
+        facts = Facts(run_of(graph, options), details=details)
         facts.result  # noqa: B018  what cannot be analysed is the model's fault, not the budget's
     checks, unmatched = check_model(target.name, facts, target.section)
     lines = _lines_of(target.model, {_place(check) for check in checks if check.outcome != HOLDS})
@@ -285,14 +281,8 @@ def budget(*models: Model, relative_to: str | os.PathLike[str] = ".", **loading:
         if path is None and len(models) > 1:
             raise UsageError("a budget names several models by their files; one of these is no file")
         graph = load(model, **options)
-        facts = Facts(
-            graph,
-            input=options.get("input"),
-            on_unknown=options.get("on_unknown", "report"),
-            details=True,
-        )
         with about(graph):
-            limits = list(present(facts))
+            limits = list(present(Facts(run_of(graph, options), details=True)))
         name = None if path is None else _relative(path, os.fspath(relative_to))
         kept = {key: each for key, each in options.items() if (key, each) != ("on_unknown", "report")}
         tables.append((name, kept, limits))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
+from rfcalc.analysis.run import Run
 from rfcalc.api.models import Loading, Model, about, load
 from rfcalc.errors import UsageError
 from rfcalc.graph.graph import LayerGraph
@@ -63,10 +64,10 @@ def compare(
     if others:
         if variants is not None:
             raise UsageError("counterfactuals are of one model; compare several without them")
-        result = compare_models(graphs, input=name)
+        result = compare_models([Run(graph, input=name) for graph in graphs])
     else:
         with about(graphs[0]):
-            result = compare_counterfactuals(graphs[0], variants, input=name)
+            result = compare_counterfactuals(Run(graphs[0], input=name), variants)
     return Comparison(**{each.name: getattr(result, each.name) for each in fields(result)})
 
 
@@ -110,4 +111,4 @@ def variant(x: Model, name: str, **loading: Unpack[Loading]) -> LayerGraph:
     chosen = counterfactual(name)
     graph = load(x, **loading)
     with about(graph):
-        return chosen.build(graph)
+        return chosen.build(Run(graph))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from rfcalc.api.models import Loading, Model, about, load
+from rfcalc.api.models import Loading, Model, about, load, run_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -57,16 +57,16 @@ def effective(
     """
     from rfcalc.analysis.bill import focus_of
     from rfcalc.analysis.effective import effective_field
-    from rfcalc.analysis.figures import analyze_graph
+    from rfcalc.analysis.figures import analyze_run
     from rfcalc.errors import UsageError
     from rfcalc.reports.effective import EffectiveField
 
     graph = load(x, **loading)
-    name = loading.get("input")
     with about(graph):
+        run = run_of(graph, loading)
         if layer is None:
-            layer = focus_of(analyze_graph(graph, input=name))
+            layer = focus_of(analyze_run(run))
             if not layer:
                 raise UsageError("no convolution of this model has a field of its own; name a layer")
-        result = effective_field(graph, layer, at, input=name, on_unknown=loading.get("on_unknown", "report"))
+        result = effective_field(run, layer, at)
     return EffectiveField(**{each.name: getattr(result, each.name) for each in fields(result)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from rfcalc.api.models import Loading, Model, about, load
+from rfcalc.api.models import Loading, Model, about, load, run_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -61,6 +61,5 @@ def explain(x: Model, layer: str, **loading: Unpack[Loading]) -> Explanation:
 
     graph = load(x, **loading)
     with about(graph):
-        input, on_unknown = loading.get("input"), loading.get("on_unknown", "report")
-        result = Attributor(graph, input=input, on_unknown=on_unknown).attribute(layer)
+        result = Attributor(run_of(graph, loading)).attribute(layer)
     return Explanation(**{each.name: getattr(result, each.name) for each in fields(result)})

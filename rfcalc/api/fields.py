@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
+from rfcalc.analysis.run import Run
 from rfcalc.analysis.shapes import OnUnknown
 from rfcalc.api.models import Model, Shape, about, load, with_cuts
 from rfcalc.api.numbers import plain
@@ -84,6 +85,6 @@ def field(
     )
     graph = with_cuts(graph, cut)
     with about(graph):
-        result = field_of(graph, layer, at, input=input, on_unknown=on_unknown)
+        result = field_of(Run(graph, input=input, on_unknown=on_unknown), layer, at)
         found = {each.name: getattr(result, each.name) for each in fields(result)}
         return Field(**found, at=None if at is None else tuple(plain(at)))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from rfcalc.api.models import Loading, Model, about, load
+from rfcalc.api.models import Loading, Model, about, load, run_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -67,6 +67,5 @@ def law(
 
     graph = load(x, **loading)
     with about(graph):
-        input, on_unknown = loading.get("input"), loading.get("on_unknown", "report")
-        result = law_of(graph, layer, reach=reach, input=input, on_unknown=on_unknown)
+        result = law_of(run_of(graph, loading), layer, reach=reach)
     return Law(**{each.name: getattr(result, each.name) for each in fields(result)})

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypedDict
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.analysis.filling import AtSize, Widths, filled
 from rfcalc.analysis.propagate import choose_input
+from rfcalc.analysis.run import Run
 from rfcalc.analysis.shapes import OnUnknown
 from rfcalc.api.numbers import plain
 from rfcalc.errors import RfcalcError, UsageError
@@ -116,6 +117,11 @@ def load(
         names = ", ".join(repr(layer.name) for layer in graph.inputs)
         raise UsageError(f"say which input the shape is for: {names}", source=graph.source)
     return _with_dims(graph, dims, input) if dims else graph
+
+
+def run_of(graph: LayerGraph, loading: Loading) -> Run:
+    """Return a run of a loaded model, asked as the options of `load` say."""
+    return Run(graph, input=loading.get("input"), on_unknown=loading.get("on_unknown", "report"))
 
 
 def with_cuts(graph: LayerGraph, cut: Sequence[str]) -> LayerGraph:

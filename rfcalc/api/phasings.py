@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from rfcalc.api.models import Loading, Model, about, load
+from rfcalc.api.models import Loading, Model, about, load, run_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -51,7 +51,5 @@ def phases(x: Model, layer: str, **loading: Unpack[Loading]) -> Phases:
 
     graph = load(x, **loading)
     with about(graph):
-        result = phases_of(
-            graph, layer, input=loading.get("input"), on_unknown=loading.get("on_unknown", "report")
-        )
+        result = phases_of(run_of(graph, loading), layer)
     return Phases(**{each.name: getattr(result, each.name) for each in fields(result)})

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from rfcalc.algebra.number import is_known
 from rfcalc.analysis.filling import NothingFits, Widths, filled, first_fit
 from rfcalc.analysis.propagate import choose_input
+from rfcalc.analysis.run import Run
 from rfcalc.analysis.verify.running import BUDGET, FORCED, Claims, Plan, Ran, claims_of, judged, planned
 from rfcalc.api.models import Loading, Model, load
 from rfcalc.errors import UsageError
@@ -43,14 +44,14 @@ class Outcome(NamedTuple):
     result: Ran | None
 
 
-def run_model(x: Model, graph: LayerGraph, loading: Loading, *, forced: bool) -> Outcome | None:
+def run_model(x: Model, run: Run, loading: Loading, *, forced: bool) -> Outcome | None:
     """Run a model at the first of some sizes that fits a budget; None where its kind does not run.
 
     Parameters
     ----------
     x, loading
         The model and how it is loaded.
-    graph : LayerGraph
+    run : Run
         What was loaded.
     forced : bool
         The user asked for it: it may take longer, and that it cannot be run is an error.
@@ -60,6 +61,7 @@ def run_model(x: Model, graph: LayerGraph, loading: Loading, *, forced: bool) ->
     UsageError
         It was asked for, and is impossible.
     """
+    graph = run.graph
     if not detect.can_run(x, graph):
         if forced:
             raise UsageError("only an ONNX file that can be read again, and a PyTorch module, can be run")
@@ -69,7 +71,7 @@ def run_model(x: Model, graph: LayerGraph, loading: Loading, *, forced: bool) ->
             graph,
             lambda size, widths: _at(x, graph, loading, size, widths),
             _sizes(graph, loading),
-            lambda sized: _attempt(x, sized, loading, forced=forced),
+            lambda sized: _attempt(x, run.of(sized), loading, forced=forced),
         )
     except NothingFits as nothing:
         reason = nothing.tried[-1].message
@@ -79,7 +81,7 @@ def run_model(x: Model, graph: LayerGraph, loading: Loading, *, forced: bool) ->
     return outcome
 
 
-def _attempt(x: Model, sized: LayerGraph, loading: Loading, *, forced: bool) -> Outcome:
+def _attempt(x: Model, run: Run, loading: Loading, *, forced: bool) -> Outcome:
     """Run a model at one size.
 
     Raises
@@ -87,11 +89,11 @@ def _attempt(x: Model, sized: LayerGraph, loading: Loading, *, forced: bool) -> 
     RfcalcError
         It does not run at this size, or costs too much.
     """
-    claims = claims_of(sized, input=loading.get("input"), on_unknown=loading.get("on_unknown", "report"))
+    claims = claims_of(run)
     plan = planned(claims, FORCED if forced else BUDGET)
     if plan is None:
         raise UsageError(_too_much(claims, forced=forced))
-    return _run(x, sized, claims, plan)
+    return _run(x, run.graph, claims, plan)
 
 
 def _too_much(claims: Claims, *, forced: bool) -> str:

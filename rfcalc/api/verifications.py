@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
-from rfcalc.api.models import Loading, Model, about, at_sizes, load
+from rfcalc.api.models import Loading, Model, about, at_sizes, load, run_of
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.readers.detect import ONNX, held_tensors
 
@@ -53,20 +53,15 @@ def verify(x: Model, *, run: bool | None = None, **loading: Unpack[Loading]) -> 
     >>> print(verify(model).verdict)
     3 layers, all exact.
     """
-    from rfcalc.analysis.verify import verify_graph
+    from rfcalc.analysis.verify import verify_run
     from rfcalc.api.running import run_model
     from rfcalc.reports.verification import Verification
 
     graph = load(x, **loading)
     with about(graph):
-        result = verify_graph(
-            graph,
-            at_sizes(x, graph, loading),
-            input=loading.get("input"),
-            on_unknown=loading.get("on_unknown", "report"),
-            held=_held(x, graph),
-        )
-        outcome = None if run is False else run_model(x, graph, loading, forced=bool(run))
+        asked = run_of(graph, loading)
+        result = verify_run(asked, at_sizes(x, graph, loading), held=_held(x, graph))
+        outcome = None if run is False else run_model(x, asked, loading, forced=bool(run))
         if outcome is not None:
             result = replace(result, runtime=outcome.runtime, ran=outcome.ran, left=outcome.left)
         if outcome is not None and outcome.result is not None:

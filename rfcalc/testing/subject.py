@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from rfcalc.analysis.budget.facts import Facts
 from rfcalc.analysis.result import Row
+from rfcalc.analysis.run import Run
 from rfcalc.api.analyses import Analysis, analyze
 from rfcalc.api.models import Model, about, from_torch, load
 from rfcalc.errors import RfcalcError, UsageError
@@ -88,8 +89,8 @@ class Subject:
         """The figures that limits of budgets are about."""
         if self._given is not None:
             return _Told(self._given)
-        facts = Facts(self.graph, details=True, **self._options)
         with about(self.graph):
+            facts = Facts(Run(self.graph, **self._options), details=True)
             facts.result  # noqa: B018  what cannot be analysed is said here, with the file
         return facts
 
@@ -127,7 +128,7 @@ class Subject:
         from rfcalc.analysis.attribution import Attributor
 
         try:
-            return Attributor(self._graph, **self._options).attribute(self._spelled(layer))
+            return Attributor(Run(self._graph, **self._options)).attribute(self._spelled(layer))
         except RfcalcError:
             return None
 

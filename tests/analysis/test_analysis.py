@@ -8,8 +8,9 @@ import pytest
 
 from rfcalc.algebra.number import UNKNOWN
 from rfcalc.analysis.field import field_of
-from rfcalc.analysis.figures import analyze_graph
+from rfcalc.analysis.figures import analyze_run
 from rfcalc.analysis.result import AnalysisResult
+from rfcalc.analysis.run import Run
 from rfcalc.errors import AnalysisError, UsageError
 from rfcalc.graph import Block, Layer, LayerGraph, Weight
 
@@ -26,8 +27,8 @@ def conv(name: str, source: str, kernel: int = 3, **attrs: Any) -> Layer:
     return layer(name, "conv", source, filters=4, kernel=kernel, **{"padding": "same", **attrs})
 
 
-def analyze(*layers: Layer, **options: Any) -> AnalysisResult:
-    return analyze_graph(LayerGraph(layers), **options)
+def analyze(*layers: Layer, depth: int | None = None, **asked: Any) -> AnalysisResult:
+    return analyze_run(Run(LayerGraph(layers), **asked), depth=depth)
 
 
 # ---- unknown ops -------------------------------------------------------------------------------------------
@@ -86,10 +87,10 @@ def test_on_unknown_bound_is_global_and_says_so() -> None:
 def test_a_field_says_what_was_assumed_on_the_way() -> None:
     graph = LayerGraph(WITH_UNKNOWN)
     with pytest.raises(AnalysisError, match="which no rule knows; --on-unknown"):
-        field_of(graph, "behind")
-    assumed = field_of(graph, "behind", on_unknown="identity")
+        field_of(Run(graph), "behind")
+    assumed = field_of(Run(graph, on_unknown="identity"), "behind")
     assert [(note.code, note.layer) for note in assumed.notes] == [("assumed", "odd")]
-    assert field_of(graph, "beside", on_unknown="identity").notes == ()
+    assert field_of(Run(graph, on_unknown="identity"), "beside").notes == ()
 
 
 def test_on_unknown_identity_is_noted() -> None:
@@ -250,7 +251,7 @@ def nested() -> LayerGraph:
 
 
 def test_a_nested_model_has_a_row_before_those_of_its_layers() -> None:
-    result = analyze_graph(nested())
+    result = analyze_run(Run(nested()))
     assert [row.name for row in result] == ["x", "body", "body/a", "body/b", "c"]
     body = result.layer("body")
     assert body.container
@@ -267,7 +268,7 @@ def test_the_row_of_a_nested_model_has_the_doubts_of_its_layers(on_unknown: str)
     block = Block(("body",), "Functional", (("body/a", 0),), is_layer=True)
     graph = LayerGraph([image(), odd, known], blocks=[block])
     for depth in (None, 1):
-        result = analyze_graph(graph, on_unknown=on_unknown, depth=depth)  # type: ignore[arg-type]  # a word of it
+        result = analyze_run(Run(graph, on_unknown=on_unknown), depth=depth)  # type: ignore[arg-type]  # a word of it
         body = result.layer("body")
         assert body.status == ("unknown" if on_unknown == "report" else "bound")
         assert "MyOp" in body.reason
@@ -281,12 +282,12 @@ def test_a_slash_in_a_name_is_no_block() -> None:
     inside = Layer("a/b/c", "activation", "ReLU", (("x", 0),), block=("a/b",))
     block = Block(("a/b",), "Functional", (("a/b/c", 0),), is_layer=True)
     graph = LayerGraph([image(), inside], blocks=[block])
-    assert analyze_graph(graph, depth=2).totals.layers == 2
-    assert analyze_graph(graph, depth=1).totals.layers == 2
+    assert analyze_run(Run(graph), depth=2).totals.layers == 2
+    assert analyze_run(Run(graph), depth=1).totals.layers == 2
 
 
 def test_depth_collapses_a_nested_model_into_its_row() -> None:
-    result = analyze_graph(nested(), depth=1)
+    result = analyze_run(Run(nested()), depth=1)
     assert [row.name for row in result] == ["x", "body", "c"]
     assert result.totals.layers == 3
     assert result.totals.params.total == 168 + 112
@@ -325,7 +326,7 @@ def test_unequal_strides_are_exact_at_a_known_size_and_noted() -> None:
     assert (row.receptive_field, row.status) == ((17, 17), "exact")
     assert [note.code for note in result.notes] == ["unequal-strides"]
     assert "'a' and 'b'" in result.notes[0].message
-    truth = field_of(LayerGraph([image(), *branches, layer("sum", "add", "a", "b")]), "sum")
+    truth = field_of(Run(LayerGraph([image(), *branches, layer("sum", "add", "a", "b")])), "sum")
     assert next(row for row in truth.axes[0].rows if row) == (0, 16, 17)
 
 
@@ -387,13 +388,13 @@ def test_windows_beside_single_positions_are_united() -> None:
             conv("behind", "beside"),
         ]
     )
-    result = analyze_graph(graph)
+    result = analyze_run(Run(graph))
     for name, sizes in (("back", (4, 4)), ("beside", (4, 4)), ("behind", (8, 4))):
         row = result.layer(name)
         assert (row.receptive_field, row.receptive_field_min) == ((sizes[0],), (sizes[1],))
         assert (row.effective_stride, row.status) == ((1,), "exact")
-    assert field_of(graph, "beside").axes[0].rows[:5] == ((0, 3, 4),) * 4 + ((4, 7, 4),)
-    assert field_of(graph, "behind").axes[0].rows[2:5] == ((0, 3, 4), (0, 7, 8), (0, 7, 8))
+    assert field_of(Run(graph), "beside").axes[0].rows[:5] == ((0, 3, 4),) * 4 + ((4, 7, 4),)
+    assert field_of(Run(graph), "behind").axes[0].rows[2:5] == ((0, 3, 4), (0, 7, 8), (0, 7, 8))
 
 
 def test_windows_merged_into_the_batch_are_all_counted() -> None:
@@ -504,7 +505,7 @@ def test_symbolic_extents_give_formulas() -> None:
             layer("p", "max_pool", "a", kernel=2),
         ]
     )
-    row = analyze_graph(graph, symbolic=True).layer("p")
+    row = analyze_run(Run(graph), symbolic=True).layer("p")
     assert row.output_shape is not None
     assert str(row.output_shape[1]) == "floor(H/4 + 1/4)"
     assert row.receptive_field == (5, 5)
@@ -524,7 +525,7 @@ def test_formulas_say_under_which_condition_branches_meet() -> None:
             layer("again", "add", "skip", "skip"),
         ]
     )
-    notes = [note for note in analyze_graph(graph, symbolic=True).notes if note.code == "condition"]
+    notes = [note for note in analyze_run(Run(graph), symbolic=True).notes if note.code == "condition"]
     assert [(note.layer, note.message) for note in notes] == [
         ("skip", "the formulas hold for sizes with H = 2*⌊H/2⌋")
     ]

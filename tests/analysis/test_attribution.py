@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import rfcalc
 from rfcalc.analysis.attribution import Attribution, Attributor, AxisAttribution
 from rfcalc.analysis.counterfactuals.swaps import plain
+from rfcalc.analysis.run import Run
 from rfcalc.graph.graph import LayerGraph
 from tests.readers.models import MODELS
 from tests.strategies import LOCAL, PLAIN, RESIZED, models
@@ -34,7 +35,7 @@ def keras(name: str) -> dict[str, Any]:
 def check(graph: LayerGraph, *, every: int = 1) -> int:
     """Compare contributions with the analysis, for every so many layers; count what was divided."""
     rows = {row.name: row for each in rfcalc.analyze(graph) for row in (each, *each.calls)}
-    attributor = Attributor(graph)
+    attributor = Attributor(Run(graph))
     divided = 0
     names = [layer.name for layer in graph if layer.name in rows]
     for name in dict.fromkeys([*names[::every], names[-1]]):
@@ -67,15 +68,15 @@ def parts(found: Attribution, axis: int = 0) -> dict[str, tuple[Fraction, Fracti
 
 
 def chain(*layers: dict[str, Any], size: tuple[int, ...] = (64, 64)) -> Attributor:
-    return Attributor(rfcalc.load({"rfcalc": 1, "input": [*size, 4], "layers": list(layers)}))
+    return Attributor(Run(rfcalc.load({"rfcalc": 1, "input": [*size, 4], "layers": list(layers)})))
 
 
 # ---- worked cases ------------------------------------------------------------------------------------------
 
 
 def test_what_pooling_is_responsible_for() -> None:
-    with_pooling = Attributor(rfcalc.load(MODELS["pooling"])).attribute("conv3").axes[0]
-    without = Attributor(rfcalc.load(MODELS["plain"])).attribute("conv3").axes[0]
+    with_pooling = Attributor(Run(rfcalc.load(MODELS["pooling"]))).attribute("conv3").axes[0]
+    without = Attributor(Run(rfcalc.load(MODELS["plain"]))).attribute("conv3").axes[0]
     assert (with_pooling.size, without.size) == (18, 7)
     assert with_pooling.causes["pooling"] == (2, 9)
     assert with_pooling.causes["convolution"] == (6, 0)
@@ -88,16 +89,16 @@ def test_where_only_pooling_steps_its_share_is_the_difference_to_the_model_witho
     model: str, layer: str
 ) -> None:
     graph = rfcalc.load(MODELS[model] if model in MODELS else keras("applications")[model]["model"])
-    without = rfcalc.analyze(plain(graph)).layer(layer).receptive_field
+    without = rfcalc.analyze(plain(Run(graph))).layer(layer).receptive_field
     assert without is not None
-    for found, size in zip(Attributor(graph).attribute(layer).axes, without, strict=True):
+    for found, size in zip(Attributor(Run(graph)).attribute(layer).axes, without, strict=True):
         assert found.size is not None
         assert size is not None
         assert found.causes["pooling"].total == found.size - size
 
 
 def test_strides_share_the_jump_in_order_of_depth() -> None:
-    found = Attributor(rfcalc.load(MODELS["pooling"])).attribute("conv3")
+    found = Attributor(Run(rfcalc.load(MODELS["pooling"]))).attribute("conv3")
     assert parts(found) == {
         "conv1": (2, 0),
         "pool1": (1, 0),
@@ -168,7 +169,7 @@ def test_both_windows_of_a_compound_layer_count() -> None:
 
 
 def test_a_global_layer_says_where_the_field_loses_its_ends() -> None:
-    found = Attributor(rfcalc.load(MODELS["pooling"])).attribute("classes").axes[0]
+    found = Attributor(Run(rfcalc.load(MODELS["pooling"]))).attribute("classes").axes[0]
     assert (found.field, found.subject, found.size) == (None, "flatten", 18)
     assert found.reason.startswith("'classes' (linear) makes the field global")
 
@@ -204,7 +205,7 @@ def test_shared_weights_cost_once() -> None:
     name = next(name for name, case in model.items() if _is_shared(case["model"]))
     graph = rfcalc.load(model[name]["model"])
     last = list(graph.layers)[-1]
-    costs = Attributor(graph).attribute(last).costs
+    costs = Attributor(Run(graph)).attribute(last).costs
     params = [cost.params.total for cost in costs]
     assert sum(p for p in params if p is not None) <= (rfcalc.analyze(graph).totals.params.total or 0)
 
@@ -290,7 +291,7 @@ def test_random_graphs(model: dict[str, Any]) -> None:
 @given(models(kinds=LOCAL + PLAIN + RESIZED))
 def test_random_graphs_of_uneven_grids(model: dict[str, Any]) -> None:
     graph = rfcalc.load(model)
-    attributor = Attributor(graph)
+    attributor = Attributor(Run(graph))
     for layer in graph:
         for axis in attributor.attribute(layer.name).axes:
             held(axis)

@@ -12,6 +12,7 @@ from rfcalc.analysis.attribution import Attributor
 from rfcalc.analysis.field import field_of
 from rfcalc.analysis.position import Position
 from rfcalc.analysis.propagate import ancestors
+from rfcalc.analysis.run import Run
 from rfcalc.graph.graph import LayerGraph
 from tests.strategies import models
 
@@ -27,12 +28,14 @@ def load(*layers: dict[str, Any], extent: int = LARGE) -> LayerGraph:
 
 
 def last(graph: LayerGraph) -> Position:
-    return Attributor(graph).attribute(list(graph.layers)[-1]).axes[0].position
+    return Attributor(Run(graph)).attribute(list(graph.layers)[-1]).axes[0].position
 
 
 def follow(graph: LayerGraph, name: str, shift: int) -> bool:
     """Tell whether all maps up to a layer move onto themselves when the input moves by `shift` pixels."""
-    return all(_follows(field_of(graph, each.name).axes[0].masks, shift) for each in ancestors(graph, name))
+    return all(
+        _follows(field_of(Run(graph), each.name).axes[0].masks, shift) for each in ancestors(graph, name)
+    )
 
 
 def _follows(masks: tuple[int, ...], shift: int) -> bool:
@@ -108,7 +111,7 @@ def test_an_unknown_op_says_nothing_of_shifts() -> None:
 def test_random_stacks(model: dict[str, Any]) -> None:
     try:
         graph = rfcalc.load({**model, "input": [LARGE, 4]})
-        found = Attributor(graph)
+        found = Attributor(Run(graph))
         rows = rfcalc.analyze(graph)
     except rfcalc.RfcalcError:
         assume(False)

@@ -13,7 +13,8 @@ import pytest
 import rfcalc
 from rfcalc.algebra.steps import Slide
 from rfcalc.algebra.window import slide
-from rfcalc.analysis.verify import enumerate_graph
+from rfcalc.analysis.run import Run
+from rfcalc.analysis.verify import enumerate_run
 from rfcalc.analysis.verify.definitions.given import DEFINITIONS
 from rfcalc.analysis.verify.result import Difference
 from rfcalc.errors import UsageError
@@ -58,7 +59,7 @@ def graph_of(specimen: Specimen, seed: int = 0) -> LayerGraph:
 
 def differences(graph: LayerGraph) -> list[Difference]:
     """Enumerate a model, following each of its inputs in turn."""
-    return [each for x in graph.inputs for each in enumerate_graph(graph, input=x.name).differences]
+    return [each for x in graph.inputs for each in enumerate_run(Run(graph, input=x.name)).differences]
 
 
 # ---- rules as they are -------------------------------------------------------------------------------------
@@ -74,7 +75,7 @@ def test_every_rule_agrees_with_its_definition(specimen: Specimen) -> None:
         graph = graph_of(specimen, seed)
         assert differences(graph) == []
         for x in graph.inputs:
-            verified = enumerate_graph(graph, input=x.name)
+            verified = enumerate_run(Run(graph, input=x.name))
             assert verified.counts == {"y"}
             assert [each for each in verified.unchecked if each.what == "all"] == []
 
@@ -219,7 +220,7 @@ def test_exported_models(name: str) -> None:
     if not all(isinstance(n, int) for x in graph.inputs for n in x.attrs["shape"][2:]):
         assert rfcalc.verify(data).holds
         return
-    found = enumerate_graph(graph)
+    found = enumerate_run(Run(graph))
     assert found.differences == ()
     # where windows are cut and reordered rows have no common order, and in an open batch they are not listed
     least = 0.85 if isinstance(graph.inputs[0].attrs["shape"][0], int) else 0.5
@@ -239,7 +240,7 @@ def test_keras_applications(name: str) -> None:
     graph = rfcalc.load(model)
     if not all(isinstance(n, int) for n in graph.inputs[0].attrs["shape"][1:]):
         graph = rfcalc.load(model, dims={"H": 96, "W": 96})
-    found = enumerate_graph(graph)
+    found = enumerate_run(Run(graph))
     assert found.differences == ()
     assert len(found.rows) == len(graph)
     assert len(found.counts) == len(graph) - 1

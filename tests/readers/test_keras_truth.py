@@ -22,6 +22,7 @@ import pytest
 import rfcalc
 from rfcalc.algebra.rows import row_span
 from rfcalc.analysis.field import field_of
+from rfcalc.analysis.run import Run
 from rfcalc.errors import ReadError
 
 DATA = Path(__file__).parents[1] / "data" / "keras"
@@ -180,7 +181,7 @@ def test_measured_dependence(name: str) -> None:
     graph = rfcalc.load(case["model"])
     places = [place for place, role in enumerate(graph.inputs[0].attrs["axes"]) if role == "s"]
     for layer, truth in case["layers"].items():
-        field = field_of(graph, layer)
+        field = field_of(Run(graph), layer)
         for axis, rows in zip(truth["in_axes"], truth["axis_rows"], strict=True):
             if axis not in places:
                 continue

@@ -13,7 +13,8 @@ from torch import nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
 import rfcalc  # noqa: E402
-from rfcalc.analysis.figures import analyze_graph  # noqa: E402
+from rfcalc.analysis.figures import analyze_run  # noqa: E402
+from rfcalc.analysis.run import Run  # noqa: E402
 from tests.readers.test_torch_fields import compare  # noqa: E402
 from tests.readers.torch_fields import made_positive, recorded  # noqa: E402
 
@@ -300,7 +301,7 @@ def test_pieces_keep_their_own_index(name: str) -> None:
     compared, wrong = compare(graph, recorded(program, x), x)
     assert not wrong
     assert compared > len(graph) // 4
-    last = analyze_graph(graph).rows[-1]
+    last = analyze_run(Run(graph)).rows[-1]
     assert last.status == "exact"
     figures = (last.receptive_field, last.effective_stride, last.effective_padding, last.center)
     assert figures == case[2:]
@@ -314,6 +315,6 @@ def test_maps_of_any_size_come_back_as_they_were() -> None:
             warnings.simplefilter("ignore")
             module = OpenScales().eval()
             program = torch.export.export(module, (torch.rand(shape),), dynamic_shapes=open_sizes)
-        last = analyze_graph(rfcalc.load(program)).rows[-1]
+        last = analyze_run(Run(rfcalc.load(program))).rows[-1]
         figures = (last.receptive_field, last.effective_stride, last.effective_padding, last.center)
         assert (last.status, figures) == ("exact", AROUND)

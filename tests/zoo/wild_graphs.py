@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import rfcalc
+from rfcalc.analysis.run import Run
 from rfcalc.analysis.verify.running import claims_of
 from rfcalc.errors import RfcalcError
 from rfcalc.readers.onnx.run import OnnxRun
@@ -48,7 +49,7 @@ def judge(model: Any) -> Verdict:
     try:
         running = OnnxRun(model, {"x": shape})
         graph = rfcalc.load(model)
-        claims = claims_of(graph)
+        claims = claims_of(Run(graph))
     except RfcalcError as error:
         return _refused(model, shape, str(error))
     rows = {axis: range(extent) for axis, extent in claims.extents.items()}

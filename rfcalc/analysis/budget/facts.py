@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from rfcalc.algebra.number import Num, is_known
+from rfcalc.algebra.number import is_known
 from rfcalc.analysis.bill import element_size, leaves
-from rfcalc.analysis.figures import analyze_graph
-from rfcalc.analysis.joins import Join, joins_of
-from rfcalc.analysis.propagate import Seen, choose_input, propagate_periodic
+from rfcalc.analysis.figures import analyze_run
+from rfcalc.analysis.joins import Join
+from rfcalc.analysis.propagate import Seen
 from rfcalc.analysis.result import AnalysisResult, Row, Size
-from rfcalc.analysis.shapes import OnUnknown, Resolved, resolve
+from rfcalc.analysis.run import Run
 from rfcalc.analysis.unproductive import looks_around
 from rfcalc.analysis.view import view_of
-from rfcalc.graph.graph import Block, LayerGraph
+from rfcalc.graph.graph import Block
 from rfcalc.graph.layer import Edge, Layer
 
 
@@ -33,12 +33,8 @@ class Facts:
 
     Parameters
     ----------
-    graph : LayerGraph
+    run : Run
         The model.
-    input : str, optional
-        The input that fields refer to.
-    on_unknown : str
-        See :func:`rfcalc.analysis.shapes.resolve`.
     details : bool
         Some limit is on gaps, or on what is productive.
 
@@ -48,25 +44,15 @@ class Facts:
         From the first use of a figure, where the model cannot be analysed.
     """
 
-    def __init__(
-        self,
-        graph: LayerGraph,
-        *,
-        input: str | None = None,
-        on_unknown: OnUnknown = "report",
-        details: bool = False,
-    ) -> None:
-        self.graph = graph
-        self._input = input
-        self._on_unknown = on_unknown
+    def __init__(self, run: Run, *, details: bool = False) -> None:
+        self.graph = run.graph
+        self._run = run
         self._details = details
 
     @cached_property
     def result(self) -> AnalysisResult:
         """The analysis."""
-        return analyze_graph(
-            self.graph, input=self._input, on_unknown=self._on_unknown, details=self._details
-        )
+        return analyze_run(self._run, details=self._details)
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -116,22 +102,21 @@ class Facts:
         """Return the same with gates and statistics over the map cut."""
         found = []
         for name, place in self._edges(row):
-            seen = self._seen[name]
-            view = view_of(Seen(seen.local, seen.local, seen.blame), place, self._spatial)
+            seen = self._run.fields[name]
+            view = view_of(Seen(seen.local, seen.local, seen.blame), place, self._run.extents)
             found.append(Sight(view.receptive_field, view.receptive_field_min, view.status, view.reason))
         return [sight for sight in found if sight.largest is None or any(sight.largest)] or found
 
     @cached_property
     def joins(self) -> Mapping[str, Join]:
         """How branches meet, by the layer in which they do."""
-        found = joins_of(self.graph, self._resolved, self._seen, self._spatial)
-        return {join.layer: join for join in found}
+        return {join.layer: join for join in self._run.joins}
 
     def memory(self, row: Row) -> int | None:
         """Count the bytes that a layer, or all layers of a block, put out at batch 1; None if not known."""
         total = 0
         for layer in self._layers_of(row):
-            result = self._resolved[layer.name].result
+            result = self._run.resolved[layer.name].result
             if result is None:
                 return None
             for spec in result.outputs:
@@ -169,21 +154,6 @@ class Facts:
         for layer in self.graph:
             found.setdefault(layer.source_name, []).append(layer)
         return found
-
-    @cached_property
-    def _resolved(self) -> Mapping[str, Resolved]:
-        return resolve(self.graph, on_unknown=self._on_unknown)
-
-    @cached_property
-    def _seen(self) -> Mapping[str, Seen]:
-        return propagate_periodic(self.graph, self._resolved, choose_input(self.graph, self._input))[0]
-
-    @cached_property
-    def _spatial(self) -> tuple[Num, ...]:
-        """The extents of the chosen input as rules have them."""
-        result = self._resolved[choose_input(self.graph, self._input).name].result
-        assert result is not None
-        return result.outputs[0].spatial
 
 
 def sees_nothing(row: Row) -> bool:

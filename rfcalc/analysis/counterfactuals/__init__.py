@@ -20,6 +20,7 @@ from rfcalc.analysis.counterfactuals.swaps import (
     strided,
     unstrided,
 )
+from rfcalc.analysis.run import Run
 from rfcalc.errors import UsageError
 from rfcalc.graph.graph import LayerGraph
 
@@ -43,7 +44,7 @@ class Counterfactual(NamedTuple):
 
     name: str
     summary: str
-    build: Callable[[LayerGraph], LayerGraph]
+    build: Callable[[Run], LayerGraph]
     phrase: str
 
     def __reduce__(self) -> tuple[Callable[[str], Counterfactual], tuple[str]]:
@@ -102,4 +103,4 @@ def counterfactual(name: str) -> Counterfactual:
     if head != "pool" or len(numbers) > 2 or not all(n.isdecimal() and 0 < int(n) < 10_000 for n in numbers):
         raise UsageError(f"{name!r} is not of the form pool:K:N, a window and a number of convolutions")
     kernel, every = (*map(int, numbers), 1)[:2]
-    return found._replace(name=name, build=lambda graph: pooled(graph, kernel, every))
+    return found._replace(name=name, build=lambda run: pooled(run, kernel, every))

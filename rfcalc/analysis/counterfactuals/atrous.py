@@ -29,7 +29,8 @@ from rfcalc.analysis.counterfactuals.rewrite import (
     settled,
 )
 from rfcalc.analysis.counterfactuals.swaps import rounded_up, sides
-from rfcalc.analysis.shapes import Resolved, resolve
+from rfcalc.analysis.run import Run
+from rfcalc.analysis.shapes import Resolved
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Edge, Layer, TensorSpec
 
@@ -42,7 +43,7 @@ _MERGED: Final = (
 _ANY: Final = -1  # one element that is stretched to whatever it meets
 
 
-def dilated(graph: LayerGraph) -> LayerGraph:
+def dilated(run: Run) -> LayerGraph:
     """Return the model with its poolings at stride 1, and what follows them dilated.
 
     Every layer has exactly the field that it had before, on a larger map: element i of a map saw what element
@@ -51,7 +52,7 @@ def dilated(graph: LayerGraph) -> LayerGraph:
 
     Parameters
     ----------
-    graph : LayerGraph
+    run : Run
         The model. Strides of convolutions stay.
 
     Raises
@@ -70,15 +71,15 @@ def dilated(graph: LayerGraph) -> LayerGraph:
     >>> row.receptive_field, row.spatial
     ((6, 6), (23, 23))
     """
-    return _atrous(graph, lambda layer: layer.kind in POOLS)
+    return _atrous(run, lambda layer: layer.kind in POOLS)
 
 
-def atrous(graph: LayerGraph) -> LayerGraph:
+def atrous(run: Run) -> LayerGraph:
     """Return the model with every stride at 1, and what follows dilated: `dilated` for convolutions as well.
 
     Parameters
     ----------
-    graph : LayerGraph
+    run : Run
         The model.
 
     Raises
@@ -86,13 +87,14 @@ def atrous(graph: LayerGraph) -> LayerGraph:
     DoesNotApply
         What follows a stride has no atrous form, or a join does not fit any more.
     """
-    return _atrous(graph, lambda layer: has_window(layer) or layer.kind == "conv_lstm")
+    return _atrous(run, lambda layer: has_window(layer) or layer.kind == "conv_lstm")
 
 
-def _atrous(graph: LayerGraph, flattened: Callable[[Layer], bool]) -> LayerGraph:
+def _atrous(run: Run, flattened: Callable[[Layer], bool]) -> LayerGraph:
+    graph = run.graph
     if not any(map(flattened, graph)):
         return graph
-    before = resolve(graph)
+    before = run.resolved
     whole = {
         layer.name
         for layer in graph
@@ -100,7 +102,7 @@ def _atrous(graph: LayerGraph, flattened: Callable[[Layer], bool]) -> LayerGraph
     }
     while True:
         try:
-            return _form(graph, before, flattened, whole)
+            return _form(run, flattened, whole)
         except _Unequal as clash:
             # beside a map that stays large, a pooling of the whole map is one more window that can be dilated
             windows = _nearest(graph, clash.behind, whole)
@@ -109,13 +111,9 @@ def _atrous(graph: LayerGraph, flattened: Callable[[Layer], bool]) -> LayerGraph
             whole -= windows
 
 
-def _form(
-    graph: LayerGraph,
-    before: Mapping[str, Resolved],
-    flattened: Callable[[Layer], bool],
-    whole: Collection[str],
-) -> LayerGraph:
+def _form(run: Run, flattened: Callable[[Layer], bool], whole: Collection[str]) -> LayerGraph:
     """Return the model without the strides of some layers; what is `whole` goes on to take all of its map."""
+    graph, before = run.graph, run.resolved
     spacings: dict[Edge, Spacing] = {}
     changes: dict[str, tuple[Layer, ...]] = {}
     for layer in graph:
@@ -149,7 +147,7 @@ def _form(
                 places = _places(layer, spec)
                 joined = tuple(1 if axis in places else space for axis, space in enumerate(joined))
             spacings[layer.name, place] = joined
-    return settled(rewritten(graph, changes), graph, before) if changes else graph
+    return settled(rewritten(graph, changes), run) if changes else graph
 
 
 class _Unequal(DoesNotApply):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from rfcalc.algebra.number import Num, equal, is_known, is_one, prod
-from rfcalc.analysis.propagate import Misaligned, choose_input, propagate_periodic
+from rfcalc.analysis.run import Run
 from rfcalc.analysis.shapes import Resolved, resolve_layer
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.graph import LayerGraph
@@ -169,7 +169,7 @@ def rewritten(graph: LayerGraph, changes: Mapping[str, Sequence[Layer]]) -> Laye
     )
 
 
-def settled(graph: LayerGraph, origin: LayerGraph, before: Mapping[str, Resolved]) -> LayerGraph:
+def settled(graph: LayerGraph, run: Run) -> LayerGraph:
     """Return a rewritten graph with what follows from the new sizes of its maps.
 
     Reshapes that merge the axes of a map are done anew, and dense layers behind them get other weights; a
@@ -179,16 +179,15 @@ def settled(graph: LayerGraph, origin: LayerGraph, before: Mapping[str, Resolved
     ----------
     graph : LayerGraph
         The model after the change.
-    origin : LayerGraph
+    run : Run
         The model before it.
-    before : mapping
-        What the rules said of its layers then.
 
     Raises
     ------
     DoesNotApply
         A layer does not fit its inputs any more; the message says which, and why.
     """
+    origin, before = run.graph, run.resolved
     resolved: dict[str, Resolved] = {}
     layers = []
     for layer in graph:
@@ -203,7 +202,7 @@ def settled(graph: LayerGraph, origin: LayerGraph, before: Mapping[str, Resolved
     _check_shared(before, resolved)
     results = {name: known.result for name, known in resolved.items() if known.result and not known.unknown}
     found = graph.with_layers(layers, results)
-    _check_joins(found, origin, before, resolved)
+    _check_joins(Run(found, resolved=resolved), run)
     return found
 
 
@@ -352,16 +351,11 @@ def _clash(resolved: Mapping[str, Resolved]) -> tuple[str, str, str] | None:
     return None
 
 
-def _check_joins(
-    graph: LayerGraph,
-    origin: LayerGraph,
-    before: Mapping[str, Resolved],
-    resolved: Mapping[str, Resolved],
-) -> None:
+def _check_joins(run: Run, before: Run) -> None:
     """Refuse a join of maps of open size whose strides are no longer the same: their sizes cannot be."""
-    joins = {layer.name for layer in graph if _is_open_join(layer, resolved)}
-    found = _misaligned(graph, resolved, joins)
-    known = {each.layer for each in _misaligned(origin, before, joins)} if found else set()
+    joins = {layer.name for layer in run.graph if _is_open_join(layer, run.resolved)}
+    found = [each for each in run.misaligned if each.layer in joins] if joins else []
+    known = {each.layer for each in before.misaligned} if found else set()
     for each in found:
         if each.layer not in known:
             one, other = each.branches
@@ -370,15 +364,6 @@ def _check_joins(
                 "({:g} and {:g})".format(*each.strides),
                 each.layer,
             )
-
-
-def _misaligned(
-    graph: LayerGraph, resolved: Mapping[str, Resolved], joins: Collection[str]
-) -> list[Misaligned]:
-    if not joins or not graph.inputs:
-        return []
-    _, found = propagate_periodic(graph, resolved, choose_input(graph, None))
-    return [each for each in found if each.layer in joins]
 
 
 def _is_open_join(layer: Layer, resolved: Mapping[str, Resolved]) -> bool:

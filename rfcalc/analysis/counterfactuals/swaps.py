@@ -24,7 +24,8 @@ from rfcalc.analysis.counterfactuals.rewrite import (
     setting,
     settled,
 )
-from rfcalc.analysis.shapes import Resolved, resolve
+from rfcalc.analysis.run import Run
+from rfcalc.analysis.shapes import Resolved
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Layer, TensorSpec
 
@@ -39,16 +40,16 @@ _FOLLOW: Final = ("activation", "batch_norm", "prelu", "local_response_norm", "i
 """Kinds that belong to the convolution before them, where they take its output alone."""
 
 
-def _changed(graph: LayerGraph, before: Mapping[str, Resolved], changes: Changes) -> LayerGraph:
-    return settled(rewritten(graph, changes), graph, before) if changes else graph
+def _changed(run: Run, changes: Changes) -> LayerGraph:
+    return settled(rewritten(run.graph, changes), run) if changes else run.graph
 
 
-def plain(graph: LayerGraph) -> LayerGraph:
+def plain(run: Run) -> LayerGraph:
     """Return the model with every pooling removed, and the padding that was there for it alone.
 
     Parameters
     ----------
-    graph : LayerGraph
+    run : Run
         The model. Global and adaptive pooling stay, since they summarise a map and do not thin it out; but an
         adaptive pooling that is made for the very size of its map does nothing, and goes.
 
@@ -60,15 +61,16 @@ def plain(graph: LayerGraph) -> LayerGraph:
     Examples
     --------
     >>> import rfcalc
+    >>> from rfcalc.analysis.run import Run
     >>> model = {"rfcalc": 1, "input": [28, 28, 1], "layers": [
     ...     {"kind": "conv", "name": "c1", "filters": 8, "kernel": 3},
     ...     {"kind": "max_pool", "kernel": 2},
     ...     {"kind": "conv", "name": "c2", "filters": 8, "kernel": 3},
     ... ]}
-    >>> rfcalc.analyze(plain(rfcalc.load(model))).layer("c2").receptive_field
+    >>> rfcalc.analyze(plain(Run(rfcalc.load(model)))).layer("c2").receptive_field
     (5, 5)
     """
-    before = resolve(graph)
+    graph, before = run.graph, run.resolved
     changes: Changes = {}
     for layer in graph:
         if is_pooling(layer, before):
@@ -85,7 +87,7 @@ def plain(graph: LayerGraph) -> LayerGraph:
         served = takers.get(layer.name, set())
         if layer.kind == "pad" and served and served <= changes.keys() and layer.name not in returned:
             changes[layer.name] = ()
-    return _changed(graph, before, changes)
+    return _changed(run, changes)
 
 
 def _only(layer: Layer, kept: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,12 +95,12 @@ def _only(layer: Layer, kept: Mapping[str, Any]) -> dict[str, Any]:
     return {**dict.fromkeys(layer.attrs), **kept}
 
 
-def unstrided(graph: LayerGraph) -> LayerGraph:
+def unstrided(run: Run) -> LayerGraph:
     """Return the model with every stride set to 1, those of poolings and of upsampling too.
 
     Parameters
     ----------
-    graph : LayerGraph
+    run : Run
         The model.
 
     Raises
@@ -106,7 +108,7 @@ def unstrided(graph: LayerGraph) -> LayerGraph:
     DoesNotApply
         A join does not fit any more.
     """
-    before = resolve(graph)
+    graph, before = run.graph, run.resolved
     changes: Changes = {}
     for layer in graph:
         if layer.kind in POOLS and not is_pooling(layer, before):
@@ -118,21 +120,21 @@ def unstrided(graph: LayerGraph) -> LayerGraph:
             changes[layer.name] = ()
         elif layer.kind == "upsample":
             changes[layer.name] = (edited(layer, scale=1),)
-    return _changed(graph, before, changes)
+    return _changed(run, changes)
 
 
 def _strides(layer: Layer, before: Mapping[str, Resolved]) -> bool:
     return any(not (is_known(s) and s == 1) for s in setting(layer, input_of(layer, before), "stride"))
 
 
-def strided(graph: LayerGraph) -> LayerGraph:
+def strided(run: Run) -> LayerGraph:
     """Return the all-convolutional net: for each pooling a convolution of the same window and stride.
 
     Each keeps the number of channels, and has weights and a bias of its own.
 
     Parameters
     ----------
-    graph : LayerGraph
+    run : Run
         The model.
 
     Raises
@@ -140,7 +142,7 @@ def strided(graph: LayerGraph) -> LayerGraph:
     DoesNotApply
         A pooling rounds up, and the size of its map is not known.
     """
-    before = resolve(graph)
+    graph, before = run.graph, run.resolved
     poolings = [layer for layer in graph if is_pooling(layer, before)]
     _refuse_indices(graph, poolings)
     channels: dict[str, set[Num]] = {}
@@ -152,7 +154,7 @@ def strided(graph: LayerGraph) -> LayerGraph:
         if len(channels[layer.source_name]) > 1:  # calls of one pooling, which cannot share a kernel
             made = replace(made, owner=None)
         changes[layer.name] = (made,)
-    return _changed(graph, before, changes)
+    return _changed(run, changes)
 
 
 def _as_convolution(layer: Layer, before: Mapping[str, Resolved]) -> Layer:
@@ -227,35 +229,35 @@ def sides(padding: Any, spec: TensorSpec) -> tuple[tuple[Num, Num], ...]:
     return tuple((p[0], p[1]) if isinstance(p, (tuple, list)) else (p, p) for p in padding)
 
 
-def average(graph: LayerGraph) -> LayerGraph:
+def average(run: Run) -> LayerGraph:
     """Return the model with average pooling in place of every other one."""
-    return _pooling(graph, "average_pool")
+    return _pooling(run, "average_pool")
 
 
-def median(graph: LayerGraph) -> LayerGraph:
+def median(run: Run) -> LayerGraph:
     """Return the model with median pooling in place of every other one."""
-    return _pooling(graph, "median_pool")
+    return _pooling(run, "median_pool")
 
 
-def maximum(graph: LayerGraph) -> LayerGraph:
+def maximum(run: Run) -> LayerGraph:
     """Return the model with max pooling in place of every other one."""
-    return _pooling(graph, "max_pool")
+    return _pooling(run, "max_pool")
 
 
-def _pooling(graph: LayerGraph, kind: str) -> LayerGraph:
-    before = resolve(graph)
+def _pooling(run: Run, kind: str) -> LayerGraph:
+    graph, before = run.graph, run.resolved
     poolings = [layer for layer in graph if is_pooling(layer, before) and layer.kind != kind]
     _refuse_indices(graph, poolings)
     changes: Changes = {layer.name: (edited(layer, kind, copies=None),) for layer in poolings}
-    return _changed(graph, before, changes)
+    return _changed(run, changes)
 
 
-def pooled(graph: LayerGraph, kernel: int = 2, every: int = 1) -> LayerGraph:
+def pooled(run: Run, kernel: int = 2, every: int = 1) -> LayerGraph:
     """Return the model with a max pooling after every so many convolutions.
 
     Parameters
     ----------
-    graph : LayerGraph
+    run : Run
         The model. What belongs to a convolution, its normalisation and activation, stays before the pooling.
     kernel : int
         Window and stride of the poolings, in elements.
@@ -267,7 +269,7 @@ def pooled(graph: LayerGraph, kernel: int = 2, every: int = 1) -> LayerGraph:
     DoesNotApply
         A join does not fit any more, or a map is too small.
     """
-    before = resolve(graph)
+    graph = run.graph
     takers: dict[str, list[Layer]] = {}
     for layer in graph:
         for producer in dict.fromkeys(producer for producer, _ in layer.inputs):
@@ -284,7 +286,7 @@ def pooled(graph: LayerGraph, kernel: int = 2, every: int = 1) -> LayerGraph:
         name = _unused(graph, f"{layer.name}_pool")
         pool = Layer(name, "max_pool", "max_pool", ((last.name, 0),), settings, block=last.block)
         changes[last.name] = (last, pool)
-    return _changed(graph, before, changes)
+    return _changed(run, changes)
 
 
 def _unused(graph: LayerGraph, name: str) -> str:

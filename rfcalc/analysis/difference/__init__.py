@@ -16,6 +16,7 @@ from rfcalc.analysis.difference.model import Model, model_of
 from rfcalc.analysis.difference.result import DiffResult, Entry, Respelled, Uncompared
 from rfcalc.analysis.difference.spread import Graph, spread_of
 from rfcalc.analysis.result import Note
+from rfcalc.analysis.run import Run
 from rfcalc.analysis.shapes import OnUnknown
 from rfcalc.errors import RfcalcError
 from rfcalc.graph.graph import LayerGraph
@@ -58,7 +59,11 @@ def diff_graphs(
     for graph in (old, new):
         try:
             models.append(
-                model_of(graph, given[len(models)], on_unknown, comparable=comparable, statistics=statistics)
+                model_of(
+                    Run(graph, input=given[len(models)], on_unknown=on_unknown),
+                    comparable=comparable,
+                    statistics=statistics,
+                )
             )
         except RfcalcError as error:
             error.source = error.source or graph.source

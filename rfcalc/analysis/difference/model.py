@@ -9,9 +9,10 @@ from rfcalc.algebra.number import Num
 from rfcalc.analysis.difference.figures import rows_of
 from rfcalc.analysis.difference.nodes import NORMS, Node, common, whole
 from rfcalc.analysis.difference.result import Side
-from rfcalc.analysis.figures import analyze_graph
+from rfcalc.analysis.figures import analyze_run
 from rfcalc.analysis.result import AnalysisResult
-from rfcalc.analysis.shapes import OnUnknown, Resolved, known_extent, resolve
+from rfcalc.analysis.run import Run
+from rfcalc.analysis.shapes import Resolved, known_extent
 from rfcalc.analysis.totals import has_weights
 from rfcalc.graph.graph import LayerGraph
 
@@ -76,24 +77,19 @@ class Model:
         return params, macs
 
 
-def model_of(
-    graph: LayerGraph, input: str | None, on_unknown: OnUnknown, *, comparable: bool, statistics: bool
-) -> Model:
+def model_of(run: Run, *, comparable: bool, statistics: bool) -> Model:
     """Analyse a graph, and say what of it is matched.
 
     Parameters
     ----------
-    graph : LayerGraph
+    run : Run
         The model.
-    input, on_unknown
-        As for `rfcalc.analyze`.
     comparable : bool
         Take those layers alone that mean the same in every format.
     statistics : bool
         Count the moving statistics of normalisation as parameters.
     """
-    result = analyze_graph(graph, input=input, on_unknown=on_unknown)
-    resolved = resolve(graph, on_unknown=on_unknown)
+    graph, resolved, result = run.graph, run.resolved, analyze_run(run)
     rows = rows_of(graph, result)
     if not comparable:
         nodes = whole(graph, resolved)

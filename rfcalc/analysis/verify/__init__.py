@@ -16,18 +16,12 @@ from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.indexing import axis_of
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.algebra.relation import Relation
-from rfcalc.analysis.figures import analyze_graph
+from rfcalc.analysis.figures import analyze_run
 from rfcalc.analysis.filling import AtSize, Fit, NothingFits, first_fit
-from rfcalc.analysis.propagate import (
-    Seen,
-    choose_input,
-    propagate,
-    propagate_periodic,
-    require_known,
-    seed_rows,
-)
+from rfcalc.analysis.propagate import require_known
 from rfcalc.analysis.result import Params
-from rfcalc.analysis.shapes import OnUnknown, Resolved, resolve
+from rfcalc.analysis.run import Run
+from rfcalc.analysis.shapes import Resolved
 from rfcalc.analysis.totals import count_params
 from rfcalc.analysis.verify.chase import Chased, chase
 from rfcalc.analysis.verify.compare import (
@@ -83,43 +77,21 @@ class Verified(NamedTuple):
     pending: Mapping[str, tuple[int, int]]
 
 
-class _Sides(NamedTuple):
-    """Both engines' view of a graph: at its size, and on an infinite map."""
-
-    resolved: Mapping[str, Resolved]
-    concrete: Mapping[str, Seen]
-    periodic: Mapping[str, Seen]
-    spec: TensorSpec
-
-
-def enumerate_graph(
-    graph: LayerGraph, *, input: str | None = None, on_unknown: OnUnknown = "report"
-) -> Verified:
+def enumerate_run(run: Run) -> Verified:
     """Enumerate all layers at the input's size, and compare.
 
     Raises
     ------
     UsageError
-        There is no such input, or its size is open.
+        The size is open.
     AnalysisError
         A layer does not fit its inputs.
     """
-    chosen = choose_input(graph, input)
-    resolved = resolve(graph, on_unknown=on_unknown)
-    start = resolved[chosen.name].result
-    assert start is not None
-    spec = start.outputs[0]
-    require_known(spec, chosen.name)
-    sides = _Sides(
-        resolved,
-        propagate(graph, resolved, chosen, seed_rows)[0],
-        propagate_periodic(graph, resolved, chosen)[0],
-        spec,
-    )
-    report = _Report(graph, sides)
-    places = [place for place, role in enumerate(spec.axes) if role == SPATIAL]
+    require_known(run.spec, run.chosen.name)
+    report = _Report(run)
+    places = [place for place, role in enumerate(run.spec.axes) if role == SPATIAL]
     for axis, place in enumerate(places or [0]):  # a vector has no positions, but shapes and counts
-        for each in chase(graph, resolved, chosen, place):
+        for each in chase(run.graph, run.resolved, run.chosen, place):
             report.layer(each, axis, first=axis == 0)
     return report.done()
 
@@ -127,9 +99,9 @@ def enumerate_graph(
 class _Report:
     """Collects what is found, layer by layer and axis by axis."""
 
-    def __init__(self, graph: LayerGraph, sides: _Sides) -> None:
-        self.graph, self.sides = graph, sides
-        self.extents = tuple(int(extent) for extent in sides.spec.spatial)
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.extents = tuple(int(extent) for extent in run.extents)
         self.rank = len(self.extents)
         self.found: list[Difference] = []
         self.unchecked: dict[tuple[str, str], Unchecked] = {}
@@ -143,7 +115,7 @@ class _Report:
     def layer(self, each: Chased, axis: int, *, first: bool) -> None:
         """Compare all outputs of a layer along one axis of the input."""
         layer = each.layer
-        result = self.sides.resolved[layer.name].result
+        result = self.run.resolved[layer.name].result
         if result is None:
             return
         if each.outputs is None:
@@ -164,7 +136,7 @@ class _Report:
 
     def compare(self, layer: Layer, output: int, axis: int, spec: TensorSpec, found: Sets) -> None:
         """Compare rows and figures of one output."""
-        dependence = self.sides.concrete[layer.name].full[output]
+        dependence = self.run.rows[layer.name].full[output]
         if dependence is None or layer.name in self.wrong or not self.rank:
             return
         try:
@@ -180,7 +152,7 @@ class _Report:
 
     def compare_view(self, layer: Layer, output: int, axis: int, spec: TensorSpec, found: Sets) -> None:
         """Compare the figures with those of the units that padding does not reach."""
-        seen = self.sides.periodic[layer.name]
+        seen = self.run.fields[layer.name]
         view: FieldView = view_of(seen, output, self.extents)
         size = None if view.receptive_field is None else view.receptive_field[axis]
         stride = None if view.effective_stride is None else view.effective_stride[axis]
@@ -201,7 +173,7 @@ class _Report:
 
     def count(self, layer: Layer) -> None:
         """Compare parameters and multiply-accumulates."""
-        resolved = self.sides.resolved
+        resolved = self.run.resolved
         known = resolved[layer.name]
         if layer.kind == "input" or known.result is None:
             return
@@ -229,9 +201,7 @@ class _Report:
 
     def samples(self) -> int:
         """Return how many samples the input's own batch holds."""
-        batch = [
-            n for n, role in zip(self.sides.spec.shape, self.sides.spec.axes, strict=True) if role == BATCH
-        ]
+        batch = [n for n, role in zip(self.run.spec.shape, self.run.spec.axes, strict=True) if role == BATCH]
         return int(batch[0]) if batch and is_known(batch[0]) else 1
 
     def differs(self, layer: Layer, finding: Finding, axis: int | None = None) -> None:
@@ -257,7 +227,7 @@ class _Report:
 
     def done(self) -> Verified:
         """Return all of it, in the order of the graph."""
-        order = {layer.name: place for place, layer in enumerate(self.graph)}
+        order = {layer.name: place for place, layer in enumerate(self.run.graph)}
         rank, wrong = self.rank, self.wrong
 
         def every(counts: Mapping[str, int]) -> frozenset[str]:
@@ -295,39 +265,30 @@ def _pair(counts: Params) -> str:
 # ---- at which sizes ----------------------------------------------------------------------------------------
 
 
-def verify_graph(
-    graph: LayerGraph,
-    at: AtSize,
-    *,
-    input: str | None = None,
-    on_unknown: OnUnknown = "report",
-    held: Mapping[str, int] | None = None,
-) -> VerificationResult:
+def verify_run(run: Run, at: AtSize, *, held: Mapping[str, int] | None = None) -> VerificationResult:
     """Verify an analysis by enumeration: at the input's size, and at one where the largest field has room.
 
     Parameters
     ----------
-    graph : LayerGraph
+    run : Run
         The model.
     at : callable
         Gives the model at other sizes of its input, and with numbers for channels that are open.
-    input, on_unknown
-        As for the analysis.
     held : mapping, optional
         The tensors that the file holds, by name, with their elements.
 
     Raises
     ------
     UsageError
-        There is no such input, or no size at which the model can be enumerated.
+        There is no size at which the model can be enumerated.
     AnalysisError
         A layer does not fit its inputs.
     """
-    result = analyze_graph(graph, input=input, on_unknown=on_unknown)
-    fit, first = _first(graph, at, input, on_unknown)
+    graph, result = run.graph, analyze_run(run)
+    fit, first = _first(run, at)
     seen = [first]
     if first.pending and not first.differences:
-        seen += _larger(first, lambda size: at(size, fit.widths), input, on_unknown)
+        seen += _larger(first, lambda size: run.of(at(size, fit.widths)))
     statuses = [row.status for row in result.rows]
     figures = frozenset[str]().union(*(each.figures for each in seen))
     missing = [
@@ -397,21 +358,16 @@ def _apart(graph: LayerGraph, held: Mapping[str, int] | None) -> list[Unchecked]
     ]
 
 
-def _first(graph: LayerGraph, at: AtSize, input: str | None, on_unknown: OnUnknown) -> tuple[Fit, Verified]:
+def _first(run: Run, at: AtSize) -> tuple[Fit, Verified]:
     """Enumerate at the model's own size, or at the smallest that is tried and fits."""
-    spatial = [n for n, role in _extents(choose_input(graph, input)) if role == SPATIAL]
+    graph = run.graph
+    spatial = [n for n, role in _extents(run.chosen) if role == SPATIAL]
     sizes: tuple[int | None, ...] = _SIZES
     if all(is_known(n) and int(n) <= LARGEST for n in spatial):
         sizes = (None,)
     still_open = any(_is_open(at_size) for at_size in _inputs(at, sizes[0], graph))
     try:
-        return first_fit(
-            graph,
-            at,
-            sizes,
-            lambda taken: enumerate_graph(taken, input=input, on_unknown=on_unknown),
-            fill=still_open,
-        )
+        return first_fit(graph, at, sizes, lambda taken: enumerate_run(run.of(taken)), fill=still_open)
     except NothingFits as nothing:
         first = nothing.tried[0]
     if sizes == (None,) and not still_open:
@@ -435,9 +391,7 @@ def _extents(layer: Layer) -> list[tuple[Num, str]]:
     return list(zip(layer.attrs["shape"], layer.attrs["axes"], strict=True))
 
 
-def _larger(
-    first: Verified, at: Callable[[int], LayerGraph], input: str | None, on_unknown: OnUnknown
-) -> list[Verified]:
+def _larger(first: Verified, at: Callable[[int], Run]) -> list[Verified]:
     """Enumerate where padding leaves two periods of every layer free, or of as many as can be."""
     base = max(first.size)
     found: list[Verified] = []
@@ -449,7 +403,7 @@ def _larger(
         if not wanted or size > LARGEST:
             continue
         try:
-            found.append(enumerate_graph(at(size), input=input, on_unknown=on_unknown))
+            found.append(enumerate_run(at(size)))
         except RfcalcError:
             break
         left = {name: each for name, each in left.items() if name not in found[-1].figures}

@@ -17,8 +17,7 @@ from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.indexing import rows_by_index
 from rfcalc.algebra.number import is_known
 from rfcalc.algebra.rows import Rows
-from rfcalc.analysis.propagate import choose_input, propagate, require_known, seed_rows
-from rfcalc.analysis.shapes import OnUnknown, resolve
+from rfcalc.analysis.run import Run
 from rfcalc.analysis.verify.compare import spelled
 from rfcalc.analysis.verify.result import Difference, Loose
 from rfcalc.errors import AnalysisError
@@ -91,7 +90,7 @@ class Ran(NamedTuple):
     loose: tuple[Loose, ...]
 
 
-def claims_of(graph: LayerGraph, *, input: str | None = None, on_unknown: OnUnknown = "report") -> Claims:
+def claims_of(run: Run) -> Claims:
     """Spell what an analysis claims of all tensors that the source names.
 
     Raises
@@ -99,13 +98,8 @@ def claims_of(graph: LayerGraph, *, input: str | None = None, on_unknown: OnUnkn
     UsageError
         The size of the input is open.
     """
-    chosen = choose_input(graph, input)
-    resolved = resolve(graph, on_unknown=on_unknown)
-    start = resolved[chosen.name].result
-    assert start is not None
-    spec = start.outputs[0]
-    require_known(spec, chosen.name)
-    seen = propagate(graph, resolved, chosen, seed_rows)[0]
+    graph, chosen, resolved = run.graph, run.chosen, run.resolved
+    spec, seen = run.spec, run.rows
     axes = [place for place, role in enumerate(spec.axes) if role == SPATIAL]
     letters = axis_names(len(axes)) if axes else ()
     names = dict(zip(axes, letters, strict=True))
