@@ -58,7 +58,7 @@ field MODEL sum --phases                  1      1      7     1    1      1     
 law MODEL                                 1      1      7     1    1      1      5     1
 explain MODEL sum                         1      1      7     1    1      1      5     1
 tiles MODEL                               0      9      105   1    0      9      75    15
-tiles MODEL --image 500,500 --tile 64     0      18     147   1    0      18     105   21
+tiles MODEL --image 500,500 --tile 64     0      17     147   1    0      17     105   21
 plot MODEL -o OUT                         4      4      26    1    4      4      24    1
 plot MODEL --what costs -o OUT            4      4      26    1    4      4      24    1
 plot MODEL --what effective -o OUT        1      1      7     1    1      1      5     1

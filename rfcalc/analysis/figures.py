@@ -10,8 +10,8 @@ from rfcalc.analysis.gridding import opens, suspects
 from rfcalc.analysis.joins import misaligned_note
 from rfcalc.analysis.result import AnalysisResult, Detail, InputRow, Note, Params, Row
 from rfcalc.analysis.run import Run
-from rfcalc.analysis.shapes import Resolved, as_formulas, known_extent, resolve
-from rfcalc.analysis.symbolic import conditions_of, with_symbols
+from rfcalc.analysis.shapes import Resolved, known_extent
+from rfcalc.analysis.symbolic import conditions_of
 from rfcalc.analysis.totals import (
     assumption_of,
     count_params,
@@ -77,7 +77,7 @@ def analyze_run(
 def _analyze(run: Run, depth: int | None, symbolic: bool, details: bool) -> AnalysisResult:
     graph, fields = run.graph, run.fields
     # dependence does not need the extents; shapes and counts become formulas in them
-    resolved = _formulas(run) if symbolic else run.resolved
+    resolved = run.formulas if symbolic else run.resolved
     inputs = [_input_row(layer, _input_spec(resolved, layer)) for layer in graph.inputs]
     extents = _input_spec(resolved, run.chosen).spatial
     views = Views(fields, extents) if symbolic else run.views
@@ -104,13 +104,6 @@ def _analyze(run: Run, depth: int | None, symbolic: bool, details: bool) -> Anal
         totals_of(graph, resolved, leaves),
         tuple(notes),
     )
-
-
-def _formulas(run: Run) -> Mapping[str, Resolved]:
-    """Return what the rules say with formulas in the open extents."""
-    if run.graph.results:  # the reader knew them by name
-        return as_formulas(run.resolved)
-    return resolve(with_symbols(run.graph), on_unknown=run.on_unknown, symbolic=True)
 
 
 def _advice(run: Run, views: Views, extents: Sequence[Num]) -> list[Note]:

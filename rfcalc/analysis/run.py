@@ -10,6 +10,7 @@ from rfcalc.analysis.gridding import AxisTaps, taps_on
 from rfcalc.analysis.joins import Join, joins_of
 from rfcalc.analysis.propagate import (
     Misaligned,
+    Seed,
     Seen,
     choose_input,
     propagate,
@@ -18,7 +19,8 @@ from rfcalc.analysis.propagate import (
     seed_asked,
     seed_rows,
 )
-from rfcalc.analysis.shapes import OnUnknown, Resolved, resolve, resolve_layer
+from rfcalc.analysis.shapes import OnUnknown, Resolved, as_formulas, resolve, resolve_layer
+from rfcalc.analysis.symbolic import with_symbols
 from rfcalc.analysis.view import Views
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Layer, TensorSpec
@@ -80,6 +82,13 @@ class Run:
     def resolved(self) -> Mapping[str, Resolved]:
         """What the rules say of each layer: shapes, weights, multiply-accumulates."""
         return resolve(self.graph, on_unknown=self.on_unknown)
+
+    @cached_property
+    def formulas(self) -> Mapping[str, Resolved]:
+        """What the rules say of each layer, with formulas in the extents that are open."""
+        if self.graph.results:  # the reader knew them by name
+            return as_formulas(self.resolved)
+        return resolve(with_symbols(self.graph), on_unknown=self.on_unknown, symbolic=True)
 
     @cached_property
     def _periodic(self) -> tuple[Mapping[str, Seen], Sequence[Misaligned]]:
@@ -193,3 +202,7 @@ class Run:
         last = {producer: taker for taker in chain for producer, _ in taker.inputs}
         seed = seed_asked if asked else seed_rows
         return propagate(chain, self.resolved, self.chosen, seed, last=last)[0][chain[-1].name]
+
+    def followed(self, chain: Sequence[Layer], seed: Seed) -> Mapping[str, Seen]:
+        """Return what some layers depend on, from what `seed` says of the chosen input."""
+        return propagate(chain, self.resolved, self.chosen, seed)[0]

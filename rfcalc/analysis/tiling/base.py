@@ -8,7 +8,6 @@ from typing import Final
 
 from rfcalc.algebra.number import is_known
 from rfcalc.algebra.relation import Relation
-from rfcalc.analysis.propagate import propagate_periodic
 from rfcalc.analysis.tiling.sizes import Sizes
 from rfcalc.errors import UsageError
 
@@ -78,7 +77,7 @@ def _some_size(sizes: Sizes) -> tuple[int, ...]:
 def _step(sizes: Sizes) -> int:
     """Guess of which number sizes have to be multiples: the strides of all maps on the way."""
     case = sizes.given
-    seen, _ = propagate_periodic(case.chain, case.resolved, sizes.chosen)
+    seen = case.fields
     strides = {
         leg.relation.advance
         for layer in case.chain

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.indexing import axis_of
 from rfcalc.algebra.relation import MAX_PERIOD, Relation
-from rfcalc.analysis.propagate import Seen, propagate_periodic
+from rfcalc.analysis.propagate import Seen
 from rfcalc.analysis.tiling.result import Blocker, Trouble
 from rfcalc.analysis.tiling.sizes import Case, Sizes
 from rfcalc.analysis.trace import Which
@@ -64,7 +64,7 @@ def grids_of(sizes: Sizes, case: Case, *, cut_gates: bool) -> list[Standing]:
     AnalysisError
         The output depends on an op that no rule knows.
     """
-    seen, _ = propagate_periodic(case.chain, case.resolved, sizes.chosen)
+    seen = case.fields
     which: Which = "local" if cut_gates else "full"
     final = getattr(seen[sizes.edge[0]], which)[sizes.edge[1]]
     if final is None:
@@ -108,7 +108,7 @@ def _grid(case: Case, seen: Mapping[str, Seen], which: Which, final: Dependence,
 
 def strides_of(sizes: Sizes, case: Case, which: Which) -> list[int]:
     """Return for each spatial axis of the input by how many pixels all maps on the way move together."""
-    seen, _ = propagate_periodic(case.chain, case.resolved, sizes.chosen)
+    seen = case.fields
     return [_stride(case, seen, which, axis) for axis in range(sizes.rank)]
 
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.indexing import axis_of
 from rfcalc.algebra.origins import Origins, Table, identity_origins
-from rfcalc.analysis.propagate import propagate, seeded
+from rfcalc.analysis.propagate import seeded
 from rfcalc.analysis.tiling.grid import Grid, strides_of
 from rfcalc.analysis.tiling.sizes import Case, Sizes, geometry
 from rfcalc.analysis.trace import Which
@@ -160,7 +160,7 @@ class Prover:
             starts = [start if k == axis else 0 for k in range(len(spec.spatial))]
             return seeded(spec, list(map(identity_origins, spec.spatial, [table] * len(starts), starts)))
 
-        seen, _ = propagate(case.chain, case.resolved, self.sizes.chosen, seed)
+        seen = case.run.followed(case.chain, seed)
         name, place = self.sizes.edge
         final: Dependence | None = getattr(seen[name], self.which)[place]
         legs = [leg for leg in final.legs if leg.axis == axis] if final is not None else []

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Final
 
 from rfcalc.algebra.extent import Extent, map_names, named
 from rfcalc.algebra.number import Num, is_known, maximum, minimum
 from rfcalc.algebra.steps import Place, Slide
 from rfcalc.analysis.bill import element_size
-from rfcalc.analysis.propagate import ancestors, choose_input
+from rfcalc.analysis.propagate import Seen, ancestors, choose_input
+from rfcalc.analysis.run import Run
 from rfcalc.analysis.shapes import OnUnknown, Resolved, resolve, resolve_layer
 from rfcalc.analysis.tiling.result import Memory
 from rfcalc.errors import AnalysisError, RfcalcError
@@ -38,25 +40,38 @@ _POINTWISE: Final = frozenset(
 )
 
 
-class Case(NamedTuple):
+@dataclass(frozen=True)
+class Case:
     """The model at one size.
 
     Parameters
     ----------
     chain : tuple of Layer
         The layer that is wanted, and all that it depends on.
-    resolved : mapping
-        What the first pass knows of them.
-    spec : TensorSpec
-        The chosen input.
+    run : Run
+        The model; of its layers those of the chain are resolved.
     error : str
         Why the model does not take that size.
     """
 
     chain: tuple[Layer, ...]
-    resolved: dict[str, Resolved]
-    spec: TensorSpec
+    run: Run
     error: str = ""
+
+    @property
+    def resolved(self) -> Mapping[str, Resolved]:
+        """What the first pass knows of the chain."""
+        return self.run.resolved
+
+    @property
+    def spec(self) -> TensorSpec:
+        """The chosen input."""
+        return self.run.spec
+
+    @cached_property
+    def fields(self) -> Mapping[str, Seen]:
+        """What the layers of the chain depend on at any size."""
+        return self.run.fields_to(self.chain)
 
 
 class Sizes:
@@ -107,9 +122,8 @@ class Sizes:
             except RfcalcError as error:
                 error.where = error.where or f"layer {layer.name!r}"
                 raise
-        result = resolved[chosen.name].result
-        assert result is not None
-        return Case(chain, resolved, result.outputs[0])
+        run = Run(graph, input=chosen.name, on_unknown=self._on_unknown, resolved=resolved)
+        return Case(chain, run)
 
     def at(self, extents: Sequence[int]) -> Case:
         """Return the model at a size; `error` says where it does not take it."""
@@ -122,7 +136,7 @@ class Sizes:
                 self._known[key] = self._resolved(graph, choose_input(graph, self.chosen.name))
             except RfcalcError as error:
                 where = f"{error.where}: " if error.where else ""
-                self._known[key] = Case((), {}, self.given.spec, f"{where}{error.message}")
+                self._known[key] = Case((), self.given.run, f"{where}{error.message}")
         return self._known[key]
 
     def _resized(self, extents: Extents) -> LayerGraph:
