@@ -129,6 +129,9 @@ def _union(a: Relation | Rows, b: Relation | Rows, factors: Factors, weights: We
     if isinstance(a, Rows) or isinstance(b, Rows):
         assert isinstance(a, Rows)
         assert isinstance(b, Rows)
+        span = span_of(factors, weights)
+        if len(a) != len(b) and is_known(span):  # behind the last index there may be rows that nothing reads
+            a, b = (each.head(int(span)) if len(each) > span else each for each in (a, b))
         return a.join(b)
     try:
         return a.join(b)
