@@ -43,22 +43,22 @@ analyze MODEL --symbolic                  2      1      14    1    1      1     
 analyze MODEL --columns layer,taps        1      2      7     1    1      2      5     1
 compare MODEL                             4      4      26    1    4      4      24    1
 compare MODEL OTHER                       2      2      14    1    2      2      10    1
-verify MODEL --no-run                     1      2      7     1    1      2      5     2
-verify MODEL --run                        -      -      -     -    1      2      5     3
+verify MODEL --no-run                     1      2      7     1    1      2      5     1
+verify MODEL --run                        -      -      -     -    1      2      5     1
 check MODEL --budget HOLDS                1      1      7     1    1      1      5     1
 check MODEL --budget FAILS                1      2      7     2    1      2      5     2
 check MODEL --init                        1      2      7     1    1      2      5     1
 diff MODEL MODEL                          2      2      14    2    2      2      10    2
 effective MODEL                           1      1      7     1    1      1      5     1
 align MODEL                               1      1      7     1    1      1      5     1
-align MODEL --sizes 28:32                 6      6      42    1    6      6      30    6
+align MODEL --sizes 28:32                 6      6      42    1    6      6      30    1
 field MODEL sum                           1      2      7     1    1      2      5     1
 field MODEL sum --at 3,3                  1      2      7     1    1      2      5     1
 field MODEL sum --phases                  1      1      7     1    1      1      5     1
 law MODEL                                 1      1      7     1    1      1      5     1
 explain MODEL sum                         1      1      7     1    1      1      5     1
-tiles MODEL                               0      9      105   1    0      9      75    15
-tiles MODEL --image 500,500 --tile 64     0      17     147   1    0      17     105   21
+tiles MODEL                               0      9      105   1    0      9      75    1
+tiles MODEL --image 500,500 --tile 64     0      17     147   1    0      17     105   1
 plot MODEL -o OUT                         4      4      26    1    4      4      24    1
 plot MODEL --what costs -o OUT            4      4      26    1    4      4      24    1
 plot MODEL --what effective -o OUT        1      1      7     1    1      1      5     1

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from rfcalc.api.models import Loading, Model, about, at_sizes, load, run_of
+from rfcalc.api.models import Loading, Model, about, at_sizes, load, read_once, run_of
 from rfcalc.api.numbers import plain
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def align(x: Model, sizes: Iterable[int] | None = None, **loading: Unpack[Loadin
     from rfcalc.reports.alignment import Alignment
 
     checked = () if sizes is None else check_sizes(plain(sizes))
+    x = read_once(x)
     graph = load(x, **loading)
     sized = at_sizes(x, graph, loading)
     with about(graph):

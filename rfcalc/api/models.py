@@ -53,6 +53,13 @@ def about(graph: LayerGraph) -> Iterator[None]:
         raise
 
 
+def read_once(x: Model) -> Model:
+    """Return what is read of a model, to be loaded at several sizes; a graph or a name of code as it is."""
+    if isinstance(x, LayerGraph) or (isinstance(x, str) and detect.names_code(x)):
+        return x
+    return detect.read_document(x)  # type: ignore[return-value]  # which `load` takes for a model too
+
+
 def load(
     x: Model,
     *,
@@ -257,18 +264,8 @@ def with_shapes(
 
 
 def _reads(x: Model, graph: LayerGraph) -> bool:
-    """Tell whether a model has to be read again at another size: its reader works out shapes while it reads.
-
-    Raises
-    ------
-    UsageError
-        It cannot be read again.
-    """
-    if not graph.results or isinstance(x, LayerGraph):
-        return False
-    if hasattr(x, "read") or x == "-":
-        raise UsageError("other sizes need a file that can be read again; give its name")
-    return True
+    """Tell whether a model is loaded anew at another size: its reader works out shapes while it reads."""
+    return bool(graph.results) and not isinstance(x, LayerGraph)
 
 
 def square(graph: LayerGraph, size: int, name: str | None) -> dict[str, int]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from rfcalc.api.models import Loading, Model, about, load
+from rfcalc.api.models import Loading, Model, about, load, read_once
 from rfcalc.api.numbers import plain
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import SPATIAL
@@ -82,6 +81,7 @@ def tiles(
     from rfcalc.analysis.tiling import Wish, tiles_of
     from rfcalc.reports.tiles import Tiles
 
+    x = read_once(x)
     graph = load(x, **loading)
     wish = Wish(_sizes(plain(tile)), _sizes(plain(image)), plain(memory), rate, cut_gates)
     with about(graph):
@@ -102,7 +102,7 @@ def _sizes(given: int | Sequence[int] | None) -> Sequence[int] | None:
 
 def _reader(x: Model, graph: LayerGraph, loading: Loading) -> Reader | None:
     """Return what reads a file again at another size, where its reader computes shapes."""
-    if not graph.results or not isinstance(x, (str, os.PathLike)) or str(x) == "-":
+    if not graph.results or isinstance(x, LayerGraph):
         return None
     from rfcalc.analysis.propagate import choose_input
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
-from rfcalc.api.models import Loading, Model, about, at_sizes, load, run_of
+from rfcalc.api.models import Loading, Model, about, at_sizes, load, read_once, run_of
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.readers.detect import ONNX, held_tensors
 
@@ -57,6 +57,7 @@ def verify(x: Model, *, run: bool | None = None, **loading: Unpack[Loading]) -> 
     from rfcalc.api.running import run_model
     from rfcalc.reports.verification import Verification
 
+    x = read_once(x)
     graph = load(x, **loading)
     with about(graph):
         asked = run_of(graph, loading)
@@ -78,7 +79,7 @@ def verify(x: Model, *, run: bool | None = None, **loading: Unpack[Loading]) -> 
 
 
 def _held(x: Model, graph: LayerGraph) -> dict[str, int] | None:
-    """Count the tensors of an ONNX file once more, where it can be read once more."""
-    if graph.format != ONNX or isinstance(x, LayerGraph) or hasattr(x, "read") or x == "-":
+    """Count the tensors of an ONNX file once more."""
+    if graph.format != ONNX or isinstance(x, LayerGraph):
         return None
     return held_tensors(x)

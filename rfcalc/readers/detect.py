@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.number import Num
 from rfcalc.errors import ReadError, RfcalcError, UsageError
@@ -16,6 +16,28 @@ from rfcalc.readers.values import got, listed
 
 MOST_ARCHIVE: Final = 1 << 30
 """Bytes of an archive that does not come from a file on disk, and so has to be held."""
+
+
+class Document(NamedTuple):
+    """What was read of a model, from which it can be loaded any number of times.
+
+    Parameters
+    ----------
+    format : str
+        ``rfcalc``, ``keras``, ``onnx`` or ``torch``.
+    content : dict or bytes
+        What it holds; of a saved PyTorch program on disk its path.
+    source : str
+        Its name, for messages.
+    directory : str, optional
+        Where its file is.
+    """
+
+    format: str
+    content: Any
+    source: str
+    directory: str | None = None
+
 
 RFCALC, KERAS, ONNX, TORCH = "rfcalc", "keras", "onnx", "torch"
 
@@ -92,9 +114,10 @@ def load(
 
     Parameters
     ----------
-    model : str, path, file, bytes, mapping or LayerGraph
-        A path, ``"-"`` for standard input, an open file, the contents of one, a parsed document, or a graph
-        that was loaded before; ``package.module:factory`` imports and runs the code of that name.
+    model : str, path, file, bytes, mapping, Document or LayerGraph
+        A path, ``"-"`` for standard input, an open file, the contents of one, a parsed document, what was
+        read of a model, or a graph that was loaded before; ``package.module:factory`` imports and runs the
+        code of that name.
     parameters : mapping of str to Num, optional
         Values for the parameters of a model in rfcalc's own format.
     shapes : mapping of str to sequence of Num, optional
@@ -134,19 +157,19 @@ def load(
         return model
     if isinstance(model, str) and names_code(model):
         return _torch_factory(model, wanted)
-    kind, document, source = read_document(model, format=format)
-    wanted = wanted._replace(directory=directory_of(model))
+    document = read_document(model, format=format)
+    wanted = wanted._replace(directory=document.directory)
     try:
-        return _READERS[kind](document, source, wanted)
+        return _READERS[document.format](document.content, document.source, wanted)
     except RfcalcError as error:
-        error.source = error.source or source
+        error.source = error.source or document.source
         raise
     except RecursionError:
-        raise ReadError("is nested too deeply to be a model", source=source) from None
+        raise ReadError("is nested too deeply to be a model", source=document.source) from None
 
 
-def read_document(model: Any, *, format: str | None = None) -> tuple[str, Any, str]:
-    """Read a model's document, and tell which format it is in.
+def read_document(model: Any, *, format: str | None = None) -> Document:
+    """Read a model's document, and tell which format it is in; what was read before is returned as it is.
 
     Parameters
     ----------
@@ -155,35 +178,30 @@ def read_document(model: Any, *, format: str | None = None) -> tuple[str, Any, s
     format : str, optional
         The format that the caller knows it to be.
 
-    Returns
-    -------
-    kind : str
-        ``rfcalc``, ``keras`` or ``onnx``.
-    document : dict or bytes
-        What it holds.
-    source : str
-        Its name, for messages.
-
     Raises
     ------
     ReadError
         It cannot be read, or is no model.
     """
+    if isinstance(model, Document):
+        return model
     if type(model).__name__ == "ModelProto":
-        return ONNX, model, "<model>"
+        return Document(ONNX, model, "<model>")
     if type(model).__name__ == "ExportedProgram":
-        return TORCH, model, "<program>"
+        return Document(TORCH, model, "<program>")
     if isinstance(model, Mapping):
-        return format or _kind_of(model, "<dict>"), dict(model), "<dict>"
+        return Document(format or _kind_of(model, "<dict>"), dict(model), "<dict>")
     with opened(model) as source:
+        directory = directory_of(model)
         if format == ONNX or _is_onnx(source):
-            return ONNX, source.everything(MOST_ARCHIVE * 2), source.name
+            return Document(ONNX, source.everything(MOST_ARCHIVE * 2), source.name, directory)
         if format == TORCH or _is_program(source):
-            return TORCH, source.everything(MOST_ARCHIVE) if source.path is None else source.path, source.name
-        document = _document(source)
-        if not isinstance(document, dict):
-            raise ReadError(f"holds {got(document)}; {EXPECTED}")
-        return format or _kind_of(document, source.name), document, source.name
+            content = source.everything(MOST_ARCHIVE) if source.path is None else source.path
+            return Document(TORCH, content, source.name, directory)
+        content = _document(source)
+        if not isinstance(content, dict):
+            raise ReadError(f"holds {got(content)}; {EXPECTED}")
+        return Document(format or _kind_of(content, source.name), content, source.name, directory)
 
 
 def _is_onnx(source: Source) -> bool:
@@ -203,21 +221,18 @@ def held_tensors(model: Any) -> dict[str, int]:
 
     Parameters
     ----------
-    model : path, bytes or onnx.ModelProto
+    model : path, bytes, Document or onnx.ModelProto
         What was read before.
     """
-    _, document, _ = read_document(model, format=ONNX)
     from rfcalc.readers.onnx.held import held_tensors as count
 
-    return count(document)
+    return count(read_document(model, format=ONNX).content)
 
 
 def can_run(model: Any, graph: LayerGraph) -> bool:
     """Tell whether there is something of a model that a runtime can be given."""
     if isinstance(model, LayerGraph):
         return graph.origin is not None
-    if hasattr(model, "read") or model == "-":
-        return False
     return graph.format == ONNX or (isinstance(model, str) and names_code(model))
 
 
@@ -226,7 +241,7 @@ def running(model: Any, graph: LayerGraph, shapes: Mapping[str, Sequence[int]]) 
 
     Parameters
     ----------
-    model : path, bytes, onnx.ModelProto, LayerGraph or str
+    model : path, bytes, Document, onnx.ModelProto, LayerGraph or str
         What was read; a graph that knows its module; or ``package.module:factory``.
     graph : LayerGraph
         What it was read as, with these shapes of its inputs.
@@ -234,10 +249,10 @@ def running(model: Any, graph: LayerGraph, shapes: Mapping[str, Sequence[int]]) 
         By input.
     """
     if graph.format == ONNX:
-        _, document, _ = read_document(model, format=ONNX)
         from rfcalc.readers.onnx.run import OnnxRun
 
-        return OnnxRun(document, shapes, directory_of(model))
+        document = read_document(model, format=ONNX)
+        return OnnxRun(document.content, shapes, document.directory)
     from rfcalc.readers.torch.run import TorchRun
 
     if graph.origin is not None and isinstance(model, LayerGraph):

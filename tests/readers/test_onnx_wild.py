@@ -28,7 +28,7 @@ def test_what_is_exact_holds_all_that_changes(start: int) -> None:
 
 @pytest.mark.parametrize("seed", [206673, 200695, 305771, 400364, 831434])
 def test_graphs_that_were_judged_wrong(seed: int) -> None:
-    """A whole position that rounding misses; a tensor stretched before a transpose; infinite scores; rows behind the last one."
+    """A position that rounding misses; a tensor stretched before a transpose; infinite scores; a tail."""
     assert judge(wild(seed)).word == "holds"
 
 
