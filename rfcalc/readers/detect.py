@@ -169,7 +169,7 @@ def load(
 
 
 def read_document(model: Any, *, format: str | None = None) -> Document:
-    """Read a model's document, and tell which format it is in; what was read before is returned as it is.
+    """Read a model's document, and tell its format; what was read before is returned as it is.
 
     Parameters
     ----------

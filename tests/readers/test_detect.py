@@ -188,7 +188,7 @@ def test_json_yaml_and_toml_are_told_by_their_contents(text: str, tmp_path: Path
     for suffix in ("", ".json", ".yaml", ".txt"):
         path = tmp_path / f"model{suffix}"
         path.write_text(text, encoding="utf-8")
-        assert read_document(path)[0] == "rfcalc"
+        assert read_document(path).format == "rfcalc"
         assert isinstance(load(path), LayerGraph)
 
 
