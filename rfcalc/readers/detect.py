@@ -192,16 +192,20 @@ def read_document(model: Any, *, format: str | None = None) -> Document:
     if isinstance(model, Mapping):
         return Document(format or _kind_of(model, "<dict>"), dict(model), "<dict>")
     with opened(model) as source:
-        directory = directory_of(model)
-        if format == ONNX or _is_onnx(source):
-            return Document(ONNX, source.everything(MOST_ARCHIVE * 2), source.name, directory)
-        if format == TORCH or _is_program(source):
-            content = source.everything(MOST_ARCHIVE) if source.path is None else source.path
-            return Document(TORCH, content, source.name, directory)
-        content = _document(source)
-        if not isinstance(content, dict):
-            raise ReadError(f"holds {got(content)}; {EXPECTED}")
-        return Document(format or _kind_of(content, source.name), content, source.name, directory)
+        return _document_of(source, directory_of(model), format)
+
+
+def _document_of(source: Source, directory: str | None, format: str | None) -> Document:
+    """Return what is read of an open file."""
+    if format == ONNX or _is_onnx(source):
+        return Document(ONNX, source.everything(MOST_ARCHIVE * 2), source.name, directory)
+    if format == TORCH or _is_program(source):
+        content = source.everything(MOST_ARCHIVE) if source.path is None else source.path
+        return Document(TORCH, content, source.name, directory)
+    content = _document(source)
+    if not isinstance(content, dict):
+        raise ReadError(f"holds {got(content)}; {EXPECTED}")
+    return Document(format or _kind_of(content, source.name), content, source.name, directory)
 
 
 def _is_onnx(source: Source) -> bool:
