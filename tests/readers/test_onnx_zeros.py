@@ -125,13 +125,11 @@ OTHERS: dict[str, Steps] = {
 PRODUCTS: dict[str, list[Any]] = {
     "MatMul": [node("Transpose", ["z"], ["t"], perm=[0, 1, 3, 2]), node("MatMul", ["z", "t"], ["y"])],
     "Einsum": [node("Einsum", ["z", "z"], ["y"], equation="bcij,bckj->bcik")],
-    "Mul": [node("ReduceMean", ["z", "along"], ["r"], keepdims=1), node("Mul", ["z", "r"], ["y"])],
 }
 
 
 def graph(steps: Steps, product: str) -> Any:
     nodes, held = steps
-    held = {**held, "along": [2]} if product == "Mul" else held
     tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in held.items()]
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, SHAPE)
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)

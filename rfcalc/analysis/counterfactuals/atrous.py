@@ -63,11 +63,12 @@ def dilated(run: Run) -> LayerGraph:
     Examples
     --------
     >>> import rfcalc
+    >>> from rfcalc.analysis.run import Run
     >>> model = {"rfcalc": 1, "input": [28, 28, 1], "layers": [
     ...     {"kind": "max_pool", "kernel": 2},
     ...     {"kind": "conv", "name": "c", "filters": 8, "kernel": 3},
     ... ]}
-    >>> row = rfcalc.analyze(dilated(rfcalc.load(model))).layer("c")
+    >>> row = rfcalc.analyze(dilated(Run(rfcalc.load(model)))).layer("c")
     >>> row.receptive_field, row.spatial
     ((6, 6), (23, 23))
     """

@@ -13,7 +13,7 @@ from rfcalc.readers.lowering import masks as masks_of
 from rfcalc.readers.lowering.builder import Builder, Node
 from rfcalc.readers.lowering.history import hides_nothing
 from rfcalc.readers.lowering.value import Blind, Mask, Value
-from rfcalc.readers.lowering.zeros import unsaid, with_zeros
+from rfcalc.readers.lowering.zeros import with_zeros
 
 SWAP = (("permute", {"order": ("swap", -2, -1)}),)
 """Transpose the last two axes."""
@@ -271,8 +271,7 @@ def elementwise(
     places = [place for place, value in enumerate(inputs) if not value.constant]
     moving = [inputs[place] for place in places]
     attrs: dict[str, Any] = {"function": function} if kind in ("elementwise", "activation") else {}
-    factors = with_zeros(b, inputs) if kind == "multiply" else inputs
-    hides, mask = masks_of.met(factors, kind) if alive is None else (alive, mask)
+    hides, mask = masks_of.met(inputs, kind) if alive is None else (alive, mask)
     if not moving:
         made = b.add(node, kind, inputs, attrs)
         return made if mask is None else b.bearing(made, mask)
@@ -280,7 +279,7 @@ def elementwise(
     stretched = tuple(value.shape for value in held if value.shape)
     if stretched:
         attrs["constants"] = stretched
-    found = masks_of.patterns(inputs, unsaid(b, inputs, factors, hides))
+    found = masks_of.patterns(inputs, hides)
     if found:
         attrs["alive"] = found
     masking = bool(hides) or (mask is not None and mask.low)

@@ -1,9 +1,9 @@
 """Which elements of a tensor are zero whatever the input is: padding, gaps, what a mask has left of them.
 
-A product with zero depends on nothing. So where two tensors of a model are multiplied, the layers that made
-them are walked back, as long as they make zero of zeros, to where zeros come from: padding, the gaps of a
-transposed convolution, the first of an exclusive scan, masks. Arrays here are True where an element may be
-something else; their axes have one element where nothing changes along them.
+A product with zero depends on nothing. So where a matrix product or an Einstein sum takes two tensors of a
+model, the layers that made them are walked back, as long as they make zero of zeros, to where zeros come from:
+padding, the gaps of a transposed convolution, the first of an exclusive scan, masks. Arrays here are True
+where an element may be something else; their axes have one element where nothing changes along them.
 """
 
 from __future__ import annotations
@@ -84,34 +84,6 @@ def _with_zeros(b: Builder, value: Value) -> Value:
     apart = tuple(place for place, role in enumerate(value.spec.axes) if role == BATCH)
     left = alive.any(axis=apart, keepdims=True)
     return value if left.all() else replace(value, mask=Mask(left, low=False))
-
-
-def unsaid(
-    b: Builder, before: Sequence[Value], now: Sequence[Value], hides: Mapping[int, Any]
-) -> dict[int, Any]:
-    """Leave out what the zeros of a product hide of factors that depend on no input there anyway."""
-    if all(a is b for a, b in zip(before, now, strict=True)):
-        return dict(hides)
-    known: dict[Edge, Any] = {}
-    return {place: alive for place, alive in hides.items() if _reads_any(b, now[place], alive, known)}
-
-
-def _reads_any(b: Builder, value: Value, alive: Any, known: dict[Edge, Any]) -> bool:
-    """Tell whether a tensor may depend on an input of the model in an element that is hidden."""
-    if value.edge is None:
-        return False
-    reads = _reads(b, value.edge, 0, known)
-    return bool((~alive if reads is None else reads & ~alive).any())
-
-
-def _reads(b: Builder, edge: Edge, depth: int, known: dict[Edge, Any]) -> Any:
-    """Return where a tensor depends on an input of the model; None where that may be everywhere."""
-    if edge not in known:
-        found = [] if depth > FURTHEST else _carried(b, edge, lambda at: _reads(b, at, depth + 1, known))
-        zeros = _alive(b, edge, 0)
-        left = _thin(reduce(or_, found)) if found else None
-        known[edge] = zeros if left is None else left if zeros is None else left & zeros
-    return known[edge]
 
 
 def _alive(b: Builder, edge: Edge, depth: int) -> Any:
