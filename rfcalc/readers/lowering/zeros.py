@@ -1,8 +1,8 @@
 """Which elements of a tensor are zero whatever the input is: padding, gaps, what a mask has left of them.
 
 A product with zero depends on nothing. So where a matrix product or an Einstein sum takes two tensors of a
-model, the layers that made them are walked back, as long as they make zero of zeros, to where zeros come from:
-padding, the gaps of a transposed convolution, the first of an exclusive scan, masks. Arrays here are True
+model, the layers that made them are walked back, as long as they make zero of zeros, to where zeros come
+from: padding, the gaps of a transposed convolution, the first of an exclusive scan, masks. Arrays here are True
 where an element may be something else; their axes have one element where nothing changes along them.
 """
 
