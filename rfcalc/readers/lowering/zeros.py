@@ -1,9 +1,10 @@
 """Which elements of a tensor are zero whatever the input is: padding, gaps, what a mask has left of them.
 
-A product with zero depends on nothing. So where a matrix product or an Einstein sum takes two tensors of a
-model, the layers that made them are walked back, as long as they make zero of zeros, to where zeros come
-from: padding, the gaps of a transposed convolution, the first of an exclusive scan, masks. Arrays here are True
-where an element may be something else; their axes have one element where nothing changes along them.
+A product with zero depends on nothing. So where a matrix product or an Einstein sum takes two tensors of
+a model, the layers that made them are walked back, as long as they make zero of zeros, to where zeros
+come from: padding, the gaps of a transposed convolution, the first of an exclusive scan, masks. Arrays
+here are True where an element may be something else; their axes have one element where nothing changes
+along them.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class _Lost(Exception):
 def with_zeros(b: Builder, values: Sequence[Value]) -> list[Value]:
     """Return factors of a product, each with the mask of its zeros; those that bear a mask as they are.
 
-    Channels and samples are not told apart: a position counts where it does in any of them.
+    Samples are not told apart: an element counts where it does in any of them.
     """
     moving = [value for value in values if value.edge is not None]
     return [_with_zeros(b, value) for value in values] if len(moving) > 1 else list(values)
