@@ -191,7 +191,12 @@ def test_figures_on_three_axes(document: Document) -> None:
 # ---- graphs of many grids ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("hundred", range(20 if os.environ.get("HYPOTHESIS_PROFILE") == "random" else 2))
+@pytest.mark.parametrize(
+    "hundred",
+    range(20)
+    if os.environ.get("HYPOTHESIS_PROFILE") == "random"
+    else (0, pytest.param(1, marks=pytest.mark.long)),
+)
 def test_two_thousand_graphs_of_many_grids(hundred: int) -> None:
     layers = 0
     for seed in range(100 * hundred, 100 * hundred + 100):

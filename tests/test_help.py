@@ -40,7 +40,10 @@ def test_every_command_shows_examples_of_itself(command: str) -> None:
     assert all(line.startswith(f"rfcalc {command} ") for line in found)
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS])
+@pytest.mark.parametrize(
+    "command",
+    [pytest.param(each, marks=[pytest.mark.long] * (each == "verify")) for each in ("", *COMMANDS)],
+)
 def test_the_examples_run(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the order of the help, beside the models of the documentation."""
     folder = tmp_path / "models"

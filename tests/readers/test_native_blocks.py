@@ -242,6 +242,7 @@ def test_the_deepest_model_that_is_allowed_is_read() -> None:
         read({"repeat": 1, "layers": [{"repeat": 1, "layers": [{"block": "b0"}]}]}, blocks=blocks)
 
 
+@pytest.mark.long
 def test_a_large_model_is_read() -> None:
     graph = read({"repeat": MOST_LAYERS // 2, "layers": ["relu", {**CONV, "filters": "1 + index"}]})
     assert len(graph) == MOST_LAYERS + 1

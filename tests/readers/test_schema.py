@@ -226,6 +226,7 @@ def test_more_models_that_are_read_are_valid(document: dict[str, Any]) -> None:
     VALIDATOR.validate(document)
 
 
+@pytest.mark.long
 def test_mutations_of_a_model_get_the_same_verdict() -> None:
     base = MORE[4] | {
         "outputs": ["r"],
