@@ -97,9 +97,6 @@ class Alignment(Shown, AlignmentResult):
             lines += textwrap.wrap(clean, width, break_long_words=False, break_on_hyphens=False)
         return "\n".join(lines) + "\n"
 
-    def __str__(self) -> str:
-        return self.to_text()
-
 
 # ---- the table ---------------------------------------------------------------------------------------------
 

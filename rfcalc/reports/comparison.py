@@ -412,6 +412,3 @@ class Comparison(Tabular, Shown, ComparisonResult):
             False for a terminal that shows ASCII alone.
         """
         return comparison_text(self, width=width, unicode=unicode)
-
-    def __str__(self) -> str:
-        return self.to_text()

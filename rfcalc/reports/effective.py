@@ -87,9 +87,6 @@ class EffectiveField(Shown, EffectiveResult):
             f"Half {each} lies within {half} of the {field} pixels it depends on ({percent(share)} of them)."
         )
 
-    def __str__(self) -> str:
-        return self.to_text()
-
 
 def _head(field: EffectiveResult) -> str:
     at = [axis.at for axis in field.axes]

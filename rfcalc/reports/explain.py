@@ -122,9 +122,6 @@ class Explanation(Shown, Attribution):
             pieces += [Paragraph(section.heading), *([section.table] if section.table is not None else [])]
         return [*pieces, *map(Paragraph, self.sentences)]
 
-    def __str__(self) -> str:
-        return self.to_text()
-
 
 # ---- the document ------------------------------------------------------------------------------------------
 

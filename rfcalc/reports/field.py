@@ -143,9 +143,6 @@ class Field(Shown, FieldResult):
         table = Table(titles, (RIGHT,) * len(titles), tuple(rows))
         return [Paragraph(f"{_head(self)}:"), table, *map(Paragraph, _below(self))]
 
-    def __str__(self) -> str:
-        return self.to_text()
-
 
 def _head(field: Field) -> str:
     """Say what the rows are, or what one unit sees."""
@@ -260,9 +257,6 @@ class Seeing(Shown):
             False for a terminal that shows ASCII alone.
         """
         return "\n".join(fold(terminal(_seen(self), unicode=unicode), width)) + "\n"
-
-    def __str__(self) -> str:
-        return self.to_text()
 
 
 def _seen(result: Seeing) -> str:

@@ -96,9 +96,6 @@ class Law(Shown, LawResult):
                 pieces.append(_table(law))
         return [*pieces, *map(Paragraph, self.sentences)]
 
-    def __str__(self) -> str:
-        return self.to_text()
-
 
 def _head(law: LawResult) -> str:
     size = f" ({extents([axis.extent for axis in law.axes])})" if law.axes else ""

@@ -84,9 +84,6 @@ class Phases(Shown, PhasesResult):
             pieces += [Paragraph(f"{_about(axis, names)}{':' if rows else '.'}"), *table]
         return pieces
 
-    def __str__(self) -> str:
-        return self.to_text()
-
 
 def _head(result: PhasesResult) -> str:
     return f"{result.layer} ({result.model}): pixels of {result.input} by output phase"

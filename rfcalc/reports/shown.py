@@ -30,6 +30,9 @@ class Shown:
         """
         raise NotImplementedError
 
+    def __str__(self) -> str:
+        return self.to_text()
+
     def to_markup(self, markup: str) -> str:
         """Return the report in a markup language.
 

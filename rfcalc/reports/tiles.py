@@ -89,9 +89,6 @@ class Tiles(Shown, TilesResult):
             lines += ["", *_wrapped(terminal(sentence, unicode=unicode), width)]
         return "\n".join(lines) + "\n"
 
-    def __str__(self) -> str:
-        return self.to_text()
-
 
 # ---- the document ------------------------------------------------------------------------------------------
 

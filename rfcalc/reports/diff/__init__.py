@@ -82,9 +82,6 @@ class Diff(Shown, DiffResult):
 
         return diff_text(self, width, unicode=unicode, every=every)
 
-    def __str__(self) -> str:
-        return self.to_text()
-
     def pieces(self) -> list[Piece]:
         """Return how much has changed, totals, what comes of it, and a table of all changes."""
         from rfcalc.reports.diff.markdown import diff_pieces
