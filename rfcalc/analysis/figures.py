@@ -10,7 +10,7 @@ from rfcalc.analysis.gridding import opens, suspects
 from rfcalc.analysis.joins import misaligned_note
 from rfcalc.analysis.result import AnalysisResult, Detail, InputRow, Note, Params, Row
 from rfcalc.analysis.run import Run
-from rfcalc.analysis.shapes import Resolved, known_extent
+from rfcalc.analysis.shapes import Resolved, known_extent, spec_of
 from rfcalc.analysis.symbolic import conditions_of
 from rfcalc.analysis.totals import (
     assumption_of,
@@ -78,8 +78,8 @@ def _analyze(run: Run, depth: int | None, symbolic: bool, details: bool) -> Anal
     graph, fields = run.graph, run.fields
     # dependence does not need the extents; shapes and counts become formulas in them
     resolved = run.formulas if symbolic else run.resolved
-    inputs = [_input_row(layer, _input_spec(resolved, layer)) for layer in graph.inputs]
-    extents = _input_spec(resolved, run.chosen).spatial
+    inputs = [_input_row(layer, spec_of(resolved, (layer.name, 0))) for layer in graph.inputs]
+    extents = spec_of(resolved, (run.chosen.name, 0)).spatial
     views = Views(fields, extents) if symbolic else run.views
     context = _Context(graph, resolved, views, len(extents), {}, {}, uncounted_reason(graph, resolved))
     if details:
@@ -116,12 +116,6 @@ def _advice(run: Run, views: Views, extents: Sequence[Num]) -> list[Note]:
 
         notes += holes_note(run, opening)
     return notes
-
-
-def _input_spec(resolved: Mapping[str, Resolved], layer: Layer) -> TensorSpec:
-    result = resolved[layer.name].result
-    assert result is not None
-    return result.outputs[0]
 
 
 def _input_row(layer: Layer, spec: TensorSpec) -> InputRow:

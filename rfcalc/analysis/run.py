@@ -19,7 +19,7 @@ from rfcalc.analysis.propagate import (
     seed_asked,
     seed_rows,
 )
-from rfcalc.analysis.shapes import OnUnknown, Resolved, as_formulas, resolve, resolve_layer
+from rfcalc.analysis.shapes import OnUnknown, Resolved, as_formulas, resolve, resolve_layer, spec_of
 from rfcalc.analysis.symbolic import with_symbols
 from rfcalc.analysis.view import Views
 from rfcalc.graph.graph import LayerGraph
@@ -156,13 +156,7 @@ class Run:
     @property
     def spec(self) -> TensorSpec:
         """The tensor that the chosen input is."""
-        return self.input_spec(self.chosen)
-
-    def input_spec(self, layer: Layer) -> TensorSpec:
-        """Return the tensor that an input of the model is."""
-        result = self.resolved[layer.name].result
-        assert result is not None
-        return result.outputs[0]
+        return spec_of(self.resolved, (self.chosen.name, 0))
 
     def with_layers(self, layers: Iterable[Layer]) -> Run:
         """Return a run of the same model with other layers."""

@@ -10,7 +10,7 @@ from rfcalc.algebra.number import Num, is_open
 from rfcalc.algebra.steps import Cover
 from rfcalc.errors import AnalysisError, RfcalcError
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Layer, TensorSpec, Weight
+from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Edge, Layer, TensorSpec, Weight
 from rfcalc.rules.apply import apply_rule
 from rfcalc.rules.plain import HERE
 from rfcalc.rules.registry import Path, Result, find
@@ -84,6 +84,13 @@ def _check_outputs(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> None:
         if result is not None and output >= len(result.outputs):
             message = f"has {len(result.outputs)} outputs, there is no output {output}"
             raise AnalysisError(message, where=f"layer {producer!r}")
+
+
+def spec_of(resolved: Mapping[str, Resolved], edge: Edge) -> TensorSpec:
+    """Return the tensor that is an output of a layer whose rule is known."""
+    result = resolved[edge[0]].result
+    assert result is not None
+    return result.outputs[edge[1]]
 
 
 def as_formulas(resolved: Mapping[str, Resolved]) -> Mapping[str, Resolved]:

@@ -22,8 +22,10 @@ from rfcalc.readers.options import Options
 if TYPE_CHECKING:
     import os
 
-Model: TypeAlias = "str | os.PathLike[str] | IO[str] | IO[bytes] | Mapping[str, Any] | LayerGraph"
-"""A path, an open file, a parsed document, or a graph that was loaded before."""
+Model: TypeAlias = (
+    "str | os.PathLike[str] | IO[str] | IO[bytes] | Mapping[str, Any] | LayerGraph | detect.Document"
+)
+"""A path, an open file, a parsed document, what was read of a model, or a graph that was loaded before."""
 
 Shape: TypeAlias = "Sequence[int | None]"
 """Extents in the source's order, with the batch axis or without it; None for an open one."""
@@ -57,7 +59,7 @@ def read_once(x: Model) -> Model:
     """Return what is read of a model, to be loaded at several sizes; a graph or a name of code as it is."""
     if isinstance(x, LayerGraph) or (isinstance(x, str) and detect.names_code(x)):
         return x
-    return detect.read_document(x)  # type: ignore[return-value]  # which `load` takes for a model too
+    return detect.read_document(x)
 
 
 def load(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import NamedTuple
 
 from rfcalc.algebra.pattern import Pattern
@@ -63,9 +62,9 @@ class Claim(NamedTuple):
     apart: frozenset[int]
     listed: Mapping[int, tuple[int, Way]]
     exact: bool
-    macs: int | None = None
-    masked: Pattern | None = None
-    alike: Mapping[int, frozenset[int]] = MappingProxyType({})
+    macs: int | None
+    masked: Pattern | None
+    alike: Mapping[int, frozenset[int]]
 
 
 class Beyond(NamedTuple):

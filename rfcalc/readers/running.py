@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 
-from rfcalc.algebra.pattern import Pattern
 from rfcalc.graph.claim import Beyond, Claim, Idle, Observed, Way
+from rfcalc.readers.lowering.masks import elements_of
 
 
 class Pass(NamedTuple):
@@ -194,7 +194,7 @@ def _compared(
         said_of = [(axis, 0, ways) for axis, ways in claim.ways.items()]
         said_of += [(axis, 1, (way,)) for axis, (_, way) in claim.listed.items()]
         reads: Any = None
-        alive = None if claim.masked is None else _alive(claim.masked, len(claim.shape))
+        alive = None if claim.masked is None else elements_of(claim.masked, len(claim.shape))
         for axis, view, ways in said_of:
             moving = frozenset({claim.listed[axis][0]}) if view else _moving(ways)
             wrong: Beyond | None = None
@@ -269,13 +269,6 @@ def _reads(claim: Claim) -> Any:
         whether = [way._replace(rows=tuple(int(row > 0) for row in way.rows)) for way in ways]
         found = found & _said(whether, 0, shape)
     return found
-
-
-def _alive(pattern: Pattern, rank: int) -> Any:
-    """Return which elements of a tensor a remembered mask leaves."""
-    bits = [[row >> k & 1 for k in range(pattern.shape[-1])] for row in pattern.rows]
-    alive = np.array(bits, np.bool_).reshape(pattern.shape)
-    return alive.reshape((1,) * (rank - alive.ndim) + alive.shape)
 
 
 def _first(found: Any) -> tuple[int, ...]:

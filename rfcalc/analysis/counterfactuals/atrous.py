@@ -30,7 +30,7 @@ from rfcalc.analysis.counterfactuals.rewrite import (
 )
 from rfcalc.analysis.counterfactuals.swaps import rounded_up, sides
 from rfcalc.analysis.run import Run
-from rfcalc.analysis.shapes import Resolved
+from rfcalc.analysis.shapes import Resolved, spec_of
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Edge, Layer, TensorSpec
 
@@ -139,7 +139,8 @@ def _form(run: Run, flattened: Callable[[Layer], bool], whole: Collection[str]) 
         for place, (spec, paths) in enumerate(zip(result.outputs, result.paths, strict=True)):
             found = [
                 _carried(
-                    _Tensor(layer, given[p.input], _shape(layer.inputs[p.input], before), taken), p.steps
+                    _Tensor(layer, given[p.input], spec_of(before, layer.inputs[p.input]).shape, taken),
+                    p.steps,
                 )
                 for p in paths
             ]
@@ -190,16 +191,7 @@ def _spaced(given: Sequence[Spacing]) -> bool:
 
 def _map_of(layer: Layer, before: Mapping[str, Resolved]) -> TensorSpec:
     """Return the tensor that a layer takes, with the axes over which it is repeated."""
-    producer, output = layer.inputs[0]
-    result = before[producer].result
-    assert result is not None
-    return result.outputs[output]
-
-
-def _shape(edge: Edge, before: Mapping[str, Resolved]) -> tuple[Num, ...]:
-    result = before[edge[0]].result
-    assert result is not None
-    return result.outputs[edge[1]].shape
+    return spec_of(before, layer.inputs[0])
 
 
 # ---- layers that are written anew --------------------------------------------------------------------------

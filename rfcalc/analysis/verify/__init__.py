@@ -21,7 +21,7 @@ from rfcalc.analysis.filling import AtSize, Fit, NothingFits, first_fit
 from rfcalc.analysis.propagate import require_known
 from rfcalc.analysis.result import Params
 from rfcalc.analysis.run import Run
-from rfcalc.analysis.shapes import Resolved
+from rfcalc.analysis.shapes import spec_of
 from rfcalc.analysis.totals import count_params
 from rfcalc.analysis.verify.chase import Chased, chase
 from rfcalc.analysis.verify.compare import (
@@ -177,7 +177,7 @@ class _Report:
         known = resolved[layer.name]
         if layer.kind == "input" or known.result is None:
             return
-        specs = [_spec(resolved, producer, output) for producer, output in layer.inputs]
+        specs = [spec_of(resolved, edge) for edge in layer.inputs]
         inputs = [self.shapes[producer, output] for producer, output in layer.inputs]
         outputs = [self.shapes[layer.name, output] for output in range(len(known.result.outputs))]
         try:
@@ -242,12 +242,6 @@ class _Report:
             tuple(sorted(self.unchecked.values(), key=lambda each: order[each.layer])),
             {name: each for name, each in self.pending.items() if name not in wrong},
         )
-
-
-def _spec(resolved: Mapping[str, Resolved], layer: str, output: int) -> TensorSpec:
-    result = resolved[layer].result
-    assert result is not None
-    return result.outputs[output]
 
 
 def _period(dependence: Dependence | None, axis: int) -> int:

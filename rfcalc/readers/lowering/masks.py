@@ -134,15 +134,30 @@ def pattern(alive: Any, rank: int) -> Pattern | None:
     array = np.asarray(alive, dtype=bool)
     if array.all() or array.ndim > rank:
         return None
-    for axis in range(array.ndim):
-        first = array.take([0], axis=axis)
-        if array.shape[axis] > 1 and (array == first).all():
-            array = first
+    array = thinned(array)
     while array.ndim > 1 and array.shape[0] == 1:
         array = array[0]
     packed = np.packbits(array.reshape(-1, array.shape[-1]), axis=-1, bitorder="little")
     rows = tuple(int.from_bytes(row.tobytes(), "little") for row in packed)
     return Pattern(array.shape, rows)
+
+
+def thinned(array: Any) -> Any:
+    """Leave one element along axes on which nothing changes."""
+    for axis, extent in enumerate(array.shape):
+        first = array.take([0], axis=axis)
+        if extent > 1 and (array == first).all():
+            array = first
+    return array
+
+
+def elements_of(pattern: Pattern, rank: int) -> Any:
+    """Return which elements of a tensor a pattern leaves, as an array of `rank` axes."""
+    import numpy as np
+
+    full = pattern.filled(rank)
+    bits = [[row >> index & 1 for index in range(full.shape[-1])] for row in full.rows]
+    return np.array(bits, dtype=bool).reshape(full.shape)
 
 
 def hiding(values: Sequence[Value], kind: str) -> dict[int, Any]:

@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rfcalc.algebra import steps as moves
 from rfcalc.algebra.number import is_known, prod
-from rfcalc.algebra.pattern import Pattern
 from rfcalc.graph.layer import BATCH, Edge, Layer, TensorSpec
-from rfcalc.readers.lowering.masks import MOST_MASKED, keeps_zero
+from rfcalc.readers.lowering.masks import MOST_MASKED, elements_of, keeps_zero, thinned
 from rfcalc.readers.lowering.value import Mask
 
 if TYPE_CHECKING:
@@ -38,18 +37,8 @@ _ALL: Final = frozenset(
         *("repeat", "repeat_vector", "tile", "flip", "roll", "slice", "index", "select", "split", "take"),
         *("concat", "stack", "crop", "center_crop", "pad", "space_to_depth", "depth_to_space"),
         *("conv", "depthwise_conv", "transposed_conv", "linear", "average_pool", "lp_pool", "global_pool"),
-        *(
-            "adaptive_pool",
-            "max_pool",
-            "top_k",
-            "upsample",
-            "resize",
-            "resample",
-            "cumulative",
-            "fold",
-            "patches",
-            "frames",
-        ),
+        *("adaptive_pool", "max_pool", "top_k", "upsample", "resize", "resample", "cumulative"),
+        *("fold", "patches", "frames"),
         *("add", "subtract", "maximum", "minimum", "average"),
     )
 )
@@ -176,16 +165,7 @@ def _moved(path: Iterable[moves.Step], spec: TensorSpec, alive: Any) -> Any:
         if move is None:
             raise _Lost
         alive, shape = move(step, alive, shape)
-        alive = _thin(alive)
-    return alive
-
-
-def _thin(alive: Any) -> Any:
-    """Leave one element along axes on which nothing changes."""
-    for axis, extent in enumerate(alive.shape):
-        first = alive.take([0], axis=axis)
-        if extent > 1 and (alive == first).all():
-            alive = first
+        alive = thinned(alive)
     return alive
 
 
@@ -306,18 +286,7 @@ def _place(step: moves.Place, alive: Any, shape: tuple[Any, ...]) -> Moved:
 
 def _hide(step: moves.Hide, alive: Any, shape: tuple[Any, ...]) -> Moved:
     """Elements count that a mask leaves."""
-    import numpy as np
-
-    return alive & np.asarray(_array(step.pattern, len(shape))), shape
-
-
-def _array(pattern: Pattern, rank: int) -> Any:
-    """Return a pattern as an array."""
-    import numpy as np
-
-    full = pattern.filled(rank)
-    bits = [[row >> index & 1 for index in range(full.shape[-1])] for row in full.rows]
-    return np.array(bits, dtype=bool).reshape(full.shape)
+    return alive & elements_of(step.pattern, len(shape)), shape
 
 
 def _at_most(step: moves.AtMost, alive: Any, shape: tuple[Any, ...]) -> Moved:
