@@ -9,12 +9,17 @@ whole is put together anew from its pieces, so that its rows say so.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 from typing import Final
 
+from rfcalc.algebra import parts
 from rfcalc.algebra.dependence import Dependence, Pieces
+from rfcalc.algebra.masked import bordered, crossed
 from rfcalc.algebra.number import Num, equal, is_known, prod
-from rfcalc.algebra.relation import UnequalSlopes
+from rfcalc.algebra.relation import MAX_PERIOD, UnequalSlopes
+from rfcalc.algebra.rows import Rows
+from rfcalc.algebra.steps import Place
 from rfcalc.algebra.window import gather
 
 _LOST: Final = (
@@ -87,6 +92,42 @@ def placed(after: Dependence, before: Pieces, pieces: Pieces, source: str) -> De
         found.append(part.place(pieces.axis, start, piece.extent, total, source, parts=len(pieces.each)))
         start = start + piece.extent
     return _united(after, found, source)
+
+
+def framed(
+    after: Dependence, starts: Sequence[Dependence], places: Sequence[Place], source: str
+) -> Dependence:
+    """Return a concatenation whose pieces need nothing outside of their own places.
+
+    That goes without saying where the legs of a piece move along the axis. Where those of others do, or a mask
+    says which elements of a piece hold anything, the index of the piece is listed with those of the others.
+
+    Parameters
+    ----------
+    after : Dependence
+        The whole, in which a piece whose legs stand by the axis is claimed for the others too.
+    starts, places : sequence
+        What the pieces need, and where each of them goes.
+    source : str
+        The layer's name.
+    """
+    axis, total = places[0].axis, places[0].total
+    if after.reason or not is_known(total) or total > MAX_PERIOD:
+        return after
+    crossing = crossed(starts, axis)
+    if any(start.masked for start in starts):
+        crossing = {leg.axis for start in starts for leg in start.legs}
+    if not crossing or not all(isinstance(leg.relation, Rows) for start in starts for leg in start.legs):
+        return after
+    found = []
+    for start, place in zip(starts, places, strict=True):
+        if not is_known(place.before) or not is_known(place.extent):
+            return after
+        kept = [place.before <= index < place.before + place.extent for index in range(total)]
+        part = parts.follow(place, start._replace(pieces=None), source)
+        found.append(bordered(part, axis, kept, crossing, source))
+    union = reduce(lambda a, b: parts.unite(a, b, source), found)
+    return after if union.reason else union
 
 
 def _constants(pieces: Pieces) -> list[list[object]]:

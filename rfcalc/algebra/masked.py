@@ -8,7 +8,7 @@ the open legs spelled over all axes of the mask, as far as so many rows can be l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 from rfcalc.algebra import steps
@@ -19,6 +19,7 @@ from rfcalc.algebra.legs import Leg
 from rfcalc.algebra.number import UNKNOWN, Num, is_known, prod
 from rfcalc.algebra.pattern import Pattern
 from rfcalc.algebra.relation import MAX_PERIOD, NeedTaps, Relation
+from rfcalc.algebra.rows import Rows
 from rfcalc.algebra.steps import Hide, Merge, Mix, Place, Reduce, Regroup, Slide, Split, Step
 
 MOST_SPELLED: Final = 1 << 20
@@ -202,6 +203,39 @@ def spelled(dependence: Dependence, source: str) -> Dependence | None:
             return None
         legs.append(left or leg)
     return bare._replace(legs=tuple(legs))
+
+
+def bordered(
+    dependence: Dependence, axis: int, kept: Sequence[bool], inputs: Collection[int], source: str
+) -> Dependence:
+    """Drop what legs that stand by an axis need at indices of it that hold nothing, such as padding.
+
+    Of single rows alone, and of legs on the axes `inputs` of the input; what cannot be listed stays.
+    """
+    rank = len(dependence.factors)
+    if all(kept) or not all(isinstance(leg.relation, Rows) for leg in dependence.legs):
+        return dependence
+    bits = sum(1 << index for index, keep in enumerate(kept) if keep)
+    pattern = Pattern((len(kept),), (bits,)).moved([0, *(-1,) * (rank - 1 - axis)])
+    legs = [
+        cut(dependence, leg, pattern, (axis,), source) or leg
+        if leg.axis in inputs and not leg.gridless and not any(leg.weights[axis])
+        else leg
+        for leg in dependence.legs
+    ]
+    return dependence._replace(legs=tuple(legs))
+
+
+def crossed(dependences: Iterable[Dependence], axis: int) -> set[int]:
+    """Return the axes of the input on which some legs move along an axis, and others along others alone."""
+    along, beside = set(), set()
+    for dependence in dependences:
+        for leg in dependence.legs:
+            if any(leg.weights[axis]):
+                along.add(leg.axis)
+            elif not leg.gridless:
+                beside.add(leg.axis)
+    return along & beside
 
 
 # ---- answers and unions ------------------------------------------------------------------------------------

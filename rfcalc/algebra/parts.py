@@ -20,10 +20,10 @@ from rfcalc.algebra.hiding import stands_by
 from rfcalc.algebra.leg import Leg, span_of
 from rfcalc.algebra.legs import trimmed
 from rfcalc.algebra.legs import unite as unite_legs
-from rfcalc.algebra.masked import follow_masked, reshaped, spelled, unite_masked
+from rfcalc.algebra.masked import bordered, crossed, follow_masked, reshaped, spelled, unite_masked
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.algebra.pattern import Pattern
-from rfcalc.algebra.places import plainly_spelled, reindexed
+from rfcalc.algebra.places import plainly_spelled, reindexed, total_of
 from rfcalc.algebra.relation import Relation, UnequalSlopes
 from rfcalc.algebra.rows import Rows
 from rfcalc.algebra.steps import (
@@ -171,6 +171,8 @@ def follow(step: Step, dependence: Dependence, source: str) -> Dependence:
     after = step.apply(dependence, source)
     if isinstance(step, Hide) and after.masked is None:
         return _silenced(step.pattern, dependence, after)
+    if isinstance(step, Slide) and after is not dependence:
+        after = _beyond(step, dependence, after, source)
     if dependence.parts is None or after is dependence:
         return after
     found = _carried(step, dependence, dependence.parts, after, source)
@@ -178,6 +180,18 @@ def follow(step: Step, dependence: Dependence, source: str) -> Dependence:
         mask = _marked(dependence.parts, len(dependence.factors))
         return found if mask is None else emptied(step, dependence, mask, found, source)
     return found
+
+
+def _beyond(step: Slide, before: Dependence, after: Dependence, source: str) -> Dependence:
+    """Let outputs of a window that lie in padding need nothing, where legs move along other axes alone."""
+    crossing = crossed((after,), step.axis)
+    extent = total_of(before.factors[step.axis])
+    if not crossing or step.alike or not is_known(extent) or not is_known(step.extent):
+        return after
+    if step.extent > MOST_CHANNELS or step.window.border != "drop":
+        return after
+    kept = [bool(step.window.inside(i, extent)) for i in range(step.extent)]
+    return bordered(after, step.axis, kept, crossing, source)
 
 
 def _silenced(pattern: Pattern, before: Dependence, after: Dependence) -> Dependence:

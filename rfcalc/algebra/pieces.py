@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from rfcalc.algebra import parts
-from rfcalc.algebra.beside import differ, placed, woven
+from rfcalc.algebra.beside import differ, framed, placed, woven
 from rfcalc.algebra.dependence import Dependence, Piece, Pieces, plain
 from rfcalc.algebra.digits import is_same
 from rfcalc.algebra.number import UNKNOWN, Num, is_known, is_one, prod, prove
@@ -257,6 +257,7 @@ def concatenated(
         The layer's name.
     """
     if not places[0].alike:
+        union = framed(union, starts, places, source)
         pieces = _end_to_end(starts, places)
         return union if pieces is None else union._replace(pieces=pieces)
     labelled = parts.labelled(union._replace(pieces=None), starts, places)

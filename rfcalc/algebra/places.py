@@ -197,14 +197,23 @@ def _starts(digits: Sequence[_Digit]) -> list[int]:
 
 
 def on_one_index(a: Leg, b: Leg, factors: Factors) -> tuple[Leg, Leg] | None:
-    """Spell two legs over one index that counts all digits of either; both move most with the same one."""
+    """Spell two legs over one index that counts all digits of either.
+
+    Both move most with the same digit, or are single rows over the same digits in another order.
+    """
     mine, yours = _digits(factors, a.weights), _digits(factors, b.weights)
-    if not mine or not yours or mine[-1][:2] != yours[-1][:2]:
+    if not mine or not yours:
         return None
-    inner = {digit[:2]: digit for digit in (*yours[:-1], *mine[:-1])}
-    if mine[-1][:2] in inner:
-        return None
-    order = [*sorted(inner.values(), key=lambda digit: digit.weight), mine[-1]]
+    order = mine
+    if mine[-1][:2] != yours[-1][:2]:
+        listed = isinstance(a.relation, Rows) and isinstance(b.relation, Rows)
+        if not listed or {digit[:2] for digit in mine} != {digit[:2] for digit in yours}:
+            return None
+    else:
+        inner = {digit[:2]: digit for digit in (*yours[:-1], *mine[:-1])}
+        if mine[-1][:2] in inner:
+            return None
+        order = [*sorted(inner.values(), key=lambda digit: digit.weight), mine[-1]]
     given = _counted(order, 1)
     if given is None:
         return None
