@@ -99,8 +99,8 @@ def framed(
 ) -> Dependence:
     """Return a concatenation whose pieces need nothing outside of their own places.
 
-    That goes without saying where the legs of a piece move along the axis. Where those of others do, or a mask
-    says which elements of a piece hold anything, the index of the piece is listed with those of the others.
+    Where the legs of a piece move along the axis, their rows say so. Where only those of other pieces do, or a
+    mask says which elements of a piece hold anything, rows are listed by the index on the axis too.
 
     Parameters
     ----------

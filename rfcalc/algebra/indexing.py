@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from itertools import product
 from math import prod
 
@@ -48,49 +49,47 @@ def rows_of_axis(dependence: Dependence, axis: int) -> Rows:
     """Return the rows of a concrete dependence along one input axis.
 
     One row for each index of the tensor axis that the legs lie on; where one lies on several, of the one that
-    moves most; where they lie on none, or each on another, a single row.
+    moves most; where each lies on another, of the first of them; where they lie on none, a single row.
     """
     dependence = settled(dependence)
-    by_place: dict[int | None, Rows] = {}
-    for leg in dependence.legs:
-        if leg.axis == axis:
-            place, rows = _folded_rows(dependence, leg)
-            by_place[place] = rows if place not in by_place else by_place[place].join(rows)
-    constant = by_place.pop(None, None)
-    if not by_place:
-        return Rows([0]) if constant is None else constant.constant()
-    first, *others = by_place.values()
-    if (
-        others
-    ):  # a query's rows and a key's, a map and its transpose: all that goes with an index of the first
-        first, *others = (by_place[place] for place in sorted(by_place, key=lambda p: -1 if p is None else p))
-        for rest in others:
-            first = first.join(rest.opened().constant())
-    return first if constant is None else first.join(constant)
+    legs = [leg for leg in dependence.legs if leg.axis == axis]
+    places = [place for leg in legs if (place := _place_of(dependence, leg)) is not None]
+    # a query's rows and a key's, a map and its transpose: all that goes with an index of the first axis
+    first = min(places, default=None)
+    found = [_rows_along(dependence, leg, first) for leg in legs] or [Rows([0])]
+    return reduce(Rows.join, found)
 
 
-def _folded_rows(dependence: Dependence, leg: Leg) -> tuple[int | None, Rows]:
-    """List the rows of a leg by the index of the axis it lies on, and say which; None without a grid."""
-    rows = leg.relation
-    assert isinstance(rows, Rows)
+def _place_of(dependence: Dependence, leg: Leg) -> int | None:
+    """Return the axis of the tensor that a leg lies on, of several the one that moves it most."""
+    places = _moving(dependence, leg)
+    return max(places, key=lambda place: max(leg.weights[place]), default=None)
+
+
+def _moving(dependence: Dependence, leg: Leg) -> list[int]:
+    """List the axes of the tensor that move a leg's index."""
     indexed = [place for place, weights in enumerate(leg.weights) if any(weights)]
     # an axis of one element orders nothing, unless there is no other
-    places = [place for place in indexed if dependence.factors[place] != (1,)] or indexed[:1]
+    return [place for place in indexed if dependence.factors[place] != (1,)] or indexed[:1]
+
+
+def _rows_along(dependence: Dependence, leg: Leg, place: int | None) -> Rows:
+    """List the rows of a leg by the index of an axis; a single row, of all, where it does not lie on it."""
+    rows = leg.relation
+    assert isinstance(rows, Rows)
+    places = _moving(dependence, leg)
     if not places:
-        return None, rows
+        return rows.constant()
     if len(places) == 1 and leg.weights[places[0]] == (1,):
         # of a global leg other digits may be gone, and their rows not
         (extent,) = dependence.factors[places[0]]
-        return places[0], rows.head(extent) if is_known(extent) and extent < len(rows) else rows
-    # of several axes the one that moves the index most; each of its indices needs what the others come to
-    place = max(places, key=lambda p: max(leg.weights[p]))
-    inner = [p for p in places if p != place]
+        own = rows.head(extent) if is_known(extent) and extent < len(rows) else rows
+        return own if places[0] == place else own.opened().constant()
     digits = {p: _digits(dependence, leg, p) for p in places}
-    others = _offsets([digit for p in inner for digit in digits[p]])
     require_room(prod(e for p in places for e, _ in digits[p]), 0)
-    own = [_offsets([digit]) for digit in digits[place]]
-    starts = [sum(values) for values in product(*own)]
-    return place, rows.at([[start + k for k in others] for start in starts])
+    others = _offsets([digit for p in places if p != place for digit in digits[p]])
+    starts = _offsets(digits[place]) if place in digits else [0]
+    return rows.at([[start + k for k in others] for start in starts])
 
 
 def _digits(dependence: Dependence, leg: Leg, place: int) -> list[tuple[int, int]]:
