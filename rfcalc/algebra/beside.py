@@ -99,8 +99,8 @@ def framed(
 ) -> Dependence:
     """Return a concatenation whose pieces need nothing outside of their own places.
 
-    Where the legs of a piece move along the axis, their rows say so. Where only those of other pieces do, or a
-    mask says which elements of a piece hold anything, rows are listed by the index on the axis too.
+    Where the legs of a piece move along the axis, their rows say so. Where only those of other pieces do, or
+    a mask says which elements of a piece hold anything, rows are listed by the index on the axis too.
 
     Parameters
     ----------
