@@ -223,7 +223,7 @@ class _Context(NamedTuple):
     resolved: Mapping[str, Resolved]
     seen: Mapping[str, Seen]
     views: Views
-    positions: Mapping[str, tuple[Position, ...]]
+    positions: tuple[Position, ...] = ()
 
     def view(self, edge: Edge) -> FieldView:
         """Say what a tensor sees, as `analyze` does."""
@@ -253,12 +253,7 @@ class Attributor:
         self._graph = run.graph
         self._input = run.chosen.name
         self._rank = len(run.extents)
-        positions = positions_of(run.graph, run.resolved, run.fields, run.views, self._rank)
-        self._context = _Context((), run.resolved, run.fields, run.views, positions)
-
-    def positions(self, layer: str) -> tuple[Position, ...]:
-        """Say what a layer's map keeps of positions, along each spatial axis of the input."""
-        return self._context.positions[layer]
+        self._context = _Context((), run.resolved, run.fields, run.views)
 
     @property
     def input(self) -> str:
@@ -284,7 +279,9 @@ class Attributor:
         """
         edge = find_tensor(self._graph, layer)
         chain = ancestors(self._graph, edge[0])
-        context = self._context._replace(chain=chain)
+        known = self._context
+        positions = positions_of(chain, known.resolved, known.seen, known.views, self._rank)
+        context = known._replace(chain=chain, positions=positions)
         axes = tuple(_axis(context, edge, axis) for axis in range(self._rank))
         view = context.view(edge)
         notes = assumed_notes(chain, context.resolved)
@@ -312,7 +309,7 @@ def _costs(chain: Iterable[Layer], resolved: Mapping[str, Resolved]) -> tuple[Co
 
 def _axis(context: _Context, edge: Edge, axis: int) -> AxisAttribution:
     view = context.view(edge)
-    position = context.positions[edge[0]][axis]
+    position = context.positions[axis]
     field = None if view.receptive_field is None else view.receptive_field[axis]
     if view.receptive_field is not None and field is not None:
         return _divided(context, edge, axis, "full", (field, view.status), "", position)

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from rfcalc.algebra.number import Num
-from rfcalc.analysis.attribution import Attributor
 from rfcalc.analysis.counterfactuals.rewrite import POOLS
+from rfcalc.analysis.position import positions_of
+from rfcalc.analysis.propagate import ancestors
 from rfcalc.analysis.result import AnalysisResult, Row, Size
 from rfcalc.analysis.run import Run
 from rfcalc.analysis.shapes import known_extent
@@ -132,7 +133,8 @@ def _shifts(
     """Return the shifts that the last map follows exactly, and those that max pooling may hide."""
     if last is None or last.name not in run.graph.layers:
         return None, None
-    found = Attributor(run).positions(last.name)
+    chain = ancestors(run.graph, last.name)
+    found = positions_of(chain, run.resolved, run.fields, run.views, len(run.extents))
     hidden = tuple(None if each.tolerated is None else float(each.tolerated) for each in found)
     return tuple(each.exact_shift for each in found), hidden
 

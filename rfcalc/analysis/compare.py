@@ -207,7 +207,7 @@ def _distinct(names: Sequence[str]) -> list[str]:
 
 def _entry(run: Run, each: Counterfactual, focus: str) -> Entry:
     try:
-        changed = run.of(each.build(run))
+        changed = each.build(run)
         result = analyze_run(changed)
     except DoesNotApply as error:
         refusal = Refusal(error.layer, error.message, _instead(run, each.name))
@@ -233,8 +233,9 @@ def _changes(graph: LayerGraph, changed: LayerGraph) -> int:
         return layer.kind, {name: value for name, value in layer.attrs.items() if layer.kind != "reshape"}
 
     gone = sum(name not in changed.layers for name in graph.layers)
+    others = [layer for layer in changed if graph.layers.get(layer.name) is not layer]
     return gone + sum(
-        layer.name not in graph.layers or content(graph[layer.name]) != content(layer) for layer in changed
+        layer.name not in graph.layers or content(graph[layer.name]) != content(layer) for layer in others
     )
 
 

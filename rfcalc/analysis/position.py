@@ -13,7 +13,7 @@ transformations?", JMLR, 2019.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import lcm
 from typing import Final, NamedTuple
@@ -23,7 +23,7 @@ from rfcalc.algebra.number import is_known
 from rfcalc.algebra.pieces import follow
 from rfcalc.algebra.relation import Relation
 from rfcalc.algebra.steps import Contract, Reduce, Slide, Step
-from rfcalc.analysis.propagate import Seen
+from rfcalc.analysis.propagate import AS_IT_IS, Seen
 from rfcalc.analysis.shapes import Resolved
 from rfcalc.analysis.view import Views
 from rfcalc.graph.layer import Edge, Layer
@@ -66,18 +66,22 @@ class _Held(NamedTuple):
     reason: str = ""
 
 
+_NOTHING: Final = _Held(Fraction(0), 1)
+"""Of an input, and of what does not depend on it."""
+
+
 def positions_of(
-    chain: Iterable[Layer],
+    chain: Sequence[Layer],
     resolved: Mapping[str, Resolved],
     seen: Mapping[str, Seen],
     views: Views,
     rank: int,
-) -> dict[str, tuple[Position, ...]]:
-    """Say of every layer what its first output keeps of positions.
+) -> tuple[Position, ...]:
+    """Say what the first output of the last of some layers keeps of positions, along each axis of the input.
 
     Parameters
     ----------
-    chain : iterable of Layer
+    chain : sequence of Layer
         Layers in topological order, with all that they depend on.
     resolved, seen : mapping
         What the two passes know of them.
@@ -86,16 +90,15 @@ def positions_of(
     rank : int
         How many spatial axes the input has.
     """
-    held: list[dict[str, _Held]] = [{} for _ in range(rank)]
-    positions = {}
+    held: dict[str, tuple[_Held, ...]] = {}
     for layer in chain:
-        strides = views.of((layer.name, 0)).effective_stride or (None,) * rank
-        found = []
-        for axis, known in enumerate(held):
-            known[layer.name] = _held(layer, resolved, seen, known, axis)
-            found.append(_position(strides[axis], known[layer.name], seen[layer.name], axis))
-        positions[layer.name] = tuple(found)
-    return positions
+        held[layer.name] = _held(layer, resolved, seen, held, rank)
+    name = chain[-1].name
+    strides = views.of((name, 0)).effective_stride or (None,) * rank
+    return tuple(
+        _position(unit, known, seen[name], axis)
+        for axis, (unit, known) in enumerate(zip(strides, held[name], strict=True))
+    )
 
 
 def _position(unit: float | None, held: _Held, seen: Seen, axis: int) -> Position:
@@ -113,27 +116,38 @@ def _held(
     layer: Layer,
     resolved: Mapping[str, Resolved],
     seen: Mapping[str, Seen],
-    known: dict[str, _Held],
-    axis: int,
-) -> _Held:
-    """Unite what the ways into a layer hold, and add what the layer does."""
-    full = seen[layer.name].full
-    dependence = full[0] if full else None
+    held: Mapping[str, tuple[_Held, ...]],
+    rank: int,
+) -> tuple[_Held, ...]:
+    """Unite what the ways into a layer hold along each axis, and add what the layer does."""
+    here = seen[layer.name]
+    dependence = here.full[0] if here.full else None
     result = resolved[layer.name].result
     if dependence is None or result is None:
-        return _Held(None, None, f"it depends on {seen[layer.name].blame}")
+        return (_Held(None, None, f"it depends on {here.blame}"),) * rank
     if layer.kind == "input":
-        return _Held(Fraction(0), 1)
-    ways = [
-        _way(layer, path, known[layer.inputs[path.input][0]], start, axis)
-        for paths in result.paths
-        for path in paths
-        if (start := _start(seen, layer.inputs[path.input])) is not None and _relations(start, axis)
-    ]
+        return (_NOTHING,) * rank
+    relations = [_relations(dependence, axis) for axis in range(rank)]
+    if result.paths == (AS_IT_IS,) and len(layer.inputs) == 1 and here is seen[layer.inputs[0][0]]:
+        before = held[layer.inputs[0][0]]  # as in most layers nothing changes
+        return tuple([known if found else _NOTHING for known, found in zip(before, relations, strict=True)])
+    ways: list[list[_Held]] = [[] for _ in range(rank)]
+    for path in (path for paths in result.paths for path in paths):
+        edge = layer.inputs[path.input]
+        start = _start(seen, edge)
+        if start is not None:
+            known = {axis: held[edge[0]][axis] for axis in range(rank) if _relations(start, axis)}
+            for axis, way in _ways(layer, path, known, start).items():
+                ways[axis].append(way)
+    return tuple([_united(layer, *each) for each in zip(ways, relations, strict=True)])
+
+
+def _united(layer: Layer, ways: Sequence[_Held], relations: Sequence[tuple[Relation, bool]]) -> _Held:
+    """Unite what the ways into a layer hold along one axis with the grids of what it depends on there."""
     reason = next((way.reason for way in ways if way.reason), "")
     hidden = [way.tolerated for way in ways if way.tolerated is not None]
     shift = lcm(*(way.shift for way in ways if way.shift is not None))
-    for relation, gridless in _relations(dependence, axis):
+    for relation, gridless in relations:
         if gridless:
             continue
         if relation.listed or not relation.exact or relation.advance == 0:
@@ -150,19 +164,29 @@ def _start(seen: Mapping[str, Seen], edge: Edge) -> Dependence | None:
     return outputs[edge[1]] if edge[1] < len(outputs) else None
 
 
-def _way(layer: Layer, path: Path, held: _Held, start: Dependence, axis: int) -> _Held:
-    """Follow one path through a layer: what its windows hide, and whether positions stay positions."""
-    tolerated, reason = held.tolerated, held.reason
-    for step in path.followed:
-        after = follow(step, start, layer.name)
-        here = _on(start, step, axis)
-        if here is not None:
-            if isinstance(step, Contract) and here != (0,):
+def _ways(layer: Layer, path: Path, known: Mapping[int, _Held], start: Dependence) -> Mapping[int, _Held]:
+    """Follow one path through a layer, along several axes at once.
+
+    What its windows hide is added, and whether positions stay positions.
+    """
+    largest, found = layer.kind in _LARGEST, dict(known)
+    steps = path.followed
+    while steps and not (
+        isinstance(steps[-1], Contract) or (largest and isinstance(steps[-1], (Slide, Reduce)))
+    ):
+        steps = steps[:-1]  # what comes last tells nothing
+    for place, step in enumerate(steps):
+        start = follow(steps[place - 1], start, layer.name) if place else start
+        for axis, before in found.items():
+            weights, tolerated, reason = _on(start, step, axis), before.tolerated, before.reason
+            if weights is None:
+                continue
+            if isinstance(step, Contract) and weights != (0,):
                 reason = reason or f"{layer.name!r} ({layer.op}) weighs every position differently"
-            if layer.kind in _LARGEST and tolerated is not None:
+            if largest and tolerated is not None:
                 tolerated = _hidden(step, start, tolerated, axis)
-        start = after
-    return _Held(tolerated, held.shift, reason)
+            found[axis] = _Held(tolerated, before.shift, reason)
+    return found
 
 
 def _on(dependence: Dependence, step: Step, axis: int) -> tuple[int, ...] | None:

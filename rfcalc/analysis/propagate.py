@@ -21,7 +21,7 @@ from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import CHANNEL, SPATIAL, Layer, TensorSpec
 from rfcalc.rules.registry import Path, Result
 
-_AS_IT_IS: Final = (Path(0),)
+AS_IT_IS: Final = (Path(0),)
 """The paths of an output that depends on its one input element by element."""
 
 Seed = Callable[[TensorSpec], Dependence]
@@ -60,6 +60,68 @@ class Misaligned(NamedTuple):
     layer: str
     branches: tuple[str, str]
     strides: tuple[float, float]
+
+
+class FieldsBefore(NamedTuple):
+    """What both passes said of a graph of which another one was made.
+
+    Parameters
+    ----------
+    graph : LayerGraph
+        The graph before the change.
+    resolved : mapping
+        What the rules said of its layers.
+    seen : mapping
+        What they depended on.
+    misaligned : sequence of Misaligned
+        Branches that met there on grids of different strides.
+    """
+
+    graph: LayerGraph
+    resolved: Mapping[str, Resolved]
+    seen: Mapping[str, Seen]
+    misaligned: Sequence[Misaligned]
+
+    def kept(self, layer: Layer, known: Resolved, seen: Mapping[str, Seen]) -> Seen | None:
+        """Return what a layer depended on, if neither its rule nor what its inputs depend on has changed."""
+        if not layer.inputs or self.graph.layers.get(layer.name) is not layer:
+            return None
+        if self.resolved[layer.name].result is not known.result:
+            return None
+        for producer, _ in layer.inputs:
+            if seen[producer] is not self.seen[producer]:
+                return None
+        return self.seen[layer.name]
+
+    def recognised(self, name: str, found: Seen) -> Seen:
+        """Return what a layer that did change depended on, if it depends on the same now, or else `found`."""
+        old = self.seen.get(name)
+        return old if old is not None and _is_same(old, found) else found
+
+
+def _is_same(one: Seen, other: Seen) -> bool:
+    """Tell whether two layers with nothing but legs depend on the same; False where that is not plain."""
+    if one.apart or other.apart or len(one.full) != len(other.full) or one.blame != other.blame:
+        return False
+    if not all(map(_is_equal, (*one.full, *one.local), (*other.full, *other.local))):
+        return False
+    return [*map(is_, one.full, one.local)] == [*map(is_, other.full, other.local)]
+
+
+def _is_equal(one: Dependence | None, other: Dependence | None) -> bool:
+    if one is other:
+        return True
+    if one is None or other is None or one.pieces or other.pieces or one.parts or other.parts:
+        return False
+    if one.masked is not None or other.masked is not None or one != other:
+        return False
+    return _marks(one) == _marks(other)
+
+
+def _marks(dependence: Dependence) -> list[tuple[int, bool]]:
+    """List what the equality of relations leaves out."""
+    relations = [leg.relation for leg in dependence.legs if isinstance(leg.relation, Relation)]
+    return [(relation.listed, relation.uneven) for relation in relations]
 
 
 def choose_input(graph: LayerGraph, name: str | None) -> Layer:
@@ -111,18 +173,23 @@ def seeded(spec: TensorSpec, relations: Sequence[object]) -> Dependence:
 
 
 def propagate_periodic(
-    layers: Iterable[Layer], resolved: Mapping[str, Resolved], chosen: Layer, *, taps: bool = False
+    layers: Iterable[Layer],
+    resolved: Mapping[str, Resolved],
+    chosen: Layer,
+    *,
+    taps: bool = False,
+    before: FieldsBefore | None = None,
 ) -> tuple[Mapping[str, Seen], list[Misaligned]]:
     """Carry periodic relations through the graph; intervals where these are exact, otherwise taps.
 
-    With `taps` it is taps in any case.
+    With `taps` it is taps in any case. What was the same `before` is not worked out again.
     """
-    if taps:
-        return propagate(layers, resolved, chosen, lambda spec: seed_periodic(spec, taps=True))
-    try:
-        return propagate(layers, resolved, chosen, seed_periodic)
-    except NeedTaps:
-        return propagate(layers, resolved, chosen, lambda spec: seed_periodic(spec, taps=True))
+    if not taps:
+        try:
+            return propagate(layers, resolved, chosen, seed_periodic, before=before)
+        except NeedTaps:
+            pass
+    return propagate(layers, resolved, chosen, lambda spec: seed_periodic(spec, taps=True), before=before)
 
 
 def propagate(
@@ -132,11 +199,13 @@ def propagate(
     seed: Seed,
     *,
     last: Mapping[str, Layer] | None = None,
+    before: FieldsBefore | None = None,
 ) -> tuple[Mapping[str, Seen], list[Misaligned]]:
     """Carry dependence from the chosen input through `layers`, which come in topological order.
 
     With `last`, which gives for a layer the one that takes it last, a dependence is dropped behind that one:
-    the rows of a large map take megabytes each.
+    the rows of a large map take megabytes each. `before` is what was said of another graph, from a seed of
+    periodic relations; of ends or of taps, which inputs that are not the same tell.
     """
     seen: dict[str, Seen] = {}
     misaligned: list[Misaligned] = []
@@ -148,10 +217,16 @@ def propagate(
         done = layer
         known = resolved[layer.name]
         result = known.result
+        kept = before and before.kept(layer, known, seen)
+        if before and kept is not None:
+            seen[layer.name] = kept
+            misaligned += [each for each in before.misaligned if each.layer == layer.name]
+            continue
         if layer.kind == "input":
             assert result is not None
             start = seed(result.outputs[0]) if layer.name == chosen.name else plain(result.outputs[0].shape)
-            seen[layer.name] = Seen((start,), (start,))
+            found = Seen((start,), (start,))
+            seen[layer.name] = before.recognised(layer.name, found) if before else found
             continue
         blame = next((seen[producer].blame for producer, _ in layer.inputs if seen[producer].blame), "")
         if known.unknown:
@@ -164,16 +239,13 @@ def propagate(
             nothing = (None,) * (len(result.outputs) if result else max(len(layer.outputs), 1))
             seen[layer.name] = Seen(nothing, nothing, blame or "an op before it")
             continue
-        seen[layer.name] = _see(layer, result, seen, misaligned)
+        found = _see(layer, result, seen, misaligned)
+        seen[layer.name] = before.recognised(layer.name, found) if before else found
     return seen, misaligned
 
 
 def _see(layer: Layer, result: Result, seen: Mapping[str, Seen], misaligned: list[Misaligned]) -> Seen:
-    if (
-        len(layer.inputs) == len(result.outputs) == 1
-        and result.paths == (_AS_IT_IS,)
-        and result.gated is None
-    ):
+    if len(layer.inputs) == len(result.outputs) == 1 and result.paths == (AS_IT_IS,) and result.gated is None:
         ((producer, output),) = layer.inputs  # as in most layers nothing changes
         before = seen[producer]
         return before if len(before.full) == 1 else _output(before, output)

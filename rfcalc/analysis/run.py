@@ -9,6 +9,7 @@ from rfcalc.algebra.number import Num
 from rfcalc.analysis.gridding import AxisTaps, taps_on
 from rfcalc.analysis.joins import Join, joins_of
 from rfcalc.analysis.propagate import (
+    FieldsBefore,
     Misaligned,
     Seed,
     Seen,
@@ -19,11 +20,20 @@ from rfcalc.analysis.propagate import (
     seed_asked,
     seed_rows,
 )
-from rfcalc.analysis.shapes import OnUnknown, Resolved, as_formulas, resolve, resolve_layer, spec_of
+from rfcalc.analysis.shapes import (
+    OnUnknown,
+    Resolved,
+    ShapesBefore,
+    as_formulas,
+    resolve,
+    resolve_layer,
+    spec_of,
+)
 from rfcalc.analysis.symbolic import with_symbols
 from rfcalc.analysis.view import Views
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Layer, TensorSpec
+from rfcalc.rules.apply import RuleMemo
 
 
 class Run:
@@ -41,6 +51,9 @@ class Run:
         See :func:`rfcalc.analysis.shapes.resolve`.
     resolved : mapping, optional
         What the first pass says, where it is known already.
+    before : Run, optional
+        A run, asked in the same way, of a graph of which this one was made. What the passes say of layers
+        that did not change, behind layers that did not, is taken from there.
 
     Raises
     ------
@@ -64,10 +77,13 @@ class Run:
         input: str | None = None,
         on_unknown: OnUnknown = "report",
         resolved: Mapping[str, Resolved] | None = None,
+        before: Run | None = None,
     ) -> None:
         self.graph = graph
         self.on_unknown = on_unknown
         self._input = input
+        self._before = before
+        self._rules: RuleMemo = RuleMemo() if before is None else before._rules
         if graph.inputs or input is not None:
             self.chosen = choose_input(graph, input)
         if resolved is not None:
@@ -81,7 +97,8 @@ class Run:
     @cached_property
     def resolved(self) -> Mapping[str, Resolved]:
         """What the rules say of each layer: shapes, weights, multiply-accumulates."""
-        return resolve(self.graph, on_unknown=self.on_unknown)
+        before = None if self._before is None else ShapesBefore(self._before.graph, self._before.resolved)
+        return resolve(self.graph, on_unknown=self.on_unknown, rules=self._rules, before=before)
 
     @cached_property
     def formulas(self) -> Mapping[str, Resolved]:
@@ -92,8 +109,11 @@ class Run:
 
     @cached_property
     def _periodic(self) -> tuple[Mapping[str, Seen], Sequence[Misaligned]]:
-        chosen = self.chosen
-        return propagate_periodic(self.graph, self.resolved, chosen)
+        chosen, before = self.chosen, self._before
+        if before is None:
+            return propagate_periodic(self.graph, self.resolved, chosen)
+        known = FieldsBefore(before.graph, before.resolved, *before._periodic)
+        return propagate_periodic(self.graph, self.resolved, chosen, before=known)
 
     @property
     def fields(self) -> Mapping[str, Seen]:
@@ -108,7 +128,9 @@ class Run:
     @cached_property
     def taps(self) -> Mapping[str, Seen]:
         """What each layer depends on at any size, tap by tap."""
-        return propagate_periodic(self.graph, self.resolved, self.chosen, taps=True)[0]
+        before = self._before
+        known = None if before is None else FieldsBefore(before.graph, before.resolved, before.taps, ())
+        return propagate_periodic(self.graph, self.resolved, self.chosen, taps=True, before=known)[0]
 
     @cached_property
     def axis_taps(self) -> Mapping[str, tuple[AxisTaps | None, ...]]:
@@ -141,7 +163,8 @@ class Run:
     @cached_property
     def views(self) -> Views:
         """The figures of each tensor."""
-        return Views(self.fields, self.extents)
+        before = self._before
+        return Views(self.fields, self.extents, None if before is None else before.views)
 
     @cached_property
     def joins(self) -> list[Join]:
@@ -160,7 +183,19 @@ class Run:
 
     def with_layers(self, layers: Iterable[Layer]) -> Run:
         """Return a run of the same model with other layers."""
-        return self.of(self.graph.with_layers(layers))
+        return self.edited(self.graph.with_layers(layers))
+
+    def edited(self, graph: LayerGraph, resolved: Mapping[str, Resolved] | None = None) -> Run:
+        """Return a run of a graph that was made of this one; layers that are the same objects did not change.
+
+        What the first pass says of it may be known already.
+        """
+        return Run(graph, input=self._input, on_unknown=self.on_unknown, resolved=resolved, before=self)
+
+    def resolve_edited(self, layer: Layer, resolved: Mapping[str, Resolved]) -> Resolved:
+        """Run the rule of a layer of a graph that is made of this one, behind those that are resolved."""
+        kept = ShapesBefore(self.graph, self.resolved).kept(layer, resolved)
+        return kept or resolve_layer(layer, resolved, self.on_unknown, rules=self._rules)
 
     def of(self, graph: LayerGraph) -> Run:
         """Return a run of another graph, asked in the same way; of its own graph itself."""
@@ -179,8 +214,7 @@ class Run:
         changed, old = resolve_layer(layer, self.resolved), self.resolved[layer.name].result
         if changed.result is None or old is None or changed.result.outputs != old.outputs:
             return None
-        resolved = {**self.resolved, layer.name: changed}
-        return Run(self.graph, input=self._input, on_unknown=self.on_unknown, resolved=resolved)
+        return self.edited(self.graph, {**self.resolved, layer.name: changed})
 
     # ---- a part of the model -------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from rfcalc.algebra.steps import Cover
 from rfcalc.errors import AnalysisError, RfcalcError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Edge, Layer, TensorSpec, Weight
-from rfcalc.rules.apply import apply_rule
+from rfcalc.rules.apply import RuleMemo, apply_rule
 from rfcalc.rules.plain import HERE
 from rfcalc.rules.registry import Path, Result, find
 from rfcalc.wording import few
@@ -40,8 +40,41 @@ class Resolved(NamedTuple):
     assumed: str = ""
 
 
+class ShapesBefore(NamedTuple):
+    """What the first pass said of a graph of which another one was made.
+
+    Parameters
+    ----------
+    graph : LayerGraph
+        The graph before the change.
+    resolved : mapping
+        What the rules said of its layers.
+    """
+
+    graph: LayerGraph
+    resolved: Mapping[str, Resolved]
+
+    def kept(self, layer: Layer, resolved: Mapping[str, Resolved]) -> Resolved | None:
+        """Return what was said of a layer, if neither it nor what it takes has changed."""
+        if self.graph.layers.get(layer.name) is not layer:
+            return None
+        for producer, _ in layer.inputs:
+            if not _same_outputs(resolved[producer].result, self.resolved[producer].result):
+                return None
+        return self.resolved[layer.name]
+
+
+def _same_outputs(one: Result | None, other: Result | None) -> bool:
+    return one is other or (one is not None and other is not None and one.outputs == other.outputs)
+
+
 def resolve(
-    graph: LayerGraph, *, on_unknown: OnUnknown = "report", symbolic: bool = False
+    graph: LayerGraph,
+    *,
+    on_unknown: OnUnknown = "report",
+    symbolic: bool = False,
+    rules: RuleMemo | None = None,
+    before: ShapesBefore | None = None,
 ) -> Mapping[str, Resolved]:
     """Run the rules of all layers in topological order.
 
@@ -54,6 +87,10 @@ def resolve(
         an ``error``, take it to depend on everything (``bound``), or to change nothing (``identity``).
     symbolic : bool
         Extents are formulas: flatten them layer by layer.
+    rules : RuleMemo, optional
+        Rules that were applied before.
+    before : ShapesBefore, optional
+        What was said, asked in the same way, of a graph of which this one was made.
 
     Raises
     ------
@@ -62,19 +99,24 @@ def resolve(
     """
     if on_unknown == "error":
         _refuse_unknown(graph)
+    rules = rules or RuleMemo()
     resolved: dict[str, Resolved] = {}
     for layer in graph:
+        kept = before and before.kept(layer, resolved)
+        if kept is not None:
+            resolved[layer.name] = kept
+            continue
         try:
-            known = resolve_layer(layer, resolved, on_unknown, graph.results.get(layer.name))
+            known = resolve_layer(layer, resolved, on_unknown, graph.results.get(layer.name), rules)
             resolved[layer.name] = _tidied(known) if symbolic else known
         except RfcalcError as error:
             error.where = error.where or f"layer {layer.name!r}"
             raise
-    _check_outputs(graph, resolved)
+    check_outputs(graph, resolved)
     return resolved
 
 
-def _check_outputs(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> None:
+def check_outputs(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> None:
     """Refuse an output of the model, or of a block, that its layer does not have."""
     for producer, output in (
         *graph.outputs,
@@ -126,6 +168,7 @@ def resolve_layer(
     resolved: Mapping[str, Resolved],
     on_unknown: OnUnknown = "report",
     ready: Result | None = None,
+    rules: RuleMemo | None = None,
 ) -> Resolved:
     """Run the rule of one layer, behind those that are resolved; `ready` is what is known of it already."""
     if ready is not None and layer.weights is not None:
@@ -145,7 +188,8 @@ def resolve_layer(
     kind = find(layer.kind)
     if kind is None:
         return _unknown_layer(layer, inputs, on_unknown)
-    result = apply_rule(kind, layer.attrs, inputs) if ready is None else ready
+    apply = apply_rule if rules is None else rules.apply
+    result = apply(kind, layer.attrs, inputs) if ready is None else ready
     weights = layer.weights
     if weights is None:
         owner = layer.source_name

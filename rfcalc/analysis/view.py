@@ -59,12 +59,17 @@ class Views:
         What the second pass knows of every layer.
     extents : sequence of Num
         The extents of the input's spatial axes.
+    before : Views, optional
+        Those of a model of which this one was made: layers that did not change share what they depend on.
     """
 
-    def __init__(self, seen: Mapping[str, Seen], extents: Sequence[Num]) -> None:
+    def __init__(self, seen: Mapping[str, Seen], extents: Sequence[Num], before: Views | None = None) -> None:
         self._seen = seen
         self._extents = extents
+        self._before = before  # it keeps what the identities below are of
         self._known: dict[tuple[int, int], FieldView] = {}
+        if before is not None and before._extents == extents:
+            self._known.update(before._known)
 
     def of(self, edge: Edge) -> FieldView:
         """Say what a tensor sees."""

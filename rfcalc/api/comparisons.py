@@ -111,4 +111,4 @@ def variant(x: Model, name: str, **loading: Unpack[Loading]) -> LayerGraph:
     chosen = counterfactual(name)
     graph = load(x, **loading)
     with about(graph):
-        return chosen.build(Run(graph))
+        return chosen.build(Run(graph)).graph

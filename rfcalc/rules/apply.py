@@ -77,6 +77,31 @@ def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec
     return result._replace(paths=tuple(paths))
 
 
+class RuleMemo:
+    """Rules as they were applied, so that layers which are alike in kind, settings and inputs share a result.
+
+    Examples
+    --------
+    >>> relu, memo, map_ = find("activation"), RuleMemo(), TensorSpec((1, 4, 4, 8), "bssc")
+    >>> memo.apply(relu, {}, (map_,)) is memo.apply(relu, {}, (map_,))
+    True
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[object, ...], Result] = {}
+
+    def apply(self, kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec]) -> Result:
+        """Return what `apply_rule` does, or did for the same kind, settings and inputs."""
+        key = (kind.name, tuple(attrs.items()), tuple(inputs))
+        try:
+            found = self._known.get(key)
+        except TypeError:  # a setting that is a table of its own
+            return apply_rule(kind, attrs, inputs)
+        if found is None:
+            found = self._known[key] = apply_rule(kind, attrs, inputs)
+        return found
+
+
 def _of_bias(place: int, bias: TensorSpec, output: TensorSpec) -> Path:
     """Let each query read what is added to its scores, (..., queries, keys)."""
     return Path(place, (Reduce((len(bias.shape) - 1,), keep=True), Broadcast(output.shape)))

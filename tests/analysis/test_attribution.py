@@ -89,7 +89,7 @@ def test_where_only_pooling_steps_its_share_is_the_difference_to_the_model_witho
     model: str, layer: str
 ) -> None:
     graph = rfcalc.load(MODELS[model] if model in MODELS else keras("applications")[model]["model"])
-    without = rfcalc.analyze(plain(Run(graph))).layer(layer).receptive_field
+    without = rfcalc.analyze(plain(Run(graph)).graph).layer(layer).receptive_field
     assert without is not None
     for found, size in zip(Attributor(Run(graph)).attribute(layer).axes, without, strict=True):
         assert found.size is not None

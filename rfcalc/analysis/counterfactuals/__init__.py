@@ -1,6 +1,6 @@
 """Counterfactuals: what the same model would be without its pooling, without strides, or with other layers.
 
-Each is a function of a graph that returns another; the table below says what they are called.
+Each is a function of a run that returns another; the table below says what they are called.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from rfcalc.analysis.counterfactuals.swaps import (
 )
 from rfcalc.analysis.run import Run
 from rfcalc.errors import UsageError
-from rfcalc.graph.graph import LayerGraph
 
 __all__ = ["COUNTERFACTUALS", "Counterfactual", "DoesNotApply", "counterfactual"]
 
@@ -37,14 +36,14 @@ class Counterfactual(NamedTuple):
     summary : str
         What it does, in a phrase.
     build : callable
-        LayerGraph -> LayerGraph.
+        From a run of the model to that of what it might be, or to the same where there is nothing to change.
     phrase : str
         How a sentence says it: ``without pooling``.
     """
 
     name: str
     summary: str
-    build: Callable[[Run], LayerGraph]
+    build: Callable[[Run], Run]
     phrase: str
 
     def __reduce__(self) -> tuple[Callable[[str], Counterfactual], tuple[str]]:

@@ -43,7 +43,7 @@ _MERGED: Final = (
 _ANY: Final = -1  # one element that is stretched to whatever it meets
 
 
-def dilated(run: Run) -> LayerGraph:
+def dilated(run: Run) -> Run:
     """Return the model with its poolings at stride 1, and what follows them dilated.
 
     Every layer has exactly the field that it had before, on a larger map: element i of a map saw what element
@@ -68,14 +68,14 @@ def dilated(run: Run) -> LayerGraph:
     ...     {"kind": "max_pool", "kernel": 2},
     ...     {"kind": "conv", "name": "c", "filters": 8, "kernel": 3},
     ... ]}
-    >>> row = rfcalc.analyze(dilated(Run(rfcalc.load(model)))).layer("c")
+    >>> row = rfcalc.analyze(dilated(Run(rfcalc.load(model))).graph).layer("c")
     >>> row.receptive_field, row.spatial
     ((6, 6), (23, 23))
     """
     return _atrous(run, lambda layer: layer.kind in POOLS)
 
 
-def atrous(run: Run) -> LayerGraph:
+def atrous(run: Run) -> Run:
     """Return the model with every stride at 1, and what follows dilated: `dilated` for convolutions as well.
 
     Parameters
@@ -91,10 +91,10 @@ def atrous(run: Run) -> LayerGraph:
     return _atrous(run, lambda layer: has_window(layer) or layer.kind == "conv_lstm")
 
 
-def _atrous(run: Run, flattened: Callable[[Layer], bool]) -> LayerGraph:
+def _atrous(run: Run, flattened: Callable[[Layer], bool]) -> Run:
     graph = run.graph
     if not any(map(flattened, graph)):
-        return graph
+        return run
     before = run.resolved
     whole = {
         layer.name
@@ -112,7 +112,7 @@ def _atrous(run: Run, flattened: Callable[[Layer], bool]) -> LayerGraph:
             whole -= windows
 
 
-def _form(run: Run, flattened: Callable[[Layer], bool], whole: Collection[str]) -> LayerGraph:
+def _form(run: Run, flattened: Callable[[Layer], bool], whole: Collection[str]) -> Run:
     """Return the model without the strides of some layers; what is `whole` goes on to take all of its map."""
     graph, before = run.graph, run.resolved
     spacings: dict[Edge, Spacing] = {}
@@ -149,7 +149,7 @@ def _form(run: Run, flattened: Callable[[Layer], bool], whole: Collection[str]) 
                 places = _places(layer, spec)
                 joined = tuple(1 if axis in places else space for axis, space in enumerate(joined))
             spacings[layer.name, place] = joined
-    return settled(rewritten(graph, changes), run) if changes else graph
+    return settled(rewritten(graph, changes), run) if changes else run
 
 
 class _Unequal(DoesNotApply):

@@ -8,7 +8,7 @@ from typing import Final
 
 from rfcalc.algebra.number import Num, equal, is_known, is_one, prod
 from rfcalc.analysis.run import Run
-from rfcalc.analysis.shapes import Resolved, resolve_layer
+from rfcalc.analysis.shapes import Resolved, check_outputs
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Edge, Layer, TensorSpec
@@ -143,7 +143,8 @@ def rewritten(graph: LayerGraph, changes: Mapping[str, Sequence[Layer]]) -> Laye
         inputs = tuple([at(edge, repr(layer.name)) for edge in layer.inputs])
         put = changes.get(layer.name, (layer,))
         if put:
-            layers += [replace(put[0], inputs=inputs), *put[1:]]
+            first = put[0] if put[0].inputs == inputs else replace(put[0], inputs=inputs)
+            layers += [first, *put[1:]]
         if not put:
             places[layer.name] = inputs[0]
         elif put[-1].name != layer.name:
@@ -169,8 +170,8 @@ def rewritten(graph: LayerGraph, changes: Mapping[str, Sequence[Layer]]) -> Laye
     )
 
 
-def settled(graph: LayerGraph, run: Run) -> LayerGraph:
-    """Return a rewritten graph with what follows from the new sizes of its maps.
+def settled(graph: LayerGraph, run: Run) -> Run:
+    """Return a run of a rewritten graph with what follows from the new sizes of its maps.
 
     Reshapes that merge the axes of a map are done anew, and dense layers behind them get other weights; a
     pooling of the whole map goes on to take all of it. The rules' results go along with the graph.
@@ -193,17 +194,20 @@ def settled(graph: LayerGraph, run: Run) -> LayerGraph:
     for layer in graph:
         try:
             fitted = _refitted(layer, origin, before, resolved)
-            known = resolve_layer(fitted, resolved)
+            known = run.resolve_edited(fitted, resolved)
         except AnalysisError as error:
             raise _broken(layer, error, resolved) from error
-        fitted = _reweighed(fitted, before.get(layer.name), known.result)
+        if known is not before.get(layer.name):
+            fitted = _reweighed(fitted, before.get(layer.name), known.result)
+            known = known if fitted.weights is None else known._replace(weights=fitted.weights)
         layers.append(fitted)
-        resolved[layer.name] = known if fitted.weights is None else known._replace(weights=fitted.weights)
+        resolved[layer.name] = known
     _check_shared(before, resolved)
     results = {name: known.result for name, known in resolved.items() if known.result and not known.unknown}
-    found = graph.with_layers(layers, results)
-    _check_joins(Run(found, resolved=resolved), run)
-    return found
+    changed = run.edited(graph.with_layers(layers, results), resolved)
+    check_outputs(changed.graph, resolved)
+    _check_joins(changed, run)
+    return changed
 
 
 def _refitted(

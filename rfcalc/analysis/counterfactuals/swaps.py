@@ -40,11 +40,11 @@ _FOLLOW: Final = ("activation", "batch_norm", "prelu", "local_response_norm", "i
 """Kinds that belong to the convolution before them, where they take its output alone."""
 
 
-def _changed(run: Run, changes: Changes) -> LayerGraph:
-    return settled(rewritten(run.graph, changes), run) if changes else run.graph
+def _changed(run: Run, changes: Changes) -> Run:
+    return settled(rewritten(run.graph, changes), run) if changes else run
 
 
-def plain(run: Run) -> LayerGraph:
+def plain(run: Run) -> Run:
     """Return the model with every pooling removed, and the padding that was there for it alone.
 
     Parameters
@@ -67,7 +67,7 @@ def plain(run: Run) -> LayerGraph:
     ...     {"kind": "max_pool", "kernel": 2},
     ...     {"kind": "conv", "name": "c2", "filters": 8, "kernel": 3},
     ... ]}
-    >>> rfcalc.analyze(plain(Run(rfcalc.load(model)))).layer("c2").receptive_field
+    >>> rfcalc.analyze(plain(Run(rfcalc.load(model))).graph).layer("c2").receptive_field
     (5, 5)
     """
     graph, before = run.graph, run.resolved
@@ -95,7 +95,7 @@ def _only(layer: Layer, kept: Mapping[str, Any]) -> dict[str, Any]:
     return {**dict.fromkeys(layer.attrs), **kept}
 
 
-def unstrided(run: Run) -> LayerGraph:
+def unstrided(run: Run) -> Run:
     """Return the model with every stride set to 1, those of poolings and of upsampling too.
 
     Parameters
@@ -127,7 +127,7 @@ def _strides(layer: Layer, before: Mapping[str, Resolved]) -> bool:
     return any(not (is_known(s) and s == 1) for s in setting(layer, input_of(layer, before), "stride"))
 
 
-def strided(run: Run) -> LayerGraph:
+def strided(run: Run) -> Run:
     """Return the all-convolutional net: for each pooling a convolution of the same window and stride.
 
     Each keeps the number of channels, and has weights and a bias of its own.
@@ -229,22 +229,22 @@ def sides(padding: Any, spec: TensorSpec) -> tuple[tuple[Num, Num], ...]:
     return tuple((p[0], p[1]) if isinstance(p, (tuple, list)) else (p, p) for p in padding)
 
 
-def average(run: Run) -> LayerGraph:
+def average(run: Run) -> Run:
     """Return the model with average pooling in place of every other one."""
     return _pooling(run, "average_pool")
 
 
-def median(run: Run) -> LayerGraph:
+def median(run: Run) -> Run:
     """Return the model with median pooling in place of every other one."""
     return _pooling(run, "median_pool")
 
 
-def maximum(run: Run) -> LayerGraph:
+def maximum(run: Run) -> Run:
     """Return the model with max pooling in place of every other one."""
     return _pooling(run, "max_pool")
 
 
-def _pooling(run: Run, kind: str) -> LayerGraph:
+def _pooling(run: Run, kind: str) -> Run:
     graph, before = run.graph, run.resolved
     poolings = [layer for layer in graph if is_pooling(layer, before) and layer.kind != kind]
     _refuse_indices(graph, poolings)
@@ -252,7 +252,7 @@ def _pooling(run: Run, kind: str) -> LayerGraph:
     return _changed(run, changes)
 
 
-def pooled(run: Run, kernel: int = 2, every: int = 1) -> LayerGraph:
+def pooled(run: Run, kernel: int = 2, every: int = 1) -> Run:
     """Return the model with a max pooling after every so many convolutions.
 
     Parameters

@@ -18,7 +18,7 @@ from rfcalc.graph.graph import Block, LayerGraph
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Edge, Layer, TensorSpec, Weight
 from rfcalc.readers.lowering.masks import handed_on, is_large, mask_of, unheard
 from rfcalc.readers.lowering.value import Mask, Value
-from rfcalc.rules.apply import apply_rule
+from rfcalc.rules.apply import RuleMemo
 from rfcalc.rules.mix import named_axes
 from rfcalc.rules.registry import Result, find
 
@@ -107,7 +107,7 @@ class Builder:
         """Layers that make something else of zeros: they add a constant, or fill one in."""
         self.zeros: dict[Edge, Any] = {}
         """Where tensors may be other than zero, as far as that was asked."""
-        self._memo: dict[Any, Result] = {}
+        self._rules = RuleMemo()
         self._frozen: dict[Weight, Weight] = {}
 
     # ---- tensors -------------------------------------------------------------------------------------------
@@ -284,21 +284,11 @@ class Builder:
 
     def _apply(self, node: Node, kind: str, attrs: Attrs, specs: tuple[TensorSpec, ...]) -> Result:
         """Run the rule, or find what it said of the same settings and inputs before."""
-        key = (kind, tuple(attrs.items()), specs)
-        try:
-            found = self._memo.get(key)
-        except TypeError:  # a setting that is a table of its own
-            return self._run(node, kind, attrs, specs)
-        if found is None:
-            found = self._memo[key] = self._run(node, kind, attrs, specs)
-        return found
-
-    def _run(self, node: Node, kind: str, attrs: Attrs, specs: tuple[TensorSpec, ...]) -> Result:
         rule = find(kind)
         if rule is None:
             raise AssertionError(f"there is no kind {kind!r}")
         try:
-            return apply_rule(rule, attrs, specs)
+            return self._rules.apply(rule, attrs, specs)
         except RfcalcError as error:
             error.where = error.where or f"layer {node.name!r}"
             raise
