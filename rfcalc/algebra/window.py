@@ -1,8 +1,9 @@
 """What a rule says about one axis: which input indices an output index reaches, as formulas in the index.
 
-A window is written over ``Num``, like everything in a rule. Evaluated on integers it gives the rows that
-:mod:`rfcalc.algebra.relation` composes; evaluated on a symbol it gives the formula that ``rfcalc rules``
-prints.
+A window is data: its ends are the coefficients of formulas, so that windows are compared, hashed and pickled
+like numbers. They are written over ``Num``, like everything in a rule. Evaluated on integers they give the
+rows that :mod:`rfcalc.algebra.relation` composes; evaluated on a symbol they give the formula that
+``rfcalc rules`` prints.
 """
 
 from __future__ import annotations
@@ -10,9 +11,113 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import gcd
 from operator import le
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.number import UNKNOWN, Num, cdiv, is_known, is_one, is_open
+
+
+class Line(NamedTuple):
+    """An end that moves on evenly: ``scale*i + shift`` for output i."""
+
+    scale: Num
+    shift: Num
+
+    def __call__(self, i: Num) -> Num:
+        """Return the end of output `i`."""
+        return self.scale * i + self.shift
+
+
+class Quotient(NamedTuple):
+    """A whole division of the output's index: ``(scale*i + shift) // divisor``."""
+
+    scale: Num
+    shift: Num
+    divisor: Num
+
+    def __call__(self, i: Num) -> Num:
+        """Return its value for output `i`."""
+        return (self.scale * i + self.shift) // self.divisor
+
+
+class Stairs(NamedTuple):
+    """An end that moves on in steps: ``scale*i + shift`` and multiples of whole divisions.
+
+    Parameters
+    ----------
+    scale, shift : Num
+        What moves on evenly.
+    steps : tuple of (Num, Quotient)
+        Each division, and how often it counts.
+
+    Examples
+    --------
+    >>> half = Stairs(0, 5, ((1, Quotient(1, 0, 2)),))
+    >>> [half(i) for i in range(4)]
+    [5, 5, 6, 6]
+    """
+
+    scale: Num
+    shift: Num
+    steps: tuple[tuple[Num, Quotient], ...]
+
+    def __call__(self, i: Num) -> Num:
+        """Return the end of output `i`."""
+        end = self.scale * i + self.shift
+        for times, quotient in self.steps:
+            end = end + times * quotient(i)
+        return end
+
+
+class Table(NamedTuple):
+    """Ends that are listed for one period, and move on by `advance` with each."""
+
+    ends: tuple[int, ...]
+    advance: int
+
+    def __call__(self, i: Num) -> Num:
+        """Return the end of output `i`."""
+        period = len(self.ends)
+        return self.ends[i % period] + self.advance * (i // period)
+
+
+class TapTable(NamedTuple):
+    """Taps that are listed for one period, and move on by `advance` with each."""
+
+    rows: tuple[Sequence[int], ...]
+    advance: int
+
+    def __call__(self, i: int) -> Sequence[int]:
+        """Return the taps of output `i`."""
+        period = len(self.rows)
+        move, row = self.advance * (i // period), self.rows[i % period]
+        return [tap + move for tap in row] if move else row
+
+
+class SpreadTaps(NamedTuple):
+    """Taps of a transposed window: every j with ``stride*j + dilation*t = i + lo``, 0 <= t < kernel."""
+
+    kernel: int
+    stride: int
+    dilation: int
+    lo: int
+
+    def __call__(self, i: int) -> Sequence[int]:
+        """Return the taps of output `i`."""
+        kernel, stride, dilation, lo = self
+        common = gcd(dilation, stride)
+        if (i + lo) % common:
+            return ()
+        every = stride // common  # of the kernel's taps every so many reach an input of their own
+        nearest = (i + lo) // common * pow(dilation // common, -1, every) % every
+        if nearest >= kernel:
+            return ()
+        farthest = nearest + (kernel - 1 - nearest) // every * every
+        start, stop = (i + lo - dilation * farthest) // stride, (i + lo - dilation * nearest) // stride
+        return range(start, stop + 1, dilation // common)
+
+
+Ends = Line | Stairs | Table
+"""How the ends of windows move on with the output's index."""
 
 
 class Window(NamedTuple):
@@ -22,16 +127,14 @@ class Window(NamedTuple):
     ----------
     period, advance : Num
         (P, Q): the taps of output i + P are those of output i, moved by Q.
-    first, last : callable
-        Num -> Num: the ends of the window of output i, where the window is not empty.
+    first, last : Line, Stairs or Table
+        The ends of the window of output i, where the window is not empty.
     step : Num
         Distance between taps.
-    taps : callable, optional
-        int -> sequence of int: the exact taps, where they are not an arithmetic progression.
+    taps : TapTable or SpreadTaps, optional
+        The exact taps, where they are not an arithmetic progression.
     regular : bool
         No window is empty, and its ends never move back.
-    extents : (Num, Num), optional
-        Input and output extent, for windows that reach back in from the border (reflect padding).
     border : str
         What an index outside of the input stands for: ``drop`` (padding that depends on nothing),
         ``reflect``, ``symmetric``, ``edge``, ``wrap``.
@@ -42,13 +145,17 @@ class Window(NamedTuple):
 
     period: Num
     advance: Num
-    first: Callable[[Num], Num]
-    last: Callable[[Num], Num]
+    first: Ends
+    last: Ends
     step: Num = 1
-    taps: Callable[[int], Sequence[int]] | None = None
+    taps: TapTable | SpreadTaps | None = None
     regular: bool = True
     border: str = "drop"
     slack: Num = 0
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """Pickle by the fields; that which reads the index of its own is one, and told by its identity."""
+        return "POINTWISE" if self is POINTWISE else (Window, tuple(self))
 
     @property
     def picks(self) -> bool:
@@ -107,14 +214,20 @@ def slide(kernel: Num, *, stride: Num = 1, dilation: Num = 1, lo: Num = 0, slack
     """
     if type(lo) is int and lo == slack == 0 and is_one(kernel) and is_one(stride) and is_one(dilation):
         return POINTWISE
-    return Window(
-        1,
-        stride,
-        lambda i: stride * i - lo,
-        lambda i: stride * i - lo + dilation * (kernel - 1),
-        dilation,
-        slack=slack,
-    )
+    last = Line(stride, dilation * (kernel - 1) - lo)
+    return Window(1, stride, Line(stride, -lo), last, dilation, slack=slack)
+
+
+def point(scale: Num, shift: Num, *, period: Num = 1, regular: bool = True, border: str = "drop") -> Window:
+    """Read the single element ``scale*i + shift``.
+
+    Examples
+    --------
+    >>> [list(point(2, 1).indices(i)) for i in range(3)]
+    [[1], [3], [5]]
+    """
+    end = Line(scale, shift)
+    return Window(period, scale * period, end, end, regular=regular, border=border)
 
 
 def apart(window: Window, places: Num) -> Window:
@@ -125,10 +238,11 @@ def apart(window: Window, places: Num) -> Window:
     >>> [list(apart(slide(3, stride=2, lo=1), 3).indices(u)) for u in range(4)]
     [[-1], [0], [1], [1]]
     """
-
-    def place(u: Num) -> Num:
-        return window.first(u // places) + window.step * (u - u // places * places)
-
+    # place t of window i lies at advance*i + shift + step*t, with u = places*i + t
+    start = window.first
+    assert isinstance(start, Line)
+    turn = (start.scale - window.step * places, Quotient(1, 0, places))
+    place = Stairs(window.step, start.shift, (turn,))
     known = is_known(places) and is_known(window.step) and is_known(window.advance)
     return Window(
         window.period * places,
@@ -160,7 +274,7 @@ def put_back(places: int, *, stride: int, dilation: int = 1, lo: int = 0) -> Win
     return gather(stride, places, rows)
 
 
-POINTWISE: Final = Window(1, 1, *2 * (lambda i: i,))
+POINTWISE: Final = Window(1, 1, Line(1, 0), Line(1, 0))
 """Every output reads the index of its own."""
 
 
@@ -181,33 +295,10 @@ def spread(kernel: Num, *, stride: Num, dilation: Num = 1, lo: Num = 0) -> Windo
     plain = True
     if is_known(kernel) and is_known(stride) and is_known(dilation):
         plain = dilation == 1 and kernel >= stride
-        if not plain:
-            common = gcd(dilation, stride)
-            every = stride // common  # of the kernel's taps every so many reach an input of their own
-            inverse = pow(dilation // common, -1, every)
-
-            def exact(i: int) -> Sequence[int]:
-                if (i + lo) % common:
-                    return ()
-                nearest = (i + lo) // common * inverse % every
-                if nearest >= kernel:
-                    return ()
-                farthest = nearest + (kernel - 1 - nearest) // every * every
-                start, stop = (
-                    (i + lo - dilation * farthest) // stride,
-                    (i + lo - dilation * nearest) // stride,
-                )
-                return range(start, stop + 1, dilation // common)
-
-    return Window(
-        stride,
-        1,
-        lambda i: (i + lo - dilation * (kernel - 1) + stride - 1) // stride,
-        lambda i: (i + lo) // stride,
-        1,
-        exact,
-        regular=plain,
-    )
+        exact = None if plain else SpreadTaps(kernel, stride, dilation, lo)
+    first = Stairs(0, 0, ((1, Quotient(1, lo - dilation * (kernel - 1) + stride - 1, stride)),))
+    last = Stairs(0, 0, ((1, Quotient(1, lo, stride)),))
+    return Window(stride, 1, first, last, 1, exact, regular=plain)
 
 
 def partition(extent: Num, size: Num, common: Num) -> Window:
@@ -221,32 +312,18 @@ def partition(extent: Num, size: Num, common: Num) -> Window:
     return Window(
         size // common,
         extent // common,
-        lambda i: (i * extent) // size,
-        lambda i: cdiv((i + 1) * extent, size) - 1,
+        Stairs(0, 0, ((1, Quotient(extent, 0, size)),)),
+        Stairs(0, -1, ((1, Quotient(extent, extent + size - 1, size)),)),
     )
 
 
 def gather(period: int, advance: int, rows: Sequence[Sequence[int]]) -> Window:
     """Give the taps of each output of one period outright."""
-    firsts = [min(row) if row else 0 for row in rows]
-    lasts = [max(row) if row else 0 for row in rows]
-
-    def shift(ends: Sequence[int]) -> Callable[[Num], Num]:
-        return lambda i: ends[i % period] + advance * (i // period)
-
-    def taps(i: int) -> Sequence[int]:
-        move, row = advance * (i // period), rows[i % period]
-        return [tap + move for tap in row] if move else row
-
-    return Window(
-        period,
-        advance,
-        shift(firsts),
-        shift(lasts),
-        1,
-        taps,
-        regular=all(rows) and rises(firsts, advance) and rises(lasts, advance),
-    )
+    firsts = tuple([min(row) if row else 0 for row in rows])
+    lasts = tuple([max(row) if row else 0 for row in rows])
+    taps = TapTable(tuple([row if type(row) is range else tuple(row) for row in rows]), advance)
+    regular = all(rows) and rises(firsts, advance) and rises(lasts, advance)
+    return Window(period, advance, Table(firsts, advance), Table(lasts, advance), 1, taps, regular)
 
 
 def rises(ends: Sequence[Num], advance: Num) -> bool:
@@ -256,7 +333,7 @@ def rises(ends: Sequence[Num], advance: Num) -> bool:
 
 def backward(extent: Num) -> Window:
     """Reverse an axis: output i reads ``extent - 1 - i``."""
-    return Window(1, -1, *2 * (lambda i: extent - 1 - i,), regular=False)
+    return point(-1, extent - 1, regular=False)
 
 
 def within_groups(size: Num) -> Window:
@@ -265,7 +342,8 @@ def within_groups(size: Num) -> Window:
     >>> [list(within_groups(2).indices(i)) for i in range(4)]
     [[0, 1], [0, 1], [2, 3], [2, 3]]
     """
-    return Window(size, size, lambda i: i // size * size, lambda i: i // size * size + size - 1)
+    group = ((size, Quotient(1, 0, size)),)
+    return Window(size, size, Stairs(0, 0, group), Stairs(0, size - 1, group))
 
 
 def same_padding(extent: Num, kernel: Num, stride: Num, dilation: Num = 1) -> Num:

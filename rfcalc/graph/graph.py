@@ -69,7 +69,7 @@ class LayerGraph:
     results : mapping, optional
         What the rules say of layers, by name, where the reader has applied them already to these very inputs.
     origin : object, optional
-        What it was read from, where that can be run: a module, and what it is called with.
+        What it was read from, where that can be run: a module, and what it is called with. It is not pickled.
 
     Raises
     ------
@@ -125,6 +125,10 @@ class LayerGraph:
 
     def __getitem__(self, name: str) -> Layer:
         return self.layers[name]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what the graph was read from: a live module, with all its weights, stays where it is."""
+        return {**self.__dict__, "origin": None}
 
     def __repr__(self) -> str:
         return f"<LayerGraph {self.name!r}: {len(self)} layers>"

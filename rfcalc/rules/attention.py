@@ -9,7 +9,7 @@ from __future__ import annotations
 from rfcalc.algebra.number import UNKNOWN, Num, equal, prod
 from rfcalc.algebra.pattern import Pattern
 from rfcalc.algebra.steps import Attend, Broadcast, Contract, Cover, Insert, Reduce, Scan, Slide, Step
-from rfcalc.algebra.window import Window, slide
+from rfcalc.algebra.window import point
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, CHANNEL, TensorSpec
 from rfcalc.rules.plain import check_pattern
@@ -59,8 +59,7 @@ def _attend(call: Call, axes: tuple[int, ...], query: TensorSpec, key: TensorSpe
     (axis,) = axes
     if equal(query.shape[axis], key.shape[axis]) or query is key:
         return (Scan(axis),)
-    here = slide(1)  # a query behind the last key sees all of them
-    upto = Window(1, 1, here.first, here.last, border="edge")
+    upto = point(1, 0, border="edge")  # a query behind the last key sees all of them
     return Scan(axis), Slide(axis, upto, query.shape[axis])
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known, prove
 from rfcalc.algebra.steps import Insert, Lose, Slide, Squeeze, Step
-from rfcalc.algebra.window import Window, slide
+from rfcalc.algebra.window import Window, point, slide
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, SPATIAL, TensorSpec
 from rfcalc.rules.registry import (
@@ -32,7 +32,7 @@ MOST_PARTS: Final = 10_000
 
 def _point(index: Num) -> Window:
     """Every output reads the same index."""
-    return Window(1, 0, *2 * (lambda i: index,))
+    return point(0, index)
 
 
 def sliced_axis(axis: int, extent: Num, bounds: tuple[Num | None, ...]) -> Slide | Lose:
@@ -44,7 +44,7 @@ def sliced_axis(axis: int, extent: Num, bounds: tuple[Num | None, ...]) -> Slide
     if is_known(extent):
         taken = range(*slice(start, stop, by).indices(extent))
         first = taken[0] if taken else 0
-        return Slide(axis, Window(1, by, *2 * (lambda i: first + by * i,), regular=by > 0), len(taken))
+        return Slide(axis, point(by, first, regular=by > 0), len(taken))
     lost = Lose(axis, UNKNOWN, "a slice counts from the end of an axis of unknown extent")
     start = 0 if start is None else start
     if by < 0 or not is_known(start) or start < 0:

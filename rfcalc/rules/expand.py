@@ -23,7 +23,18 @@ from rfcalc.algebra.number import (
 )
 from rfcalc.algebra.relation import MAX_PERIOD
 from rfcalc.algebra.steps import Contract, Lose, Slide, Step
-from rfcalc.algebra.window import POINTWISE, Window, gather, partition, rises, slide, spread
+from rfcalc.algebra.window import (
+    POINTWISE,
+    Quotient,
+    Stairs,
+    Window,
+    gather,
+    partition,
+    point,
+    rises,
+    slide,
+    spread,
+)
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import CHANNEL, TensorSpec
 from rfcalc.rules.places import ORDER, folded, unfolded
@@ -68,21 +79,10 @@ def resample(extent: Num, size: Num, common: Num, mode: str) -> Window:
     """
     period, advance = size // common, extent // common
     if mode == "nearest":
-        return Window(period, advance, *2 * (lambda i: ((2 * i + 1) * extent) // (2 * size),))
+        end = Stairs(0, 0, ((1, Quotient(2 * extent, extent, 2 * size)),))
+        return Window(period, advance, end, end)
     more = RADIUS[mode] - 1
-
-    def ends(i: Num) -> tuple[Num, Num]:
-        position = (2 * i + 1) * extent - size
-        return position // (2 * size), cdiv(position, 2 * size)
-
-    def first(i: Num) -> Num:
-        below, above = ends(i)
-        return below - more * (above - below)
-
-    def last(i: Num) -> Num:
-        below, above = ends(i)
-        return above + more * (above - below)
-
+    first, last = around(2 * extent, extent - size, 2 * size, more)
     regular = True
     if is_known(period) and period > MAX_PERIOD:
         regular = False  # the relation is a bound then, whatever its rows
@@ -90,6 +90,26 @@ def resample(extent: Num, size: Num, common: Num, mode: str) -> Window:
         rows = range(period)
         regular = rises([first(i) for i in rows], advance) and rises([last(i) for i in rows], advance)
     return Window(period, advance, first, last, regular=regular)
+
+
+def around(scale: Num, shift: Num, divisor: Num, more: int) -> tuple[Stairs, Stairs]:
+    """Return the ends of a kernel around ``(scale*i + shift) / divisor``: the elements on either side of it.
+
+    It reads `more` further ones on each side, unless the position falls on an element.
+
+    Examples
+    --------
+    >>> first, last = around(1, 0, 2, 1)
+    >>> [(first(i), last(i)) for i in range(3)]
+    [(0, 0), (-1, 2), (1, 1)]
+    """
+    below, above = Quotient(scale, shift, divisor), Quotient(scale, shift + divisor - 1, divisor)
+    if not more:
+        return Stairs(0, 0, ((1, below),)), Stairs(0, 0, ((1, above),))
+    return (
+        Stairs(0, 0, ((1 + more, below), (-more, above))),
+        Stairs(0, 0, ((1 + more, above), (-more, below))),
+    )
 
 
 def antialiased(extent: Num, size: Num, common: Num, mode: str) -> Window | None:
@@ -224,8 +244,7 @@ def _moved(call: Call, pairs: tuple[tuple[Num, Num], ...], border: str) -> Resul
         if not all(prove(pad >= 0) for pad in (lo, hi)):  # what is cropped is no more there to be repeated
             less = (minimum(lo, 0), minimum(hi, 0))
             steps.append(Slide(a, slide(1, lo=less[0]), spec.shape[a] + less[0] + less[1], alike))
-        window = slide(1, lo=maximum(lo, 0))
-        steps.append(Slide(a, Window(1, 1, window.first, window.last, border=border), extents[a], alike))
+        steps.append(Slide(a, point(1, -maximum(lo, 0), border=border), extents[a], alike))
     output = TensorSpec(replaced(spec, extents), spec.axes, spec.dtype)
     return Result((output,), ((Path(0, tuple(steps)),),))
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final, NamedTuple
 
-from rfcalc.algebra.number import Num, cdiv, equal, is_known, is_one, is_open
+from rfcalc.algebra.number import Num, equal, is_known, is_one, is_open
 from rfcalc.algebra.steps import Lose, Slide, Step
-from rfcalc.algebra.window import Window, gather
+from rfcalc.algebra.window import Quotient, Stairs, Window, gather
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import TensorSpec
-from rfcalc.rules.expand import RADIUS, antialiased, ratio_step
+from rfcalc.rules.expand import RADIUS, antialiased, around, ratio_step
 from rfcalc.rules.registry import CHOICE, FLAG, INTERNAL, REQUIRED, TEXT, Call, Path, Result, Setting, rule
 from rfcalc.rules.window import replaced
 
@@ -119,22 +119,15 @@ def sampled(slope: Fraction, start: Fraction, mode: str, rounding: str) -> Windo
     period, advance = slope.denominator, slope.numerator
     if mode == "nearest":
         ends = {
-            "round_prefer_floor": lambda i: cdiv(2 * (a * i + b) - d, 2 * d),
-            "round_prefer_ceil": lambda i: (2 * (a * i + b) + d) // (2 * d),
-            "floor": lambda i: (a * i + b) // d,
-            "ceil": lambda i: cdiv(a * i + b, d),
+            "round_prefer_floor": Quotient(2 * a, 2 * b + d - 1, 2 * d),
+            "round_prefer_ceil": Quotient(2 * a, 2 * b + d, 2 * d),
+            "floor": Quotient(a, b, d),
+            "ceil": Quotient(a, b + d - 1, d),
         }
-        return Window(period, advance, *2 * (ends[rounding],), border="edge")
+        end = Stairs(0, 0, ((1, ends[rounding]),))
+        return Window(period, advance, end, end, border="edge")
     more = RADIUS[mode] - 1
-
-    def first(i: Num) -> Num:
-        below = (a * i + b) // d
-        return below - more * (cdiv(a * i + b, d) - below)
-
-    def last(i: Num) -> Num:
-        above = cdiv(a * i + b, d)
-        return above + more * (above - (a * i + b) // d)
-
+    first, last = around(a, b, d, more)
     rows = range(period)
     rising = not more or (
         all(first(i) <= first(i + 1) and last(i) <= last(i + 1) for i in rows) if period <= 4096 else False

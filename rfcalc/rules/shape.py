@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known, is_one, is_open, prod
 from rfcalc.algebra.steps import Broadcast, Cover, Insert, Lose, Permute, Regroup, Slide, Squeeze, Step
-from rfcalc.algebra.window import Window, backward, slide, spread
+from rfcalc.algebra.window import Quotient, Stairs, Window, backward, point, spread
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, TensorSpec
 from rfcalc.rules.plain import broadcast_spec
@@ -236,7 +236,8 @@ def tile(call: Call) -> Result:
 
 def _repeated(extent: Num) -> Window:
     """Output i reads ``i mod extent``."""
-    return Window(extent, 0, *2 * (lambda i: i - extent * (i // extent),), regular=False)
+    end = Stairs(1, 0, ((-extent, Quotient(1, 0, extent)),))
+    return Window(extent, 0, end, end, regular=False)
 
 
 @rule("flip", Setting("axes", AXES, REQUIRED, "axes that are reversed"), summary="Reverse axes.")
@@ -268,9 +269,7 @@ def roll(call: Call) -> Result:
     steps = []
     for place, shift in zip(call["axes"], shifts, strict=True):
         axis = call.axis(spec, place)
-        moved = slide(1, lo=shift)
-        window = Window(1, 1, moved.first, moved.last, border="wrap")
-        steps.append(Slide(axis, window, spec.shape[axis]))
+        steps.append(Slide(axis, point(1, -shift, border="wrap"), spec.shape[axis]))
     return Result((spec,), ((Path(0, tuple(steps)),),))
 
 
