@@ -174,14 +174,17 @@ class Window(NamedTuple):
 
     def inside(self, i: int, extent: int) -> Sequence[int]:
         """Taps of output `i` on an input of `extent` elements: padding dropped, or folded back in."""
+        return self.placed(self.indices(i), extent)
+
+    def placed(self, taps: Sequence[int], extent: int) -> Sequence[int]:
+        """Taps on an input of `extent` elements: padding dropped, or folded back in."""
         if self.border == "drop":
-            taps = self.indices(i)
             if isinstance(taps, range):  # cut, not walked: a window may be far longer than the map
                 hidden = max(-(taps.start // taps.step), 0)
                 return range(taps.start + hidden * taps.step, min(taps.stop, extent), taps.step)
             return [tap for tap in taps if 0 <= tap < extent]
         fold = _BORDERS[self.border]
-        return [fold(tap, extent) for tap in self.indices(i)]
+        return [fold(tap, extent) for tap in taps]
 
 
 def _reflect(tap: int, extent: int) -> int:

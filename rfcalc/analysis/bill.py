@@ -83,18 +83,19 @@ def field_of(row: Row) -> tuple[Size, ...] | None:
     return row.local_receptive_field
 
 
-def focus_of(result: AnalysisResult) -> str:
+def focus_of(rows: Iterable[Row]) -> str:
     """Return the last window of a model whose field has a size: what is asked how far it sees."""
+    layers = [row for row in rows if not row.container]
     sized = [
         row.name
-        for row in leaves(result)
-        if row.kind in CONVOLUTIONS | set(POOLS)
+        for row in layers
+        if (row.kind in CONVOLUTIONS or row.kind in POOLS)
         and row.spatial
         and (field := field_of(row)) is not None
         and field
         and all(size is not None for size in field)
     ]
-    windows = {row.name for row in leaves(result) if row.kind in CONVOLUTIONS}
+    windows = {row.name for row in layers if row.kind in CONVOLUTIONS}
     return next((name for name in reversed(sized) if name in windows), sized[-1] if sized else "")
 
 

@@ -160,7 +160,7 @@ def compare_counterfactuals(run: Run, names: Sequence[str] | None = None) -> Com
     wanted = usual(graph) if names is None else tuple(dict.fromkeys(names))
     chosen = [counterfactual(name) for name in wanted]
     base = analyze_run(run)
-    focus = focus_of(base)
+    focus = focus_of(base.rows)
     entries = [Entry(ORIGINAL, "", base, bill_of(run, base, focus))]
     for each in chosen:
         entry = _entry(run, each, focus)
@@ -189,7 +189,7 @@ def compare_models(runs: Sequence[Run]) -> ComparisonResult:
     entries = []
     for name, run in zip(names, runs, strict=True):
         result = analyze_run(run)
-        entries.append(Entry(name, "", result, bill_of(run, result, focus_of(result))))
+        entries.append(Entry(name, "", result, bill_of(run, result, focus_of(result.rows))))
     pooling = any(layer.kind in POOLS for layer in runs[0].graph)
     return ComparisonResult(tuple(entries), _by_depth(entries), False, pooling)
 

@@ -22,6 +22,7 @@ from typing import Any, Final, NamedTuple
 from rfcalc.algebra import steps as moves
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.algebra.steps import Step
+from rfcalc.algebra.window import POINTWISE
 from rfcalc.analysis.counterfactuals.rewrite import groups
 from rfcalc.analysis.field import find_tensor
 from rfcalc.analysis.propagate import ancestors, require_known
@@ -408,12 +409,15 @@ def _reads_all(step: Step, place: int) -> bool:
 
 def _slid_back(weights: Weights, step: moves.Slide, count: int) -> Weights:
     """Share each weight out over the taps of its window."""
+    window = step.window
+    if window is POINTWISE:
+        return weights[:count] + [0.0] * (count - len(weights))
     found = [0.0] * count
     for index, weight in enumerate(weights):
         if weight:
-            taps = step.window.inside(index, count)
-            share = weight / max(len(step.window.indices(index)), 1)  # what lies in padding is lost
-            for tap in taps:
+            taps = window.indices(index)
+            share = weight / max(len(taps), 1)  # what lies in padding is lost
+            for tap in window.placed(taps, count):
                 found[tap] += share
     return found
 

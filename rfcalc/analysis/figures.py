@@ -74,6 +74,15 @@ def analyze_run(
         return _analyze(run, depth, symbolic, details)
 
 
+def figures_of(run: Run) -> list[Row]:
+    """Return the rows of an analysis alone."""
+    with collector_paused():
+        resolved = run.resolved
+        uncounted = uncounted_reason(run.graph, resolved)
+        context = _Context(run.graph, resolved, run.views, len(run.extents), {}, {}, uncounted)
+        return _rows(context, None)[0]
+
+
 def _analyze(run: Run, depth: int | None, symbolic: bool, details: bool) -> AnalysisResult:
     graph, fields = run.graph, run.fields
     # dependence does not need the extents; shapes and counts become formulas in them

@@ -175,8 +175,10 @@ def _ways(layer: Layer, path: Path, known: Mapping[int, _Held], start: Dependenc
         isinstance(steps[-1], Contract) or (largest and isinstance(steps[-1], (Slide, Reduce)))
     ):
         steps = steps[:-1]  # what comes last tells nothing
+    apart = _apart(steps, start)
     for place, step in enumerate(steps):
-        start = follow(steps[place - 1], start, layer.name) if place else start
+        if place and not apart:
+            start = follow(steps[place - 1], start, layer.name)
         for axis, before in found.items():
             weights, tolerated, reason = _on(start, step, axis), before.tolerated, before.reason
             if weights is None:
@@ -187,6 +189,19 @@ def _ways(layer: Layer, path: Path, known: Mapping[int, _Held], start: Dependenc
                 tolerated = _hidden(step, start, tolerated, axis)
             found[axis] = _Held(tolerated, before.shift, reason)
     return found
+
+
+def _apart(steps: Sequence[Step], start: Dependence) -> bool:
+    """Tell whether no step changes what another one meets: all are along axes of different ways, as usual."""
+    if start.parts is not None or start.pieces is not None or start.masked is not None:
+        return False
+    axes = [step.axis for step in steps if isinstance(step, (Slide, Contract))]
+    if len(axes) < len(steps) or len(set(axes)) < len(axes):
+        return False
+    moved = [[place for place, row in enumerate(leg.weights) if any(row)] for leg in start.legs]
+    along = {place for places in moved for place in places}
+    slid = [step.axis for step in steps if isinstance(step, Slide)]
+    return all(len(places) < 2 for places in moved) and along.issuperset(slid)
 
 
 def _on(dependence: Dependence, step: Step, axis: int) -> tuple[int, ...] | None:

@@ -57,7 +57,7 @@ def effective(
     """
     from rfcalc.analysis.bill import focus_of
     from rfcalc.analysis.effective import effective_field
-    from rfcalc.analysis.figures import analyze_run
+    from rfcalc.analysis.figures import figures_of
     from rfcalc.errors import UsageError
     from rfcalc.reports.effective import EffectiveField
 
@@ -65,7 +65,7 @@ def effective(
     with about(graph):
         run = run_of(graph, loading)
         if layer is None:
-            layer = focus_of(analyze_run(run))
+            layer = focus_of(figures_of(run))
             if not layer:
                 raise UsageError("no convolution of this model has a field of its own; name a layer")
         result = effective_field(run, layer, at)

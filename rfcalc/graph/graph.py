@@ -145,7 +145,8 @@ class LayerGraph:
 
     def with_notes(self, notes: Iterable[tuple[str, str, str]]) -> LayerGraph:
         """Return the same model with more to say."""
-        return self._remade(self, self.results, notes)
+        more = tuple(notes)
+        return self._remade(self, self.results, more) if more else self
 
     def with_results(self, layers: Iterable[Layer], results: Mapping[str, Any]) -> LayerGraph:
         """Return the same model with layers that have other settings, and with what the rules say of them."""

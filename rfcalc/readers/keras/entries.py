@@ -64,12 +64,12 @@ def is_model(entry: Config) -> bool:
 
     A layer of another author may keep layers in its config too, but how it calls them is in its code.
     """
-    if not isinstance(entry.get("config"), (dict, list)):
+    config = entry.get("config")
+    if isinstance(config, list):
+        return class_of(entry) in _MODELS
+    if not isinstance(config, dict) or not isinstance(config.get("layers"), list):
         return False
-    config = config_of(entry)
-    if not isinstance(config.get("layers"), list):
-        return False
-    return class_of(entry) in _MODELS or ("input_layers" in config.data and "output_layers" in config.data)
+    return class_of(entry) in _MODELS or ("input_layers" in config and "output_layers" in config)
 
 
 def model_in(entry: Config) -> tuple[str, Config, int] | None:

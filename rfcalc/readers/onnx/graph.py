@@ -133,7 +133,7 @@ def _all_text(*names: object) -> None:
     ------
     ReadError
     """
-    if any(isinstance(name, bytes) for name in names):
+    if bytes in map(type, names):
         raise ReadError("is damaged: it holds names that are no text")
 
 
@@ -343,10 +343,11 @@ class Scope:
     def _step(self, proto: onnx.NodeProto) -> None:
         self.reader.spend()
         outputs = tuple(proto.output)
-        _all_text(proto.name, proto.op_type, proto.domain, *outputs)
-        domain = "" if proto.domain in STANDARD else proto.domain
-        op = f"{domain}.{proto.op_type}" if domain else proto.op_type
-        named_by = proto.name or next(filter(None, outputs), "") or op
+        name, kind, domain = proto.name, proto.op_type, proto.domain  # each look at the file costs
+        _all_text(name, kind, domain, *outputs)
+        domain = "" if domain in STANDARD else domain
+        op = f"{domain}.{kind}" if domain else kind
+        named_by = name or next(filter(None, outputs), "") or op
         node = Node(self.prefix + named_by, op, outputs)
         values = self.values
         inputs = [
@@ -355,7 +356,7 @@ class Scope:
         ]
         attributes = attributes_of(proto, self.bound) if proto.attribute else {}
         operation = Operation(
-            self.reader.builder, node, proto.op_type, inputs, attributes, self.opsets.get(domain, 1), self
+            self.reader.builder, node, kind, inputs, attributes, self.opsets.get(domain, 1), self
         )
         made = self._made(operation, domain)
         missing = outputs[len(made) :]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -362,17 +363,24 @@ _FILLS: Final = (1.0, -1e4, -1e9, float("-inf"), *(float(np.finfo(kind).min) for
 """What masks are made from: ones, and what hides a score."""
 
 
+@cache
+def _name_of(kind: np.dtype) -> str:
+    """Return the name of a type, which numpy puts together each time."""
+    return str(kind.name)
+
+
 def filled(operation: Operation, extents: tuple[Num, ...], kind: np.dtype, fill: object) -> Value:
     """Return a constant of one value."""
     name = operation.node.outputs[0] if operation.node.outputs else operation.node.name
     small = all(map(is_known, extents)) and prod(extents) <= MOST_KNOWN
-    spec = TensorSpec(extents, default_axes(len(extents)), kind.name)
+    dtype = _name_of(kind)
+    spec = TensorSpec(extents, default_axes(len(extents)), dtype)
     data = None
     masks = small and len(extents) > 1 and kind.kind == "f" and float(np.asarray(fill).item()) in _FILLS
     if masks or (small and kind.kind in "iub"):
         data = np.full(extents, fill, dtype=kind)
     # one as large as a map is no weight that was taken out of the file
-    weights = () if operation[0].computed else weight_of(name, extents, kind.name)
+    weights = () if operation[0].computed else weight_of(name, extents, dtype)
     return Value(spec, data=data, weights=weights, computed=operation[0].computed)
 
 

@@ -116,12 +116,22 @@ def elements(tensor: onnx.TensorProto, shape: tuple[int, ...], dtype: str, name:
     try:
         if floats and count > MOST_FLOATS:
             return _if_structural(tensor, shape)
-        return numpy_helper.to_array(tensor).reshape(shape)
+        return _array(tensor).reshape(shape)
     except (ValueError, TypeError, KeyError, IndexError) as error:
         reason = str(error).partition("\n")[0]
         raise ReadError(
             f"its data do not fit its shape {list(shape)}: {reason}", where=f"tensor {name!r}"
         ) from None
+
+
+def _array(tensor: onnx.TensorProto) -> Any:
+    """Return the elements of a tensor; of usual types at once, as `to_array` takes its time to tell types."""
+    if tensor.data_type not in _USUAL or tensor.HasField("segment"):
+        return numpy_helper.to_array(tensor)
+    kind, field = _USUAL[tensor.data_type]
+    if tensor.HasField("raw_data"):
+        return np.frombuffer(tensor.raw_data, dtype=kind)
+    return np.array(getattr(tensor, field)[:], dtype=kind)
 
 
 def _if_structural(tensor: onnx.TensorProto, shape: tuple[int, ...]) -> Any:
@@ -142,3 +152,6 @@ def _if_structural(tensor: onnx.TensorProto, shape: tuple[int, ...]) -> Any:
 
 _PLAIN: Final = {1: "float32", 10: "float16", 11: "float64"}
 """Types that numpy has as well, by their numbers in ONNX."""
+
+_USUAL: Final = {1: ("<f4", "float_data"), 7: ("<i8", "int64_data"), 11: ("<f8", "double_data")}
+"""How numpy spells the types of most constants, and where these lie if not as bytes, by their numbers."""

@@ -66,9 +66,9 @@ def _activations(result: AnalysisResult) -> Any:
 
 def _field(diff: DiffResult) -> tuple[str, ...]:
     """Compare what the last window of the new model sees with what it saw, or the last window there."""
-    name = focus_of(diff.new)
+    name = focus_of(diff.new.rows)
     same = (each.old.row.name for each in diff.entries if each.old and each.new and each.name == name)
-    names = [next(same, None) or focus_of(diff.old), name]
+    names = [next(same, None) or focus_of(diff.old.rows), name]
     results = (diff.old, diff.new)
     fields = [field_of(r.layer(each)) if each else None for r, each in zip(results, names, strict=True)]
     cells = ["-" if field is None else humanise.extents(field) for field in fields]
