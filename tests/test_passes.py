@@ -51,7 +51,7 @@ check MODEL --init                        1      2      6     1    1      2     
 diff MODEL MODEL                          2      2      12    2    2      2      10    2
 effective MODEL                           1      1      6     1    1      1      5     1
 align MODEL                               1      1      6     1    1      1      5     1
-align MODEL --sizes 28:32                 6      6      36    1    6      6      30    1
+align MODEL --sizes 28:32                 5      1      24    1    5      1      25    1
 field MODEL sum                           1      2      6     1    1      2      5     1
 field MODEL sum --at 3,3                  1      2      6     1    1      2      5     1
 field MODEL sum --phases                  1      1      6     1    1      1      5     1

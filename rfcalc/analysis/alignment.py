@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -13,16 +13,12 @@ from rfcalc.analysis.result import Note
 from rfcalc.analysis.run import Run
 from rfcalc.analysis.totals import assumed_notes, unknown_notes
 from rfcalc.errors import AnalysisError, ReadError, UsageError
-from rfcalc.graph.graph import LayerGraph
 
 MAX_SIZES: Final = 2_000
 """Sizes that are looked at in one run."""
 
 MAX_SIZE: Final = 1 << 20
 """Pixels along an axis."""
-
-AtSize = Callable[[int], LayerGraph]
-"""Gives the model for an input of so many pixels along every spatial axis."""
 
 
 class SizeRow(NamedTuple):
@@ -107,15 +103,13 @@ def check_sizes(sizes: Iterable[int]) -> tuple[int, ...]:
     return tuple(found)
 
 
-def align_run(run: Run, at: AtSize, sizes: Sequence[int] = ()) -> AlignmentResult:
+def align_run(run: Run, sizes: Sequence[int] = ()) -> AlignmentResult:
     """Say how the branches of a model meet, at its own size and at others.
 
     Parameters
     ----------
     run : Run
         The model.
-    at : callable
-        Gives the model at another size.
     sizes : sequence of int
         The sizes to look at, in pixels along every spatial axis.
 
@@ -130,7 +124,7 @@ def align_run(run: Run, at: AtSize, sizes: Sequence[int] = ()) -> AlignmentResul
         raise UsageError(
             f"the input {run.chosen.name!r} has no spatial axes, so that nothing can be out of line"
         )
-    views, own = _Views(run, at), run
+    views, own = _Views(run), run
     names = [join.layer for join in own.joins]
     found = views.rows(sizes, names)
     if not all(map(is_known, own.extents)):
@@ -177,21 +171,35 @@ def _mended(views: _Views, own: Run, sizes: Sequence[int]) -> tuple[tuple[Mend, 
 class _Views:
     """Looks at a model at one size after the other."""
 
-    def __init__(self, run: Run, at: AtSize) -> None:
+    def __init__(self, run: Run) -> None:
         self._run = run
-        self._at = at
-        self._found: dict[int, Run] = {}
+        self._padded: dict[tuple[int, tuple[Mend, ...]], Run] = {}
+        self._refused: dict[int, AnalysisError | ReadError] = {}
 
     def at(self, size: int) -> Run:
-        """Return the model at a size."""
-        if size not in self._found:
-            self._found[size] = self._run.of(self._at(size))
-        return self._found[size]
+        """Return the model at a size along every axis."""
+        if size in self._refused:
+            raise self._refused[size]
+        try:
+            return self._run.at(*(size,) * len(self._run.extents))
+        except (AnalysisError, ReadError) as error:
+            self._refused[size] = error
+            raise
+
+    def padded(self, size: int, mends: Sequence[Mend]) -> Run:
+        """Return the model at a size with other paddings."""
+        run = self.at(size)
+        if not mends:
+            return run
+        key = (size, tuple(mends))
+        if key not in self._padded:
+            self._padded[key] = with_padding(run, mends)
+        return self._padded[key]
 
     def with_mends(self, size: int, mends: Sequence[Mend]) -> Run | None:
         """Return the model with other paddings; None where shapes break with them."""
         try:
-            found = _padded(self.at(size), mends)
+            found = self.padded(size, mends)
             found.joins  # noqa: B018  shapes break here
             return found
         except (AnalysisError, ReadError):
@@ -205,18 +213,13 @@ class _Views:
 
     def _row(self, size: int, names: Sequence[str], mends: Sequence[Mend]) -> SizeRow:
         try:
-            view = _padded(self.at(size), mends)
+            view = self.padded(size, mends)
             joins = {join.layer: join for join in view.joins}
         except (AnalysisError, ReadError) as error:
             return SizeRow(size, (), None, _layer_of(error), error.message)
         nowhere = (0.0,) * len(view.extents)
         offsets = tuple(joins[name].offset if name in joins else nowhere for name in names)
         return SizeRow(size, offsets, all(join.aligned for join in view.joins))
-
-
-def _padded(run: Run, mends: Sequence[Mend]) -> Run:
-    """Return the model with other paddings."""
-    return run.of(with_padding(run.graph, mends)) if mends else run
 
 
 def _layer_of(error: AnalysisError | ReadError) -> str:

@@ -101,6 +101,29 @@ class _Placed(NamedTuple):
     last: float | None = None
 
 
+class Met(NamedTuple):
+    """A layer in which branches meet, and where each stands on each axis; None where it has no grid."""
+
+    layer: Layer
+    spots: Mapping[Edge, tuple[_Placed | None, ...]]
+
+    @property
+    def asks_extents(self) -> bool:
+        """How far the branches lie apart depends on how many rows there are."""
+        return any(_asks_extents(column) for column in zip(*self.spots.values(), strict=True))
+
+    def join(self, extents: Sequence[Num]) -> Join:
+        """Say how the branches meet on an input of such extents."""
+        columns = list(zip(*self.spots.values(), strict=True))
+        offsets, reasons, drift = zip(*map(_offset, columns, extents), strict=True)
+        centers = tuple(
+            tuple(None if spot is None or spot.loose else float(spot.center) for spot in placed)
+            for placed in self.spots.values()
+        )
+        reason = next(filter(None, reasons), "")
+        return Join(self.layer.name, tuple(self.spots), centers, offsets, reason, drift)
+
+
 def joins_of(
     layers: Iterable[Layer],
     resolved: Mapping[str, Resolved],
@@ -131,6 +154,12 @@ def join_at(
     layer: Layer, resolved: Mapping[str, Resolved], seen: Mapping[str, Seen], extents: Sequence[Num]
 ) -> Join | None:
     """Say how the branches of a layer meet; None where fewer than two have a grid."""
+    met = met_at(layer, resolved, seen, len(extents))
+    return None if met is None else met.join(extents)
+
+
+def met_at(layer: Layer, resolved: Mapping[str, Resolved], seen: Mapping[str, Seen], rank: int) -> Met | None:
+    """Find where the branches of a layer stand; None where fewer than two have a grid."""
     known = resolved[layer.name]
     if known.result is None or not known.result.paths:
         return None
@@ -142,18 +171,10 @@ def join_at(
             continue
         branch = resolved[edge[0]].result
         assert branch is not None
-        placed = _placed(dependence, path, branch.outputs[edge[1]].shape, len(extents))
+        placed = _placed(dependence, path, branch.outputs[edge[1]].shape, rank)
         if any(placed):
             spots[edge] = placed
-    if len(spots) < 2:
-        return None
-    columns = list(zip(*spots.values(), strict=True))
-    offsets, reasons, drift = zip(*map(_offset, columns, extents), strict=True)
-    centers = tuple(
-        tuple(None if spot is None or spot.loose else float(spot.center) for spot in placed)
-        for placed in spots.values()
-    )
-    return Join(layer.name, tuple(spots), centers, offsets, next(filter(None, reasons), ""), drift)
+    return Met(layer, spots) if len(spots) > 1 else None
 
 
 def _meets(path: Path, rank: int, dependence: Dependence) -> bool:
@@ -219,17 +240,30 @@ def _offset(column: Sequence[_Placed | None], extent: Num) -> tuple[Offset, str,
         return None, _OPEN, None
     centers = [spot.center for spot in spots]
     apart = float(max(centers) - min(centers))
-    if (
-        apart
-        and first.slope == (1, 1)
-        and all(spot.last is not None and spot.last == first.last for spot in spots)
-    ):
+    if apart and _have_one_end(spots):
         past = _ends_inside(first, extent)
         if past is None:
             return None, _AHEAD, None
         if past:  # causal layers look back on purpose: what they have in common is the present
             return 0.0, "", None
     return apart, "", None
+
+
+def _have_one_end(spots: Sequence[_Placed]) -> bool:
+    """Tell whether all branches move pixel by pixel and end at the same one, as causal ones do."""
+    first = spots[0]
+    return first.slope == (1, 1) and all(spot.last is not None and spot.last == first.last for spot in spots)
+
+
+def _asks_extents(column: Sequence[_Placed | None]) -> bool:
+    """Tell whether extents have a say in how far the branches lie apart along one axis."""
+    spots = [spot for spot in column if spot is not None]
+    if len(spots) < 2:
+        return False
+    if any(spot.slope != spots[0].slope for spot in spots):
+        return True
+    centers = {spot.center for spot in spots}
+    return len(centers) > 1 and _have_one_end(spots)
 
 
 def _ends_inside(spot: _Placed, extent: Num) -> bool | None:

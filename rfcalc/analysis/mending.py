@@ -15,7 +15,6 @@ from rfcalc.analysis.joins import Join
 from rfcalc.analysis.propagate import ancestors
 from rfcalc.analysis.run import Run
 from rfcalc.errors import AnalysisError
-from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Edge, Layer
 
 _MOST_TRIED: Final = 24
@@ -51,12 +50,10 @@ class Mend(NamedTuple):
     size: tuple[int, ...]
 
 
-def with_padding(graph: LayerGraph, mends: Sequence[Mend]) -> LayerGraph:
-    """Return the model with other paddings; the rules' results are left behind."""
+def with_padding(run: Run, mends: Sequence[Mend]) -> Run:
+    """Return a run of the model with other paddings."""
     changes = {mend.layer: mend.after for mend in mends}
-    return graph.with_layers(
-        edited(layer, padding=changes[layer.name]) if layer.name in changes else layer for layer in graph
-    )
+    return run.adjusted([edited(run.graph[name], padding=padding) for name, padding in changes.items()])
 
 
 def mends_of(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
-from rfcalc.algebra.number import Num
+from rfcalc.algebra.extent import Extent, map_names, named
+from rfcalc.algebra.number import Num, maximum, minimum
 from rfcalc.analysis.gridding import AxisTaps, taps_on
 from rfcalc.analysis.joins import Join, joins_of
 from rfcalc.analysis.propagate import (
@@ -20,10 +23,12 @@ from rfcalc.analysis.propagate import (
     seed_asked,
     seed_rows,
 )
+from rfcalc.analysis.resized import Fields, Kept
 from rfcalc.analysis.shapes import (
     OnUnknown,
     Resolved,
     ShapesBefore,
+    SizedRules,
     as_formulas,
     resolve,
     resolve_layer,
@@ -31,9 +36,21 @@ from rfcalc.analysis.shapes import (
 )
 from rfcalc.analysis.symbolic import with_symbols
 from rfcalc.analysis.view import Views
+from rfcalc.errors import RfcalcError
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.graph.layer import Layer, TensorSpec
+from rfcalc.graph.layer import SPATIAL, Layer, TensorSpec
 from rfcalc.rules.apply import RuleMemo
+
+Read = Callable[[tuple[int, ...]], LayerGraph]
+"""Reads the model again with other extents of the chosen input's spatial axes."""
+
+
+class _Common:
+    """What the runs of a model at several sizes have in common."""
+
+    def __init__(self, on_unknown: OnUnknown) -> None:
+        self.rules = SizedRules(on_unknown)
+        self.fields = Fields()
 
 
 class Run:
@@ -54,6 +71,8 @@ class Run:
     before : Run, optional
         A run, asked in the same way, of a graph of which this one was made. What the passes say of layers
         that did not change, behind layers that did not, is taken from there.
+    read : callable, optional
+        Reads the model again at another size, where its shapes are worked out while it is read.
 
     Raises
     ------
@@ -78,11 +97,15 @@ class Run:
         on_unknown: OnUnknown = "report",
         resolved: Mapping[str, Resolved] | None = None,
         before: Run | None = None,
+        read: Read | None = None,
     ) -> None:
         self.graph = graph
         self.on_unknown = on_unknown
         self._input = input
         self._before = before
+        self._read = read
+        self._common: _Common | None = None if before is None else before._common
+        self._sizes: dict[tuple[Num, ...], Run] = {}
         self._rules: RuleMemo = RuleMemo() if before is None else before._rules
         if graph.inputs or input is not None:
             self.chosen = choose_input(graph, input)
@@ -97,6 +120,8 @@ class Run:
     @cached_property
     def resolved(self) -> Mapping[str, Resolved]:
         """What the rules say of each layer: shapes, weights, multiply-accumulates."""
+        if self._before is None and self._common is not None:
+            return resolve(self.graph, on_unknown=self.on_unknown, sized=self._common.rules)
         before = None if self._before is None else ShapesBefore(self._before.graph, self._before.resolved)
         return resolve(self.graph, on_unknown=self.on_unknown, rules=self._rules, before=before)
 
@@ -110,10 +135,19 @@ class Run:
     @cached_property
     def _periodic(self) -> tuple[Mapping[str, Seen], Sequence[Misaligned]]:
         chosen, before = self.chosen, self._before
+        if self._kept is not None:
+            return self._kept.seen_at(self.graph, self.resolved), self._kept.misaligned
         if before is None:
             return propagate_periodic(self.graph, self.resolved, chosen)
         known = FieldsBefore(before.graph, before.resolved, *before._periodic)
         return propagate_periodic(self.graph, self.resolved, chosen, before=known)
+
+    @cached_property
+    def _kept(self) -> Kept | None:
+        """What the second pass says at a size with the same windows; None for a run that is alone."""
+        if self._common is None:
+            return None
+        return self._common.fields.at(self.graph, self.resolved, self.chosen)
 
     @property
     def fields(self) -> Mapping[str, Seen]:
@@ -169,6 +203,8 @@ class Run:
     @cached_property
     def joins(self) -> list[Join]:
         """How branches meet."""
+        if self._kept is not None:
+            return self._kept.joins_at(self.resolved, lambda: self.fields, self.extents)
         return joins_of(self.graph, self.resolved, self.fields, self.extents)
 
     @property
@@ -180,6 +216,56 @@ class Run:
     def spec(self) -> TensorSpec:
         """The tensor that the chosen input is."""
         return spec_of(self.resolved, (self.chosen.name, 0))
+
+    # ---- other sizes, and variants -------------------------------------------------------------------------
+
+    def at(self, *extents: int) -> Run:
+        """Return a run of the model with other extents of the chosen input; the same run when asked again.
+
+        Extents are put in the place of those that the graph was made for, and of what was worked out of their
+        names; where a reader works out shapes itself, the model is read again. The rules are not run again
+        for layers whose tensors are the same at two sizes, nor the second pass where all windows are.
+
+        Raises
+        ------
+        RfcalcError
+            Of the kinds that reading raises; what the rules refuse is said when the layers are asked for.
+        """
+        shape, axes = self.chosen.attrs["shape"], self.chosen.attrs["axes"]
+        if extents == tuple([n for n, role in zip(shape, axes, strict=True) if role == SPATIAL]):
+            return self
+        if extents not in self._sizes:
+            common = self._shared()
+            graph = self._resized(extents) if self._read is None else self._read(extents)
+            found = Run(graph, input=self._input, on_unknown=self.on_unknown, read=self._read)
+            found._common = common
+            self._sizes[extents] = found
+        return self._sizes[extents]
+
+    def _shared(self) -> _Common:
+        """Begin to share what is worked out with other runs, and give them what is known already."""
+        if self._common is None:
+            common = _Common(self.on_unknown)
+            if "_periodic" in self.__dict__:
+                self._kept = common.fields.keep(self.graph, self.resolved, self.chosen, self._periodic)
+            else:
+                self.__dict__.pop("_kept", None)
+            self._common = common
+        return self._common
+
+    def _resized(self, extents: Sequence[Num]) -> LayerGraph:
+        """Put other extents in the place of those of the chosen input, and of what was worked out of them."""
+        given = self.chosen.attrs["shape"]
+        left = iter(extents)
+        shape = tuple(
+            next(left) if role == SPATIAL else extent
+            for extent, role in zip(given, self.chosen.attrs["axes"], strict=True)
+        )
+        # where extents have names, what a file computed of them stands in the settings of layers
+        values = {repr(old): new for old, new in zip(given, shape, strict=True) if isinstance(old, Extent)}
+        changed = [_with_values(each, values) for each in self.graph] if values else []
+        chosen = replace(self.chosen, attrs={**self.chosen.attrs, "shape": shape})
+        return self.graph.with_settings((*changed, chosen))
 
     def with_layers(self, layers: Iterable[Layer]) -> Run:
         """Return a run of the same model with other layers."""
@@ -201,7 +287,22 @@ class Run:
         """Return a run of another graph, asked in the same way; of its own graph itself."""
         if graph is self.graph:
             return self
-        return Run(graph, input=self._input, on_unknown=self.on_unknown)
+        found = Run(graph, input=self._input, on_unknown=self.on_unknown)
+        found._common = self._common
+        return found
+
+    def adjusted(self, layers: Sequence[Layer]) -> Run:
+        """Return a run of the same model in which some layers have other settings.
+
+        As long as they make the same tensors as before, nothing else is resolved again.
+        """
+        graph = self.graph.with_settings(layers)
+        try:
+            changed = {layer.name: resolve_layer(layer, self.resolved, self.on_unknown) for layer in layers}
+        except RfcalcError:  # somewhere shapes break: the rules say where, one layer after the other
+            return self.of(graph)
+        same = all(_alike(known, self.resolved[name]) for name, known in changed.items())
+        return self.edited(graph, {**self.resolved, **changed} if same else None)
 
     def with_settings(self, layer: Layer) -> Run | None:
         """Return a run in which the rule of one layer has other settings; None where its outputs change.
@@ -211,8 +312,8 @@ class Run:
         AnalysisError
             They do not fit its inputs.
         """
-        changed, old = resolve_layer(layer, self.resolved), self.resolved[layer.name].result
-        if changed.result is None or old is None or changed.result.outputs != old.outputs:
+        changed = resolve_layer(layer, self.resolved)
+        if not _alike(changed, self.resolved[layer.name]):
             return None
         return self.edited(self.graph, {**self.resolved, layer.name: changed})
 
@@ -234,3 +335,26 @@ class Run:
     def followed(self, chain: Sequence[Layer], seed: Seed) -> Mapping[str, Seen]:
         """Return what some layers depend on, from what `seed` says of the chosen input."""
         return propagate(chain, self.resolved, self.chosen, seed)[0]
+
+
+def _alike(a: Resolved, b: Resolved) -> bool:
+    """Tell whether a layer is known to make the same tensors."""
+    return a.result is not None and b.result is not None and a.result.outputs == b.result.outputs
+
+
+def _with_values(layer: Layer, values: Mapping[str, Num]) -> Layer:
+    """Put numbers in the place of named extents, in all settings of a layer."""
+    attrs = {name: _valued(value, values) for name, value in layer.attrs.items()}
+    return replace(layer, attrs=attrs)
+
+
+def _valued(value: Any, values: Mapping[str, Num]) -> Any:
+    if isinstance(value, Extent):
+        return map_names(value, lambda name: values.get(name, named(name)), maximum, minimum)
+    if isinstance(value, TensorSpec):
+        return replace(value, shape=_valued(value.shape, values), folded=_valued(value.folded, values))
+    if isinstance(value, dict):
+        return {key: _valued(each, values) for key, each in value.items()}
+    if type(value) in (tuple, list):
+        return type(value)(_valued(each, values) for each in value)
+    return value

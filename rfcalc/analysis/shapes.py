@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
@@ -13,7 +13,7 @@ from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Edge, Layer, TensorSpec, Weight
 from rfcalc.rules.apply import RuleMemo, apply_rule
 from rfcalc.rules.plain import HERE
-from rfcalc.rules.registry import Path, Result, find
+from rfcalc.rules.registry import Parameter, Path, Result, find
 from rfcalc.wording import few
 
 OnUnknown = Literal["report", "error", "bound", "identity"]
@@ -68,6 +68,111 @@ def _same_outputs(one: Result | None, other: Result | None) -> bool:
     return one is other or (one is not None and other is not None and one.outputs == other.outputs)
 
 
+class _Held:
+    """What is known of one layer behind tensors that have numbers.
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer.
+    ready : Result, optional
+        What its reader worked out.
+    said : dict
+        For the numbers of its input tensors what its rule says of them, with the number of what it makes;
+        shared by all layers of one kind and the same settings.
+    """
+
+    __slots__ = ("kind", "known", "layer", "ready", "said", "weights")
+
+    def __init__(
+        self, layer: Layer, ready: Result | None, said: dict[object, tuple[int, Result]] | None
+    ) -> None:
+        self.layer = layer
+        self.ready = ready
+        self.said = said
+        self.kind = None if said is None else find(layer.kind)
+        self.known: dict[object, tuple[int, Resolved]] = {}
+        self.weights: tuple[Sequence[Parameter], tuple[Weight, ...]] | None = None
+
+    def resolved(self, result: Result) -> Resolved:
+        """Return what is known of the layer where its rule says this; weights that stay are not made anew."""
+        if self.weights is None or self.weights[0] != result.weights:
+            self.weights = (result.weights, _weights_of(self.layer, result))
+        return Resolved(result, self.weights[1])
+
+
+class SizedRules:
+    """The rules, with a memory: what they said of the same settings and input tensors is not asked again.
+
+    It pays where a model is resolved at many sizes, whose layers are the same objects. What tensors
+    layers make is numbered, equal ones alike, since numbers are compared in no time.
+
+    Parameters
+    ----------
+    on_unknown : str
+        See :func:`resolve`.
+    """
+
+    def __init__(self, on_unknown: OnUnknown = "report") -> None:
+        self._on_unknown: OnUnknown = on_unknown
+        self._layers: dict[int, _Held] = {}
+        self._made: dict[tuple[TensorSpec, ...], int] = {}
+        self._said: dict[object, dict[object, tuple[int, Result]]] = {}
+
+    def resolve(self, graph: LayerGraph) -> dict[str, Resolved]:
+        """Resolve all layers, in topological order."""
+        resolved: dict[str, Resolved] = {}
+        numbers: dict[str, int] = {}
+        layers, results = self._layers, graph.results
+        for name, layer in graph.layers.items():
+            ready = results.get(name) if results else None
+            held = layers.get(id(layer))
+            if held is None or held.ready is not ready:  # what is held keeps its identity
+                held = layers[id(layer)] = _Held(layer, ready, self._said_of(layer, ready))
+            inputs = layer.inputs
+            key = numbers[inputs[0][0]] if len(inputs) == 1 else tuple([numbers[each] for each, _ in inputs])
+            found = held.known.get(key)
+            if found is None:
+                found = held.known[key] = self._resolved(held, key, resolved)
+            numbers[name], resolved[name] = found
+        return resolved
+
+    def _said_of(self, layer: Layer, ready: Result | None) -> dict[object, tuple[int, Result]] | None:
+        """Return what is remembered of all layers that are set like this one; None where it is alone."""
+        if ready is not None or layer.attrs.get("blind") or find(layer.kind) is None:
+            return None
+        key = (layer.kind, tuple(layer.attrs.items()), tuple([output for _, output in layer.inputs]))
+        try:
+            return self._said.setdefault(key, {})
+        except TypeError:  # a setting that is a list or a table
+            return {}
+
+    def _resolved(self, held: _Held, key: object, resolved: Mapping[str, Resolved]) -> tuple[int, Resolved]:
+        layer, said = held.layer, held.said
+        if said is not None and key in said:
+            number, result = said[key]
+            return number, held.resolved(result)
+        try:
+            known = self._known(held, resolved)
+        except RfcalcError as error:
+            error.where = error.where or f"layer {layer.name!r}"
+            raise
+        if known.result is None:
+            return -1, known
+        number = self._made.setdefault(known.result.outputs, len(self._made))
+        if said is not None:
+            said[key] = (number, known.result)
+        return number, known
+
+    def _known(self, held: _Held, resolved: Mapping[str, Resolved]) -> Resolved:
+        """Run the rule of a layer."""
+        if held.kind is not None:
+            inputs = _inputs_of(held.layer, resolved)
+            if inputs is not None:
+                return held.resolved(apply_rule(held.kind, held.layer.attrs, inputs))
+        return resolve_layer(held.layer, resolved, self._on_unknown, held.ready)
+
+
 def resolve(
     graph: LayerGraph,
     *,
@@ -75,6 +180,7 @@ def resolve(
     symbolic: bool = False,
     rules: RuleMemo | None = None,
     before: ShapesBefore | None = None,
+    sized: SizedRules | None = None,
 ) -> Mapping[str, Resolved]:
     """Run the rules of all layers in topological order.
 
@@ -91,6 +197,8 @@ def resolve(
         Rules that were applied before.
     before : ShapesBefore, optional
         What was said, asked in the same way, of a graph of which this one was made.
+    sized : SizedRules, optional
+        Rules that remember what they said of the model at other sizes.
 
     Raises
     ------
@@ -99,6 +207,10 @@ def resolve(
     """
     if on_unknown == "error":
         _refuse_unknown(graph)
+    if sized is not None:
+        known_ones = sized.resolve(graph)
+        check_outputs(graph, known_ones)
+        return known_ones
     rules = rules or RuleMemo()
     resolved: dict[str, Resolved] = {}
     for layer in graph:
@@ -175,31 +287,43 @@ def resolve_layer(
         return Resolved(ready, layer.weights)
     if layer.attrs.get("blind"):
         return Resolved(None, layer.weights)
-    inputs: list[TensorSpec] = []
-    for producer, output in layer.inputs:
-        result = resolved[producer].result
-        if result is None:
-            return Resolved(None, layer.weights, unknown="" if find(layer.kind) else layer.op)
-        if output >= len(result.outputs):
-            raise AnalysisError(
-                f"{producer!r} has {len(result.outputs)} outputs, there is no output {output}"
-            )
-        inputs.append(result.outputs[output])
+    inputs = _inputs_of(layer, resolved)
+    if inputs is None:
+        return Resolved(None, layer.weights, unknown="" if find(layer.kind) else layer.op)
     kind = find(layer.kind)
     if kind is None:
         return _unknown_layer(layer, inputs, on_unknown)
     apply = apply_rule if rules is None else rules.apply
     result = apply(kind, layer.attrs, inputs) if ready is None else ready
-    weights = layer.weights
-    if weights is None:
-        owner = layer.source_name
-        weights = tuple(
-            [
-                Weight(f"{owner}/{each.role}", each.shape, each.trainable and layer.trainable)
-                for each in result.weights
-            ]
-        )
-    return Resolved(result, weights)
+    return Resolved(result, _weights_of(layer, result))
+
+
+def _inputs_of(layer: Layer, resolved: Mapping[str, Resolved]) -> list[TensorSpec] | None:
+    """Return the tensors that a layer takes; None where one of them is not known."""
+    inputs: list[TensorSpec] = []
+    for producer, output in layer.inputs:
+        result = resolved[producer].result
+        if result is None:
+            return None
+        if output >= len(result.outputs):
+            raise AnalysisError(
+                f"{producer!r} has {len(result.outputs)} outputs, there is no output {output}"
+            )
+        inputs.append(result.outputs[output])
+    return inputs
+
+
+def _weights_of(layer: Layer, result: Result) -> tuple[Weight, ...]:
+    """Return the weights that the file names, or those that the rule asks for, named after the layer."""
+    if layer.weights is not None:
+        return layer.weights
+    owner = layer.source_name
+    return tuple(
+        [
+            Weight(f"{owner}/{each.role}", each.shape, each.trainable and layer.trainable)
+            for each in result.weights
+        ]
+    )
 
 
 def _unknown_layer(layer: Layer, inputs: list[TensorSpec], on_unknown: OnUnknown) -> Resolved:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from rfcalc.api.models import Loading, Model, about, at_sizes, load, read_once, run_of
+from rfcalc.api.models import Loading, Model, about, load, read_once, run_of
 from rfcalc.api.numbers import plain
 
 if TYPE_CHECKING:
@@ -59,12 +59,12 @@ def align(x: Model, sizes: Iterable[int] | None = None, **loading: Unpack[Loadin
     [('a', ((1, 1), (1, 1)))]
     """
     from rfcalc.analysis.alignment import align_run, check_sizes
+    from rfcalc.collecting import collector_paused
     from rfcalc.reports.alignment import Alignment
 
     checked = () if sizes is None else check_sizes(plain(sizes))
     x = read_once(x)
     graph = load(x, **loading)
-    sized = at_sizes(x, graph, loading)
-    with about(graph):
-        result = align_run(run_of(graph, loading), lambda size: sized(size, None), checked)
+    with about(graph), collector_paused():
+        result = align_run(run_of(graph, loading, x), checked)
     return Alignment(**{each.name: getattr(result, each.name) for each in fields(result)})

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypedDict
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.analysis.filling import AtSize, Widths, filled
 from rfcalc.analysis.propagate import choose_input
-from rfcalc.analysis.run import Run
+from rfcalc.analysis.run import Read, Run
 from rfcalc.analysis.shapes import OnUnknown
 from rfcalc.api.numbers import plain
 from rfcalc.errors import RfcalcError, UsageError
@@ -128,9 +128,30 @@ def load(
     return _with_dims(graph, dims, input) if dims else graph
 
 
-def run_of(graph: LayerGraph, loading: Loading) -> Run:
-    """Return a run of a loaded model, asked as the options of `load` say."""
-    return Run(graph, input=loading.get("input"), on_unknown=loading.get("on_unknown", "report"))
+def run_of(graph: LayerGraph, loading: Loading, x: Model | None = None) -> Run:
+    """Return a run of a loaded model, asked as the options of `load` say.
+
+    With what it was loaded from it is read again at another size, where its reader works out shapes.
+    """
+    reads = x is not None and _reads(x, graph)
+    return Run(
+        graph,
+        input=loading.get("input"),
+        on_unknown=loading.get("on_unknown", "report"),
+        read=_reader(x, graph, loading) if x is not None and reads else None,
+    )
+
+
+def _reader(x: Model, graph: LayerGraph, loading: Loading) -> Read:
+    """Return how to read a model again with other extents of the chosen input's spatial axes."""
+    from rfcalc.analysis.symbolic import axis_letters
+
+    def read(extents: Sequence[int]) -> LayerGraph:
+        dims = dict(zip(axis_letters(len(extents)), extents, strict=True))
+        lettered: Loading = {**loading, "dims": {**(loading.get("dims") or {}), **dims}}
+        return load(x, **lettered)
+
+    return read
 
 
 def with_cuts(graph: LayerGraph, cut: Sequence[str]) -> LayerGraph:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from rfcalc.errors import GraphError
@@ -137,6 +139,17 @@ class LayerGraph:
         """Return the same model with other layers, checked anew; blocks, outputs and notes stay."""
         return self._remade(layers, results)
 
+    def with_settings(self, layers: Iterable[Layer]) -> LayerGraph:
+        """Return the same model in which some layers have other settings.
+
+        Names, inputs and order stay, so that nothing is checked anew; what was worked out is left behind.
+        """
+        made = copy(self)
+        made.layers = {**self.layers, **{layer.name: layer for layer in layers}}
+        made.results, made.origin = {}, None
+        made.inputs = tuple([made.layers[layer.name] for layer in self.inputs])
+        return made
+
     def with_cuts(self, names: Collection[str]) -> LayerGraph:
         """Return the same model in which dependence ends at some layers; shapes and weights stay."""
         return self._remade(
@@ -172,7 +185,7 @@ class LayerGraph:
             origin=origin,
         )
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[Layer, ...]:
         """The model's inputs."""
         return tuple(layer for layer in self if layer.kind == "input")

@@ -8,6 +8,8 @@ fields; TensorFlow's notes on SAME padding; PyTorch's ``MaxPool2d`` for ceil mod
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
 
 from rfcalc.algebra.number import UNKNOWN, Num, cdiv, is_known, maximum, minimum, prod
 from rfcalc.algebra.steps import Contract, Slide, Step
@@ -105,6 +107,20 @@ def axis_window(
     short: bool = False,
 ) -> _Axis:
     """Resolve the padding of one axis: its output extent and its window."""
+    numbers = type(extent) is type(kernel) is type(stride) is type(dilation) is int
+    resolve = _known_axis if numbers and type(padding) is not list else _axis
+    return resolve(extent, kernel, stride, dilation, padding, ceil, short)
+
+
+def _axis(
+    extent: Num,
+    kernel: Num,
+    stride: Num,
+    dilation: Num,
+    padding: object,
+    ceil: bool,
+    short: bool,
+) -> _Axis:
     reach = dilation * (kernel - 1)
     if padding == "valid":
         padding = (0, 0)
@@ -131,6 +147,10 @@ def axis_window(
             "use a smaller kernel or dilation, more padding, or a larger input"
         )
     return _Axis(out, slide(kernel, stride=stride, dilation=dilation, lo=lo))
+
+
+_known_axis: Final = lru_cache(4096)(_axis)
+"""The same of plain numbers: both axes of a map, and many layers, have one window."""
 
 
 def axis_paddings(call: Call, rank: int) -> tuple[object, ...]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
-from rfcalc.algebra.extent import Extent, map_names, named
-from rfcalc.algebra.number import Num, is_known, maximum, minimum
+from rfcalc.algebra.number import is_known
 from rfcalc.algebra.steps import Place, Slide
 from rfcalc.analysis.bill import element_size
 from rfcalc.analysis.propagate import Seen, ancestors, choose_input
@@ -105,6 +104,7 @@ class Sizes:
         self.chosen = choose_input(graph, input)
         self._on_unknown: OnUnknown = on_unknown
         self._reader = reader
+        self._run = Run(graph, input=self.chosen.name, read=None if reader is None else self._read)
         self._known: dict[Extents, Case] = {}
         if on_unknown == "error":
             resolve(graph, on_unknown="error")  # all that is unknown is named at once
@@ -132,55 +132,26 @@ class Sizes:
             return self.given
         if key not in self._known:
             try:
-                graph = self._resized(key)
+                graph = self._run.at(*key).graph
                 self._known[key] = self._resolved(graph, choose_input(graph, self.chosen.name))
             except RfcalcError as error:
                 where = f"{error.where}: " if error.where else ""
                 self._known[key] = Case((), self.given.run, f"{where}{error.message}")
         return self._known[key]
 
-    def _resized(self, extents: Extents) -> LayerGraph:
-        if self._reader is not None:
-            graph = self._reader(extents)
-            shape = choose_input(graph, self.chosen.name).attrs["shape"]
-            roles = self.chosen.attrs["axes"]
-            spatial = tuple(n for n, role in zip(shape, roles, strict=True) if role == SPATIAL)
-            if spatial == extents:
-                return graph
-        left = iter(extents)
-        given = self.chosen.attrs["shape"]
-        shape = tuple(
-            next(left) if role == SPATIAL else extent
-            for extent, role in zip(given, self.chosen.attrs["axes"], strict=True)
-        )
-        # where extents have names, what the file computed of them stands in the settings of layers
-        values = {repr(old): new for old, new in zip(given, shape, strict=True) if isinstance(old, Extent)}
-        layers = [_with_values(each, values) for each in self.graph] if values else list(self.graph)
-        chosen = replace(self.chosen, attrs={**self.chosen.attrs, "shape": shape})
-        return self.graph.with_layers(chosen if each.name == chosen.name else each for each in layers)
+    def _read(self, extents: Extents) -> LayerGraph:
+        """Read the file again, or where that gives other extents, put these in the place of the file's."""
+        assert self._reader is not None
+        graph = self._reader(extents)
+        shape = choose_input(graph, self.chosen.name).attrs["shape"]
+        roles = self.chosen.attrs["axes"]
+        spatial = tuple(n for n, role in zip(shape, roles, strict=True) if role == SPATIAL)
+        return graph if spatial == extents else Run(self.graph, input=self.chosen.name).at(*extents).graph
 
     def output(self, case: Case) -> TensorSpec | None:
         """Return the tensor that is wanted; None where its shape is not known."""
         result = case.resolved[self.edge[0]].result if not case.error else None
         return None if result is None else result.outputs[self.edge[1]]
-
-
-def _with_values(layer: Layer, values: Mapping[str, Num]) -> Layer:
-    """Put numbers in the place of named extents, in all settings of a layer."""
-    attrs = {name: _valued(value, values) for name, value in layer.attrs.items()}
-    return replace(layer, attrs=attrs)
-
-
-def _valued(value: Any, values: Mapping[str, Num]) -> Any:
-    if isinstance(value, Extent):
-        return map_names(value, lambda name: values.get(name, named(name)), maximum, minimum)
-    if isinstance(value, TensorSpec):
-        return replace(value, shape=_valued(value.shape, values), folded=_valued(value.folded, values))
-    if isinstance(value, dict):
-        return {key: _valued(each, values) for key, each in value.items()}
-    if type(value) in (tuple, list):
-        return type(value)(_valued(each, values) for each in value)
-    return value
 
 
 def geometry(case: Case) -> tuple[object, ...]:
