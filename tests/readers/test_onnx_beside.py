@@ -48,8 +48,8 @@ CASES: dict[str, Case] = {
         {"pads": [0, 0, 1, 2, 0, 0, 0, 1]},
     ),
     "padding wider than a kernel": (
-        [*CROSS, node("Conv", ["p", "k"], ["y"], pads=[2, 2, 1, 3], kernel_shape=[1, 2], strides=[2, 1])],
-        {"k": weights(3, 2, 1, 2)},
+        [*CROSS, node("Conv", ["p", "k"], ["y"], pads=[2, 2, 1, 1], kernel_shape=[1, 1])],
+        {"k": weights(3, 2, 1, 1)},
     ),
     "gaps of a transposed convolution": (
         [*CROSS, node("ConvTranspose", ["p", "k"], ["y"], strides=[3, 2], kernel_shape=[2, 1])],

@@ -7,8 +7,10 @@ read them. Samples are an axis like any other here: no element reads another sam
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from itertools import product
 from math import prod
+from operator import or_
 from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.dependence import Dependence
@@ -191,11 +193,12 @@ def _listed(
             masks, _ = rows_by_index(dependence, axis)
         except AnalysisError:  # they have no common order, or no room
             continue
-        if len(masks) == spec.shape[mine]:
-            offsets = tuple(
-                tuple(range(int(n))) if k == mine else (0,) * int(n) for k, n in enumerate(spec.shape)
-            )
-            found[place] = (mine, Way(offsets, tuple(masks)))
+        along = len(masks) == spec.shape[mine]
+        rows = tuple(masks) if along else (reduce(or_, masks, 0),)
+        offsets = tuple(
+            tuple(range(int(n))) if along and k == mine else (0,) * int(n) for k, n in enumerate(spec.shape)
+        )
+        found[place] = (mine, Way(offsets, rows))
     return found
 
 

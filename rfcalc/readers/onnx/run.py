@@ -44,8 +44,17 @@ _BATCH_NORM: Final = {1: 1.0, 2: 0.1, 3: 0.0, 4: 1.0}
 _SMEARING: Final = frozenset(["LRN"])
 """Operations for which onnxruntime keeps a running sum: it adds what comes, and takes off what goes."""
 
-_DEEPER: Final = 1e9
-"""How many times lower the numbers of a mask become."""
+_DEEPER: Final = 1e27
+"""How many times lower the numbers of a mask become: scores of scores are eighth powers of the input."""
+
+_LINEAR: Final = frozenset(
+    (
+        *("Add", "Sub", "Neg", "Mul", "MatMul", "Gemm", "Einsum", "Conv", "ConvTranspose", "AveragePool"),
+        *("ReduceSum", "ReduceMean", "CumSum", "Sum", "Mean", "Identity", "Reshape", "Flatten", "Transpose"),
+        *("Squeeze", "Unsqueeze", "Concat", "Split", "Slice", "Gather", "Tile", "Expand", "Pad"),
+    )
+)
+"""Operations that keep a difference of what they read, however small the numbers beside it are made."""
 
 _SHALLOW: Final = -128.0
 """What stands in for the numbers of a mask where sums with them are looked at."""
@@ -220,7 +229,10 @@ def _raised(array: Any) -> Any:
 
 
 def _summed(graph: onnx.GraphProto) -> frozenset[str]:
-    """Return the sums of which one part is a constant with very negative numbers, or made from such."""
+    """Return the sums of which one part is a constant with very negative numbers, and what is linear in them.
+
+    Beside such numbers what they are added to is lost in rounding.
+    """
     low = set()
     for tensor in graph.initializer:
         if _floating(tensor) and tensor.data_location != onnx.TensorProto.EXTERNAL:
@@ -235,6 +247,8 @@ def _summed(graph: onnx.GraphProto) -> frozenset[str]:
                 low.update(node.output)
             elif node.op_type in ("Add", "Sub"):
                 found.update(node.output)
+        if node.op_type in _LINEAR and found.intersection(node.input):
+            found.update(node.output)
         if constant.issuperset(node.input):
             constant.update(node.output)
     return frozenset(found)
