@@ -39,20 +39,17 @@ from rfcalc.analysis.totals import assumed_notes, count_params, has_weights, mac
 from rfcalc.analysis.trace import SIDES, Move, Side, Trace, Untraceable, Which, trace
 from rfcalc.analysis.view import FieldView, Views
 from rfcalc.graph.layer import Edge, Layer
+from rfcalc.rules.registry import Family, find
 
 Cause = Literal["convolution", "pooling", "upsampling", "other"]
 CAUSES: Final[tuple[Cause, ...]] = ("convolution", "pooling", "upsampling", "other")
 
-_KINDS: Final[Mapping[Cause, frozenset[str]]] = {
-    "convolution": frozenset(
-        ("conv", "depthwise_conv", "separable_conv", "conv_lstm", "primary_capsules", "patches")
-    ),
-    "pooling": frozenset(
-        ("max_pool", "average_pool", "lp_pool", "median_pool", "adaptive_pool", "global_pool")
-    ),
-    "upsampling": frozenset(
-        ("transposed_conv", "upsample", "resize", "resample", "fold", "depth_to_space", "repeat")
-    ),
+_CAUSES: Final[Mapping[Family, Cause]] = {
+    "convolution": "convolution",
+    "windows": "convolution",
+    "pooling": "pooling",
+    "summary": "pooling",
+    "upsampling": "upsampling",
 }
 
 
@@ -62,7 +59,8 @@ def cause_of(kind: str) -> Cause:
     >>> cause_of("depthwise_conv"), cause_of("max_pool"), cause_of("transposed_conv")
     ('convolution', 'pooling', 'upsampling')
     """
-    return next((cause for cause, kinds in _KINDS.items() if kind in kinds), "other")
+    known = find(kind)
+    return "other" if known is None else _CAUSES.get(known.family, "other")
 
 
 @dataclass(frozen=True, slots=True)

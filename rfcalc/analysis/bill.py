@@ -13,11 +13,10 @@ from rfcalc.analysis.propagate import ancestors
 from rfcalc.analysis.result import AnalysisResult, Row, Size
 from rfcalc.analysis.run import Run
 from rfcalc.analysis.shapes import known_extent
+from rfcalc.rules.registry import of_family
 
-DENSE: Final = frozenset(("linear", "einsum_dense"))
-CONVOLUTIONS: Final = frozenset(
-    ("conv", "depthwise_conv", "separable_conv", "transposed_conv", "primary_capsules", "conv_lstm")
-)
+DENSE: Final = frozenset(of_family("dense"))
+CONVOLUTIONS: Final = frozenset((*of_family("convolution"), "transposed_conv"))
 
 
 class Bill(NamedTuple):

@@ -14,8 +14,9 @@ from rfcalc.algebra.number import Num, is_known
 from rfcalc.analysis.result import Note, Size
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Edge, Layer
+from rfcalc.rules.registry import of_family
 
-_KINDS: Final = frozenset(("conv", "depthwise_conv", "separable_conv"))
+_CONVOLUTIONS: Final = frozenset(of_family("convolution"))
 
 FieldOf = Callable[[Edge], tuple[Size, ...] | None]
 """Gives the field of a tensor, gates cut."""
@@ -86,7 +87,7 @@ def _larger(largest: Sequence[int] | None, sizes: Sequence[Size]) -> list[int] |
 
 def looks_around(layer: Layer) -> bool:
     """Tell whether a layer is a convolution with a window of more than one element."""
-    kernel = layer.attrs.get("kernel") if layer.kind in _KINDS else None
+    kernel = layer.attrs.get("kernel") if layer.kind in _CONVOLUTIONS else None
     if isinstance(kernel, (tuple, list)):
         return any(is_known(each) and each > 1 for each in kernel)
     return type(kernel) is int and kernel > 1

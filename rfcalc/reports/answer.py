@@ -12,6 +12,7 @@ from rfcalc.analysis.compare import ComparisonResult, Entry
 from rfcalc.analysis.result import AnalysisResult, Row, Size
 from rfcalc.reports import humanise
 from rfcalc.reports.humanise import number, percent, short
+from rfcalc.rules.registry import of_family
 
 _TIMES: Final = 1.5  # as much as this is a multiple, less an addition
 
@@ -142,7 +143,7 @@ def _usual_kernel(result: AnalysisResult) -> tuple[int, ...] | None:
 
 def _window(row: Row, before: Sequence[Row]) -> tuple[int, ...] | None:
     """Return the window of a convolution, as far as its field tells."""
-    if row.kind not in ("conv", "depthwise_conv", "separable_conv") or len(before) != 1:
+    if row.kind not in of_family("convolution") or len(before) != 1:
         return None
     mine, given, jumps = field_of(row), field_of(before[0]), before[0].effective_stride
     if mine is None or given is None or jumps is None:

@@ -103,6 +103,7 @@ def _product_shape(units: object, default: Num) -> tuple[Num, ...]:
     CAUSAL,
     SEEN,
     Setting("gate", FLAG, False, "multiply the result by a learned projection of the query"),
+    family="attention",
     summary=f"Attention of many heads with its projections ({_ORDER}).",
 )
 def multi_head_attention(call: Call) -> Result:
@@ -223,6 +224,7 @@ def _weighted_sum(call: Call, weights: tuple[Parameter, ...]) -> Result:
     "head_attention",
     CAUSAL,
     SEEN,
+    family="attention",
     summary="Attention of ready-made heads: inputs (batch, positions, heads, features).",
     native=False,
 )
@@ -252,6 +254,7 @@ SCORES = Setting("scores", INTERNAL, False, "return the scores as a second outpu
     SEEN,
     Setting("concat_score", INTERNAL, False, "scores by a learned factor of tanh(query + key)"),
     SCORES,
+    family="attention",
     summary=f"Dot-product attention without projections ({_ORDER}).",
 )
 def dot_attention(call: Call) -> Result:
@@ -270,6 +273,7 @@ def dot_attention(call: Call) -> Result:
     CAUSAL,
     SEEN,
     SCORES,
+    family="attention",
     summary=f"Additive attention without projections ({_ORDER}).",
 )
 def additive_attention(call: Call) -> Result:
@@ -285,6 +289,7 @@ def additive_attention(call: Call) -> Result:
     Setting("scores", COUNT, REQUIRED, "features of key and value together"),
     CAUSAL,
     SEEN,
+    family="attention",
     summary="Self-attention with one matrix for the projections of query, key and value.",
     native=False,
 )

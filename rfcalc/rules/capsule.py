@@ -29,6 +29,7 @@ DIM = Setting("dim", COUNT, REQUIRED, "features of each capsule")
     "primary_capsules",
     Setting("capsules", COUNT, REQUIRED, "types of capsules at each position"), DIM,
     KERNEL, STRIDE, PAD, DILATION, BIAS, LAYOUT,
+    family="convolution",
     summary="A convolution whose channels are read as capsules, one list of all positions and types.",
 )  # fmt: skip
 def primary_capsules(call: Call) -> Result:

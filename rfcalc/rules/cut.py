@@ -69,6 +69,7 @@ def _length(extent: Num, start: Num, stop: Num | None) -> Num:
     "slice",
     Setting("slices", INTERNAL, REQUIRED, "(axis, start, stop, step) for each axis that is cut"),
     folds=True,
+    family="moving",
     summary="Cut axes to a range of indices.",
     native=False,
 )
@@ -95,6 +96,7 @@ def _cut(spec: TensorSpec, axis: int, extent: Num) -> TensorSpec:
     "index",
     Setting("key", INTERNAL, REQUIRED, "for each axis a number, (start, stop, step), '...' or 'new'"),
     folds=True,
+    family="moving",
     summary="Python's indexing: slices, numbers, new axes.",
     native=False,
 )
@@ -159,6 +161,7 @@ def _selected(axis: int, extent: Num, index: int) -> Slide | Lose:
     Setting("axis", AXIS, REQUIRED, "the axis that goes"),
     Setting("index", INTEGER, REQUIRED, "the index that is kept; negative from the end"),
     folds=True,
+    family="moving",
     summary="Take one index of an axis.",
 )
 def select(call: Call) -> Result:
@@ -178,6 +181,7 @@ def select(call: Call) -> Result:
     Setting("axis", AXIS, -1, "the axis that is cut"),
     Setting("drop", INTERNAL, False, "parts of one element lose the axis"),
     folds=True,
+    family="moving",
     summary="Cut one axis into parts, one output each.",
 )
 def split(call: Call) -> Result:

@@ -157,6 +157,7 @@ def ratio_step(
     Setting("scale", PER_AXIS, REQUIRED, "output elements for each input element"),
     Setting("mode", CHOICE, "nearest", "interpolation, half-pixel", MODES),
     LAYOUT,
+    family="upsampling",
     summary="Upsampling by a whole factor.",
 )
 def upsample(call: Call) -> Result:
@@ -179,6 +180,7 @@ def upsample(call: Call) -> Result:
     Setting("size", PER_AXIS, REQUIRED, "output extent, in elements"),
     Setting("mode", CHOICE, "average", "what is taken of each window", ("average", "max")),
     LAYOUT,
+    family="summary",
     summary="Adaptive pooling: the output extent is fixed, the windows follow.",
 )
 def adaptive_pool(call: Call) -> Result:
@@ -201,6 +203,7 @@ def adaptive_pool(call: Call) -> Result:
     Setting("antialias", FLAG, False, "widen the kernel when shrinking"),
     Setting("aspect", FLAG, False, "keep the aspect ratio by cropping or padding"),
     LAYOUT,
+    family="upsampling",
     summary="Resampling to a fixed extent.",
 )
 def resize(call: Call) -> Result:
@@ -256,6 +259,7 @@ def _moved(call: Call, pairs: tuple[tuple[Num, Num], ...], border: str) -> Resul
         "mode", CHOICE, "constant", "what is added", ("constant", "reflect", "symmetric", "edge", "wrap")
     ),
     LAYOUT,
+    family="moving",
     summary="Padding of the spatial axes.",
 )
 def pad(call: Call) -> Result:
@@ -269,6 +273,7 @@ def pad(call: Call) -> Result:
     "crop",
     Setting("cropping", PAIRS, REQUIRED, "elements taken off before and after, for each spatial axis"),
     LAYOUT,
+    family="moving",
     summary="Cropping of the spatial axes.",
 )
 def crop(call: Call) -> Result:
@@ -281,6 +286,7 @@ def crop(call: Call) -> Result:
     "center_crop",
     Setting("size", PER_AXIS, REQUIRED, "output extent, in elements"),
     LAYOUT,
+    family="moving",
     summary="Cropping to a fixed extent around the centre; a smaller map is resized.",
 )
 def center_crop(call: Call) -> Result:
@@ -303,7 +309,14 @@ def center_crop(call: Call) -> Result:
 BLOCK = Setting("block", COUNT, REQUIRED, "edge of the square that moves between space and channels")
 
 
-@rule("space_to_depth", BLOCK, ORDER, LAYOUT, summary="Each block of pixels becomes the channels of one.")
+@rule(
+    "space_to_depth",
+    BLOCK,
+    ORDER,
+    LAYOUT,
+    family="moving",
+    summary="Each block of pixels becomes the channels of one.",
+)
 def space_to_depth(call: Call) -> Result:
     """Extent ``n/b``, channels ``C * b**axes``."""
     spec = call.only()
@@ -322,7 +335,14 @@ def space_to_depth(call: Call) -> Result:
     return Result((output,), ((path,),))
 
 
-@rule("depth_to_space", BLOCK, ORDER, LAYOUT, summary="Channels become a block of pixels (pixel shuffle).")
+@rule(
+    "depth_to_space",
+    BLOCK,
+    ORDER,
+    LAYOUT,
+    family="upsampling",
+    summary="Channels become a block of pixels (pixel shuffle).",
+)
 def depth_to_space(call: Call) -> Result:
     """Extent ``n * b``, channels ``C / b**axes``."""
     spec = call.only()

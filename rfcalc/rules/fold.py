@@ -17,6 +17,7 @@ from rfcalc.rules.window import window_extent
     Setting("stride", INTERNAL, REQUIRED, "step between windows"),
     Setting("dilation", INTERNAL, REQUIRED, "distance between the elements of a window"),
     Setting("padding", INTERNAL, REQUIRED, "(before, after) of the map on each axis"),
+    family="upsampling",
     summary="Columns of windows, (batch, channels x window, windows), are added up to a map.",
     native=False,
 )

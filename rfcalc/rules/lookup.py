@@ -33,6 +33,7 @@ from rfcalc.rules.roles import cut_batch
     Setting("axis", AXIS, REQUIRED, "the axis that is looked up"),
     Setting("indices", INTERNAL, REQUIRED, "the index, or the indices, that each output element reads"),
     folds=True,
+    family="moving",
     summary="Constant indices along one axis.",
     native=False,
 )
@@ -89,6 +90,7 @@ _WHICH: Final = "which elements are looked up is not in the file"
     "gather",
     Setting("axis", AXIS, 0, "the axis of the first input that is looked up"),
     UNREAD,
+    family="moving",
     summary="Lookup along one axis by indices that the graph computes: inputs are data and indices.",
     native=False,
 )
@@ -159,6 +161,7 @@ def scatter(call: Call) -> Result:
     Setting("axis", AXIS, -1, "the axis that is sorted"),
     Setting("size", COUNT, REQUIRED, "elements that are kept"),
     Setting("indices", FLAG, True, "their indices are a second output"),
+    family="moving",
     summary="The largest elements along one axis.",
     native=False,
 )

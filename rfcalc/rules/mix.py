@@ -59,6 +59,7 @@ def reduced_spec(spec: TensorSpec, axes: Sequence[int], *, keep: bool) -> tuple[
     Setting("bias", FLAG, True, "whether a bias is added"),
     Setting("axis", AXIS, -1, "the axis that is contracted"),
     Setting("seen", INTERNAL, None, "features that each output reads, where a constant mask leaves out some"),
+    family="dense",
     summary="Linear layer over one axis; after a flatten it sees the whole map.",
 )
 def linear(call: Call) -> Result:
@@ -151,6 +152,7 @@ def reduce(call: Call) -> Result:
     "softmax",
     Setting("axis", AXIS, -1, "the axis that sums to one"),
     Setting("function", TEXT, "softmax", "softmax, log_softmax, softmin, ..."),
+    family="activation",
     summary="Softmax along one axis.",
 )
 def softmax(call: Call) -> Result:
@@ -412,6 +414,7 @@ def dot(call: Call) -> Result:
     Setting("equation", TEXT, REQUIRED, "Einstein summation of the input with the kernel"),
     Setting("units", INTERNAL, REQUIRED, "output shape without the batch axis"),
     Setting("bias_axes", TEXT, "", "letters of the output that the bias has"),
+    family="dense",
     summary="Einstein summation with a kernel.",
     native=False,
 )

@@ -51,7 +51,7 @@ def _statistics(spec: TensorSpec, axes: tuple[int, ...], weights: tuple[Paramete
     Setting("axis", AXIS, None, "the axis that keeps its own statistics; by default the channels"),
     SCALE, CENTER,
     Setting("renorm", FLAG, False, "batch renormalisation, with three more moving vectors"),
-    summary="Batch normalisation; at inference with stored statistics.",
+    family="normalisation", summary="Batch normalisation; at inference with stored statistics.",
 )  # fmt: skip
 def batch_norm(call: Call) -> Result:
     """Weights gamma and beta, and the moving mean and variance that training does not learn."""
@@ -76,7 +76,7 @@ def _feature_axes(call: Call, spec: TensorSpec) -> tuple[int, ...]:
     "layer_norm",
     Setting("axes", AXES, (-1,), "axes of the statistics and of the weights"),
     SCALE, CENTER,
-    summary="Layer normalisation over some axes of each sample.",
+    family="normalisation", summary="Layer normalisation over some axes of each sample.",
 )  # fmt: skip
 def layer_norm(call: Call) -> Result:
     """Weights gamma and beta over the axes."""
@@ -89,6 +89,7 @@ def layer_norm(call: Call) -> Result:
     "rms_norm",
     Setting("axes", AXES, (-1,), "axes of the mean square and of the weights"),
     SCALE,
+    family="normalisation",
     summary="Normalisation by the root mean square.",
 )
 def rms_norm(call: Call) -> Result:
@@ -104,7 +105,7 @@ def rms_norm(call: Call) -> Result:
     Setting("groups", COUNT, 32, "groups of channels"),
     Setting("axis", AXIS, None, "the channel axis; by default the one tagged so"),
     SCALE, CENTER,
-    summary="Normalisation over the map and a group of channels.",
+    family="normalisation", summary="Normalisation over the map and a group of channels.",
 )  # fmt: skip
 def group_norm(call: Call) -> Result:
     """Weights gamma and beta, one for each channel."""
@@ -122,7 +123,13 @@ def group_norm(call: Call) -> Result:
     return Result((spec,), ((path,),), _affine(call, (channels,)), gated=(HERE,))
 
 
-@rule("instance_norm", SCALE, CENTER, summary="Normalisation over the map, channel by channel.")
+@rule(
+    "instance_norm",
+    SCALE,
+    CENTER,
+    family="normalisation",
+    summary="Normalisation over the map, channel by channel.",
+)
 def instance_norm(call: Call) -> Result:
     """Weights gamma and beta, one for each channel."""
     spec = call.only()
@@ -132,7 +139,10 @@ def instance_norm(call: Call) -> Result:
 
 
 @rule(
-    "unit_norm", Setting("axes", AXES, (-1,), "axes of the norm"), summary="Scale to unit length along axes."
+    "unit_norm",
+    Setting("axes", AXES, (-1,), "axes of the norm"),
+    family="normalisation",
+    summary="Scale to unit length along axes.",
 )
 def unit_norm(call: Call) -> Result:
     """No weights."""
@@ -143,6 +153,7 @@ def unit_norm(call: Call) -> Result:
 @rule(
     "channel_scale",
     Setting("size", COUNT, REQUIRED, "channels"),
+    family="normalisation",
     summary="A learned factor for each channel.",
 )
 def channel_scale(call: Call) -> Result:
@@ -157,6 +168,7 @@ def channel_scale(call: Call) -> Result:
     "local_response_norm",
     Setting("size", COUNT, 5, "neighbouring channels that are taken together"),
     Setting("axis", INTERNAL, None, "the axis of the neighbours; by default the channels"),
+    family="normalisation",
     summary="Normalisation by neighbouring channels.",
 )
 def local_response_norm(call: Call) -> Result:
@@ -215,6 +227,7 @@ def _tile_rows(extent: int, tiles: int) -> list[list[int]]:
     "normalization",
     Setting("axes", AXES, (-1,), "axes that keep their own statistics"),
     Setting("given", FLAG, False, "the statistics are constants of the layer"),
+    family="normalisation",
     summary="Keras's preprocessing layer: stored mean and variance.",
     native=False,
 )

@@ -47,6 +47,7 @@ def model_input(call: Call) -> Result:
 @rule(
     "identity",
     Setting("rate", NUMBER, 0, "dropout rate; it changes nothing at inference"),
+    family="activation",
     summary="Nothing changes: dropout, noise, masking, augmentation at inference.",
 )
 def identity(call: Call) -> Result:
@@ -57,6 +58,7 @@ def identity(call: Call) -> Result:
 rule(
     "dropout",
     Setting("rate", NUMBER, 0.5, "share of elements dropped in training"),
+    family="activation",
     summary="Dropout: nothing changes at inference.",
 )(identity)
 
@@ -64,6 +66,7 @@ rule(
     "activation",
     Setting("function", TEXT, "relu", "name of the function"),
     Setting("alpha", NUMBER, 0, "slope or scale; it changes nothing that is computed here"),
+    family="activation",
     summary="A function of each element by itself.",
 )(identity)
 
@@ -71,6 +74,7 @@ rule(
 @rule(
     "prelu",
     Setting("shared_axes", AXES, (), "axes along which the slopes are shared"),
+    family="activation",
     summary="Leaky rectifier with learned slopes.",
 )
 def prelu(call: Call) -> Result:
@@ -155,14 +159,19 @@ CONSTANTS = Setting("constants", INTERNAL, (), "shapes of constant operands")
 ALIVE = Setting("alive", INTERNAL, (), "which elements of which inputs a constant mask leaves")
 
 for _name in ("add", "subtract", "multiply", "divide", "maximum", "minimum", "average"):
-    rule(_name, CONSTANTS, ALIVE, summary=f"Element-wise {_name} of all inputs, stretched to one shape.")(
-        _elementwise
-    )
+    rule(
+        _name,
+        CONSTANTS,
+        ALIVE,
+        family="join",
+        summary=f"Element-wise {_name} of all inputs, stretched to one shape.",
+    )(_elementwise)
 rule(
     "elementwise",
     Setting("function", TEXT, "", "name of the function"),
     CONSTANTS,
     ALIVE,
+    family="join",
     summary="Any other function of the inputs, element by element.",
 )(_elementwise)
 
@@ -180,6 +189,7 @@ def _shapes(call: Call, most: int = 8) -> str:
     "concat",
     Setting("axis", AXIS, -1, "the axis along which"),
     folds=True,
+    family="join",
     summary="Inputs end to end along one axis.",
 )
 def concat(call: Call) -> Result:
@@ -217,6 +227,7 @@ def concat(call: Call) -> Result:
 @rule(
     "stack",
     Setting("axis", AXIS, 0, "place of the new axis"),
+    family="join",
     summary="Inputs side by side along a new axis.",
 )
 def stack(call: Call) -> Result:

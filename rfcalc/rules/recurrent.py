@@ -137,7 +137,7 @@ def _recurrent(call: Call, cells: tuple[Mapping[str, Any], ...]) -> Result:
     Setting("cells", INTERNAL, REQUIRED, "the cells of the stack, each with cell, units, bias, reset_after"),
     Setting("backward_cells", INTERNAL, None, "the cells that run backward, where they differ"),
     SEQUENCES, STATE, REVERSE, BIDIRECTIONAL,
-    summary="A stack of recurrent cells.",
+    family="recurrent", summary="A stack of recurrent cells.",
     native=False,
 )  # fmt: skip
 def recurrent(call: Call) -> Result:
@@ -162,12 +162,13 @@ _COMMON = (
     REVERSE,
     BIDIRECTIONAL,
 )
-rule("simple_rnn", _COMMON, summary="Recurrent layer with one product a step.")(_single)
-rule("lstm", _COMMON, summary="Long short-term memory: four products a step.")(_single)
+rule("simple_rnn", _COMMON, family="recurrent", summary="Recurrent layer with one product a step.")(_single)
+rule("lstm", _COMMON, family="recurrent", summary="Long short-term memory: four products a step.")(_single)
 rule(
     "gru",
     _COMMON,
     Setting("reset_after", FLAG, True, "reset after the recurrent product, with a bias of its own"),
+    family="recurrent",
     summary="Gated recurrent unit: three products a step.",
 )(_single)
 
@@ -175,7 +176,7 @@ rule(
 @rule(
     "conv_lstm",
     FILTERS, KERNEL, STRIDE, PAD, DILATION, BIAS, SEQUENCES, STATE, REVERSE, BIDIRECTIONAL, LAYOUT,
-    summary="LSTM whose products are convolutions: the field grows with every step.",
+    family="convolution", summary="LSTM whose products are convolutions: the field grows with every step.",
 )  # fmt: skip
 def conv_lstm(call: Call) -> Result:
     """A convolution of the input, then one recurrent convolution for each step before."""

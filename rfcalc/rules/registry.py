@@ -9,7 +9,7 @@ all read the settings from here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from rfcalc.algebra.number import Num, prod
 from rfcalc.algebra.steps import Step
@@ -241,6 +241,41 @@ class Call:
 Rule = Callable[[Call], Result]
 
 
+Family = Literal[
+    "convolution",
+    "pooling",
+    "summary",
+    "upsampling",
+    "windows",
+    "dense",
+    "normalisation",
+    "activation",
+    "join",
+    "recurrent",
+    "attention",
+    "moving",
+    "other",
+]
+"""What kinds of layers have in common.
+
+===============  =====================================================================================
+convolution      a window with weights slides over the map
+pooling          one number is taken of each window
+summary          one number is taken of the whole map, or of each of a given number of parts
+upsampling       the map gets finer
+windows          the elements of each window stay side by side
+dense            every output reads all features, with weights
+normalisation    elements are shifted and scaled by statistics, or by weights of their channels
+activation       a function of each element by itself, or none
+join             several tensors become one
+recurrent        steps are gone through one after the other
+attention        every query reads keys
+moving           elements are cut out, moved, copied or laid out in another way
+other            what is none of these
+===============  =====================================================================================
+"""
+
+
 class Kind(NamedTuple):
     """A layer kind.
 
@@ -256,6 +291,8 @@ class Kind(NamedTuple):
         The value of each setting that is left out.
     summary : str
         One line for people.
+    family : str
+        What it has in common with others; see `Family`.
     native : bool
         Whether the native format offers it.
     folds : bool
@@ -268,6 +305,7 @@ class Kind(NamedTuple):
     settings: tuple[Setting, ...]
     defaults: Mapping[str, Any]
     summary: str
+    family: Family
     native: bool = True
     folds: bool = False
 
@@ -279,6 +317,7 @@ def rule(
     name: str,
     *settings: Setting | tuple[Setting, ...],
     summary: str,
+    family: Family = "other",
     native: bool = True,
     folds: bool = False,
 ) -> Callable[[Rule], Rule]:
@@ -297,7 +336,7 @@ def rule(
         if name in _KINDS:
             raise ValueError(f"the kind {name!r} is registered twice")
         defaults = {setting.name: setting.default for setting in flat}
-        _KINDS[name] = Kind(name, function, tuple(flat), defaults, summary, native, folds)
+        _KINDS[name] = Kind(name, function, tuple(flat), defaults, summary, family, native, folds)
         return function
 
     return register
@@ -313,6 +352,15 @@ def kinds() -> Mapping[str, Kind]:
 def find(name: str) -> Kind | None:
     """Return the kind of that name, or None."""
     return kinds().get(name)
+
+
+def of_family(*families: Family) -> tuple[str, ...]:
+    """Return the names of the kinds of some families.
+
+    >>> of_family("pooling")
+    ('max_pool', 'average_pool', 'lp_pool', 'median_pool')
+    """
+    return tuple(name for name, kind in kinds().items() if kind.family in families)
 
 
 def format_shape(shape: Sequence[Num]) -> str:

@@ -152,6 +152,7 @@ def scaled(extent: Num, size: Num, factor: float | None) -> Num:
     Setting("rounding", TEXT, "round_prefer_floor", "of positions between two elements, for nearest"),
     Setting("antialias", FLAG, False, "widen the kernel when shrinking"),
     Setting("factors", INTERNAL, None, "for each axis what makes its size of its extent, or None"),
+    family="upsampling",
     summary="Resampling of any axes, with any coordinate transformation.",
     native=False,
 )

@@ -38,6 +38,7 @@ DIRECTIONS = {"forward": 1, "reverse": 1, "bidirectional": 2}
     Setting("time", AXIS, 0, "the axis of the steps; the other one of the first two is the batch"),
     Setting("apart", FLAG, False, "the directions have an axis of their own, behind that of the steps"),
     Setting("states_first", FLAG, True, "states are (directions, batch, features)"),
+    family="recurrent",
     summary="Recurrent layers: steps, then the last states, of each direction.",
     native=False,
 )

@@ -37,6 +37,7 @@ def reshape_result(call: Call, spec: TensorSpec, shape: tuple[Num, ...], axes: s
     Setting("shape", SHAPE, REQUIRED, "extents, batch included; -1 for the one that follows from the others"),
     Setting("axes", INTERNAL, None, "roles of the new axes"),
     folds=True,
+    family="moving",
     summary="The same elements in row-major order under another shape.",
 )
 def reshape(call: Call) -> Result:
@@ -73,6 +74,7 @@ def reshape(call: Call) -> Result:
     "flatten",
     Setting("channel_first", INTERNAL, False, "move the channel axis behind the spatial ones first"),
     folds=True,
+    family="moving",
     summary="All axes but the batch become one.",
 )
 def flatten(call: Call) -> Result:
@@ -110,7 +112,10 @@ def _order(call: Call, spec: TensorSpec) -> tuple[int, ...]:
 
 
 @rule(
-    "permute", Setting("order", AXES, REQUIRED, "for each new axis the present one"), summary="Reorder axes."
+    "permute",
+    Setting("order", AXES, REQUIRED, "for each new axis the present one"),
+    family="moving",
+    summary="Reorder axes.",
 )
 def permute(call: Call) -> Result:
     """Extents move with their axes."""
@@ -127,6 +132,7 @@ def permute(call: Call) -> Result:
 @rule(
     "expand_dims",
     Setting("axes", AXES, REQUIRED, "places of the new axes"),
+    family="moving",
     summary="Insert axes of one element.",
 )
 def expand_dims(call: Call) -> Result:
@@ -144,6 +150,7 @@ def expand_dims(call: Call) -> Result:
 @rule(
     "squeeze",
     Setting("axes", AXES, None, "axes of one element; by default all"),
+    family="moving",
     summary="Drop axes of one element.",
 )
 def squeeze(call: Call) -> Result:
@@ -162,6 +169,7 @@ def squeeze(call: Call) -> Result:
 @rule(
     "broadcast_to",
     Setting("shape", SHAPE, REQUIRED, "extents, batch included; null keeps one"),
+    family="moving",
     summary="Stretch to a shape.",
 )
 def broadcast_to(call: Call) -> Result:
@@ -180,6 +188,7 @@ def broadcast_to(call: Call) -> Result:
 @rule(
     "repeat_vector",
     Setting("count", COUNT, REQUIRED, "repetitions"),
+    family="moving",
     summary="Repeat a vector as a sequence.",
 )
 def repeat_vector(call: Call) -> Result:
@@ -195,6 +204,7 @@ def repeat_vector(call: Call) -> Result:
     Setting("count", COUNT, REQUIRED, "repetitions of each element"),
     Setting("axis", AXIS, 1, "the axis along which"),
     folds=True,
+    family="upsampling",
     summary="Repeat each element along one axis.",
 )
 def repeat(call: Call) -> Result:
@@ -211,6 +221,7 @@ def repeat(call: Call) -> Result:
     "tile",
     Setting("repeats", SHAPE, REQUIRED, "repetitions of each axis, batch included"),
     folds=True,
+    family="moving",
     summary="Repeat whole axes end to end.",
 )
 def tile(call: Call) -> Result:
@@ -240,7 +251,12 @@ def _repeated(extent: Num) -> Window:
     return Window(extent, 0, end, end, regular=False)
 
 
-@rule("flip", Setting("axes", AXES, REQUIRED, "axes that are reversed"), summary="Reverse axes.")
+@rule(
+    "flip",
+    Setting("axes", AXES, REQUIRED, "axes that are reversed"),
+    family="moving",
+    summary="Reverse axes.",
+)
 def flip(call: Call) -> Result:
     """Output i reads ``n - 1 - i``."""
     spec = call.only()
@@ -258,6 +274,7 @@ def flip(call: Call) -> Result:
     "roll",
     Setting("shift", INTEGER, REQUIRED, "places that every element moves on"),
     Setting("axes", AXES, REQUIRED, "axes along which"),
+    family="moving",
     summary="Move along axes; what leaves at the end comes in at the start.",
 )
 def roll(call: Call) -> Result:

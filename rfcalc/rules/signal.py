@@ -40,6 +40,7 @@ from rfcalc.rules.window import PAD, axis_window, replaced
     Setting(
         "clips", INTERNAL, False, "values are clipped at a distance from the largest of the whole tensor"
     ),
+    family="windows",
     summary="Short-time transform: each frame of samples becomes some bins.",
 )
 def frames(call: Call) -> Result:

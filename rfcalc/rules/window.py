@@ -240,6 +240,7 @@ def _convolve(
     FILTERS, KERNEL, STRIDE, PAD, DILATION, GROUPS, BIAS,
     Setting("depth", INTERNAL, None, "input channels of the kernel, where the groups follow from it"),
     Setting("alive", INTERNAL, None, "taps for each axis, where a constant mask makes others zero"), LAYOUT,
+    family="convolution",
     summary="Convolution: every output sees a window of the input, in all channels of its group.",
 )  # fmt: skip
 def conv(call: Call) -> Result:
@@ -263,6 +264,7 @@ def conv(call: Call) -> Result:
     "local_conv",
     FILTERS, KERNEL, STRIDE, PAD, DILATION, BIAS,
     Setting("dense", INTERNAL, False, "the kernel leads from every input to every output element"), LAYOUT,
+    family="convolution",
     summary="Locally connected: a convolution whose kernel and bias are others at every position.",
     native=False,
 )  # fmt: skip
@@ -287,7 +289,7 @@ def local_conv(call: Call) -> Result:
 @rule(
     "depthwise_conv",
     MULTIPLIER, KERNEL, STRIDE, PAD, DILATION, BIAS, LAYOUT,
-    summary="Depthwise convolution: every channel has its own window filters.",
+    family="convolution", summary="Depthwise convolution: every channel has its own window filters.",
 )  # fmt: skip
 def depthwise_conv(call: Call) -> Result:
     """Compute a convolution with as many groups as channels."""
@@ -302,7 +304,7 @@ def depthwise_conv(call: Call) -> Result:
 @rule(
     "separable_conv",
     FILTERS, MULTIPLIER, KERNEL, STRIDE, PAD, DILATION, BIAS, LAYOUT,
-    summary="Depthwise convolution, then a pointwise one over the channels.",
+    family="convolution", summary="Depthwise convolution, then a pointwise one over the channels.",
 )  # fmt: skip
 def separable_conv(call: Call) -> Result:
     """Weights ``prod(k) * C * m + C * m * F + F``."""
@@ -337,7 +339,7 @@ def separable_conv(call: Call) -> Result:
     DILATION,
     Setting("output_padding", NATURAL_PER_AXIS, None, "elements added at the end of the output"),
     GROUPS, BIAS, LAYOUT,
-    summary="Transposed convolution: every input spreads over a window of the output.",
+    family="upsampling", summary="Transposed convolution: every input spreads over a window of the output.",
 )  # fmt: skip
 def transposed_conv(call: Call) -> Result:
     """Extent ``(n-1)s + d(k-1) + 1 - lo - hi + output_padding``, weights as a convolution's."""
@@ -407,7 +409,7 @@ def transposed_window(
     "patches",
     KERNEL, Setting("stride", PER_AXIS, None, "step between patches; by default their length"), PAD, DILATION,
     ORDER, LAYOUT,
-    summary="Each window becomes the channels of one position.",
+    family="windows", summary="Each window becomes the channels of one position.",
 )  # fmt: skip
 def patches(call: Call) -> Result:
     """Channels ``prod(k) * C``; no weights and no multiplication."""
@@ -448,7 +450,12 @@ def _pool(call: Call) -> Result:
 
 
 for _name, _word in (("max", "largest"), ("average", "mean"), ("lp", "p-norm"), ("median", "median")):
-    rule(f"{_name}_pool", POOLING, summary=f"Pooling: the {_word} of each window, channel by channel.")(_pool)
+    rule(
+        f"{_name}_pool",
+        POOLING,
+        family="pooling",
+        summary=f"Pooling: the {_word} of each window, channel by channel.",
+    )(_pool)
 
 
 @rule(
@@ -456,6 +463,7 @@ for _name, _word in (("max", "largest"), ("average", "mean"), ("lp", "p-norm"), 
     Setting("mode", CHOICE, "average", "what is taken of the map", ("average", "max", "lp", "median", "sum")),
     Setting("keepdims", FLAG, False, "keep the spatial axes, with one element each"),
     LAYOUT,
+    family="summary",
     summary="Global pooling: one value for each channel of the whole map.",
 )
 def global_pool(call: Call) -> Result:

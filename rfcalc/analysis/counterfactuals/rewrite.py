@@ -12,9 +12,9 @@ from rfcalc.analysis.shapes import Resolved, check_outputs
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Edge, Layer, TensorSpec
-from rfcalc.rules.registry import Call, Result, find, format_shape
+from rfcalc.rules.registry import Call, Result, find, format_shape, of_family
 
-POOLS: Final = ("max_pool", "average_pool", "lp_pool", "median_pool")
+POOLS: Final = of_family("pooling")
 """Kinds that take one number of each window; global and adaptive pooling have no window of their own."""
 
 _SUMMARY: Final = {"max_pool": "max", "average_pool": "average", "lp_pool": "lp", "median_pool": "median"}

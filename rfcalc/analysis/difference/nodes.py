@@ -9,7 +9,7 @@ from rfcalc.analysis.shapes import Resolved
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Layer, TensorSpec
 from rfcalc.rules import registry
-from rfcalc.rules.registry import find
+from rfcalc.rules.registry import Family, find, of_family
 
 
 class Node(NamedTuple):
@@ -41,7 +41,7 @@ class Node(NamedTuple):
     @property
     def family(self) -> str:
         """Kinds that stand in for each other."""
-        return _FAMILY.get(self.kind, self.kind)
+        return _family(self.kind)
 
     @property
     def commutes(self) -> bool:
@@ -51,31 +51,31 @@ class Node(NamedTuple):
 
 COMMUTATIVE: Final = frozenset(("add", "multiply", "maximum", "minimum", "average"))
 
-_NORMS: Final = (
-    "batch_norm layer_norm rms_norm group_norm instance_norm unit_norm normalization local_response_norm "
-    "channel_scale"
-)
-
-_FAMILIES: Final = {
-    "window": "conv depthwise_conv separable_conv max_pool average_pool lp_pool median_pool patches",
-    "head": "global_pool adaptive_pool reduce flatten",
-    "join": "add subtract multiply divide maximum minimum average concat stack elementwise",
-    "finer": "upsample resize resample transposed_conv depth_to_space",
-    "norm": _NORMS,
-    "plain": "activation prelu softmax identity dropout",
-    "dense": "linear einsum_dense",
-    "recurrent": "simple_rnn lstm gru recurrent sequence",
-    "attention": "multi_head_attention head_attention dot_attention additive_attention fused_attention",
-}
-NORMS: Final = frozenset(_NORMS.split())
+NORMS: Final = frozenset(of_family("normalisation"))
 """Kinds whose weights are vectors over the channels."""
 
-_FAMILY: Final = {kind: family for family, kinds in _FAMILIES.items() for kind in kinds.split()}
+_APART: Final[tuple[Family, ...]] = ("moving", "other")
+"""Families whose kinds do not stand in for each other."""
+
+_STANDING_IN: Final = {
+    "pooling": "convolution",
+    "windows": "convolution",
+    "reduce": "summary",
+    "flatten": "summary",
+}
+"""Families, and kinds, that stand in for another family."""
 
 # places of axes are the format's affair, and what follows from the input's shape is no setting of the layer
 _NO_SETTING: Final = frozenset(("spatial", "channel", "depth", "dtype"))
 FOLLOWING: Final = frozenset(("reshape", "broadcast_to", "expand_dims", "squeeze"))
 """Kinds whose settings spell extents of their input."""
+
+
+def _family(kind: str) -> str:
+    """Return what a kind has in common with those that stand in for it; by default itself."""
+    known = find(kind)
+    family = kind if known is None or known.family in _APART else known.family
+    return _STANDING_IN.get(family, family)
 
 
 def whole(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> list[Node]:
@@ -188,13 +188,13 @@ class Common(NamedTuple):
     others: tuple[str, ...]
 
 
-_JOINS: Final = frozenset(_FAMILIES["join"].split())
+_JOINS: Final = frozenset(of_family("join"))
 _MOST_JOINED: Final = 128
 """Inputs of a concatenation that is taken apart, so that a long chain of them stays cheap."""
 
 _WORDS: Final = {
     "matmul": "product", "dot": "product", "einsum": "product",
-    "finer": "upsample", "recurrent": "recurrent", "attention": "attention",
+    "upsampling": "upsample", "recurrent": "recurrent", "attention": "attention",
 }  # fmt: skip
 """Kinds and families that formats configure in their own ways."""
 
@@ -270,7 +270,7 @@ def _common_settings(
         return _pooling(kind, settings, spec)
     if kind in _JOINS:
         return {"kind": kind, "inputs": len(before)} if len(before) > 1 else None
-    word = _WORDS.get(kind) or _WORDS.get(_FAMILY.get(kind, ""))
+    word = _WORDS.get(kind) or _WORDS.get(_family(kind))
     if kind not in _BY_NAMES:
         return None if word is None else {"kind": word}
     return {"kind": kind, **{name: settings.get(name) for name in _BY_NAMES[kind]}}

@@ -17,26 +17,14 @@ from rfcalc.analysis.tiling.result import Memory
 from rfcalc.errors import AnalysisError, RfcalcError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import SPATIAL, Edge, Layer, TensorSpec
+from rfcalc.rules.registry import of_family
 
 Extents = tuple[int, ...]
 
 Reader = Callable[[Extents], LayerGraph]
 """Reads the model again with other extents of the chosen input."""
 
-_POINTWISE: Final = frozenset(
-    (
-        "add",
-        "subtract",
-        "multiply",
-        "divide",
-        "average",
-        "maximum",
-        "minimum",
-        "elementwise",
-        "where",
-        "concat",
-    )
-)
+_POINTWISE: Final = frozenset(of_family("join")) - {"stack"}
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from rfcalc.graph.layer import Layer
 from rfcalc.readers.lowering.builder import Builder
 from rfcalc.readers.lowering.masks import mask_of
 from rfcalc.readers.lowering.value import Value
+from rfcalc.rules.registry import of_family
 
 LEARNED: Final = frozenset(
     (
-        *("linear", "conv", "depthwise_conv", "separable_conv", "local_conv", "transposed_conv"),
-        *("einsum_dense", "embedding", "lstm", "gru", "simple_rnn"),
-        *("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm"),
+        *of_family("convolution", "dense", "normalisation"),
+        *("transposed_conv", "embedding", "lstm", "gru", "simple_rnn"),
     )
 )
 """Kinds whose results lie where their weights put them."""

@@ -1,0 +1,51 @@
+"""A kind is added the way docs/contributing.md says: its blocks of code run as they stand, nothing else."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+ROOT = Path(__file__).parents[2]
+
+ASKED = """
+import random
+
+import rfcalc
+from rfcalc.analysis.attribution import cause_of
+from rfcalc.rules.registry import of_family
+from tests.rules import test_commuting_square as square
+
+assert "min_pool" in of_family("pooling") and cause_of("min_pool") == "pooling"
+square.test_numbers_formulas_and_arrays_agree(MIN_POOL)
+
+
+def net(kind):
+    conv = {"kind": "conv", "filters": 4, "kernel": 3, "padding": "same"}
+    pool = {"kind": kind, "name": "pool", "kernel": 3, "stride": 2, "ceil": True}
+    return {"rfcalc": 1, "input": [21, 21, 3], "layers": [conv, pool, conv]}
+
+
+mine, other = (rfcalc.analyze(net(kind)) for kind in ("min_pool", "average_pool"))
+assert mine.to_json().replace("min_pool", "average_pool") == other.to_json()
+
+checked = rfcalc.verify(net("min_pool"))
+assert checked.holds, checked.to_text()
+
+bought = rfcalc.compare(net("min_pool"))
+assert bought.to_json().replace("min_pool", "average_pool") == rfcalc.compare(net("average_pool")).to_json()
+print("added")
+"""
+
+
+def test_a_kind_is_added_as_the_page_says() -> None:
+    page = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
+    section = page[page.index("## Add a rule") :]
+    blocks = re.findall(r"^   ```python\n(.*?)^   ```$", section, re.DOTALL | re.MULTILINE)
+    assert len(blocks) == 3
+    code = "\n".join([*map(dedent, blocks), ASKED])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "added\n"
