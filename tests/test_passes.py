@@ -48,7 +48,7 @@ verify MODEL --run                        -      -      -     -    1      2     
 check MODEL --budget HOLDS                1      1      6     1    1      1      5     1
 check MODEL --budget FAILS                1      2      6     2    1      2      5     2
 check MODEL --init                        1      2      6     1    1      2      5     1
-diff MODEL MODEL                          2      2      12    2    2      2      10    2
+diff MODEL MODEL                          2      2      6     2    2      2      10    2
 effective MODEL                           1      1      6     1    1      1      5     1
 align MODEL                               1      1      6     1    1      1      5     1
 align MODEL --sizes 28:32                 5      1      24    1    5      1      25    1

@@ -67,26 +67,21 @@ class FieldsBefore(NamedTuple):
 
     Parameters
     ----------
-    graph : LayerGraph
-        The graph before the change.
     resolved : mapping
-        What the rules said of its layers.
+        What the rules said of its layers; of those that did not change the very objects are handed on.
     seen : mapping
         What they depended on.
     misaligned : sequence of Misaligned
         Branches that met there on grids of different strides.
     """
 
-    graph: LayerGraph
     resolved: Mapping[str, Resolved]
     seen: Mapping[str, Seen]
     misaligned: Sequence[Misaligned]
 
     def kept(self, layer: Layer, known: Resolved, seen: Mapping[str, Seen]) -> Seen | None:
-        """Return what a layer depended on, if neither its rule nor what its inputs depend on has changed."""
-        if not layer.inputs or self.graph.layers.get(layer.name) is not layer:
-            return None
-        if self.resolved[layer.name].result is not known.result:
+        """Return what a layer depended on, if neither it nor what its inputs depend on has changed."""
+        if not layer.inputs or self.resolved.get(layer.name) is not known:
             return None
         for producer, _ in layer.inputs:
             if seen[producer] is not self.seen[producer]:

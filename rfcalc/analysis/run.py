@@ -69,8 +69,8 @@ class Run:
     resolved : mapping, optional
         What the first pass says, where it is known already.
     before : Run, optional
-        A run, asked in the same way, of a graph of which this one was made. What the passes say of layers
-        that did not change, behind layers that did not, is taken from there.
+        A run, asked in the same way, of a graph of which this one was made, or which is much like it. What
+        the passes say of layers that are the same, behind layers that are, is taken from there.
     read : callable, optional
         Reads the model again at another size, where its shapes are worked out while it is read.
 
@@ -139,7 +139,7 @@ class Run:
             return self._kept.seen_at(self.graph, self.resolved), self._kept.misaligned
         if before is None:
             return propagate_periodic(self.graph, self.resolved, chosen)
-        known = FieldsBefore(before.graph, before.resolved, *before._periodic)
+        known = FieldsBefore(before.resolved, *before._periodic)
         return propagate_periodic(self.graph, self.resolved, chosen, before=known)
 
     @cached_property
@@ -163,7 +163,7 @@ class Run:
     def taps(self) -> Mapping[str, Seen]:
         """What each layer depends on at any size, tap by tap."""
         before = self._before
-        known = None if before is None else FieldsBefore(before.graph, before.resolved, before.taps, ())
+        known = None if before is None else FieldsBefore(before.resolved, before.taps, ())
         return propagate_periodic(self.graph, self.resolved, self.chosen, taps=True, before=known)[0]
 
     @cached_property
@@ -272,7 +272,7 @@ class Run:
         return self.edited(self.graph.with_layers(layers))
 
     def edited(self, graph: LayerGraph, resolved: Mapping[str, Resolved] | None = None) -> Run:
-        """Return a run of a graph that was made of this one; layers that are the same objects did not change.
+        """Return a run of a graph that was made of this one; what is the same is not worked out again.
 
         What the first pass says of it may be known already.
         """

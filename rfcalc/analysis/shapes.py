@@ -56,7 +56,8 @@ class ShapesBefore(NamedTuple):
 
     def kept(self, layer: Layer, resolved: Mapping[str, Resolved]) -> Resolved | None:
         """Return what was said of a layer, if neither it nor what it takes has changed."""
-        if self.graph.layers.get(layer.name) is not layer:
+        old = self.graph.layers.get(layer.name)
+        if old is not layer and old != layer:
             return None
         for producer, _ in layer.inputs:
             if not _same_outputs(resolved[producer].result, self.resolved[producer].result):

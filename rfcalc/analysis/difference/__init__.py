@@ -56,15 +56,12 @@ def diff_graphs(
     statistics = "torch" not in (old.format, new.format)  # there they are buffers, and no parameters
     given = _inputs(old, new, input)
     models: list[Model] = []
-    for graph in (old, new):
+    run: Run | None = None
+    for graph, name in zip((old, new), given, strict=True):
         try:
-            models.append(
-                model_of(
-                    Run(graph, input=given[len(models)], on_unknown=on_unknown),
-                    comparable=comparable,
-                    statistics=statistics,
-                )
-            )
+            before = run if given[0] == given[1] else None
+            run = Run(graph, input=name, on_unknown=on_unknown, before=before)
+            models.append(model_of(run, comparable=comparable, statistics=statistics))
         except RfcalcError as error:
             error.source = error.source or graph.source
             raise

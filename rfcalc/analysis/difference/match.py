@@ -88,7 +88,9 @@ def match(
             return False
         return respelled(there, here) if turned else respelled(here, there)
 
-    found = [_Matcher(one, two, ask).run(keys) for keys in (_NAMES_FIRST, _STRUCTURE_FIRST)]
+    found = [_Matcher(one, two, ask).run(_NAMES_FIRST)]
+    if any(found[0].cost()):
+        found.append(_Matcher(one, two, ask).run(_STRUCTURE_FIRST))
     best = min(found, key=lambda matcher: matcher.cost())
     pairs, respellings = best.pairs, best.respellings
     if turned:
@@ -140,12 +142,18 @@ class _Matcher:
         renamed = sum(one.nodes[a].name != two.nodes[b].name for a, b in self.pairs.items())
         return alone + edited, renamed
 
+    def _is_done(self) -> bool:
+        """Tell whether no node of one of the models is left."""
+        return len(self.pairs) in (len(self.one.nodes), len(self.two.nodes))
+
     # ---- in order ------------------------------------------------------------------------------------------
 
     def _gaps(self) -> list[tuple[list[int], list[int]]]:
         """Return what is left between the anchors, as places in the orders."""
         first, second = self.one.order, self.two.order
-        gaps = []
+        gaps: list[tuple[list[int], list[int]]] = []
+        if self._is_done():
+            return gaps
         i = j = 0
         for k, m in (*self.anchors, (len(first), len(second))):
             here = [p for p in range(i, k) if first[p] not in self.pairs and first[p] not in self.left_out]
@@ -202,6 +210,8 @@ class _Matcher:
 
     def _pick(self, key: Key) -> None:
         """Pair what is left and has a key that nothing else has."""
+        if self._is_done():
+            return
         sides = []
         for model, done in (
             (self.one, {*self.pairs, *self.left_out}),
