@@ -127,19 +127,18 @@ def _held(
         return (_Held(None, None, f"it depends on {here.blame}"),) * rank
     if layer.kind == "input":
         return (_NOTHING,) * rank
-    relations = [_relations(dependence, axis) for axis in range(rank)]
     if result.paths == (AS_IT_IS,) and len(layer.inputs) == 1 and here is seen[layer.inputs[0][0]]:
-        before = held[layer.inputs[0][0]]  # as in most layers nothing changes
-        return tuple([known if found else _NOTHING for known, found in zip(before, relations, strict=True)])
+        before, moving = held[layer.inputs[0][0]], _axes(dependence)  # as in most layers nothing changes
+        return tuple([known if axis in moving else _NOTHING for axis, known in enumerate(before)])
     ways: list[list[_Held]] = [[] for _ in range(rank)]
     for path in (path for paths in result.paths for path in paths):
         edge = layer.inputs[path.input]
         start = _start(seen, edge)
         if start is not None:
-            known = {axis: held[edge[0]][axis] for axis in range(rank) if _relations(start, axis)}
+            known = {axis: held[edge[0]][axis] for axis in sorted(_axes(start))}
             for axis, way in _ways(layer, path, known, start).items():
                 ways[axis].append(way)
-    return tuple([_united(layer, *each) for each in zip(ways, relations, strict=True)])
+    return tuple([_united(layer, ways[axis], _relations(dependence, axis)) for axis in range(rank)])
 
 
 def _united(layer: Layer, ways: Sequence[_Held], relations: Sequence[tuple[Relation, bool]]) -> _Held:
@@ -226,6 +225,11 @@ def _hidden(step: Step, before: Dependence, tolerated: Fraction, axis: int) -> F
     reach = max(window.last(i) - window.first(i) for i in range(min(window.period, 64)))
     jumps = [abs(Fraction(r.advance, r.period)) for r, _ in _relations(before, axis)]
     return tolerated + reach * max(jumps) if is_known(reach) else None
+
+
+def _axes(dependence: Dependence) -> set[int]:
+    """Return the axes of the input along which there are relations."""
+    return {leg.axis for leg in dependence.legs if isinstance(leg.relation, Relation)}
 
 
 def _relations(dependence: Dependence, axis: int) -> list[tuple[Relation, bool]]:

@@ -323,6 +323,8 @@ def _reweighed(layer: Layer, before: Resolved | None, result: Result | None) -> 
     if layer.weights is None or result is None or before is None or before.result is None:
         return layer
     pairs = [(old.shape, new.shape) for old, new in zip(before.result.weights, result.weights, strict=False)]
+    if all(old == new for old, new in pairs):  # as of convolutions, whatever the size of their maps
+        return layer
     weights = []
     for weight in layer.weights:
         alike_in = [pair for pair in pairs if prod(pair[0]) == weight.count]
