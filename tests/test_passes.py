@@ -46,7 +46,7 @@ compare MODEL OTHER                       2      2      12    1    2      2     
 verify MODEL --no-run                     1      2      6     1    1      2      5     1
 verify MODEL --run                        -      -      -     -    1      2      5     1
 check MODEL --budget HOLDS                1      1      6     1    1      1      5     1
-check MODEL --budget FAILS                1      2      6     2    1      2      5     2
+check MODEL --budget FAILS                1      2      6     1    1      2      5     1
 check MODEL --init                        1      2      6     1    1      2      5     1
 diff MODEL MODEL                          2      2      6     2    2      2      10    2
 effective MODEL                           1      1      6     1    1      1      5     1
@@ -62,7 +62,7 @@ tiles MODEL --image 500,500 --tile 64     0      17     147   1    0      17    
 plot MODEL -o OUT                         1      4      14    1    1      4      13    1
 plot MODEL --what costs -o OUT            1      4      14    1    1      4      13    1
 plot MODEL --what effective -o OUT        1      1      6     1    1      1      5     1
-docs PAGE                                 1      1      6     2    1      1      5     2
+docs PAGE                                 1      1      6     1    1      1      5     1
 """
 """For a MODEL of the layers above in each format. OTHER is the same again, OUT a picture to write, HOLDS and
 FAILS are budgets, PAGE has a table of the model in it. A dash stands for what there is not for a format."""

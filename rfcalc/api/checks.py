@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from rfcalc.analysis.budget.check import HOLDS, Check, Failure, Unmatched, check_model
 from rfcalc.analysis.budget.document import MODELS, Budget, Section, budget_of, key_text
 from rfcalc.analysis.budget.facts import Facts
-from rfcalc.api.models import Loading, Model, about, load, run_of
+from rfcalc.api.models import Loading, Model, about, load, read_once, run_of
 from rfcalc.errors import RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.readers.detect import names_code
+from rfcalc.readers.detect import Document, names_code
 from rfcalc.reports.check import CheckReport
 from rfcalc.wording import few
 
@@ -195,13 +195,15 @@ def _checked(target: _Target, loading: Loading) -> tuple[list[Check], list[Unmat
         **target.section.loading,
         **{key: each for key, each in loading.items() if each is not None},
     }
-    graph = load(target.model, **options)
+    read = read_once(target.model)
+    graph = load(read, **options)
     with about(graph):
         details = any(given.limit.details for given in target.section.every)
         facts = Facts(run_of(graph, options), details=details)
         facts.result  # noqa: B018  what cannot be analysed is the model's fault, not the budget's
     checks, unmatched = check_model(target.name, facts, target.section)
-    lines = _lines_of(target.model, {_place(check) for check in checks if check.outcome != HOLDS})
+    text = read.text if isinstance(read, Document) and isinstance(target.model, (str, os.PathLike)) else b""
+    lines = _lines_of(text, {_place(check) for check in checks if check.outcome != HOLDS})
     return [check._replace(line=lines.get(_place(check))) for check in checks], unmatched, graph
 
 
@@ -209,16 +211,13 @@ def _place(check: Check) -> str:
     return check.figure.layer or check.figure.culprit
 
 
-def _lines_of(model: Any, layers: set[str]) -> dict[str, int]:
+def _lines_of(document: bytes, layers: set[str]) -> dict[str, int]:
     """Find the lines of a text file that name layers, for annotations; of other files there are none."""
-    if not isinstance(model, (str, os.PathLike)) or not layers - {""}:
+    if not layers - {""} or not 0 < len(document) <= _MOST_BYTES:
         return {}
-    path = Path(model)
     try:
-        if not path.is_file() or path.stat().st_size > _MOST_BYTES:
-            return {}
-        text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError):
+        text = document.decode("utf-8")
+    except ValueError:
         return {}
     found: dict[str, int] = {}
     for layer in layers - {""}:

@@ -8,14 +8,14 @@ from pathlib import Path, PureWindowsPath
 from typing import IO, Final
 
 from rfcalc.errors import ReadError
-from rfcalc.readers.sources import opened
+from rfcalc.readers.sources import regular_file
 
 
 class _Model(io.BufferedReader):
     """An open file that is called what the document calls it, so that no table says where it lies."""
 
-    def __init__(self, path: str, name: str) -> None:
-        super().__init__(io.FileIO(path))
+    def __init__(self, descriptor: int, name: str) -> None:
+        super().__init__(io.FileIO(descriptor))
         self._name = name
 
     @property
@@ -69,8 +69,7 @@ class Models:
         """
         path = self.path(name)
         try:
-            with opened(path):  # says what is no regular file, without waiting for one
-                return _Model(path, name)
+            return _Model(regular_file(path), name)
         except ReadError as error:
             error.source = name
             raise

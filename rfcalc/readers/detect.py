@@ -31,12 +31,15 @@ class Document(NamedTuple):
         Its name, for messages.
     directory : str, optional
         Where its file is.
+    text : bytes
+        What a file of text holds, as it is written.
     """
 
     format: str
     content: Any
     source: str
     directory: str | None = None
+    text: bytes = b""
 
 
 RFCALC, KERAS, ONNX, TORCH = "rfcalc", "keras", "onnx", "torch"
@@ -205,7 +208,8 @@ def _document_of(source: Source, directory: str | None, format: str | None) -> D
     content = _document(source)
     if not isinstance(content, dict):
         raise ReadError(f"holds {got(content)}; {EXPECTED}")
-    return Document(format or _kind_of(content, source.name), content, source.name, directory)
+    text = b"" if source.head.startswith(b"PK") else source.start(0)
+    return Document(format or _kind_of(content, source.name), content, source.name, directory, text)
 
 
 def _is_onnx(source: Source) -> bool:

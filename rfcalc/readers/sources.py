@@ -137,7 +137,7 @@ def opened(model: Any) -> Iterator[Source]:
             yield Source(name, getattr(sys.stdin, "buffer", sys.stdin))
         elif isinstance(model, (str, os.PathLike)):
             path = os.fsdecode(model)
-            with _open_path(path) as file:
+            with os.fdopen(regular_file(path), "rb") as file:
                 yield Source(name, file, path)
         else:
             raise UsageError(f"a model is a path, a file, bytes or a mapping, not a {type(model).__name__}")
@@ -166,9 +166,14 @@ def directory_of(model: Any) -> str | None:
     return str(Path(os.fsdecode(model)).parent)
 
 
-@contextmanager
-def _open_path(path: str) -> Iterator[IO[bytes]]:
-    """Open a regular file; anything else is refused without waiting for it."""
+def regular_file(path: str) -> int:
+    """Open a regular file, and return its descriptor; anything else is refused without waiting for it.
+
+    Raises
+    ------
+    ReadError
+        It is none, or cannot be opened.
+    """
     # without O_NONBLOCK the opening of a pipe waits for a writer
     flags = (
         os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -185,5 +190,4 @@ def _open_path(path: str) -> Iterator[IO[bytes]]:
     if not stat.S_ISREG(mode):
         os.close(descriptor)
         raise ReadError(next((message for test, message in _SPECIAL if test(mode)), "is no regular file"))
-    with os.fdopen(descriptor, "rb") as file:
-        yield file
+    return descriptor
