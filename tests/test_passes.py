@@ -51,14 +51,14 @@ check MODEL --init                        1      2      6     1    1      2     
 diff MODEL MODEL                          2      2      6     2    2      2      10    2
 effective MODEL                           1      1      6     1    1      1      5     1
 align MODEL                               1      1      6     1    1      1      5     1
-align MODEL --sizes 28:32                 5      1      24    1    5      1      25    1
+align MODEL --sizes 28:32                 5      1      24    1    5      1      19    1
 field MODEL sum                           1      2      6     1    1      2      5     1
 field MODEL sum --at 3,3                  1      2      6     1    1      2      5     1
 field MODEL sum --phases                  1      1      6     1    1      1      5     1
 law MODEL                                 1      1      6     1    1      1      5     1
 explain MODEL sum                         1      1      6     1    1      1      5     1
-tiles MODEL                               0      9      105   1    0      9      75    1
-tiles MODEL --image 500,500 --tile 64     0      17     147   1    0      17     105   1
+tiles MODEL                               0      9      105   1    0      9      63    1
+tiles MODEL --image 500,500 --tile 64     0      17     147   1    0      17     92    1
 plot MODEL -o OUT                         1      4      14    1    1      4      13    1
 plot MODEL --what costs -o OUT            1      4      14    1    1      4      13    1
 plot MODEL --what effective -o OUT        1      1      6     1    1      1      5     1

@@ -174,17 +174,11 @@ class _Views:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._padded: dict[tuple[int, tuple[Mend, ...]], Run] = {}
-        self._refused: dict[int, AnalysisError | ReadError] = {}
+        self._broken: dict[int, SizeRow] = {}
 
     def at(self, size: int) -> Run:
         """Return the model at a size along every axis."""
-        if size in self._refused:
-            raise self._refused[size]
-        try:
-            return self._run.at(*(size,) * len(self._run.extents))
-        except (AnalysisError, ReadError) as error:
-            self._refused[size] = error
-            raise
+        return self._run.at(*(size,) * len(self._run.extents))
 
     def padded(self, size: int, mends: Sequence[Mend]) -> Run:
         """Return the model at a size with other paddings."""
@@ -198,6 +192,8 @@ class _Views:
 
     def with_mends(self, size: int, mends: Sequence[Mend]) -> Run | None:
         """Return the model with other paddings; None where shapes break with them."""
+        if size in self._broken:
+            return None
         try:
             found = self.padded(size, mends)
             found.joins  # noqa: B018  shapes break here
@@ -212,14 +208,25 @@ class _Views:
         return tuple(self._row(size, names, mends) for size in sizes)
 
     def _row(self, size: int, names: Sequence[str], mends: Sequence[Mend]) -> SizeRow:
+        if size in self._broken:  # it cannot even be read
+            return self._broken[size]
+        try:
+            self.at(size)
+        except (AnalysisError, ReadError) as error:
+            self._broken[size] = _broken_at(size, error)
+            return self._broken[size]
         try:
             view = self.padded(size, mends)
             joins = {join.layer: join for join in view.joins}
         except (AnalysisError, ReadError) as error:
-            return SizeRow(size, (), None, _layer_of(error), error.message)
+            return _broken_at(size, error)
         nowhere = (0.0,) * len(view.extents)
         offsets = tuple(joins[name].offset if name in joins else nowhere for name in names)
         return SizeRow(size, offsets, all(join.aligned for join in view.joins))
+
+
+def _broken_at(size: int, error: AnalysisError | ReadError) -> SizeRow:
+    return SizeRow(size, (), None, _layer_of(error), error.message)
 
 
 def _layer_of(error: AnalysisError | ReadError) -> str:

@@ -63,7 +63,7 @@ def align(x: Model, sizes: Iterable[int] | None = None, **loading: Unpack[Loadin
     from rfcalc.reports.alignment import Alignment
 
     checked = () if sizes is None else check_sizes(plain(sizes))
-    x = read_once(x)
+    x = read_once(x, at_many_sizes=True)
     graph = load(x, **loading)
     with about(graph), collector_paused():
         result = align_run(run_of(graph, loading, x), checked)

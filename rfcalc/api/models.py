@@ -55,11 +55,15 @@ def about(graph: LayerGraph) -> Iterator[None]:
         raise
 
 
-def read_once(x: Model) -> Model:
-    """Return what is read of a model, to be loaded at several sizes; a graph or a name of code as it is."""
+def read_once(x: Model, *, at_many_sizes: bool = False) -> Model:
+    """Return what is read of a model, to be loaded several times; a graph or a name of code as it is.
+
+    Of one that is loaded at many sizes its reader remembers what stays, which costs a little at the first.
+    """
     if isinstance(x, LayerGraph) or (isinstance(x, str) and detect.names_code(x)):
         return x
-    return detect.read_document(x)
+    document = detect.read_document(x)
+    return document._replace(memory={}) if at_many_sizes else document
 
 
 def load(

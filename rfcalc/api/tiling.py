@@ -81,7 +81,7 @@ def tiles(
     from rfcalc.analysis.tiling import Wish, tiles_of
     from rfcalc.reports.tiles import Tiles
 
-    x = read_once(x)
+    x = read_once(x, at_many_sizes=True)
     graph = load(x, **loading)
     wish = Wish(_sizes(plain(tile)), _sizes(plain(image)), plain(memory), rate, cut_gates)
     with about(graph):

@@ -33,6 +33,8 @@ class Document(NamedTuple):
         Where its file is.
     text : bytes
         What a file of text holds, as it is written.
+    memory : dict, optional
+        What its reader remembers of it from one reading to the next.
     """
 
     format: str
@@ -40,6 +42,7 @@ class Document(NamedTuple):
     source: str
     directory: str | None = None
     text: bytes = b""
+    memory: dict[Any, Any] | None = None
 
 
 RFCALC, KERAS, ONNX, TORCH = "rfcalc", "keras", "onnx", "torch"
@@ -161,7 +164,7 @@ def load(
     if isinstance(model, str) and names_code(model):
         return _torch_factory(model, wanted)
     document = read_document(model, format=format)
-    wanted = wanted._replace(directory=document.directory)
+    wanted = wanted._replace(directory=document.directory, memory=document.memory)
     try:
         return _READERS[document.format](document.content, document.source, wanted)
     except RfcalcError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rfcalc.algebra.number import Num
 
@@ -27,6 +27,8 @@ class Options(NamedTuple):
         What operations that nobody knows are taken for.
     directory : str, optional
         The one that the model's file is in, where it comes from a file.
+    memory : dict, optional
+        What readers remember of the model, where it is read more than once.
     """
 
     parameters: Mapping[str, Num] | None = None
@@ -36,3 +38,4 @@ class Options(NamedTuple):
     layout: Mapping[str, str] | None = None
     on_unknown: str = "report"
     directory: str | None = None
+    memory: dict[Any, Any] | None = None

@@ -107,7 +107,7 @@ class Builder:
         """Layers that make something else of zeros: they add a constant, or fill one in."""
         self.zeros: dict[Edge, Any] = {}
         """Where tensors may be other than zero, as far as that was asked."""
-        self._rules = RuleMemo()
+        self.rules = RuleMemo()
         self._frozen: dict[Weight, Weight] = {}
 
     # ---- tensors -------------------------------------------------------------------------------------------
@@ -288,7 +288,7 @@ class Builder:
         if rule is None:
             raise AssertionError(f"there is no kind {kind!r}")
         try:
-            return self._rules.apply(rule, attrs, specs)
+            return self.rules.apply(rule, attrs, specs)
         except RfcalcError as error:
             error.where = error.where or f"layer {node.name!r}"
             raise

@@ -6,13 +6,13 @@ Only the protobuf is read. Data of tensors that lie in other files are neither n
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import onnx
 from google.protobuf.message import DecodeError
 
 from rfcalc.algebra.extent import named
-from rfcalc.algebra.number import Num
+from rfcalc.algebra.number import Num, is_known
 from rfcalc.collecting import collector_paused
 from rfcalc.errors import AnalysisError, GraphError, ReadError, RfcalcError
 from rfcalc.graph.graph import LayerGraph
@@ -21,6 +21,7 @@ from rfcalc.readers.lowering.hypotheses import read_consistently
 from rfcalc.readers.lowering.inputs import Declared, chosen_shape, open_extent, settle
 from rfcalc.readers.lowering.layout import Uses, guess
 from rfcalc.readers.lowering.value import Blind, Value
+from rfcalc.readers.onnx.again import Memory, Reading, remembered
 from rfcalc.readers.onnx.attributes import attributes_of
 from rfcalc.readers.onnx.folding import fold
 from rfcalc.readers.onnx.operation import Operation, graphs_in, no_weights_of
@@ -81,13 +82,20 @@ def read_onnx(data: bytes | onnx.ModelProto, *, source: str, options: Options) -
     UsageError
         An input or extent that the model does not have.
     """
-    model = data if isinstance(data, onnx.ModelProto) else _parsed(data)
+    memory = _memory_of(options)
+    if memory is not None and memory.model is not None:
+        model, said = memory.model
+    else:
+        model, said = (data if isinstance(data, onnx.ModelProto) else _parsed(data)), None
     if not model.HasField("graph") or not (model.graph.node or model.graph.input or model.graph.output):
         raise ReadError("is an ONNX file without a graph")
     try:
         with collector_paused():
-            said = () if model is data else tables_of(model, options.directory)
-            return _read(model, source, options, said)
+            if said is None:
+                said = () if model is data else tables_of(model, options.directory)
+            if memory is not None:
+                memory.model = (model, said)
+            return _read(model, source, options, said, memory)
     except AnalysisError as error:
         if options.shapes or options.dims:
             error.message += _FIXED
@@ -97,9 +105,23 @@ def read_onnx(data: bytes | onnx.ModelProto, *, source: str, options: Options) -
         raise ReadError(f"is damaged, or says what cannot be: {reason}") from error
 
 
-def _read(model: onnx.ModelProto, source: str, options: Options, said: Sequence[Said]) -> LayerGraph:
+def _memory_of(options: Options) -> Memory | None:
+    """Return what is remembered of other readings of the file, for which all but shapes is the same."""
+    if options.memory is None:
+        return None
+    found: Memory = options.memory.setdefault(("onnx", options.on_unknown), Memory())
+    return found
+
+
+def _read(
+    model: onnx.ModelProto,
+    source: str,
+    options: Options,
+    said: Sequence[Said],
+    memory: Memory | None = None,
+) -> LayerGraph:
     """Read a model, with other layouts of its inputs too where it contradicts those that are usual."""
-    first = _Reader(model, options, said)
+    first = _Reader(model, options, said, memory)
     scope = first.scope()
     ready = [(first, scope)]
 
@@ -107,7 +129,7 @@ def _read(model: onnx.ModelProto, source: str, options: Options, said: Sequence[
         if ready:
             reader, scope = ready.pop()
             return reader.read(scope, inputs, source)
-        reader = _Reader(model, options, said)
+        reader = _Reader(model, options, said, memory)
         return reader.read(reader.scope(), inputs, source)
 
     return read_consistently(settle(first.inputs(scope), options), read)
@@ -143,10 +165,14 @@ class _Reader:
     Scopes hold it, and it holds none of them: without a cycle all is gone as soon as the graph is read.
     """
 
-    def __init__(self, model: onnx.ModelProto, options: Options, said: Sequence[Said]) -> None:
+    def __init__(
+        self, model: onnx.ModelProto, options: Options, said: Sequence[Said], memory: Memory | None
+    ) -> None:
         self.model = model
         self.options = options
+        self.memory = memory
         self.builder = Builder(options.on_unknown)
+        self.reading = None if memory is None else Reading(memory, self.builder)
         self.builder.notes += said
         self.functions = {(f.domain, f.name): f for f in model.functions}
         self.count = 0
@@ -161,19 +187,34 @@ class _Reader:
             ("" if each.domain in STANDARD else each.domain): each.version for each in self.model.opset_import
         }
         scope = Scope(self, None, opsets)
-        scope.constants(self.model.graph)
+        if self.memory is None:
+            scope.constants(self.model.graph)
+            return scope
+        if self.memory.constants is None:
+            scope.constants(self.model.graph)
+            self.memory.constants = dict(scope.values)
+            self.memory.held.update(scope.values)
+        else:
+            scope.values = dict(self.memory.constants)
+            scope.infos(self.model.graph)
         return scope
 
     def read(self, scope: Scope, inputs: Sequence[Declared], source: str) -> LayerGraph:
         graph = self.model.graph
+        if self.memory is not None and all(is_known(n) for each in inputs for n in each.shape or ()):
+            self.builder.rules = self.memory.rules
         for each in inputs:
             assert each.shape is not None
-            scope.values[each.name] = self.builder.input(each.name, each.shape, each.axes, each.dtype)
+            shape = each.shape if self.memory is None else self.memory.shape(each.shape)
+            value = self.builder.input(each.name, shape, each.axes, each.dtype)
+            scope.values[each.name] = value if self.memory is None else self.memory.one(-1, each.name, value)
         scope.run(graph.node)
         outputs = [scope.find(each.name, "the model's output") for each in graph.output]
         folded = _folded_batch_norms(graph)
         if folded:
             self.builder.notes.append(folded)
+        if self.reading is not None:
+            self.reading.end()
         name = graph.name or "model"
         _all_text(name, *(each.name for each in graph.input), *(each.name for each in graph.output))
         return self.builder.graph(outputs, name=name, format="onnx", source=source)
@@ -187,19 +228,27 @@ class _Reader:
             shape = chosen_shape(value.name, _shape_of(value), self.options)
             declared.append(Declared(value.name, shape, "", dtype_name(value.type.tensor_type.elem_type)))
         uses = uses_of(graph, scope.values)
+        if self.memory is not None:
+            uses = remembered(uses, self.memory)
         return [each if each.shape is None else _guessed(each, each.shape, uses) for each in declared]
 
-    def spend(self) -> None:
-        """Count an operation, and refuse to go on without end.
+    def spend(self, operations: int = 1) -> int:
+        """Count an operation, and refuse to go on without end; return how many there were.
 
         Raises
         ------
         ReadError
             There are too many.
         """
-        self.count += 1
+        self.count += operations
         if self.count > MOST_NODES:
             raise ReadError(TOO_MANY)
+        return self.count
+
+    def look(self) -> None:
+        """Say that an operation looks at something else than its inputs."""
+        if self.reading is not None:
+            self.reading.look()
 
 
 class Scope:
@@ -250,7 +299,7 @@ class Scope:
 
     def constants(self, graph: onnx.GraphProto) -> None:
         """Take in the constants of a graph."""
-        self._infos = graph.value_info
+        self.infos(graph)
         for tensor in graph.initializer:
             _all_text(tensor.name)
             self.values[tensor.name] = initializer(tensor, self.prefix + tensor.name)
@@ -259,6 +308,10 @@ class Scope:
             dense = onnx.TensorProto(dims=sparse.dims, data_type=sparse.values.data_type, name=name)
             dense.data_location = onnx.TensorProto.EXTERNAL  # its elements are not needed
             self.values[name] = initializer(dense, self.prefix + name)
+
+    def infos(self, graph: onnx.GraphProto) -> None:
+        """Take in the shapes that a graph records."""
+        self._infos = graph.value_info
 
     def find(self, name: str, who: str) -> Value:
         """Return a tensor of this graph or of those around it.
@@ -285,6 +338,7 @@ class Scope:
 
     def recorded(self, name: str) -> tuple[Num, ...] | None:
         """Return the shape that the file records for a tensor, while the input is the file's own."""
+        self.reader.look()
         if self.reader.resized:
             return None
         if self._recorded is None:
@@ -298,11 +352,23 @@ class Scope:
 
     def run(self, nodes: Sequence[onnx.NodeProto]) -> None:
         """Read operations; they should come in order, and are put in order where they do not."""
-        for node in _ordered(nodes, self):
-            self._step(node)
+        memory, reading = self.reader.memory, self.reader.reading
+        if memory is None or reading is None or self.depth:
+            for node in _ordered(nodes, self):
+                self._step(node)
+            return
+        operations = memory.operations or memory.ordered(_ordered(nodes, self))
+        found = memory.found
+
+        def step(place: int) -> None:
+            self.reader.spend()
+            found[place] = self._perform(found.get(place) or self._found(operations.nodes[place]))
+
+        reading.run(operations, self.values, step, self.reader.spend)
 
     def inline(self, graph: onnx.GraphProto, node: Node) -> tuple[Value, ...]:
         """Read a graph inside of an operation, which sees the tensors around it."""
+        self.reader.look()
         inner = Scope(
             self.reader,
             self,
@@ -318,6 +384,7 @@ class Scope:
 
     def _held_inside(self, graph: onnx.GraphProto, node: Node) -> Iterable[Value]:
         """Return the constants that are weights in a graph that is not read, such as a loop's body."""
+        self.reader.look()
         inner = Scope(
             self.reader,
             self,
@@ -342,6 +409,10 @@ class Scope:
 
     def _step(self, proto: onnx.NodeProto) -> None:
         self.reader.spend()
+        self._perform(self._found(proto))
+
+    def _found(self, proto: onnx.NodeProto) -> _Found:
+        """Return what the file says of an operation."""
         outputs = tuple(proto.output)
         name, kind, domain = proto.name, proto.op_type, proto.domain  # each look at the file costs
         _all_text(name, kind, domain, *outputs)
@@ -349,22 +420,35 @@ class Scope:
         op = f"{domain}.{kind}" if domain else kind
         named_by = name or next(filter(None, outputs), "") or op
         node = Node(self.prefix + named_by, op, outputs)
-        values = self.values
+        attributes: Mapping[str, Any] | None = None if proto.attribute else {}
+        return _Found(proto, node, kind, domain, tuple(proto.input), attributes)
+
+    def _perform(self, found: _Found) -> _Found:
+        """Read an operation; return what the file says of it, with its attributes."""
+        node, values = found.node, self.values
         inputs = [
             values.get(name) or self.find(name, f"layer {node.name!r}") if name else None
-            for name in proto.input
+            for name in found.inputs
         ]
-        attributes = attributes_of(proto, self.bound) if proto.attribute else {}
+        if found.attributes is None:
+            found = found._replace(attributes=attributes_of(found.proto, self.bound))
         operation = Operation(
-            self.reader.builder, node, kind, inputs, attributes, self.opsets.get(domain, 1), self
+            self.reader.builder,
+            node,
+            found.kind,
+            inputs,
+            found.attributes or {},
+            self.opsets.get(found.domain, 1),
+            self,
         )
-        made = self._made(operation, domain)
-        missing = outputs[len(made) :]
+        made = self._made(operation, found.domain)
+        missing = node.outputs[len(made) :]
         if any(missing):  # an output that the operation is not known to have
             made = (*made, *operation.builder.unknown(node._replace(outputs=missing), operation.given))
-        for name, value in zip(outputs, made, strict=False):
+        for name, value in zip(node.outputs, made, strict=False):
             if name:
                 self.values[name] = value
+        return found
 
     def _made(self, operation: Operation, domain: str) -> tuple[Value, ...]:
         builder = self.reader.builder
@@ -401,6 +485,7 @@ class Scope:
 
     def _call(self, function: onnx.FunctionProto, operation: Operation) -> tuple[Value, ...]:
         """Read a local function in the place of its call."""
+        self.reader.look()
         bound = {each.name: each for each in function.attribute_proto}
         given = {**attributes_of(_Holder(bound.values()), None), **operation.attributes}
         opsets = {
@@ -425,6 +510,31 @@ class Scope:
             if output and name in inner.values and value not in inner.given:
                 self.reader.builder.rename(value, output)
         return tuple(made)
+
+
+class _Found(NamedTuple):
+    """What a file says of one operation.
+
+    Parameters
+    ----------
+    proto : NodeProto
+        The operation itself.
+    node : Node
+        Its name and outputs.
+    kind, domain : str
+        What it does.
+    inputs : tuple of str
+        The tensors that it takes.
+    attributes : mapping, optional
+        Its attributes, as soon as they were asked for.
+    """
+
+    proto: onnx.NodeProto
+    node: Node
+    kind: str
+    domain: str
+    inputs: tuple[str, ...]
+    attributes: Mapping[str, Any] | None
 
 
 class _Holder:
