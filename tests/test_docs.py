@@ -85,6 +85,15 @@ def test_what_is_not_run_says_why() -> None:
     assert {block.language for block in told} <= {"python", "bash", "console"}
 
 
+def test_the_glossary_names_what_there_is() -> None:
+    rows = re.findall(
+        r"\| `([\w/.]+)` \|$", (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8"), re.M
+    )
+    assert len(rows) > 30
+    for place in rows:
+        assert (ROOT / place).exists() or (ROOT / "rfcalc" / place).exists(), place
+
+
 def _spoken_before(block: Block) -> dict[str, Any]:
     """Run the blocks above on the same page, as a reader would who types them one after the other."""
     names: dict[str, Any] = {}
