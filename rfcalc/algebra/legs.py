@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from rfcalc.algebra.digits import forgetting_window, is_mixed_radix, split_weights
 from rfcalc.algebra.leg import Factors, Leg, Weights, digits_of, span_of
-from rfcalc.algebra.number import is_known
+from rfcalc.algebra.number import Num, is_known, is_one
 from rfcalc.algebra.places import on_one_index
 from rfcalc.algebra.relation import MAX_PERIOD, Relation, UnequalSlopes, whole
 from rfcalc.algebra.rows import Rows
@@ -97,10 +97,25 @@ def _on_one_index(a: Leg, b: Leg, factors: Factors) -> tuple[Leg, Leg] | None:
         tuple(max(x, y) if 0 in (x, y) or x == y else -1 for x, y in zip(p, q, strict=True))
         for p, q in zip(a.weights, b.weights, strict=True)
     )
+    if not is_mixed_radix(_grown(factors, weights)):  # an axis of one element may get more, and then counts
+        weights = tuple(
+            tuple(0 if is_one(extent) else weight for extent, weight in zip(digits, row, strict=True))
+            for digits, row in zip(factors, weights, strict=True)
+        )
     if any(-1 in row for row in weights) or not is_mixed_radix(digits_of(factors, weights)):
         return on_one_index(a, b, factors)
     pair = (_refined(a, weights, factors), _refined(b, weights, factors))
     return None if pair[0] is None or pair[1] is None else (pair[0], pair[1])
+
+
+def _grown(factors: Factors, weights: Weights) -> list[tuple[Num, int]]:
+    """List the digits that move an index, with two elements where there is one."""
+    return [
+        (2 if is_one(extent) else extent, weight)
+        for digits, row in zip(factors, weights, strict=True)
+        for extent, weight in zip(digits, row, strict=True)
+        if weight > 0
+    ]
 
 
 def _refined(leg: Leg, weights: Weights, factors: Factors) -> Leg | None:
@@ -113,6 +128,8 @@ def _refined(leg: Leg, weights: Weights, factors: Factors) -> Leg | None:
         for extent, own, weight in zip(digits, mine, row, strict=True)
         if weight and not own
     ]
+    if not unread:
+        return leg._replace(weights=weights)
     span = span_of(factors, weights)
     window = forgetting_window(unread)
     if window is None or (isinstance(leg.relation, Rows) and not is_known(span)):

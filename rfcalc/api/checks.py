@@ -202,7 +202,8 @@ def _checked(target: _Target, loading: Loading) -> tuple[list[Check], list[Unmat
         facts = Facts(run_of(graph, options), details=details)
         facts.result  # noqa: B018  what cannot be analysed is the model's fault, not the budget's
     checks, unmatched = check_model(target.name, facts, target.section)
-    text = read.text if isinstance(read, Document) and isinstance(target.model, (str, os.PathLike)) else b""
+    named = isinstance(target.model, (str, os.PathLike)) and target.model != "-"
+    text = read.text if isinstance(read, Document) and named else b""
     lines = _lines_of(text, {_place(check) for check in checks if check.outcome != HOLDS})
     return [check._replace(line=lines.get(_place(check))) for check in checks], unmatched, graph
 

@@ -458,9 +458,12 @@ for _name, _word in (("max", "largest"), ("average", "mean"), ("lp", "p-norm"), 
     )(_pool)
 
 
+GLOBAL_MODES: Final = ("average", "max", "lp", "median", "sum")
+
+
 @rule(
     "global_pool",
-    Setting("mode", CHOICE, "average", "what is taken of the map", ("average", "max", "lp", "median", "sum")),
+    Setting("mode", CHOICE, "average", "what is taken of the map", GLOBAL_MODES),
     Setting("keepdims", FLAG, False, "keep the spatial axes, with one element each"),
     LAYOUT,
     family="summary",

@@ -35,6 +35,11 @@ assert checked.holds, checked.to_text()
 
 bought = rfcalc.compare(net("min_pool"))
 assert bought.to_json().replace("min_pool", "average_pool") == rfcalc.compare(net("average_pool")).to_json()
+
+whole = {"rfcalc": 1, "input": [8, 8, 3], "layers": [
+    {"kind": "max_pool", "kernel": 2}, {"kind": "min_pool", "name": "all", "kernel": 4}]}
+assert rfcalc.compare(whole).to_text()
+assert rfcalc.diff(net("min_pool"), net("max_pool")).changed
 print("added")
 """
 

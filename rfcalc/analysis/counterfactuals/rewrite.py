@@ -13,12 +13,10 @@ from rfcalc.errors import AnalysisError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Edge, Layer, TensorSpec
 from rfcalc.rules.registry import Call, Result, find, format_shape, of_family
+from rfcalc.rules.window import GLOBAL_MODES
 
 POOLS: Final = of_family("pooling")
 """Kinds that take one number of each window; global and adaptive pooling have no window of their own."""
-
-_SUMMARY: Final = {"max_pool": "max", "average_pool": "average", "lp_pool": "lp", "median_pool": "median"}
-"""What a pooling of the whole map is called as a global one."""
 
 _WINDOW: Final = frozenset(("kernel", "stride", "padding", "dilation"))
 STEPPING: Final = ("transposed_conv", "conv_lstm")
@@ -235,10 +233,13 @@ def _refitted(
 
 def _summarising(layer: Layer, old: Layer, before: Mapping[str, Resolved]) -> Layer:
     """Let a pooling of the whole map go on to take all of it; one that was written anew does so already."""
+    mode = layer.kind.removesuffix("_pool")  # what a pooling of the whole map is called as a global one
     if layer.kind not in POOLS or layer.attrs != old.attrs or is_pooling(old, before):
         return layer
+    if mode not in GLOBAL_MODES:
+        return layer
     dropped = dict.fromkeys(("kernel", "stride", "padding", "dilation", "ceil"))
-    return edited(layer, "global_pool", mode=_SUMMARY[layer.kind], keepdims=True, **dropped)
+    return edited(layer, "global_pool", mode=mode, keepdims=True, **dropped)
 
 
 def _same(a: Sequence[Num], b: Sequence[Num]) -> bool:

@@ -198,7 +198,7 @@ _WORDS: Final = {
 }  # fmt: skip
 """Kinds and families that formats configure in their own ways."""
 
-_POOLS: Final = {"max_pool": "max", "average_pool": "average", "lp_pool": "lp", "median_pool": "median"}
+_POOLS: Final = {kind: kind.removesuffix("_pool") for kind in of_family("pooling")}
 _MEANS: Final = {"mean": "average", "average": "average", "max": "max"}
 _BY_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "input": (),

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.indexing import rows_by_index
-from rfcalc.algebra.number import is_known
+from rfcalc.algebra.number import is_known, is_one
 from rfcalc.algebra.rows import Rows
 from rfcalc.analysis.run import Run
 from rfcalc.analysis.verify.compare import spelled
@@ -109,11 +109,14 @@ def claims_of(run: Run) -> Claims:
     samples = prod(int(spec.shape[place]) for place in batches if is_known(spec.shape[place]))
     tensors: dict[str, Claim] = {}
     within: dict[str, int | None] = {}
+    scattered: set[str] = set()
     cost = 0
     for layer in graph:
         result = resolved[layer.name].result
         if result is None or layer.kind == "input":
             continue
+        if any(map(_is_scattered, result.outputs)) or any(name in scattered for name, _ in layer.inputs):
+            scattered.add(layer.name)
         macs = int(result.macs) if is_known(result.macs) else None
         cost += _PER_LAYER + samples * (macs or 0)
         # what no tensor of the source is the output of is part of the operation that takes it
@@ -126,7 +129,7 @@ def claims_of(run: Run) -> Claims:
             if output < len(layer.outputs) and layer.outputs[output]:
                 dependence = seen[layer.name].full[output]
                 mixing = {b: samples for b in batches if b in names}
-                ways = _ways(each, dependence, axes, mixing)
+                ways = _ways(each, dependence, axes, {} if layer.name in scattered else mixing)
                 known = dependence is not None and bool(dependence.legs) and BATCH in each.axes
                 tensors[layer.outputs[output]] = Claim(
                     layer.name,
@@ -143,6 +146,12 @@ def claims_of(run: Run) -> Claims:
     complete = all(known.weights is not None for known in resolved.values())
     extents = {place: int(spec.shape[place]) for place in sorted(names)}
     return Claims(chosen.name, extents, names, _sampled(tensors), cost, counted, complete)
+
+
+def _is_scattered(spec: TensorSpec) -> bool:
+    """Tell whether samples lie on several axes: put on one again they may stand in another order."""
+    batches = [role for role, n in zip(spec.axes, spec.shape, strict=True) if role == BATCH and not is_one(n)]
+    return len(batches) > 1
 
 
 def _untold(spec: TensorSpec, *, samples: bool) -> frozenset[int]:
