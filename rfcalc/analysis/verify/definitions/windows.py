@@ -60,6 +60,8 @@ def slid(
 
 def in_groups(x: Sets, channel: int, groups: int, filters: int) -> Sets:
     """Let each filter read the channels of its own group."""
+    if groups == 1:  # all filters read the same, which is united once
+        return x.whole(channel, filters)
     depth, copies = x.shape[channel] // groups, filters // groups
     return x.read(channel, (range(f // copies * depth, (f // copies + 1) * depth) for f in range(filters)))
 
