@@ -15,10 +15,9 @@ from typing import Final
 
 from rfcalc.algebra import parts
 from rfcalc.algebra.dependence import Dependence, Pieces
-from rfcalc.algebra.masked import bordered, crossed
+from rfcalc.algebra.masked import are_rows, bordered, crossed
 from rfcalc.algebra.number import Num, equal, is_known, prod
 from rfcalc.algebra.relation import MAX_PERIOD, UnequalSlopes
-from rfcalc.algebra.rows import Rows
 from rfcalc.algebra.steps import Place
 from rfcalc.algebra.window import gather
 
@@ -117,7 +116,7 @@ def framed(
     crossing = crossed(starts, axis)
     if any(start.masked for start in starts):
         crossing = {leg.axis for start in starts for leg in start.legs}
-    if not crossing or not all(isinstance(leg.relation, Rows) for start in starts for leg in start.legs):
+    if not crossing or not are_rows(starts):
         return after
     found = []
     for start, place in zip(starts, places, strict=True):

@@ -210,10 +210,10 @@ def bordered(
 ) -> Dependence:
     """Drop what legs that stand by an axis need at indices of it that hold nothing, such as padding.
 
-    Of single rows alone, and of legs on the axes `inputs` of the input; what cannot be listed stays.
+    The legs are single rows; it is those on the axes `inputs` of the input. What cannot be listed stays.
     """
     rank = len(dependence.factors)
-    if all(kept) or not all(isinstance(leg.relation, Rows) for leg in dependence.legs):
+    if all(kept):
         return dependence
     bits = sum(1 << index for index, keep in enumerate(kept) if keep)
     pattern = Pattern((len(kept),), (bits,)).moved([0, *(-1,) * (rank - 1 - axis)])
@@ -224,6 +224,11 @@ def bordered(
         for leg in dependence.legs
     ]
     return dependence._replace(legs=tuple(legs))
+
+
+def are_rows(dependences: Iterable[Dependence]) -> bool:
+    """Tell whether all legs are the single rows of one map."""
+    return all(isinstance(leg.relation, Rows) for dependence in dependences for leg in dependence.legs)
 
 
 def crossed(dependences: Iterable[Dependence], axis: int) -> set[int]:

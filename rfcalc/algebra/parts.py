@@ -20,12 +20,11 @@ from rfcalc.algebra.hiding import stands_by
 from rfcalc.algebra.leg import Leg, span_of
 from rfcalc.algebra.legs import trimmed
 from rfcalc.algebra.legs import unite as unite_legs
-from rfcalc.algebra.masked import bordered, crossed, follow_masked, reshaped, spelled, unite_masked
+from rfcalc.algebra.masked import are_rows, bordered, crossed, follow_masked, reshaped, spelled, unite_masked
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.algebra.pattern import Pattern
 from rfcalc.algebra.places import plainly_spelled, reindexed, total_of
 from rfcalc.algebra.relation import Relation, UnequalSlopes
-from rfcalc.algebra.rows import Rows
 from rfcalc.algebra.steps import (
     AtMost,
     Attend,
@@ -184,9 +183,11 @@ def follow(step: Step, dependence: Dependence, source: str) -> Dependence:
 
 def _beyond(step: Slide, before: Dependence, after: Dependence, source: str) -> Dependence:
     """Let outputs of a window that lie in padding need nothing, where legs move along other axes alone."""
+    if step.alike or not are_rows((after,)):
+        return after
     crossing = crossed((after,), step.axis)
     extent = total_of(before.factors[step.axis])
-    if not crossing or step.alike or not is_known(extent) or not is_known(step.extent):
+    if not crossing or not is_known(extent) or not is_known(step.extent):
         return after
     if step.extent > MOST_CHANNELS or step.window.border != "drop":
         return after
@@ -236,7 +237,7 @@ def emptied(
 
     Of single rows alone: what repeats from one position to the next keeps its grid, and stays as it is.
     """
-    if after.reason or not all(isinstance(leg.relation, Rows) for leg in after.legs):
+    if after.reason or not are_rows((after,)):
         return after
     moved = reshaped(step, before._replace(parts=None, pieces=None), mask)
     if moved is None or moved.full:

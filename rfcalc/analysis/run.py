@@ -32,6 +32,7 @@ from rfcalc.analysis.shapes import (
     as_formulas,
     resolve,
     resolve_layer,
+    same_outputs,
     spec_of,
 )
 from rfcalc.analysis.symbolic import with_symbols
@@ -339,7 +340,7 @@ class Run:
 
 def _alike(a: Resolved, b: Resolved) -> bool:
     """Tell whether a layer is known to make the same tensors."""
-    return a.result is not None and b.result is not None and a.result.outputs == b.result.outputs
+    return a.result is not None and same_outputs(a.result, b.result)
 
 
 def _with_values(layer: Layer, values: Mapping[str, Num]) -> Layer:

@@ -60,12 +60,13 @@ class ShapesBefore(NamedTuple):
         if old is not layer and old != layer:
             return None
         for producer, _ in layer.inputs:
-            if not _same_outputs(resolved[producer].result, self.resolved[producer].result):
+            if not same_outputs(resolved[producer].result, self.resolved[producer].result):
                 return None
         return self.resolved[layer.name]
 
 
-def _same_outputs(one: Result | None, other: Result | None) -> bool:
+def same_outputs(one: Result | None, other: Result | None) -> bool:
+    """Tell whether two results have the same output tensors; without any, whether neither is known."""
     return one is other or (one is not None and other is not None and one.outputs == other.outputs)
 
 

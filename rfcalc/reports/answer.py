@@ -14,6 +14,7 @@ from rfcalc.reports import humanise
 from rfcalc.reports.humanise import number, percent, short
 from rfcalc.rules.registry import of_family
 
+_CONVOLUTIONS: Final = frozenset(of_family("convolution"))
 _TIMES: Final = 1.5  # as much as this is a multiple, less an addition
 
 
@@ -143,7 +144,7 @@ def _usual_kernel(result: AnalysisResult) -> tuple[int, ...] | None:
 
 def _window(row: Row, before: Sequence[Row]) -> tuple[int, ...] | None:
     """Return the window of a convolution, as far as its field tells."""
-    if row.kind not in of_family("convolution") or len(before) != 1:
+    if row.kind not in _CONVOLUTIONS or len(before) != 1:
         return None
     mine, given, jumps = field_of(row), field_of(before[0]), before[0].effective_stride
     if mine is None or given is None or jumps is None:

@@ -234,9 +234,8 @@ def _refitted(
 def _summarising(layer: Layer, old: Layer, before: Mapping[str, Resolved]) -> Layer:
     """Let a pooling of the whole map go on to take all of it; one that was written anew does so already."""
     mode = layer.kind.removesuffix("_pool")  # what a pooling of the whole map is called as a global one
-    if layer.kind not in POOLS or layer.attrs != old.attrs or is_pooling(old, before):
-        return layer
-    if mode not in GLOBAL_MODES:
+    fits = layer.kind in POOLS and mode in GLOBAL_MODES
+    if not fits or layer.attrs != old.attrs or is_pooling(old, before):
         return layer
     dropped = dict.fromkeys(("kernel", "stride", "padding", "dilation", "ceil"))
     return edited(layer, "global_pool", mode=mode, keepdims=True, **dropped)
