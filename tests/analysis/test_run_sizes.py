@@ -67,7 +67,7 @@ def test_an_output_that_settings_fix_is_not_the_input_at_another_size() -> None:
     """Its rows have the extents of the input that they come from, and not those that the layer says."""
     run = Run(rfcalc.load(cases("layers")["EinsumDense-3"]["model"]))
     own = run.extents[0]
-    assert at(run, own + 1).fields["einsum_dense"].full[0].factors[1] == (own + 1,)  # type: ignore[union-attr]
+    assert at(run, own + 1).fields["einsum_dense"].full[0].factors[1] == (own + 1,)  # type: ignore[union-attr]  a layer that a rule knows
 
 
 def test_a_run_is_made_once_and_its_own_size_is_itself() -> None:

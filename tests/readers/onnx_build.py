@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
 onnx = pytest.importorskip("onnx")
@@ -75,3 +76,15 @@ def small(shape: Shape = ("N", 3, "H", "W"), x: str = "x") -> Any:
     return model(
         nodes, {x: shape}, "c2", [weight("w1", 8, 3, 3, 3), weight("b1", 8), weight("w2", 16, 8, 3, 3)]
     )
+
+
+def positive(*shape: int) -> Any:
+    """Return random numbers between 0.5 and 1.5."""
+    return np.random.default_rng(len(shape)).uniform(0.5, 1.5, shape).astype(np.float32)
+
+
+def runnable(name: str, shape: Shape, nodes: Sequence[Any], held: Mapping[str, Any], opset: int) -> Any:
+    """Return a model with the values of its constants, from ``x`` of a shape to ``y``."""
+    tensors = [onnx.numpy_helper.from_array(np.asarray(value), each) for each, value in held.items()]
+    made = helper.make_graph(nodes, name, [declared("x", shape)], [declared("y", None)], tensors)
+    return helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)

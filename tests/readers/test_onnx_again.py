@@ -29,7 +29,7 @@ MODELS = (
 def said_of(model: object, letters: str, size: int) -> object:
     """Return all that a graph holds at a size of its input, or why it refuses."""
     try:
-        graph: LayerGraph = rfcalc.load(model, dims=dict.fromkeys(letters, size))  # type: ignore[arg-type]
+        graph: LayerGraph = rfcalc.load(model, dims=dict.fromkeys(letters, size))  # type: ignore[arg-type]  models of any kind
     except RfcalcError as error:
         return type(error), error.message, error.where
     layers = [(layer.name, layer.kind, layer.inputs, layer.weights, repr(layer.attrs)) for layer in graph]
@@ -37,7 +37,7 @@ def said_of(model: object, letters: str, size: int) -> object:
 
 
 def letters_of(model: object) -> str:
-    chosen = rfcalc.load(model).inputs[0]  # type: ignore[arg-type]
+    chosen = rfcalc.load(model).inputs[0]  # type: ignore[arg-type]  models of any kind
     return {0: "", 1: "T", 2: "HW"}[chosen.attrs["axes"].count("s")]
 
 

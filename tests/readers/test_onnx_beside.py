@@ -14,9 +14,10 @@ import pytest
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+from onnx import helper  # noqa: E402
 
 import rfcalc  # noqa: E402
+from tests.readers.onnx_build import positive, runnable  # noqa: E402
 from tests.zoo.wild_graphs import judge  # noqa: E402
 
 pytestmark = pytest.mark.onnx
@@ -24,10 +25,6 @@ pytestmark = pytest.mark.onnx
 node = helper.make_node
 F = np.float32
 SHAPE = (1, 2, 6, 4)
-
-
-def weights(*shape: int) -> Any:
-    return np.random.default_rng(len(shape)).uniform(0.5, 1.5, shape).astype(F)
 
 
 CROSS = [node("Transpose", ["x"], ["t"], perm=[0, 1, 3, 2]), node("MatMul", ["x", "t"], ["p"])]
@@ -49,11 +46,11 @@ CASES: dict[str, Case] = {
     ),
     "padding wider than a kernel": (
         [*CROSS, node("Conv", ["p", "k"], ["y"], pads=[2, 2, 1, 1], kernel_shape=[1, 1])],
-        {"k": weights(3, 2, 1, 1)},
+        {"k": positive(3, 2, 1, 1)},
     ),
     "gaps of a transposed convolution": (
         [*CROSS, node("ConvTranspose", ["p", "k"], ["y"], strides=[3, 2], kernel_shape=[2, 1])],
-        {"k": weights(2, 3, 2, 1)},
+        {"k": positive(2, 3, 2, 1)},
     ),
     "the map itself, below": (
         [
@@ -77,7 +74,7 @@ CASES: dict[str, Case] = {
     ),
     "constants, on its right": (
         [*CROSS, node("Concat", ["p", "c"], ["y"], axis=3)],
-        {"c": weights(1, 2, 6, 3)},
+        {"c": positive(1, 2, 6, 3)},
     ),
     "a masked map, and the largest of its columns below": (
         [
@@ -108,11 +105,7 @@ CASES: dict[str, Case] = {
 
 def graph(case: Case) -> Any:
     nodes, held = case
-    tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in held.items()]
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, SHAPE)
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
-    made = helper.make_graph(nodes, "beside", [x], [y], tensors)
-    return helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    return runnable("beside", SHAPE, nodes, held, 17)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -14,9 +14,10 @@ import pytest
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+from onnx import TensorProto, helper  # noqa: E402
 
 import rfcalc  # noqa: E402
+from tests.readers.onnx_build import positive, runnable  # noqa: E402
 from tests.zoo.wild_graphs import judge  # noqa: E402
 
 pytestmark = pytest.mark.onnx
@@ -24,10 +25,6 @@ pytestmark = pytest.mark.onnx
 node = helper.make_node
 F = np.float32
 SHAPE = (1, 3, 6, 4)
-
-
-def weights(*shape: int) -> Any:
-    return np.random.default_rng(len(shape)).uniform(0.5, 1.5, shape).astype(F)
 
 
 Steps = tuple[list[Any], dict[str, Any]]
@@ -41,11 +38,11 @@ ZEROS: dict[str, Steps] = {
     "padding": ([node("Pad", ["x", "pads"], ["z"])], ROWS),
     "padding wider than a kernel": (
         [node("Conv", ["x", "k"], ["z"], pads=[2, 0, 2, 0], kernel_shape=[1, 1])],
-        {"k": weights(3, 3, 1, 1)},
+        {"k": positive(3, 3, 1, 1)},
     ),
     "gaps of a transposed convolution": (
         [node("ConvTranspose", ["x", "k"], ["z"], strides=[2, 1], kernel_shape=[1, 1])],
-        {"k": weights(3, 3, 1, 1)},
+        {"k": positive(3, 3, 1, 1)},
     ),
     "the first of an exclusive scan": (
         [node("CumSum", ["x", "axis"], ["z"], exclusive=1)],
@@ -86,7 +83,7 @@ ZEROS: dict[str, Steps] = {
             node("Conv", ["x", "k"], ["b"], pads=[3, 0, 0, 0], kernel_shape=[1, 1]),
             node("Add", ["a", "b"], ["z"]),
         ],
-        {**ROWS, "k": weights(3, 3, 1, 1)},
+        {**ROWS, "k": positive(3, 3, 1, 1)},
     ),
 }
 
@@ -101,11 +98,11 @@ OTHERS: dict[str, Steps] = {
     ),
     "a convolution with a bias": (
         [node("Conv", ["x", "k", "b"], ["z"], pads=[2, 0, 2, 0], kernel_shape=[1, 1])],
-        {"k": weights(3, 3, 1, 1), "b": weights(3)},
+        {"k": positive(3, 3, 1, 1), "b": positive(3)},
     ),
     "padding beside constants": (
         [node("Pad", ["x", "pads"], ["a"]), node("Concat", ["a", "c"], ["z"], axis=2)],
-        {**ROWS, "c": weights(1, 3, 2, 4)},
+        {**ROWS, "c": positive(1, 3, 2, 4)},
     ),
     "a function that makes something of zeros": (
         [node("Pad", ["x", "pads"], ["a"]), node("Sigmoid", ["a"], ["z"])],
@@ -130,11 +127,7 @@ PRODUCTS: dict[str, list[Any]] = {
 
 def graph(steps: Steps, product: str) -> Any:
     nodes, held = steps
-    tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in held.items()]
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, SHAPE)
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
-    made = helper.make_graph([*nodes, *PRODUCTS[product]], "zeros", [x], [y], tensors)
-    return helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    return runnable("zeros", SHAPE, [*nodes, *PRODUCTS[product]], held, 18)
 
 
 @pytest.mark.parametrize("product", PRODUCTS)
