@@ -14,45 +14,27 @@ Examples
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from rfcalc.lazily import lazily
 from rfcalc.version import VERSION
 
-if TYPE_CHECKING:
-    from rfcalc.api import (
-        Analysis,
-        align,
-        analyze,
-        budget,
-        check,
-        compare,
-        diff,
-        effective,
-        explain,
-        field,
-        from_torch,
-        law,
-        load,
-        phases,
-        plot,
-        tiles,
-        variant,
-        verify,
-    )
+if TYPE_CHECKING:  # for type checkers, which do not look into folders as the library does
     from rfcalc.errors import AnalysisError, CheckFailed, GraphError, ReadError, RfcalcError, UsageError
     from rfcalc.graph.graph import LayerGraph
-    from rfcalc.reports.alignment import Alignment
-    from rfcalc.reports.check import CheckReport
-    from rfcalc.reports.comparison import Comparison
-    from rfcalc.reports.diff import Diff
-    from rfcalc.reports.effective import EffectiveField
-    from rfcalc.reports.explain import Explanation
-    from rfcalc.reports.field import Field
-    from rfcalc.reports.law import Law
-    from rfcalc.reports.phases import Phases
-    from rfcalc.reports.tiles import Tiles
-    from rfcalc.reports.verification import Verification
+    from rfcalc.loading import from_torch, load
+    from rfcalc.pictures import plot
+    from rfcalc.questions.align import Alignment, align
+    from rfcalc.questions.analyze import Analysis, analyze
+    from rfcalc.questions.check import CheckReport, budget, check
+    from rfcalc.questions.compare import Comparison, compare, variant
+    from rfcalc.questions.diff import Diff, diff
+    from rfcalc.questions.effective import EffectiveField, effective
+    from rfcalc.questions.explain import Explanation, explain
+    from rfcalc.questions.field import Field, Phases, field, phases
+    from rfcalc.questions.law import Law, law
+    from rfcalc.questions.tiles import Tiles, tiles
+    from rfcalc.questions.verify import Verification, verify
 
 __all__ = [
     "Alignment",
@@ -97,43 +79,21 @@ __all__ = [
 __version__ = VERSION
 
 _HOMES = {
-    "rfcalc.api": (
-        "Analysis",
-        "align",
-        "analyze",
-        "budget",
-        "check",
-        "compare",
-        "diff",
-        "effective",
-        "explain",
-        "field",
-        "from_torch",
-        "law",
-        "load",
-        "plot",
-        "phases",
-        "tiles",
-        "variant",
-        "verify",
-    ),
     "rfcalc.errors": ("AnalysisError", "CheckFailed", "GraphError", "ReadError", "RfcalcError", "UsageError"),
     "rfcalc.graph.graph": ("LayerGraph",),
-    "rfcalc.reports.alignment": ("Alignment",),
-    "rfcalc.reports.check": ("CheckReport",),
-    "rfcalc.reports.comparison": ("Comparison",),
-    "rfcalc.reports.diff": ("Diff",),
-    "rfcalc.reports.effective": ("EffectiveField",),
-    "rfcalc.reports.explain": ("Explanation",),
-    "rfcalc.reports.field": ("Field",),
-    "rfcalc.reports.law": ("Law",),
-    "rfcalc.reports.phases": ("Phases",),
-    "rfcalc.reports.tiles": ("Tiles",),
-    "rfcalc.reports.verification": ("Verification",),
+    "rfcalc.loading": ("from_torch", "load"),
+    "rfcalc.pictures": ("plot",),
 }
+"""Names that no question offers, by the module that has them."""
 
 
-__getattr__ = lazily(__name__, _HOMES)
+def __getattr__(name: str) -> Any:
+    from rfcalc.questions import home_of
+
+    home = next((home for home, names in _HOMES.items() if name in names), None) or home_of(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(home), name)
 
 
 def __dir__() -> list[str]:

@@ -1,10 +1,14 @@
-"""What the texts of options mean: numbers, shapes, pairs; refused in the words of the option."""
+"""What the arguments of commands and functions mean: texts of options, numbers of other libraries.
+
+A text that means nothing is refused in the words of its option.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from numbers import Integral
+from typing import Any, Final, TypeVar
 
 from rfcalc.errors import UsageError
 
@@ -134,3 +138,39 @@ def _once(pairs: Iterable[tuple[str, str]], option: str) -> Iterator[tuple[str, 
             raise UsageError(f"{option} is given twice" + (f" for {name!r}" if name else ""))
         seen.add(name)
         yield name, value
+
+
+# ---- whole numbers of other libraries, such as numpy's, as Python's own ------------------------------------
+
+T = TypeVar("T")
+
+
+def plain(value: T) -> T:
+    """Return a number, or what holds numbers, with every whole number as an ``int``.
+
+    Parameters
+    ----------
+    value : object
+        A number, a sequence or a mapping of such, or anything else, which stays as it is.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> plain({"x": (numpy.int64(8), None)}), plain(True)
+    ({'x': (8, None)}, True)
+    """
+    return _plain(value)  # type: ignore[no-any-return]  # of the same sort
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if type(value) in (tuple, list):
+        return type(value)(map(_plain, value))
+    if type(value).__name__ == "ndarray" and value.ndim == 1:
+        return tuple(map(_plain, value.tolist()))
+    return value

@@ -6,30 +6,17 @@ from typing import Final
 
 import click
 
-from rfcalc.commands.options import with_examples
 from rfcalc.commands.program import Program
+from rfcalc.commands.question import with_examples
+from rfcalc.questions import questions
 from rfcalc.version import VERSION
 
-_COMMANDS = (
-    "analyze",
-    "compare",
-    "diff",
-    "explain",
-    "effective",
-    "field",
-    "law",
-    "plot",
-    "align",
-    "check",
-    "docs",
-    "rules",
-    "schema",
-    "tiles",
-    "verify",
-)
-
-
-_ELSEWHERE = {"docs": "rfcalc.docs.command"}  # made of the other commands
+_OF_SEVERAL: Final = {
+    "docs": "rfcalc.docs.command",
+    "plot": "rfcalc.pictures.command",
+    "schema": "rfcalc.schemas",
+}
+"""Commands that are made of several questions, and their modules."""
 
 _EPILOG: Final = """Each command has its own help, as rfcalc analyze --help.
 
@@ -38,8 +25,7 @@ Exit codes: 0 done, 1 a check did not hold, 2 wrong usage, 3 the input cannot be
 
 @click.group(
     cls=Program,
-    names=_COMMANDS,
-    elsewhere=_ELSEWHERE,
+    modules={**{name: f"rfcalc.questions.{name}.command" for name in questions()}, **_OF_SEVERAL},
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=with_examples(
         _EPILOG,

@@ -28,9 +28,9 @@ from sphinx.util.docutils import SphinxDirective
 from rfcalc.docs.models import Models
 from rfcalc.docs.tables import made, spelled
 from rfcalc.errors import RfcalcError
-from rfcalc.reports.escape import visible
-from rfcalc.reports.pieces import Heading, Listing, Paragraph, Piece
-from rfcalc.reports.tables import RIGHT, Table
+from rfcalc.render.escape import visible
+from rfcalc.render.pieces import Heading, Listing, Paragraph, Piece
+from rfcalc.render.table import RIGHT, Table
 from rfcalc.version import VERSION
 
 _OWN = {

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import rfcalc
-from rfcalc.analysis.result import AnalysisResult
-from rfcalc.reports.field import Field
+from rfcalc.engine.result import AnalysisResult
+from rfcalc.questions.field.report import Field
 
 MODEL: dict[str, Any] = {
     "rfcalc": 1,

@@ -19,9 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rfcalc
-from rfcalc.analysis.budget.check import outcome_of
-from rfcalc.analysis.budget.limits import COUNT, FLAG, LEAST, LIMITS, MOST, NUMBER, PIXELS
-from rfcalc.analysis.budget.measures import Figure
+from rfcalc.questions.check.find import outcome_of
+from rfcalc.questions.check.limits import COUNT, FLAG, LEAST, LIMITS, MOST, NUMBER, PIXELS
+from rfcalc.questions.check.measures import Figure
 from rfcalc.readers import parsing
 
 ROOT = Path(__file__).parents[1]

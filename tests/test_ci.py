@@ -17,10 +17,10 @@ import jsonschema
 import pytest
 
 from rfcalc import cli
-from rfcalc.analysis.budget.document import budget_of
-from rfcalc.analysis.budget.limits import LIMITS
+from rfcalc.questions.check import budget_text as budgets
+from rfcalc.questions.check.document import budget_of
+from rfcalc.questions.check.limits import LIMITS
 from rfcalc.readers import parsing
-from rfcalc.reports import budget as budgets
 from tests.test_check import MISTAKES, POOLING
 
 ROOT = Path(__file__).parents[1]

@@ -18,6 +18,7 @@ import pytest
 import rfcalc
 from rfcalc import cli
 from rfcalc.commands import program
+from rfcalc.commands.question import SECTIONS
 
 MODEL: dict[str, Any] = {
     "rfcalc": 1,
@@ -481,7 +482,7 @@ def test_what_nobody_expected_is_one_line_too(
     def fail(*_arguments: object, **_options: object) -> None:
         raise ZeroDivisionError("by \x1b zero")
 
-    monkeypatch.setattr("rfcalc.api.analyze", fail)
+    monkeypatch.setattr("rfcalc.questions.analyze.library.analyze", fail)
     code, out, err = run("analyze", model)
     assert (code, out) == (3, "")
     assert err.startswith(
@@ -504,7 +505,7 @@ def test_an_interrupt(run: Runner, model: Path, monkeypatch: pytest.MonkeyPatch)
     def interrupt(*_arguments: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("rfcalc.api.analyze", interrupt)
+    monkeypatch.setattr("rfcalc.questions.analyze.library.analyze", interrupt)
     assert run("analyze", model).code == program.INTERRUPTED
 
 
@@ -650,10 +651,12 @@ def test_rules_fit_the_terminal(run: Runner, monkeypatch: pytest.MonkeyPatch, tm
 
 
 def test_the_commands_say_what_they_do_in_a_line_each(run: Runner) -> None:
-    commands = run("--help").out.partition("Commands:")[2].partition("\n\n")[0]
+    sections = run("--help").out.split("\n\n")
+    listed = [part.splitlines() for part in sections if part.partition(":")[0] in SECTIONS]
+    assert [lines[0] for lines in listed] == [f"{section}:" for section in SECTIONS]
     names = cli.main.list_commands(click.Context(cli.main))
-    assert [line.split()[0] for line in commands.splitlines()[1:]] == names
-    assert "..." not in commands
+    assert sorted(line.split()[0] for lines in listed for line in lines[1:]) == names
+    assert not any("..." in line for lines in listed for line in lines)
 
 
 def test_schema(run: Runner) -> None:
@@ -843,7 +846,7 @@ LIGHT = "sympy networkx torch yaml tabulate"  # onnx itself imports csv
         pytest.param(["analyze", "ONNX", "--format", "json"], LIGHT, marks=pytest.mark.onnx),
         pytest.param(["analyze", "ONNX", "--dim", "H=32"], LIGHT, marks=pytest.mark.onnx),
         pytest.param(["field", "ONNX", "conv", "--dim", "H=32"], LIGHT, marks=pytest.mark.onnx),
-        (["--help"], "sympy networkx numpy onnx torch yaml tabulate rfcalc.api rfcalc.rules"),
+        (["--help"], "sympy networkx numpy onnx torch yaml tabulate rfcalc.loading rfcalc.rules"),
         (["analyze", "MODEL"], "sympy networkx numpy onnx torch yaml tabulate csv"),
         (["analyze", "MODEL", "--format", "json"], "sympy networkx numpy onnx torch yaml tabulate csv"),
         (["analyze", "MODEL", "--format", "markdown"], "sympy networkx numpy onnx torch yaml"),

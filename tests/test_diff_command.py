@@ -15,8 +15,8 @@ import pytest
 import rfcalc
 from rfcalc import cli
 from rfcalc.errors import ReadError, UsageError
-from rfcalc.readers import revision
-from rfcalc.readers.revision import read_revision, revision_of
+from rfcalc.questions.diff import revision
+from rfcalc.questions.diff.revision import read_revision, revision_of
 
 
 def net(kernel: int, name: str = "c") -> dict[str, Any]:

@@ -19,9 +19,9 @@ from typing import Any, Final, NamedTuple
 import pytest
 
 import rfcalc
-from rfcalc.analysis import propagate as second_pass
-from rfcalc.analysis import shapes as first_pass
 from rfcalc.cli import main
+from rfcalc.engine import propagate as second_pass
+from rfcalc.engine import shapes as first_pass
 from rfcalc.rules import apply
 
 LAYERS: Final = [
@@ -142,7 +142,7 @@ def counting(path: Path) -> Iterator[Callable[[], Count]]:
 
 
 def test_what_is_counted_whoever_does_it(tmp_path: Path) -> None:
-    from rfcalc.analysis.shapes import resolve as under_another_name
+    from rfcalc.engine.shapes import resolve as under_another_name
 
     path = tmp_path / "net.json"
     path.write_text(json.dumps(NATIVE))

@@ -12,8 +12,8 @@ from rfcalc.commands.program import complain
 from rfcalc.wording import MARKUP
 
 if TYPE_CHECKING:
-    from rfcalc.analysis.result import Note
-    from rfcalc.reports.shown import Shown
+    from rfcalc.engine.result import Note
+    from rfcalc.render.shown import Shown
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -41,16 +41,6 @@ def folders(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     from click.shell_completion import CompletionItem
 
     return [CompletionItem(incomplete, type="dir")]
-
-
-def with_examples(text: str, *examples: str) -> str:
-    r"""Return an epilog: some paragraphs, and examples that stand as they are, each to be run as it is.
-
-    >>> with_examples("More.", "rfcalc analyze pooling.json")
-    'More.\n\n\x08\nExamples:\n  rfcalc analyze pooling.json'
-    """
-    lines = "\n".join(f"  {example}" for example in examples)
-    return f"{text}\n\n\b\nExamples:\n{lines}" if text else f"\b\nExamples:\n{lines}"
 
 
 debug = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
@@ -154,7 +144,7 @@ def render(result: Shown, form: str, output: str) -> str:
         return result.to_markup(form)
     import sys
 
-    from rfcalc.reports.write import terminal_width, unicode_output
+    from rfcalc.render.write import terminal_width, unicode_output
 
     # a file is UTF-8, and as wide as is said or usual
     width = terminal_width(sys.stdout if output == "-" else None)
@@ -165,7 +155,7 @@ def say_notes(notes: Sequence[Note]) -> None:
     """Write notes to stderr, a line each."""
     if not notes:
         return
-    from rfcalc.reports.text import note_line
+    from rfcalc.render.notes import note_line
 
     for note in notes:
         complain(note_line(note))

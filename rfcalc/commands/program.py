@@ -12,7 +12,10 @@ from typing import Any, Final, NoReturn
 
 import click
 
+from rfcalc.commands.question import SECTIONS, Question
 from rfcalc.errors import RfcalcError
+
+_NAMES: Final = 30  # columns of a name in the list of commands, at most
 
 INTERRUPTED: Final = 130  # as a shell says that an interrupt ended it
 BROKEN_PIPE: Final = 141  # as a shell says that a closed pipe ended it
@@ -26,36 +29,43 @@ class Program(click.Group):
 
     Parameters
     ----------
-    names : sequence of str
-        Its commands in the order of the help; each is the ``command`` of a module of `rfcalc.commands`, which
-        is imported when it is asked for.
-    elsewhere : mapping of str to str, optional
-        The modules of those that are in another package.
+    modules : mapping of str to str
+        The modules of its commands, each of which holds a ``command`` and is imported when it is asked for.
     **settings
         As of `click.Group`.
     """
 
     def __init__(
-        self,
-        *args: Any,
-        names: Sequence[str] = (),
-        elsewhere: Mapping[str, str] = MappingProxyType({}),
-        **settings: Any,
+        self, *args: Any, modules: Mapping[str, str] = MappingProxyType({}), **settings: Any
     ) -> None:
         super().__init__(*args, **settings)
-        self._names, self._elsewhere = tuple(names), elsewhere
+        self._modules = dict(modules)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""
-        return list(self._names)
+        return sorted(self._modules)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> Question | None:
         """Return a command, or None where there is none of that name."""
-        if cmd_name not in self._names:
+        if cmd_name not in self._modules:
             return None
-        module = self._elsewhere.get(cmd_name, f"rfcalc.commands.{cmd_name}")
-        found: click.Command = import_module(module).command
+        found: Question = import_module(self._modules[cmd_name]).command
         return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands, in sections."""
+        commands = [command for name in self.list_commands(ctx) if (command := self.get_command(ctx, name))]
+        room = formatter.width - 6 - max(len(str(command.name)) for command in commands)
+        for section in SECTIONS:
+            with formatter.section(section):
+                formatter.write_dl(
+                    [
+                        (str(command.name), command.get_short_help_str(room))
+                        for command in commands
+                        if command.section == section
+                    ],
+                    col_max=_NAMES,
+                )
 
     def main(
         self,
@@ -96,7 +106,7 @@ class Program(click.Group):
 @contextlib.contextmanager
 def _output() -> Iterator[None]:
     """Give what click writes itself the ways of reports; a reader who had enough is no error."""
-    from rfcalc.reports.write import forget
+    from rfcalc.render.write import forget
 
     try:
         yield
@@ -160,8 +170,8 @@ def complain(line: str) -> None:
     RfcalcError
         stderr is closed or takes nothing more.
     """
-    from rfcalc.reports.escape import visible
-    from rfcalc.reports.write import write_stream
+    from rfcalc.render.escape import visible
+    from rfcalc.render.write import write_stream
 
     with contextlib.suppress(BrokenPipeError):
         write_stream(f"rfcalc: {visible(line)}\n", sys.stderr, "standard error")

@@ -10,6 +10,7 @@ import click
 
 from rfcalc.commands import options
 from rfcalc.commands.program import complain
+from rfcalc.commands.question import WRITE, question
 from rfcalc.errors import CheckFailed, UsageError
 from rfcalc.wording import MARKUP, few
 
@@ -29,15 +30,14 @@ Exit codes: 0 done, 1 --check found a stale table, 2 wrong usage, 3 a document, 
 read."""
 
 
-@click.command(
+@question(
     "docs",
-    epilog=options.with_examples(
-        _EPILOG,
-        "rfcalc docs pooling.rst",
-        "rfcalc docs --write pooling.rst",
-        "rfcalc docs --check pooling.rst",
-    ),
-    short_help="Fill the tables of documents, or say which are stale.",
+    WRITE,
+    "Fill the tables of documents, or say which are stale.",
+    "rfcalc docs pooling.rst",
+    "rfcalc docs --write pooling.rst",
+    "rfcalc docs --check pooling.rst",
+    notes=_EPILOG,
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", shell_complete=options.files)
 @click.option("--write", is_flag=True, help="Write the documents: all of them, or none if one has an error.")
@@ -76,7 +76,7 @@ def command(
     """
     from rfcalc.docs.files import read_documents, write_documents
     from rfcalc.docs.markers import MarkersError
-    from rfcalc.reports.write import write_stream
+    from rfcalc.render.write import write_stream
 
     if write and check:
         raise UsageError("--write changes documents, --check does not; give one of the two")

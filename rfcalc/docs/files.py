@@ -50,7 +50,7 @@ class Document(NamedTuple):
     @property
     def diff(self) -> str:
         """What changes, as a unified diff without control characters; empty where nothing does."""
-        from rfcalc.reports.escape import visible
+        from rfcalc.render.escape import visible
 
         before, after = (_lines(text) for text in (self.before, self.after))
         if [line.rstrip("\r") for line in before] != [line.rstrip("\r") for line in after]:

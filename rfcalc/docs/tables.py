@@ -1,7 +1,7 @@
 """What a marker may say: commands that make a table, and those options that only choose what is in it.
 
-Commands and options are parsed as on the command line, by the same definitions. The list here is what may be
-given: a new option of a command is refused in documents until it is put down.
+Commands and options are parsed as on the command line, by the same definitions. Each command says what
+of it may be given (`rfcalc.commands.question.Tables`): a new option is refused until it stands there.
 """
 
 from __future__ import annotations
@@ -14,39 +14,41 @@ from typing import Any, Final, NamedTuple
 
 import click
 
+from rfcalc.commands.question import Question, Tables
 from rfcalc.docs.models import Models
 from rfcalc.errors import UsageError
-from rfcalc.reports.pieces import Listing, Piece
-from rfcalc.reports.shown import Shown
+from rfcalc.questions import questions
+from rfcalc.render.pieces import Listing, Piece
+from rfcalc.render.shown import Shown
 
 WIDTH: Final = 80
 """Columns of a table of text in a document, unless it says so."""
 
 
-class _Command(NamedTuple):
-    """What is allowed of a command: which parameters, and which of its arguments name models."""
-
-    options: frozenset[str]
-    models: tuple[str, ...] = ("model",)
-
-
-def _options(names: str) -> frozenset[str]:
-    return frozenset(f"input_shape dim layout settings input_name {names}".split())
+def tabulated() -> Mapping[str, Question]:
+    """Return the commands that a marker may name."""
+    commands = {name: command_of(name) for name in questions()}
+    return {name: command for name, command in commands.items() if command.tables is not None}
 
 
-COMMANDS: Final[Mapping[str, _Command]] = {
-    "align": _Command(_options("sizes on_unknown")),
-    "analyze": _Command(_options("columns layers depth on_unknown cut symbolic")),
-    "compare": _Command(_options("names layers"), ("model", "others")),
-    "diff": _Command(_options("common on_unknown"), ("old", "new")),
-    "effective": _Command(_options("at on_unknown")),
-    "explain": _Command(_options("on_unknown")),
-    "field": _Command(_options("at pixel phases on_unknown cut")),
-    "law": _Command(_options("reach on_unknown")),
-    "rules": _Command(frozenset(), ()),
-    "tiles": _Command(_options("tile image memory layer rate cut_gates on_unknown")),
-}
-"""The commands that a marker may name."""
+def command_of(question: str) -> Question:
+    """Return the command of a question."""
+    found: Question = import_module(f"rfcalc.questions.{question}.command").command
+    return found
+
+
+def _tables_of(name: str) -> Tables:
+    """Return what a marker may say of a command.
+
+    Raises
+    ------
+    UsageError
+        It makes no table for documents.
+    """
+    found = command_of(name).tables if name in questions() else None
+    if found is None:
+        raise UsageError(f"{name!r} makes no table; {_close(name)}")
+    return found
 
 
 class Made(NamedTuple):
@@ -74,7 +76,7 @@ class Made(NamedTuple):
 
     def to_markup(self, markup: str) -> str:
         """Return it in a markup language."""
-        from rfcalc.reports.markup import rendered
+        from rfcalc.render.markup import rendered
 
         return rendered(self.pieces(unicode=markup != "latex"), markup)  # its verbatim fonts lack the bars
 
@@ -97,20 +99,19 @@ def made(command: str, models: Models, markup: str = "") -> Made:
         It is no such command, or it ended with an error; the message says which model.
     """
     name, *arguments = _split(command) or [""]
-    if name not in COMMANDS:
-        raise UsageError(f"{name!r} makes no table; {_close(name)}")
+    tables = _tables_of(name)
     arguments, own = _own(arguments)
     width = _width(own, markup)
-    given = _parsed(name, arguments)
+    given = _parsed(name, tables, arguments)
     paths: list[str] = []
     with ExitStack() as stack:
-        for key in COMMANDS[name].models:
+        for key in tables.models:
             value = given[key]
             names = [value] if isinstance(value, str) else value
             paths += map(models.path, names)
             files = tuple(stack.enter_context(models.open(each)) for each in names)
             given[key] = files[0] if isinstance(value, str) else files
-        result = import_module(f"rfcalc.commands.{name}").made(**given)
+        result = import_module(f"rfcalc.questions.{name}.command").made(**given)
     return Made(result, width, tuple(paths))
 
 
@@ -132,8 +133,8 @@ def spelled(command: str, options: Mapping[str, str]) -> str:
     """
     name = command.split(maxsplit=1)[0] if command.split() else ""
     known: dict[str, click.Option] = {}
-    if name in COMMANDS:
-        every = import_module(f"rfcalc.commands.{name}").command.params
+    if name in questions():
+        every = command_of(name).params
         known = {text: each for each in every if isinstance(each, click.Option) for text in each.opts}
     words = []
     for key, value in options.items():
@@ -157,8 +158,8 @@ def _split(text: str) -> list[str]:
 def _close(name: str) -> str:
     import difflib
 
-    close = difflib.get_close_matches(name, COMMANDS, 1)
-    return f"did you mean {close[0]!r}?" if close else f"a marker names one of {', '.join(COMMANDS)}"
+    close = difflib.get_close_matches(name, tabulated(), 1)
+    return f"did you mean {close[0]!r}?" if close else f"a marker names one of {', '.join(tabulated())}"
 
 
 def _own(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
@@ -193,10 +194,9 @@ def _width(own: Mapping[str, str], markup: str) -> int | None:
     return int(width)
 
 
-def _parsed(name: str, arguments: Sequence[str]) -> dict[str, Any]:
+def _parsed(name: str, tables: Tables, arguments: Sequence[str]) -> dict[str, Any]:
     """Parse arguments as the command does, and refuse what a document may not ask for."""
-    command: click.Command = import_module(f"rfcalc.commands.{name}").command
-    allowed = COMMANDS[name].options
+    command, allowed = command_of(name), tables.allowed
     try:
         _, _, order = command.make_parser(click.Context(command, info_name=name)).parse_args(list(arguments))
         for each in order:  # before anything is done: --help would print, and --output write

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from rfcalc.errors import GraphError
+from rfcalc.errors import GraphError, UsageError
 from rfcalc.graph.layer import Edge, Layer
 
 if TYPE_CHECKING:
@@ -193,6 +193,28 @@ class LayerGraph:
     def _leaves(self) -> tuple[Edge, ...]:
         taken = {producer for layer in self for producer, _ in layer.inputs}
         return tuple((name, 0) for name in self.layers if name not in taken)
+
+    def find_tensor(self, name: str) -> Edge:
+        """Return the tensor of a layer or an output by name; of a nested model or block, its first output.
+
+        Raises
+        ------
+        UsageError
+            There is none of that name.
+        """
+        if name in self.layers:
+            return name, 0
+        for layer in self:
+            if name in layer.outputs:
+                return layer.name, layer.outputs.index(name)
+        for block in self.blocks.values():
+            if block.name == name:
+                return block.outputs[0]
+        import difflib
+
+        close = difflib.get_close_matches(name, list(self.layers), 3)
+        hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+        raise UsageError(f"the model has no layer or tensor {name!r}{hint}")
 
     def to_networkx(self) -> networkx.MultiDiGraph[str]:
         """Give the graph to networkx, with a key for each tensor: paths, dominators, drawing.

@@ -6,18 +6,18 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
-from rfcalc.analysis.result import Row, Status
-from rfcalc.api.checks import check
+from rfcalc.engine.result import Row, Status
 from rfcalc.errors import UsageError
-from rfcalc.reports import humanise
-from rfcalc.reports.escape import terminal
+from rfcalc.questions.check.library import check
+from rfcalc.render import humanise
+from rfcalc.render.escape import terminal
 from rfcalc.testing.subject import Subject, Tested, subject
 from rfcalc.wording import few
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from rfcalc.api.models import Loading
+    from rfcalc.loading import Loading
 
 PerAxis = int | None | Sequence[int | None]
 """A number of pixels for every axis, or one for each; None for the whole axis."""
@@ -488,9 +488,9 @@ def _unknown(tested: Subject) -> list[Row]:
 def _assert_limit(tested: Subject, limits: dict[str, Any], layer: str | None) -> None:
     """Hold a limit of budgets, which say what is wrong and who is to blame."""
     __tracebackhide__ = True
-    from rfcalc.analysis.budget.check import HOLDS, check_figure, check_model
-    from rfcalc.analysis.budget.document import budget_of
-    from rfcalc.reports.check_words import told
+    from rfcalc.questions.check.document import budget_of
+    from rfcalc.questions.check.find import HOLDS, check_figure, check_model
+    from rfcalc.questions.check.words import told
 
     section = budget_of(limits, tested.name).shared
     if layer is None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from rfcalc.api.analyses import Analysis
+    from rfcalc.questions.analyze.library import Analysis
     from rfcalc.testing.subject import Subject
 
 _MODELS = "rfcalc_models"

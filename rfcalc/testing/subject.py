@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, Final, TypeAlias
 
-from rfcalc.analysis.budget.facts import Facts
-from rfcalc.analysis.result import Row
-from rfcalc.analysis.run import Run
-from rfcalc.api.analyses import Analysis, analyze
-from rfcalc.api.models import Model, about, from_torch, load
+from rfcalc.engine.result import Row
+from rfcalc.engine.run import Run
 from rfcalc.errors import RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.reports.escape import terminal
+from rfcalc.loading import Model, about, from_torch, load
+from rfcalc.questions.analyze.library import Analysis, analyze
+from rfcalc.questions.check.facts import Facts
+from rfcalc.render.escape import terminal
 
 Tested: TypeAlias = "Model | Analysis | Any"
 """What an assertion takes: what `rfcalc.load` does, an `Analysis`, or a PyTorch module."""
@@ -125,7 +125,7 @@ class Subject:
         """Divide the field of a layer among those before it; None where that cannot be done."""
         if self._graph is None:
             return None
-        from rfcalc.analysis.attribution import Attributor
+        from rfcalc.engine.attribution import Attributor
 
         try:
             return Attributor(Run(self._graph, **self._options)).attribute(self._spelled(layer))

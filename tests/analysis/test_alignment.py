@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rfcalc
-from rfcalc.analysis.alignment import MAX_SIZES
+from rfcalc.questions.align.find import MAX_SIZES
 from tests.readers.test_keras_truth import cases
 from tests.reports import golden
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from rfcalc.algebra.number import UNKNOWN
-from rfcalc.analysis.field import field_of
-from rfcalc.analysis.figures import analyze_run
-from rfcalc.analysis.result import AnalysisResult
-from rfcalc.analysis.run import Run
+from rfcalc.engine.result import AnalysisResult
+from rfcalc.engine.rows import analyze_run
+from rfcalc.engine.run import Run
 from rfcalc.errors import AnalysisError, UsageError
 from rfcalc.graph import Block, Layer, LayerGraph, Weight
+from rfcalc.questions.field.find import field_of
 
 
 def image(name: str = "x", shape: tuple[Any, ...] = (UNKNOWN, 32, 32, 3), axes: str = "bssc") -> Layer:

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import rfcalc
-from rfcalc.analysis.counterfactuals import COUNTERFACTUALS, DoesNotApply
+from rfcalc.questions.compare.variants import COUNTERFACTUALS, DoesNotApply
 from tests import strategies
 
 Document = dict[str, Any]

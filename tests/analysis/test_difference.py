@@ -11,9 +11,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import rfcalc
-from rfcalc.analysis.difference.match import match
-from rfcalc.analysis.difference.nodes import Node
-from rfcalc.analysis.difference.sequence import Work, aligned
+from rfcalc.questions.diff.match import match
+from rfcalc.questions.diff.nodes import Node
+from rfcalc.questions.diff.sequence import Work, aligned
 from tests.strategies import models
 
 Json = dict[str, Any]

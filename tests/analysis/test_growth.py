@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rfcalc
-from rfcalc.analysis.growth import Segment, Step, after
-from rfcalc.analysis.reach import reaches_of
-from rfcalc.analysis.repeats import segments_of
-from rfcalc.reports.blocks import block_text, depth, formula, general
+from rfcalc.questions.law.blocks import block_text, depth, formula, general
+from rfcalc.questions.law.growth import Segment, Step, after
+from rfcalc.questions.law.reach import reaches_of
+from rfcalc.questions.law.repeats import segments_of
 from tests.analysis.test_law import TURNS, conv, net, pool
 
 STEPS = st.builds(

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import rfcalc
 from rfcalc.algebra.symbols import symbol
-from rfcalc.analysis.growth import Segment, Step, after
-from rfcalc.reports.blocks import block_text, formula, general
+from rfcalc.questions.law.blocks import block_text, formula, general
+from rfcalc.questions.law.growth import Segment, Step, after
 from tests.readers.test_keras_truth import cases
 from tests.strategies import LOCAL, PLAIN, RESIZED, models
 

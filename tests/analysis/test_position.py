@@ -8,12 +8,12 @@ import pytest
 from hypothesis import assume, given, settings
 
 import rfcalc
-from rfcalc.analysis.attribution import Attributor
-from rfcalc.analysis.field import field_of
-from rfcalc.analysis.position import Position
-from rfcalc.analysis.propagate import ancestors
-from rfcalc.analysis.run import Run
+from rfcalc.engine.attribution import Attributor
+from rfcalc.engine.position import Position
+from rfcalc.engine.propagate import ancestors
+from rfcalc.engine.run import Run
 from rfcalc.graph.graph import LayerGraph
+from rfcalc.questions.field.find import field_of
 from tests.strategies import models
 
 CONV: dict[str, Any] = {"kind": "conv", "filters": 4, "kernel": 3}

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rfcalc
-from rfcalc.analysis.figures import analyze_run
-from rfcalc.analysis.run import Run
+from rfcalc.engine.rows import analyze_run
+from rfcalc.engine.run import Run
 from rfcalc.errors import RfcalcError
 from tests.readers.test_keras_truth import cases
 
@@ -78,7 +78,7 @@ def test_a_run_is_made_once_and_its_own_size_is_itself() -> None:
 
 
 def test_sizes_with_the_same_windows_share_the_second_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    from rfcalc.analysis import resized
+    from rfcalc.engine import resized
 
     count = []
 

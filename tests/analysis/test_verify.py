@@ -13,13 +13,13 @@ import pytest
 import rfcalc
 from rfcalc.algebra.steps import Slide
 from rfcalc.algebra.window import slide
-from rfcalc.analysis.run import Run
-from rfcalc.analysis.verify import enumerate_run
-from rfcalc.analysis.verify.definitions.given import DEFINITIONS
-from rfcalc.analysis.verify.result import Difference
+from rfcalc.engine.run import Run
 from rfcalc.errors import UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Layer
+from rfcalc.questions.verify.definitions.given import DEFINITIONS
+from rfcalc.questions.verify.find import enumerate_run
+from rfcalc.questions.verify.result import Difference
 from rfcalc.rules import registry
 from rfcalc.rules.registry import Call, Kind, Result, kinds
 from rfcalc.rules.registry import Path as Way

@@ -14,8 +14,8 @@ import pytest
 import rfcalc
 from rfcalc.algebra.steps import Slide
 from rfcalc.algebra.window import slide
-from rfcalc.analysis.verify.result import Difference
 from rfcalc.errors import UsageError
+from rfcalc.questions.verify.result import Difference
 from rfcalc.rules import registry
 from rfcalc.rules.registry import Call, Result, kinds
 from rfcalc.rules.registry import Path as Way
@@ -308,7 +308,7 @@ def test_a_mask_that_is_not_followed_is_a_warning(monkeypatch: pytest.MonkeyPatc
 def test_a_piece_without_its_own_index_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pieces: a token before those of a map is cut off again, and they become the map."""
     from rfcalc.algebra import parts
-    from rfcalc.analysis import propagate
+    from rfcalc.engine import propagate
 
     data = model(
         (1, 3, 16, 24),

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import rfcalc
-from rfcalc.analysis.result import Row
+from rfcalc.engine.result import Row
 from tests.benchmarks.counters import COUNTERS, MODELS
 from tests.benchmarks.counters import recorded as counts_recorded
 from tests.benchmarks.others import TOOLS, Answer, Tool, recorded

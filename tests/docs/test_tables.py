@@ -8,7 +8,6 @@ import json
 import re
 import shlex
 from html.parser import HTMLParser
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ import pytest
 from rfcalc import cli
 from rfcalc.docs import fill
 from rfcalc.docs.models import Models
-from rfcalc.docs.tables import COMMANDS, made
+from rfcalc.docs.tables import made, tabulated
 from rfcalc.errors import RfcalcError, UsageError
 from rfcalc.wording import MARKUP
 from tests.docs.test_markers import MARKS, marked
@@ -131,11 +130,11 @@ def test_a_marker_that_asks_for_something_else_is_refused(command: str, message:
 
 def test_options_are_refused_until_they_are_allowed() -> None:
     forbidden = {"output", "debug", "form", "check", "strict", "help"}
-    for name, allowed in COMMANDS.items():
-        command: click.Command = import_module(f"rfcalc.commands.{name}").command
+    for name, command in tabulated().items():
         given = {each.name for each in command.params if isinstance(each, click.Option)}
-        assert allowed.options <= given, name
-        assert not allowed.options & forbidden, name
+        assert command.tables is not None
+        assert command.tables.allowed <= given, name
+        assert not command.tables.allowed & forbidden, name
 
 
 # ---- which files -------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import rfcalc
-from rfcalc.analysis.shapes import resolve
+from rfcalc.engine.shapes import resolve
 from rfcalc.errors import ReadError, RfcalcError
 from rfcalc.readers.keras.layers import LAYERS
 

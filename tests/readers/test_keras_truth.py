@@ -21,9 +21,9 @@ import pytest
 
 import rfcalc
 from rfcalc.algebra.rows import row_span
-from rfcalc.analysis.field import field_of
-from rfcalc.analysis.run import Run
+from rfcalc.engine.run import Run
 from rfcalc.errors import ReadError
+from rfcalc.questions.field.find import field_of
 
 DATA = Path(__file__).parents[1] / "data" / "keras"
 

@@ -7,9 +7,9 @@ import io
 import pytest
 
 import rfcalc
-from rfcalc.api.models import read_once
 from rfcalc.errors import RfcalcError
 from rfcalc.graph.graph import LayerGraph
+from rfcalc.loading import read_once
 from tests.readers.onnx_graphs import graph_bytes
 
 pytestmark = pytest.mark.onnx

@@ -18,8 +18,8 @@ pytest.importorskip("onnxruntime")
 from onnx import TensorProto, helper, numpy_helper
 
 import rfcalc
-from rfcalc.analysis.run import Run
-from rfcalc.analysis.verify.running import claims_of
+from rfcalc.engine.run import Run
+from rfcalc.questions.verify.running import claims_of
 from tests.wild_graphs import wild
 from tests.zoo.wild_graphs import judge
 

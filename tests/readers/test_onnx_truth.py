@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import pytest
 
 import rfcalc
-from rfcalc.analysis.field import field_of
-from rfcalc.analysis.run import Run
-from rfcalc.analysis.shapes import resolve
+from rfcalc.engine.run import Run
+from rfcalc.engine.shapes import resolve
 from rfcalc.graph.graph import LayerGraph
+from rfcalc.questions.field.find import field_of
 from tests.readers.onnx_graphs import NAMES, graph_bytes, measured, reference
 
 onnx = pytest.importorskip("onnx")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import rfcalc
-from rfcalc.analysis.shapes import resolve
+from rfcalc.engine.shapes import resolve
 
 onnx = pytest.importorskip("onnx")
 pytestmark = pytest.mark.onnx

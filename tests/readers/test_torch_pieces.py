@@ -13,8 +13,8 @@ from torch import nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
 import rfcalc  # noqa: E402
-from rfcalc.analysis.figures import analyze_run  # noqa: E402
-from rfcalc.analysis.run import Run  # noqa: E402
+from rfcalc.engine.rows import analyze_run  # noqa: E402
+from rfcalc.engine.run import Run  # noqa: E402
 from tests.readers.test_torch_fields import compare  # noqa: E402
 from tests.readers.torch_fields import made_positive, recorded  # noqa: E402
 

@@ -189,7 +189,7 @@ def test_no_tokens_cost_no_more_in_a_deep_model_than_in_a_shallow_one() -> None:
     def unions(depth: int) -> int:
         graph = read(NoPrefix(depth), (1, 3, 16))
         with (
-            patch("rfcalc.analysis.propagate.unite", wraps=pieces.unite) as outer,
+            patch("rfcalc.engine.propagate.unite", wraps=pieces.unite) as outer,
             patch("rfcalc.algebra.pieces.unite", wraps=pieces.unite) as inner,
         ):
             assert rfcalc.analyze(graph).rows[-1].status == "exact"

@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import rfcalc  # noqa: E402
-from rfcalc.reports.tiles import Tiles  # noqa: E402
+from rfcalc.questions.tiles.report import Tiles  # noqa: E402
 from tests.readers import torch_models as models  # noqa: E402
 
 pytestmark = pytest.mark.torch

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from rfcalc.analysis.field import FieldAxis, FieldResult
-from rfcalc.analysis.result import AnalysisResult, InputRow, Note, Params, Row, Totals
+from rfcalc.engine.result import AnalysisResult, InputRow, Note, Params, Row, Totals
+from rfcalc.questions.field.find import FieldAxis, FieldResult
 
 
 def row(name: str, **figures: Any) -> Row:

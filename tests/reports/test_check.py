@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rfcalc
-from rfcalc.analysis.budget.check import Check, Failure
-from rfcalc.analysis.budget.document import Given
-from rfcalc.analysis.budget.limits import LIMITS
-from rfcalc.analysis.budget.measures import Figure
-from rfcalc.reports.check import CheckReport
-from rfcalc.reports.escape import visible
+from rfcalc.questions.check.document import Given
+from rfcalc.questions.check.find import Check, Failure
+from rfcalc.questions.check.limits import LIMITS
+from rfcalc.questions.check.measures import Figure
+from rfcalc.questions.check.report import CheckReport
+from rfcalc.render.escape import visible
 
 HOSTILE = [
     "conv3",

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import rfcalc
-from rfcalc.reports.comparison import comparison_csv
+from rfcalc.questions.compare.report import comparison_csv
 from rfcalc.wording import MARKUP
 from tests.reports import golden
 

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rfcalc.reports import escape
-from rfcalc.reports.analysis import analysis_csv, analysis_markup, notebook
-from rfcalc.reports.markup import listing, rendered, tabulated
-from rfcalc.reports.pieces import Heading, Paragraph
-from rfcalc.reports.text import analysis_text
+from rfcalc.questions.analyze.exports import analysis_csv, analysis_markup, notebook
+from rfcalc.questions.analyze.report import analysis_text
+from rfcalc.render import escape
+from rfcalc.render.markup import listing, rendered, tabulated
+from rfcalc.render.pieces import Heading, Paragraph
 from rfcalc.wording import MARKUP
 from tests.reports.samples import named
 

@@ -10,8 +10,8 @@ import pytest
 import rfcalc
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Layer
-from rfcalc.reports.escape import cells
-from rfcalc.reports.explain import Explanation
+from rfcalc.questions.explain.report import Explanation
+from rfcalc.render.escape import cells
 from tests.readers.models import MODELS
 from tests.reports import golden
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import rfcalc
 from rfcalc.errors import UsageError
-from rfcalc.reports.field import Field
+from rfcalc.questions.field.report import Field
 from tests import strategies
 from tests.oracle import Document, Line, layers_of, sized
 from tests.reports import golden

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import rfcalc
-from rfcalc.reports.frames import INTEGER, TEXT, Frame, series
+from rfcalc.render.frames import INTEGER, TEXT, Frame, series
 
 needs_the_libraries = pytest.mark.dataframes
 """They come with the extra `test`; without them these tests are skipped, by name."""

@@ -17,7 +17,7 @@ from PIL import Image
 
 import rfcalc
 from rfcalc import cli
-from rfcalc.reports.pictures.style import LOOKS, drawn
+from rfcalc.render.pictures import LOOKS, drawn
 from tests.readers.test_keras_truth import cases
 
 MODELS = Path(__file__).parents[2] / "docs" / "models"

@@ -9,12 +9,13 @@ import pytest
 
 from rfcalc import analyze
 from rfcalc.algebra.number import UNKNOWN
-from rfcalc.analysis.result import AnalysisResult, Row
+from rfcalc.engine.result import AnalysisResult, Row
 from rfcalc.errors import UsageError
-from rfcalc.reports import humanise, tables
-from rfcalc.reports.analysis import analysis_csv, analysis_markup, notebook
-from rfcalc.reports.document import analysis_document, dump
-from rfcalc.reports.text import analysis_text
+from rfcalc.questions.analyze.exports import analysis_csv, analysis_markup, notebook
+from rfcalc.questions.analyze.report import analysis_text
+from rfcalc.render import columns as tables
+from rfcalc.render import humanise
+from rfcalc.render.document import analysis_document, dump
 from rfcalc.wording import MARKUP
 from tests.reports import golden
 from tests.reports.samples import complete, named, row, small
@@ -134,7 +135,7 @@ def test_what_was_asked_for_is_never_left_out() -> None:
 
 
 def test_wide_characters_keep_the_columns_aligned() -> None:
-    from rfcalc.reports.escape import cells
+    from rfcalc.render.escape import cells
 
     lines = analysis_text(named("畳み込み層")).splitlines()
     assert len({cells(line) for line in lines[4:6]}) == 1

@@ -10,8 +10,8 @@ import pytest
 import rfcalc
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Layer
-from rfcalc.reports.escape import cells
-from rfcalc.reports.tiles import Tiles
+from rfcalc.questions.tiles.report import Tiles
+from rfcalc.render.escape import cells
 from tests.readers.models import MODELS
 from tests.reports import golden
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rfcalc.errors import RfcalcError, UsageError
-from rfcalc.reports import write
+from rfcalc.render import write
 
 
 def test_a_file_is_replaced_in_one_step_and_keeps_its_mode(tmp_path: Path) -> None:

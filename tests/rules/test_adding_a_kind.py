@@ -13,7 +13,7 @@ ASKED = """
 import random
 
 import rfcalc
-from rfcalc.analysis.attribution import cause_of
+from rfcalc.engine.attribution import cause_of
 from rfcalc.rules.registry import of_family
 from tests.rules import test_commuting_square as square
 

@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import rfcalc
-from rfcalc.analysis.run import Run
-from rfcalc.analysis.verify.running import claims_of
+from rfcalc.engine.run import Run
 from rfcalc.errors import RfcalcError
+from rfcalc.questions.verify.running import claims_of
 from rfcalc.readers.onnx.run import OnnxRun
 from rfcalc.readers.running import PASSES, observe
 from tests.wild_graphs import ops_of, wild

@@ -1,1 +1,0 @@
-"""Budgets: limits on what a model sees and costs, and what of a model lies beyond them."""

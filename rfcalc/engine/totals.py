@@ -1,0 +1,253 @@
+"""Sums over the model, and what else there is to say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from rfcalc.algebra.number import UNKNOWN, Num
+from rfcalc.algebra.steps import Slide
+from rfcalc.engine.propagate import Misaligned
+from rfcalc.engine.result import Note, Params, Row, Totals
+from rfcalc.engine.shapes import Resolved, known_extent
+from rfcalc.graph.graph import LayerGraph
+from rfcalc.graph.layer import BATCH, SPATIAL, Edge, Layer, Weight
+from rfcalc.wording import few
+
+_MIRRORED: Final = "mirrored at the border: units there may see further than others"
+_AT_THE_BORDER: Final = {
+    "wrap": "wrapped around: units near the seam see both ends of the input",
+    "reflect": _MIRRORED,
+    "symmetric": _MIRRORED,
+}
+"""What padding that is not empty does to the units near it, whose fields the figures of a row leave out."""
+
+
+_NO_PARAMS: Final = Params(0, 0)
+
+
+def count_params(weights: Sequence[Weight] | None) -> Params:
+    """Count weights, trainable and not; None where one of them is not known."""
+    if weights is None:
+        return Params(None, None)
+    if not weights:
+        return _NO_PARAMS
+    return _added([(weight.trainable, weight.count) for weight in weights])
+
+
+def _added(counts: Iterable[tuple[bool, Num]]) -> Params:
+    """Add up the elements of weights, each with whether it is trained."""
+    trainable: Num = 0
+    frozen: Num = 0
+    for trained, count in counts:
+        if trained:
+            trainable = trainable + count
+        else:
+            frozen = frozen + count
+    return Params(known_extent(trainable), known_extent(frozen))
+
+
+def has_weights(layer: Layer, known: Resolved) -> bool:
+    """Tell whether it is known which weights a layer has: of an op that no rule knows only the file can."""
+    if known.weights is None:
+        return False
+    return layer.weights is not None or not (known.unknown or known.assumed)
+
+
+def macs_of(known: Resolved) -> Num | None:
+    """Return the multiply-accumulates of a layer; None where its op, or an extent, is not known."""
+    if known.result is None or known.unknown or known.assumed:
+        return None
+    return known_extent(known.result.macs)
+
+
+def totals_of(graph: LayerGraph, resolved: Mapping[str, Resolved], rows: Sequence[Row]) -> Totals:
+    """Sum up; `rows` are those that count as layers."""
+    weights: dict[str, Weight] = {}
+    missing = macs_missing = False
+    macs: Num = 0
+    for layer in graph:
+        known = resolved[layer.name]
+        missing = missing or not has_weights(layer, known)
+        for weight in known.weights or ():
+            weights.setdefault(weight.identity, weight)
+        if known.result is None or macs_of(known) is None:
+            macs_missing = True
+        else:
+            macs = macs + known.result.macs  # as the rule writes it: formulas read best factor by factor
+    counts = [(weight.trainable, weight.count) for weight in weights.values()]
+    counted = [each for each in counts if each[1] is not UNKNOWN]
+    missing = missing or len(counted) < len(counts)
+    params = _added(counted)
+    at_least: dict[str, Num] = {}
+    if missing:
+        at_least.update(params=params.total, trainable=params.trainable, non_trainable=params.non_trainable)
+    if macs_missing:
+        at_least["macs"] = macs
+    return Totals(
+        len(rows),
+        sum(row.status != "unknown" for row in rows),
+        Params(None, None) if missing else params,
+        None if macs_missing else macs,
+        at_least,
+    )
+
+
+_SHARED: Final = "it is not known how many elements along its axes belong to one sample"
+
+
+def uncounted_reason(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> str:
+    """Say why the multiply-accumulates of a layer may not be known, whose own shape is.
+
+    Where an input's size is open that is why, and nothing needs to be said.
+    """
+    for layer in graph.inputs:
+        result = resolved[layer.name].result
+        shown = () if result is None else zip(result.outputs[0].shape, result.outputs[0].axes, strict=True)
+        if any(role != BATCH and known_extent(extent) is None for extent, role in shown):
+            return ""
+    return f"its multiply-accumulates are not known: {_SHARED}"
+
+
+def uncounted_note(rows: Sequence[Row], reason: str) -> list[Note]:
+    """Say of which layers the multiply-accumulates alone are not known."""
+    names = [row.name for row in rows if reason and row.macs is None and row.reason == reason]
+    if not names:
+        return []
+    text = f"multiply-accumulates of {few(map(repr, names))} are not known: {_SHARED}"
+    return [Note("warning", "uncounted", names[0], text)]
+
+
+def cut_note(graph: LayerGraph) -> list[Note]:
+    """Say where dependence was made to end."""
+    cut = [layer.name for layer in graph if layer.cut]
+    if not cut:
+        return []
+    text = f"dependence ends at {few(map(repr, cut))}, as asked: fields behind leave out what lies there"
+    return [Note("info", "cut", cut[0], text)]
+
+
+def _is_spatial(axis: int, edge: Edge, resolved: Mapping[str, Resolved]) -> bool:
+    """Tell whether an axis of a tensor is one of its map's."""
+    result = resolved[edge[0]].result
+    return result is not None and result.outputs[edge[1]].axes[axis] == SPATIAL
+
+
+def _border_notes(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> list[Note]:
+    """Say where units near the border see more than their row says, which is for all other units."""
+    found: dict[str, list[str]] = {}
+    for layer in graph:
+        result = resolved[layer.name].result
+        borders = {
+            step.window.border
+            for paths in (() if result is None else result.paths)
+            for path in paths
+            for step in path.steps
+            if isinstance(step, Slide) and step.window.border in _AT_THE_BORDER
+            if _is_spatial(step.axis, layer.inputs[path.input], resolved)
+        }
+        if borders:
+            for text in sorted({_AT_THE_BORDER[border] for border in borders}):
+                found.setdefault(text, []).append(layer.name)
+    return [
+        Note(
+            "info",
+            "border",
+            names[0],
+            f"{few(map(repr, names))} {text}; figures are for the others, see rfcalc field",
+        )
+        for text, names in found.items()
+    ]
+
+
+def assumption_of(layer: Layer, known: Resolved) -> str:
+    """Say what an op that nobody knows was taken for, in words."""
+    return f"{layer.op} is not known; as asked: {known.assumed}"
+
+
+def assumed_notes(layers: Iterable[Layer], resolved: Mapping[str, Resolved]) -> list[Note]:
+    """Say which ops nobody knows were taken for something, because the user said so."""
+    return [
+        Note(
+            "warning",
+            "assumed",
+            layer.name,
+            assumption_of(layer, resolved[layer.name]),
+        )
+        for layer in layers
+        if resolved[layer.name].assumed
+    ]
+
+
+def unknown_notes(layers: Iterable[Layer], resolved: Mapping[str, Resolved]) -> list[Note]:
+    """Say which ops no rule knows, each once."""
+    unknown: dict[str, list[Layer]] = {}
+    for layer in layers:
+        known = resolved[layer.name]
+        if known.unknown:
+            unknown.setdefault(known.unknown, []).append(layer)
+    notes = []
+    for op, found in unknown.items():
+        why = found[0].attrs.get("why", "")
+        named = few(repr(layer.name) for layer in found)
+        message = f"no rule knows {op} ({named})" + (f": {why}" if why else "")
+        notes.append(
+            Note(
+                "warning",
+                "unknown-op",
+                found[0].name,
+                f"{message}; --on-unknown bound or identity goes on without",
+            )
+        )
+    return notes
+
+
+def _global_note(rows: Sequence[Row]) -> list[Note]:
+    """Say from where on maps see everything, and through what; that a vector at the end does is no news."""
+    seeing = [row for row in rows if not row.container and _is_global(row.receptive_field)]
+    maps = [row for row in seeing if any(isinstance(n, int) and n > 1 for n in row.spatial)]
+    if not maps:
+        return []
+    through = "" if seeing[0] is maps[0] else f", by way of {seeing[0].name!r} ({seeing[0].op})"
+    text = f"from here on ({maps[0].op}) maps see the whole input, whatever its size{through}"
+    local = next((row for row in maps if _is_global(row.local_receptive_field)), None)
+    if local is None:
+        text += "; with gates cut they do not"
+    elif local is not maps[0]:
+        text += f"; with gates cut, from {local.name!r} ({local.op}) on"
+    return [Note("info", "global", maps[0].name, text)]
+
+
+def _is_global(field: Sequence[object] | None) -> bool:
+    return bool(field) and all(size is None for size in field or ())
+
+
+def notes_of(
+    graph: LayerGraph, resolved: Mapping[str, Resolved], rows: Sequence[Row], misaligned: Sequence[Misaligned]
+) -> list[Note]:
+    """Collect what the reader, the passes and the rows leave to say; each kind of thing once."""
+    notes = [Note("info", code, layer, message) for code, layer, message in graph.notes]
+    notes += assumed_notes(graph, resolved)
+    notes += unknown_notes(graph, resolved)
+    for clash in dict.fromkeys(misaligned):
+        a, b = clash.branches
+        p, q = clash.strides
+        notes.append(
+            Note(
+                "warning",
+                "unequal-strides",
+                clash.layer,
+                f"{a!r} and {b!r} meet here on different grids, of strides {p:g} and {q:g}",
+            )
+        )
+    notes.extend(_border_notes(graph, resolved))
+    notes.extend(_global_note(rows))
+    bounds: dict[str, str] = {}
+    for row in rows:
+        if row.status == "bound":
+            bounds.setdefault(row.reason, row.name)
+    notes.extend(
+        Note("warning", "bound", name, f"fields from here on are upper bounds: {reason}")
+        for reason, name in bounds.items()
+    )
+    return notes

@@ -1,0 +1,320 @@
+"""Load a model from whatever holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypedDict
+
+from rfcalc.algebra.number import Num, is_known
+from rfcalc.arguments import plain
+from rfcalc.engine.filling import AtSize, Widths, filled
+from rfcalc.engine.propagate import choose_input
+from rfcalc.engine.run import Read, Run
+from rfcalc.engine.shapes import OnUnknown
+from rfcalc.errors import RfcalcError, UsageError
+from rfcalc.graph.graph import LayerGraph
+from rfcalc.graph.layer import SPATIAL, Layer
+from rfcalc.readers import detect
+from rfcalc.readers.options import Options
+
+if TYPE_CHECKING:
+    import os
+
+Model: TypeAlias = (
+    "str | os.PathLike[str] | IO[str] | IO[bytes] | Mapping[str, Any] | LayerGraph | detect.Document"
+)
+"""A path, an open file, a parsed document, what was read of a model, or a graph that was loaded before."""
+
+Shape: TypeAlias = "Sequence[int | None]"
+"""Extents in the source's order, with the batch axis or without it; None for an open one."""
+
+_LENGTH = ("L", "T")  # both are in use for the one axis of a sequence
+_NO_AXES = "its axes are not spatial, so give its whole shape instead"
+
+
+class Loading(TypedDict, total=False):
+    """The options of `load`, which everything that reads a model takes as well."""
+
+    parameters: Mapping[str, int] | None
+    input_shape: Shape | Mapping[str, Shape] | None
+    dims: Mapping[str, int] | None
+    input: str | None
+    layout: str | Mapping[str, str] | None
+    on_unknown: OnUnknown
+
+
+@contextmanager
+def about(graph: LayerGraph) -> Iterator[None]:
+    """Say of errors which file they are about."""
+    try:
+        yield
+    except RfcalcError as error:
+        error.source = error.source or graph.source
+        raise
+
+
+def read_once(x: Model, *, at_many_sizes: bool = False) -> Model:
+    """Return what is read of a model, to be loaded several times; a graph or a name of code as it is.
+
+    Of one that is loaded at many sizes its reader remembers what stays, which costs a little at the first.
+    """
+    if isinstance(x, LayerGraph) or (isinstance(x, str) and detect.names_code(x)):
+        return x
+    document = detect.read_document(x)
+    return document._replace(memory={}) if at_many_sizes else document
+
+
+def load(
+    x: Model,
+    *,
+    parameters: Mapping[str, int] | None = None,
+    input_shape: Shape | Mapping[str, Shape] | None = None,
+    dims: Mapping[str, int] | None = None,
+    input: str | None = None,
+    layout: str | Mapping[str, str] | None = None,
+    on_unknown: OnUnknown = "report",
+) -> LayerGraph:
+    """Read a model.
+
+    Parameters
+    ----------
+    x : path, open file, mapping or LayerGraph
+        The architecture file; of a file without a name the content says the format. Also an
+        ``onnx.ModelProto`` or a ``torch.export.ExportedProgram``. The text ``package.module:factory`` imports
+        that module and calls what it names, for a PyTorch module.
+    parameters : mapping of str to int, optional
+        Values for the parameters of a native model, in place of its own.
+    input_shape : sequence or mapping, optional
+        The shape of the input, or shapes by input name, in place of the file's.
+    dims : mapping of str to int, optional
+        Extents in pixels of spatial axes of the chosen input by letter: ``D``, ``H``, ``W``, or ``L`` (``T``)
+        of a sequence. Of ONNX and PyTorch models also other open extents, by the names that these have.
+    input : str, optional
+        The chosen input; by default the first with spatial axes.
+    layout : str or mapping, optional
+        What the axes of the input are, or of inputs by name, where the format does not say: ``NCHW``,
+        ``NHWC``, ``NTC``; N is the batch, C the channels, other letters are positions.
+    on_unknown : str
+        As for `analyze`; formats that compute shapes while they are read need it then.
+
+    Returns
+    -------
+    LayerGraph
+        The layers and the tensors between them.
+
+    Raises
+    ------
+    ReadError
+        It is not a model that rfcalc can read.
+    GraphError
+        Its layers do not form a graph.
+    UsageError
+        A parameter, input or axis that the model does not have.
+
+    Examples
+    --------
+    >>> model = {"rfcalc": 1, "input": [None, None, 3], "layers": [{"kind": "max_pool", "kernel": 2}]}
+    >>> load(model, dims={"H": 64, "W": 32}).inputs[0].attrs["shape"]
+    (?, 64, 32, 3)
+    """
+    parameters, dims = plain(parameters), plain(dims)
+    shapes = _shapes(plain(input_shape))
+    layouts = {"": layout} if isinstance(layout, str) else layout
+    options = Options(parameters, shapes, dims, input, layouts, on_unknown)
+    graph = detect.load(x, options=options)
+    if graph.results and not isinstance(x, LayerGraph):
+        return graph  # its reader has used all of them
+    if "" in shapes and len(graph.inputs) > 1:
+        names = ", ".join(repr(layer.name) for layer in graph.inputs)
+        raise UsageError(f"say which input the shape is for: {names}", source=graph.source)
+    return _with_dims(graph, dims, input) if dims else graph
+
+
+def run_of(graph: LayerGraph, loading: Loading, x: Model | None = None) -> Run:
+    """Return a run of a loaded model, asked as the options of `load` say.
+
+    With what it was loaded from it is read again at another size, where its reader works out shapes.
+    """
+    reads = x is not None and _reads(x, graph)
+    return Run(
+        graph,
+        input=loading.get("input"),
+        on_unknown=loading.get("on_unknown", "report"),
+        read=_reader(x, graph, loading) if x is not None and reads else None,
+    )
+
+
+def _reader(x: Model, graph: LayerGraph, loading: Loading) -> Read:
+    """Return how to read a model again with other extents of the chosen input's spatial axes."""
+    from rfcalc.engine.symbolic import axis_letters
+
+    def read(extents: Sequence[int]) -> LayerGraph:
+        dims = dict(zip(axis_letters(len(extents)), extents, strict=True))
+        lettered: Loading = {**loading, "dims": {**(loading.get("dims") or {}), **dims}}
+        return load(x, **lettered)
+
+    return read
+
+
+def with_cuts(graph: LayerGraph, cut: Sequence[str]) -> LayerGraph:
+    """Return a graph in which dependence ends at the layers (and blocks) that the names or globs say.
+
+    Raises
+    ------
+    UsageError
+        One says none.
+    """
+    from fnmatch import fnmatchcase
+
+    names: set[str] = set()
+    for wanted in cut:
+        found = {layer.name for layer in graph if wanted in (layer.name, layer.source_name, *layer.outputs)}
+        blocks = (block for block in graph.blocks.values() if block.name == wanted)
+        found |= {name for block in blocks for name, _ in block.outputs}
+        found = found or {layer.name for layer in graph if fnmatchcase(layer.source_name, wanted)}
+        if not found:
+            raise UsageError(f"no layer is called {wanted!r}, so none can be cut", source=graph.source)
+        names |= found
+    return graph.with_cuts(names) if names else graph
+
+
+def from_torch(
+    module: Any,
+    example_inputs: Any,
+    dynamic: Any = None,
+    *,
+    layout: str | Mapping[str, str] | None = None,
+    on_unknown: OnUnknown = "report",
+) -> LayerGraph:
+    """Read a PyTorch module, without computing anything and without memory for weights.
+
+    The module is exported by `torch.export` on tensors without elements, as it is for inference; its weights
+    may lie on the meta device. It is left as it was.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The model.
+    example_inputs : tensor, tuple of tensors, shape or list of shapes
+        What it is called with. A shape is a tuple of integers, batch included.
+    dynamic : bool, mapping or sequence, optional
+        Extents that stay open: True for batch and positions of every input, ``{2: "H", 3: "W"}`` for axes of
+        the first one, or one such mapping for each input, by name or in order, as `torch.export` takes them.
+    layout : str or mapping, optional
+        What the axes of the input are, or of inputs by name: ``NCHW``, ``NHWC``, ``NTC``.
+    on_unknown : str
+        As for `analyze`.
+
+    Returns
+    -------
+    LayerGraph
+        One layer for each operator, named by the path of its module, to give to `analyze` or
+        `field`.
+
+    Raises
+    ------
+    ReadError
+        PyTorch is not installed, or `torch.export` cannot take the module.
+    UsageError
+        It is no module, or what it is called with does not fit it.
+
+    Examples
+    --------
+    >>> import torch  # doctest: +SKIP
+    >>> net = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.MaxPool2d(2))  # doctest: +SKIP
+    >>> analyze(from_torch(net, (1, 3, 32, 32))).layer("1").receptive_field  # doctest: +SKIP
+    (4, 4)
+    """
+    from rfcalc.readers.torch import need_torch
+
+    need_torch()
+    from rfcalc.readers.torch.capture import read_module
+
+    example_inputs = plain(example_inputs)
+
+    layouts = {"": layout} if isinstance(layout, str) else layout
+    return read_module(
+        module, example_inputs, dynamic, options=Options(layout=layouts, on_unknown=on_unknown)
+    )
+
+
+# ---- shapes of inputs --------------------------------------------------------------------------------------
+
+
+def _shapes(given: Shape | Mapping[str, Shape] | None) -> dict[str, Shape]:
+    """Return shapes by input name; an empty name is the one input that there is."""
+    if given is None:
+        return {}
+    return dict(given) if isinstance(given, Mapping) else {"": given}
+
+
+def _with_dims(graph: LayerGraph, dims: Mapping[str, int], name: str | None) -> LayerGraph:
+    """Return the graph with other extents for spatial axes of the chosen input."""
+    with about(graph):
+        chosen = choose_input(graph, name)
+        resized = _resized(chosen, dims)
+    return graph.with_layers(resized if layer.name == chosen.name else layer for layer in graph)
+
+
+def at_sizes(x: Model, graph: LayerGraph, loading: Loading) -> AtSize:
+    """Return how to get a loaded model at other sizes of its input, and with numbers for what is open."""
+    name = loading.get("input")
+
+    def at(size: int | None, widths: Widths | None = None) -> LayerGraph:
+        if size is None and widths is None:
+            return graph
+        if widths is None and size is not None and _reads(x, graph):
+            dims = {**(loading.get("dims") or {}), **square(graph, size, name)}
+            lettered: Loading = {**loading, "dims": dims}
+            return load(x, **lettered)
+        return with_shapes(x, graph, loading, filled(graph, size, widths, input=name))
+
+    return at
+
+
+def with_shapes(
+    x: Model, graph: LayerGraph, loading: Loading, shapes: Mapping[str, Sequence[Num]]
+) -> LayerGraph:
+    """Return a loaded model with other extents of its inputs."""
+    if not _reads(x, graph):
+        return graph.with_layers(
+            replace(layer, attrs={**layer.attrs, "shape": tuple(shapes[layer.name])})
+            if layer.kind == "input"
+            else layer
+            for layer in graph
+        )
+    given = {each: tuple(n if is_known(n) else None for n in shape) for each, shape in shapes.items()}
+    options: Loading = {**loading, "dims": None, "input_shape": given}
+    return load(x, **options)
+
+
+def _reads(x: Model, graph: LayerGraph) -> bool:
+    """Tell whether a model is loaded anew at another size: its reader works out shapes while it reads."""
+    return bool(graph.results) and not isinstance(x, LayerGraph)
+
+
+def square(graph: LayerGraph, size: int, name: str | None) -> dict[str, int]:
+    """Spell one extent for every spatial axis of the chosen input, as the option `dims` of `load`."""
+    from rfcalc.engine.symbolic import axis_letters
+
+    chosen = choose_input(graph, name)
+    return dict.fromkeys(axis_letters(chosen.attrs["axes"].count(SPATIAL)), size)
+
+
+def _resized(layer: Layer, dims: Mapping[str, int]) -> Layer:
+    from rfcalc.engine.symbolic import axis_letters
+
+    places = [place for place, role in enumerate(layer.attrs["axes"]) if role == SPATIAL]
+    letters = axis_letters(len(places))
+    shape: list[Num] = list(layer.attrs["shape"])
+    for letter, extent in dims.items():
+        spelled = letters[0] if len(letters) == 1 and letter in _LENGTH else letter
+        if spelled not in letters:
+            has = f"its axes are {', '.join(letters)}" if letters else _NO_AXES
+            raise UsageError(f"the input {layer.name!r} has no spatial axis {letter!r}; {has}")
+        if type(extent) is not int or extent < 1:
+            raise UsageError(f"the extent of {letter!r} must be a positive integer, got {extent!r}")
+        shape[places[letters.index(spelled)]] = extent
+    return replace(layer, attrs={**layer.attrs, "shape": tuple(shape)})

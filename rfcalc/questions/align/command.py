@@ -1,0 +1,57 @@
+"""``rfcalc align``: whether branches meet centred on the same pixels, and at which sizes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rfcalc.arguments import span
+from rfcalc.commands import options
+from rfcalc.commands.question import REVIEW, Tables, question
+
+if TYPE_CHECKING:
+    from rfcalc.questions.align.report import Alignment
+
+
+@question(
+    "align",
+    REVIEW,
+    "Show where branches meet out of line, and at which sizes.",
+    "rfcalc align resnet.json",
+    "rfcalc align resnet.json --sizes 28:36",
+    "rfcalc align unet.json --format json",
+    tables=Tables("sizes on_unknown"),
+)
+@options.model
+@click.option(
+    "--sizes",
+    metavar="A:B[:STEP]",
+    help="Look at inputs from A to B pixels along every axis too, both included.",
+)
+@options.form
+@options.output
+@options.on_unknown
+@options.debug
+def command(model: str, *, form: str, output: str, **how: Any) -> None:
+    """Show where branches of MODEL meet whose fields have their centres at different pixels of the input.
+
+    With SAME padding and a stride, where a window begins depends on whether its map is even: a model may be
+    in line at one size of the input and out of line at the next. Centres are those of the field of the first
+    output; where a padding mends it, it is named, and the rules have been run with it.
+    """
+    from rfcalc.render.write import check_output, write
+
+    check_output(output, source=model)
+    result = made(model, **how)
+    write(result.to_json() if form == "json" else options.render(result, form, output), output)
+    if form != "json":  # there they are part of the document
+        options.say_notes(result.notes)
+
+
+def made(model: str, *, sizes: str | None, on_unknown: Any, **loading: Any) -> Alignment:
+    """Return what the command shows, by its options as they are given."""
+    from rfcalc.questions.align.library import align
+
+    chosen = None if sizes is None else span(sizes, "--sizes")
+    return align(model, chosen, on_unknown=on_unknown, **options.loading(**loading))

@@ -1,0 +1,410 @@
+"""The table for a terminal: it fits the width.
+
+Columns are left out first, and a line below says which; then long formulas move below the table, where
+their number stands for them; names are shortened last.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Final, NamedTuple
+
+from rfcalc.engine.result import AnalysisResult, Row
+from rfcalc.render import humanise
+from rfcalc.render.columns import DOCUMENT, Column, build, choose, has_area, total_cell
+from rfcalc.render.escape import cells, shorten, terminal
+from rfcalc.render.fold import fold
+from rfcalc.render.humanise import plain
+from rfcalc.render.notes import note_line
+from rfcalc.render.pieces import Piece
+from rfcalc.render.shown import Shown
+from rfcalc.render.table import LEFT, RIGHT
+from rfcalc.wording import few
+
+DEFAULT: Final = (
+    "name",
+    "op",
+    "output_shape",
+    "receptive_field",
+    "receptive_field_min",
+    "effective_stride",
+    "effective_padding",
+    "coverage",
+    "params",
+    "macs",
+    "activations",
+)
+"""What a wide terminal shows, from left to right."""
+
+DROPPED: Final = (
+    "activations",
+    "effective_padding",
+    "op",
+    "receptive_field_min",
+    "macs",
+    "coverage",
+    "effective_stride",
+)
+"""What a narrow one goes without, the first first."""
+
+_GAP: Final = 2
+_NAME_SHARE: Final = 0.3  # of the width: beyond it a name is shortened rather than a column left out
+_NAME_SHARE_BESIDE_FORMULAS: Final = 0.25  # the same, rather than a formula moved below the table
+_LEAST_NAME: Final = 12
+_LONGEST_OP: Final = 24
+_LONGEST_FORMULA: Final = 48  # beyond it a cell is not read at a glance, however wide the terminal
+_REFERENCE: Final = 4  # [12]
+_LABEL: Final = 12
+
+_WITH_FORMULAS: Final = frozenset(
+    {"output_shape", "spatial", "params", "trainable", "non_trainable", "macs", "activations"}
+)
+_FORMULA: Final = re.compile(r"[(*⌊]| [+-] ")  # in no other figure of those columns
+
+
+class Glyphs(NamedTuple):
+    """What a terminal that shows Unicode gets, and another in its stead."""
+
+    unicode: bool
+    ellipsis: str
+    rule: str
+
+    def formula(self, text: str) -> str:
+        """Spell the floor of a formula with what the terminal shows."""
+        return text if self.unicode else text.replace("⌊", "floor(").replace("⌋", ")")
+
+
+_UNICODE: Final = Glyphs(True, "…", "─")
+_ASCII: Final = Glyphs(False, "...", "-")
+
+_SHORT_CELLS: Final[Mapping[str, Callable[[Row, Glyphs], str]]] = {
+    "coverage": lambda row, glyphs: (
+        humanise.bar(row.coverage, unicode=glyphs.unicode) if has_area(row) else "-"
+    ),
+    "macs": lambda row, glyphs: glyphs.formula(humanise.short(row.macs)),
+    "activations": lambda row, glyphs: glyphs.formula(humanise.short(row.activations)),
+    "op": lambda row, glyphs: shorten(terminal(row.op, unicode=glyphs.unicode), _LONGEST_OP, glyphs.ellipsis),
+}
+_SHORT_TITLES: Final = {"coverage": "covers"}
+
+
+class _Strip(NamedTuple):
+    """One column, laid out."""
+
+    name: str
+    title: str
+    align: str
+    cells: list[str]
+    width: int
+
+    @classmethod
+    def of(cls, name: str, title: str, align: str, column: list[str]) -> _Strip:
+        return cls(name, title, align, column, max(map(cells, (title, *column))))
+
+
+WAYS: Final = "columns=[...], a larger width"
+"""How a caller of the library sees the columns that were left out."""
+
+
+def analysis_text(
+    result: AnalysisResult,
+    *,
+    width: int = 80,
+    unicode: bool = True,
+    columns: Sequence[Column] | None = None,
+    notes: bool = True,
+    ways: str = WAYS,
+) -> str:
+    """Render a result for a terminal.
+
+    Parameters
+    ----------
+    result : AnalysisResult
+        What to show.
+    width : int
+        Columns of the terminal.
+    unicode : bool
+        False for a terminal that shows ASCII alone.
+    columns : sequence of Column, optional
+        What to show; by default what fits. Columns asked for are all shown, however wide.
+    notes : bool
+        Put the notes below.
+    ways : str
+        How to see the columns that were left out, for the line that names them.
+    """
+    glyphs = _UNICODE if unicode else _ASCII
+    usual = _usual_columns(result) if columns is None else columns
+    if columns is None:
+        strips, longest = _fit(result, usual, width, glyphs)
+    else:
+        strips = [_strip(result, column, glyphs) for column in columns]
+        longest = _longest_formula(strips, width)
+    strips, formulas = _numbered(strips, longest)
+    strips = [_squeeze(strip, strips, width, glyphs) for strip in strips]
+    lines = [*_head(result, width, glyphs), "", *_table(strips, glyphs)]
+    if formulas:
+        lines += [*_listed(formulas, width), glyphs.rule * _total_width(strips)]
+    lines += _foot(result, width, glyphs)
+    if len(strips) < len(usual):
+        lines.append(_left_out(usual, strips, width, ways))
+    if notes and result.notes:
+        lines += ["", *(note_line(note, unicode=unicode) for note in result.notes)]
+    return "\n".join(lines) + "\n"
+
+
+class AnalysisTable(Shown):
+    """The layers of a result without its notes, and the columns to show of them.
+
+    Parameters
+    ----------
+    result : AnalysisResult
+        What to show.
+    columns : sequence of Column, optional
+        By default those that are usual for a document, or fit the terminal.
+    ways : str
+        As of `analysis_text`.
+    """
+
+    __slots__ = ("_columns", "_result", "_ways")
+
+    def __init__(
+        self, result: AnalysisResult, columns: Sequence[Column] | None = None, *, ways: str = WAYS
+    ) -> None:
+        self._result, self._columns, self._ways = result, columns, ways
+
+    def pieces(self) -> Sequence[Piece]:
+        """Return the layers, and their totals, as a table."""
+        return [build(self._result, self._columns or choose(DOCUMENT), total=True)]
+
+    def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
+        """Return the table for a terminal.
+
+        Parameters
+        ----------
+        width : int
+            Columns of the terminal.
+        unicode : bool
+            False for a terminal that shows ASCII alone.
+        """
+        return analysis_text(
+            self._result, width=width, unicode=unicode, columns=self._columns, notes=False, ways=self._ways
+        )
+
+
+def _usual_columns(result: AnalysisResult) -> Sequence[Column]:
+    # most models do not upsample, and every output sees as much as its neighbours
+    phased = any(row.receptive_field_min != row.receptive_field for row in result.rows)
+    # of an input of open extents, only what is global covers a share that is known
+    sized = any(row.coverage not in (None, 1) for row in result.rows)
+    idle = {"receptive_field_min": not phased, "coverage": not sized}
+    return choose(name for name in DEFAULT if not idle.get(name))
+
+
+# ---- columns -----------------------------------------------------------------------------------------------
+
+
+def _strip(result: AnalysisResult, column: Column, glyphs: Glyphs) -> _Strip:
+    if column.name == "name":
+        return _Strip.of("name", column.title, LEFT, _names(result, glyphs))
+    render = _SHORT_CELLS.get(column.name)
+    if render is None:
+        texts = [terminal(glyphs.formula(column.cell(row)), unicode=glyphs.unicode) for row in result.rows]
+    else:
+        texts = [render(row, glyphs) for row in result.rows]
+    return _Strip.of(column.name, _SHORT_TITLES.get(column.name, column.title), column.align, texts)
+
+
+def _names(result: AnalysisResult, glyphs: Glyphs) -> list[str]:
+    """Indent the layers of a nested model below its row, without its name in front of theirs."""
+    depth: dict[str, int] = {}
+    names = []
+    for row in result.rows:
+        level = depth.get(row.block, 0)
+        name = row.name.removeprefix(row.block + "/") if level else row.name
+        if row.container:
+            depth[row.name] = level + 1
+        if len(row.calls) > 1:
+            name += f" ({len(row.calls)} calls)"
+        names.append("  " * level + terminal(name, unicode=glyphs.unicode))
+    return names
+
+
+def _fit(
+    result: AnalysisResult, usual: Sequence[Column], width: int, glyphs: Glyphs
+) -> tuple[list[_Strip], int]:
+    """Lay out what has to be there, and then what else fits beside names of a fair length.
+
+    What is left out is not laid out either: that is most of the time that a narrow table takes. The number is
+    the length beyond which formulas do not stand in the table.
+    """
+    columns = {column.name: column for column in usual}
+    strips = {name: _strip(result, columns[name], glyphs) for name in columns if name not in DROPPED}
+    longest = _longest_formula(list(strips.values()), width)
+    widths = {name: _width_with(strip, longest) for name, strip in strips.items()}
+    widths["name"] = min(widths["name"], max(_LEAST_NAME, int(width * _NAME_SHARE)))
+    for name in reversed(DROPPED):
+        if name not in columns:
+            continue
+        strip = _strip(result, columns[name], glyphs)
+        widths[name] = _width_with(strip, longest)
+        if sum(widths.values()) + _GAP * (len(widths) - 1) > width:
+            break
+        strips[name] = strip
+    return [strips[name] for name in columns if name in strips], longest
+
+
+def _left_out(usual: Sequence[Column], strips: Sequence[_Strip], width: int, ways: str) -> str:
+    """Say in one line which columns there was no room for, and how to see them."""
+    shown = {strip.name for strip in strips}
+    titles = [_SHORT_TITLES.get(column.name, column.title) for column in usual if column.name not in shown]
+    named = (few(titles, most) for most in range(len(titles), 0, -1))
+    lines = [f"left out: {names} ({ways})" for names in (*named, humanise.sentence(len(titles), "column"))]
+    return next((line for line in lines if cells(line) <= width), lines[-1])
+
+
+def _total_width(strips: Sequence[_Strip]) -> int:
+    return sum(strip.width for strip in strips) + _GAP * (len(strips) - 1)
+
+
+def _squeeze(strip: _Strip, strips: Sequence[_Strip], width: int, glyphs: Glyphs) -> _Strip:
+    """Shorten the names in the middle where the table is still too wide."""
+    excess = _total_width(strips) - width
+    if strip.name != "name" or excess <= 0:
+        return strip
+    room = max(strip.width - excess, _LEAST_NAME)
+    return _Strip.of(
+        strip.name, strip.title, strip.align, [_shorten_name(cell, room, glyphs) for cell in strip.cells]
+    )
+
+
+def _shorten_name(cell: str, room: int, glyphs: Glyphs) -> str:
+    name = cell.lstrip(" ")
+    indent = min(len(cell) - len(name), max(room - _LEAST_NAME, 0))  # however deep, some of the name is left
+    return " " * indent + shorten(name, room - indent, glyphs.ellipsis)
+
+
+# ---- formulas ----------------------------------------------------------------------------------------------
+
+
+def _long(strip: _Strip, longest: int) -> list[int]:
+    """Tell which rows have a formula of more than so many columns; most tables have none, and cost little."""
+    if strip.width <= longest or strip.name not in _WITH_FORMULAS:
+        return []
+    return [
+        place for place, text in enumerate(strip.cells) if cells(text) > longest and _FORMULA.search(text)
+    ]
+
+
+def _width_with(strip: _Strip, longest: int) -> int:
+    """Return how wide a column is without its long formulas."""
+    if not (long := set(_long(strip, longest))):
+        return strip.width
+    rest = (cells(text) for place, text in enumerate(strip.cells) if place not in long)
+    return max(cells(strip.title), _REFERENCE, *rest)
+
+
+def _longest_formula(strips: Sequence[_Strip], width: int) -> int:
+    """Return the length up to which formulas can stand in the table for it to fit, beside shortened names."""
+    fair = max(_LEAST_NAME, int(width * _NAME_SHARE_BESIDE_FORMULAS))
+    names = sum(min(strip.width, fair) for strip in strips if strip.name == "name")
+    others = [strip for strip in strips if strip.name != "name"]
+    room = width - names - _GAP * (len(strips) - 1)
+    longest = _LONGEST_FORMULA
+    while sum(widths := [_width_with(strip, longest) for strip in others]) > room:
+        # the widest formula that is left goes next
+        lengths = [
+            cells(strip.cells[place])
+            for strip, taken in zip(others, widths, strict=True)
+            if taken > _REFERENCE
+            for place in _long(strip, _REFERENCE)
+        ]
+        shorter = [length for length in lengths if length <= longest]
+        if not shorter:
+            break
+        longest = max(shorter) - 1
+    return longest
+
+
+def _numbered(strips: Sequence[_Strip], longest: int) -> tuple[list[_Strip], dict[str, str]]:
+    """Put a number for each long formula, from the first row on; equal ones have the same."""
+    places = sorted((place, column) for column, strip in enumerate(strips) for place in _long(strip, longest))
+    columns = [list(strip.cells) for strip in strips]
+    formulas: dict[str, str] = {}
+    for place, column in places:
+        text = columns[column][place]
+        columns[column][place] = formulas.setdefault(text, f"[{len(formulas) + 1}]")
+    return [
+        _Strip.of(strip.name, strip.title, strip.align, texts)
+        for strip, texts in zip(strips, columns, strict=True)
+    ], formulas
+
+
+def _listed(formulas: Mapping[str, str], width: int) -> list[str]:
+    margin = max(map(len, formulas.values())) + _GAP
+    return [
+        line for text, number in formulas.items() for line in fold(f"{number:<{margin}}{text}", width, margin)
+    ]
+
+
+# ---- lines -------------------------------------------------------------------------------------------------
+
+
+def _head(result: AnalysisResult, width: int, glyphs: Glyphs) -> list[str]:
+    clean = partial(terminal, unicode=glyphs.unicode)
+    title = f"{clean(result.name or result.source)} ({clean(result.format)})"
+    if not result.inputs:
+        return [title]
+    inputs = [f"{clean(each.name)} {humanise.shape(each.shape)}" for each in result.inputs]
+    several = len(inputs) > 1
+    label = "inputs " if several else "" if result.inputs[0].name == "input" else "input "
+    chosen = f"; fields are in pixels of {clean(result.input)}" if several else ""
+    line = f"{label}{', '.join(inputs)}{chosen}"
+    if cells(title) + 3 + cells(line) <= width:
+        return [f"{title}   {line}"]
+    return [shorten(each, width, glyphs.ellipsis) for each in (title, line)]
+
+
+def _table(strips: Sequence[_Strip], glyphs: Glyphs) -> list[str]:
+    rule = glyphs.rule * _total_width(strips)
+    count = len(strips[0].cells)
+    lines = [_line([strip.title for strip in strips], strips), rule]
+    lines += [_line([strip.cells[place] for strip in strips], strips) for place in range(count)]
+    return [*lines, rule]
+
+
+def _line(texts: Sequence[str], strips: Sequence[_Strip]) -> str:
+    return (" " * _GAP).join(map(_pad, texts, strips)).rstrip()
+
+
+def _pad(text: str, strip: _Strip) -> str:
+    blank = " " * (strip.width - cells(text))
+    return blank + text if strip.align == RIGHT else text + blank
+
+
+def _foot(result: AnalysisResult, width: int, glyphs: Glyphs) -> list[str]:
+    totals = result.totals
+    counts = f"{totals.layers:,}"
+    if totals.resolved < totals.layers:
+        counts = f"{totals.resolved:,} of {totals.layers:,} resolved"
+    params = total_cell(result, "params", totals.params.total)
+    if plain(totals.params.non_trainable) == 0:
+        split = " (all trainable)"
+    else:
+        trainable = total_cell(result, "trainable", totals.params.trainable)
+        fixed = total_cell(result, "non_trainable", totals.params.non_trainable)
+        # of which nothing is known says nothing, and then the rest is the total
+        split = "" if "?" in (trainable, fixed) else f" ({trainable} trainable, {fixed} non-trainable)"
+    macs = total_cell(result, "macs", totals.macs)
+    about = "" if (short := humanise.short(totals.macs)) == macs or totals.macs is None else f" ({short})"
+    lines = [
+        ("layers", counts),
+        ("parameters", f"{params}{split}"),
+        ("MACs", f"{macs}{about} at batch 1; FLOPs = 2 x MACs"),
+    ]
+    return [
+        line
+        for label, text in lines
+        for line in fold(f"{label:<{_LABEL}}{glyphs.formula(text)}", width, _LABEL)
+    ]

@@ -1,0 +1,100 @@
+"""``rfcalc compare``: what the pooling bought, or how models differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from rfcalc.commands import options
+from rfcalc.commands.question import COMPARE, Tables, question
+from rfcalc.wording import MARKUP
+
+if TYPE_CHECKING:
+    from rfcalc.questions.compare.report import Comparison
+
+_EPILOG: Final = """Counterfactuals: plain (every pooling removed), unstrided (every stride 1), strided (a
+convolution of the same window and stride for each pooling), dilated (poolings at stride 1, what follows
+dilated: the same fields), atrous (the same for every stride), average, median, max (other poolings),
+pool:K:N (a KxK pooling after every N convolutions; pool is pool:2:1)."""
+
+
+@question(
+    "compare",
+    COMPARE,
+    "Show what the pooling bought, or how models differ.",
+    "rfcalc compare pooling.json",
+    "rfcalc compare pooling.json --with plain,average",
+    "rfcalc compare pooling.json plain.json --format markdown",
+    notes=_EPILOG,
+    tables=Tables("names layers", ("model", "others")),
+)
+@click.argument("model", shell_complete=options.files)
+@click.argument("others", nargs=-1, metavar="[OTHER]...", shell_complete=options.files)
+@options.reading
+@click.option(
+    "--with",
+    "names",
+    metavar="A,B,...",
+    help="Compare the model with these counterfactuals; by default with those that say most of it.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", *MARKUP, "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="What to write. CSV has one line for each model: what it comes to.",
+)
+@click.option(
+    "--layers",
+    multiple=True,
+    metavar="GLOB",
+    help="Show these layers alone, such as 'conv*'. May be repeated.",
+)
+@options.output
+@options.debug
+def command(
+    model: str,
+    *,
+    others: Sequence[str],
+    form: str,
+    output: str,
+    **how: Any,
+) -> None:
+    """Compare MODEL with what it would be without its pooling, or with each OTHER model.
+
+    Fields, coverage and maps by depth, side by side; what each comes to in parameters, multiply-accumulates
+    and memory; and the answer in sentences.
+    """
+    from rfcalc.render.write import check_output, write
+
+    for each in (model, *others):
+        check_output(output, source=each)
+    comparison = made(model, others=others, **how)
+    write(_render(comparison, form, output), output)
+    if form != "json":
+        base = comparison.entries[0].result
+        options.say_notes(() if base is None else base.notes)
+
+
+def made(
+    model: str, *, others: Sequence[str], names: str | None, layers: Sequence[str], **loading: Any
+) -> Comparison:
+    """Return what the command shows, by its options as they are given."""
+    from rfcalc.questions.compare.library import compare
+
+    variants = None if names is None else [name.strip() for name in names.split(",")]
+    comparison = compare(model, *others, variants=variants, **options.loading(**loading))
+    return comparison.only(layers) if layers else comparison
+
+
+def _render(comparison: Comparison, form: str, output: str) -> str:
+    if form == "json":
+        return comparison.to_json()
+    if form == "csv":
+        from rfcalc.questions.compare.report import comparison_csv
+
+        return comparison_csv(comparison)
+    return options.render(comparison, "text" if form == "table" else form, output)

@@ -1,0 +1,54 @@
+"""``rfcalc effective``: how much each input position weighs in a unit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rfcalc.arguments import place
+from rfcalc.commands import options
+from rfcalc.commands.question import SEE, Tables, question
+
+if TYPE_CHECKING:
+    from rfcalc.questions.effective.report import EffectiveField
+
+
+@question(
+    "effective",
+    SEE,
+    "Show how much each input position weighs in a unit.",
+    "rfcalc effective pooling.json",
+    "rfcalc effective pooling.json conv2 --at 0,0 --format json",
+    tables=Tables("at on_unknown"),
+)
+@options.model
+@click.argument("layer", required=False)
+@click.option(
+    "--at", metavar="Y,X", help="The unit, by its index on each axis; by default the one in the middle."
+)
+@options.form
+@options.output
+@options.on_unknown
+@options.debug
+def command(model: str, *, form: str, output: str, **how: Any) -> None:
+    """Show how much each input position weighs in one unit of LAYER in MODEL.
+
+    Each layer is taken to average over its window, gates are cut: then positions in the middle of a field
+    weigh most, since most paths lead there, and half of the weight lies in a small part of the field (Luo et
+    al. 2016). LAYER is by default the last convolution. The input needs a size: give one with --input-shape
+    or --dim where it is open.
+    """
+    from rfcalc.render.write import check_output, write
+
+    check_output(output, source=model)
+    result = made(model, **how)
+    write(result.to_json() if form == "json" else options.render(result, form, output), output)
+
+
+def made(model: str, *, layer: str | None, at: str | None, on_unknown: Any, **loading: Any) -> EffectiveField:
+    """Return what the command shows, by its options as they are given."""
+    from rfcalc.questions.effective.library import effective
+
+    unit = None if at is None else place(at, "--at")
+    return effective(model, layer, unit, on_unknown=on_unknown, **options.loading(**loading))

@@ -1,0 +1,50 @@
+"""``rfcalc explain``: who is responsible for what a layer sees and costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rfcalc.commands import options
+from rfcalc.commands.question import SEE, Tables, question
+
+if TYPE_CHECKING:
+    from rfcalc.questions.explain.report import Explanation
+
+
+@question(
+    "explain",
+    SEE,
+    "Show what each layer on the way adds to the field of a layer.",
+    "rfcalc explain pooling.json conv3",
+    "rfcalc explain unet.json classes --format markdown",
+    tables=Tables("on_unknown"),
+)
+@options.model
+@click.argument("layer")
+@options.form
+@options.output
+@options.on_unknown
+@options.debug
+def command(model: str, *, form: str, output: str, **how: Any) -> None:
+    """Show what each layer on the way to LAYER in MODEL adds to what it sees and costs.
+
+    LAYER is a layer's name or an output tensor's. A window adds (kernel - 1) x dilation x jump pixels, the
+    jump being the product of the strides before it: own is what it would add at jump 1, inherited the rest,
+    which is due to the layers that stepped.
+    """
+    from rfcalc.render.write import check_output, write
+
+    check_output(output, source=model)
+    result = made(model, **how)
+    write(result.to_json() if form == "json" else options.render(result, form, output), output)
+    if form != "json":  # there they are part of the document
+        options.say_notes(result.notes)
+
+
+def made(model: str, *, layer: str, on_unknown: Any, **loading: Any) -> Explanation:
+    """Return what the command shows, by its options as they are given."""
+    from rfcalc.questions.explain.library import explain
+
+    return explain(model, layer, on_unknown=on_unknown, **options.loading(**loading))

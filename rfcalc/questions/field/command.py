@@ -1,0 +1,123 @@
+"""``rfcalc field``: what each output index of a layer truly depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rfcalc.arguments import place
+from rfcalc.commands import options
+from rfcalc.commands.question import SEE, Tables, question
+from rfcalc.errors import UsageError
+
+if TYPE_CHECKING:
+    from rfcalc.questions.field.report import Field, Seeing
+    from rfcalc.questions.field.report_phases import Phases
+
+
+@question(
+    "field",
+    SEE,
+    "Show what each output index of a layer truly depends on.",
+    "rfcalc field pooling.json conv3",
+    "rfcalc field pooling.json conv3 --at 0,2",
+    "rfcalc field pooling.json conv3 --from-input 14,14",
+    "rfcalc field resnet.json stages/1/first/add --cut 'stages/*/shortcut'",
+    "rfcalc field unet.json classes --phases",
+    tables=Tables("at pixel phases on_unknown cut"),
+)
+@options.model
+@click.argument("layer")
+@click.option("--at", metavar="Y,X", help="One output unit alone, by its index on each axis, such as 0,2.")
+@click.option(
+    "--from-input",
+    "pixel",
+    metavar="Y,X",
+    help="The other way round: the units that see this pixel of the input.",
+)
+@click.option(
+    "--phases",
+    is_flag=True,
+    help="The field by output phase instead: behind upsampling neighbours see fields of different sizes.",
+)
+@click.option(
+    "--image",
+    metavar="FILE",
+    help="Draw the field of one unit on this image, scaled to the input, with -o as a picture (.svg, "
+    ".png or .pdf; extra plot). The unit is that of --at, by default the one in the middle.",
+)
+@options.form
+@options.output
+@options.on_unknown
+@options.cut
+@options.debug
+def command(model: str, *, image: str | None, form: str, output: str, **how: Any) -> None:
+    """Show what each output index of LAYER in MODEL truly depends on, padding dropped layer by layer.
+
+    LAYER is a layer's name or an output tensor's. Taps counts the input indices between first and last that
+    are read. The input needs a size: give one with --input-shape or --dim where it is open.
+    """
+    from rfcalc.render.write import check_output, write
+
+    check_output(output, source=model)
+    if image is not None:
+        _draw(model, image, output, **how)
+        return
+    result = made(model, **how)
+    write(result.to_json() if form == "json" else options.render(result, form, output), output)
+    options.say_notes(result.notes)
+
+
+def _draw(
+    model: str, image: str, output: str, *, layer: str, at: str | None, on_unknown: Any, **how: Any
+) -> None:
+    """Draw the field of one unit on an image."""
+    from rfcalc.engine.run import Run
+    from rfcalc.loading import about, load
+    from rfcalc.questions.field.picture import field_picture
+    from rfcalc.render.pictures import drawn, suffix_of
+    from rfcalc.render.write import check_output, write
+
+    if how.pop("pixel") is not None or how.pop("phases") or how.pop("cut"):
+        raise UsageError("--image is for the field of one unit; leave --from-input, --phases and --cut out")
+    if output == "-":
+        raise UsageError("--image draws a picture; say where with -o, such as -o field.png")
+    form = suffix_of(output)
+    check_output(output, source=image)
+    unit = None if at is None else place(at, "--at")
+    loading = options.loading(**how)
+    graph = load(model, on_unknown=on_unknown, **loading)
+    with about(graph):
+        run = Run(graph, input=loading["input"], on_unknown=on_unknown)
+        picture = field_picture(run, layer, unit, image)
+    write(drawn(picture, form), output)
+
+
+def made(
+    model: str,
+    *,
+    layer: str,
+    at: str | None,
+    pixel: str | None,
+    phases: bool,
+    on_unknown: Any,
+    cut: Sequence[str],
+    **loading: Any,
+) -> Field | Phases | Seeing:
+    """Return what the command shows, by its options as they are given."""
+    from rfcalc.questions.field.library import field
+    from rfcalc.questions.field.library import phases as phases_of
+
+    asked = [name for name, given in (("--at", at), ("--from-input", pixel), ("--phases", phases)) if given]
+    if len(asked) > 1:
+        raise UsageError(f"{' and '.join(asked)} ask for different things; give one of them")
+    if phases and cut:
+        raise UsageError("--cut is for the field of units; leave --phases out")
+    unit = None if at is None else place(at, "--at")
+    given = options.loading(**loading)
+    if phases:
+        return phases_of(model, layer, on_unknown=on_unknown, **given)
+    result = field(model, layer, unit, on_unknown=on_unknown, cut=cut, **given)
+    return result if pixel is None else result.seeing(place(pixel, "--from-input"))

@@ -1,0 +1,135 @@
+"""Ask what each unit of a layer truly depends on, and by which phase."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from rfcalc.arguments import plain
+from rfcalc.engine.run import Run
+from rfcalc.engine.shapes import OnUnknown
+from rfcalc.loading import Loading, Model, Shape, about, load, run_of, with_cuts
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from rfcalc.questions.field.report import Field
+    from rfcalc.questions.field.report_phases import Phases
+
+
+def field(
+    x: Model,
+    layer: str,
+    at: Sequence[int] | None = None,
+    *,
+    parameters: Mapping[str, int] | None = None,
+    input_shape: Shape | Mapping[str, Shape] | None = None,
+    dims: Mapping[str, int] | None = None,
+    input: str | None = None,
+    layout: str | Mapping[str, str] | None = None,
+    on_unknown: OnUnknown = "report",
+    cut: Sequence[str] = (),
+) -> Field:
+    """Tell what each output index of a layer truly depends on, at the input's own size.
+
+    Padding depends on nothing and is dropped at the layer that adds it, so that fields near the border are
+    smaller than `analyze` says.
+
+    Parameters
+    ----------
+    x, parameters, input_shape, dims, input, layout
+        The model, as for `analyze`; all spatial extents of the input have to be known.
+    layer : str
+        A layer, or an output tensor.
+    at : sequence of int, optional
+        The one output unit to look at, an index for each spatial axis of the input.
+    on_unknown : str
+        What to do with an op that no rule knows, as for `analyze`. With ``report`` it is an error if
+        the layer depends on one.
+    cut : sequence of str, optional
+        Layers, by name or glob, at which dependence ends, as for `analyze`.
+
+    Returns
+    -------
+    Field
+        For each axis and output index the first and the last input index, and how many there are; which of
+        its window lies in padding; and by `Field.seeing` the units that see a pixel.
+
+    Raises
+    ------
+    RfcalcError
+        Of the kinds that `analyze` raises; UsageError too where there is no such layer or unit, or
+        an extent is open.
+
+    Examples
+    --------
+    >>> model = {"rfcalc": 1, "input": [5, 5, 1], "layers": [
+    ...     {"kind": "conv", "name": "c1", "filters": 1, "kernel": 3, "padding": "same"},
+    ... ]}
+    >>> field(model, "c1").axes[0].rows
+    ((0, 1, 2), (0, 2, 3), (1, 3, 3), (2, 4, 3), (3, 4, 2))
+    >>> field(model, "c1", at=(0, 2)).box
+    ((0, 1), (1, 3))
+    >>> field(model, "c1").seeing((0, 2)).box
+    ((0, 1), (1, 3))
+    """
+    from rfcalc.questions.field.find import field_of
+    from rfcalc.questions.field.report import Field
+
+    graph = load(
+        x,
+        parameters=parameters,
+        input_shape=input_shape,
+        dims=dims,
+        input=input,
+        layout=layout,
+        on_unknown=on_unknown,
+    )
+    graph = with_cuts(graph, cut)
+    with about(graph):
+        result = field_of(Run(graph, input=input, on_unknown=on_unknown), layer, at)
+        found = {each.name: getattr(result, each.name) for each in fields(result)}
+        return Field(**found, at=None if at is None else tuple(plain(at)))
+
+
+def phases(x: Model, layer: str, **loading: Unpack[Loading]) -> Phases:
+    """Tell which pixels each output phase of a layer reads, far from the border.
+
+    Behind upsampling the fields of neighbours differ in size: they repeat after a period of outputs.
+
+    Parameters
+    ----------
+    x : path, open file, mapping or LayerGraph
+        The model, as for `load`.
+    layer : str
+        A layer, or an output tensor.
+    **loading
+        The options of `load`.
+
+    Returns
+    -------
+    Phases
+        For each axis the first and the last pixel that each phase reads, and by how much they move on.
+
+    Raises
+    ------
+    RfcalcError
+        Of the kinds that `analyze` raises; UsageError too where there is no such layer.
+
+    Examples
+    --------
+    >>> net = {"rfcalc": 1, "input": [8, 1], "layers": [
+    ...     {"kind": "max_pool", "kernel": 2}, {"kind": "upsample", "name": "u", "scale": 2},
+    ...     {"kind": "conv", "name": "c", "filters": 1, "kernel": 2},
+    ... ]}
+    >>> phases(net, "c").axes[0].rows
+    ((0, 1), (0, 3))
+    """
+    from rfcalc.questions.field.find_phases import phases_of
+    from rfcalc.questions.field.report_phases import Phases
+
+    graph = load(x, **loading)
+    with about(graph):
+        result = phases_of(run_of(graph, loading), layer)
+    return Phases(**{each.name: getattr(result, each.name) for each in fields(result)})

@@ -1,0 +1,341 @@
+"""The field of a layer: its document, and the same for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, groupby
+from math import prod
+from typing import Any, Final, NamedTuple
+
+from rfcalc.algebra.rows import row_span
+from rfcalc.engine.result import Note, Status
+from rfcalc.errors import UsageError
+from rfcalc.questions.field.find import FieldAxis, FieldResult, Span, check_output, check_places
+from rfcalc.render.document import dump
+from rfcalc.render.escape import terminal
+from rfcalc.render.fold import fold
+from rfcalc.render.humanise import percent
+from rfcalc.render.pieces import Paragraph, Piece
+from rfcalc.render.shown import Shown
+from rfcalc.render.table import RIGHT, Table
+from rfcalc.wording import axis_names
+
+SCHEMA: Final = "rfcalc/field/1"
+SEEING: Final = "rfcalc/seeing/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Field(Shown, FieldResult):
+    """The result of `rfcalc.field`: for each axis the input indices that each output index depends on.
+
+    Parameters
+    ----------
+    at : tuple of int, optional
+        The one output unit that the rows are of; by default they are of all.
+    """
+
+    at: tuple[int, ...] | None = None
+
+    def unit(self, at: Sequence[int]) -> Field:
+        """Keep the one output unit at an index: one row an axis.
+
+        Raises
+        ------
+        UsageError
+            The index has too many or too few places, or lies outside of the layer's output.
+        """
+        check_places(at, len(self.axes))
+        return replace(self, axes=tuple(map(_axis_at, self.axes, at)), at=tuple(at))
+
+    @property
+    def box(self) -> tuple[tuple[int, int] | None, ...] | None:
+        """First and last input index on each axis, for a field of one unit; None on an axis not seen."""
+        if self.at is None:
+            return None
+        return tuple(None if row is None else row[:2] for axis in self.axes for row in axis.rows)
+
+    def seeing(self, pixel: Sequence[int]) -> Seeing:
+        """Turn it round: the units that see a pixel of the input.
+
+        Parameters
+        ----------
+        pixel : sequence of int
+            Its index on each spatial axis of the input.
+
+        Raises
+        ------
+        UsageError
+            It has too many or too few places, or lies outside of the input.
+        """
+        check_places(pixel, len(self.axes))
+        seen = tuple(map(_seeing_at, self.axes, pixel))
+        return Seeing(self.model, self.layer, self.input, tuple(pixel), seen, self.notes)
+
+    @property
+    def lost(self) -> float | None:
+        """The share of one unit's window that lies in padding; None where the window has no end."""
+        shares = [axis.lost for axis in self.axes]
+        if self.at is None or any(share is None for share in shares):
+            return None
+        return 1 - prod(1 - share[0] for share in shares if share is not None)
+
+    @property
+    def touching(self) -> tuple[int, int] | None:
+        """How many units lose part of their window to padding, and of how many; None where not known."""
+        counts = [axis.touching for axis in self.axes]
+        if any(count is None for count in counts):
+            return None
+        units = prod(axis.extent for axis in self.axes)
+        free = prod(
+            axis.extent - count for axis, count in zip(self.axes, counts, strict=True) if count is not None
+        )
+        return units - free, units
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the field document, ``rfcalc/field/1``, as plain data."""
+        document: dict[str, Any] = {"schema": SCHEMA, "layer": self.layer}
+        if self.at is not None and self.box is not None:
+            document["at"] = list(self.at)
+            document["box"] = [None if span is None else list(span) for span in self.box]
+        document["axes"] = [
+            {
+                "extent": axis.extent,
+                "input_extent": axis.input_extent,
+                "status": axis.status,
+                "rows": [None if row is None else list(row) for row in axis.rows],
+                "windows": None if axis.windows is None else list(axis.windows),
+            }
+            for axis in self.axes
+        ]
+        if self.at is not None:
+            document["lost"] = self.lost
+        else:
+            document["touching"] = None if self.touching is None else self.touching[0]
+            document["units"] = prod(axis.extent for axis in self.axes)
+        return document
+
+    def to_json(self) -> str:
+        """Return the field document as JSON."""
+        return dump(self.to_dict())
+
+    def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
+        """Return the rows as a table for a terminal, or one unit's field as a sentence.
+
+        Parameters
+        ----------
+        width : int
+            Columns of the terminal.
+        unicode : bool
+            False for a terminal that shows ASCII alone.
+        """
+        lines = fold(terminal(_head(self), unicode=unicode), width)
+        if self.at is None:
+            lines += ["", *_lines(self)]
+            lines += [line for text in _below(self) for line in ("", text)]
+        return "\n".join(lines) + "\n"
+
+    def pieces(self) -> list[Piece]:
+        """Return the rows as a table with a sentence above it, or one unit's field as a sentence."""
+        if self.at is not None:
+            return [Paragraph(f"{_head(self)}.")]
+        titles, *rows = _grid(self)
+        table = Table(titles, (RIGHT,) * len(titles), tuple(rows))
+        return [Paragraph(f"{_head(self)}:"), table, *map(Paragraph, _below(self))]
+
+
+def _head(field: Field) -> str:
+    """Say what the rows are, or what one unit sees."""
+    of = f"of {field.input} ({'x'.join(str(axis.input_extent) for axis in field.axes)})"
+    bound = ", at most" if any(axis.status != "exact" for axis in field.axes) else ""
+    if field.at is None:
+        return f"{field.layer} ({field.model}): the part that each output index sees {of}{bound}"
+    sees = " x ".join(_words(axis.rows[0], name) for axis, name in _named(field))
+    lost = f"; {percent(field.lost)} of its window lie in padding" if field.lost else ""
+    return f"{field.layer} at {_tuple(field.at)} sees {sees} {of}{bound}{lost}"
+
+
+def _below(field: Field) -> list[str]:
+    """Say how many units are touched by padding, where that was counted."""
+    if field.touching is None:
+        return []
+    touching, units = field.touching
+    share = f" ({percent(touching / units)})" if touching and units else ""
+    return [f"{touching:,} of {units:,} units{share} have part of their window in padding."]
+
+
+class SeeingAxis(NamedTuple):
+    """Which output indices see one input index.
+
+    Parameters
+    ----------
+    extent, input_extent : int
+        Output and input indices that there are.
+    status : str
+        ``exact`` or ``bound``.
+    units : tuple of int, optional
+        The first and the last of them, and how many; None where none does.
+    mask : int
+        The same as a bit mask over the output indices.
+    """
+
+    extent: int
+    input_extent: int
+    status: Status
+    units: Span | None
+    mask: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seeing(Shown):
+    """The units of a layer that see a pixel: the result of `rfcalc.seeing`.
+
+    Parameters
+    ----------
+    model, layer, input : str
+        Names of the model, the layer, and the input that the pixel lies in.
+    pixel : tuple of int
+        Its index on each spatial axis of the input.
+    axes : tuple of SeeingAxis
+        One for each of these axes; a unit sees the pixel where it is named on all of them.
+    notes : tuple of Note
+        What else there is to say.
+    """
+
+    model: str
+    layer: str
+    input: str
+    pixel: tuple[int, ...]
+    axes: tuple[SeeingAxis, ...]
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def box(self) -> tuple[tuple[int, int] | None, ...]:
+        """First and last output index on each axis."""
+        return tuple(None if axis.units is None else axis.units[:2] for axis in self.axes)
+
+    @property
+    def units(self) -> int:
+        """How many units see the pixel."""
+        return prod(0 if axis.units is None else axis.units[2] for axis in self.axes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the document, ``rfcalc/seeing/1``, as plain data."""
+        return {
+            "schema": SEEING,
+            "layer": self.layer,
+            "input": self.input,
+            "pixel": list(self.pixel),
+            "units": self.units,
+            "axes": [
+                {
+                    "extent": axis.extent,
+                    "input_extent": axis.input_extent,
+                    "status": axis.status,
+                    "units": None if axis.units is None else list(axis.units),
+                }
+                for axis in self.axes
+            ],
+        }
+
+    def to_json(self) -> str:
+        """Return the document as JSON."""
+        return dump(self.to_dict())
+
+    def pieces(self) -> list[Piece]:
+        """Return it as a sentence."""
+        return [Paragraph(f"{_seen(self)}.")]
+
+    def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
+        """Return it as a sentence for a terminal.
+
+        Parameters
+        ----------
+        width : int
+            Columns of the terminal.
+        unicode : bool
+            False for a terminal that shows ASCII alone.
+        """
+        return "\n".join(fold(terminal(_seen(self), unicode=unicode), width)) + "\n"
+
+
+def _seen(result: Seeing) -> str:
+    size = "x".join(str(axis.input_extent) for axis in result.axes)
+    extent = "x".join(str(axis.extent) for axis in result.axes)
+    names = axis_names(len(result.axes))
+    seen = " x ".join(_words(axis.units, name) for axis, name in zip(result.axes, names, strict=True))
+    total = prod(axis.extent for axis in result.axes)
+    bound = ", at most" if any(axis.status != "exact" for axis in result.axes) else ""
+    where = f"{_tuple(result.pixel)} of {result.input} ({size}) is seen by"
+    if not result.units:
+        return f"{where} no unit of {result.layer} ({extent}){bound}"
+    return f"{where} {seen} of {result.layer} ({extent}): {result.units:,} of {total:,} units{bound}"
+
+
+def _seeing_at(axis: FieldAxis, place: int) -> SeeingAxis:
+    if not 0 <= place < axis.input_extent:
+        raise UsageError(
+            f"there is no pixel {place} on an axis of {axis.input_extent}; give 0 to {axis.input_extent - 1}"
+        )
+    units = bytearray(len(axis.rows) // 8 + 1)
+    for index, row in enumerate(axis.rows):
+        if row is not None and row[0] <= place <= row[1] and axis.masks[index] >> place & 1:
+            units[index >> 3] |= 1 << (index & 7)
+    mask = int.from_bytes(units, "little")
+    return SeeingAxis(len(axis.rows), axis.input_extent, axis.status, row_span(mask), mask)
+
+
+def _axis_at(axis: FieldAxis, place: int) -> FieldAxis:
+    extent = len(axis.rows)
+    check_output(place, extent)
+    windows = None if axis.windows is None else (axis.windows[place],)
+    return replace(axis, rows=(axis.rows[place],), masks=(axis.masks[place],), windows=windows)
+
+
+def _tuple(index: Sequence[int]) -> str:
+    return f"({', '.join(map(str, index))})"
+
+
+def _named(result: FieldResult) -> list[tuple[FieldAxis, str]]:
+    return list(zip(result.axes, axis_names(len(result.axes)), strict=True))
+
+
+def _words(row: Span | None, name: str) -> str:
+    if row is None:
+        return f"no {name}"
+    first, last, taps = row
+    if first == last:
+        return f"{name} {first}"
+    holes = "" if taps == last - first + 1 else f" ({taps} of {last - first + 1})"
+    return f"{name}s {first} to {last}{holes}"
+
+
+def _grid(result: FieldResult) -> list[tuple[str, ...]]:
+    """Put the rows of all axes side by side, equal axes once and equal rows on end in one line."""
+    groups: dict[tuple[int, tuple[Span | None, ...]], str] = {}
+    for axis, name in _named(result):
+        key = (axis.input_extent, axis.rows)
+        groups[key] = f"{groups[key]} and {name}s" if key in groups else f"{name}s"
+    count = max((len(rows) for _, rows in groups), default=0)
+    columns = [[*map(_cells, rows), *[("", "")] * (count - len(rows))] for _, rows in groups]
+    lines: list[tuple[str, ...]] = [
+        ("output", *chain.from_iterable((title, "taps") for title in groups.values()))
+    ]
+    for pairs, run in groupby(range(count), lambda place: tuple(column[place] for column in columns)):
+        places = list(run)  # a flatten has as many equal rows on end as there are channels
+        label = str(places[0]) if len(places) == 1 else f"{places[0]} to {places[-1]}"
+        lines.append((label, *chain.from_iterable(pairs)))
+    return lines
+
+
+def _lines(result: FieldResult) -> list[str]:
+    lines = _grid(result)
+    widths = [max(map(len, strip)) for strip in zip(*lines, strict=True)]
+    return [
+        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+
+
+def _cells(row: Span | None) -> tuple[str, str]:
+    return ("none", "0") if row is None else (f"{row[0]} to {row[1]}", str(row[2]))

@@ -1,0 +1,255 @@
+"""How the field grows: the blocks that repeat on the way that decides it, the law of each, where it ends.
+
+The way is that of :mod:`rfcalc.engine.attribution`: of the branches that meet, those that reach the ends
+of the field. Its steps are what each layer's rule slides over its input, whatever the model's format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from rfcalc.engine.attribution import Attribution, Attributor, AxisAttribution, Contribution
+from rfcalc.engine.result import Note, Status
+from rfcalc.engine.run import Run
+from rfcalc.errors import UsageError
+from rfcalc.graph.graph import LayerGraph
+from rfcalc.questions.law.growth import Segment, Step, after
+from rfcalc.questions.law.reach import Reach, reaches_of
+from rfcalc.questions.law.repeats import segments_of
+
+_DIVIDED: Final = "; what is divided is "
+
+
+class Cover(NamedTuple):
+    """Where the field first has a given size, on the way that decides it.
+
+    Parameters
+    ----------
+    layer : str
+        The layer.
+    segment : int
+        The number of its segment, from 0.
+    repeat : int
+        The repeat that it is in, from 1.
+    """
+
+    layer: str
+    segment: int
+    repeat: int
+
+
+@dataclass(frozen=True, slots=True)
+class AxisLaw:
+    """How the field grows along one spatial axis of the input.
+
+    Parameters
+    ----------
+    extent : int, optional
+        Pixels of the input; None where it is open.
+    segments : tuple of Segment
+        From the input on.
+    field : int
+        What the last of them sees.
+    status : str
+        That of the layer's field: ``exact``; ``bound`` where fields may be smaller than the law says;
+        ``unknown``, and the law is that of a layer before it.
+    covered : Cover, optional
+        Where the field first has the whole extent.
+    local : bool
+        It is the field with gates cut, since these make it global.
+    reason : str
+        Why the law ends before the layer, where it does.
+    wanted : int, optional
+        The field that `reaches` are about.
+    reached : Cover, optional
+        Where the field first has the size that is wanted.
+    reaches : tuple of Reach
+        What it takes to see so far, for each segment.
+    """
+
+    extent: int | None
+    segments: tuple[Segment, ...]
+    field: int
+    status: Status
+    covered: Cover | None
+    local: bool
+    reason: str
+    wanted: int | None
+    reached: Cover | None
+    reaches: tuple[Reach, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LawResult:
+    """How the field of a layer came to be.
+
+    Parameters
+    ----------
+    model, layer, input : str
+        Names of the model, the layer, and the input.
+    axes : tuple of AxisLaw
+        One for each spatial axis of the input.
+    beyond : str
+        Which layer behind it has no field of a size, and why; empty where there is none, or where a
+        layer was asked for.
+    notes : tuple of Note
+        What else there is to say.
+    """
+
+    model: str
+    layer: str
+    input: str
+    axes: tuple[AxisLaw, ...]
+    beyond: str = ""
+    notes: tuple[Note, ...] = ()
+
+
+def law_of(run: Run, layer: str | None = None, *, reach: int | Sequence[int] | None = None) -> LawResult:
+    """Find the law by which a field grows.
+
+    Parameters
+    ----------
+    run : Run
+        The model.
+    layer : str, optional
+        The layer whose field is meant; by default the last one whose field has a size.
+    reach : int or sequence of int, optional
+        A field in pixels that is wanted, on all axes or one for each; by default the extent of the input.
+
+    Raises
+    ------
+    UsageError
+        There is no such layer, or `reach` has not one number for each axis.
+    AnalysisError
+        A layer does not fit its inputs.
+    """
+    graph, attributor = run.graph, Attributor(run)
+    name, beyond = (layer, "") if layer is not None else _deepest(graph, attributor)
+    attribution = attributor.attribute(name)
+    attrs = graph[attribution.input].attrs
+    extents = [
+        extent if isinstance(extent, int) else None
+        for extent, role in zip(attrs["shape"], attrs["axes"], strict=True)
+        if role == "s"
+    ]
+    wanted = _wanted(reach, extents)
+    axes = tuple(
+        _axis(attribution, each, extent, size)
+        for each, extent, size in zip(attribution.axes, extents, wanted, strict=True)
+    )
+    return LawResult(graph.name, name, attribution.input, axes, beyond, attribution.notes)
+
+
+def _wanted(reach: int | Sequence[int] | None, extents: Sequence[int | None]) -> Sequence[int | None]:
+    """Return the field that is wanted on each axis."""
+    if reach is None:
+        return extents
+    given = [reach] * len(extents) if isinstance(reach, int) else list(reach)
+    if len(given) != len(extents):
+        raise UsageError(
+            f"the reach has {len(given)} numbers, but the input has {len(extents)} spatial axes; "
+            "give one number, or one for each axis"
+        )
+    for size in given:
+        if size < 1:
+            raise UsageError(f"a field of {size} pixels cannot be reached; give 1 or more")
+    return given
+
+
+def _deepest(graph: LayerGraph, attributor: Attributor) -> tuple[str, str]:
+    """Return the last layer of a map whose field, gates cut, has a size; and which one behind it has none."""
+    found = attributor.input
+    for layer in graph:
+        local = attributor.view(layer.name).local_receptive_field
+        if attributor.keeps_map(layer.name) and local and None not in local and any(local):
+            found = layer.name
+    behind = {found}
+    for layer in graph:
+        if any(producer in behind for producer, _ in layer.inputs):
+            behind.add(layer.name)
+            view = attributor.view(layer.name)
+            if view.local_receptive_field is None:
+                return found, f"{layer.name!r} {view.reason}"
+            if None in view.local_receptive_field:
+                return found, f"{layer.name!r} ({layer.op}) sees a whole axis"
+    return found, ""
+
+
+def _axis(
+    attribution: Attribution, divided: AxisAttribution, extent: int | None, wanted: int | None
+) -> AxisLaw:
+    steps, layers, reason = _steps(divided)
+    segments = segments_of(steps, layers)
+    field = int(segments[-1].at(segments[-1].count)[0]) if segments else 1
+    return AxisLaw(
+        extent,
+        segments,
+        field,
+        divided.status,
+        _first(segments, extent),
+        divided.local,
+        reason or _ended(attribution, divided),
+        wanted,
+        _first(segments, wanted),
+        () if wanted is None else reaches_of(segments, wanted),
+    )
+
+
+def _ended(attribution: Attribution, divided: AxisAttribution) -> str:
+    """Say why the field that is divided is not that of the layer, where it is not."""
+    if divided.local and divided.subject == attribution.layer:
+        return ""
+    if divided.local:
+        return f"the field of {attribution.layer!r} cannot be followed beyond {divided.subject!r}"
+    reason, mark, _ = divided.reason.rpartition(_DIVIDED)
+    return reason if mark else divided.reason
+
+
+def _steps(divided: AxisAttribution) -> tuple[list[Step], list[str], str]:
+    """Return the windows on the way, up to the first that the law does not hold for."""
+    steps: list[Step] = []
+    layers: list[str] = []
+    for each in divided.steps:
+        why = _unfit(each)
+        if why:
+            return steps, layers, f"{each.layer!r} ({each.op}) {why}"
+        assert each.kernel is not None
+        assert each.dilation is not None
+        stride = int(each.stride)
+        steps.append(Step(each.kernel, stride, each.dilation, each.cause))
+        layers.append(each.layer)
+    return steps, layers, ""
+
+
+def _unfit(step: Contribution) -> str:
+    if step.cause == "upsampling" and step.stride < 1:
+        return "upsamples, so that its outputs see fields of different sizes"
+    if step.kernel is None or step.dilation is None or step.stride.denominator != 1 or step.stride < 1:
+        return "does not slide one window"
+    if len(step.sides) != 2:
+        return "is on a branch that decides one end of the field alone"
+    if step.own != (step.kernel - 1) * step.dilation:
+        return "cuts its window short"
+    return ""
+
+
+def _first(segments: Sequence[Segment], extent: int | None) -> Cover | None:
+    """Find the first layer on the way whose field is so large."""
+    if extent is None:
+        return None
+    field, jump = (segments[0].field, segments[0].jump) if segments else (1, 1)
+    for number, segment in enumerate(segments):
+        for turn, step, layer in _each(segment):
+            field, jump = after([step], field, jump)
+            if field >= extent:
+                return Cover(layer, number, turn + 1)
+    return None
+
+
+def _each(segment: Segment) -> Iterator[tuple[int, Step, str]]:
+    """List the steps of all repeats: the repeat from 0, the step, its layer."""
+    for place, layer in enumerate(segment.layers):
+        turn, inside = divmod(place, len(segment.block))
+        yield turn, segment.block[inside].dilated(segment.factor**turn), layer

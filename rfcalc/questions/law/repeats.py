@@ -1,0 +1,114 @@
+"""Blocks that repeat in a sequence of layers, found so that the least has to be said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from rfcalc.algebra.number import Num
+from rfcalc.questions.law.growth import Segment, Step, after
+
+_LONGEST_BLOCK: Final = 24  # steps; a longer one that repeats is rare, and each length is tried at each place
+_RUN: Final = 0.5  # what it costs to say that something repeats, in steps said
+_LEAST_DILATED: Final = 3  # two dilations are no progression yet
+
+
+class _Piece(NamedTuple):
+    """A block of so many steps, so many times, dilations multiplied by a factor each time."""
+
+    length: int
+    times: int
+    factor: int = 1
+
+    @property
+    def steps(self) -> int:
+        """How many steps it is in all."""
+        return self.length * self.times
+
+
+class _Run(NamedTuple):
+    """For so many steps on end the step a block further on is the same, its dilation multiplied."""
+
+    factor: int = 1
+    steps: int = 0
+
+
+def segments_of(steps: Sequence[Step], layers: Sequence[str]) -> tuple[Segment, ...]:
+    """Put steps together into blocks that repeat.
+
+    Parameters
+    ----------
+    steps : sequence of Step
+        From the input on.
+    layers : sequence of str
+        The layer of each.
+
+    Examples
+    --------
+    >>> vgg = [Step(3), Step(3), Step(2, 2, cause="pooling")] * 2 + [Step(5)]
+    >>> [(len(segment.block), segment.count, segment.field) for segment in segments_of(vgg, "abcdefg")]
+    [(3, 2, 1), (1, 1, 16)]
+    """
+    segments = []
+    field: Num = 1
+    jump: Num = 1
+    place = 0
+    for piece in _pieces(steps):
+        end = place + piece.steps
+        block = tuple(steps[place : place + piece.length])
+        segments.append(Segment(block, piece.times, piece.factor, tuple(layers[place:end]), field, jump))
+        field, jump = after(steps[place:end], field, jump)
+        place = end
+    return tuple(segments)
+
+
+def _pieces(steps: Sequence[Step]) -> list[_Piece]:
+    """Cut a sequence of steps into pieces, the cheapest way to say it; the longest first among equals."""
+    count = len(steps)
+    lengths = range(1, min(_LONGEST_BLOCK, count // 2) + 1)
+    same = {length: _runs(steps, length, growing=False) for length in lengths}
+    grown = {length: _runs(steps, length, growing=True) for length in lengths}
+    costs = [0.0] * (count + 1)
+    best = [_Piece(1, 1)] * count
+    for place in reversed(range(count)):
+        options = [(1 + costs[place + 1], -1, _Piece(1, 1))]
+        for length in lengths:
+            uniform = length > 1 and same[1][place].steps >= length - 1  # then its one step repeats, for less
+            for piece in (
+                *_repeats(length, _Run() if uniform else same[length][place], 2),
+                *_repeats(length, grown[length][place], _LEAST_DILATED),
+            ):
+                options.append((length + _RUN + costs[place + piece.steps], -piece.steps, piece))
+        costs[place], _, best[place] = min(options)
+    pieces, place = [], 0
+    while place < count:
+        pieces.append(best[place])
+        place += best[place].steps
+    return pieces
+
+
+def _repeats(length: int, run: _Run, least: int) -> Iterator[_Piece]:
+    """List the pieces that a run allows: as often as it goes, or less, to leave steps to a block behind."""
+    times = run.steps // length + 1
+    for fewer in range(_LONGEST_BLOCK // length + 2):
+        if times - fewer < least:
+            return
+        yield _Piece(length, times - fewer, run.factor)
+
+
+def _runs(steps: Sequence[Step], length: int, *, growing: bool) -> list[_Run]:
+    """For each place tell how far steps are repeated by those `length` further on, with one factor."""
+    runs = [_Run()] * len(steps)
+    for place in range(len(steps) - length - 1, -1, -1):
+        step, later = steps[place], steps[place + length]
+        following = runs[place + 1]
+        if step.kernel == 1 or not growing:  # a window of one element has no dilation that could grow
+            if step == later:
+                runs[place] = _Run(following.factor, following.steps + 1)
+            continue
+        factor, rest = divmod(later.dilation, step.dilation)
+        if rest or factor < 2 or step.dilated(factor) != later:
+            continue
+        joins = following.factor in (1, factor)
+        runs[place] = _Run(int(factor), following.steps + 1 if joins else 1)
+    return runs

@@ -1,0 +1,120 @@
+"""Ask how a model may be run on pieces of its input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from rfcalc.arguments import plain
+from rfcalc.graph.graph import LayerGraph
+from rfcalc.graph.layer import SPATIAL
+from rfcalc.loading import Loading, Model, about, load, read_once
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from rfcalc.questions.tiles.report import Tiles
+    from rfcalc.questions.tiles.sizes import Reader
+
+
+def tiles(
+    x: Model,
+    *,
+    tile: int | Sequence[int] | None = None,
+    image: int | Sequence[int] | None = None,
+    memory: int | None = None,
+    layer: str | None = None,
+    rate: float | None = None,
+    cut_gates: bool = False,
+    **loading: Unpack[Loading],
+) -> Tiles:
+    """Tell how to run a model on tiles of an image, or on chunks of a stream, as if on all of it.
+
+    Parameters
+    ----------
+    x : path, open file, mapping or LayerGraph
+        The model, as for `load`.
+    tile : int or sequence of int, optional
+        The largest tile in pixels, for all axes or for each; with an image, 512 by default.
+    image : int or sequence of int, optional
+        The image to plan for, in pixels along each axis; by default the input's own size.
+    memory : int, optional
+        In place of `tile`: bytes that the activations of a tile may take at their peak, at batch 1.
+    layer : str, optional
+        The layer, or output tensor, that is wanted; by default the model's first output.
+    rate : float, optional
+        Samples a second, so that a stream's latency is given in milliseconds too.
+    cut_gates : bool
+        Leave out gates (squeeze-and-excitation and the like) and statistics over the map. Tiles then come
+        near the whole image, and are not the same.
+    **loading
+        The options of `load`.
+
+    Returns
+    -------
+    Tiles
+        For each axis the halo, where tiles may start, which sizes they may have, the smallest, by how much
+        neighbours overlap, or what forbids to cut it; a plan, where `tile`, `image` or `memory` is given; for
+        sequences history, look-ahead and latency. All lengths are in pixels (samples) of the input.
+
+    Raises
+    ------
+    RfcalcError
+        Of the kinds that `analyze` raises; UsageError too where there is no such layer, where the model does
+        not take the image, or the tile is too small.
+
+    Examples
+    --------
+    >>> model = {"rfcalc": 1, "input": [None, None, 1], "layers": [
+    ...     {"kind": "conv", "filters": 8, "kernel": 3, "padding": "same"},
+    ...     {"kind": "max_pool", "kernel": 2},
+    ...     {"kind": "conv", "filters": 8, "kernel": 3, "padding": "same"},
+    ... ]}
+    >>> found = tiles(model, image=(256, 256), tile=128)
+    >>> axis = found.axes[0]
+    >>> axis.before, axis.after, axis.align, axis.smallest, axis.overlap
+    (3, 3, 2, 9, 8)
+    >>> found.plan.strips[0][1]
+    Strip(start=120, stop=248, first=62, last=122, skip=2, keep=62)
+    """
+    from rfcalc.questions.tiles.find import Wish, tiles_of
+    from rfcalc.questions.tiles.report import Tiles
+
+    x = read_once(x, at_many_sizes=True)
+    graph = load(x, **loading)
+    wish = Wish(_sizes(plain(tile)), _sizes(plain(image)), plain(memory), rate, cut_gates)
+    with about(graph):
+        result = tiles_of(
+            graph,
+            wish,
+            layer=layer,
+            input=loading.get("input"),
+            on_unknown=loading.get("on_unknown", "report"),
+            reader=_reader(x, graph, loading),
+        )
+    return Tiles(**{each.name: getattr(result, each.name) for each in fields(result)})
+
+
+def _sizes(given: int | Sequence[int] | None) -> Sequence[int] | None:
+    return (given,) if isinstance(given, int) else given
+
+
+def _reader(x: Model, graph: LayerGraph, loading: Loading) -> Reader | None:
+    """Return what reads a file again at another size, where its reader computes shapes."""
+    if not graph.results or isinstance(x, LayerGraph):
+        return None
+    from rfcalc.engine.propagate import choose_input
+
+    chosen = choose_input(graph, loading.get("input"))
+
+    def read(extents: tuple[int, ...]) -> LayerGraph:
+        left = iter(extents)
+        shape = [
+            next(left) if role == SPATIAL else extent if type(extent) is int else None
+            for extent, role in zip(chosen.attrs["shape"], chosen.attrs["axes"], strict=True)
+        ]
+        options: Loading = {**loading, "dims": None, "input_shape": {chosen.name: shape}}
+        return load(x, **options)
+
+    return read

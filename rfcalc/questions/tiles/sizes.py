@@ -1,0 +1,229 @@
+"""The model at other sizes: shapes by its own rules, and whether it is then the same model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from rfcalc.algebra.number import is_known
+from rfcalc.algebra.steps import Place, Slide
+from rfcalc.engine.costs import element_size
+from rfcalc.engine.propagate import Seen, ancestors, choose_input
+from rfcalc.engine.run import Run
+from rfcalc.engine.shapes import OnUnknown, Resolved, resolve, resolve_layer
+from rfcalc.errors import AnalysisError, RfcalcError
+from rfcalc.graph.graph import LayerGraph
+from rfcalc.graph.layer import SPATIAL, Edge, Layer, TensorSpec
+from rfcalc.questions.tiles.result import Memory
+from rfcalc.rules.registry import of_family
+
+Extents = tuple[int, ...]
+
+Reader = Callable[[Extents], LayerGraph]
+"""Reads the model again with other extents of the chosen input."""
+
+_POINTWISE: Final = frozenset(of_family("join")) - {"stack"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """The model at one size.
+
+    Parameters
+    ----------
+    chain : tuple of Layer
+        The layer that is wanted, and all that it depends on.
+    run : Run
+        The model; of its layers those of the chain are resolved.
+    error : str
+        Why the model does not take that size.
+    """
+
+    chain: tuple[Layer, ...]
+    run: Run
+    error: str = ""
+
+    @property
+    def resolved(self) -> Mapping[str, Resolved]:
+        """What the first pass knows of the chain."""
+        return self.run.resolved
+
+    @property
+    def spec(self) -> TensorSpec:
+        """The chosen input."""
+        return self.run.spec
+
+    @cached_property
+    def fields(self) -> Mapping[str, Seen]:
+        """What the layers of the chain depend on at any size."""
+        return self.run.fields_to(self.chain)
+
+
+class Sizes:
+    """A model, and what its rules make of it at any size.
+
+    Parameters
+    ----------
+    graph : LayerGraph
+        The model as it was loaded.
+    edge : Edge
+        The tensor that is wanted.
+    input : str, optional
+        The chosen input.
+    on_unknown : str
+        As for `analyze`.
+    reader : callable, optional
+        Reads the file again, for formats that compute shapes while they are read.
+    """
+
+    def __init__(
+        self,
+        graph: LayerGraph,
+        edge: Edge,
+        *,
+        input: str | None = None,
+        on_unknown: OnUnknown = "report",
+        reader: Reader | None = None,
+    ) -> None:
+        self.graph = graph
+        self.edge = edge
+        self.chosen = choose_input(graph, input)
+        self._on_unknown: OnUnknown = on_unknown
+        self._reader = reader
+        self._run = Run(graph, input=self.chosen.name, read=None if reader is None else self._read)
+        self._known: dict[Extents, Case] = {}
+        if on_unknown == "error":
+            resolve(graph, on_unknown="error")  # all that is unknown is named at once
+        self.given = self._resolved(graph, self.chosen)
+        self.rank = len(self.given.spec.spatial)
+
+    def _resolved(self, graph: LayerGraph, chosen: Layer) -> Case:
+        chain = tuple(ancestors(graph, self.edge[0]))
+        resolved: dict[str, Resolved] = {}
+        for layer in chain if chosen in chain else (chosen, *chain):
+            try:
+                resolved[layer.name] = resolve_layer(
+                    layer, resolved, self._on_unknown, graph.results.get(layer.name)
+                )
+            except RfcalcError as error:
+                error.where = error.where or f"layer {layer.name!r}"
+                raise
+        run = Run(graph, input=chosen.name, on_unknown=self._on_unknown, resolved=resolved)
+        return Case(chain, run)
+
+    def at(self, extents: Sequence[int]) -> Case:
+        """Return the model at a size; `error` says where it does not take it."""
+        key = tuple(extents)
+        if key == self.given.spec.spatial:
+            return self.given
+        if key not in self._known:
+            try:
+                graph = self._run.at(*key).graph
+                self._known[key] = self._resolved(graph, choose_input(graph, self.chosen.name))
+            except RfcalcError as error:
+                where = f"{error.where}: " if error.where else ""
+                self._known[key] = Case((), self.given.run, f"{where}{error.message}")
+        return self._known[key]
+
+    def _read(self, extents: Extents) -> LayerGraph:
+        """Read the file again, or where that gives other extents, put these in the place of the file's."""
+        assert self._reader is not None
+        graph = self._reader(extents)
+        shape = choose_input(graph, self.chosen.name).attrs["shape"]
+        roles = self.chosen.attrs["axes"]
+        spatial = tuple(n for n, role in zip(shape, roles, strict=True) if role == SPATIAL)
+        return graph if spatial == extents else Run(self.graph, input=self.chosen.name).at(*extents).graph
+
+    def output(self, case: Case) -> TensorSpec | None:
+        """Return the tensor that is wanted; None where its shape is not known."""
+        result = case.resolved[self.edge[0]].result if not case.error else None
+        return None if result is None else result.outputs[self.edge[1]]
+
+
+def geometry(case: Case) -> tuple[object, ...]:
+    """Return what has to be alike at two sizes: where windows start, and how they step."""
+    return tuple(_geometry(case))
+
+
+def _geometry(case: Case) -> Iterator[object]:
+    for layer in case.chain:
+        result = case.resolved[layer.name].result
+        if result is None:
+            continue
+        for paths in result.paths:
+            for path in paths:
+                for step in path.steps:
+                    if isinstance(step, Slide):
+                        w = step.window
+                        known = is_known(w.period) and is_known(w.advance)
+                        ends = (w.first(0), w.last(0)) if known else None
+                        yield layer.name, step.axis, w.period, w.advance, ends, w.step, w.border
+                    elif isinstance(step, Place):
+                        yield layer.name, step.axis, step.before
+                    else:
+                        yield layer.name, type(step).__name__
+
+
+def fixed_values(case: Case) -> tuple[str, str] | None:
+    """Find a layer that adds values of the file's own at each position: its name, and its op."""
+    for layer in case.chain:
+        result = case.resolved[layer.name].result
+        if result is None or layer.kind not in _POINTWISE:
+            continue
+        out = result.outputs[0]
+        shapes = [spec.shape for _, spec in layer.attrs.get("operands", ())]
+        for shape in (*shapes, *layer.attrs.get("constants", ())):
+            missing = len(out.shape) - len(shape)
+            for place, role in enumerate(out.axes):
+                extent = shape[place - missing] if place >= missing else 1
+                if role == SPATIAL and extent != 1 and out.shape[place] != 1:
+                    return layer.name, layer.op
+    return None
+
+
+def second_input(case: Case, chosen: str) -> Layer | None:
+    """Find another input that has positions, and would have to be cut as well."""
+    for layer in case.chain:
+        if layer.kind == "input" and layer.name != chosen and SPATIAL in layer.attrs["axes"]:
+            return layer
+    return None
+
+
+def memory_of(case: Case) -> Memory:
+    """Count the bytes of activations at batch 1, held at a time and all together."""
+    sizes: dict[str, int] = {}
+    for layer in case.chain:
+        result = case.resolved[layer.name].result
+        each = [_bytes(spec) for spec in result.outputs] if result is not None else [None]
+        if None in each:
+            return Memory(None, None)
+        sizes[layer.name] = sum(size for size in each if size is not None)
+    last = {producer: layer.name for layer in case.chain for producer, _ in layer.inputs}
+    held = peak = 0
+    for layer in case.chain:
+        held += sizes[layer.name]
+        peak = max(peak, held)
+        for producer in {producer for producer, _ in layer.inputs}:
+            if last[producer] == layer.name:
+                held -= sizes[producer]
+    return Memory(peak, sum(sizes.values()))
+
+
+def _bytes(spec: TensorSpec) -> int | None:
+    size = element_size(spec.dtype)
+    count = spec.elements
+    return None if size is None or not is_known(count) else int(count) * size
+
+
+def require_positions(sizes: Sizes) -> None:
+    """Refuse an input that has no positions to cut.
+
+    Raises
+    ------
+    AnalysisError
+        It has none.
+    """
+    if not sizes.rank:
+        raise AnalysisError(f"the input {sizes.chosen.name!r} has no positions, so there is nothing to cut")

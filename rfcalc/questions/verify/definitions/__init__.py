@@ -1,0 +1,125 @@
+"""What each kind of layer is, by enumeration, sharing nothing with the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rfcalc.algebra.number import is_known
+from rfcalc.graph.layer import BATCH, TensorSpec
+from rfcalc.questions.verify.definitions import mixes, moves, windows  # noqa: F401  they enter themselves
+from rfcalc.questions.verify.definitions.given import DEFINITIONS, Given, NotDefined
+from rfcalc.questions.verify.sets import Sets, united
+from rfcalc.rules.apply import apply_rule
+from rfcalc.rules.registry import REQUIRED, find
+
+AROUND = (
+    "constant",
+    "lora",
+    "quantised",
+    "softmax",
+    "masks",
+    "biases",
+    "gates",
+    "unsure",
+    "lead",
+    "operands",
+    "prepare",
+    "then",
+    "copies",
+)
+
+
+def settings_of(kind: str, attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a layer with the defaults of its kind."""
+    known = find(kind)
+    defaults = {} if known is None else {k: v for k, v in known.defaults.items() if v is not REQUIRED}
+    return {**defaults, **{name: value for name, value in attrs.items() if value is not None}}
+
+
+def defined(
+    kind: str, attrs: Mapping[str, Any], inputs: Sequence[Sets], specs: Sequence[TensorSpec]
+) -> list[Sets]:
+    """Return what the outputs of a layer depend on, by its definition.
+
+    Parameters
+    ----------
+    kind, attrs
+        The layer.
+    inputs : sequence of Sets
+        What its inputs depend on.
+    specs : sequence of TensorSpec
+        The same inputs as tensors, for what their axes are.
+
+    Raises
+    ------
+    NotDefined
+        There is no definition of the kind, or none with these settings.
+    """
+    own = {name: value for name, value in attrs.items() if name not in AROUND}
+    given, tags = list(inputs), list(specs)
+    for place, spec in attrs.get("operands", ()):
+        shape = [extent if is_known(extent) else 1 for extent in spec.shape]
+        given.insert(place, Sets.nothing(shape, inputs[0].outside))
+        tags.insert(place, spec)
+    for place, stages in attrs.get("prepare", ()):
+        for name, settings in stages:
+            (given[place],) = defined(name, settings, [given[place]], [tags[place]])
+            tags[place] = tagged(name, settings, [tags[place]])
+    hidden = len(given) - attrs.get("masks", 0)
+    scored = hidden - attrs.get("biases", 0)
+    plain = scored - attrs.get("gates", 0)
+    for gate in given[plain:scored]:  # one more feature of each step
+        wide = gate.insert(range(len(gate.shape), len(given[0].shape)))
+        given[0] = united(given[0], wide.stretch(given[0].shape))
+    outputs = _led(kind, own, given[:plain], tags[:plain], attrs.get("lead", 0))
+    for bias in given[scored:hidden]:  # a row of scores for each query
+        row = bias.whole(len(bias.shape) - 1, 1)
+        outputs = [united(each, row) for each in outputs]
+    if attrs.get("softmax"):
+        outputs = [each.whole(len(each.shape) - 1) if each.shape else each for each in outputs]
+    if given[hidden:]:
+        outputs = [each.covering(given[hidden:]) for each in outputs]
+    if attrs.get("then"):
+        tag = tagged(
+            kind, {k: v for k, v in attrs.items() if k not in ("prepare", "then", "copies", "operands")}, tags
+        )
+        for name, settings in attrs["then"]:
+            outputs[:1] = defined(name, settings, outputs[:1], [tag])
+            tag = tagged(name, settings, [tag])
+    outputs = [each.squashed() for each in outputs]
+    return [*outputs, *outputs[:1] * attrs.get("copies", 0)]
+
+
+def tagged(kind: str, attrs: Mapping[str, Any], specs: Sequence[TensorSpec]) -> TensorSpec:
+    """Return the first output as a tensor, of which the roles of the axes are used alone."""
+    known = find(kind)
+    if known is None:
+        raise NotDefined(f"the kind {kind!r}")
+    return apply_rule(known, attrs, specs).outputs[0]
+
+
+def _led(
+    kind: str, attrs: Mapping[str, Any], inputs: Sequence[Sets], specs: Sequence[TensorSpec], lead: int
+) -> list[Sets]:
+    """Repeat a layer over the axes behind the batch: put these aside, and bring them back."""
+    function = DEFINITIONS.get(kind)
+    if function is None:
+        raise NotDefined(f"the kind {kind!r}")
+    settings = settings_of(kind, attrs)
+    if not lead:
+        made = function(Given(kind, settings, [spec.axes for spec in specs]), *inputs)
+        return list(made) if isinstance(made, list) else [made]
+    extents = inputs[0].shape[1 : lead + 1]
+    apart = [_merged(x, lead) for x in inputs]  # the batch takes them in
+    roles = [BATCH + spec.axes[lead + 1 :] for spec in specs]
+    made = function(Given(kind, settings, roles), *apart)
+    outputs = list(made) if isinstance(made, list) else [made]
+    return [each.reshape((inputs[0].shape[0], *extents, *each.shape[1:])) for each in outputs]
+
+
+def _merged(x: Sets, lead: int) -> Sets:
+    count = 1
+    for extent in x.shape[: lead + 1]:
+        count *= extent
+    return x.reshape((count, *x.shape[lead + 1 :]))

@@ -1,0 +1,191 @@
+"""A verification: its document, and what it says in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from rfcalc.questions.verify.result import Difference, VerificationResult
+from rfcalc.render.document import dump
+from rfcalc.render.escape import terminal
+from rfcalc.render.fold import fold
+from rfcalc.wording import few
+
+SCHEMA: Final = "rfcalc/verification/1"
+
+_SPOKEN: Final = {
+    "output_shape": "its output shape",
+    "outputs": "how many outputs it has",
+    "receptive_field": "the receptive field",
+    "receptive_field_min": "the smallest receptive field of its phases",
+    "effective_stride": "the effective stride",
+    "effective_padding": "the effective padding",
+    "center": "the centre",
+    "params": "its parameters",
+    "macs": "its multiply-accumulates",
+}
+
+
+class Verification(VerificationResult):
+    """The result of `rfcalc.verify`: how much of an analysis was verified, and what differs.
+
+    Examples
+    --------
+    >>> import rfcalc
+    >>> found = rfcalc.verify({"rfcalc": 1, "input": [28, 1], "layers": [
+    ...     {"kind": "conv", "filters": 1, "kernel": 3},
+    ... ]})
+    >>> found.holds, found.rows, found.sizes
+    (True, 2, ((28,),))
+    """
+
+    __slots__ = ()
+
+    @property
+    def verdict(self) -> str:
+        """What comes of it, in one sentence."""
+        count = f"{self.layers} layer{'s' * (self.layers != 1)}"
+        if self.differences:
+            names = list(dict.fromkeys(each.layer for each in self.differences))
+            return (
+                f"{len(names)} of {count} differ{'s' * (len(names) == 1)}: {few(map(repr, names), most=3)}."
+            )
+        doubts = [
+            f"{number} {what}"
+            for number, what in (
+                (self.bounds, "bounds that hold"),
+                (self.unknown, "unknown"),
+            )
+            if number
+        ]
+        missing = len({each.layer for each in self.unchecked})
+        tail = f"; of {missing} not everything could be checked" if missing else ""
+        if not doubts:
+            return f"{count}, all exact{tail}."
+        return f"{count}: {self.exact} exact, {', '.join(doubts)}{tail}."
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the document, ``rfcalc/verification/1``, as plain data."""
+        return {
+            "schema": SCHEMA,
+            "model": self.model,
+            "source": self.source,
+            "input": self.input,
+            "holds": self.holds,
+            "sizes": [list(size) for size in self.sizes],
+            "filled": {name: list(shape) for name, shape in self.filled},
+            "layers": self.layers,
+            "exact": self.exact,
+            "bounds": self.bounds,
+            "unknown": self.unknown,
+            "verified": {"rows": self.rows, "figures": self.figures, "counts": self.counts},
+            "params": self.params,
+            "held": self.held,
+            "run": {
+                "by": self.runtime or None,
+                "how": self.ran,
+                "left_out": self.left,
+                "maps": self.maps,
+                "claimed": self.claimed,
+                "seen": self.seen,
+                "loose": [each._asdict() for each in self.loose],
+            }
+            if self.ran or self.left
+            else None,
+            "differences": [each._asdict() for each in self.differences],
+            "unchecked": [each._asdict() for each in self.unchecked],
+        }
+
+    def to_json(self) -> str:
+        """Return the document as JSON, the same bytes from run to run."""
+        return dump(self.to_dict())
+
+    def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
+        """Return what was verified for a terminal, the first difference spelled out, and the verdict.
+
+        Parameters
+        ----------
+        width : int
+            Columns of the terminal.
+        unicode : bool
+            False for a terminal that shows ASCII alone.
+        """
+        lines: list[str] = []
+        for text in self._said():
+            lines += fold(terminal(text, unicode=unicode), width) if text else [""]
+        return "\n".join(lines) + "\n"
+
+    def _said(self) -> Iterator[str]:
+        sizes = " and ".join("x".join(map(str, size)) for size in self.sizes)
+        yield f"{self.model}, enumerated from the definitions of its layers at {sizes} of {self.input}"
+        if self.filled:
+            shapes = (
+                f"{name} {'x'.join('?' if n is None else str(n) for n in shape)}"
+                for name, shape in self.filled
+            )
+            yield f"open extents were taken as {', '.join(shapes)}"
+        yield ""
+        yield f"rows of exact dependence: {self.rows} of {self.layers} layers"
+        yield f"fields, strides, paddings and centres: {self.figures} of {self.layers} layers"
+        yield f"parameters and multiply-accumulates: {self.counts} of {self.layers - self.inputs} layers"
+        if self.held is not None and self.params is not None:
+            yield f"{self.params:,} parameters by the analysis, {self._in_tensors(self.held, self.params)}"
+        if self.ran:
+            yield (
+                f"{self.ran}: in {self.maps} tensors {self.seen:,} of {self.claimed:,} rows changed "
+                "that are said to depend on what was changed"
+            )
+        if self.left:
+            yield self.left
+        if self.loose:
+            first = self.loose[0]
+            names = few(map(repr, dict.fromkeys(each.layer for each in self.loose)), most=3)
+            yield (
+                f"warning: exact rows that never changed, so they may hold too much: {names}; "
+                f"in {first.layer!r} {first.pairs:,}, the first: {first.text}"
+            )
+        reasons: dict[str, list[str]] = {}
+        for each in self.unchecked:
+            reasons.setdefault(f"{each.what}: {each.reason}", []).append(each.layer)
+        for reason, layers in reasons.items():
+            yield f"not checked, {reason}: {few(map(repr, layers), most=3)}"
+        yield ""
+        if self.differences:
+            yield from _counterexample(self.differences[0])
+            more = len(self.differences) - 1
+            if more:
+                yield f"{more} more difference{'s' * (more > 1)} behind it or beside it"
+        yield self.verdict
+
+    @staticmethod
+    def _in_tensors(held: int, params: int) -> str:
+        """Say how many of the parameters were counted in the file's own tensors, in words."""
+        if held == params:
+            return "as many in the tensors that layers take"
+        if held > params:
+            return f"but {held:,} in the tensors that layers take"
+        apart = f"nothing else was compared with the other {params - held:,}"
+        return f"{held:,} of them counted in the file's tensors; {apart}"
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+
+def _counterexample(each: Difference) -> Iterator[str]:
+    """Spell out one difference, the first in the order of the graph."""
+    along = f" along {each.axis}s" if each.axis else ""
+    yield f"{each.layer!r} ({each.op}; the rule of {each.kind!r}):" if each.kind else "in the whole model:"
+    if each.by == "run":
+        if each.what in _SPOKEN:
+            yield f"  {_SPOKEN[each.what]}"
+        yield f"  by the rules: {each.by_rule}"
+        yield f"  when run:     {each.by_definition}"
+        return
+    if each.what == "rows":
+        unit = "every output" if each.unit is None else f"output {each.axis} {each.unit}"
+        yield f"  {unit} depends on {each.axis}s of the input"
+        yield f"  by the rule:       {each.by_rule}"
+    else:
+        yield f"  {_SPOKEN[each.what]}{along}"
+        yield f"  by the rule:       {each.by_rule}"
+    yield f"  by its definition: {each.by_definition}"

@@ -1,0 +1,65 @@
+"""What every result has that is shown as pieces: its renderings for documents and for notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rfcalc.errors import UsageError
+from rfcalc.render.pieces import Piece
+from rfcalc.wording import MARKUP
+
+
+class Shown:
+    """A result that says what it is made of, and has its renderings from that."""
+
+    __slots__ = ()
+
+    def pieces(self) -> Sequence[Piece]:
+        """Return what the report is made of: headings, sentences, tables of plain text."""
+        raise NotImplementedError
+
+    def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
+        """Return the report for a terminal.
+
+        Parameters
+        ----------
+        width : int
+            Columns of the terminal.
+        unicode : bool
+            False for a terminal that shows ASCII alone.
+        """
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def to_markup(self, markup: str) -> str:
+        """Return the report in a markup language.
+
+        Parameters
+        ----------
+        markup : str
+            ``markdown``, ``rst``, ``asciidoc``, ``latex`` or ``html``.
+
+        Raises
+        ------
+        UsageError
+            There is no such markup language.
+        """
+        if markup not in MARKUP:
+            raise UsageError(f"there is no markup language {markup!r}; rfcalc writes {', '.join(MARKUP)}")
+        from rfcalc.render.markup import rendered
+
+        return rendered(self.pieces(), markup)
+
+    def to_markdown(self) -> str:
+        """Return the report as Markdown: tables, and what they come to in sentences."""
+        return self.to_markup("markdown")
+
+    def _repr_html_(self) -> str:
+        from rfcalc.render.markup import in_notebook
+
+        return in_notebook(self.to_markup("html"))
+
+    def _repr_markdown_(self) -> str:
+        return self.to_markdown()

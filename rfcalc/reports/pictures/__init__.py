@@ -1,1 +1,0 @@
-"""Pictures, drawn by matplotlib: how fields grow, what layers cost, what a unit sees."""

@@ -1,0 +1,30 @@
+"""``rfcalc schema``: the JSON Schema of what people write for rfcalc."""
+
+from __future__ import annotations
+
+import click
+
+from rfcalc.commands import options
+from rfcalc.commands.question import WRITE, question
+
+
+@question(
+    "schema",
+    WRITE,
+    "Print the JSON Schema of the native format, or of a budget.",
+    "rfcalc schema --output model.schema.json",
+    "rfcalc schema budget",
+)
+@click.argument("what", type=click.Choice(["model", "budget"]), default="model")
+@options.output
+@options.debug
+def command(what: str, *, output: str) -> None:
+    """Print the JSON Schema of the native format, or of a budget for rfcalc check."""
+    from rfcalc.render.write import check_output, write
+
+    check_output(output)
+    if what == "budget":
+        from rfcalc.questions.check.budget_text import schema_text as text
+    else:
+        from rfcalc.readers.schema import schema_text as text
+    write(text(), output)
