@@ -11,7 +11,7 @@ from rfcalc.engine.run import Run
 from rfcalc.engine.shapes import Resolved, check_outputs
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.graph.layer import Edge, Layer, TensorSpec
+from rfcalc.graph.layer import Edge, Extras, Layer, TensorSpec
 from rfcalc.rules.registry import Call, Result, find, format_shape, of_family
 from rfcalc.rules.window import GLOBAL_MODES
 
@@ -103,12 +103,11 @@ def input_of(layer: Layer, resolved: Mapping[str, Resolved]) -> TensorSpec:
     return spec.without(range(1, lead + 1)) if lead else spec
 
 
-def edited(layer: Layer, kind: str | None = None, **attrs: object) -> Layer:
-    """Return a layer with other settings, and another kind; None takes a setting away."""
+def edited(layer: Layer, kind: str | None = None, *, extras: Extras | None = None, **attrs: object) -> Layer:
+    """Return a layer with other settings, another kind, other extras; None takes a setting away."""
     settings = {name: value for name, value in {**layer.attrs, **attrs}.items() if value is not None}
-    if kind is None or kind == layer.kind:
-        return replace(layer, attrs=settings)
-    return replace(layer, kind=kind, op=kind, attrs=settings)
+    made = replace(layer, attrs=settings, extras=layer.extras if extras is None else extras)
+    return made if kind is None or kind == layer.kind else replace(made, kind=kind, op=kind)
 
 
 def rewritten(graph: LayerGraph, changes: Mapping[str, Sequence[Layer]]) -> LayerGraph:
@@ -235,7 +234,7 @@ def _summarising(layer: Layer, old: Layer, before: Mapping[str, Resolved]) -> La
     """Let a pooling of the whole map go on to take all of it; one that was written anew does so already."""
     mode = layer.kind.removesuffix("_pool")  # what a pooling of the whole map is called as a global one
     fits = layer.kind in POOLS and mode in GLOBAL_MODES
-    if not fits or layer.attrs != old.attrs or is_pooling(old, before):
+    if not fits or (layer.attrs, layer.extras) != (old.attrs, old.extras) or is_pooling(old, before):
         return layer
     dropped = dict.fromkeys(("kernel", "stride", "padding", "dilation", "ceil"))
     return edited(layer, "global_pool", mode=mode, keepdims=True, **dropped)

@@ -39,7 +39,7 @@ from rfcalc.engine.taps import AxisTaps, taps_on
 from rfcalc.engine.view import Views
 from rfcalc.errors import RfcalcError
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.graph.layer import SPATIAL, Layer, TensorSpec
+from rfcalc.graph.layer import SPATIAL, Extras, Layer, Stage, TensorSpec
 from rfcalc.rules.apply import RuleMemo
 
 Read = Callable[[tuple[int, ...]], LayerGraph]
@@ -345,8 +345,8 @@ def _alike(a: Resolved, b: Resolved) -> bool:
 
 def _with_values(layer: Layer, values: Mapping[str, Num]) -> Layer:
     """Put numbers in the place of named extents, in all settings of a layer."""
-    attrs = {name: _valued(value, values) for name, value in layer.attrs.items()}
-    return replace(layer, attrs=attrs)
+    attrs, extras = _valued(dict(layer.attrs), values), _valued(layer.extras, values)
+    return replace(layer, attrs=attrs, extras=extras)
 
 
 def _valued(value: Any, values: Mapping[str, Num]) -> Any:
@@ -356,6 +356,8 @@ def _valued(value: Any, values: Mapping[str, Num]) -> Any:
         return replace(value, shape=_valued(value.shape, values), folded=_valued(value.folded, values))
     if isinstance(value, dict):
         return {key: _valued(each, values) for key, each in value.items()}
+    if isinstance(value, (Extras, Stage)):
+        return type(value)(*[_valued(each, values) for each in value])
     if type(value) in (tuple, list):
         return type(value)(_valued(each, values) for each in value)
     return value

@@ -143,7 +143,8 @@ class SizedRules:
         """Return what is remembered of all layers that are set like this one; None where it is alone."""
         if ready is not None or layer.attrs.get("blind") or find(layer.kind) is None:
             return None
-        key = (layer.kind, tuple(layer.attrs.items()), tuple([output for _, output in layer.inputs]))
+        outputs = tuple([output for _, output in layer.inputs])
+        key = (layer.kind, tuple(layer.attrs.items()), layer.extras, outputs)
         try:
             return self._said.setdefault(key, {})
         except TypeError:  # a setting that is a list or a table
@@ -171,7 +172,7 @@ class SizedRules:
         if held.kind is not None:
             inputs = _inputs_of(held.layer, resolved)
             if inputs is not None:
-                return held.resolved(apply_rule(held.kind, held.layer.attrs, inputs))
+                return held.resolved(apply_rule(held.kind, held.layer.attrs, inputs, held.layer.extras))
         return resolve_layer(held.layer, resolved, self._on_unknown, held.ready)
 
 
@@ -296,7 +297,7 @@ def resolve_layer(
     if kind is None:
         return _unknown_layer(layer, inputs, on_unknown)
     apply = apply_rule if rules is None else rules.apply
-    result = apply(kind, layer.attrs, inputs) if ready is None else ready
+    result = apply(kind, layer.attrs, inputs, layer.extras) if ready is None else ready
     return Resolved(result, _weights_of(layer, result))
 
 

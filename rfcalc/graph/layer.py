@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, NamedTuple, TypeVar
 
 from rfcalc.algebra.number import Num, prod
 
@@ -12,6 +12,8 @@ Edge = tuple[str, int]
 """A tensor by its producer: (layer name, which of its outputs)."""
 
 BATCH, SPATIAL, CHANNEL = "b", "s", "c"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,104 @@ class Weight:
         return prod(self.shape)
 
 
+class Extras(NamedTuple):
+    """What one operation of the source does beside its kind; its kind's rule does not see it.
+
+    Parameters
+    ----------
+    prepare : tuple of (int, tuple of Stage)
+        For the places of inputs what is done to them first.
+    then : tuple of Stage
+        What is done to the first output afterwards.
+    operands : tuple of (int, TensorSpec)
+        Constants among its inputs, with their places; nothing depends on them.
+    copies : int
+        How many more outputs it has that are like the first, as a pooling's indices.
+    """
+
+    prepare: tuple[tuple[int, tuple[Stage, ...]], ...] = ()
+    then: tuple[Stage, ...] = ()
+    operands: tuple[tuple[int, TensorSpec], ...] = ()
+    copies: int = 0
+
+    @property
+    def walked(self) -> bool:
+        """Tell whether there is more to do than the step of the kind itself; see :func:`walk`."""
+        return bool(self.prepare or self.then or self.operands or self.copies)
+
+    @property
+    def own(self) -> Extras:
+        """What is left for the step of the kind itself."""
+        return PLAIN
+
+
+PLAIN: Final = Extras()
+"""An operation that is its kind and nothing else, as most are."""
+
+
+class Stage(NamedTuple):
+    """One kind with its settings: a whole operation, or a step of one that is several kinds in a row.
+
+    Parameters
+    ----------
+    kind : str
+        The canonical kind.
+    attrs : mapping
+        Its settings.
+    extras : Extras
+        What it does besides.
+    """
+
+    kind: str
+    attrs: Mapping[str, Any]
+    extras: Extras = PLAIN
+
+    def __hash__(self) -> int:
+        return hash((self.kind, tuple(self.attrs.items()), self.extras))
+
+
+def walk(
+    whole: Stage,
+    inputs: Sequence[T],
+    constant: Callable[[TensorSpec], T],
+    step: Callable[[Stage, list[T]], list[T]],
+) -> list[T]:
+    """Take an operation apart into its steps, in order, and carry values of any sort over them.
+
+    Parameters
+    ----------
+    whole : Stage
+        The operation.
+    inputs : sequence
+        What is known of the tensors that it takes.
+    constant : callable
+        Says what is known of a constant among its inputs.
+    step : callable
+        Says what is known of the outputs of one step, from what is known of its inputs.
+
+    Returns
+    -------
+    list
+        What is known of its outputs.
+
+    Examples
+    --------
+    >>> whole = Stage("add", {}, Extras(prepare=((1, (Stage("flip", {}),)),), then=(Stage("relu", {}),)))
+    >>> walk(whole, ["x", "y"], str, lambda stage, given: [f"{stage.kind}({', '.join(given)})"])
+    ['relu(add(x, flip(y)))']
+    """
+    extras, values = whole.extras, list(inputs)
+    for place, spec in extras.operands:
+        values.insert(place, constant(spec))
+    for place, stages in extras.prepare:
+        for stage in stages:
+            values[place] = step(stage, [values[place]])[0]
+    outputs = step(whole._replace(extras=extras.own), values)
+    for stage in extras.then:
+        outputs[:1] = step(stage, outputs[:1])
+    return [*outputs, *outputs[:1] * extras.copies]
+
+
 @dataclass(frozen=True, slots=True)
 class Layer:
     """One call of one operation.
@@ -134,6 +234,8 @@ class Layer:
         Names of its output tensors, where the source names them.
     cut : bool
         True where the user wants dependence to end: what it puts out is taken to depend on nothing.
+    extras : Extras
+        What the operation does beside its kind.
     """
 
     name: str
@@ -148,6 +250,12 @@ class Layer:
     recorded: tuple[tuple[Num, ...] | None, ...] = ()
     outputs: tuple[str, ...] = ()
     cut: bool = False
+    extras: Extras = PLAIN
+
+    @property
+    def whole(self) -> Stage:
+        """The operation, with all that it does."""
+        return Stage(self.kind, self.attrs, self.extras)
 
     @property
     def source_name(self) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.number import Num, is_one, prod
 from rfcalc.algebra.steps import AtMost, Broadcast, Cover, Insert, Mix, Reduce, under
 from rfcalc.errors import AnalysisError
-from rfcalc.graph.layer import BATCH, TensorSpec
+from rfcalc.graph.layer import BATCH, PLAIN, Extras, Stage, TensorSpec, walk
 from rfcalc.rules.registry import Call, Kind, Parameter, Path, Result, find
 from rfcalc.rules.roles import is_single, shared_fold
 from rfcalc.rules.samples import samples_meet, without_batch
@@ -17,19 +17,16 @@ from rfcalc.rules.samples import samples_meet, without_batch
 _EVERY_KIND: Final = frozenset(
     (
         *("constant", "lora", "quantised", "softmax", "masks", "biases", "gates", "unsure"),
-        *("lead", "operands", "prepare", "then", "copies"),
+        "lead",
     )
 )
 """Settings that any kind may have; its rule does not see them."""
 
-_STAGED: Final = frozenset(("operands", "prepare", "then", "copies"))
 
-Stages = tuple[tuple[str, Mapping[str, Any]], ...]
-"""Kinds with their settings, one after the other."""
-
-
-def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec]) -> Result:
-    """Run the rule of `kind` on settings and input tensors.
+def apply_rule(
+    kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec], extras: Extras = PLAIN
+) -> Result:
+    """Run the rule of `kind` on settings and input tensors, and what the operation does besides.
 
     The setting ``constant`` says that the file holds the kernel as a constant, so that it is no weight;
     ``lora`` gives the rank of a low-rank adaptation of the layer's first weight; ``quantised`` says in which
@@ -41,20 +38,16 @@ def apply_rule(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec
     ``unsure`` says why the layer may read less than its rule says: a mask that is not known hides some of it.
     The setting ``lead`` gives a number of axes behind the batch axis over which the layer is repeated (as
     Keras's ``TimeDistributed`` does): the rule does not see them, and they come back afterwards.
-    The setting ``operands`` holds constants among the inputs, as (place, tensor); nothing depends on them.
-    ``copies`` says how many more outputs the operation has that are like the first, as a pooling's indices.
-    ``prepare`` gives for the place of an input what is done to it first, as (place, stages), ``then`` what is
-    done to the first output afterwards: one operation of the source that is several kinds in a row.
 
     Raises
     ------
     AnalysisError
         The layer does not fit its inputs.
     """
-    if _EVERY_KIND.isdisjoint(attrs) and not _is_folded(inputs):  # as most layers are
+    if extras is PLAIN and _EVERY_KIND.isdisjoint(attrs) and not _is_folded(inputs):  # as most layers are
         return kind.rule(Call(kind, attrs, inputs))
-    if not _STAGED.isdisjoint(attrs):
-        return _apply_stages(kind, attrs, inputs)
+    if extras.walked:
+        return _apply_steps(Stage(kind.name, attrs, extras), inputs)
     if "unsure" in attrs:
         result = apply_rule(kind, {name: value for name, value in attrs.items() if name != "unsure"}, inputs)
         return doubted(result, attrs["unsure"])
@@ -90,15 +83,17 @@ class RuleMemo:
     def __init__(self) -> None:
         self._known: dict[tuple[object, ...], Result] = {}
 
-    def apply(self, kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec]) -> Result:
+    def apply(
+        self, kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec], extras: Extras = PLAIN
+    ) -> Result:
         """Return what `apply_rule` does, or did for the same kind, settings and inputs."""
-        key = (kind.name, tuple(attrs.items()), tuple(inputs))
+        key = (kind.name, tuple(attrs.items()), tuple(inputs), extras)
         try:
             found = self._known.get(key)
         except TypeError:  # a setting that is a table of its own
-            return apply_rule(kind, attrs, inputs)
+            return apply_rule(kind, attrs, inputs, extras)
         if found is None:
-            found = self._known[key] = apply_rule(kind, attrs, inputs)
+            found = self._known[key] = apply_rule(kind, attrs, inputs, extras)
         return found
 
 
@@ -120,71 +115,49 @@ def doubted(result: Result, reason: str) -> Result:
     return result._replace(paths=paths)
 
 
-def _apply_stages(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec]) -> Result:
-    """Run the rule among its constants, behind and before the other stages of the same operation."""
-    own = {name: value for name, value in attrs.items() if name not in _STAGED}
-    specs = list(inputs)
-    places: list[int | None] = list(range(len(inputs)))
-    for place, spec in attrs.get("operands", ()):
-        specs.insert(place, spec)
-        places.insert(place, None)
-    lead: dict[int, Path] = {}
-    macs: Num = 0
-    for place, stages in attrs.get("prepare", ()):
-        for name, settings in stages:
-            made = apply_rule(_known(name), settings, specs[place : place + 1])
-            (path,) = made.paths[0]
-            specs[place] = made.outputs[0]
-            lead[place] = lead.get(place, Path(0)).then(path)
-            macs = macs + made.macs
-    result = apply_rule(kind, own, specs)
+class _Carried(NamedTuple):
+    """A tensor between two steps, and how it depends on the inputs of the whole operation."""
 
-    def moved(paths: Sequence[Path]) -> tuple[Path, ...]:
-        return tuple(
-            lead.get(path.input, Path(0)).then(path)._replace(input=place)
-            for path in paths
-            if (place := places[path.input]) is not None
-        )
-
-    result = result._replace(
-        paths=tuple(moved(paths) for paths in result.paths),
-        gated=None if result.gated is None else moved(result.gated),
-        macs=result.macs + macs,
-    )
-    for name, settings in attrs.get("then", ()):
-        result = _followed(result, name, settings)
-    copies = attrs.get("copies", 0)
-    return result._replace(
-        outputs=(*result.outputs, *result.outputs[:1] * copies),
-        paths=(*result.paths, *result.paths[:1] * copies),
-    )
+    spec: TensorSpec
+    paths: tuple[Path, ...] = ()
+    gated: tuple[Path, ...] | None = None
 
 
-def _known(name: str) -> Kind:
-    kind = find(name)
-    if kind is None:
-        raise AnalysisError(f"no rule for {name!r}")
-    return kind
+def _apply_steps(whole: Stage, inputs: Sequence[TensorSpec]) -> Result:
+    """Run the rule of each step of an operation, and put their paths together."""
+    made: list[Result] = []
 
+    def step(stage: Stage, given: list[_Carried]) -> list[_Carried]:
+        kind = find(stage.kind)
+        if kind is None:
+            raise AnalysisError(f"no rule for {stage.kind!r}")
+        result = apply_rule(kind, stage.attrs, [each.spec for each in given], stage.extras)
+        made.append(result)
+        before = [each.paths for each in given]
+        gated = result.gated
+        if gated is not None or any(each.gated is not None for each in given):
+            inner = [each.paths if each.gated is None else each.gated for each in given]
+            gated = _joined(inner, result.paths[0] if gated is None else gated)
+        return [
+            _Carried(spec, _joined(before, paths), gated)
+            for spec, paths in zip(result.outputs, result.paths, strict=True)
+        ]
 
-def _followed(result: Result, name: str, settings: Mapping[str, Any]) -> Result:
-    """Let another kind take the first output."""
-    made = apply_rule(_known(name), settings, result.outputs[:1])
-
-    def joined(paths: Sequence[Path], more: Sequence[Path]) -> tuple[Path, ...]:
-        return tuple(p.then(q) for p in paths for q in more)
-
-    gated = result.gated
-    if gated is not None or made.gated is not None:
-        gated = joined(result.paths[0] if gated is None else gated, made.gated or made.paths[0])
+    given = [_Carried(spec, (Path(place),)) for place, spec in enumerate(inputs)]
+    outputs = walk(whole, given, _Carried, step)
     return Result(
-        (*made.outputs, *result.outputs[1:]),
-        (*(joined(result.paths[0], paths) for paths in made.paths), *result.paths[1:]),
-        (*result.weights, *made.weights),
-        result.macs + made.macs,
-        gated,
-        result.gate,
+        tuple([each.spec for each in outputs]),
+        tuple([each.paths for each in outputs]),
+        tuple([weight for result in made for weight in result.weights]),
+        sum([result.macs for result in made], start=0),
+        outputs[0].gated,
+        made[-1 - len(whole.extras.then)].gate,
     )
+
+
+def _joined(before: Sequence[Sequence[Path]], paths: Sequence[Path]) -> tuple[Path, ...]:
+    """Return the paths of a step behind those to its inputs."""
+    return tuple([first.then(path) for path in paths for first in before[path.input]])
 
 
 def _is_folded(inputs: Sequence[TensorSpec]) -> bool:

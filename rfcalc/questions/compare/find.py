@@ -230,7 +230,7 @@ def _changes(graph: LayerGraph, changed: LayerGraph) -> int:
     """Count layers that were changed, added or taken away."""
 
     def content(layer: Layer) -> object:
-        return layer.kind, {name: value for name, value in layer.attrs.items() if layer.kind != "reshape"}
+        return layer.kind, None if layer.kind == "reshape" else (layer.attrs, layer.extras)
 
     gone = sum(name not in changed.layers for name in graph.layers)
     others = [layer for layer in changed if graph.layers.get(layer.name) is not layer]

@@ -27,11 +27,10 @@ from rfcalc.engine.edit import (
 from rfcalc.engine.run import Run
 from rfcalc.engine.shapes import Resolved
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.graph.layer import Layer, TensorSpec
+from rfcalc.graph.layer import Extras, Layer, TensorSpec
 
 Changes = dict[str, tuple[Layer, ...]]
 
-_FUSED: Final = ("prepare", "then")
 _PLACES: Final = ("spatial", "channel", "lead")
 """Settings that say along which axes a layer works."""
 
@@ -74,8 +73,9 @@ def plain(run: Run) -> Run:
     changes: Changes = {}
     for layer in graph:
         if is_pooling(layer, before):
-            fused = {name: layer.attrs[name] for name in _FUSED if name in layer.attrs}
-            changes[layer.name] = (edited(layer, "identity", **_only(layer, fused)),) if fused else ()
+            fused = Extras(layer.extras.prepare, layer.extras.then)
+            kept = edited(layer, "identity", extras=fused, **dict.fromkeys(layer.attrs))
+            changes[layer.name] = (kept,) if fused.walked else ()
         elif fits_already(layer, before):
             changes[layer.name] = ()
     takers: dict[str, set[str]] = {}
@@ -88,11 +88,6 @@ def plain(run: Run) -> Run:
         if layer.kind == "pad" and served and served <= changes.keys() and layer.name not in returned:
             changes[layer.name] = ()
     return _changed(run, changes)
-
-
-def _only(layer: Layer, kept: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings that take all others away."""
-    return {**dict.fromkeys(layer.attrs), **kept}
 
 
 def unstrided(run: Run) -> Run:
@@ -163,11 +158,15 @@ def _as_convolution(layer: Layer, before: Mapping[str, Resolved]) -> Layer:
         "filters": _filters(layer, before),
         "stride": setting(layer, spec, "stride"),
         "ceil": None,
-        "copies": None,
     }
     if layer.attrs.get("ceil"):
         settings["padding"] = rounded_up(layer, spec, before)
-    return replace(edited(layer, "conv", **settings), weights=None)
+    return replace(edited(layer, "conv", extras=_single(layer), **settings), weights=None)
+
+
+def _single(layer: Layer) -> Extras:
+    """Return what an operation does beside its kind, without the indices of a pooling."""
+    return layer.extras._replace(copies=0)
 
 
 def _filters(layer: Layer, before: Mapping[str, Resolved]) -> Num:
@@ -183,7 +182,7 @@ def _filters(layer: Layer, before: Mapping[str, Resolved]) -> Num:
 
 def _refuse_indices(graph: LayerGraph, poolings: Sequence[Layer]) -> None:
     """Refuse to replace a pooling whose indices are used, since other layers have none."""
-    indexed = {layer.name for layer in poolings if layer.attrs.get("copies")}
+    indexed = {layer.name for layer in poolings if layer.extras.copies}
     taken = [(layer.name, edge) for layer in graph for edge in layer.inputs]
     for taker, (producer, output) in (*taken, *(("the model's output", edge) for edge in graph.outputs)):
         if producer in indexed and output:
@@ -248,7 +247,7 @@ def _pooling(run: Run, kind: str) -> Run:
     graph, before = run.graph, run.resolved
     poolings = [layer for layer in graph if is_pooling(layer, before) and layer.kind != kind]
     _refuse_indices(graph, poolings)
-    changes: Changes = {layer.name: (edited(layer, kind, copies=None),) for layer in poolings}
+    changes: Changes = {layer.name: (edited(layer, kind, extras=_single(layer)),) for layer in poolings}
     return _changed(run, changes)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from rfcalc.engine.shapes import Resolved
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.graph.layer import Layer, TensorSpec
+from rfcalc.graph.layer import Layer, Stage, TensorSpec
 from rfcalc.rules import registry
 from rfcalc.rules.registry import Family, find, of_family
 
@@ -99,12 +99,13 @@ def settings_of(layer: Layer, graph: LayerGraph, resolved: Mapping[str, Resolved
     kind = find(layer.kind)
     rank = _rank(layer, resolved)
     known = {} if kind is None else {setting.name: setting for setting in kind.settings}
-    names = [*known, *(name for name in layer.attrs if name not in known)]
+    given = {**layer.attrs, **{name: value for name, value in layer.extras._asdict().items() if value}}
+    names = [*known, *(name for name in given if name not in known)]
     settings: dict[str, Any] = {} if kind is not None else {"op": layer.op}
     for name in names:
         if name in _NO_SETTING:
             continue
-        value = layer.attrs.get(name)
+        value = given.get(name)
         if value is None and kind is not None:
             default = kind.defaults.get(name)
             value = None if default is registry.REQUIRED else default
@@ -151,6 +152,8 @@ def _spelled(value: Any, form: str, rank: int | None) -> Any:
 
 
 def _frozen(value: Any) -> Any:
+    if isinstance(value, Stage):
+        return value.kind, _frozen(value.attrs)
     if value is None or isinstance(value, (int, float, str)):
         return value
     if isinstance(value, (tuple, list)):

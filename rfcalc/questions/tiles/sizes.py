@@ -173,7 +173,7 @@ def fixed_values(case: Case) -> tuple[str, str] | None:
         if result is None or layer.kind not in _POINTWISE:
             continue
         out = result.outputs[0]
-        shapes = [spec.shape for _, spec in layer.attrs.get("operands", ())]
+        shapes = [spec.shape for _, spec in layer.extras.operands]
         for shape in (*shapes, *layer.attrs.get("constants", ())):
             missing = len(out.shape) - len(shape)
             for place, role in enumerate(out.axes):

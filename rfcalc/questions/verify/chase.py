@@ -71,7 +71,7 @@ def chase(graph: LayerGraph, resolved: Mapping[str, Resolved], chosen: Layer, ax
                 inputs = [sets[output] for sets, output in given if sets is not None]
                 specs = [_spec(resolved, producer, output) for producer, output in layer.inputs]
                 try:
-                    outputs = tuple(defined(layer.kind, layer.attrs, inputs, specs))
+                    outputs = tuple(defined(layer.whole, inputs, specs))
                 except NotDefined as error:
                     reason = f"{error} is not defined by enumeration"
                 except _FAILURES as error:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from rfcalc.algebra.number import is_known
-from rfcalc.graph.layer import TensorSpec
-from rfcalc.questions.verify.definitions import AROUND, settings_of, tagged
+from rfcalc.graph.layer import Stage, TensorSpec, walk
+from rfcalc.questions.verify.definitions import AROUND, Tagged, constant, defined, settings_of, tagged
 from rfcalc.questions.verify.definitions.given import Given
 from rfcalc.questions.verify.definitions.mixes import terms_of
+from rfcalc.questions.verify.sets import Sets
 
 Shape = tuple[int, ...]
 
@@ -368,17 +369,13 @@ def _sequence(at: Sizes) -> Counts:
 
 
 def counted(
-    kind: str,
-    attrs: Mapping[str, Any],
-    inputs: Sequence[Shape],
-    outputs: Sequence[Shape],
-    specs: Sequence[TensorSpec],
+    whole: Stage, inputs: Sequence[Shape], outputs: Sequence[Shape], specs: Sequence[TensorSpec]
 ) -> Counts:
     """Count a layer by its definition.
 
     Parameters
     ----------
-    kind, attrs
+    whole : Stage
         The layer.
     inputs, outputs : sequence of shapes
         Extents as the definitions made them.
@@ -388,17 +385,36 @@ def counted(
     Raises
     ------
     NotDefined
-        It is several kinds in a row, of which only the ends are known.
+        It is several kinds in a row, one of which has no definition.
     """
-    if any(attrs.get(name) for name in ("prepare", "then")):
-        return _staged(kind, attrs, inputs, specs)
+    if not whole.extras.walked:
+        return _alone(whole, inputs, outputs, specs)
+    found: list[Counts] = []
+
+    def step(stage: Stage, given: list[Tagged]) -> list[Tagged]:
+        sets, tags = [sets for sets, _ in given], [spec for _, spec in given]
+        made = defined(stage, sets, tags)
+        found.append(_alone(stage, [x.shape for x in sets], [x.shape for x in made], tags))
+        return tagged(stage, given, made)
+
+    given = [(Sets.nothing(shape, 1), spec) for shape, spec in zip(inputs, specs, strict=True)]
+    walk(whole, given, partial(constant, outside=1), step)
+    return Counts(
+        tuple(shape for each in found for shape in each.trained),
+        tuple(shape for each in found for shape in each.stored),
+        sum(each.macs for each in found),
+    )
+
+
+def _alone(
+    whole: Stage, inputs: Sequence[Shape], outputs: Sequence[Shape], specs: Sequence[TensorSpec]
+) -> Counts:
+    """Count one step by its definition."""
+    kind, attrs, _ = whole
     own = {name: value for name, value in attrs.items() if name not in AROUND}
-    shapes, tags = list(inputs), list(specs)
-    for place, spec in attrs.get("operands", ()):
-        shapes.insert(place, tuple(int(extent) if is_known(extent) else 1 for extent in spec.shape))
-        tags.insert(place, spec)
+    shapes = list(inputs)
     lead = attrs.get("lead", 0)
-    roles = [spec.axes if not lead else spec.axes[0] + spec.axes[lead + 1 :] for spec in tags]
+    roles = [spec.axes if not lead else spec.axes[0] + spec.axes[lead + 1 :] for spec in specs]
     if lead:  # repeated over axes that stand behind the batch: so many more samples
         shapes = [(prod(shape[: lead + 1]), *shape[lead + 1 :]) for shape in shapes]
         outputs = [(prod(shape[: lead + 1]), *shape[lead + 1 :]) for shape in outputs]
@@ -444,38 +460,3 @@ def _in_fewer_bits(
             blocks = len(range(0, rows, block))
             stored += [(blocks, columns)] * 2 + [(rows,)] * (number == 0)
     return counts._replace(trained=others, stored=(*stored, *counts.stored))
-
-
-def _staged(
-    kind: str, attrs: Mapping[str, Any], inputs: Sequence[Shape], specs: Sequence[TensorSpec]
-) -> Counts:
-    """Count stages one by one; the shapes between them follow from the rules, which are verified alone."""
-    from rfcalc.questions.verify.definitions import defined
-    from rfcalc.questions.verify.sets import Sets
-
-    sets = [Sets.nothing(shape, 1) for shape in inputs]
-    tags = list(specs)
-    for place, spec in attrs.get("operands", ()):
-        shape = [int(extent) if is_known(extent) else 1 for extent in spec.shape]
-        sets.insert(place, Sets.nothing(shape, 1))
-        tags.insert(place, spec)
-    total = Counts()
-
-    def step(name: str, settings: Mapping[str, Any], given: list[Sets], tag: list[TensorSpec]) -> list[Sets]:
-        nonlocal total
-        made = defined(name, settings, given, tag)
-        one = counted(name, settings, [x.shape for x in given], [x.shape for x in made], tag)
-        total = Counts((*total.trained, *one.trained), (*total.stored, *one.stored), total.macs + one.macs)
-        return made
-
-    for place, stages in attrs.get("prepare", ()):
-        for name, settings in stages:
-            (sets[place],) = step(name, settings, [sets[place]], [tags[place]])
-            tags[place] = tagged(name, settings, [tags[place]])
-    middle = {k: v for k, v in attrs.items() if k not in ("prepare", "then", "copies", "operands")}
-    outputs = step(kind, middle, sets, tags)
-    tag = tagged(kind, middle, tags)
-    for name, settings in attrs.get("then", ()):
-        outputs = step(name, settings, outputs[:1], [tag])
-        tag = tagged(name, settings, [tag])
-    return total

@@ -181,7 +181,7 @@ class _Report:
         inputs = [self.shapes[producer, output] for producer, output in layer.inputs]
         outputs = [self.shapes[layer.name, output] for output in range(len(known.result.outputs))]
         try:
-            counts = counted(layer.kind, layer.attrs, inputs, outputs, specs)
+            counts = counted(layer.whole, inputs, outputs, specs)
         except (NotDefined, KeyError, IndexError, TypeError, ValueError) as error:
             self.skip(layer, "counts", f"not counted ({error})")
             return

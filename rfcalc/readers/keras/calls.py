@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from rfcalc.errors import ReadError
 from rfcalc.graph import Edge
+from rfcalc.graph.layer import Stage
 from rfcalc.readers.keras.config import Config
 from rfcalc.readers.keras.entries import class_of, is_operation
 from rfcalc.readers.keras.layers import make_layer, with_lead
@@ -15,22 +16,23 @@ _LAYERS: Final = ("multi_head_attention", "dot_attention", "additive_attention")
 ATTENTION: Final = (*_LAYERS, "head_attention")
 """Kinds that may be given a mask of their scores."""
 
-Call = tuple[str, dict[str, Any], list[Edge]]
-"""Canonical kind, settings and inputs."""
+Call = tuple[Stage, list[Edge]]
+"""What is computed, and of what."""
 
 
 def read_call(entry: Config, config: Config, node: Node, edges: list[Edge], lead: int) -> Call:
     """Read the call `node` of a layer on `edges`, below `lead` axes of the models around it."""
     edges, masks = node.split_masks(edges)
-    kind, attrs, edges = _read_kind(entry, config, node, edges)
-    if not edges and kind != "unknown":
+    stage, edges = _read_kind(entry, config, node, edges)
+    if not edges and stage.kind != "unknown":
         raise ReadError("is called on no tensor", where=f"{entry.where}.inbound_nodes")
-    if lead and kind != "unknown":
-        attrs = with_lead(attrs, lead)
+    if lead and stage.kind != "unknown":
+        stage = with_lead(stage, lead)
     if masks:
-        name = "gates" if _are_gates(kind, node) else "masks"
-        edges, attrs = [*edges, *masks], {**attrs, name: attrs.get(name, 0) + len(masks)}
-    return kind, attrs, edges
+        name = "gates" if _are_gates(stage.kind, node) else "masks"
+        attrs = {**stage.attrs, name: stage.attrs.get(name, 0) + len(masks)}
+        edges, stage = [*edges, *masks], stage._replace(attrs=attrs)
+    return stage, edges
 
 
 def _are_gates(kind: str, node: Node) -> bool:
@@ -49,16 +51,17 @@ def _read_kind(entry: Config, config: Config, node: Node, edges: list[Edge]) -> 
         from rfcalc.readers.keras.ops import make_operation
 
         return make_operation(class_name, config, node, edges)
-    kind, attrs = make_layer(class_of(entry), config)
+    stage = make_layer(class_of(entry), config)
+    kind, attrs, _ = stage
     if kind == "embedding" and node.kwargs.get("reverse") is True:
-        return "linear", {"units": attrs["vocabulary"], "bias": False}, edges
+        return Stage("linear", {"units": attrs["vocabulary"], "bias": False}), edges
     if kind in _LAYERS:
         edges = _query_key_value(node, edges)
         if node.kwargs.get("return_attention_scores") is True:
             attrs = {**attrs, "scores": True}
         if node.kwargs.get("use_causal_mask") is True:
             attrs = {**attrs, "causal": True}
-    return kind, attrs, edges
+    return stage._replace(attrs=attrs), edges
 
 
 def _query_key_value(node: Node, edges: list[Edge]) -> list[Edge]:

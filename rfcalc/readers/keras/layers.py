@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from rfcalc.algebra.number import UNKNOWN
+from rfcalc.graph.layer import Stage
 from rfcalc.readers.keras.config import Config
 from rfcalc.readers.keras.entries import class_of
 from rfcalc.readers.keras.layers_mix import MIXES
@@ -17,31 +17,31 @@ from rfcalc.readers.keras.layers_window import WINDOWS
 from rfcalc.readers.keras.settings import Made, Maker
 
 
-def make_layer(class_name: str, config: Config) -> Made:
+def make_layer(class_name: str, config: Config) -> Stage:
     """Return the canonical kind of a Keras layer and its settings; ``unknown`` for an unknown class."""
-    if class_name == "SpectralNormalization":
-        kind, attrs = make_layer(*_wrapped(config))
-        return (
-            (kind, attrs)
-            if kind == "unknown"
-            else ("spectral_norm", {"wrapped": {"kind": kind, "attrs": attrs}})
-        )
-    if class_name == "TimeDistributed":
-        kind, attrs = make_layer(*_wrapped(config))
-        return kind, attrs if kind == "unknown" else with_lead(attrs, 1)
+    if class_name in ("SpectralNormalization", "TimeDistributed"):
+        inner = make_layer(*_wrapped(config))
+        if inner.kind == "unknown":
+            return inner
+        if class_name == "TimeDistributed":
+            return with_lead(inner, 1)
+        return Stage("spectral_norm", {"wrapped": {"kind": inner.kind, "attrs": inner.attrs}})
     maker = LAYERS.get(class_name)
     if maker is None:
-        return _unknown(class_name, config)
-    kind, attrs = maker(config)
+        return Stage(*_unknown(class_name, config))
+    kind, settings = maker(config)
+    attrs = dict(settings)
     if kind not in ("softmax", "recurrent") and config.get("activation") in SOFTMAXES:
-        attrs = {**attrs, "softmax": True}  # along the last axis, which channels_first makes a spatial one
+        attrs["softmax"] = True  # along the last axis, which channels_first makes a spatial one
     rank = config.optional("lora_rank")
-    return kind, attrs if rank is None else {**attrs, "lora": rank}
+    if rank is not None:
+        attrs["lora"] = rank
+    return Stage(kind, attrs)
 
 
-def with_lead(attrs: Mapping[str, Any], axes: int) -> dict[str, Any]:
-    """Return the settings of a layer that runs on each place along so many further leading axes."""
-    return {**attrs, "lead": attrs.get("lead", 0) + axes}
+def with_lead(stage: Stage, axes: int) -> Stage:
+    """Return a layer that runs on each place along so many further leading axes."""
+    return stage._replace(attrs={**stage.attrs, "lead": stage.attrs.get("lead", 0) + axes})
 
 
 def _wrapped(config: Config, name: str = "layer") -> tuple[str, Config]:
@@ -60,16 +60,16 @@ def _unknown(class_name: str, config: Config) -> Made:
 
 
 def _bidirectional(config: Config) -> Made:
-    kind, settings = make_layer(*_wrapped(config))
+    kind, attrs, _ = make_layer(*_wrapped(config))
     if kind not in ("recurrent", "conv_lstm"):
         inner = config.object("layer").text("class_name")
         return "unknown", {"why": f"Bidirectional around {inner} is not known"}
     merge = config.get("merge_mode", "concat")
     if merge not in ("concat", "sum", "mul", "ave", None):
         config.wrong("merge_mode", "one of concat, sum, mul, ave, null")
-    settings = {**settings, "bidirectional": merge or "none"}
+    settings = {**attrs, "bidirectional": merge or "none"}
     if kind == "recurrent" and config.get("backward_layer") is not None:
-        other, back = make_layer(*_wrapped(config, "backward_layer"))
+        other, back, _ = make_layer(*_wrapped(config, "backward_layer"))
         if other != kind:
             return "unknown", {"why": "its two directions are of different kinds"}
         settings["backward_cells"] = back["cells"]

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from rfcalc.algebra.number import UNKNOWN, Num
 from rfcalc.graph import Edge
-from rfcalc.graph.layer import BATCH, SPATIAL, TensorSpec
+from rfcalc.graph.layer import BATCH, SPATIAL, Stage, TensorSpec
 from rfcalc.readers.keras.calls import ATTENTION
 from rfcalc.readers.keras.config import Config
 from rfcalc.readers.keras.nodes import Constant, Node, Ref, flatten
 
 if TYPE_CHECKING:
     from rfcalc.readers.lowering.value import Mask, Value
-
-Read = tuple[str, dict[str, Any]]
-"""Canonical kind and settings of a call."""
 
 _MEETS: Final = ("add", "subtract", "multiply", "divide", "minimum", "maximum")
 _CHOICES: Final = ("where", "selectv2")
@@ -76,40 +73,38 @@ class Masks:
         if makes or (class_name in _KEEPING and any(edge in self._padded for edge in edges)):
             self._padded.add((name, 0))
 
-    def follow(
-        self, name: str, kind: str, attrs: dict[str, Any], edges: Sequence[Edge], node: Node, config: Config
-    ) -> Read:
+    def follow(self, name: str, stage: Stage, edges: Sequence[Edge], node: Node, config: Config) -> Stage:
         """Return what a call is, with what masks hide of its inputs; keep the mask that its result bears."""
+        kind = stage.kind
         attends = kind in ATTENTION
         if attends and any(isinstance(each, Ref) for each in _given(kind, node)):
             from rfcalc.readers.lowering.masks import UNSURE
 
-            return kind, _seeing_all(attrs, UNSURE)
-        read = self._read(name, kind, attrs, edges, node, config)
+            return _seeing_all(stage, UNSURE)
+        stage = self._read(name, stage, edges, node, config)
         # a query that is padding itself is multiplied by zero, but in attention of several heads
         alone = kind in ("dot_attention", "additive_attention") and len(set(edges)) == 1
-        alone = alone and read[1].get("seen") is None  # in order it sees itself at least
+        alone = alone and stage.attrs.get("seen") is None  # in order it sees itself at least
         padded = attends and not alone and not self._padded.isdisjoint(edges)
-        if padded and any(read[1].get(setting) for setting in _HIDING):
-            return kind, _seeing_all(read[1], _PADDED)
-        return read
+        if padded and any(stage.attrs.get(setting) for setting in _HIDING):
+            return _seeing_all(stage, _PADDED)
+        return stage
 
-    def _read(
-        self, name: str, kind: str, attrs: dict[str, Any], edges: Sequence[Edge], node: Node, config: Config
-    ) -> Read:
+    def _read(self, name: str, stage: Stage, edges: Sequence[Edge], node: Node, config: Config) -> Stage:
         """Return what a call is, with what constant masks hide."""
+        kind, attrs, _ = stage
         attends = kind in ATTENTION
         arrays = any(isinstance(each, Constant) for each in _items((node.args, dict(node.kwargs))))
         triangle = attrs.get("function") in ("tril", "triu")
         if not (arrays or triangle or any(edge in self._borne for edge in edges)):
-            return kind, attrs
+            return stage
         try:
             if attends:
-                return kind, {**attrs, **self._attended(kind, attrs, edges, node)}
-            return self._followed(name, kind, attrs, self._values(node, edges), node, config)
+                return stage._replace(attrs={**attrs, **self._attended(kind, attrs, edges, node)})
+            return self._followed(name, stage, self._values(node, edges), node, config)
         except ImportError:
             hides = attends or triangle or any(map(_may_hide, _items((node.args, dict(node.kwargs)))))
-            return (kind, {**attrs, "unsure": _NO_NUMPY}) if hides else (kind, attrs)
+            return stage._replace(attrs={**attrs, "unsure": _NO_NUMPY}) if hides else stage
 
     def _values(self, node: Node, edges: Sequence[Edge]) -> list[Value]:
         """Return the tensors and numbers that a call is on; masks by name are none of them."""
@@ -129,42 +124,36 @@ class Masks:
         return found
 
     def _followed(
-        self,
-        name: str,
-        kind: str,
-        attrs: dict[str, Any],
-        values: Sequence[Value],
-        node: Node,
-        config: Config,
-    ) -> Read:
+        self, name: str, stage: Stage, values: Sequence[Value], node: Node, config: Config
+    ) -> Stage:
         from rfcalc.readers.lowering import masks
 
+        kind, attrs, _ = stage
         function = attrs.get("function", "")
         mask: Mask | None = None
         if function in ("tril", "triu"):
-            kind, attrs, mask = _triangle(kind, attrs, values, node, config)
+            stage, mask = _triangle(stage, values, node, config)
         elif kind in _MEETS or function in _CHOICES:
             if kind in _MEETS:
                 alive, mask = masks.met(values, kind)
             elif len(values) == 3:
                 alive, mask = masks.chosen(values[0], values[1], values[2], values)
             else:
-                return kind, attrs
+                return stage
             hidden = masks.patterns(values, alive)
-            attrs = {**attrs, "alive": hidden} if hidden else attrs
+            if hidden:
+                stage = stage._replace(attrs={**attrs, "alive": hidden})
         elif kind in ("matmul", "einsum"):
-            attrs = {
-                **attrs,
-                **masks.seen([each for each in values if each.spec is None or each.spec.shape]),
-            }
+            seen = masks.seen([each for each in values if each.spec is None or each.spec.shape])
+            stage = stage._replace(attrs={**attrs, **seen})
         elif kind in _MOVES and values:
-            kind, attrs, mask = _moved(kind, attrs, values[0], node)
+            stage, mask = _moved(stage, values[0], node)
         if mask is not None:
             self._borne[name, 0] = mask
-        return kind, attrs
+        return stage
 
     def _attended(
-        self, kind: str, attrs: dict[str, Any], edges: Sequence[Edge], node: Node
+        self, kind: str, attrs: Mapping[str, Any], edges: Sequence[Edge], node: Node
     ) -> dict[str, Any]:
         """Return the settings of attention that say which keys constant masks leave."""
         from rfcalc.readers.lowering import masks
@@ -194,12 +183,13 @@ class Masks:
         return {} if seen is None else {"seen": seen}
 
 
-def _seeing_all(attrs: dict[str, Any], reason: str) -> dict[str, Any]:
+def _seeing_all(stage: Stage, reason: str) -> Stage:
     """Let queries see all keys, for a bound: a query that a mask leaves no key averages over all of them."""
-    return {**{name: value for name, value in attrs.items() if name not in _HIDING}, "unsure": reason}
+    kept = {name: value for name, value in stage.attrs.items() if name not in _HIDING}
+    return stage._replace(attrs={**kept, "unsure": reason})
 
 
-def _attended_axis(kind: str, attrs: dict[str, Any], rank: int) -> int | None:
+def _attended_axis(kind: str, attrs: Mapping[str, Any], rank: int) -> int | None:
     """Return the axis of positions that attention goes along; None where there are several."""
     if kind != "multi_head_attention":
         return 1 if kind == "head_attention" else rank - 2
@@ -246,33 +236,32 @@ def _spec(shape: tuple[Num, ...] | None) -> TensorSpec | None:
     return None if shape is None else TensorSpec(shape, (BATCH + SPATIAL * len(shape))[: len(shape)])
 
 
-def _triangle(
-    kind: str, attrs: dict[str, Any], values: Sequence[Value], node: Node, config: Config
-) -> tuple[str, dict[str, Any], Mask | None]:
+def _triangle(stage: Stage, values: Sequence[Value], node: Node, config: Config) -> tuple[Stage, Mask | None]:
     """Hide what is above or below a diagonal of the last two axes."""
     from rfcalc.algebra.number import is_known
     from rfcalc.readers.lowering import masks
     from rfcalc.readers.lowering.value import Mask
 
+    attrs = stage.attrs
     spec = values[0].spec if values else None
     placed = node.args[1] if len(node.args) > 1 else 0
     diagonal = config.get("k", node.kwargs.get("k", placed))
     rows, columns = (UNKNOWN, UNKNOWN) if spec is None or len(spec.shape) < 2 else spec.shape[-2:]
     if not (is_known(rows) and is_known(columns)) or type(diagonal) is not int:
-        return kind, {**attrs, "unsure": "a triangle of open extent is not followed"}, None
+        unsure = {**attrs, "unsure": "a triangle of open extent is not followed"}
+        return stage._replace(attrs=unsure), None
     alive = masks.triangle(rows, columns, diagonal, upper=attrs["function"] == "triu")
     found = masks.patterns(values[:1], {0: alive})
-    mask = Mask(alive, False)
-    return "elementwise", {**attrs, "alive": found} if found else attrs, mask
+    hiding = {**attrs, "alive": found} if found else attrs
+    return stage._replace(kind="elementwise", attrs=hiding), Mask(alive, False)
 
 
-def _moved(
-    kind: str, attrs: dict[str, Any], value: Value, node: Node
-) -> tuple[str, dict[str, Any], Mask | None]:
+def _moved(stage: Stage, value: Value, node: Node) -> tuple[Stage, Mask | None]:
     """Hand a mask on; a softmax may be given one of its own."""
     from rfcalc.readers.lowering import masks
     from rfcalc.readers.lowering.value import Mask
 
+    kind, attrs, _ = stage
     mask = value.mask
     given = node.kwargs.get("mask")
     data = masks.array_of(given.value) if kind == "softmax" and isinstance(given, Constant) else None
@@ -283,6 +272,6 @@ def _moved(
     shape = attrs.get("shape") or ()
     order = attrs.get("order")
     if kind == "permute" and not (isinstance(order, tuple) and order[0] != "move"):
-        return kind, attrs, None
+        return stage, None
     after = masks.handed_on("identity" if same else kind, attrs, mask, value, shape)
-    return kind, {**attrs, **masks.unheard(kind, attrs, replace(value, mask=mask))}, after
+    return masks.unheard(stage, replace(value, mask=mask)), after

@@ -244,9 +244,10 @@ class _Reader:
     ) -> None:
         """Add one call of a layer; `owner` is the first call's name, by which its weights are known."""
         class_name, config = entry.text("class_name"), config_of(entry)
-        kind, attrs, edges = read_call(entry, config, node, edges, scope.lead)
-        if not scope.lead and kind != "unknown":
-            kind, attrs = self.masks.follow(name, kind, attrs, edges, node, config)
+        stage, edges = read_call(entry, config, node, edges, scope.lead)
+        if not scope.lead and stage.kind != "unknown":
+            stage = self.masks.follow(name, stage, edges, node, config)
+        kind, attrs, extras = stage
         if not is_operation(entry, class_name):
             self.masks.learn_padding(name, class_name, edges, config)
         self.inputs.learn_axes(name, kind, attrs, edges)
@@ -264,12 +265,13 @@ class _Reader:
                 block=scope.path,
                 weights=() if _holds_nothing(entry, class_name, node) else None,
                 trainable=scope.trainable and not is_frozen(config),
+                extras=extras,
             )
         )
         if len(self.layers) > MOST_LAYERS:
             raise ReadError(f"the model has more than {MOST_LAYERS:,} layers")
 
-    def _quantised(self, name: str, kind: str, attrs: dict[str, Any], config: Config) -> dict[str, Any]:
+    def _quantised(self, name: str, kind: str, attrs: Mapping[str, Any], config: Config) -> Mapping[str, Any]:
         """Add to the settings how few bits the kernel has, and say what that does to counts."""
         found = quantisation(config)
         if found is None:

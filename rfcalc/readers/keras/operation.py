@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from rfcalc.algebra.number import UNKNOWN
 from rfcalc.errors import ReadError
 from rfcalc.graph import Edge
+from rfcalc.graph.layer import Stage
 from rfcalc.readers.keras.config import LARGEST, Config, shown
 from rfcalc.readers.keras.nodes import Constant, Node, Ref, array_shape, flatten, read_argument
 from rfcalc.readers.keras.settings import Made
@@ -99,7 +100,7 @@ class Operation:
         raise ReadError(f"{name} must be {what}, got {shown(value)}", where=self.config.where)
 
 
-OperationMaker = Callable[[Operation], Made]
+OperationMaker = Callable[[Operation], Made | Stage]
 """What reads the calls of one operation."""
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from rfcalc.graph import Edge
+from rfcalc.graph.layer import Stage
 from rfcalc.readers.keras.config import Config
 from rfcalc.readers.keras.nodes import Node
 from rfcalc.readers.keras.operation import AtRunTimeError, Operation, OperationMaker
@@ -51,18 +52,19 @@ _KERAS2: Final = {
 
 def make_operation(
     class_name: str, config: Config, node: Node, edges: list[Edge]
-) -> tuple[str, dict[str, Any], list[Edge]]:
-    """Return the canonical kind of an operation, its settings and its tensors."""
+) -> tuple[Stage, list[Edge]]:
+    """Return what an operation computes, and of which tensors."""
     name = class_name
     if class_name == "TFOpLambda":
         function = config.text("function", "")
         name = _KERAS2.get(function, function)
     maker = OPERATIONS.get(name)
     if maker is None:
-        return "unknown", {"why": "no rule for this operation"}, edges
+        return Stage("unknown", {"why": "no rule for this operation"}), edges
     try:
-        kind, attrs = maker(Operation(name, config, node, edges))
+        made = maker(Operation(name, config, node, edges))
     except AtRunTimeError as error:
-        return "unknown", {"why": f"its {error} is worked out when the model runs"}, edges
+        return Stage("unknown", {"why": f"its {error} is worked out when the model runs"}), edges
+    stage = made if isinstance(made, Stage) else Stage(*made)
     # a shape may hold tensors, which say how long axes are and not what is in them
-    return kind, attrs, edges[:1] if kind in ("reshape", "broadcast_to") else edges
+    return stage, edges[:1] if stage.kind in ("reshape", "broadcast_to") else edges

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from rfcalc.readers.keras.operation import Operation, OperationMaker
 from rfcalc.readers.keras.settings import Made
 
 
-def _pointwise(kind: str) -> OperationMaker:
+def _pointwise(kind: str) -> Callable[[Operation], Made]:
     """Element-wise over any number of tensors; with one, and no constant array, an activation."""
 
     def make(op: Operation) -> Made:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from rfcalc.graph.layer import CHANNEL, SPATIAL, TensorSpec
+from rfcalc.graph.layer import CHANNEL, PLAIN, SPATIAL, Extras, Stage, TensorSpec
 from rfcalc.readers.keras.nodes import Constant, Ref
 from rfcalc.readers.keras.operation import Operation, OperationMaker
 from rfcalc.readers.keras.settings import Made
@@ -78,25 +78,25 @@ def _one_hot(op: Operation) -> Made:
     return "one_hot", {"size": size}
 
 
-def _operands(op: Operation) -> dict[str, Any]:
-    """Return the arrays that are written into the file among the operands, as a setting."""
+def _operands(op: Operation) -> Extras:
+    """Return the arrays that are written into the file among the operands."""
     tensors = [each for each in op.node.args if isinstance(each, (Constant, Ref))]
-    found = tuple(
+    found = [
         (place, TensorSpec(each.shape, (SPATIAL * len(each.shape))[1:] + CHANNEL))
         for place, each in enumerate(tensors)
         if isinstance(each, Constant) and each.shape
-    )
-    return {"operands": found} if found else {}
+    ]
+    return Extras(operands=tuple(found)) if found else PLAIN
 
 
-def _einsum(op: Operation) -> Made:
-    operands = _operands(op)
-    if len(op.constants()) != len(operands.get("operands", ())):
+def _einsum(op: Operation) -> Made | Stage:
+    extras = _operands(op)
+    if len(op.constants()) != len(extras.operands):
         return "unknown", {"why": "a product with an array written into the file"}
     equation = op.value("subscripts", "equation", place=0)
     if not isinstance(equation, str):
         op.wrong("subscripts", "an equation", equation)
-    return "einsum", {"equation": equation, **operands}
+    return Stage("einsum", {"equation": equation}, extras)
 
 
 def _diff(op: Operation) -> Made:
@@ -112,9 +112,9 @@ def _diff(op: Operation) -> Made:
     }
 
 
-def _matmul(op: Operation) -> Made:
-    operands = _operands(op)
-    if len(op.edges) + len(operands.get("operands", ())) != 2:
+def _matmul(op: Operation) -> Made | Stage:
+    extras = _operands(op)
+    if len(op.edges) + len(extras.operands) != 2:
         return "unknown", {"why": "a product with an array written into the file"}
     turned = [
         any(op.value(f"{word}_{side}", default=False) is True for word in ("transpose", "adjoint"))
@@ -122,8 +122,8 @@ def _matmul(op: Operation) -> Made:
     ]
     if any(turned):  # TensorFlow's options
         left, right = "...ki" if turned[0] else "...ik", "...jk" if turned[1] else "...kj"
-        return "einsum", {"equation": f"{left},{right}->...ij", **operands}
-    return "matmul", operands
+        return Stage("einsum", {"equation": f"{left},{right}->...ij"}, extras)
+    return Stage("matmul", {}, extras)
 
 
 _REDUCE: Final = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from rfcalc.graph.layer import Extras, Stage
 from rfcalc.readers.keras.config import LARGEST, shown
 from rfcalc.readers.keras.nodes import Constant, Ref, Slice, array_shape, flatten
 from rfcalc.readers.keras.operation import AtRunTimeError, Operation, OperationMaker, listed
@@ -115,7 +116,7 @@ def _roll(op: Operation) -> Made:
     return "roll", {"axes": axes, "shift": shift if len(shift) == len(axes) else shift * len(axes)}
 
 
-def _take(op: Operation) -> Made:
+def _take(op: Operation) -> Made | Stage:
     if op.value("axis", place=2) is None:
         return "unknown", {"why": "it looks up in the flattened tensor"}
     axis, given = op.axis("axis", place=2), op.value("indices", place=1)
@@ -124,14 +125,14 @@ def _take(op: Operation) -> Made:
     nested = given.value if isinstance(given, Constant) else given
     if type(nested) is int:
         return "select", {"axis": axis, "index": nested}
-    attrs: dict[str, Any] = {"axis": axis, "indices": tuple(_numbers(nested, op))}
+    then: tuple[Stage, ...] = ()
     shape, before = array_shape(nested), next(op.node.refs()).shape
     if len(shape) > 1:
         if before is None:
             raise AtRunTimeError("shape")
         place = axis % len(before)
-        attrs["then"] = (("reshape", {"shape": (*before[:place], *shape, *before[place + 1 :])}),)
-    return "take", attrs
+        then = (Stage("reshape", {"shape": (*before[:place], *shape, *before[place + 1 :])}),)
+    return Stage("take", {"axis": axis, "indices": tuple(_numbers(nested, op))}, Extras(then=then))
 
 
 def _numbers(nested: object, op: Operation) -> Iterator[int]:

@@ -13,6 +13,7 @@ Made = tuple[str, dict[str, Any]]
 Maker = Callable[[Config], Made]
 """What reads the config of one layer class."""
 
+
 PADDINGS: Final = {"valid": "valid", "same": "same", "causal": "causal"}
 MODES: Final = {
     "nearest": "nearest",

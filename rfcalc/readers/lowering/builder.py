@@ -15,7 +15,18 @@ from typing import Any, Final, NamedTuple
 from rfcalc.algebra.number import Num, equal
 from rfcalc.errors import RfcalcError
 from rfcalc.graph.graph import Block, LayerGraph
-from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Edge, Layer, TensorSpec, Weight
+from rfcalc.graph.layer import (
+    BATCH,
+    CHANNEL,
+    PLAIN,
+    SPATIAL,
+    Edge,
+    Extras,
+    Layer,
+    Stage,
+    TensorSpec,
+    Weight,
+)
 from rfcalc.readers.lowering.masks import handed_on, is_large, mask_of, unheard
 from rfcalc.readers.lowering.value import Mask, Value
 from rfcalc.rules.apply import RuleMemo
@@ -149,6 +160,7 @@ class Builder:
         kind: str,
         inputs: Sequence[Value],
         attrs: Attrs | None = None,
+        extras: Extras = PLAIN,
         *,
         weights: Sequence[Value | None] = (),
     ) -> tuple[Value, ...]:
@@ -161,10 +173,12 @@ class Builder:
         kind : str
             Its canonical kind.
         inputs : sequence of Value
-            What the kind takes. Constants among them become settings of the layer; where all are, the outputs
+            What the kind takes. Constants among them become operands of the layer; where all are, the outputs
             are constants too and no layer is added.
         attrs : mapping
             Settings of the kind.
+        extras : Extras
+            What the operation does besides.
         weights : sequence of (Value or None)
             Tensors that the kind takes for its own weights. Those that the graph computes from the input are
             inputs of the layer as well, on which every output may depend.
@@ -175,30 +189,34 @@ class Builder:
             The layer does not fit its inputs.
         """
         attrs = dict(attrs or {})
+        if extras is not PLAIN and extras == PLAIN:
+            extras = PLAIN  # which is told by its identity
         held = [value for value in weights if value is not None]
         moving = [value for value in inputs if value.edge is not None]
         driven = [value for value in held if value.edge is not None]
         if not moving and not driven:
-            return self._masked(kind, attrs, inputs, self._constants(node, kind, inputs, attrs, held))
+            whole = Stage(kind, attrs, extras)
+            return self._masked(whole, inputs, self._constants(node, whole, inputs, held))
         owned = tuple(
             dict.fromkeys([weight for v in (*inputs, *held) if v.edge is None for weight in v.weights])
         )
         if None in [value.spec for value in (*inputs, *driven)]:
             return self._blind(node, (*moving, *driven), owned)
         if len(moving) < len(inputs):
-            attrs["operands"] = _operands(kind, attrs, inputs, moving)
+            extras = extras._replace(operands=_operands(kind, attrs, inputs, moving))
         if driven:
             attrs["masks"] = attrs.get("masks", 0) + len(driven)
         taken = (*moving, *driven)
         specs = tuple([value.spec for value in taken if value.spec is not None])
-        staged = attrs if len(inputs) > 1 else {**attrs, **unheard(kind, attrs, inputs[0])}
-        result = self._apply(node, kind, staged, specs)
+        whole = Stage(kind, attrs, extras)
+        hiding = unheard(whole, inputs[0]) if len(inputs) == 1 else whole
+        result = self._apply(node, hiding, specs)
         edges = tuple([value.edge for value in taken if value.edge is not None])
-        made = self._keep(node, kind, staged, edges, owned, result)
+        made = self._keep(node, hiding, edges, owned, result)
         if len(held) > 1:
             self.bias(made)
         self.meet(made, inputs)
-        return self._masked(kind, attrs, inputs, made)
+        return self._masked(whole, inputs, made)
 
     def meet(self, made: Sequence[Value], values: Sequence[Value]) -> None:
         """Remember of a layer that it meets a constant which is very large, or may be."""
@@ -282,13 +300,13 @@ class Builder:
 
     # ---- inside --------------------------------------------------------------------------------------------
 
-    def _apply(self, node: Node, kind: str, attrs: Attrs, specs: tuple[TensorSpec, ...]) -> Result:
+    def _apply(self, node: Node, whole: Stage, specs: tuple[TensorSpec, ...]) -> Result:
         """Run the rule, or find what it said of the same settings and inputs before."""
-        rule = find(kind)
+        rule = find(whole.kind)
         if rule is None:
-            raise AssertionError(f"there is no kind {kind!r}")
+            raise AssertionError(f"there is no kind {whole.kind!r}")
         try:
-            return self.rules.apply(rule, attrs, specs)
+            return self.rules.apply(rule, whole.attrs, specs, whole.extras)
         except RfcalcError as error:
             error.where = error.where or f"layer {node.name!r}"
             raise
@@ -296,37 +314,43 @@ class Builder:
     def _keep(
         self,
         node: Node,
-        kind: str,
-        attrs: Attrs,
+        whole: Stage,
         edges: tuple[Edge, ...],
         owned: tuple[Weight, ...],
         result: Result,
     ) -> tuple[Value, ...]:
         name = self.unique(node.name)
         self.layers[name] = Layer(
-            name, kind, node.op, edges, attrs, owned, block=node.block, outputs=node.outputs
+            name,
+            whole.kind,
+            node.op,
+            edges,
+            whole.attrs,
+            owned,
+            block=node.block,
+            outputs=node.outputs,
+            extras=whole.extras,
         )
         self.results[name] = result
         return tuple([Value(spec, (name, k)) for k, spec in enumerate(result.outputs)])
 
     def _constants(
-        self, node: Node, kind: str, inputs: Sequence[Value], attrs: Attrs, held: Sequence[Value]
+        self, node: Node, whole: Stage, inputs: Sequence[Value], held: Sequence[Value]
     ) -> tuple[Value, ...]:
         """Follow constants through an operation: their shapes, and which parameters they were made from."""
         weights = tuple(dict.fromkeys(weight for value in (*inputs, *held) for weight in value.weights))
         specs = tuple(value.spec for value in inputs if value.spec is not None)
         if len(specs) < len(inputs):
             return tuple(Value(None, weights=weights) for _ in node.outputs)
-        result = self._apply(node, kind, attrs, specs)
-        against_itself = kind in ARITHMETIC and not self.marked and _meet_themselves((*inputs, *held))
+        result = self._apply(node, whole, specs)
+        against_itself = whole.kind in ARITHMETIC and not self.marked and _meet_themselves((*inputs, *held))
         computed = against_itself or any(value.computed for value in (*inputs, *held))
         return tuple(Value(spec, weights=weights, computed=computed) for spec in result.outputs)
 
-    def _masked(
-        self, kind: str, attrs: Attrs, inputs: Sequence[Value], made: tuple[Value, ...]
-    ) -> tuple[Value, ...]:
+    def _masked(self, whole: Stage, inputs: Sequence[Value], made: tuple[Value, ...]) -> tuple[Value, ...]:
         """Let the first result bear the mask that it has from the one input."""
-        if len(inputs) != 1 or not made or made[0].spec is None or "then" in attrs or "prepare" in attrs:
+        kind, attrs, extras = whole
+        if len(inputs) != 1 or not made or made[0].spec is None or extras.prepare or extras.then:
             return made
         only = inputs[0]
         before = mask_of(only)
@@ -390,8 +414,8 @@ class Builder:
         if value.spec is None:
             return value
         attrs = {"shape": value.spec.shape, "axes": value.spec.axes, "reason": "it is a constant"}
-        result = self._apply(node, UNRESOLVED, attrs, ())
-        return self._keep(node, UNRESOLVED, attrs, (), value.weights, result)[0]
+        whole = Stage(UNRESOLVED, attrs)
+        return self._keep(node, whole, (), value.weights, self._apply(node, whole, ()))[0]
 
 
 def _meet_themselves(values: Sequence[Value]) -> bool:

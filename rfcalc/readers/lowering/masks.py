@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from rfcalc.algebra.number import Num, is_known, prod
 from rfcalc.algebra.pattern import Pattern
+from rfcalc.graph.layer import Stage
 from rfcalc.readers.lowering.value import Mask, Value
 
 VERY_NEGATIVE: Final = -1000.0
@@ -432,20 +433,15 @@ def _along(attrs: Any, rank: int) -> list[int]:
     return [place % rank - rank for place in (places if isinstance(places, Iterable) else (places,))]
 
 
-def unheard(kind: str, attrs: Mapping[str, Any], value: Value) -> dict[str, Any]:
-    """Return the settings that hide, from what saturates there, what a mask's number was added to.
+def unheard(whole: Stage, value: Value) -> Stage:
+    """Return an operation that hides, from what saturates there, what a mask's number was added to.
 
     What a softmax makes of the hidden elements is 0, and depends on nothing either.
     """
     mask, rank = value.mask, 0 if value.spec is None else len(value.spec.shape)
-    if (
-        mask is None
-        or not mask.low
-        or mask.alive is None
-        or not rank
-        or not {"prepare", "then"}.isdisjoint(attrs)
-    ):
-        return {}
+    kind, attrs, extras = whole
+    if mask is None or not mask.low or mask.alive is None or not rank or extras.prepare or extras.then:
+        return whole
     name = _function(kind, attrs)
     if kind == "reduce":
         largest = str(attrs.get("mode", "")).lower() in _LARGEST
@@ -456,10 +452,11 @@ def unheard(kind: str, attrs: Mapping[str, Any], value: Value) -> dict[str, Any]
         alive = mask.alive if name in _NOTHING or name == "tanh" else None
     found = None if alive is None else pattern(alive, rank)
     if found is None:
-        return {}
-    stage = ("elementwise", {"function": "mask", "alive": ((0, found),)})
-    before = {"prepare": ((0, (stage,)),)} if mask.carried else {}
-    return {**before, "then": (stage,)} if name in _SOFTMAXES else before
+        return whole
+    stages = (Stage("elementwise", {"function": "mask", "alive": ((0, found),)}),)
+    before = ((0, stages),) if mask.carried else ()
+    extras = extras._replace(prepare=before, then=stages if name in _SOFTMAXES else ())
+    return whole._replace(extras=extras)
 
 
 _SOFTMAXES: Final = frozenset(("softmax", "safe_softmax", "hardmax", "sparsemax"))

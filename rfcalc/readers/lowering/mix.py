@@ -8,14 +8,14 @@ from typing import Any
 
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.errors import AnalysisError
-from rfcalc.graph.layer import TensorSpec
+from rfcalc.graph.layer import PLAIN, Extras, Stage, TensorSpec
 from rfcalc.readers.lowering import masks as masks_of
 from rfcalc.readers.lowering.builder import Builder, Node
 from rfcalc.readers.lowering.history import hides_nothing
 from rfcalc.readers.lowering.value import Blind, Mask, Value
 from rfcalc.readers.lowering.zeros import with_zeros
 
-SWAP = (("permute", {"order": ("swap", -2, -1)}),)
+SWAP = (Stage("permute", {"order": ("swap", -2, -1)}),)
 """Transpose the last two axes."""
 
 
@@ -51,9 +51,8 @@ def linear(
         seen = masks_of.pattern(alive if features_last else alive.T, 2)
         if seen is not None and seen.shape == (units, features):
             attrs["seen"] = seen
-    if swap:
-        attrs["prepare"] = ((0, SWAP),)
-    made = b.add(node, "linear", (x,), attrs, weights=(kernel, bias))
+    extras = Extras(prepare=((0, SWAP),) if swap else ())
+    made = b.add(node, "linear", (x,), attrs, extras, weights=(kernel, bias))
     if bias is not None or swap or x.mask is None or x.mask.low or x.mask.alive is None:
         return made
     alive = x.mask.alive.any(axis=-1, keepdims=True)  # zeros that are summed stay zero
@@ -68,7 +67,7 @@ def matmul(
     bias: Value | None = None,
     *,
     swap: tuple[bool, bool] = (False, False),
-    then: tuple[Any, ...] = (),
+    then: tuple[Stage, ...] = (),
 ) -> tuple[Value, ...]:
     """Add a matrix product of two tensors; `swap` says which of them is transposed first."""
     if x.spec is None or y.spec is None:
@@ -80,12 +79,9 @@ def matmul(
     if x.constant and y.constant and x.rank > 2 and y.rank == 2:
         # what a linear layer is applied to, as a grid of coordinates, is no weight
         x = replace(x, weights=tuple(each for each in x.weights if len(each.shape) < x.rank))
-    before = tuple((place, SWAP) for place, swapped in enumerate(swap) if swapped)
-    attrs: dict[str, Any] = {"prepare": before} if before else {}
-    if then:
-        attrs["then"] = then
-    attrs |= masks_of.seen(with_zeros(b, (x, y)), swap)
-    made = b.add(node, "matmul", (x, y), attrs, weights=(bias,))
+    extras = Extras(tuple([(place, SWAP) for place, swapped in enumerate(swap) if swapped]), then)
+    attrs = masks_of.seen(with_zeros(b, (x, y)), swap)
+    made = b.add(node, "matmul", (x, y), attrs, extras, weights=(bias,))
     if bias is not None:
         b.bias(made)
     return made
@@ -142,14 +138,8 @@ def reduce(
     """Add a reduction over `axes`, or over all of them."""
     if x.spec is None:
         raise Blind
-    attrs: dict[str, Any] = {
-        "axes": "all" if axes is None else tuple(axes),
-        "keepdims": keepdims,
-        "mode": mode,
-    }
-    if copies:
-        attrs["copies"] = copies
-    return b.add(node, "reduce", (x,), attrs)
+    attrs = {"axes": "all" if axes is None else tuple(axes), "keepdims": keepdims, "mode": mode}
+    return b.add(node, "reduce", (x,), attrs, Extras(copies=copies))
 
 
 def softmax(
@@ -180,18 +170,17 @@ def attention(
     the heads are in the features, and a mask of three axes has them in front.
     """
     attrs: dict[str, Any] = {"causal": causal}
+    extras = PLAIN
     if not isinstance(groups, int) or groups != 1:
-        if query.rank > 3:
-            shared = (("repeat", {"count": groups, "axis": query.rank - 3}),)
-            attrs["prepare"] = ((1, shared), (2, shared))
-        else:  # the heads are in the features
-            attrs["prepare"] = ((2, (("repeat", {"count": groups, "axis": 2}),)),)
+        apart = query.rank > 3  # else the heads are in the features
+        shared = (Stage("repeat", {"count": groups, "axis": query.rank - 3 if apart else 2}),)
+        extras = Extras(prepare=((1, shared), (2, shared)) if apart else ((2, shared),))
     if mask is not None and padding is None and not causal and _is_bias(b, mask, 2 if merged else query.rank):
         attrs["biases"] = 1
-        return b.add(node, "dot_attention", (query, key, value, mask), attrs)
+        return b.add(node, "dot_attention", (query, key, value, mask), attrs, extras)
     masks = () if mask is None else (mask,)
     moving, held = hide_keys(attrs, query, key, masks, padding)
-    return b.add(node, "dot_attention", (query, key, value, *moving), attrs, weights=held)
+    return b.add(node, "dot_attention", (query, key, value, *moving), attrs, extras, weights=held)
 
 
 def _is_bias(b: Builder, mask: Value, most: int) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from rfcalc.algebra.number import Num
+from rfcalc.graph.layer import Extras
 from rfcalc.readers.lowering.builder import Builder, Node
 from rfcalc.readers.lowering.value import Blind, Value
 
@@ -25,11 +25,10 @@ def batch_norm(
     held = (*affine, *(b.frozen(value) for value in statistics if value is not None))
     if x.spec is None:
         return b.blind(node, (x, *(value for value in held if value is not None)))
-    attrs: dict[str, Any] = {"copies": copies} if copies else {}
     if training:
         axes = tuple(place for place in range(x.rank) if place != axis)
-        return b.add(node, "layer_norm", (x,), {"axes": axes, **attrs}, weights=held)
-    return b.add(node, "batch_norm", (x,), {"axis": axis, **attrs}, weights=held)
+        return b.add(node, "layer_norm", (x,), {"axes": axes}, Extras(copies=copies), weights=held)
+    return b.add(node, "batch_norm", (x,), {"axis": axis}, Extras(copies=copies), weights=held)
 
 
 def layer_norm(
@@ -43,10 +42,7 @@ def layer_norm(
     copies: int = 0,
 ) -> tuple[Value, ...]:
     """Add a normalisation by statistics over `axes` of the tensor itself; kind may be rms_norm, unit_norm."""
-    attrs: dict[str, Any] = {"axes": tuple(axes)}
-    if copies:
-        attrs["copies"] = copies
-    return b.add(node, kind, (x,), attrs, weights=affine)
+    return b.add(node, kind, (x,), {"axes": tuple(axes)}, Extras(copies=copies), weights=affine)
 
 
 def instance_norm(b: Builder, node: Node, x: Value, affine: Sequence[Value | None]) -> tuple[Value, ...]:

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from rfcalc.algebra.number import Num, is_known
+from rfcalc.graph.layer import Extras, Stage
 from rfcalc.readers.lowering.builder import Builder, Node
 from rfcalc.readers.lowering.value import Blind, Value
 
@@ -62,7 +63,10 @@ def resize(
     if shrinking and shorter:
         others = tuple(axis for axis in axes if axis not in shorter)
         down = {**attrs, "axes": shorter, "rounding": shrinking}
-        attrs = {**attrs, "axes": others, "then": (("resample", down),)} if others else down
+        if not others:
+            return b.add(node, "resample", (x,), down)
+        extras = Extras(then=(Stage("resample", down),))
+        return b.add(node, "resample", (x,), {**attrs, "axes": others}, extras)
     return b.add(node, "resample", (x,), attrs)
 
 

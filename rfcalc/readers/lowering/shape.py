@@ -9,6 +9,7 @@ from typing import Any
 from rfcalc.algebra.digits import is_same
 from rfcalc.algebra.number import Num, equal, is_known, prod
 from rfcalc.errors import AnalysisError
+from rfcalc.graph.layer import Extras, Stage
 from rfcalc.readers.lowering.builder import Builder, Node
 from rfcalc.readers.lowering.masks import fill_of
 from rfcalc.readers.lowering.value import Blind, Value
@@ -114,8 +115,8 @@ def overwrite(
     order = list(range(extent))
     for number, place in enumerate(places):
         order[place] = extent + number
-    then = (("take", {"axis": axis, "indices": tuple(order)}),)
-    return b.add(node, "concat", (base, update), {"axis": axis, "then": then})
+    then = (Stage("take", {"axis": axis, "indices": tuple(order)}),)
+    return b.add(node, "concat", (base, update), {"axis": axis}, Extras(then=then))
 
 
 def _part(node: Node, name: str) -> Node:
@@ -178,12 +179,11 @@ def gather(b: Builder, node: Node, x: Value, indices: Value, axis: int) -> tuple
     flat = tuple(int(index) for index in indices.data.reshape(-1))
     if not shape:
         return select(b, node, x, axis, flat[0])
-    attrs: dict[str, Any] = {"axis": axis, "indices": flat}
+    then: tuple[Stage, ...] = ()
     if len(shape) > 1:
         place = axis % x.rank
-        whole = (*x.shape[:place], *shape, *x.shape[place + 1 :])
-        attrs["then"] = (("reshape", {"shape": whole}),)
-    return b.add(node, "take", (x,), attrs)
+        then = (Stage("reshape", {"shape": (*x.shape[:place], *shape, *x.shape[place + 1 :])}),)
+    return b.add(node, "take", (x,), {"axis": axis, "indices": flat}, Extras(then=then))
 
 
 def _are_numbers(data: Any) -> bool:

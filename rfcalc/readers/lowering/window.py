@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from rfcalc.algebra.number import Num, equal, is_one, is_open, prove
 from rfcalc.errors import AnalysisError
+from rfcalc.graph.layer import PLAIN, Extras, Stage
 from rfcalc.readers.lowering.builder import Builder, Node, Undecided
 from rfcalc.readers.lowering.masks import full, mask_of
 from rfcalc.readers.lowering.value import Blind, Value
@@ -14,18 +15,17 @@ from rfcalc.readers.lowering.value import Blind, Value
 Pairs = Sequence[tuple[Num, Num]]
 
 
-def _placed(x: Value, rank: int) -> dict[str, Any]:
-    """Say where the channel axis and the spatial axes stand; a sample without a batch axis gets one."""
-    if x.rank == rank + 1:
-        return {
-            "spatial": tuple(range(2, rank + 2)),
-            "channel": 1,
-            "prepare": ((0, (("expand_dims", {"axes": (0,)}),)),),
-            "then": (("squeeze", {"axes": (0,)}),),
-        }
-    if x.rank != rank + 2:
+_ONE_SAMPLE: Final = Extras(
+    prepare=((0, (Stage("expand_dims", {"axes": (0,)}),)),), then=(Stage("squeeze", {"axes": (0,)}),)
+)
+"""A sample without a batch axis gets one, and loses it again."""
+
+
+def _placed(x: Value, rank: int) -> tuple[dict[str, Any], Extras]:
+    """Say where the channel axis and the spatial axes stand, and whether a batch axis is missing."""
+    if x.rank not in (rank + 1, rank + 2):
         raise AnalysisError(f"a window over {rank} axes does not fit an input of {x.rank} axes")
-    return {"spatial": tuple(range(2, rank + 2)), "channel": 1}
+    return {"spatial": tuple(range(2, rank + 2)), "channel": 1}, PLAIN if x.rank > rank + 1 else _ONE_SAMPLE
 
 
 def _decided(window: Sequence[Num]) -> None:
@@ -45,7 +45,7 @@ def conv(
     padding: str | Pairs,
     dilation: Sequence[Num],
     groups: Num = 1,
-    then: tuple[Any, ...] = (),
+    then: tuple[Stage, ...] = (),
 ) -> tuple[Value, ...]:
     """Add a convolution whose kernel is (filters, channels of a group, window)."""
     filters, depth, *window = kernel.shape
@@ -58,6 +58,7 @@ def conv(
             f"a kernel of {filters} filters for {depth} channels in {groups} groups does not fit an input of "
             f"{channels}"
         )
+    placed, extras = _placed(x, len(window))
     attrs = {
         "filters": filters,
         "kernel": tuple(window),
@@ -66,14 +67,14 @@ def conv(
         "dilation": tuple(dilation),
         "groups": groups,
         "depth": depth,
-        **_placed(x, len(window)),
+        **placed,
     }
     kept = kept_taps(kernel)
     if kept is not None:
         attrs["alive"] = kept
     if then:
-        attrs["then"] = (*attrs.get("then", ()), *then)
-    return b.add(node, "conv", (x,), attrs, weights=(kernel, bias))
+        extras = extras._replace(then=(*extras.then, *then))
+    return b.add(node, "conv", (x,), attrs, extras, weights=(kernel, bias))
 
 
 def kept_taps(kernel: Value) -> tuple[tuple[int, ...], ...] | None:
@@ -108,7 +109,7 @@ def transposed_conv(
     if x.spec is None:
         raise Blind
     _decided(window)
-    placed = _placed(x, len(window))
+    placed, extras = _placed(x, len(window))
     channels = x.shape[x.rank - len(window) - 1]
     if isinstance(channels, int) and isinstance(depth, int) and channels != depth:
         raise AnalysisError(f"a kernel for {depth} channels does not fit an input of {channels}")
@@ -122,7 +123,7 @@ def transposed_conv(
         "groups": groups,
         **placed,
     }
-    return b.add(node, "transposed_conv", (x,), attrs, weights=(kernel, bias))
+    return b.add(node, "transposed_conv", (x,), attrs, extras, weights=(kernel, bias))
 
 
 def pool(
@@ -145,20 +146,19 @@ def pool(
     """
     if x.spec is None:
         raise Blind
+    placed, extras = _placed(x, len(kernel))
     attrs: dict[str, Any] = {
         "kernel": tuple(kernel),
         "stride": tuple(stride),
         "padding": padding if isinstance(padding, str) else tuple(padding),
         "ceil": ceil,
-        **_placed(x, len(kernel)),
+        **placed,
     }
     if dilation is not None:
         attrs["dilation"] = tuple(dilation)
     if short:
         attrs["short"] = True
-    if copies:
-        attrs["copies"] = copies
-    return b.add(node, f"{mode}_pool", (x,), attrs)
+    return b.add(node, f"{mode}_pool", (x,), attrs, extras._replace(copies=copies))
 
 
 def global_pool(b: Builder, node: Node, x: Value, mode: str) -> tuple[Value, ...]:
@@ -175,12 +175,11 @@ def adaptive_pool(
     """Add a pooling to a fixed extent; None keeps the extent of an axis."""
     if x.spec is None:
         raise Blind
-    placed = _placed(x, len(size))
+    placed, extras = _placed(x, len(size))
     offset = x.rank - len(size)
     sizes = tuple(x.shape[offset + k] if extent is None else extent for k, extent in enumerate(size))
-    attrs: dict[str, Any] = {"mode": mode, **placed}
-    if copies:
-        attrs["copies"] = copies
+    attrs = {"mode": mode, **placed}
+    extras = extras._replace(copies=copies)
     if all(map(is_one, sizes)):
-        return b.add(node, "global_pool", (x,), {**attrs, "keepdims": True})
-    return b.add(node, "adaptive_pool", (x,), {**attrs, "size": sizes})
+        return b.add(node, "global_pool", (x,), {**attrs, "keepdims": True}, extras)
+    return b.add(node, "adaptive_pool", (x,), {**attrs, "size": sizes}, extras)

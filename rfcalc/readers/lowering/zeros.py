@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rfcalc.algebra import steps as moves
 from rfcalc.algebra.number import is_known, prod
-from rfcalc.graph.layer import BATCH, Edge, Layer, TensorSpec
+from rfcalc.graph.layer import BATCH, Edge, Layer, Stage, TensorSpec, walk
 from rfcalc.readers.lowering.masks import MOST_MASKED, elements_of, keeps_zero, thinned
 from rfcalc.readers.lowering.value import Mask
 
@@ -89,7 +89,7 @@ def _found(b: Builder, edge: Edge, depth: int) -> Any:
     if not _is_followed(layer, edge) or layer.name in b.biased:
         return None
     found = _carried(b, edge, lambda at: _alive(b, at, depth + 1))
-    if not found or (layer.kind not in (*_ANY, "concat") and "operands" in layer.attrs):
+    if not found or (layer.kind not in (*_ANY, "concat") and layer.extras.operands):
         return None
     if layer.kind in _ANY:
         left = reduce(and_, found)
@@ -130,15 +130,15 @@ def _carried(b: Builder, edge: Edge, of: Callable[[Edge], Any]) -> list[Any]:
 
 def _is_followed(layer: Layer, edge: Edge) -> bool:
     """Tell whether a layer makes zero of zeros."""
-    attrs = layer.attrs
-    if not _MORE.isdisjoint(attrs) or (("copies" in attrs or layer.kind == "top_k") and edge[1]):
+    if not _MORE.isdisjoint(layer.attrs) or ((layer.extras.copies or layer.kind == "top_k") and edge[1]):
         return False
-    stages = [stage for _, stages in attrs.get("prepare", ()) for stage in stages]
-    return all(_keeps(*stage) for stage in (*stages, *attrs.get("then", ()), (layer.kind, attrs)))
+    inputs = [True] * len(layer.inputs)
+    return walk(layer.whole, inputs, lambda _: True, lambda stage, given: [all(given) and _keeps(stage)])[0]
 
 
-def _keeps(kind: str, attrs: Mapping[str, Any]) -> bool:
+def _keeps(stage: Stage) -> bool:
     """Tell whether a kind makes zero of zeros."""
+    kind, attrs, _ = stage
     if kind == "reduce":
         return str(attrs.get("mode", "")).lower().removeprefix("reduce") in _REDUCED
     if kind == "resample":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rfcalc.graph.layer import Extras, Stage
 from rfcalc.readers.lowering.value import Value, Values
 from rfcalc.readers.onnx.operation import MICROSOFT, Operation, op
 from rfcalc.readers.onnx.ops_mix import fused
@@ -17,8 +18,8 @@ def fused_conv(operation: Operation) -> Values:
     if z is not None:
         x, kernel, bias = operation[0], operation[1], operation.optional(2)
         attrs = {**conv_settings(operation, kernel), "spatial": tuple(range(2, x.rank)), "channel": 1}
-        both = {"prepare": ((0, (("conv", attrs),)),), "then": fused(operation)}
-        return operation.builder.add(operation.node, "add", (x, z), both, weights=(kernel, bias))
+        both = Extras(prepare=((0, (Stage("conv", attrs),)),), then=fused(operation))
+        return operation.builder.add(operation.node, "add", (x, z), {}, both, weights=(kernel, bias))
     return convolve(operation, operation[0], operation[1], operation.optional(2), fused(operation))
 
 
@@ -65,8 +66,5 @@ def conv_channels_last(operation: Operation) -> Values:
         **geometry(operation, len(window)),
         **_channels_last(operation[0], len(window)),
     }
-    then = fused(operation)
-    if then:
-        attrs["then"] = then
-    weights = (kernel, operation.optional(2))
-    return operation.builder.add(operation.node, "conv", (operation[0],), attrs, weights=weights)
+    extras, weights = Extras(then=fused(operation)), (kernel, operation.optional(2))
+    return operation.builder.add(operation.node, "conv", (operation[0],), attrs, extras, weights=weights)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rfcalc.graph.layer import TensorSpec
+from rfcalc.graph.layer import Extras, TensorSpec
 from rfcalc.readers.lowering.mix import chosen, elementwise, triangular
 from rfcalc.readers.lowering.value import Value, Values
 from rfcalc.readers.onnx.operation import MICROSOFT, Operation, op
@@ -106,9 +106,8 @@ def where(operation: Operation) -> Values:
 @op("Identity", "Dropout")
 def identity(operation: Operation) -> Values:
     """Nothing changes at inference; a mask of what is dropped has the same shape."""
-    copies = max(len(operation.node.outputs) - 1, 0)
-    attrs = {"copies": copies} if copies else {}
-    made = operation.builder.add(operation.node, "identity", (operation[0],), attrs)
+    extras = Extras(copies=max(len(operation.node.outputs) - 1, 0))
+    made = operation.builder.add(operation.node, "identity", (operation[0],), {}, extras)
     if operation[0].constant:
         return (operation[0], *made[1:])
     return made

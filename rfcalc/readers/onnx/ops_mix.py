@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from rfcalc.algebra.number import is_known
+from rfcalc.graph.layer import Stage
 from rfcalc.readers.lowering import mix
 from rfcalc.readers.lowering.builder import Undecided
 from rfcalc.readers.lowering.value import Blind, Value, Values
 from rfcalc.readers.onnx.operation import MICROSOFT, Operation, op
 
 
-def fused(operation: Operation) -> tuple[Any, ...]:
+def fused(operation: Operation) -> tuple[Stage, ...]:
     """Return the activation that is fused into an operation, as a further stage."""
     name = operation.attributes.get("activation")
-    return (("activation", {"function": str(name)}),) if name else ()
+    return (Stage("activation", {"function": str(name)}),) if name else ()
 
 
 @op("Gemm")

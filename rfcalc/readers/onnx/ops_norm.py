@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from rfcalc.graph.layer import Extras, Stage
 from rfcalc.readers.lowering import norm
 from rfcalc.readers.lowering.value import Value, Values
 from rfcalc.readers.onnx.operation import MICROSOFT, Operation, op
@@ -71,12 +70,8 @@ def fused_layer_norm(operation: Operation) -> Values:
 def skip_layer_norm(operation: Operation) -> Values:
     """X + skip + bias, then a layer normalisation; the sum may be an output of its own."""
     x, skip = operation[0], operation[1]
-    then = (("layer_norm", {"axes": (-1,)}),)
-    attrs: dict[str, Any] = {"then": then}
-    if _copies(operation):
-        attrs["copies"] = _copies(operation)
-    weights = operation.given[2:]
-    return operation.builder.add(operation.node, "add", (x, skip), attrs, weights=weights)
+    extras = Extras(then=(Stage("layer_norm", {"axes": (-1,)}),), copies=_copies(operation))
+    return operation.builder.add(operation.node, "add", (x, skip), {}, extras, weights=operation.given[2:])
 
 
 @op("LpNormalization")

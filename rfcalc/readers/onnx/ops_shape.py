@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known, prod
-from rfcalc.graph.layer import TensorSpec
+from rfcalc.graph.layer import Extras, Stage, TensorSpec
 from rfcalc.readers.lowering import shape as moves
 from rfcalc.readers.lowering.builder import Undecided, default_axes
 from rfcalc.readers.lowering.value import Blind, Value, Values
@@ -225,11 +225,11 @@ def gather_nd(operation: Operation) -> Values:
     target = (*indices.shape[:-1], *x.shape[batch + depth :])
     taken = _separable(indices, int(depth))
     if taken is not None and not batch:
-        stages = [("take", {"axis": axis, "indices": each}) for axis, each in enumerate(taken)]
+        stages = [Stage("take", {"axis": axis, "indices": each}) for axis, each in enumerate(taken)]
         if indices.rank != depth + 1:
-            stages.append(("reshape", {"shape": target}))
-        (_, first), *more = stages
-        return operation.builder.add(operation.node, "take", (x,), {**first, "then": tuple(more)})
+            stages.append(Stage("reshape", {"shape": target}))
+        first, *more = stages
+        return operation.builder.add(operation.node, "take", (x,), first.attrs, Extras(then=tuple(more)))
     reason = "which elements are looked up is not followed"
     attrs = {"shape": target, "axes": _roles(target), "reason": reason}
     return operation.builder.add(operation.node, "cover", (x, indices), attrs)
@@ -320,10 +320,8 @@ def one_hot(operation: Operation) -> Values:
     depth = operation.numbers(1) or (UNKNOWN,)
     axis = operation.integer("axis", -1) % (x.rank + 1)
     order = [place for place in range(x.rank) if place < axis] + [x.rank] + list(range(axis, x.rank))
-    attrs: dict[str, object] = {"size": depth[0]}
-    if order[-1] != x.rank:
-        attrs["then"] = (("permute", {"order": tuple(order)}),)
-    return operation.builder.add(operation.node, "one_hot", (x,), attrs)
+    then = () if order[-1] == x.rank else (Stage("permute", {"order": tuple(order)}),)
+    return operation.builder.add(operation.node, "one_hot", (x,), {"size": depth[0]}, Extras(then=then))
 
 
 @op("NonZero", "Compress", "Unique")
@@ -339,13 +337,9 @@ def chosen(operation: Operation) -> Values:
         place = operation.place(int(axis), x.rank)
         target = tuple(UNKNOWN if k == place else extent for k, extent in enumerate(x.shape))
     reason = f"which elements {operation.op} keeps depends on their values"
-    attrs = {
-        "shape": target,
-        "axes": _roles(target),
-        "reason": reason,
-        "copies": max(len(operation.node.outputs) - 1, 0),
-    }
-    return operation.builder.add(operation.node, "cover", operation.given, attrs)
+    attrs = {"shape": target, "axes": _roles(target), "reason": reason}
+    extras = Extras(copies=max(len(operation.node.outputs) - 1, 0))
+    return operation.builder.add(operation.node, "cover", operation.given, attrs, extras)
 
 
 @op("ConstantOfShape")

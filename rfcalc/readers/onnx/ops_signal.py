@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rfcalc.algebra.number import UNKNOWN, Num, is_known
-from rfcalc.graph.layer import TensorSpec
+from rfcalc.graph.layer import Extras, Stage, TensorSpec
 from rfcalc.readers.lowering.builder import Undecided
 from rfcalc.readers.lowering.shape import fold as lower
 from rfcalc.readers.lowering.value import Value, Values
@@ -30,12 +30,9 @@ def fourier(operation: Operation) -> Values:
     parts: Num = 2
     if operation.integer("onesided", 0):
         extent, parts = ((extent - 1) * 2, 1) if inverse else (extent // 2 + 1, 2)
-    attrs = {"axis": place, "size": extent, "indices": False, "then": (("top_k", _last(parts)),)}
-    return operation.builder.add(operation.node, "top_k", (x,), attrs)
-
-
-def _last(parts: Num) -> dict[str, object]:
-    return {"axis": -1, "size": parts, "indices": False}
+    attrs = {"axis": place, "size": extent, "indices": False}
+    last = Stage("top_k", {"axis": -1, "size": parts, "indices": False})
+    return operation.builder.add(operation.node, "top_k", (x,), attrs, Extras(then=(last,)))
 
 
 @op("STFT")
@@ -51,13 +48,9 @@ def short_time_fourier(operation: Operation) -> Values:
     attrs: dict[str, object] = {"kernel": size, "stride": step[0], "bins": bins, "axis": 1}
     if window is not None:
         attrs["window"] = _read(window, size)
-    stages: list[tuple[str, dict[str, object]]] = []
-    if x.rank == 3:
-        attrs["prepare"] = ((0, (("reduce", {"axes": (2,)}),)),)
-    stages.append(("expand_dims", {"axes": (3,)}))
-    stages.append(("top_k", {"axis": 3, "size": 2, "indices": False}))
-    attrs["then"] = tuple(stages)
-    return operation.builder.add(operation.node, "frames", (x,), attrs)
+    before = ((0, (Stage("reduce", {"axes": (2,)}),)),) if x.rank == 3 else ()
+    parts = (Stage("expand_dims", {"axes": (3,)}), Stage("top_k", {"axis": 3, "size": 2, "indices": False}))
+    return operation.builder.add(operation.node, "frames", (x,), attrs, Extras(before, parts))
 
 
 def _read(window: Value, size: int) -> tuple[int, int] | None:

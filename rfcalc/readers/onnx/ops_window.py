@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rfcalc.algebra.number import Num, equal, is_known, prove
+from rfcalc.graph.layer import Extras, Stage
 from rfcalc.readers.lowering import window
 from rfcalc.readers.lowering.builder import Undecided
 from rfcalc.readers.lowering.value import Value, Values
@@ -89,7 +90,7 @@ def deform_conv(operation: Operation) -> Values:
     x, kernel, offset = operation[0], operation[1], operation[2]
     reason = "where a deformable convolution looks is computed from its input"
     roles = "bc" + "s" * (kernel.rank - 2)
-    cover = (("cover", {"shape": (None,) * kernel.rank, "axes": roles, "reason": reason}),)
+    cover = (Stage("cover", {"shape": (None,) * kernel.rank, "axes": roles, "reason": reason}),)
     moved = [value for value in (offset, operation.optional(4)) if value is not None and not value.constant]
     bias = operation.optional(3)
     attrs: dict[str, Any] = {
@@ -100,10 +101,11 @@ def deform_conv(operation: Operation) -> Values:
         "spatial": tuple(range(2, kernel.rank)),
         "channel": 1,
         "masks": len(moved),
-        "then": cover,
         **geometry(operation, kernel.rank - 2),
     }
-    return operation.builder.add(operation.node, "conv", (x, *moved), attrs, weights=(kernel, bias))
+    return operation.builder.add(
+        operation.node, "conv", (x, *moved), attrs, Extras(then=cover), weights=(kernel, bias)
+    )
 
 
 @op("ConvTranspose")

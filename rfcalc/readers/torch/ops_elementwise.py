@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rfcalc.algebra.number import is_known
+from rfcalc.graph.layer import Extras, Stage
 from rfcalc.readers.lowering.mix import chosen, elementwise, scaled, triangular
 from rfcalc.readers.lowering.value import Value, Values
 from rfcalc.readers.torch.operation import Operation, op
@@ -152,8 +153,8 @@ def complex_parts(operation: Operation) -> Values:
     x = operation["self"]
     if operation.op == "aten.view_as_complex":
         return operation.builder.add(operation.node, "reduce", (x,), {"axes": (-1,), "mode": "complex"})
-    then = (("top_k", {"axis": -1, "size": 2, "indices": False}),)
-    return operation.builder.add(operation.node, "expand_dims", (x,), {"axes": (-1,), "then": then})
+    then = (Stage("top_k", {"axis": -1, "size": 2, "indices": False}),)
+    return operation.builder.add(operation.node, "expand_dims", (x,), {"axes": (-1,)}, Extras(then=then))
 
 
 @op("imag")

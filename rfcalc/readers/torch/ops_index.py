@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from rfcalc.algebra.number import Num, equal, is_known
-from rfcalc.graph.layer import CHANNEL, TensorSpec
+from rfcalc.graph.layer import CHANNEL, Extras, Stage, TensorSpec
 from rfcalc.readers.lowering import shape as moves
 from rfcalc.readers.lowering.builder import default_axes
 from rfcalc.readers.lowering.value import Value, Values
@@ -88,10 +88,9 @@ def _chosen(operation: Operation, x: Value, index: Value, axis: int) -> Values:
         for place in others
         if index.shape[place] != 1 and equal(index.shape[place], x.shape[place]) is False
     ]
-    attrs: dict[str, Any] = {"axis": axis, "indices": indices}
-    if fewer:
-        attrs["then"] = (("slice", {"slices": tuple(fewer)}),)
-    return operation.builder.add(operation.node, "take", (x,), attrs)
+    then = (Stage("slice", {"slices": tuple(fewer)}),) if fewer else ()
+    attrs = {"axis": axis, "indices": indices}
+    return operation.builder.add(operation.node, "take", (x,), attrs, Extras(then=then))
 
 
 @op("index", "_unsafe_index")
@@ -111,17 +110,16 @@ def index(operation: Operation) -> Values:
     pairs = _along_channels(x, found)
     if pairs is not None:
         place, moving, chosen = pairs
-        reduced = (("reduce", {"axes": (place,)}),)
-        attrs = {"axis": moving, "indices": chosen, "then": reduced}
-        return operation.builder.add(operation.node, "take", (x,), attrs)
+        reduced = Extras(then=(Stage("reduce", {"axes": (place,)}),))
+        attrs = {"axis": moving, "indices": chosen}
+        return operation.builder.add(operation.node, "take", (x,), attrs, reduced)
     separate = _grid(found)
     if separate is None or x.spec is None:
         return operation.cover((x, *found.values()), "which elements are looked up is not followed")
     (first, numbers), *others = separate.items()
-    then = tuple(("take", {"axis": axis, "indices": each}) for axis, each in others)
-    return operation.builder.add(
-        operation.node, "take", (x,), {"axis": first, "indices": numbers, "then": then}
-    )
+    then = tuple(Stage("take", {"axis": axis, "indices": each}) for axis, each in others)
+    attrs = {"axis": first, "indices": numbers}
+    return operation.builder.add(operation.node, "take", (x,), attrs, Extras(then=then))
 
 
 def _numbered(value: Value) -> Value:
@@ -258,16 +256,10 @@ def ordered(operation: Operation) -> Values:
         return operation.builder.add(operation.node, "reduce", (x,), {"axes": "all", "mode": "median"})
     axis = operation.axis("dim", x.rank, -1)
     shape = operation.recorded[0]
-    attrs: dict[str, Any] = {
-        "axis": axis,
-        "size": shape[axis] if len(shape) == x.rank else 1,
-        "indices": False,
-    }
-    if len(shape) < x.rank:
-        attrs["then"] = (("squeeze", {"axes": (axis,)}),)
-    if operation.copies:
-        attrs["copies"] = operation.copies
-    return operation.builder.add(operation.node, "top_k", (x,), attrs)
+    kept = len(shape) == x.rank
+    attrs = {"axis": axis, "size": shape[axis] if kept else 1, "indices": False}
+    extras = Extras(then=() if kept else (Stage("squeeze", {"axes": (axis,)}),), copies=operation.copies)
+    return operation.builder.add(operation.node, "top_k", (x,), attrs, extras)
 
 
 @op("nonzero", "unique_dim", "_unique2", "unique_consecutive", "bincount", "nonzero_numpy", "histc")

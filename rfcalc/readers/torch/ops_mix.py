@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rfcalc.algebra.number import is_one
+from rfcalc.graph.layer import Extras, Stage
 from rfcalc.readers.lowering import mix
 from rfcalc.readers.lowering.value import Blind, Value, Values
 from rfcalc.readers.torch.operation import Operation, op
@@ -15,9 +14,10 @@ def linear(operation: Operation) -> Values:
     """Input, weight (outputs, inputs), bias."""
     x, kernel, bias = operation["input"], operation["weight"], operation.optional("bias")
     if x.spec is not None and x.rank == 1:
-        first = ((0, (("expand_dims", {"axes": (0,)}),)),)
-        attrs = {"units": kernel.shape[0], "prepare": first, "then": (("squeeze", {"axes": (0,)}),)}
-        return operation.builder.add(operation.node, "linear", (x,), attrs, weights=(kernel, bias))
+        first = ((0, (Stage("expand_dims", {"axes": (0,)}),)),)
+        extras = Extras(first, then=(Stage("squeeze", {"axes": (0,)}),))
+        attrs = {"units": kernel.shape[0]}
+        return operation.builder.add(operation.node, "linear", (x,), attrs, extras, weights=(kernel, bias))
     return mix.linear(operation.builder, operation.node, x, kernel, bias, features_last=True)
 
 
@@ -36,9 +36,9 @@ def _product(operation: Operation, x: Value, y: Value, bias: Value | None = None
 
 def _by_vector(operation: Operation, x: Value, y: Value) -> Values:
     """Contract the last axis of a tensor with a vector."""
-    before = ((1, (("expand_dims", {"axes": (1,)}),)),)
-    then = (("squeeze", {"axes": (-1,)}),)
-    return operation.builder.add(operation.node, "matmul", (x, y), {"prepare": before, "then": then})
+    before = ((1, (Stage("expand_dims", {"axes": (1,)}),)),)
+    extras = Extras(before, then=(Stage("squeeze", {"axes": (-1,)}),))
+    return operation.builder.add(operation.node, "matmul", (x, y), {}, extras)
 
 
 @op("mv")
@@ -113,8 +113,7 @@ def bilinear(operation: Operation) -> Values:
 def distances(operation: Operation) -> Values:
     """The distance of every pair of rows."""
     x, y = operation["x1"], operation["x2"]
-    swap = (("permute", {"order": ("swap", -2, -1)}),)
-    return operation.builder.add(operation.node, "matmul", (x, y), {"prepare": ((1, swap),)})
+    return operation.builder.add(operation.node, "matmul", (x, y), {}, Extras(prepare=((1, mix.SWAP),)))
 
 
 @op("cosine_similarity", "pairwise_distance")
@@ -124,10 +123,8 @@ def similarity(operation: Operation) -> Values:
     rank = max(x.rank, y.rank)
     axis = operation.axis("dim", rank, 1) if operation.op == "aten.cosine_similarity" else rank - 1
     keep = operation.flag("keepdim")
-    then = (("reduce", {"axes": (axis,), "keepdims": keep}),)
-    return operation.builder.add(
-        operation.node, "elementwise", (x, y), {"function": "distance", "then": then}
-    )
+    extras = Extras(then=(Stage("reduce", {"axes": (axis,), "keepdims": keep}),))
+    return operation.builder.add(operation.node, "elementwise", (x, y), {"function": "distance"}, extras)
 
 
 # ---- reductions --------------------------------------------------------------------------------------------
@@ -177,10 +174,8 @@ def softmax(operation: Operation) -> Values:
 def cumulative(operation: Operation) -> Values:
     """Each element takes those before it along one axis."""
     x = operation["self"]
-    attrs: dict[str, Any] = {"axis": operation.axis("dim", x.rank)}
-    if operation.copies:
-        attrs["copies"] = operation.copies
-    made = operation.builder.add(operation.node, "cumulative", (x,), attrs)
+    attrs, extras = {"axis": operation.axis("dim", x.rank)}, Extras(copies=operation.copies)
+    made = operation.builder.add(operation.node, "cumulative", (x,), attrs, extras)
     if "log" in operation.op:
         operation.builder.bias(made)  # a sum of exp(0) is not 0
     return made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rfcalc.graph.layer import Extras, Stage
 from rfcalc.readers.lowering.recurrent import recurrent as lower
 from rfcalc.readers.lowering.value import Values
 from rfcalc.readers.torch.operation import Operation, op
@@ -54,8 +55,6 @@ def cell(operation: Operation) -> Values:
     gates = builder.add(inner[1], "linear", joined, {"units": kernel.shape[0]}, weights=weights)
     # each unit of the new state is made of the gates and the states before; top_k, since it makes few
     # channels of all, and no kind is a gate of its own
-    stages = (("top_k", {"axis": -1, "size": again.shape[1], "indices": False}),)
-    attrs: dict[str, Any] = {"axis": -1, "then": stages}
-    if operation.copies:
-        attrs["copies"] = operation.copies
-    return builder.add(node, "concat", (*gates, *(each for each in states if not each.constant)), attrs)
+    stage = Stage("top_k", {"axis": -1, "size": again.shape[1], "indices": False})
+    taken = (*gates, *(each for each in states if not each.constant))
+    return builder.add(node, "concat", taken, {"axis": -1}, Extras(then=(stage,), copies=operation.copies))

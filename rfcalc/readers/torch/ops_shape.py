@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Final
 
 from rfcalc.algebra.number import Num, is_known, prod
+from rfcalc.graph.layer import Extras, Stage
 from rfcalc.readers.lowering import shape as moves
 from rfcalc.readers.lowering.builder import Undecided
 from rfcalc.readers.lowering.value import Value, Values
@@ -31,8 +32,7 @@ SAME = (
 def identity(operation: Operation) -> Values:
     """Nothing that matters changes; a mask of what is dropped has the same shape."""
     x = operation[next(iter(operation.call.args))]
-    attrs = {"copies": operation.copies} if operation.copies else {}
-    made = operation.builder.add(operation.node, "identity", (x,), attrs)
+    made = operation.builder.add(operation.node, "identity", (x,), {}, Extras(copies=operation.copies))
     if "power" in operation.op:
         operation.builder.bias(made)  # 0 to the power of 0 is 1
     return (x, *made[1:]) if x.constant else made
@@ -150,9 +150,8 @@ def tile(operation: Operation) -> Values:
     more = len(repeats) - x.rank
     if more <= 0:
         return moves.tile(operation.builder, operation.node, x, repeats)
-    before = ((0, (("expand_dims", {"axes": tuple(range(more))}),)),)
-    attrs = {"repeats": repeats, "prepare": before}
-    return operation.builder.add(operation.node, "tile", (x,), attrs)
+    extras = Extras(prepare=((0, (Stage("expand_dims", {"axes": tuple(range(more))}),)),))
+    return operation.builder.add(operation.node, "tile", (x,), {"repeats": repeats}, extras)
 
 
 @op("repeat_interleave")
@@ -161,12 +160,14 @@ def repeat(operation: Operation) -> Values:
     if operation.overload == "Tensor" or not is_known(operation.raw("repeats")):
         return operation.cover(operation.given, "how often each element is repeated is computed")
     x = operation["self"]
-    attrs: dict[str, Any] = {"count": operation.integer("repeats")}
-    if operation.raw("dim") is None:
-        attrs |= {"axis": 0, "prepare": ((0, (("reshape", {"shape": (-1,)}),)),)}
-    else:
-        attrs["axis"] = operation.axis("dim", x.rank)
-    return operation.builder.add(operation.node, "repeat", (x,), attrs)
+    flat = operation.raw("dim") is None
+    attrs = {"count": operation.integer("repeats"), "axis": 0 if flat else operation.axis("dim", x.rank)}
+    extras = Extras(prepare=_FLATTENED if flat else ())
+    return operation.builder.add(operation.node, "repeat", (x,), attrs, extras)
+
+
+_FLATTENED: Final = ((0, (Stage("reshape", {"shape": (-1,)}),)),)
+"""All elements of the first input in a row."""
 
 
 # ---- joining and parting -----------------------------------------------------------------------------------
@@ -268,10 +269,8 @@ def roll(operation: Operation) -> Values:
     x, shifts = operation["self"], operation.integers("shifts")
     axes = operation.axes("dims", x.rank)
     if axes is None:
-        whole = (("reshape", {"shape": (-1,)}),)
-        attrs: dict[str, Any] = {"shift": shifts, "axes": (0,), "prepare": ((0, whole),)}
-        attrs["then"] = (("reshape", {"shape": operation.recorded[0]}),)
-        return operation.builder.add(operation.node, "roll", (x,), attrs)
+        extras = Extras(_FLATTENED, then=(Stage("reshape", {"shape": operation.recorded[0]}),))
+        return operation.builder.add(operation.node, "roll", (x,), {"shift": shifts, "axes": (0,)}, extras)
     return operation.builder.add(operation.node, "roll", (x,), {"shift": shifts, "axes": axes})
 
 
@@ -299,8 +298,7 @@ def pixel_shuffle(operation: Operation) -> Values:
         r = operation.integer("downscale_factor")
         split_up = (batch, channels, height // r, r, width // r, r)
         order = (0, 1, 3, 5, 2, 4)
-    then = (("permute", {"order": order}), ("reshape", {"shape": operation.recorded[0]}))
-    return operation.builder.add(operation.node, "reshape", (x,), {"shape": split_up, "then": then})
+    return _turned(operation, x, split_up, order)
 
 
 @op("channel_shuffle", "native_channel_shuffle")
@@ -308,9 +306,13 @@ def channel_shuffle(operation: Operation) -> Values:
     """Channels of all groups take turns."""
     x, groups = operation["self"], operation.integer("groups")
     shape = (x.shape[0], groups, x.shape[1] // groups, *x.shape[2:])
-    order = (0, 2, 1, *range(3, len(shape)))
-    then = (("permute", {"order": order}), ("reshape", {"shape": operation.recorded[0]}))
-    return operation.builder.add(operation.node, "reshape", (x,), {"shape": shape, "then": then})
+    return _turned(operation, x, shape, (0, 2, 1, *range(3, len(shape))))
+
+
+def _turned(operation: Operation, x: Value, shape: tuple[Num, ...], order: tuple[int, ...]) -> Values:
+    """Put the axes of a tensor that is taken for one of another shape in order."""
+    then = (Stage("permute", {"order": order}), Stage("reshape", {"shape": operation.recorded[0]}))
+    return operation.builder.add(operation.node, "reshape", (x,), {"shape": shape}, Extras(then=then))
 
 
 # ---- padding -----------------------------------------------------------------------------------------------

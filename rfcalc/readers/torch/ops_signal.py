@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rfcalc.graph.layer import Extras, Stage
 from rfcalc.readers.lowering.builder import Undecided
 from rfcalc.readers.lowering.value import Values
 from rfcalc.readers.torch.operation import Operation, op
@@ -32,12 +33,9 @@ def short_time_fourier(operation: Operation) -> Values:
         "after": half,
         "transposed": True,
     }
-    if len(target) == 4:
-        attrs["then"] = (
-            ("expand_dims", {"axes": (3,)}),
-            ("top_k", {"axis": 3, "size": 2, "indices": False}),
-        )
-    return operation.builder.add(operation.node, "frames", (x,), attrs)
+    parts = (Stage("expand_dims", {"axes": (3,)}), Stage("top_k", {"axis": 3, "size": 2, "indices": False}))
+    extras = Extras(then=parts if len(target) == 4 else ())
+    return operation.builder.add(operation.node, "frames", (x,), attrs, extras)
 
 
 def _middle(size: int, window: int) -> tuple[int, int] | None:
@@ -68,10 +66,9 @@ def fourier(operation: Operation) -> Values:
     if axes is None:
         last = {"2": 2, "n": x.rank}.get(name[-1], 1)
         axes = tuple(range(x.rank - last, x.rank))
-    (first, *others), target = axes, operation.recorded[0]
-    then = tuple(("top_k", {"axis": axis, "size": target[axis], "indices": False}) for axis in others)
-    attrs = {"axis": first, "size": target[first], "indices": False, "then": then}
-    return operation.builder.add(operation.node, "top_k", (x,), attrs)
+    target = operation.recorded[0]
+    taken, *more = [Stage("top_k", {"axis": k, "size": target[k], "indices": False}) for k in axes]
+    return operation.builder.add(operation.node, "top_k", (x,), taken.attrs, Extras(then=tuple(more)))
 
 
 @op("fft_fftshift", "fft_ifftshift")

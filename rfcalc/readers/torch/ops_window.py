@@ -6,6 +6,7 @@ from typing import Any
 
 from rfcalc.algebra.number import Num
 from rfcalc.errors import AnalysisError
+from rfcalc.graph.layer import Extras, Stage
 from rfcalc.readers.lowering import window
 from rfcalc.readers.lowering.shape import fold
 from rfcalc.readers.lowering.value import Values
@@ -109,10 +110,10 @@ def deform_conv(operation: Operation) -> Values:
         "spatial": (2, 3),
         "channel": 1,
         "masks": len(moved),
-        "then": (("cover", {"shape": (None,) * 4, "axes": "bcss", "reason": reason}),),
     }
-    inputs = (operation["input"], *moved)
-    return operation.builder.add(operation.node, "conv", inputs, attrs, weights=(kernel, operation["bias"]))
+    extras = Extras(then=(Stage("cover", {"shape": (None,) * 4, "axes": "bcss", "reason": reason}),))
+    inputs, weights = (operation["input"], *moved), (kernel, operation["bias"])
+    return operation.builder.add(operation.node, "conv", inputs, attrs, extras, weights=weights)
 
 
 # ---- pooling -----------------------------------------------------------------------------------------------
@@ -192,9 +193,9 @@ def unfold_map(operation: Operation) -> Values:
         "order": "channels_first",
         "spatial": (2, 3),
         "channel": 1,
-        "then": (("reshape", {"shape": operation.recorded[0]}),),
     }
-    return operation.builder.add(operation.node, "patches", (x,), attrs)
+    extras = Extras(then=(Stage("reshape", {"shape": operation.recorded[0]}),))
+    return operation.builder.add(operation.node, "patches", (x,), attrs, extras)
 
 
 @op("col2im")
@@ -223,8 +224,5 @@ def unfold(operation: Operation) -> Values:
     size, step = operation.integer("size"), operation.integer("step")
     attrs = {"kernel": size, "stride": step, "bins": size, "plain": True, "axis": axis}
     order = [place for place in range(x.rank + 1) if place != axis + 1] + [axis + 1]
-    if order != list(range(x.rank + 1)):
-        return operation.builder.add(
-            operation.node, "frames", (x,), {**attrs, "then": (("permute", {"order": tuple(order)}),)}
-        )
-    return operation.builder.add(operation.node, "frames", (x,), attrs)
+    then = () if order == list(range(x.rank + 1)) else (Stage("permute", {"order": tuple(order)}),)
+    return operation.builder.add(operation.node, "frames", (x,), attrs, Extras(then=then))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from rfcalc.algebra.number import is_known
-from rfcalc.graph.layer import BATCH, TensorSpec
+from rfcalc.graph.layer import BATCH, Stage, TensorSpec, walk
 from rfcalc.questions.verify.definitions import mixes, moves, windows  # noqa: F401  they enter themselves
 from rfcalc.questions.verify.definitions.given import DEFINITIONS, Given, NotDefined
 from rfcalc.questions.verify.sets import Sets, united
@@ -23,10 +24,6 @@ AROUND = (
     "gates",
     "unsure",
     "lead",
-    "operands",
-    "prepare",
-    "then",
-    "copies",
 )
 
 
@@ -37,14 +34,12 @@ def settings_of(kind: str, attrs: Mapping[str, Any]) -> dict[str, Any]:
     return {**defaults, **{name: value for name, value in attrs.items() if value is not None}}
 
 
-def defined(
-    kind: str, attrs: Mapping[str, Any], inputs: Sequence[Sets], specs: Sequence[TensorSpec]
-) -> list[Sets]:
+def defined(whole: Stage, inputs: Sequence[Sets], specs: Sequence[TensorSpec]) -> list[Sets]:
     """Return what the outputs of a layer depend on, by its definition.
 
     Parameters
     ----------
-    kind, attrs
+    whole : Stage
         The layer.
     inputs : sequence of Sets
         What its inputs depend on.
@@ -56,23 +51,47 @@ def defined(
     NotDefined
         There is no definition of the kind, or none with these settings.
     """
+    if not whole.extras.walked:
+        return _alone(whole, inputs, specs)
+
+    def step(stage: Stage, given: list[Tagged]) -> list[Tagged]:
+        made = defined(stage, [sets for sets, _ in given], [spec for _, spec in given])
+        return tagged(stage, given, made)
+
+    given = list(zip(inputs, specs, strict=True))
+    return [sets for sets, _ in walk(whole, given, partial(constant, outside=inputs[0].outside), step)]
+
+
+Tagged = tuple[Sets, TensorSpec]
+"""What a tensor depends on, and the tensor, of which the roles of the axes are used alone."""
+
+
+def constant(spec: TensorSpec, outside: int) -> Tagged:
+    """Return a constant among the inputs of a layer, which depends on nothing."""
+    return Sets.nothing([int(extent) if is_known(extent) else 1 for extent in spec.shape], outside), spec
+
+
+def tagged(stage: Stage, given: Sequence[Tagged], made: Sequence[Sets]) -> list[Tagged]:
+    """Return the outputs of a step, all with the roles of the first, which alone a further step takes."""
+    known = find(stage.kind)
+    if known is None:
+        raise NotDefined(f"the kind {stage.kind!r}")
+    first = apply_rule(known, stage.attrs, [spec for _, spec in given], stage.extras).outputs[0]
+    return [(sets, first) for sets in made]
+
+
+def _alone(whole: Stage, inputs: Sequence[Sets], specs: Sequence[TensorSpec]) -> list[Sets]:
+    """Return what the outputs of one step depend on."""
+    kind, attrs, _ = whole
     own = {name: value for name, value in attrs.items() if name not in AROUND}
-    given, tags = list(inputs), list(specs)
-    for place, spec in attrs.get("operands", ()):
-        shape = [extent if is_known(extent) else 1 for extent in spec.shape]
-        given.insert(place, Sets.nothing(shape, inputs[0].outside))
-        tags.insert(place, spec)
-    for place, stages in attrs.get("prepare", ()):
-        for name, settings in stages:
-            (given[place],) = defined(name, settings, [given[place]], [tags[place]])
-            tags[place] = tagged(name, settings, [tags[place]])
+    given = list(inputs)
     hidden = len(given) - attrs.get("masks", 0)
     scored = hidden - attrs.get("biases", 0)
     plain = scored - attrs.get("gates", 0)
     for gate in given[plain:scored]:  # one more feature of each step
         wide = gate.insert(range(len(gate.shape), len(given[0].shape)))
         given[0] = united(given[0], wide.stretch(given[0].shape))
-    outputs = _led(kind, own, given[:plain], tags[:plain], attrs.get("lead", 0))
+    outputs = _led(kind, own, given[:plain], specs[:plain], attrs.get("lead", 0))
     for bias in given[scored:hidden]:  # a row of scores for each query
         row = bias.whole(len(bias.shape) - 1, 1)
         outputs = [united(each, row) for each in outputs]
@@ -80,23 +99,7 @@ def defined(
         outputs = [each.whole(len(each.shape) - 1) if each.shape else each for each in outputs]
     if given[hidden:]:
         outputs = [each.covering(given[hidden:]) for each in outputs]
-    if attrs.get("then"):
-        tag = tagged(
-            kind, {k: v for k, v in attrs.items() if k not in ("prepare", "then", "copies", "operands")}, tags
-        )
-        for name, settings in attrs["then"]:
-            outputs[:1] = defined(name, settings, outputs[:1], [tag])
-            tag = tagged(name, settings, [tag])
-    outputs = [each.squashed() for each in outputs]
-    return [*outputs, *outputs[:1] * attrs.get("copies", 0)]
-
-
-def tagged(kind: str, attrs: Mapping[str, Any], specs: Sequence[TensorSpec]) -> TensorSpec:
-    """Return the first output as a tensor, of which the roles of the axes are used alone."""
-    known = find(kind)
-    if known is None:
-        raise NotDefined(f"the kind {kind!r}")
-    return apply_rule(known, attrs, specs).outputs[0]
+    return [each.squashed() for each in outputs]
 
 
 def _led(
