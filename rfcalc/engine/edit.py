@@ -99,7 +99,7 @@ def input_of(layer: Layer, resolved: Mapping[str, Resolved]) -> TensorSpec:
     if result is None:
         raise DoesNotApply("its input is not known", layer.name)
     spec = result.outputs[output]
-    lead = layer.attrs.get("lead", 0)
+    lead = layer.extras.lead
     return spec.without(range(1, lead + 1)) if lead else spec
 
 

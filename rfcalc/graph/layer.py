@@ -119,12 +119,38 @@ class Extras(NamedTuple):
         Constants among its inputs, with their places; nothing depends on them.
     copies : int
         How many more outputs it has that are like the first, as a pooling's indices.
+    lead : int
+        A number of axes behind the batch axis over which the kind is repeated (as Keras's ``TimeDistributed``
+        does): its rule does not see them, and they come back afterwards.
+    softmax : bool
+        A softmax along the last axis is fused into it.
+    gates, biases, masks : int
+        So many inputs, the last ones, are masks, whose values every output may depend on; so many before
+        them are added to the scores of attention and hide none; so many before those say which elements
+        along the first axes of the first input count, as steps that are padding do not.
+    unsure : str
+        Why it may read less than its kind says: a mask that is not known hides some of it.
+    constant : bool
+        The file holds the kernel as a constant, so that it is no weight.
+    lora : int, optional
+        The rank of a low-rank adaptation of its first weight.
+    quantised : (str, int or None), optional
+        In which mode, and in blocks of how many, its kernel is kept in fewer bits.
     """
 
     prepare: tuple[tuple[int, tuple[Stage, ...]], ...] = ()
     then: tuple[Stage, ...] = ()
     operands: tuple[tuple[int, TensorSpec], ...] = ()
     copies: int = 0
+    lead: int = 0
+    softmax: bool = False
+    gates: int = 0
+    biases: int = 0
+    masks: int = 0
+    unsure: str = ""
+    constant: bool = False
+    lora: int | None = None
+    quantised: tuple[str, int | None] | None = None
 
     @property
     def walked(self) -> bool:
@@ -134,7 +160,7 @@ class Extras(NamedTuple):
     @property
     def own(self) -> Extras:
         """What is left for the step of the kind itself."""
-        return PLAIN
+        return self._replace(prepare=(), then=(), operands=(), copies=0)
 
 
 PLAIN: Final = Extras()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from rfcalc.algebra.number import Num, is_one, prod
 from rfcalc.algebra.steps import AtMost, Broadcast, Cover, Insert, Mix, Reduce, under
@@ -14,59 +14,39 @@ from rfcalc.rules.registry import Call, Kind, Parameter, Path, Result, find
 from rfcalc.rules.roles import is_single, shared_fold
 from rfcalc.rules.samples import samples_meet, without_batch
 
-_EVERY_KIND: Final = frozenset(
-    (
-        *("constant", "lora", "quantised", "softmax", "masks", "biases", "gates", "unsure"),
-        "lead",
-    )
-)
-"""Settings that any kind may have; its rule does not see them."""
-
 
 def apply_rule(
     kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec], extras: Extras = PLAIN
 ) -> Result:
-    """Run the rule of `kind` on settings and input tensors, and what the operation does besides.
-
-    The setting ``constant`` says that the file holds the kernel as a constant, so that it is no weight;
-    ``lora`` gives the rank of a low-rank adaptation of the layer's first weight; ``quantised`` says in which
-    mode, and in blocks of how many, its kernel is kept in fewer bits.
-    The setting ``softmax`` says that a softmax along the last axis is fused into the layer; ``masks`` that so
-    many inputs, the last ones, are masks, whose values every output may depend on; ``biases`` that so many
-    before them are added to the scores of attention and hide none; ``gates`` that so many before those say
-    which elements along the first axes of the first input count, as steps that are padding do not.
-    ``unsure`` says why the layer may read less than its rule says: a mask that is not known hides some of it.
-    The setting ``lead`` gives a number of axes behind the batch axis over which the layer is repeated (as
-    Keras's ``TimeDistributed`` does): the rule does not see them, and they come back afterwards.
+    """Run the rule of `kind` on settings and input tensors, with what the operation does besides.
 
     Raises
     ------
     AnalysisError
         The layer does not fit its inputs.
     """
-    if extras is PLAIN and _EVERY_KIND.isdisjoint(attrs) and not _is_folded(inputs):  # as most layers are
+    if extras == PLAIN and not _is_folded(inputs):  # as most layers are
         return kind.rule(Call(kind, attrs, inputs))
     if extras.walked:
         return _apply_steps(Stage(kind.name, attrs, extras), inputs)
-    if "unsure" in attrs:
-        result = apply_rule(kind, {name: value for name, value in attrs.items() if name != "unsure"}, inputs)
-        return doubted(result, attrs["unsure"])
-    gates, biases, masks = (attrs.get(name, 0) for name in ("gates", "biases", "masks"))
-    scored = len(inputs) - masks - biases
-    plain = scored - gates
-    result = _apply_unfolded(kind, attrs, inputs[:plain])
-    if not (masks or biases or gates or attrs.get("softmax")):
+    if extras.unsure:
+        return doubted(apply_rule(kind, attrs, inputs, extras._replace(unsure="")), extras.unsure)
+    hidden = len(inputs) - extras.masks
+    scored = hidden - extras.biases
+    plain = scored - extras.gates
+    result = _apply_unfolded(kind, attrs, inputs[:plain], extras)
+    if plain == len(inputs) and not extras.softmax:
         return result
     paths = []
     for spec, own in zip(result.outputs, result.paths, strict=True):
-        scores = [_of_bias(k, inputs[k], spec) for k in range(scored, scored + biases)]
+        scores = [_of_bias(k, inputs[k], spec) for k in range(scored, hidden)]
         for k in range(plain, scored):
             gate = _of_gate(k, inputs[k], inputs[0])
             scores += [gate.then(path) for path in own if path.input == 0]
-        mix = (Mix((len(spec.shape) - 1,)),) if attrs.get("softmax") and spec.shape else ()
+        mix = (Mix((len(spec.shape) - 1,)),) if extras.softmax and spec.shape else ()
         cover = Cover(spec.shape, "how a mask that depends on the input is used is not followed")
         mixed = (path.then(Path(0, mix)) for path in (*own, *scores))
-        paths.append((*mixed, *(Path(k, (cover,)) for k in range(scored + biases, len(inputs)))))
+        paths.append((*mixed, *(Path(k, (cover,)) for k in range(hidden, len(inputs)))))
     return result._replace(paths=tuple(paths))
 
 
@@ -165,18 +145,20 @@ def _is_folded(inputs: Sequence[TensorSpec]) -> bool:
     return not all(map(is_one, [spec.folded for spec in inputs]))
 
 
-def _apply_unfolded(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec]) -> Result:
+def _apply_unfolded(
+    kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec], extras: Extras
+) -> Result:
     """Run the rule on one of the parts that a reshape folded into the batch axis, and count them all."""
     if not _is_folded(inputs):
-        return _apply(kind, attrs, inputs)
+        return _apply(kind, attrs, inputs, extras)
     merged = next((spec.merged for spec in inputs if spec.merged), ())
     if kind.folds:
-        result = _apply(kind, attrs, inputs)
+        result = _apply(kind, attrs, inputs, extras)
         return result._replace(outputs=tuple(_remembered(spec, inputs) for spec in result.outputs))
     folded = shared_fold(inputs)
-    result = _apply(kind, attrs, [replace(spec, folded=1, merged=()) for spec in inputs])
+    result = _apply(kind, attrs, [replace(spec, folded=1, merged=()) for spec in inputs], extras)
     if _joins_folded(result, inputs):  # what lies in the batch axis of one sample are no other samples
-        return _apply(kind, attrs, [without_batch(spec) for spec in inputs])
+        return _apply(kind, attrs, [without_batch(spec) for spec in inputs], extras)
     outputs = tuple(
         replace(spec, folded=folded, merged=merged) if BATCH in spec.axes else spec for spec in result.outputs
     )
@@ -203,18 +185,18 @@ def _remembered(spec: TensorSpec, inputs: Sequence[TensorSpec]) -> TensorSpec:
     return spec
 
 
-def _apply(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec]) -> Result:
+def _apply(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec], extras: Extras) -> Result:
     """Run the rule, below the axes that lead."""
-    lead = attrs.get("lead", 0)
+    lead = extras.lead
     if not lead:
         result = kind.rule(Call(kind, attrs, inputs))
-        if attrs.get("constant"):
+        if extras.constant:
             return result._replace(weights=())
-        if "quantised" in attrs:
+        if extras.quantised is not None:
             from rfcalc.rules.quantised import quantised  # few models have any
 
-            result = result._replace(weights=quantised(kind.name, attrs, result.weights, *attrs["quantised"]))
-        return _adapted(result, attrs["lora"]) if "lora" in attrs else result
+            result = result._replace(weights=quantised(kind.name, attrs, result.weights, *extras.quantised))
+        return result if extras.lora is None else _adapted(result, extras.lora)
     for spec in inputs:
         if len(spec.shape) < lead + 2:
             raise AnalysisError(f"repeating a layer over {lead} axes needs more axes than {len(spec.shape)}")

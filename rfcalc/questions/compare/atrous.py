@@ -199,7 +199,7 @@ def _map_of(layer: Layer, before: Mapping[str, Resolved]) -> TensorSpec:
 
 def _places(layer: Layer, spec: TensorSpec) -> tuple[int, ...]:
     """Return the axes of a layer's map along which it works, also where it is repeated over others."""
-    lead = layer.attrs.get("lead", 0)
+    lead = layer.extras.lead
     places = layer.attrs.get("spatial")
     if places is None:
         return tuple(place for place, role in enumerate(spec.axes) if role == "s" and place > lead)

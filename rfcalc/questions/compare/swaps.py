@@ -31,7 +31,7 @@ from rfcalc.graph.layer import Extras, Layer, TensorSpec
 
 Changes = dict[str, tuple[Layer, ...]]
 
-_PLACES: Final = ("spatial", "channel", "lead")
+_PLACES: Final = ("spatial", "channel")
 """Settings that say along which axes a layer works."""
 
 _CONVOLUTIONS: Final = ("conv", "depthwise_conv", "separable_conv")
@@ -283,7 +283,10 @@ def pooled(run: Run, kernel: int = 2, every: int = 1) -> Run:
             last = takers[last.name][0]
         settings = {"kernel": kernel, **{k: v for k, v in layer.attrs.items() if k in _PLACES}}
         name = _unused(graph, f"{layer.name}_pool")
-        pool = Layer(name, "max_pool", "max_pool", ((last.name, 0),), settings, block=last.block)
+        extras = Extras(lead=layer.extras.lead)
+        pool = Layer(
+            name, "max_pool", "max_pool", ((last.name, 0),), settings, block=last.block, extras=extras
+        )
         changes[last.name] = (last, pool)
     return _changed(run, changes)
 

@@ -9,7 +9,7 @@ from math import prod
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from rfcalc.graph.layer import Stage, TensorSpec, walk
-from rfcalc.questions.verify.definitions import AROUND, Tagged, constant, defined, settings_of, tagged
+from rfcalc.questions.verify.definitions import Tagged, constant, defined, settings_of, tagged
 from rfcalc.questions.verify.definitions.given import Given
 from rfcalc.questions.verify.definitions.mixes import terms_of
 from rfcalc.questions.verify.sets import Sets
@@ -410,10 +410,8 @@ def _alone(
     whole: Stage, inputs: Sequence[Shape], outputs: Sequence[Shape], specs: Sequence[TensorSpec]
 ) -> Counts:
     """Count one step by its definition."""
-    kind, attrs, _ = whole
-    own = {name: value for name, value in attrs.items() if name not in AROUND}
-    shapes = list(inputs)
-    lead = attrs.get("lead", 0)
+    kind, attrs, extras = whole
+    shapes, lead = list(inputs), extras.lead
     roles = [spec.axes if not lead else spec.axes[0] + spec.axes[lead + 1 :] for spec in specs]
     if lead:  # repeated over axes that stand behind the batch: so many more samples
         shapes = [(prod(shape[: lead + 1]), *shape[lead + 1 :]) for shape in shapes]
@@ -421,20 +419,18 @@ def _alone(
     function = COUNTS.get(kind)
     if function is None:
         return Counts()
-    counts = function(Sizes(Given(kind, settings_of(kind, own), roles), shapes, outputs))
-    if attrs.get("constant"):
+    counts = function(Sizes(Given(kind, settings_of(kind, attrs), roles), shapes, outputs))
+    if extras.constant:
         return counts._replace(trained=(), stored=())
-    if "quantised" in attrs:
-        counts = _in_fewer_bits(counts, kind, own, *attrs["quantised"])
-    if "lora" in attrs and "quantised" in attrs:
-        kernel = counts.stored[0]
-        thin = ((*kernel[:-1], attrs["lora"]), (attrs["lora"], kernel[-1]))
-        return counts._replace(trained=(*counts.trained, *thin))
-    if "lora" in attrs:
-        kernel, *others = counts.trained
-        thin = ((*kernel[:-1], attrs["lora"]), (attrs["lora"], kernel[-1]))
-        return counts._replace(trained=(*others, *thin), stored=(*counts.stored, kernel))
-    return counts
+    if extras.quantised is not None:
+        counts = _in_fewer_bits(counts, kind, attrs, *extras.quantised)
+    if extras.lora is None:
+        return counts
+    if extras.quantised is None:  # training leaves the kernel
+        counts = counts._replace(trained=counts.trained[1:], stored=(counts.trained[0], *counts.stored))
+    kernel = counts.stored[0]
+    thin = ((*kernel[:-1], extras.lora), (extras.lora, kernel[-1]))
+    return counts._replace(trained=(*counts.trained, *thin))
 
 
 def _in_fewer_bits(

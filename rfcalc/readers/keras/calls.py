@@ -29,9 +29,12 @@ def read_call(entry: Config, config: Config, node: Node, edges: list[Edge], lead
     if lead and stage.kind != "unknown":
         stage = with_lead(stage, lead)
     if masks:
-        name = "gates" if _are_gates(stage.kind, node) else "masks"
-        attrs = {**stage.attrs, name: stage.attrs.get(name, 0) + len(masks)}
-        edges, stage = [*edges, *masks], stage._replace(attrs=attrs)
+        extras, edges = stage.extras, [*edges, *masks]
+        if _are_gates(stage.kind, node):
+            extras = extras._replace(gates=extras.gates + len(masks))
+        else:
+            extras = extras._replace(masks=extras.masks + len(masks))
+        stage = stage._replace(extras=extras)
     return stage, edges
 
 

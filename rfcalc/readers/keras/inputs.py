@@ -8,7 +8,7 @@ from typing import Any, Final
 from rfcalc.algebra.number import UNKNOWN, Num
 from rfcalc.errors import ReadError, UsageError
 from rfcalc.graph import Edge
-from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL
+from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Stage
 from rfcalc.readers.keras.config import Config, shown
 from rfcalc.readers.keras.entries import DEEPEST, config_of
 
@@ -70,8 +70,9 @@ class Inputs:
         self._names.append(name)
         self._input_of[name] = name
 
-    def learn_axes(self, layer: str, kind: str, attrs: Mapping[str, Any], edges: Sequence[Edge]) -> None:
+    def learn_axes(self, layer: str, stage: Stage, edges: Sequence[Edge]) -> None:
         """Remember what the first layer that knows the axes of an input says of them."""
+        kind, attrs, extras = stage
         name = self._input_of.get(edges[0][0], "") if edges else ""
         if not name or name in self._roles:
             return
@@ -80,8 +81,7 @@ class Inputs:
         if kind in ("embedding", "frames"):
             self._roles[name] = "bs"
         elif isinstance(attrs.get("spatial"), tuple) and min(attrs["spatial"]) > 0 and "channel" in attrs:
-            lead = attrs.get("lead", 0)
-            places = [place + lead for place in (*attrs["spatial"], attrs["channel"])]
+            places = [place + extras.lead for place in (*attrs["spatial"], attrs["channel"])]
             roles = [BATCH] + [SPATIAL] * max(places)
             roles[places[-1]] = CHANNEL
             self._roles[name] = "".join(roles)

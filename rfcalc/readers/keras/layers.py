@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from rfcalc.algebra.number import UNKNOWN
-from rfcalc.graph.layer import Stage
+from rfcalc.graph.layer import Extras, Stage
 from rfcalc.readers.keras.config import Config
 from rfcalc.readers.keras.entries import class_of
 from rfcalc.readers.keras.layers_mix import MIXES
@@ -14,7 +15,7 @@ from rfcalc.readers.keras.layers_preprocessing import PREPROCESSING
 from rfcalc.readers.keras.layers_recurrent import RECURRENTS
 from rfcalc.readers.keras.layers_shape import SHAPES
 from rfcalc.readers.keras.layers_window import WINDOWS
-from rfcalc.readers.keras.settings import Made, Maker
+from rfcalc.readers.keras.settings import Made
 
 
 def make_layer(class_name: str, config: Config) -> Stage:
@@ -25,23 +26,23 @@ def make_layer(class_name: str, config: Config) -> Stage:
             return inner
         if class_name == "TimeDistributed":
             return with_lead(inner, 1)
-        return Stage("spectral_norm", {"wrapped": {"kind": inner.kind, "attrs": inner.attrs}})
+        wrapped = {"kind": inner.kind, "attrs": inner.attrs}
+        return Stage("spectral_norm", {"wrapped": wrapped}, inner.extras)
     maker = LAYERS.get(class_name)
     if maker is None:
         return Stage(*_unknown(class_name, config))
-    kind, settings = maker(config)
-    attrs = dict(settings)
-    if kind not in ("softmax", "recurrent") and config.get("activation") in SOFTMAXES:
-        attrs["softmax"] = True  # along the last axis, which channels_first makes a spatial one
-    rank = config.optional("lora_rank")
-    if rank is not None:
-        attrs["lora"] = rank
-    return Stage(kind, attrs)
+    made = maker(config)
+    if isinstance(made, Stage):
+        return made
+    kind, attrs = made
+    # along the last axis, which channels_first makes a spatial one
+    softmax = kind not in ("softmax", "recurrent") and config.get("activation") in SOFTMAXES
+    return Stage(kind, attrs, Extras(softmax=softmax, lora=config.optional("lora_rank")))
 
 
 def with_lead(stage: Stage, axes: int) -> Stage:
     """Return a layer that runs on each place along so many further leading axes."""
-    return stage._replace(attrs={**stage.attrs, "lead": stage.attrs.get("lead", 0) + axes})
+    return stage._replace(extras=stage.extras._replace(lead=stage.extras.lead + axes))
 
 
 def _wrapped(config: Config, name: str = "layer") -> tuple[str, Config]:
@@ -59,24 +60,24 @@ def _unknown(class_name: str, config: Config) -> Made:
     return "unknown", attrs
 
 
-def _bidirectional(config: Config) -> Made:
-    kind, attrs, _ = make_layer(*_wrapped(config))
-    if kind not in ("recurrent", "conv_lstm"):
-        inner = config.object("layer").text("class_name")
-        return "unknown", {"why": f"Bidirectional around {inner} is not known"}
+def _bidirectional(config: Config) -> Made | Stage:
+    inner = make_layer(*_wrapped(config))
+    if inner.kind not in ("recurrent", "conv_lstm"):
+        name = config.object("layer").text("class_name")
+        return "unknown", {"why": f"Bidirectional around {name} is not known"}
     merge = config.get("merge_mode", "concat")
     if merge not in ("concat", "sum", "mul", "ave", None):
         config.wrong("merge_mode", "one of concat, sum, mul, ave, null")
-    settings = {**attrs, "bidirectional": merge or "none"}
-    if kind == "recurrent" and config.get("backward_layer") is not None:
-        other, back, _ = make_layer(*_wrapped(config, "backward_layer"))
-        if other != kind:
+    settings = {**inner.attrs, "bidirectional": merge or "none"}
+    if inner.kind == "recurrent" and config.get("backward_layer") is not None:
+        back = make_layer(*_wrapped(config, "backward_layer"))
+        if back.kind != inner.kind:
             return "unknown", {"why": "its two directions are of different kinds"}
-        settings["backward_cells"] = back["cells"]
-    return kind, settings
+        settings["backward_cells"] = back.attrs["cells"]
+    return inner._replace(attrs=settings)
 
 
-LAYERS: Final[dict[str, Maker]] = {
+LAYERS: Final[dict[str, Callable[[Config], Made | Stage]]] = {
     **WINDOWS,
     **SHAPES,
     **MIXES,

@@ -100,11 +100,11 @@ class Masks:
             return stage
         try:
             if attends:
-                return stage._replace(attrs={**attrs, **self._attended(kind, attrs, edges, node)})
+                return self._attended(stage, edges, node)
             return self._followed(name, stage, self._values(node, edges), node, config)
         except ImportError:
             hides = attends or triangle or any(map(_may_hide, _items((node.args, dict(node.kwargs)))))
-            return stage._replace(attrs={**attrs, "unsure": _NO_NUMPY}) if hides else stage
+            return _unsure(stage, _NO_NUMPY) if hides else stage
 
     def _values(self, node: Node, edges: Sequence[Edge]) -> list[Value]:
         """Return the tensors and numbers that a call is on; masks by name are none of them."""
@@ -144,20 +144,18 @@ class Masks:
             if hidden:
                 stage = stage._replace(attrs={**attrs, "alive": hidden})
         elif kind in ("matmul", "einsum"):
-            seen = masks.seen([each for each in values if each.spec is None or each.spec.shape])
-            stage = stage._replace(attrs={**attrs, **seen})
+            stage = masks.seen(stage, [each for each in values if each.spec is None or each.spec.shape])
         elif kind in _MOVES and values:
             stage, mask = _moved(stage, values[0], node)
         if mask is not None:
             self._borne[name, 0] = mask
         return stage
 
-    def _attended(
-        self, kind: str, attrs: Mapping[str, Any], edges: Sequence[Edge], node: Node
-    ) -> dict[str, Any]:
-        """Return the settings of attention that say which keys constant masks leave."""
+    def _attended(self, stage: Stage, edges: Sequence[Edge], node: Node) -> Stage:
+        """Return attention that says which keys constant masks leave."""
         from rfcalc.readers.lowering import masks
 
+        kind, attrs, _ = stage
         query, key = (self._shapes.get(edges[min(place, len(edges) - 1)]) for place in (0, 1))
         given = [each for each in _given(kind, node) if isinstance(each, Constant)]
         bias = _bias(kind, node)
@@ -170,23 +168,28 @@ class Masks:
         if low is not None and low.low:
             keeps.append(masks.left(low))
         if not (given or keeps):
-            return {}
+            return stage
         axis = None if query is None or key is None else _attended_axis(kind, attrs, len(query))
         if axis is None or len(keeps) < len(given) or any(each.ndim < 2 for each in keeps):
-            return {"unsure": masks.UNSURE}
+            return _unsure(stage, masks.UNSURE)
         assert query is not None
         assert key is not None
         keep = keeps[0]
         for each in keeps[1:]:
             keep = keep & each
         seen = masks.of_keys(keep, query[axis], key[axis], len(query), causal=bool(attrs.get("causal")))
-        return {} if seen is None else {"seen": seen}
+        return stage if seen is None else stage._replace(attrs={**attrs, "seen": seen})
+
+
+def _unsure(stage: Stage, reason: str) -> Stage:
+    """Return what reads a bound, for a reason."""
+    return stage._replace(extras=stage.extras._replace(unsure=reason))
 
 
 def _seeing_all(stage: Stage, reason: str) -> Stage:
     """Let queries see all keys, for a bound: a query that a mask leaves no key averages over all of them."""
     kept = {name: value for name, value in stage.attrs.items() if name not in _HIDING}
-    return stage._replace(attrs={**kept, "unsure": reason})
+    return _unsure(stage._replace(attrs=kept), reason)
 
 
 def _attended_axis(kind: str, attrs: Mapping[str, Any], rank: int) -> int | None:
@@ -248,8 +251,7 @@ def _triangle(stage: Stage, values: Sequence[Value], node: Node, config: Config)
     diagonal = config.get("k", node.kwargs.get("k", placed))
     rows, columns = (UNKNOWN, UNKNOWN) if spec is None or len(spec.shape) < 2 else spec.shape[-2:]
     if not (is_known(rows) and is_known(columns)) or type(diagonal) is not int:
-        unsure = {**attrs, "unsure": "a triangle of open extent is not followed"}
-        return stage._replace(attrs=unsure), None
+        return _unsure(stage, "a triangle of open extent is not followed"), None
     alive = masks.triangle(rows, columns, diagonal, upper=attrs["function"] == "triu")
     found = masks.patterns(values[:1], {0: alive})
     hiding = {**attrs, "alive": found} if found else attrs

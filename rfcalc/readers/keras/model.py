@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from rfcalc.algebra.number import Num
 from rfcalc.errors import ReadError
 from rfcalc.graph import Block, Edge, Layer, LayerGraph
+from rfcalc.graph.layer import Extras, Stage
 from rfcalc.readers.keras.calls import read_call
 from rfcalc.readers.keras.config import Config, read_shape, shown
 from rfcalc.readers.keras.entries import (
@@ -247,20 +248,19 @@ class _Reader:
         stage, edges = read_call(entry, config, node, edges, scope.lead)
         if not scope.lead and stage.kind != "unknown":
             stage = self.masks.follow(name, stage, edges, node, config)
-        kind, attrs, extras = stage
         if not is_operation(entry, class_name):
             self.masks.learn_padding(name, class_name, edges, config)
-        self.inputs.learn_axes(name, kind, attrs, edges)
-        attrs = self._quantised(name, kind, attrs, config)
-        if attrs.get("clips"):
+        self.inputs.learn_axes(name, stage, edges)
+        extras = self._quantised(name, stage, config)
+        if stage.attrs.get("clips"):
             self.notes.append(("whole-batch", name, _CLIPS))
         self.layers.append(
             Layer(
                 name,
-                kind,
+                stage.kind,
                 class_name,
                 tuple(edges),
-                attrs,
+                stage.attrs,
                 owner=None if name == owner else owner,
                 block=scope.path,
                 weights=() if _holds_nothing(entry, class_name, node) else None,
@@ -271,20 +271,20 @@ class _Reader:
         if len(self.layers) > MOST_LAYERS:
             raise ReadError(f"the model has more than {MOST_LAYERS:,} layers")
 
-    def _quantised(self, name: str, kind: str, attrs: Mapping[str, Any], config: Config) -> Mapping[str, Any]:
-        """Add to the settings how few bits the kernel has, and say what that does to counts."""
+    def _quantised(self, name: str, stage: Stage, config: Config) -> Extras:
+        """Add to the extras how few bits the kernel has, and say what that does to counts."""
         found = quantisation(config)
         if found is None:
-            return attrs
+            return stage.extras
         mode, block = found
-        if mode in _BITS and kind in _QUANTISED:
+        if mode in _BITS and stage.kind in _QUANTISED:
             packed = ", of the kernel before packing two numbers into a byte" if mode == "int4" else ""
             message = f"its kernel is kept as {mode} and is not trained; counts are with its scales{packed}"
             self.notes.append(("quantised", name, message))
-            return {**attrs, "quantised": (mode, block)}
+            return stage.extras._replace(quantised=(mode, block))
         message = f"the scales of its quantisation ({mode}) are left out; counts are those before it"
         self.notes.append(("quantised", name, message))
-        return attrs
+        return stage.extras
 
     def _fresh(self, wanted: str, *, own: bool = False) -> str:
         """Return a name that no layer has: slashes and @ in names of the file could make two equal."""

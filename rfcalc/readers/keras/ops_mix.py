@@ -35,10 +35,10 @@ def _normalize(op: Operation) -> Made:
     return ("unknown", {"why": "it runs over all axes"}) if axes is None else ("unit_norm", {"axes": axes})
 
 
-def _dot_product_attention(op: Operation) -> Made:
+def _dot_product_attention(op: Operation) -> Stage:
     """Query, key, value; a bias that is a tensor is added to the scores, as a mask is."""
     causal = op.value("is_causal", default=False) is True
-    return "head_attention", {"causal": causal, "masks": max(len(op.edges) - 3, 0)}
+    return Stage("head_attention", {"causal": causal}, Extras(masks=max(len(op.edges) - 3, 0)))
 
 
 def _along(kind: str, **attrs: Any) -> OperationMaker:

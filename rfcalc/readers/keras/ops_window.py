@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from rfcalc.graph.layer import Extras, Stage
 from rfcalc.readers.keras.config import LARGEST, shown
 from rfcalc.readers.keras.nodes import flatten
 from rfcalc.readers.keras.operation import Operation, OperationMaker
@@ -21,7 +22,7 @@ from rfcalc.readers.keras.settings import (
 )
 
 
-def _conv(op: Operation) -> Made:
+def _conv(op: Operation) -> Made | Stage:
     """Convolution with a kernel written into the file: no weights of the model."""
     kernels = op.constants()
     shape = kernels[0] if kernels else ()
@@ -33,20 +34,21 @@ def _conv(op: Operation) -> Made:
         "kernel": tuple(kernel),
         **sliding(op.config, rank),
         "bias": False,
-        "constant": True,
         **layout(op.config, rank),
     }
+    unlearned = Extras(constant=True)
     if op.name in ("DepthwiseConv", "SeparableConv"):
         if op.name == "SeparableConv":
             pointwise = kernels[-1]
             if not pointwise or pointwise[-1] < 1:
                 op.wrong("pointwise_kernel", "an array", pointwise)
-            return "separable_conv", {"multiplier": outer, "filters": pointwise[-1], **settings}
-        return "depthwise_conv", {"multiplier": outer, **settings}
+            filters = pointwise[-1]
+            return Stage("separable_conv", {"multiplier": outer, "filters": filters, **settings}, unlearned)
+        return Stage("depthwise_conv", {"multiplier": outer, **settings}, unlearned)
     if op.name == "ConvTranspose":
         extra = output_padding(op.config, rank)
-        return "transposed_conv", {"filters": inner, "output_padding": extra, **settings}
-    return "conv", {"filters": outer, "depth": inner, **settings}
+        return Stage("transposed_conv", {"filters": inner, "output_padding": extra, **settings}, unlearned)
+    return Stage("conv", {"filters": outer, "depth": inner, **settings}, unlearned)
 
 
 def _pool(kind: str) -> OperationMaker:

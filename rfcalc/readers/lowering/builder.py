@@ -15,18 +15,7 @@ from typing import Any, Final, NamedTuple
 from rfcalc.algebra.number import Num, equal
 from rfcalc.errors import RfcalcError
 from rfcalc.graph.graph import Block, LayerGraph
-from rfcalc.graph.layer import (
-    BATCH,
-    CHANNEL,
-    PLAIN,
-    SPATIAL,
-    Edge,
-    Extras,
-    Layer,
-    Stage,
-    TensorSpec,
-    Weight,
-)
+from rfcalc.graph.layer import BATCH, CHANNEL, PLAIN, SPATIAL, Edge, Extras, Layer, Stage, TensorSpec, Weight
 from rfcalc.readers.lowering.masks import handed_on, is_large, mask_of, unheard
 from rfcalc.readers.lowering.value import Mask, Value
 from rfcalc.rules.apply import RuleMemo
@@ -189,8 +178,6 @@ class Builder:
             The layer does not fit its inputs.
         """
         attrs = dict(attrs or {})
-        if extras is not PLAIN and extras == PLAIN:
-            extras = PLAIN  # which is told by its identity
         held = [value for value in weights if value is not None]
         moving = [value for value in inputs if value.edge is not None]
         driven = [value for value in held if value.edge is not None]
@@ -205,7 +192,7 @@ class Builder:
         if len(moving) < len(inputs):
             extras = extras._replace(operands=_operands(kind, attrs, inputs, moving))
         if driven:
-            attrs["masks"] = attrs.get("masks", 0) + len(driven)
+            extras = extras._replace(masks=extras.masks + len(driven))
         taken = (*moving, *driven)
         specs = tuple([value.spec for value in taken if value.spec is not None])
         whole = Stage(kind, attrs, extras)
@@ -312,24 +299,12 @@ class Builder:
             raise
 
     def _keep(
-        self,
-        node: Node,
-        whole: Stage,
-        edges: tuple[Edge, ...],
-        owned: tuple[Weight, ...],
-        result: Result,
+        self, node: Node, whole: Stage, edges: tuple[Edge, ...], owned: tuple[Weight, ...], result: Result
     ) -> tuple[Value, ...]:
         name = self.unique(node.name)
+        kind, attrs, extras = whole
         self.layers[name] = Layer(
-            name,
-            whole.kind,
-            node.op,
-            edges,
-            whole.attrs,
-            owned,
-            block=node.block,
-            outputs=node.outputs,
-            extras=whole.extras,
+            name, kind, node.op, edges, attrs, owned, block=node.block, outputs=node.outputs, extras=extras
         )
         self.results[name] = result
         return tuple([Value(spec, (name, k)) for k, spec in enumerate(result.outputs)])

@@ -132,7 +132,7 @@ def _doubted(graph: LayerGraph, reasons: Mapping[str, str]) -> LayerGraph:
     if not reasons:
         return graph
     layers = [
-        replace(layer, attrs={**layer.attrs, "unsure": reasons[layer.name]})
+        replace(layer, extras=layer.extras._replace(unsure=reasons[layer.name]))
         if layer.name in reasons
         else layer
         for layer in graph

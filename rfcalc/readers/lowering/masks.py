@@ -318,20 +318,20 @@ def patterns(values: Sequence[Value], hides: Mapping[int, Any]) -> tuple[tuple[i
     return tuple((k, each) for k, each in found if each is not None)
 
 
-def seen(inputs: Sequence[Value], swap: Sequence[bool] = ()) -> dict[str, Any]:
-    """Return the settings that say which elements of the factors of a product are zero by a mask."""
+def seen(product: Stage, inputs: Sequence[Value], swap: Sequence[bool] = ()) -> Stage:
+    """Return a product that says which elements of its factors are zero by a mask."""
     found: list[tuple[int, Any]] = []
     for place, value in enumerate(inputs):
         mask = mask_of(value)
         if mask is None or mask.low or value.spec is None:
             continue
         if mask.alive is None:
-            return {"unsure": UNSURE}
+            return product._replace(extras=product.extras._replace(unsure=UNSURE))
         swapped = place < len(swap) and swap[place] and mask.alive.ndim > 1
         left = pattern(mask.alive.swapaxes(-1, -2) if swapped else mask.alive, len(value.spec.shape))
         if left is not None:
             found.append((place, left))
-    return {"seen": tuple(found)} if found else {}
+    return product._replace(attrs={**product.attrs, "seen": tuple(found)}) if found else product
 
 
 def of_keys(keep: Any, queries: Num, keys: Num, rank: int, *, causal: bool = False) -> Pattern | None:

@@ -80,8 +80,8 @@ def matmul(
         # what a linear layer is applied to, as a grid of coordinates, is no weight
         x = replace(x, weights=tuple(each for each in x.weights if len(each.shape) < x.rank))
     extras = Extras(tuple([(place, SWAP) for place, swapped in enumerate(swap) if swapped]), then)
-    attrs = masks_of.seen(with_zeros(b, (x, y)), swap)
-    made = b.add(node, "matmul", (x, y), attrs, extras, weights=(bias,))
+    product = masks_of.seen(Stage("matmul", {}, extras), with_zeros(b, (x, y)), swap)
+    made = b.add(node, product.kind, (x, y), product.attrs, product.extras, weights=(bias,))
     if bias is not None:
         b.bias(made)
     return made
@@ -122,7 +122,8 @@ def _added(b: Builder, node: Node, product: Sequence[Value], bias: Value) -> tup
 
 def einsum(b: Builder, node: Node, inputs: Sequence[Value], equation: str) -> tuple[Value, ...]:
     """Add an Einstein summation."""
-    return b.add(node, "einsum", inputs, {"equation": equation, **masks_of.seen(with_zeros(b, inputs))})
+    product = masks_of.seen(Stage("einsum", {"equation": equation}), with_zeros(b, inputs))
+    return b.add(node, product.kind, inputs, product.attrs, product.extras)
 
 
 def reduce(
@@ -147,8 +148,9 @@ def softmax(
 ) -> tuple[Value, ...]:
     """Add a normalisation by all that stands along `axes`."""
     named = {} if function == "softmax" else {"function": function}
-    unsure = {"unsure": masks_of.UNSURE} if x.mask is not None and x.mask.low and x.mask.alive is None else {}
-    return b.add(node, "softmax", (x,), {"axis": tuple(axes), **named, **unsure})
+    hidden = x.mask is not None and x.mask.low and x.mask.alive is None
+    extras = Extras(unsure=masks_of.UNSURE if hidden else "")
+    return b.add(node, "softmax", (x,), {"axis": tuple(axes), **named}, extras)
 
 
 def attention(
@@ -176,11 +178,11 @@ def attention(
         shared = (Stage("repeat", {"count": groups, "axis": query.rank - 3 if apart else 2}),)
         extras = Extras(prepare=((1, shared), (2, shared)) if apart else ((2, shared),))
     if mask is not None and padding is None and not causal and _is_bias(b, mask, 2 if merged else query.rank):
-        attrs["biases"] = 1
+        extras = extras._replace(biases=1)
         return b.add(node, "dot_attention", (query, key, value, mask), attrs, extras)
     masks = () if mask is None else (mask,)
-    moving, held = hide_keys(attrs, query, key, masks, padding)
-    return b.add(node, "dot_attention", (query, key, value, *moving), attrs, extras, weights=held)
+    whole, moving, held = hide_keys(Stage("dot_attention", attrs, extras), query, key, masks, padding)
+    return b.add(node, whole.kind, (query, key, value, *moving), whole.attrs, whole.extras, weights=held)
 
 
 def _is_bias(b: Builder, mask: Value, most: int) -> bool:
@@ -190,27 +192,29 @@ def _is_bias(b: Builder, mask: Value, most: int) -> bool:
 
 
 def hide_keys(
-    attrs: dict[str, Any], query: Value, key: Value, masks: Sequence[Value], padding: Value | None
-) -> tuple[list[Value], list[Value]]:
-    """Add to the settings of attention what its masks leave.
+    attention: Stage, query: Value, key: Value, masks: Sequence[Value], padding: Value | None
+) -> tuple[Stage, list[Value], list[Value]]:
+    """Say of attention what its masks leave.
 
     Returns
     -------
+    attention : Stage
+        With what the masks hide.
     moving, held : list of Value
         Of the masks those that the graph computes; and constants that hide nothing, as a learned bias.
     """
     given = masks if padding is None else (*masks, padding)
     moving = [mask for mask in given if not mask.constant]
-    if moving:
-        attrs["masks"] = len(moving)
+    attrs, extras = attention.attrs, attention.extras._replace(masks=len(moving))
     keeps = [_keys_of(mask) for mask in masks if mask.constant and _is_mask(mask)]
     if padding is not None and padding.constant:
         keeps.append(masks_of.of_padding(padding.data, query.shape[0], query.shape[-2], key.shape[-2]))
     if moving or any(keep is None for keep in keeps):
-        attrs["unsure"] = masks_of.UNSURE
+        extras = extras._replace(unsure=masks_of.UNSURE)
     elif keeps:
-        attrs |= _left_keys(attrs, keeps, query, key)
-    return moving, [mask for mask in masks if mask.constant and not mask.computed and not _is_mask(mask)]
+        attrs = {**attrs, **_left_keys(attrs, keeps, query, key)}
+    held = [mask for mask in masks if mask.constant and not mask.computed and not _is_mask(mask)]
+    return attention._replace(attrs=attrs, extras=extras), moving, held
 
 
 def _is_mask(value: Value) -> bool:
@@ -305,7 +309,7 @@ def triangular(b: Builder, node: Node, x: Value, diagonal: int, *, upper: bool) 
     """Add what makes all elements above or below a diagonal of the last two axes zero."""
     rows, columns = x.shape[-2:]
     if not is_known(rows) or not is_known(columns) or rows * columns > masks_of.MOST_MASKED:
-        return b.add(node, "identity", (x,), {"unsure": "a triangle of open extent is not followed"})
+        return b.add(node, "identity", (x,), {}, Extras(unsure="a triangle of open extent is not followed"))
     alive = masks_of.triangle(rows, columns, diagonal, upper=upper)
     mask = Mask(alive, False)
     return elementwise(b, node, "elementwise", (x,), function=node.op, alive={0: alive}, mask=mask)

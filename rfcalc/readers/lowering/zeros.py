@@ -130,7 +130,9 @@ def _carried(b: Builder, edge: Edge, of: Callable[[Edge], Any]) -> list[Any]:
 
 def _is_followed(layer: Layer, edge: Edge) -> bool:
     """Tell whether a layer makes zero of zeros."""
-    if not _MORE.isdisjoint(layer.attrs) or ((layer.extras.copies or layer.kind == "top_k") and edge[1]):
+    extras = layer.extras
+    more = extras.masks or extras.biases or extras.gates or extras.softmax or extras.lead
+    if more or ((extras.copies or layer.kind == "top_k") and edge[1]):
         return False
     inputs = [True] * len(layer.inputs)
     return walk(layer.whole, inputs, lambda _: True, lambda stage, given: [all(given) and _keeps(stage)])[0]
@@ -145,10 +147,6 @@ def _keeps(stage: Stage) -> bool:
         return attrs.get("coordinates") != "tf_crop_and_resize"  # which fills in any number
     masks = kind == "elementwise" and attrs.get("function") == "mask"
     return masks or kind in _ALL or kind in _ANY or keeps_zero(kind, attrs)
-
-
-_MORE: Final = frozenset(("masks", "biases", "gates", "softmax", "lead"))
-"""Settings of layers that do more than their kind says."""
 
 
 def _everywhere(spec: TensorSpec) -> Any:

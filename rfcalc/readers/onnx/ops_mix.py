@@ -202,6 +202,11 @@ def fused_attention(operation: Operation) -> Values:
         "scores": (sizes[0] if sizes else total // 3) + units,
         "causal": bool(operation.integer("unidirectional", 0)),
     }
-    moving, held = mix.hide_keys(attrs, x, x, () if bias is None else (bias,), mask)
+    whole, moving, held = mix.hide_keys(
+        Stage("fused_attention", attrs), x, x, () if bias is None else (bias,), mask
+    )
     weights = (kernel, operation.optional(2), *held)
-    return operation.builder.add(operation.node, "fused_attention", (x, *moving), attrs, weights=weights)
+    inputs = (x, *moving)
+    return operation.builder.add(
+        operation.node, whole.kind, inputs, whole.attrs, whole.extras, weights=weights
+    )

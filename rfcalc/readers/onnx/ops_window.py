@@ -90,7 +90,7 @@ def deform_conv(operation: Operation) -> Values:
     x, kernel, offset = operation[0], operation[1], operation[2]
     reason = "where a deformable convolution looks is computed from its input"
     roles = "bc" + "s" * (kernel.rank - 2)
-    cover = (Stage("cover", {"shape": (None,) * kernel.rank, "axes": roles, "reason": reason}),)
+    cover = Stage("cover", {"shape": (None,) * kernel.rank, "axes": roles, "reason": reason})
     moved = [value for value in (offset, operation.optional(4)) if value is not None and not value.constant]
     bias = operation.optional(3)
     attrs: dict[str, Any] = {
@@ -100,12 +100,10 @@ def deform_conv(operation: Operation) -> Values:
         "depth": kernel.shape[1],
         "spatial": tuple(range(2, kernel.rank)),
         "channel": 1,
-        "masks": len(moved),
         **geometry(operation, kernel.rank - 2),
     }
-    return operation.builder.add(
-        operation.node, "conv", (x, *moved), attrs, Extras(then=cover), weights=(kernel, bias)
-    )
+    extras = Extras(then=(cover,), masks=len(moved))
+    return operation.builder.add(operation.node, "conv", (x, *moved), attrs, extras, weights=(kernel, bias))
 
 
 @op("ConvTranspose")

@@ -109,9 +109,9 @@ def deform_conv(operation: Operation) -> Values:
         "depth": kernel.shape[1],
         "spatial": (2, 3),
         "channel": 1,
-        "masks": len(moved),
     }
-    extras = Extras(then=(Stage("cover", {"shape": (None,) * 4, "axes": "bcss", "reason": reason}),))
+    cover = Stage("cover", {"shape": (None,) * 4, "axes": "bcss", "reason": reason})
+    extras = Extras(then=(cover,), masks=len(moved))
     inputs, weights = (operation["input"], *moved), (kernel, operation["bias"])
     return operation.builder.add(operation.node, "conv", inputs, attrs, extras, weights=weights)
 

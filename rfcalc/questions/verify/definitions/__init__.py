@@ -14,18 +14,6 @@ from rfcalc.questions.verify.sets import Sets, united
 from rfcalc.rules.apply import apply_rule
 from rfcalc.rules.registry import REQUIRED, find
 
-AROUND = (
-    "constant",
-    "lora",
-    "quantised",
-    "softmax",
-    "masks",
-    "biases",
-    "gates",
-    "unsure",
-    "lead",
-)
-
 
 def settings_of(kind: str, attrs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a layer with the defaults of its kind."""
@@ -82,30 +70,27 @@ def tagged(stage: Stage, given: Sequence[Tagged], made: Sequence[Sets]) -> list[
 
 def _alone(whole: Stage, inputs: Sequence[Sets], specs: Sequence[TensorSpec]) -> list[Sets]:
     """Return what the outputs of one step depend on."""
-    kind, attrs, _ = whole
-    own = {name: value for name, value in attrs.items() if name not in AROUND}
-    given = list(inputs)
-    hidden = len(given) - attrs.get("masks", 0)
-    scored = hidden - attrs.get("biases", 0)
-    plain = scored - attrs.get("gates", 0)
+    extras, given = whole.extras, list(inputs)
+    hidden = len(given) - extras.masks
+    scored = hidden - extras.biases
+    plain = scored - extras.gates
     for gate in given[plain:scored]:  # one more feature of each step
         wide = gate.insert(range(len(gate.shape), len(given[0].shape)))
         given[0] = united(given[0], wide.stretch(given[0].shape))
-    outputs = _led(kind, own, given[:plain], specs[:plain], attrs.get("lead", 0))
+    outputs = _led(whole, given[:plain], specs[:plain])
     for bias in given[scored:hidden]:  # a row of scores for each query
         row = bias.whole(len(bias.shape) - 1, 1)
         outputs = [united(each, row) for each in outputs]
-    if attrs.get("softmax"):
+    if extras.softmax:
         outputs = [each.whole(len(each.shape) - 1) if each.shape else each for each in outputs]
     if given[hidden:]:
         outputs = [each.covering(given[hidden:]) for each in outputs]
     return [each.squashed() for each in outputs]
 
 
-def _led(
-    kind: str, attrs: Mapping[str, Any], inputs: Sequence[Sets], specs: Sequence[TensorSpec], lead: int
-) -> list[Sets]:
+def _led(whole: Stage, inputs: Sequence[Sets], specs: Sequence[TensorSpec]) -> list[Sets]:
     """Repeat a layer over the axes behind the batch: put these aside, and bring them back."""
+    kind, attrs, lead = whole.kind, whole.attrs, whole.extras.lead
     function = DEFINITIONS.get(kind)
     if function is None:
         raise NotDefined(f"the kind {kind!r}")
