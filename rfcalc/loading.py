@@ -22,6 +22,8 @@ from rfcalc.readers.options import Options
 if TYPE_CHECKING:
     import os
 
+    from typing_extensions import Unpack
+
 Model: TypeAlias = (
     "str | os.PathLike[str] | IO[str] | IO[bytes] | Mapping[str, Any] | LayerGraph | detect.Document"
 )
@@ -53,6 +55,24 @@ def about(graph: LayerGraph) -> Iterator[None]:
     except RfcalcError as error:
         error.source = error.source or graph.source
         raise
+
+
+@contextmanager
+def asked(x: Model, *, cut: Sequence[str] = (), **loading: Unpack[Loading]) -> Iterator[Run]:
+    """Load a model to be asked about; errors in the block say which file they are about.
+
+    Parameters
+    ----------
+    x : path, open file, mapping or LayerGraph
+        The model, as for `load`; to be asked at several sizes, as `read_once` gives it.
+    cut : sequence of str, optional
+        Layers, by name or glob, at which dependence ends.
+    **loading
+        The options of `load`.
+    """
+    graph = with_cuts(load(x, **loading), cut)
+    with about(graph):
+        yield run_of(graph, loading, x)
 
 
 def read_once(x: Model, *, at_many_sizes: bool = False) -> Model:

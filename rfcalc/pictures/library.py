@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from rfcalc.errors import UsageError
-from rfcalc.loading import Loading, Model, about, load, run_of
+from rfcalc.loading import Loading, Model, asked
 from rfcalc.questions.compare.library import compare
 
 if TYPE_CHECKING:
@@ -102,6 +102,5 @@ def _unit(
 
     if layer is None:
         raise UsageError("a picture of a field needs the layer of the unit")
-    graph = load(x, **loading)
-    with about(graph):
-        return field_picture(run_of(graph, loading), layer, at, image)
+    with asked(x, **loading) as run:
+        return field_picture(run, layer, at, image)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import rfcalc
-from rfcalc.questions.effective.find import narrowest
+from rfcalc.questions.effective.result import narrowest
 
 MODELS = Path(__file__).parents[2] / "docs" / "models"
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from rfcalc.engine.result import AnalysisResult, InputRow, Note, Params, Row, Totals
-from rfcalc.questions.field.find import FieldAxis, FieldResult
+from rfcalc.questions.field.result import FieldAxis, FieldResult
 
 
 def row(name: str, **figures: Any) -> Row:

@@ -3,84 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.algebra.number import is_known
-from rfcalc.engine.joins import Join, Offset
-from rfcalc.engine.result import Note
 from rfcalc.engine.run import Run
 from rfcalc.engine.totals import assumed_notes, unknown_notes
 from rfcalc.errors import AnalysisError, ReadError, UsageError
 from rfcalc.questions.align.mending import Mend, mends_of, with_padding
+from rfcalc.questions.align.report import Alignment
+from rfcalc.questions.align.result import SizeRow
 
 MAX_SIZES: Final = 2_000
 """Sizes that are looked at in one run."""
 
 MAX_SIZE: Final = 1 << 20
 """Pixels along an axis."""
-
-
-class SizeRow(NamedTuple):
-    """How the joins of a model meet at one size of the input.
-
-    Parameters
-    ----------
-    size : int
-        Pixels along every spatial axis.
-    offsets : tuple of tuple of (float or None)
-        For each join of the result, and each axis, how far centres lie apart. Empty where shapes break.
-    aligned : bool or None
-        Whether all joins align; None where shapes break.
-    layer, message : str
-        Where shapes break, and why.
-    """
-
-    size: int
-    offsets: tuple[tuple[Offset, ...], ...]
-    aligned: bool | None
-    layer: str = ""
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class AlignmentResult:
-    """How the branches of a model meet.
-
-    Parameters
-    ----------
-    model, input : str
-        Names of the model and of the input that pixels are counted in.
-    size : tuple of (int or None)
-        The spatial extents that `joins` are for.
-    joins : tuple of Join
-        All layers in which branches meet that have a grid.
-    mends : tuple of Mend
-        Other paddings, with which the joins align that they name; the rules have been run with them.
-    mended : bool
-        With all of `mends` every join aligns at `size`.
-    sizes : tuple of SizeRow
-        The same at other sizes, where these were asked for.
-    mended_sizes : tuple of SizeRow
-        The same with all of `mends`.
-    notes : tuple of Note
-        What else there is to say.
-    """
-
-    model: str
-    input: str
-    size: tuple[int | None, ...]
-    joins: tuple[Join, ...]
-    mends: tuple[Mend, ...]
-    mended: bool
-    sizes: tuple[SizeRow, ...] = ()
-    mended_sizes: tuple[SizeRow, ...] = ()
-    notes: tuple[Note, ...] = ()
-
-    @property
-    def misaligned(self) -> tuple[Join, ...]:
-        """The joins that do not align, or of which it is not known."""
-        return tuple(join for join in self.joins if not join.aligned)
 
 
 def check_sizes(sizes: Iterable[int]) -> tuple[int, ...]:
@@ -103,7 +40,7 @@ def check_sizes(sizes: Iterable[int]) -> tuple[int, ...]:
     return tuple(found)
 
 
-def align_run(run: Run, sizes: Sequence[int] = ()) -> AlignmentResult:
+def align_run(run: Run, sizes: Sequence[int] = ()) -> Alignment:
     """Say how the branches of a model meet, at its own size and at others.
 
     Parameters
@@ -130,7 +67,7 @@ def align_run(run: Run, sizes: Sequence[int] = ()) -> AlignmentResult:
     if not all(map(is_known, own.extents)):
         own = _at_some_size(views, own, found)
     mends, mended = _mended(views, own, [row.size for row in found if row.aligned is False])
-    return AlignmentResult(
+    return Alignment(
         run.graph.name,
         run.chosen.name,
         tuple(extent if is_known(extent) else None for extent in own.extents),

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from rfcalc.arguments import plain
-from rfcalc.loading import Loading, Model, about, load, read_once, run_of
+from rfcalc.loading import Loading, Model, asked, read_once
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -60,11 +59,7 @@ def align(x: Model, sizes: Iterable[int] | None = None, **loading: Unpack[Loadin
     """
     from rfcalc.collecting import collector_paused
     from rfcalc.questions.align.find import align_run, check_sizes
-    from rfcalc.questions.align.report import Alignment
 
     checked = () if sizes is None else check_sizes(plain(sizes))
-    x = read_once(x, at_many_sizes=True)
-    graph = load(x, **loading)
-    with about(graph), collector_paused():
-        result = align_run(run_of(graph, loading, x), checked)
-    return Alignment(**{each.name: getattr(result, each.name) for each in fields(result)})
+    with asked(read_once(x, at_many_sizes=True), **loading) as run, collector_paused():
+        return align_run(run, checked)

@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import Any, Final
 
 from rfcalc.engine.joins import Join, Offset
-from rfcalc.questions.align.find import AlignmentResult, SizeRow
 from rfcalc.questions.align.mending import Mend, Padding
+from rfcalc.questions.align.result import AlignmentResult, SizeRow
 from rfcalc.render import humanise
 from rfcalc.render.document import dump
 from rfcalc.render.escape import cells, shorten, terminal

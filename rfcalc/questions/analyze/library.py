@@ -8,9 +8,8 @@ from typing import Any
 
 from rfcalc.engine.result import AnalysisResult
 from rfcalc.engine.rows import analyze_run
-from rfcalc.engine.run import Run
 from rfcalc.engine.shapes import OnUnknown
-from rfcalc.loading import Model, Shape, about, load, with_cuts
+from rfcalc.loading import Model, Shape, asked
 from rfcalc.render.frames import Series, Tabular, chosen, layer_series
 from rfcalc.render.pieces import Piece
 from rfcalc.render.shown import Shown
@@ -189,17 +188,15 @@ def analyze(
     >>> [row.receptive_field for row in analyze(vgg_block)]
     [(1, 1), (3, 3), (5, 5), (6, 6)]
     """
-    graph = load(
+    with asked(
         x,
+        cut=cut,
         parameters=parameters,
         input_shape=input_shape,
         dims=dims,
         input=input,
         layout=layout,
         on_unknown=on_unknown,
-    )
-    graph = with_cuts(graph, cut)
-    with about(graph):
-        run = Run(graph, input=input, on_unknown=on_unknown)
+    ) as run:
         result = analyze_run(run, depth=depth, symbolic=symbolic, details=details)
     return Analysis(**{each.name: getattr(result, each.name) for each in fields(result)})

@@ -9,7 +9,7 @@ from typing import Final
 from rfcalc.algebra.number import Num
 from rfcalc.engine.costs import Bill, field_of
 from rfcalc.engine.result import AnalysisResult, Row, Size
-from rfcalc.questions.compare.find import ComparisonResult, Entry
+from rfcalc.questions.compare.result import ComparisonResult, Entry
 from rfcalc.render import humanise
 from rfcalc.render.humanise import number, percent, short
 from rfcalc.rules.registry import of_family

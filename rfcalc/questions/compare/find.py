@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from typing import Final
 
-from rfcalc.engine.costs import CONVOLUTIONS, DENSE, Bill, bill_of, field_of, focus_of, leaves
+from rfcalc.engine.costs import CONVOLUTIONS, DENSE, bill_of, field_of, focus_of, leaves
 from rfcalc.engine.edit import POOLS
 from rfcalc.engine.result import AnalysisResult, Row
 from rfcalc.engine.rows import analyze_run
 from rfcalc.engine.run import Run
-from rfcalc.errors import UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Layer
+from rfcalc.questions.compare.report import Comparison
+from rfcalc.questions.compare.result import ORIGINAL, Entry, Refusal
 from rfcalc.questions.compare.variants import Counterfactual, DoesNotApply, counterfactual
-
-ORIGINAL: Final = "original"
-"""What the model itself is called among its counterfactuals."""
 
 _INSTEAD: Final[Mapping[str, tuple[str, ...]]] = {
     "plain": ("unstrided",),
@@ -29,100 +26,6 @@ _INSTEAD: Final[Mapping[str, tuple[str, ...]]] = {
 """What may work where a counterfactual does not, the nearest first."""
 
 _BORDERS: Final = frozenset(("input", "pad"))
-
-
-class Refusal(NamedTuple):
-    """Why there is no such counterfactual.
-
-    Parameters
-    ----------
-    layer : str
-        The layer that forbids it, or an empty string.
-    message : str
-        Why, as a sentence without the layer.
-    instead : str
-        The nearest counterfactual that works, or an empty string.
-    """
-
-    layer: str
-    message: str
-    instead: str
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One of the models that are compared.
-
-    Parameters
-    ----------
-    name : str
-        What it is called in the tables.
-    summary : str
-        What was changed, for a counterfactual.
-    result : AnalysisResult, optional
-        Its figures; None where there is no such counterfactual.
-    bill : Bill, optional
-        What it comes to.
-    changed : int
-        How many layers are other ones than in the original.
-    refusal : Refusal, optional
-        Why there is none.
-    counterfactual : Counterfactual, optional
-        How it was made.
-    """
-
-    name: str
-    summary: str
-    result: AnalysisResult | None
-    bill: Bill | None
-    changed: int = 0
-    refusal: Refusal | None = None
-    counterfactual: Counterfactual | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ComparisonResult:
-    """Models side by side.
-
-    Parameters
-    ----------
-    entries : tuple of Entry
-        The first is what the others are compared with.
-    depths : tuple of (str, tuple of (Row or None))
-        The layers that tell them apart, in topological order: a label, and a row for each entry.
-    counterfactuals : bool
-        The entries are one model and its counterfactuals, and layers are matched by name; else they are
-        several models, and matched by depth.
-    pooling : bool
-        The first model has pooling.
-    """
-
-    entries: tuple[Entry, ...]
-    depths: tuple[tuple[str, tuple[Row | None, ...]], ...]
-    counterfactuals: bool
-    pooling: bool
-
-    def only(self, patterns: Sequence[str]) -> ComparisonResult:
-        """Keep the layers whose name matches a pattern; what the models come to stays.
-
-        Raises
-        ------
-        UsageError
-            A pattern matches nothing.
-        """
-        from fnmatch import fnmatchcase
-
-        kept: set[str] = set()
-        for pattern in patterns:
-            found = {
-                label
-                for label, rows in self.depths
-                if any(row is not None and fnmatchcase(row.name, pattern) for row in rows)
-            }
-            if not found:
-                raise UsageError(f"--layers {pattern!r} matches no layer of the table")
-            kept |= found
-        return replace(self, depths=tuple(each for each in self.depths if each[0] in kept))
 
 
 def usual(graph: LayerGraph) -> tuple[str, ...]:
@@ -139,7 +42,7 @@ def _flat(value: object) -> Iterable[object]:
     return value if isinstance(value, (tuple, list)) else (value,)
 
 
-def compare_counterfactuals(run: Run, names: Sequence[str] | None = None) -> ComparisonResult:
+def compare_counterfactuals(run: Run, names: Sequence[str] | None = None) -> Comparison:
     """Compare a model with what it might be.
 
     Parameters
@@ -169,10 +72,10 @@ def compare_counterfactuals(run: Run, names: Sequence[str] | None = None) -> Com
         if names is None and instead and instead not in {*wanted, *(other.name for other in entries)}:
             entries.append(_entry(run, counterfactual(instead), focus))
     pooling = any(layer.kind in POOLS for layer in graph)
-    return ComparisonResult(tuple(entries), _by_name(entries), True, pooling)
+    return Comparison(tuple(entries), _by_name(entries), True, pooling)
 
 
-def compare_models(runs: Sequence[Run]) -> ComparisonResult:
+def compare_models(runs: Sequence[Run]) -> Comparison:
     """Compare models with each other, layer by layer in the order of depth.
 
     Parameters
@@ -191,7 +94,7 @@ def compare_models(runs: Sequence[Run]) -> ComparisonResult:
         result = analyze_run(run)
         entries.append(Entry(name, "", result, bill_of(run, result, focus_of(result.rows))))
     pooling = any(layer.kind in POOLS for layer in runs[0].graph)
-    return ComparisonResult(tuple(entries), _by_depth(entries), False, pooling)
+    return Comparison(tuple(entries), _by_depth(entries), False, pooling)
 
 
 def _distinct(names: Sequence[str]) -> list[str]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from rfcalc.engine.run import Run
 from rfcalc.errors import UsageError
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.loading import Loading, Model, about, load
+from rfcalc.loading import Loading, Model, asked, load, run_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -57,18 +55,13 @@ def compare(
     [('original', (8, 8)), ('plain', (5, 5))]
     """
     from rfcalc.questions.compare.find import compare_counterfactuals, compare_models
-    from rfcalc.questions.compare.report import Comparison
 
-    name = loading.get("input")
-    graphs = [load(each, **loading) for each in (x, *others)]
-    if others:
-        if variants is not None:
-            raise UsageError("counterfactuals are of one model; compare several without them")
-        result = compare_models([Run(graph, input=name) for graph in graphs])
-    else:
-        with about(graphs[0]):
-            result = compare_counterfactuals(Run(graphs[0], input=name), variants)
-    return Comparison(**{each.name: getattr(result, each.name) for each in fields(result)})
+    if not others:
+        with asked(x, **loading) as run:
+            return compare_counterfactuals(run, variants)
+    if variants is not None:
+        raise UsageError("counterfactuals are of one model; compare several without them")
+    return compare_models([run_of(load(each, **loading), loading) for each in (x, *others)])
 
 
 def variant(x: Model, name: str, **loading: Unpack[Loading]) -> LayerGraph:
@@ -109,6 +102,5 @@ def variant(x: Model, name: str, **loading: Unpack[Loading]) -> LayerGraph:
     from rfcalc.questions.compare.variants import counterfactual
 
     chosen = counterfactual(name)
-    graph = load(x, **loading)
-    with about(graph):
-        return chosen.build(Run(graph)).graph
+    with asked(x, **loading) as run:
+        return chosen.build(run).graph

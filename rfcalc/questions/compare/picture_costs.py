@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from rfcalc.engine.costs import DENSE, leaves
-from rfcalc.questions.compare.find import ComparisonResult, Entry
 from rfcalc.questions.compare.report import title_of
+from rfcalc.questions.compare.result import ComparisonResult, Entry
 from rfcalc.render.humanise import short
 from rfcalc.render.pictures import figure, look, name, short_ticks
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rfcalc.engine.costs import field_of
 from rfcalc.engine.result import Row
-from rfcalc.questions.compare.find import ComparisonResult
 from rfcalc.questions.compare.report import title_of
+from rfcalc.questions.compare.result import ComparisonResult
 from rfcalc.render.pictures import figure, look, name
 
 if TYPE_CHECKING:

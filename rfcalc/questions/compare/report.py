@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from rfcalc.engine.costs import Bill
 from rfcalc.engine.result import Row
 from rfcalc.questions.compare.answer import sentences
-from rfcalc.questions.compare.find import ComparisonResult, Entry
+from rfcalc.questions.compare.result import ComparisonResult, Entry
 from rfcalc.render import humanise
 from rfcalc.render.columns import field_cell, has_area
 from rfcalc.render.document import dump, row_document, totals_document

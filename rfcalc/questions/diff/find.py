@@ -18,7 +18,8 @@ from rfcalc.graph.graph import LayerGraph
 from rfcalc.questions.diff.entries import entries_of
 from rfcalc.questions.diff.match import match
 from rfcalc.questions.diff.model import Model, model_of
-from rfcalc.questions.diff.result import DiffResult, Entry, Respelled, Uncompared
+from rfcalc.questions.diff.report import Diff
+from rfcalc.questions.diff.result import Entry, Respelled, Uncompared
 from rfcalc.questions.diff.spread import Graph, spread_of
 from rfcalc.wording import few
 
@@ -30,7 +31,7 @@ def diff_graphs(
     input: str | None = None,
     on_unknown: OnUnknown = "report",
     common: bool = False,
-) -> DiffResult:
+) -> Diff:
     """Say what changed from one graph to another.
 
     Parameters
@@ -75,7 +76,7 @@ def diff_graphs(
     )
     entries, numbers, merged = entries_of(one, two, matching.pairs, left_out, comparable=comparable)
     graphs = [_graph(model, places) for model, places in zip((one, two), numbers, strict=True)]
-    return DiffResult(
+    return Diff(
         one.result,
         two.result,
         tuple(entries),

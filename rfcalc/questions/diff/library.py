@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from rfcalc.loading import Loading, Model, load
@@ -55,16 +54,14 @@ def diff(old: Model, new: Model, *, common: bool = False, **loading: Unpack[Load
     26214400
     """
     from rfcalc.questions.diff.find import diff_graphs
-    from rfcalc.questions.diff.report import Diff
 
-    result = diff_graphs(
+    return diff_graphs(
         _loaded(old, loading),
         _loaded(new, loading),
         input=loading.get("input"),
         on_unknown=loading.get("on_unknown", "report"),
         common=common,
     )
-    return Diff(**{each.name: getattr(result, each.name) for each in fields(result)})
 
 
 def _loaded(x: Model, loading: Loading) -> LayerGraph:

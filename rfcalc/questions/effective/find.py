@@ -16,7 +16,6 @@ has its whole weight, as it does away from their borders.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra import steps as moves
@@ -29,64 +28,12 @@ from rfcalc.engine.run import Run
 from rfcalc.engine.shapes import Resolved
 from rfcalc.errors import AnalysisError, UsageError
 from rfcalc.graph.layer import SPATIAL, Edge, Layer, TensorSpec
+from rfcalc.questions.effective.report import EffectiveField
+from rfcalc.questions.effective.result import SHARES, EffectiveAxis, narrowest
 from rfcalc.rules.registry import Path, Result
 
-SHARES: Final = (0.5, 0.9, 0.99)
-"""Shares of the weight whose width is told."""
 
-_ENOUGH: Final = 1 - 1e-9  # a sum of shares, as far as floating point goes
-
-
-@dataclass(frozen=True, slots=True)
-class EffectiveAxis:
-    """What the positions of one spatial axis weigh in one unit.
-
-    Parameters
-    ----------
-    extent : int
-        Positions of the input.
-    at : int, optional
-        The unit's index on this axis; None where its layer keeps no grid.
-    weights : tuple of float
-        For each position its share of the weight; they sum to 1.
-    first, last : int
-        The first and the last position that weigh anything.
-    widths : tuple of int
-        For each of `SHARES` the fewest neighbouring positions that hold so much.
-    """
-
-    extent: int
-    at: int | None
-    weights: tuple[float, ...]
-    first: int
-    last: int
-    widths: tuple[int, ...]
-
-    @property
-    def field(self) -> int:
-        """Positions from the first to the last that weigh anything."""
-        return self.last - self.first + 1
-
-
-@dataclass(frozen=True, slots=True)
-class EffectiveResult:
-    """What the positions of the input weigh in one unit of a layer.
-
-    Parameters
-    ----------
-    model, layer, input : str
-        Names of the model, the layer, and the input.
-    axes : tuple of EffectiveAxis
-        One for each spatial axis of the input.
-    """
-
-    model: str
-    layer: str
-    input: str
-    axes: tuple[EffectiveAxis, ...]
-
-
-def effective_field(run: Run, layer: str, at: Sequence[int] | None = None) -> EffectiveResult:
+def effective_field(run: Run, layer: str, at: Sequence[int] | None = None) -> EffectiveField:
     """Weigh the positions of the input in one unit of a layer, gates cut.
 
     Parameters
@@ -120,7 +67,7 @@ def effective_field(run: Run, layer: str, at: Sequence[int] | None = None) -> Ef
     for axis, place in enumerate(places):
         index = None if at is None else at[axis]
         axes.append(_weighed(chain, run.resolved, (name, place), edge, index))
-    return EffectiveResult(graph.name, layer, name, tuple(axes))
+    return EffectiveField(graph.name, layer, name, tuple(axes))
 
 
 def _spec(edge: Edge, resolved: Mapping[str, Resolved]) -> TensorSpec:
@@ -452,36 +399,3 @@ def _summed_up(weights: Weights, at: int | None, layer: str) -> EffectiveAxis:
     some = [index for index, share in enumerate(shares) if share]
     widths = tuple(narrowest(shares, share) for share in SHARES)
     return EffectiveAxis(len(shares), at, shares, some[0], some[-1], widths)
-
-
-def narrowest(weights: Sequence[float], share: float) -> int:
-    """Return the fewest neighbouring positions that hold a share of the weight.
-
-    >>> narrowest([0.1, 0.2, 0.4, 0.2, 0.1], 0.5), narrowest([0.1, 0.2, 0.4, 0.2, 0.1], 0.8)
-    (2, 3)
-    """
-    begin, end = narrowest_span(weights, share)
-    return end - begin
-
-
-def narrowest_span(weights: Sequence[float], share: float) -> tuple[int, int]:
-    """Return where the fewest neighbouring positions lie that hold a share of the weight, the end excluded.
-
-    Of several that are as narrow the one that lies most in the middle of the weight.
-
-    >>> narrowest_span([0.1, 0.2, 0.4, 0.2, 0.1], 0.8)
-    (1, 4)
-    """
-    total = sum(weights)
-    wanted = share * total * _ENOUGH
-    middle = sum(place * weight for place, weight in enumerate(weights)) / total if total else 0.0
-    best = (len(weights), 0.0, 0, len(weights))
-    begin, held = 0, 0.0
-    for end, weight in enumerate(weights, 1):
-        held += weight
-        while begin < end and held - weights[begin] >= wanted:
-            held -= weights[begin]
-            begin += 1
-        if held >= wanted:
-            best = min(best, (end - begin, abs((begin + end - 1) / 2 - middle), begin, end))
-    return best[2:]

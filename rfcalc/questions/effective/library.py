@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from rfcalc.loading import Loading, Model, about, load, run_of
+from rfcalc.loading import Loading, Model, asked
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -59,14 +58,10 @@ def effective(
     from rfcalc.engine.rows import figures_of
     from rfcalc.errors import UsageError
     from rfcalc.questions.effective.find import effective_field
-    from rfcalc.questions.effective.report import EffectiveField
 
-    graph = load(x, **loading)
-    with about(graph):
-        run = run_of(graph, loading)
+    with asked(x, **loading) as run:
         if layer is None:
             layer = focus_of(figures_of(run))
             if not layer:
                 raise UsageError("no convolution of this model has a field of its own; name a layer")
-        result = effective_field(run, layer, at)
-    return EffectiveField(**{each.name: getattr(result, each.name) for each in fields(result)})
+        return effective_field(run, layer, at)

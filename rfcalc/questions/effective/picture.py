@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from rfcalc.questions.effective.find import SHARES, EffectiveAxis, EffectiveResult, narrowest_span
+from rfcalc.questions.effective.result import SHARES, EffectiveAxis, EffectiveResult, narrowest_span
 from rfcalc.render.pictures import figure, look, name
 from rfcalc.wording import axis_names
 

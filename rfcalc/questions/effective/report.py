@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Final
 
-from rfcalc.questions.effective.find import SHARES, EffectiveAxis, EffectiveResult
+from rfcalc.questions.effective.result import SHARES, EffectiveAxis, EffectiveResult
 from rfcalc.render.document import dump
 from rfcalc.render.escape import terminal
 from rfcalc.render.fold import fold

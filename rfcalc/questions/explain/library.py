@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from rfcalc.loading import Loading, Model, about, load, run_of
+from rfcalc.loading import Loading, Model, asked
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -59,7 +59,6 @@ def explain(x: Model, layer: str, **loading: Unpack[Loading]) -> Explanation:
     from rfcalc.engine.attribution import Attributor
     from rfcalc.questions.explain.report import Explanation
 
-    graph = load(x, **loading)
-    with about(graph):
-        result = Attributor(run_of(graph, loading)).attribute(layer)
+    with asked(x, **loading) as run:
+        result = Attributor(run).attribute(layer)
     return Explanation(**{each.name: getattr(result, each.name) for each in fields(result)})

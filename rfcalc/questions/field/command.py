@@ -74,8 +74,7 @@ def _draw(
     model: str, image: str, output: str, *, layer: str, at: str | None, on_unknown: Any, **how: Any
 ) -> None:
     """Draw the field of one unit on an image."""
-    from rfcalc.engine.run import Run
-    from rfcalc.loading import about, load
+    from rfcalc.loading import asked
     from rfcalc.questions.field.picture import field_picture
     from rfcalc.render.pictures import drawn, suffix_of
     from rfcalc.render.write import check_output, write
@@ -87,10 +86,7 @@ def _draw(
     form = suffix_of(output)
     check_output(output, source=image)
     unit = None if at is None else place(at, "--at")
-    loading = options.loading(**how)
-    graph = load(model, on_unknown=on_unknown, **loading)
-    with about(graph):
-        run = Run(graph, input=loading["input"], on_unknown=on_unknown)
+    with asked(model, on_unknown=on_unknown, **options.loading(**how)) as run:
         picture = field_picture(run, layer, unit, image)
     write(drawn(picture, form), output)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
 
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.indexing import axis_of, rows_of_axis
@@ -20,82 +18,14 @@ from rfcalc.engine.result import Note, Status
 from rfcalc.engine.run import Run
 from rfcalc.engine.taps import opens, suspects
 from rfcalc.engine.totals import assumed_notes, cut_note
-from rfcalc.errors import AnalysisError, UsageError
+from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import Layer
+from rfcalc.questions.field.report import Field
+from rfcalc.questions.field.result import _LARGE, FieldAxis, check_output, check_places
 from rfcalc.rules.registry import Result
 
-_LARGE: Final = 1 << 12
-"""Rows from which on no more is worked out than is asked for."""
 
-Span = tuple[int, int, int]
-"""First input index, last input index, how many taps."""
-
-
-@dataclass(frozen=True, slots=True)
-class FieldAxis:
-    """The field along one spatial axis of the input.
-
-    Parameters
-    ----------
-    extent : int
-        Number of output indices; 1 where the layer keeps no grid on this axis.
-    input_extent : int
-        Number of input indices.
-    status : str
-        ``exact`` or ``bound``.
-    rows : tuple of (tuple or None)
-        For each output index that was asked for (first, last, how many taps); None where it depends on
-        nothing.
-    masks : sequence of int
-        The same as bit masks: bit j for input index j. Of a large map each is made when it is looked at.
-    windows : tuple of int, optional
-        For each output index how many taps it would have if there were no border; None where that is not so
-        many, as behind global pooling, or not known.
-    """
-
-    extent: int
-    input_extent: int
-    status: Status
-    rows: tuple[Span | None, ...]
-    masks: Sequence[int]
-    windows: tuple[int, ...] | None = None
-
-    @property
-    def lost(self) -> tuple[float, ...] | None:
-        """For each output index the share of its window that lies in padding, at whichever layer."""
-        if self.windows is None:
-            return None
-        pairs = zip(self.windows, self.rows, strict=True)
-        return tuple(1 - (row[2] if row else 0) / taps if taps else 0.0 for taps, row in pairs)
-
-    @property
-    def touching(self) -> int | None:
-        """How many output indices lose part of their window to padding."""
-        return None if self.lost is None else sum(share > 0 for share in self.lost)
-
-
-@dataclass(frozen=True, slots=True)
-class FieldResult:
-    """The field of one layer at a concrete size.
-
-    Parameters
-    ----------
-    model, layer, input : str
-        Names of the model, the layer, and the input that the field lies in.
-    axes : tuple of FieldAxis
-        One for each spatial axis of the input.
-    notes : tuple of Note
-        What else there is to say.
-    """
-
-    model: str
-    layer: str
-    input: str
-    axes: tuple[FieldAxis, ...]
-    notes: tuple[Note, ...] = ()
-
-
-def field_of(run: Run, layer: str, at: Sequence[int] | None = None) -> FieldResult:
+def field_of(run: Run, layer: str, at: Sequence[int] | None = None) -> Field:
     """Give the exact field of a layer, or of an output tensor, at the input's size.
 
     With `at` of that one unit; then of a large map no more is worked out than that needs.
@@ -123,7 +53,7 @@ def field_of(run: Run, layer: str, at: Sequence[int] | None = None) -> FieldResu
         for axis, extent in enumerate(spec.spatial)
     )
     notes = [*assumed_notes(chain, run.resolved), *cut_note(graph), *bound_note(dependence, layer)]
-    return FieldResult(graph.name, layer, run.chosen.name, axes, tuple(notes))
+    return Field(graph.name, layer, run.chosen.name, axes, tuple(notes), None if at is None else tuple(at))
 
 
 def _require_few(result: Result | None, output: int, layer: str) -> None:
@@ -132,32 +62,6 @@ def _require_few(result: Result | None, output: int, layer: str) -> None:
         require_room(
             max((int(n) for n in result.outputs[output].spatial if is_known(n)), default=0), 0, layer
         )
-
-
-def check_places(index: Sequence[int], rank: int) -> None:
-    """Refuse an index that has not a place for each spatial axis of the input.
-
-    Raises
-    ------
-    UsageError
-        It has too many or too few.
-    """
-    if len(index) != rank:
-        places = f"{len(index)} place{'s' * (len(index) != 1)}"
-        axes = f"{rank} spatial ax{'i' if rank == 1 else 'e'}s"
-        raise UsageError(f"({', '.join(map(str, index))}) has {places}, but the input has {axes}")
-
-
-def check_output(place: int, extent: int) -> None:
-    """Refuse an output that is not there.
-
-    Raises
-    ------
-    UsageError
-        It is not.
-    """
-    if not 0 <= place < extent:
-        raise UsageError(f"there is no output {place} on an axis of {extent}; give 0 to {extent - 1}")
 
 
 def required(dependence: Dependence | None, seen: Seen, layer: str) -> Dependence:

@@ -2,71 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
-
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.indexing import axis_of
 from rfcalc.algebra.relation import Relation
 from rfcalc.engine.propagate import ancestors
-from rfcalc.engine.result import Note
 from rfcalc.engine.run import Run
 from rfcalc.engine.totals import assumed_notes
 from rfcalc.questions.field.find import bound_note, required
+from rfcalc.questions.field.report_phases import Phases
+from rfcalc.questions.field.result import PhaseAxis
 
 
-class PhaseAxis(NamedTuple):
-    """The fields along one spatial axis of the input, gates cut.
-
-    Parameters
-    ----------
-    advance : int
-        Pixels of the input by which the fields move on from one period to the next.
-    rows : tuple of (tuple or None)
-        For each phase r the first and the last pixel that output r reads, far from the border: output
-        ``r + k * period`` reads those that lie ``k * advance`` further on. None where it reads nothing. No
-        rows where the layer keeps no grid or sees the whole axis.
-    exact : bool
-        False where more is covered than is read.
-    """
-
-    advance: int
-    rows: tuple[tuple[int, int] | None, ...]
-    exact: bool = True
-
-    @property
-    def period(self) -> int:
-        """After how many outputs the fields repeat."""
-        return len(self.rows)
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """The size of the field of each phase."""
-        return tuple(0 if row is None else row[1] - row[0] + 1 for row in self.rows)
-
-
-@dataclass(frozen=True, slots=True)
-class PhasesResult:
-    """The field of one layer by output phase.
-
-    Parameters
-    ----------
-    model, layer, input : str
-        Names of the model, the layer, and the input that the field lies in.
-    axes : tuple of PhaseAxis
-        One for each spatial axis of the input.
-    notes : tuple of Note
-        What else there is to say.
-    """
-
-    model: str
-    layer: str
-    input: str
-    axes: tuple[PhaseAxis, ...]
-    notes: tuple[Note, ...] = ()
-
-
-def phases_of(run: Run, layer: str) -> PhasesResult:
+def phases_of(run: Run, layer: str) -> Phases:
     """Give the field of a layer, or of an output tensor, by output phase.
 
     Raises
@@ -82,7 +29,7 @@ def phases_of(run: Run, layer: str) -> PhasesResult:
     dependence = required(seen.local[output], seen, layer)
     notes = [*assumed_notes(chain, run.resolved), *bound_note(dependence, layer)]
     axes = tuple(_axis(dependence, axis) for axis in range(len(run.extents)))
-    return PhasesResult(run.graph.name, layer, run.chosen.name, axes, tuple(notes))
+    return Phases(run.graph.name, layer, run.chosen.name, axes, tuple(notes))
 
 
 def _axis(dependence: Dependence, axis: int) -> PhaseAxis:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from rfcalc.arguments import plain
-from rfcalc.engine.run import Run
 from rfcalc.engine.shapes import OnUnknown
-from rfcalc.loading import Loading, Model, Shape, about, load, run_of, with_cuts
+from rfcalc.loading import Loading, Model, Shape, asked
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -75,22 +73,18 @@ def field(
     ((0, 1), (1, 3))
     """
     from rfcalc.questions.field.find import field_of
-    from rfcalc.questions.field.report import Field
 
-    graph = load(
+    with asked(
         x,
+        cut=cut,
         parameters=parameters,
         input_shape=input_shape,
         dims=dims,
         input=input,
         layout=layout,
         on_unknown=on_unknown,
-    )
-    graph = with_cuts(graph, cut)
-    with about(graph):
-        result = field_of(Run(graph, input=input, on_unknown=on_unknown), layer, at)
-        found = {each.name: getattr(result, each.name) for each in fields(result)}
-        return Field(**found, at=None if at is None else tuple(plain(at)))
+    ) as run:
+        return field_of(run, layer, plain(at))
 
 
 def phases(x: Model, layer: str, **loading: Unpack[Loading]) -> Phases:
@@ -127,9 +121,6 @@ def phases(x: Model, layer: str, **loading: Unpack[Loading]) -> Phases:
     ((0, 1), (0, 3))
     """
     from rfcalc.questions.field.find_phases import phases_of
-    from rfcalc.questions.field.report_phases import Phases
 
-    graph = load(x, **loading)
-    with about(graph):
-        result = phases_of(run_of(graph, loading), layer)
-    return Phases(**{each.name: getattr(result, each.name) for each in fields(result)})
+    with asked(x, **loading) as run:
+        return phases_of(run, layer)

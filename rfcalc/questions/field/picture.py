@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from rfcalc.engine.result import Row
 from rfcalc.engine.run import Run
 from rfcalc.errors import ReadError, UsageError
-from rfcalc.questions.field.find import FieldResult, check_output, check_places, field_of
+from rfcalc.questions.field.find import field_of
+from rfcalc.questions.field.result import FieldResult, check_output, check_places
 from rfcalc.render.pictures import figure, name
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from rfcalc.algebra.rows import row_span
 from rfcalc.engine.result import Note, Status
 from rfcalc.errors import UsageError
-from rfcalc.questions.field.find import FieldAxis, FieldResult, Span, check_output, check_places
+from rfcalc.questions.field.result import FieldAxis, FieldResult, Span, check_output, check_places
 from rfcalc.render.document import dump
 from rfcalc.render.escape import terminal
 from rfcalc.render.fold import fold

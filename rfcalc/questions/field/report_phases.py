@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any, Final
 
-from rfcalc.questions.field.find_phases import PhaseAxis, PhasesResult
+from rfcalc.questions.field.result import PhaseAxis, PhasesResult
 from rfcalc.render.document import dump
 from rfcalc.render.escape import terminal
 from rfcalc.render.fold import fold

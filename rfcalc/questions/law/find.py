@@ -7,106 +7,22 @@ of the field. Its steps are what each layer's rule slides over its input, whatev
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.engine.attribution import Attribution, Attributor, AxisAttribution, Contribution
-from rfcalc.engine.result import Note, Status
 from rfcalc.engine.run import Run
 from rfcalc.errors import UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.questions.law.growth import Segment, Step, after
-from rfcalc.questions.law.reach import Reach, reaches_of
+from rfcalc.questions.law.reach import reaches_of
 from rfcalc.questions.law.repeats import segments_of
+from rfcalc.questions.law.report import Law
+from rfcalc.questions.law.result import AxisLaw, Cover
 
 _DIVIDED: Final = "; what is divided is "
 
 
-class Cover(NamedTuple):
-    """Where the field first has a given size, on the way that decides it.
-
-    Parameters
-    ----------
-    layer : str
-        The layer.
-    segment : int
-        The number of its segment, from 0.
-    repeat : int
-        The repeat that it is in, from 1.
-    """
-
-    layer: str
-    segment: int
-    repeat: int
-
-
-@dataclass(frozen=True, slots=True)
-class AxisLaw:
-    """How the field grows along one spatial axis of the input.
-
-    Parameters
-    ----------
-    extent : int, optional
-        Pixels of the input; None where it is open.
-    segments : tuple of Segment
-        From the input on.
-    field : int
-        What the last of them sees.
-    status : str
-        That of the layer's field: ``exact``; ``bound`` where fields may be smaller than the law says;
-        ``unknown``, and the law is that of a layer before it.
-    covered : Cover, optional
-        Where the field first has the whole extent.
-    local : bool
-        It is the field with gates cut, since these make it global.
-    reason : str
-        Why the law ends before the layer, where it does.
-    wanted : int, optional
-        The field that `reaches` are about.
-    reached : Cover, optional
-        Where the field first has the size that is wanted.
-    reaches : tuple of Reach
-        What it takes to see so far, for each segment.
-    """
-
-    extent: int | None
-    segments: tuple[Segment, ...]
-    field: int
-    status: Status
-    covered: Cover | None
-    local: bool
-    reason: str
-    wanted: int | None
-    reached: Cover | None
-    reaches: tuple[Reach, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LawResult:
-    """How the field of a layer came to be.
-
-    Parameters
-    ----------
-    model, layer, input : str
-        Names of the model, the layer, and the input.
-    axes : tuple of AxisLaw
-        One for each spatial axis of the input.
-    beyond : str
-        Which layer behind it has no field of a size, and why; empty where there is none, or where a
-        layer was asked for.
-    notes : tuple of Note
-        What else there is to say.
-    """
-
-    model: str
-    layer: str
-    input: str
-    axes: tuple[AxisLaw, ...]
-    beyond: str = ""
-    notes: tuple[Note, ...] = ()
-
-
-def law_of(run: Run, layer: str | None = None, *, reach: int | Sequence[int] | None = None) -> LawResult:
+def law_of(run: Run, layer: str | None = None, *, reach: int | Sequence[int] | None = None) -> Law:
     """Find the law by which a field grows.
 
     Parameters
@@ -139,7 +55,7 @@ def law_of(run: Run, layer: str | None = None, *, reach: int | Sequence[int] | N
         _axis(attribution, each, extent, size)
         for each, extent, size in zip(attribution.axes, extents, wanted, strict=True)
     )
-    return LawResult(graph.name, name, attribution.input, axes, beyond, attribution.notes)
+    return Law(graph.name, name, attribution.input, axes, beyond, attribution.notes)
 
 
 def _wanted(reach: int | Sequence[int] | None, extents: Sequence[int | None]) -> Sequence[int | None]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from rfcalc.loading import Loading, Model, about, load, run_of
+from rfcalc.loading import Loading, Model, asked
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -63,9 +62,6 @@ def law(
     7
     """
     from rfcalc.questions.law.find import law_of
-    from rfcalc.questions.law.report import Law
 
-    graph = load(x, **loading)
-    with about(graph):
-        result = law_of(run_of(graph, loading), layer, reach=reach)
-    return Law(**{each.name: getattr(result, each.name) for each in fields(result)})
+    with asked(x, **loading) as run:
+        return law_of(run, layer, reach=reach)

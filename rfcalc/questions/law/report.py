@@ -7,9 +7,9 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from rfcalc.questions.law.blocks import block_text, depth, formula, gain_text, general
-from rfcalc.questions.law.find import AxisLaw, Cover, LawResult
 from rfcalc.questions.law.growth import Segment
 from rfcalc.questions.law.reach import Reach
+from rfcalc.questions.law.result import AxisLaw, Cover, LawResult
 from rfcalc.render.document import dump
 from rfcalc.render.escape import terminal
 from rfcalc.render.fold import fold

@@ -27,7 +27,8 @@ from rfcalc.questions.tiles.plan import (
     whole_strip,
 )
 from rfcalc.questions.tiles.proof import Prover
-from rfcalc.questions.tiles.result import Blocker, Memory, Plan, Stream, Strips, TileAxis, TilesResult
+from rfcalc.questions.tiles.report import Tiles
+from rfcalc.questions.tiles.result import Blocker, Memory, Plan, Stream, Strips, TileAxis
 from rfcalc.questions.tiles.sizes import (
     Case,
     Reader,
@@ -79,7 +80,7 @@ def tiles_of(
     input: str | None = None,
     on_unknown: OnUnknown = "report",
     reader: Reader | None = None,
-) -> TilesResult:
+) -> Tiles:
     """Find out how a model may be run on pieces of its input.
 
     Parameters
@@ -125,7 +126,7 @@ def tiles_of(
     if image is not None and wish.plans and any(cuts):
         plan = _plan(prover, axes, cuts, image, wish)
         axes = tuple(_with_overlap(prover, k, axes[k], cuts[k], plan.tile[k]) for k in range(sizes.rank))
-    return TilesResult(
+    return Tiles(
         graph.name,
         layer or edge[0],
         sizes.chosen.name,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from rfcalc.arguments import plain
@@ -79,13 +78,12 @@ def tiles(
     Strip(start=120, stop=248, first=62, last=122, skip=2, keep=62)
     """
     from rfcalc.questions.tiles.find import Wish, tiles_of
-    from rfcalc.questions.tiles.report import Tiles
 
     x = read_once(x, at_many_sizes=True)
     graph = load(x, **loading)
     wish = Wish(_sizes(plain(tile)), _sizes(plain(image)), plain(memory), rate, cut_gates)
     with about(graph):
-        result = tiles_of(
+        return tiles_of(
             graph,
             wish,
             layer=layer,
@@ -93,7 +91,6 @@ def tiles(
             on_unknown=loading.get("on_unknown", "report"),
             reader=_reader(x, graph, loading),
         )
-    return Tiles(**{each.name: getattr(result, each.name) for each in fields(result)})
 
 
 def _sizes(given: int | Sequence[int] | None) -> Sequence[int] | None:

@@ -1,0 +1,158 @@
+"""The answer, as plain data: what is found, before it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from rfcalc.engine.result import Note, Status
+from rfcalc.errors import UsageError
+
+_LARGE: Final = 1 << 12
+"""Rows from which on no more is worked out than is asked for."""
+
+
+Span = tuple[int, int, int]
+"""First input index, last input index, how many taps."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldAxis:
+    """The field along one spatial axis of the input.
+
+    Parameters
+    ----------
+    extent : int
+        Number of output indices; 1 where the layer keeps no grid on this axis.
+    input_extent : int
+        Number of input indices.
+    status : str
+        ``exact`` or ``bound``.
+    rows : tuple of (tuple or None)
+        For each output index that was asked for (first, last, how many taps); None where it depends on
+        nothing.
+    masks : sequence of int
+        The same as bit masks: bit j for input index j. Of a large map each is made when it is looked at.
+    windows : tuple of int, optional
+        For each output index how many taps it would have if there were no border; None where that is not so
+        many, as behind global pooling, or not known.
+    """
+
+    extent: int
+    input_extent: int
+    status: Status
+    rows: tuple[Span | None, ...]
+    masks: Sequence[int]
+    windows: tuple[int, ...] | None = None
+
+    @property
+    def lost(self) -> tuple[float, ...] | None:
+        """For each output index the share of its window that lies in padding, at whichever layer."""
+        if self.windows is None:
+            return None
+        pairs = zip(self.windows, self.rows, strict=True)
+        return tuple(1 - (row[2] if row else 0) / taps if taps else 0.0 for taps, row in pairs)
+
+    @property
+    def touching(self) -> int | None:
+        """How many output indices lose part of their window to padding."""
+        return None if self.lost is None else sum(share > 0 for share in self.lost)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldResult:
+    """The field of one layer at a concrete size.
+
+    Parameters
+    ----------
+    model, layer, input : str
+        Names of the model, the layer, and the input that the field lies in.
+    axes : tuple of FieldAxis
+        One for each spatial axis of the input.
+    notes : tuple of Note
+        What else there is to say.
+    """
+
+    model: str
+    layer: str
+    input: str
+    axes: tuple[FieldAxis, ...]
+    notes: tuple[Note, ...] = ()
+
+
+def check_places(index: Sequence[int], rank: int) -> None:
+    """Refuse an index that has not a place for each spatial axis of the input.
+
+    Raises
+    ------
+    UsageError
+        It has too many or too few.
+    """
+    if len(index) != rank:
+        places = f"{len(index)} place{'s' * (len(index) != 1)}"
+        axes = f"{rank} spatial ax{'i' if rank == 1 else 'e'}s"
+        raise UsageError(f"({', '.join(map(str, index))}) has {places}, but the input has {axes}")
+
+
+def check_output(place: int, extent: int) -> None:
+    """Refuse an output that is not there.
+
+    Raises
+    ------
+    UsageError
+        It is not.
+    """
+    if not 0 <= place < extent:
+        raise UsageError(f"there is no output {place} on an axis of {extent}; give 0 to {extent - 1}")
+
+
+class PhaseAxis(NamedTuple):
+    """The fields along one spatial axis of the input, gates cut.
+
+    Parameters
+    ----------
+    advance : int
+        Pixels of the input by which the fields move on from one period to the next.
+    rows : tuple of (tuple or None)
+        For each phase r the first and the last pixel that output r reads, far from the border: output
+        ``r + k * period`` reads those that lie ``k * advance`` further on. None where it reads nothing. No
+        rows where the layer keeps no grid or sees the whole axis.
+    exact : bool
+        False where more is covered than is read.
+    """
+
+    advance: int
+    rows: tuple[tuple[int, int] | None, ...]
+    exact: bool = True
+
+    @property
+    def period(self) -> int:
+        """After how many outputs the fields repeat."""
+        return len(self.rows)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The size of the field of each phase."""
+        return tuple(0 if row is None else row[1] - row[0] + 1 for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class PhasesResult:
+    """The field of one layer by output phase.
+
+    Parameters
+    ----------
+    model, layer, input : str
+        Names of the model, the layer, and the input that the field lies in.
+    axes : tuple of PhaseAxis
+        One for each spatial axis of the input.
+    notes : tuple of Note
+        What else there is to say.
+    """
+
+    model: str
+    layer: str
+    input: str
+    axes: tuple[PhaseAxis, ...]
+    notes: tuple[Note, ...] = ()
