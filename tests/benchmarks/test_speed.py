@@ -89,6 +89,14 @@ def test_explain(benchmark: Any, applications: dict[str, Any]) -> None:
     benchmark(rfcalc.explain, graph, "conv5_block3_out")
 
 
+@pytest.mark.benchmark(group="verify, loaded")
+def test_verify_densenet121(benchmark: Any, applications: dict[str, Any]) -> None:
+    """Concatenations of many layers, enumerated at two sizes."""
+    graph = rfcalc.load(applications["DenseNet121"]["model"], input_shape=(224, 224, 3))
+    found = benchmark.pedantic(rfcalc.verify, args=(graph,), rounds=3)
+    assert found.holds
+
+
 @pytest.mark.benchmark(group="chain")
 @pytest.mark.parametrize("layers", [1_000, 10_000])
 def test_chain(benchmark: Any, layers: int) -> None:

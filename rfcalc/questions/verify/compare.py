@@ -133,7 +133,7 @@ def _orders(spec: TensorSpec, axis: Axis, found: Sets) -> Iterator[list[int]]:
             one = each
             for other in moving:
                 one = one if other == place else one.whole(other, 1)
-            yield one.cells
+            yield one.along(place)
 
 
 def _own(spec: TensorSpec, axis: Axis) -> list[int]:
