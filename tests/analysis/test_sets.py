@@ -108,12 +108,14 @@ def test_what_is_stored_once_says_the_same(data: st.DataObject) -> None:
 
 
 @given(st.data(), st.sampled_from(SHAPES))
-def test_no_two_classes_are_alike(data: st.DataObject, shape: Index) -> None:
+def test_neighbours_that_are_alike_are_one_class(data: st.DataObject, shape: Index) -> None:
     x = data.draw(some_sets(shape))
     old = spelled_out(x)
     for axis, extent in enumerate(shape):
-        slices = {tuple(cell for at, cell in old.items() if at[axis] == k) for k in range(extent)}
-        assert x.stored[axis] == len(slices)
+        slices = [[cell for at, cell in old.items() if at[axis] == k] for k in range(extent)]
+        changes = [slices[k] != slices[k - 1] for k in range(1, extent)]
+        assert x.stored[axis] == 1 + sum(changes)
+        assert (x.classes[axis] == ()) == (not any(changes))
 
 
 def unions(monkeypatch: pytest.MonkeyPatch, filters: int, activations: int) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from functools import reduce
-from itertools import chain, count, product
+from itertools import chain, count, groupby, product
 from math import prod
 from operator import or_
 from typing import Any, Final, TypeAlias
@@ -211,16 +211,22 @@ class Sets:
         return Sets(shape, ((),) * lead + self.classes, self.cells, self.outside)
 
     def squashed(self) -> Sets:
-        """Make one class of those that have the same sets."""
+        """Make one class of neighbours that have the same sets: along an axis where all do, nothing changes.
+
+        They are compared, not looked up: windows of one shape have few different hashes as numbers.
+        """
         if self._squashed is None:
             found = self
             for axis in (axis for axis, stored in enumerate(self.stored) if stored > 1):
-                numbers, firsts = _numbered(_columns(found.cells, found.stored, axis))
-                if len(firsts) < found.stored[axis]:
-                    classes = tuple(numbers[k] for k in found.classes[axis]) if numbers else ()
-                    picks = _put([range(count) for count in found.stored], axis, firsts)
-                    cells = found.over(picks)
-                    found = Sets(found.shape, _put(found.classes, axis, classes), cells, self.outside)
+                columns = _columns(found.cells, found.stored, axis)
+                runs = [list(run) for _, run in groupby(range(len(columns)), columns.__getitem__)]
+                if len(runs) < len(columns):
+                    numbers = [number for number, run in enumerate(runs) for _ in run]
+                    classes = tuple(numbers[k] for k in found.classes[axis]) if len(runs) > 1 else ()
+                    picks = _put([range(count) for count in found.stored], axis, [run[0] for run in runs])
+                    found = Sets(
+                        found.shape, _put(found.classes, axis, classes), found.over(picks), self.outside
+                    )
             self._squashed = found._squashed = found
         return self._squashed
 
