@@ -330,6 +330,15 @@ def test_open_extents_are_filled(name: str) -> None:
         assert spelled in found.to_text(200)
 
 
+def test_vectors_beside_each_other_are_counted() -> None:
+    """Their one axis to follow is the open batch, which is taken for one sample in each of them."""
+    layers = [{"kind": "concat", "inputs": ["a", "b"]}, {"kind": "linear", "units": 3}]
+    found = rfcalc.verify({"rfcalc": 1, "inputs": {"a": [4], "b": [5]}, "layers": layers})
+    assert found.holds
+    assert not found.unchecked
+    assert found.counts == 2
+
+
 def test_open_extents_that_nothing_fits() -> None:
     model = {"rfcalc": 1, "input": [9, 9, None], "layers": [same3("input", 23, groups=23)]}
     with pytest.raises(UsageError, match=r"nothing that was tried for its open extents fits \(.*use --input"):

@@ -53,8 +53,7 @@ def chase(graph: LayerGraph, resolved: Mapping[str, Resolved], chosen: Layer, ax
     for layer in graph:
         for producer, _ in layer.inputs:
             uses[producer] = uses.get(producer, 0) + 1
-    spec = _spec(resolved, chosen.name, 0)
-    outside = spec.shape[axis]
+    outside = concrete(_spec(resolved, chosen.name, 0))[axis]
     alive: dict[str, tuple[Sets, ...] | None] = {}
     for layer in graph:
         outputs: tuple[Sets, ...] | None = None
