@@ -332,8 +332,11 @@ def test_open_extents_are_filled(name: str) -> None:
 
 def test_vectors_beside_each_other_are_counted() -> None:
     """Their one axis to follow is the open batch, which is taken for one sample in each of them."""
-    layers = [{"kind": "concat", "inputs": ["a", "b"]}, {"kind": "linear", "units": 3}]
-    found = rfcalc.verify({"rfcalc": 1, "inputs": {"a": [4], "b": [5]}, "layers": layers})
+    layers = [
+        {"kind": "linear", "name": "l", "inputs": ["b"], "units": 3},
+        {"kind": "add", "inputs": ["a", "l"]},
+    ]
+    found = rfcalc.verify({"rfcalc": 1, "inputs": {"a": [3], "b": [5]}, "layers": layers})
     assert found.holds
     assert not found.unchecked
     assert found.counts == 2
