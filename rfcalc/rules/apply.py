@@ -186,17 +186,20 @@ def _remembered(spec: TensorSpec, inputs: Sequence[TensorSpec]) -> TensorSpec:
 
 
 def _apply(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec], extras: Extras) -> Result:
-    """Run the rule, below the axes that lead."""
+    """Run the rule, and say what becomes of its weights."""
     lead = extras.lead
-    if not lead:
-        result = kind.rule(Call(kind, attrs, inputs))
-        if extras.constant:
-            return result._replace(weights=())
-        if extras.quantised is not None:
-            from rfcalc.rules.quantised import quantised  # few models have any
+    result = _led(kind, attrs, inputs, lead) if lead else kind.rule(Call(kind, attrs, inputs))
+    if extras.constant:
+        return result._replace(weights=())
+    if extras.quantised is not None:
+        from rfcalc.rules.quantised import quantised  # few models have any
 
-            result = result._replace(weights=quantised(kind.name, attrs, result.weights, *extras.quantised))
-        return result if extras.lora is None else _adapted(result, extras.lora)
+        result = result._replace(weights=quantised(kind.name, attrs, result.weights, *extras.quantised))
+    return result if extras.lora is None else _adapted(result, extras.lora)
+
+
+def _led(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec], lead: int) -> Result:
+    """Run the rule below the axes that lead."""
     for spec in inputs:
         if len(spec.shape) < lead + 2:
             raise AnalysisError(f"repeating a layer over {lead} axes needs more axes than {len(spec.shape)}")

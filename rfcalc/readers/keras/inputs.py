@@ -73,6 +73,8 @@ class Inputs:
     def learn_axes(self, layer: str, stage: Stage, edges: Sequence[Edge]) -> None:
         """Remember what the first layer that knows the axes of an input says of them."""
         kind, attrs, extras = stage
+        if "wrapped" in attrs:
+            kind, attrs = attrs["wrapped"]["kind"], attrs["wrapped"]["attrs"]
         name = self._input_of.get(edges[0][0], "") if edges else ""
         if not name or name in self._roles:
             return
