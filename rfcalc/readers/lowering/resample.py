@@ -59,15 +59,13 @@ def resize(
     }
     if factors is not None and any(factors[place] is not None for place, *_ in axes):
         attrs["factors"] = tuple(factors[place] for place, *_ in axes)
+    then: tuple[Stage, ...] = ()
     shorter = tuple(axis for axis in axes if axis[2] is not None and axis[2] < 1)
     if shrinking and shorter:
         others = tuple(axis for axis in axes if axis not in shorter)
         down = {**attrs, "axes": shorter, "rounding": shrinking}
-        if not others:
-            return b.add(node, "resample", (x,), down)
-        extras = Extras(then=(Stage("resample", down),))
-        return b.add(node, "resample", (x,), {**attrs, "axes": others}, extras)
-    return b.add(node, "resample", (x,), attrs)
+        attrs, then = ({**attrs, "axes": others}, (Stage("resample", down),)) if others else (down, ())
+    return b.add(node, "resample", (x,), attrs, Extras(then=then))
 
 
 def settled(extent: Num, size: Num, scale: Fraction | None) -> Fraction | None:
