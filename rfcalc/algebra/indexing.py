@@ -12,6 +12,7 @@ from rfcalc.algebra.digits import fold
 from rfcalc.algebra.legs import Leg
 from rfcalc.algebra.masked import settled
 from rfcalc.algebra.number import is_known
+from rfcalc.algebra.plain_maps import only_place
 from rfcalc.algebra.relation import NeedTaps, Relation
 from rfcalc.algebra.rows import Rows, require_room
 from rfcalc.errors import AnalysisError
@@ -23,14 +24,17 @@ def axis_of(dependence: Dependence, leg: Leg) -> tuple[int, Relation | Rows] | N
     None where the leg has no grid, where its index is spread over several axes, or where the axis carries
     another leg's index too (tokens of a flattened map).
     """
-    places = [place for place, weights in enumerate(leg.weights) if weights != (0,) and any(weights)]
-    if len(places) != 1:
-        return None
-    place = places[0]
+    place = only_place(leg.weights)
+    whole = place is not None
+    if place is None:
+        places = [place for place, weights in enumerate(leg.weights) if weights != (0,) and any(weights)]
+        if len(places) != 1:
+            return None
+        place = places[0]
     for other in dependence.legs:
         if other.axis != leg.axis and any(other.weights[place]):
             return None
-    if leg.weights[place] == (1,):
+    if whole:
         return place, leg.relation
     try:
         folded = fold(leg.relation, dependence.factors[place], leg.weights[place])

@@ -133,6 +133,16 @@ class Relation:
         """No row is infinite on either side."""
         return -inf not in self.lo and inf not in self.hi
 
+    def is_interval(self) -> bool:
+        """Tell whether every row is one bounded interval, all of one grid: what most maps see."""
+        return (
+            self.period == 1
+            and self.taps is None
+            and self.regular
+            and not (self.listed or self.uneven)
+            and self.bounded
+        )
+
     def ends(self, i: int) -> tuple[End, End]:
         """First and last input index that output `i` needs."""
         q, r = divmod(i, self.period)
@@ -280,6 +290,14 @@ class Relation:
             return self
         if self.advance * other.period != other.advance * self.period:
             raise UnequalSlopes
+        if self.is_interval() and other.is_interval() and self.loose == other.loose:
+            lo, hi = (min(self.lo[0], other.lo[0]),), (max(self.hi[0], other.hi[0]),)
+            exact = self.exact and other.exact
+            return Relation(1, self.advance, lo, hi, None, self.slack, self.loose, exact, True)
+        return self._joined(other)
+
+    def _joined(self, other: Relation) -> Relation:
+        """Unite the rows of two relations of one grid."""
         uneven = self.uneven or other.uneven
         if self.whole or other.whole:
             return whole(self.period, self.advance, exact=self.exact and other.exact, uneven=uneven)

@@ -12,6 +12,7 @@ from rfcalc.algebra.legs import Leg
 from rfcalc.algebra.number import is_known
 from rfcalc.algebra.parts import beside_places, on_places, together
 from rfcalc.algebra.pieces import concatenated, follow, unite
+from rfcalc.algebra.plain_maps import followed_plainly
 from rfcalc.algebra.relation import NeedTaps, Relation, UnequalSlopes, identity
 from rfcalc.algebra.rows import identity_rows
 from rfcalc.algebra.steps import Place
@@ -297,8 +298,12 @@ def _together(dependence: Dependence | None, spec: TensorSpec) -> Dependence | N
     """Let every channel of a position depend on what any of them does."""
     if dependence is None or not dependence.legs or len(spec.axes) != len(dependence.factors):
         return dependence
-    for place, role in enumerate(spec.axes):  # a loop: it runs for every layer
-        if role == CHANNEL and dependence.moves(place):
+    for place, role in enumerate(spec.axes):  # loops: they run for every layer
+        if role != CHANNEL:
+            continue
+        for leg in dependence.legs:
+            if leg.weights[place] == (0,) or not any(leg.weights[place]):
+                continue
             return together(dependence, _places(spec, CHANNEL), _places(spec, SPATIAL))
     return dependence
 
@@ -345,6 +350,9 @@ def _union(
         dependence = inputs[path.input]
         assert dependence is not None
         steps = path.followed
+        plainly = followed_plainly(steps, dependence, layer.name)
+        if plainly is not None:
+            dependence, steps = plainly, ()
         for step in steps:
             if not isinstance(step, Place):
                 dependence = follow(step, dependence, layer.name)

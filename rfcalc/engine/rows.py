@@ -213,16 +213,20 @@ def _sum(values: Iterable[Num | None]) -> Num | None:
 
 def _layer_row(context: _Context, layer: Layer, counted: set[str]) -> Row:
     known = context.resolved[layer.name]
-    fresh = None
+    fresh: Sequence[Weight] | None = None
     if has_weights(layer, known):
-        fresh = [weight for weight in known.weights or () if weight.identity not in counted]
-        counted.update([weight.identity for weight in fresh])
+        fresh = ()
+        if known.weights:
+            fresh = [weight for weight in known.weights if weight.identity not in counted]
+            counted.update([weight.identity for weight in fresh])
     result = known.result
     head = (
         layer.name,
         layer.kind,
         layer.op,
-        tuple(dict.fromkeys([producer for producer, _ in layer.inputs])),
+        (layer.inputs[0][0],)
+        if len(layer.inputs) == 1
+        else tuple(dict.fromkeys([producer for producer, _ in layer.inputs])),
         layer.outputs,
         "/".join(layer.block),
         False,

@@ -151,11 +151,10 @@ def _figures(full: Dependence, local: Dependence, rank: int) -> tuple[list[_Axis
     out: list[_Axis] = []
     sizes: list[Size] = []
     for axis in range(rank):
-        figures = _axis_figures(full, [leg for leg in full.legs if leg.axis == axis])
-        inner = figures
+        inner = figures = _axis_figures(full, axis)
         if local is not full:
-            inner = _axis_figures(local, [leg for leg in local.legs if leg.axis == axis])
-        if figures.padding is None:
+            inner = _axis_figures(local, axis)
+        if figures.padding is None and figures is not inner:
             stride = inner.stride if figures.stride is None else figures.stride
             figures = figures._replace(stride=stride, padding=inner.padding, center=inner.center)
         out.append(figures)
@@ -167,7 +166,9 @@ _NOTHING = _Axis(0, 0, None, None, None)
 _WHOLE = _Axis(None, None, None, None, None)
 
 
-def _axis_figures(dependence: Dependence, legs: Sequence[Leg]) -> _Axis:
+def _axis_figures(dependence: Dependence, axis: int) -> _Axis:
+    """Return the figures of one axis of the input."""
+    legs = [leg for leg in dependence.legs if leg.axis == axis]
     if not legs:
         return _NOTHING
     if len(legs) > 1:
@@ -176,6 +177,11 @@ def _axis_figures(dependence: Dependence, legs: Sequence[Leg]) -> _Axis:
     folded = axis_of(dependence, leg)
     relation = leg.relation if folded is None else folded[1]
     assert isinstance(relation, Relation)
+    if folded is not None and relation.is_interval():
+        first, last = relation.lo[0], relation.hi[0]
+        size = int(last - first) + 1
+        place = (None, None) if relation.loose else (-int(first), (first + last) / 2)
+        return _Axis(size, size, abs(relation.advance) or None, *place)
     sizes = relation.sizes()
     if len(sizes) > 1:  # where they repeat only behind the end of the map, the last ones belong to no output
         whole = span_of(dependence.factors, leg.weights)
