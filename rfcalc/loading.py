@@ -1,4 +1,4 @@
-"""Load a model from whatever holds it."""
+"""From whatever holds a model to its graph, and to the run that is asked about it."""
 
 from __future__ import annotations
 

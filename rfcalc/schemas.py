@@ -1,4 +1,4 @@
-"""``rfcalc schema``: the JSON Schema of what people write for rfcalc."""
+"""The JSON Schemas of what people write for rfcalc: ``rfcalc schema``."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ import rfcalc
 import rfcalc.testing
 from rfcalc.cli import main
 from rfcalc.docs.files import read_documents
+from tests import floors
 from tests.documents import marked, need, needs
 
 ROOT = Path(__file__).parents[1]
@@ -240,3 +241,16 @@ def test_the_page_of_operations_is_fresh(tmp_path: Any) -> None:
     assert found == (ROOT / "docs" / operations.PAGE).read_text(encoding="utf-8"), (
         f"run: {operations.COMMAND}"
     )
+
+
+def test_the_floors_are_drawn_as_they_are() -> None:
+    assert floors.filled() == floors.PAGE.read_text(encoding="utf-8"), "run: python -m tests.floors"
+
+
+def test_the_way_of_a_model_is_the_one_that_it_goes() -> None:
+    """Every function that the page names is called, in the order of the page."""
+    calls = iter(floors.calls())
+    steps = floors.told()
+    assert len(steps) > 10
+    for step in steps:
+        assert step in calls, f"{step} is not called behind the step before it"

@@ -1,1 +1,1 @@
-"""The commands, a module each, named as people call them; what a command needs is imported when it runs."""
+"""What all commands share: options, their place in the help, exit codes."""

@@ -1,1 +1,1 @@
-"""What rfcalc says of a graph: propagation of shapes and dependence, and the figures made from them."""
+"""What is said of a graph: the two passes (shapes, dependence), and the figures that are made from them."""

@@ -1,1 +1,1 @@
-"""Reports: pure functions from a result to text, one module for each kind of output."""
+"""How figures are shown: tables, documents, markup, pictures; of results, whatever was asked."""
