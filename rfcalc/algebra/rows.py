@@ -137,6 +137,8 @@ class Rows:
         steady = self._is_steady()
         widest = max((last - first + 1 for first, last, bits in rows if bits), default=0)
         out: list[Row] = []
+        before: Sequence[int] = ()
+        joined = NOTHING
         work = room = 0
         for i in range(extent):
             taps = outer.inside(i, size)
@@ -144,7 +146,9 @@ class Rows:
                 row = (rows[taps.start][0], rows[taps.stop - 1][1], 0)
                 work += _PLAIN
             else:
-                row = union_of([rows[j] for j in taps])
+                if taps != before:  # as where each index reads all
+                    before, joined = taps, union_of([rows[j] for j in taps])
+                row = joined
                 work += len(taps) * (_PLAIN + widest)
             room += row[1] - row[0] + 1 if row[2] else 0
             if work > MAX_WORK or room > MAX_BITS:
@@ -198,7 +202,11 @@ class Rows:
 
     def at(self, groups: Sequence[Sequence[int]]) -> Rows:
         """Unite the rows of some indices, for each group of them."""
-        return Rows.made((union_of([self.rows[j] for j in group]) for group in groups), self.exact)
+        rows = self.rows
+        return Rows.made(
+            (rows[group[0]] if len(group) == 1 else union_of([rows[j] for j in group]) for group in groups),
+            self.exact,
+        )
 
 
 def require_room(extent: int, width: int, source: str = "") -> None:

@@ -78,6 +78,8 @@ def compare_rows(spec: TensorSpec, dependence: Dependence, axis: Axis, found: Se
             masks *= len(listed)
         if len(masks) != len(listed):
             continue
+        if masks == listed:
+            return None
         wrong = next(
             (i for i, (a, b) in enumerate(zip(listed, masks, strict=True)) if not _fits(a, b, exact)), None
         )
@@ -228,12 +230,14 @@ def _figures(rows: Sequence[int], start: int, period: int, advance: int) -> Inte
 
 def _advance(rows: Sequence[int], period: int) -> int | None:
     """Return by how much rows move on after a period; None where they do not come round."""
-    pairs = [(rows[i], rows[i + period]) for i in range(len(rows) - period)]
-    full = next(((a, b) for a, b in pairs if a and b), None)
+    later = rows[period:]
+    full = next(((a, b) for a, b in zip(rows, later, strict=False) if a and b), None)
     if full is None:
         return None
     advance = full[1].bit_length() - full[0].bit_length()
-    return advance if advance >= 0 and all(a << advance == b for a, b in pairs) else None
+    if advance < 0 or any(a << advance != b for a, b in zip(rows, later, strict=False)):
+        return None
+    return advance
 
 
 def compare_figures(view: FieldView, axis: int, seen: Interior) -> Iterator[Finding]:

@@ -23,7 +23,7 @@ from rfcalc.engine.rows import analyze_run
 from rfcalc.engine.run import Run
 from rfcalc.engine.shapes import spec_of
 from rfcalc.engine.totals import count_params
-from rfcalc.engine.view import FieldView, view_of
+from rfcalc.engine.view import Views
 from rfcalc.errors import RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import BATCH, SPATIAL, Layer, TensorSpec
@@ -103,6 +103,7 @@ class _Report:
         self.run = run
         self.extents = tuple(int(extent) for extent in run.extents)
         self.rank = len(self.extents)
+        self.views = Views(run.fields, self.extents)
         self.found: list[Difference] = []
         self.unchecked: dict[tuple[str, str], Unchecked] = {}
         self.rows: dict[str, int] = {}
@@ -140,7 +141,10 @@ class _Report:
         if dependence is None or layer.name in self.wrong or not self.rank:
             return
         try:
-            wrong = compare_rows(spec, dependence, Axis(axis, self.rank), found)
+            wrong = found.once(  # a layer that hands on what it got hands on both
+                ("rows", id(dependence), spec.axes, spec.folded),
+                lambda: compare_rows(spec, dependence, Axis(axis, self.rank), found),
+            )
         except NotComparable as error:
             self.skip(layer, "rows", str(error))
             return
@@ -153,14 +157,17 @@ class _Report:
     def compare_view(self, layer: Layer, output: int, axis: int, spec: TensorSpec, found: Sets) -> None:
         """Compare the figures with those of the units that padding does not reach."""
         seen = self.run.fields[layer.name]
-        view: FieldView = view_of(seen, output, self.extents)
+        view = self.views.of((layer.name, output))
         size = None if view.receptive_field is None else view.receptive_field[axis]
         stride = None if view.effective_stride is None else view.effective_stride[axis]
         if not isinstance(size, int) or not stride:
             self.figures[layer.name] = self.figures.get(layer.name, 0) + 1  # whole axes have no others
             return
         period = _period(seen.full[output], axis)
-        inner = interiors(spec, Axis(axis, self.rank), found, period)
+        inner = found.once(
+            ("interiors", period, spec.axes, spec.folded),
+            lambda: interiors(spec, Axis(axis, self.rank), found, period),
+        )
         if not inner:
             old = self.pending.get(layer.name, (0, 0))
             self.pending[layer.name] = (max(old[0], size), max(old[1], ceil(period * stride)))

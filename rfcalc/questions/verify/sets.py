@@ -8,12 +8,14 @@ make a class, of which the sets are stored once.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import reduce
 from itertools import chain, count, groupby, product
 from math import prod
 from operator import or_
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
+
+T = TypeVar("T")
 
 Classes: TypeAlias = "tuple[int, ...]"
 """The class of each index of an axis, numbered as they appear; empty where there is but one."""
@@ -48,7 +50,7 @@ class Sets:
     [17, 3, 6, 12]
     """
 
-    __slots__ = ("_squashed", "_wholes", "cells", "classes", "outside", "shape", "stored")
+    __slots__ = ("_known", "cells", "classes", "outside", "shape", "stored")
 
     def __init__(
         self, shape: Sequence[int], classes: Sequence[Classes], cells: list[int], outside: int
@@ -58,8 +60,7 @@ class Sets:
         self.stored = tuple(max(of) + 1 if of else 1 for of in classes)
         self.cells = cells
         self.outside = outside
-        self._squashed: Sets | None = None
-        self._wholes: dict[int, Sets] = {}
+        self._known: dict[Hashable, Any] = {}
 
     @classmethod
     def of_input(cls, shape: Sequence[int], axis: int) -> Sets:
@@ -86,6 +87,13 @@ class Sets:
     def everything(self) -> int:
         """Return the union of all sets."""
         return reduce(or_, self.cells, 0)
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Work something out of these sets the first time that it is asked for."""
+        if key not in self._known:
+            self._known[key] = make()
+        found: T = self._known[key]
+        return found
 
     def is_aside(self, axis: int) -> bool:
         """Tell whether the sets change along other axes, and not along this one."""
@@ -127,10 +135,10 @@ class Sets:
 
     def whole(self, axis: int, extent: int | None = None) -> Sets:
         """Let each of `extent` elements along an axis read all of it, which is united once."""
-        one = self if self.shape[axis] == 1 else self._wholes.get(axis)
-        if one is None:
-            every = frozenset(range(min(self.stored[axis], self.shape[axis])))
-            one = self._wholes[axis] = self._reading(axis, [every])
+        every = frozenset(range(min(self.stored[axis], self.shape[axis])))
+        one = self
+        if self.shape[axis] != 1:
+            one = self.once(("whole", axis), lambda: self._reading(axis, [every]))
         shape = _put(self.shape, axis, self.shape[axis] if extent is None else extent)
         return one if one.shape == shape else Sets(shape, one.classes, one.cells, self.outside)
 
@@ -215,20 +223,21 @@ class Sets:
 
         They are compared, not looked up: windows of one shape have few different hashes as numbers.
         """
-        if self._squashed is None:
-            found = self
-            for axis in (axis for axis, stored in enumerate(self.stored) if stored > 1):
-                columns = _columns(found.cells, found.stored, axis)
-                runs = [list(run) for _, run in groupby(range(len(columns)), columns.__getitem__)]
-                if len(runs) < len(columns):
-                    numbers = [number for number, run in enumerate(runs) for _ in run]
-                    classes = tuple(numbers[k] for k in found.classes[axis]) if len(runs) > 1 else ()
-                    picks = _put([range(count) for count in found.stored], axis, [run[0] for run in runs])
-                    found = Sets(
-                        found.shape, _put(found.classes, axis, classes), found.over(picks), self.outside
-                    )
-            self._squashed = found._squashed = found
-        return self._squashed
+        found = self.once("squashed", self._merged)
+        return found.once("squashed", lambda: found)
+
+    def _merged(self) -> Sets:
+        found = self
+        for axis in (axis for axis, stored in enumerate(self.stored) if stored > 1):
+            columns = _columns(found.cells, found.stored, axis)
+            runs = [list(run) for _, run in groupby(range(len(columns)), columns.__getitem__)]
+            if len(runs) < len(columns):
+                numbers = [number for number, run in enumerate(runs) for _ in run]
+                classes = tuple(numbers[k] for k in found.classes[axis]) if len(runs) > 1 else ()
+                picks = _put([range(count) for count in found.stored], axis, [run[0] for run in runs])
+                every = _put(found.classes, axis, classes)
+                found = Sets(found.shape, every, found.over(picks), self.outside)
+        return found
 
 
 def united(first: Sets, *others: Sets) -> Sets:
