@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from math import prod
 from typing import Any
 
 from rfcalc.algebra.number import is_known
@@ -95,19 +96,11 @@ def _led(whole: Stage, inputs: Sequence[Sets], specs: Sequence[TensorSpec]) -> l
     if function is None:
         raise NotDefined(f"the kind {kind!r}")
     settings = settings_of(kind, attrs)
-    if not lead:
-        made = function(Given(kind, settings, [spec.axes for spec in specs]), *inputs)
-        return list(made) if isinstance(made, list) else [made]
-    extents = inputs[0].shape[1 : lead + 1]
-    apart = [_merged(x, lead) for x in inputs]  # the batch takes them in
-    roles = [BATCH + spec.axes[lead + 1 :] for spec in specs]
+    apart, roles = inputs, [spec.axes for spec in specs]
+    if lead:  # the batch takes them in
+        apart = [x.reshape((prod(x.shape[: lead + 1]), *x.shape[lead + 1 :])) for x in inputs]
+        roles = [BATCH + axes[lead + 1 :] for axes in roles]
     made = function(Given(kind, settings, roles), *apart)
-    outputs = list(made) if isinstance(made, list) else [made]
-    return [each.reshape((inputs[0].shape[0], *extents, *each.shape[1:])) for each in outputs]
-
-
-def _merged(x: Sets, lead: int) -> Sets:
-    count = 1
-    for extent in x.shape[: lead + 1]:
-        count *= extent
-    return x.reshape((count, *x.shape[lead + 1 :]))
+    outputs = made if isinstance(made, list) else [made]
+    first = inputs[0].shape[: lead + 1]
+    return [each.reshape((*first, *each.shape[1:])) if lead else each for each in outputs]

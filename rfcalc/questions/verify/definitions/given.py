@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any, Final, TypeAlias
 
 from rfcalc.algebra.number import is_known
@@ -83,9 +84,7 @@ class Given:
             wanted.append(x.shape[place] if kept else extent if is_known(extent) and extent >= 0 else None)
         if wanted.count(None) > 1 and wanted[0] is None:
             wanted[0] = x.shape[0]
-        total = 1
-        for extent in x.shape:
-            total *= extent
+        total = prod(x.shape)
         for extent in wanted:
             total = total // extent if extent else total
         if wanted.count(None) > 1:

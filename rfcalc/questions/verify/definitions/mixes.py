@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
+from math import prod
 from typing import Any
 
 from rfcalc.questions.verify.definitions.given import DEFINITIONS, Given, NotDefined, define
@@ -319,10 +320,7 @@ def _primary_capsules(given: Given, x: Sets) -> Sets:
     found = slid(given, x, given.spatial).whole(channel, given["capsules"] * given["dim"])
     order = [place for place in range(len(found.shape)) if place != channel]
     found = found.permute([*order, channel])
-    count = given["capsules"]
-    for extent in found.shape[1:-1]:
-        count *= extent
-    return found.reshape((found.shape[0], count, given["dim"]))
+    return found.reshape((found.shape[0], given["capsules"] * prod(found.shape[1:-1]), given["dim"]))
 
 
 @define("capsules")

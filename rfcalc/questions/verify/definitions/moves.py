@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise, product
+from math import prod
 
 from rfcalc.algebra.number import is_known
 from rfcalc.questions.verify.definitions.given import Given, NotDefined, define
@@ -175,10 +176,7 @@ def _reshaped(given: Given, x: Sets) -> Sets:
 def _flattened(given: Given, x: Sets) -> Sets:
     if given["channel_first"] and len(x.shape) > 2:
         x = x.permute([0, *range(2, len(x.shape)), 1])
-    count = 1
-    for extent in x.shape[1:]:
-        count *= extent
-    return x.reshape((x.shape[0], count))
+    return x.reshape((x.shape[0], prod(x.shape[1:])))
 
 
 @define("permute")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from math import ceil, floor
+from itertools import product
+from math import ceil, floor, prod
 from typing import Any, Final
 
 from rfcalc.questions.verify.definitions.given import Given, NotDefined, define
@@ -40,22 +41,27 @@ def windows(
     return [[s * i - before + d * t for t in range(k)] for i in range(count)]
 
 
-def slid(
-    given: Given, x: Sets, places: Sequence[int], *, ceil_mode: bool = False, short: bool = False
-) -> Sets:
+def slid(given: Given, x: Sets, places: Sequence[int], **rounding: bool) -> Sets:
     """Let windows slide along axes."""
+    alive = given["alive"] if given.kind == "conv" else None  # where its kernel is zero at the others
+    for at, (place, rows) in enumerate(_windows_of(given, x, places, **rounding).items()):
+        x = x.read(place, rows if alive is None else [[row[tap] for tap in alive[at]] for row in rows])
+    return x
+
+
+def _windows_of(given: Given, x: Sets, places: Sequence[int], **rounding: bool) -> dict[int, Rows]:
+    """List the windows of a layer along each of some axes."""
     rank = len(places)
     kernel, dilation = given.each("kernel", rank), given.each("dilation", rank)
     stride = kernel if given["stride"] is None else given.each("stride", rank)
+    settings = zip(places, kernel, stride, dilation, _paddings(given, rank), strict=True)
+    return {place: windows(x.shape[place], k, s, d, p, **rounding) for place, k, s, d, p in settings}
+
+
+def _paddings(given: Given, rank: int) -> list[Any]:
+    """Return the padding along each axis: a word, or how much on both sides."""
     word = given["padding"]
-    padding = [word] * rank if isinstance(word, str) else given.sides("padding", rank)
-    for place, k, s, d, p in zip(places, kernel, stride, dilation, padding, strict=True):
-        rows = windows(x.shape[place], k, s, d, p, ceil_mode=ceil_mode, short=short)
-        if given.kind == "conv" and given["alive"] is not None:  # a kernel that is zero at other taps
-            kept = given["alive"][places.index(place)]
-            rows = [[row[tap] for tap in kept] for row in rows]
-        x = x.read(place, rows)
-    return x
+    return [word] * rank if isinstance(word, str) else given.sides("padding", rank)
 
 
 def in_groups(x: Sets, channel: int, groups: int, filters: int) -> Sets:
@@ -90,15 +96,7 @@ def _depthwise(given: Given, x: Sets) -> Sets:
 @define("patches")
 def _patches(given: Given, x: Sets) -> Sets:
     """Channel c and place t of a window make one channel, in an order that is set."""
-    places, word = given.spatial, given["padding"]
-    rank = len(places)
-    kernel, dilation = given.each("kernel", rank), given.each("dilation", rank)
-    stride = kernel if given["stride"] is None else given.each("stride", rank)
-    padding = [word] * rank if isinstance(word, str) else given.sides("padding", rank)
-    rows = {
-        place: windows(x.shape[place], k, s, d, p)
-        for place, k, s, d, p in zip(places, kernel, stride, dilation, padding, strict=True)
-    }
+    rows = _windows_of(given, x, given.spatial)
     return into_channels(x, given.channel, rows, first=given["order"] == "places_first")
 
 
@@ -122,9 +120,7 @@ def into_channels(x: Sets, channel: int, rows: dict[int, Rows], *, first: bool) 
 def out_of_channels(x: Sets, channel: int, blocks: dict[int, int], *, first: bool) -> Sets:
     """Turn channels into the places of blocks on some axes."""
     lengths = [blocks[axis] for axis in sorted(blocks)]
-    left = x.shape[channel]
-    for length in lengths:
-        left //= length
+    left = x.shape[channel] // prod(lengths)
     cut = [*lengths, left] if first else [left, *lengths]
     more = len(lengths)
     own = channel + (more if first else 0)
@@ -188,8 +184,6 @@ def _transposed(given: Given, x: Sets) -> Sets:
     """Input j writes to ``s*j + d*t - before`` for t in 0 ... k-1."""
     places = given.spatial
     rank = len(places)
-    word = given["padding"]
-    paddings = [word] * rank if isinstance(word, str) else given.sides("padding", rank)
     extras: Sequence[int | None] = [None] * rank
     if given["output_padding"] is not None:
         extras = given.each("output_padding", rank)
@@ -198,7 +192,7 @@ def _transposed(given: Given, x: Sets) -> Sets:
         given.each("kernel", rank),
         given.each("stride", rank),
         given.each("dilation", rank),
-        paddings,
+        _paddings(given, rank),
         extras,
         strict=True,
     )
@@ -422,25 +416,18 @@ def _folded(given: Given, x: Sets) -> Sets:
     sizes, kernel, stride = given["sizes"], given["kernel"], given["stride"]
     axes = list(zip(sizes, kernel, stride, given["dilation"], given["padding"], strict=True))
     grid = [len(windows(n, k, s, d, p)) for n, k, s, d, p in axes]
-    area = 1
-    for k in kernel:
-        area *= k
-    channels = x.shape[1] // area
+    channels = x.shape[1] // prod(kernel)
     apart = x.reshape((x.shape[0], channels, *kernel, *grid))
     rank = len(axes)
     total: Sets | None = None
-    for number in range(area):
-        one, left = apart, number
-        for axis in reversed(range(rank)):
-            one = one.read(2 + axis, [[left % kernel[axis]]])
-            left //= kernel[axis]
+    for taps in product(*map(range, kernel)):
+        one = apart
+        for axis, t in enumerate(taps):
+            one = one.read(2 + axis, [[t]])
         one = one.drop(range(2, 2 + rank))
-        left = number
         for axis in reversed(range(rank)):
-            n, k, s, d, (before, _) = axes[axis]
-            t = left % k
-            left //= k
-            at = [y + before - d * t for y in range(n)]
+            n, _, s, d, (before, _) = axes[axis]
+            at = [y + before - d * taps[axis] for y in range(n)]
             one = one.read(2 + axis, ([y // s] if y % s == 0 else [] for y in at))
         total = one if total is None else united(total, one)
     assert total is not None
