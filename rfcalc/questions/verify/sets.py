@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import reduce
-from itertools import chain, count, groupby, product
+from itertools import chain, count, groupby, product, zip_longest
 from math import prod
 from operator import or_
 from typing import Any, Final, TypeAlias, TypeVar
@@ -169,6 +169,8 @@ class Sets:
         """Take the elements in row-major order under another shape."""
         if prod(shape) != prod(self.shape):
             raise ValueError(f"{prod(self.shape)} elements do not fit {tuple(shape)}")
+        if not prod(shape):
+            return Sets.nothing(shape, self.outside)
         classes: list[Classes] = []
         counts: list[int] = []
         picks: list[list[int]] = []
@@ -243,13 +245,10 @@ class Sets:
 def united(first: Sets, *others: Sets) -> Sets:
     """Unite tensors element by element, stretched to one shape."""
     every = (first, *others)
-    rank = max(len(each.shape) for each in every)
-    shape = [1] * rank
-    for each in every:
-        for place in range(1, len(each.shape) + 1):
-            shape[-place] = shape[-place] if each.shape[-place] == 1 else each.shape[-place]
+    extents = zip_longest(*(each.shape[::-1] for each in every), fillvalue=1)
+    shape = [next((n for n in along if n != 1), 1) for along in extents][::-1]
     parts = [each.stretch(shape) for each in every]
-    axes = [_common([part.classes[place] for part in parts]) for place in range(rank)]
+    axes = [_common([part.classes[place] for part in parts]) for place in range(len(shape))]
     lists = [part.over([picks[n] for _, picks in axes]) for n, part in enumerate(parts)]
     cells = [reduce(or_, cell) for cell in zip(*lists, strict=True)]
     return Sets(shape, [classes for classes, _ in axes], cells, first.outside)
@@ -343,33 +342,17 @@ def _put(extents: Sequence[Any], axis: int, extent: Any) -> tuple[Any, ...]:
     return (*extents[:axis], extent, *extents[axis + 1 :])
 
 
-def _groups(old: Sequence[int], new: Sequence[int]) -> list[tuple[list[int], list[int]]]:
-    """Part the axes of two shapes into runs of as many elements each, in order."""
-    groups: list[tuple[list[int], list[int]]] = []
+def _groups(old: Sequence[int], new: Sequence[int]) -> list[tuple[range, range]]:
+    """Part the axes of two shapes of as many elements into runs of as many elements each, in order."""
+    groups: list[tuple[range, range]] = []
     a = b = 0
     while a < len(old) or b < len(new):
-        mine, yours = [], []
-        have = want = 1
-        if a < len(old):
-            mine.append(a)
-            have *= old[a]
-            a += 1
-        if b < len(new):
-            yours.append(b)
-            want *= new[b]
-            b += 1
-        while have != want:
-            if have < want and a < len(old):
-                mine.append(a)
-                have *= old[a]
-                a += 1
-            elif b < len(new):
-                yours.append(b)
-                want *= new[b]
-                b += 1
+        c, d = min(a + 1, len(old)), min(b + 1, len(new))
+        while prod(old[a:c]) != prod(new[b:d]):
+            if prod(old[a:c]) < prod(new[b:d]):
+                c += 1
             else:
-                mine += range(a, len(old))
-                a = len(old)
-                break
-        groups.append((mine, yours))
+                d += 1
+        groups.append((range(a, c), range(b, d)))
+        a, b = c, d
     return groups
