@@ -141,7 +141,7 @@ class SizedRules:
 
     def _said_of(self, layer: Layer, ready: Result | None) -> dict[object, tuple[int, Result]] | None:
         """Return what is remembered of all layers that are set like this one; None where it is alone."""
-        if ready is not None or layer.attrs.get("blind") or find(layer.kind) is None:
+        if ready is not None or layer.extras.blind or find(layer.kind) is None:
             return None
         outputs = tuple([output for _, output in layer.inputs])
         key = (layer.kind, tuple(layer.attrs.items()), layer.extras, outputs)
@@ -288,7 +288,7 @@ def resolve_layer(
     """Run the rule of one layer, behind those that are resolved; `ready` is what is known of it already."""
     if ready is not None and layer.weights is not None:
         return Resolved(ready, layer.weights)
-    if layer.attrs.get("blind"):
+    if layer.extras.blind:
         return Resolved(None, layer.weights)
     inputs = _inputs_of(layer, resolved)
     if inputs is None:

@@ -130,6 +130,8 @@ class Extras(NamedTuple):
         along the first axes of the first input count, as steps that are padding do not.
     unsure : str
         Why it may read less than its kind says: a mask that is not known hides some of it.
+    blind : bool
+        Shapes before it are not known, so that nothing is known of it but its weights.
     constant : bool
         The file holds the kernel as a constant, so that it is no weight.
     lora : int, optional
@@ -148,6 +150,7 @@ class Extras(NamedTuple):
     biases: int = 0
     masks: int = 0
     unsure: str = ""
+    blind: bool = False
     constant: bool = False
     lora: int | None = None
     quantised: tuple[str, int | None] | None = None

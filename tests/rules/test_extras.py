@@ -27,6 +27,7 @@ VALUES: dict[str, Any] = {
     "biases": 1,
     "masks": 1,
     "unsure": "it is not known",
+    "blind": True,
     "constant": True,
     "lora": 4,
     "quantised": ("int8", None),

@@ -345,11 +345,11 @@ class Builder:
             UNRESOLVED,
             node.op,
             edges,
-            {"blind": True},
             weights=owned,
             block=node.block,
             recorded=node.recorded,
             outputs=node.outputs,
+            extras=Extras(blind=True),
         )
         return tuple(self._recorded(node, k, (name, k)) for k in range(max(len(node.outputs), 1)))
 
