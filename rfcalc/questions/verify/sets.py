@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import reduce
 from itertools import chain, count, groupby, product, zip_longest
 from math import prod
-from operator import or_
+from operator import eq, or_
 from typing import Any, Final, TypeAlias, TypeVar
 
 T = TypeVar("T")
@@ -229,11 +229,12 @@ class Sets:
         return found.once("squashed", lambda: found)
 
     def _merged(self) -> Sets:
+        """Return the same sets with such classes, axis by axis."""
         found = self
         for axis in (axis for axis, stored in enumerate(self.stored) if stored > 1):
             columns = _columns(found.cells, found.stored, axis)
-            runs = [list(run) for _, run in groupby(range(len(columns)), columns.__getitem__)]
-            if len(runs) < len(columns):
+            if any(map(eq, columns, columns[1:])):
+                runs = [list(run) for _, run in groupby(range(len(columns)), columns.__getitem__)]
                 numbers = [number for number, run in enumerate(runs) for _ in run]
                 classes = tuple(numbers[k] for k in found.classes[axis]) if len(runs) > 1 else ()
                 picks = _put([range(count) for count in found.stored], axis, [run[0] for run in runs])
