@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from rfcalc.algebra.number import Num
 from rfcalc.engine.edit import POOLS
+from rfcalc.engine.memory import activation_bytes
 from rfcalc.engine.position import positions_of
 from rfcalc.engine.propagate import ancestors
 from rfcalc.engine.result import AnalysisResult, Row, Size
 from rfcalc.engine.run import Run
-from rfcalc.engine.shapes import known_extent
 from rfcalc.rules.registry import of_family
 
 DENSE: Final = frozenset(of_family("dense"))
@@ -123,7 +122,7 @@ def bill_of(run: Run, result: AnalysisResult, focus: str) -> Bill:
         flat,
         other,
         totals.macs,
-        _memory(run),
+        activation_bytes(run.graph, run.resolved),
     )
 
 
@@ -199,34 +198,3 @@ def _params(rows: Iterable[Row], kinds: Iterable[str]) -> Num | None:
                 return None
             total = total + row.params.total
     return total
-
-
-_BITS: Final = re.compile(r"(\d+)")
-
-
-def element_size(dtype: str) -> int | None:
-    """Return how many bytes an element takes, by the name of its type.
-
-    >>> element_size("float32"), element_size("bfloat16"), element_size("bool"), element_size("string")
-    (4, 2, 1, None)
-    """
-    if dtype == "bool":
-        return 1
-    bits = _BITS.search(dtype)
-    return None if bits is None else -(-int(bits[1]) // 8)
-
-
-def _memory(run: Run) -> Num | None:
-    """Return the bytes of the outputs of all layers at batch 1; None where one of them is not known."""
-    total: Num = 0
-    for layer, known in zip(run.graph, run.resolved.values(), strict=True):
-        if layer.kind == "input":
-            continue
-        if known.result is None:
-            return None
-        for spec in known.result.outputs:
-            size = element_size(spec.dtype)
-            if size is None:
-                return None
-            total = total + spec.elements * size
-    return known_extent(total)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 from rfcalc.algebra.number import Num
+
+T = TypeVar("T")
 
 Status = Literal["exact", "bound", "unknown"]
 
@@ -187,6 +189,90 @@ class Totals(NamedTuple):
         return not self.at_least
 
 
+class Peak(NamedTuple):
+    """The most activation memory that is held at a time.
+
+    Parameters
+    ----------
+    bytes : int
+        Bytes of activations at batch 1.
+    layer : str
+        The layer at which it is, the first of several.
+    """
+
+    bytes: int
+    layer: str
+
+
+class Footprint(NamedTuple):
+    """What a model takes up at batch 1; what is not known is None.
+
+    Parameters
+    ----------
+    param_bytes : mapping of str to Num, optional
+        Bytes of the parameters by type of element, each tensor counted once.
+    activations : Num, optional
+        Elements of the outputs of all layers, inputs of the model not counted.
+    activation_bytes : Num, optional
+        Their bytes.
+    moved : Num, optional
+        Bytes that layers read and write, each for itself: its inputs, its weights, its outputs. What only
+        gives a tensor another shape moves nothing.
+    peak : Peak, optional
+        The most activation memory that is held at a time, in the file's order.
+    reordered : Peak, optional
+        The same in an order that needs less; None where none was found.
+    """
+
+    param_bytes: Mapping[str, Num] | None = None
+    activations: Num | None = None
+    activation_bytes: Num | None = None
+    moved: Num | None = None
+    peak: Peak | None = None
+    reordered: Peak | None = None
+
+
+class Later(Generic[T]):
+    """A value that is worked out when it is first asked for; it is compared and pickled by that value.
+
+    Parameters
+    ----------
+    make : callable
+        Works it out.
+
+    Examples
+    --------
+    >>> later = Later(lambda: 6 * 7)
+    >>> later.get(), later == Later(lambda: 42)
+    (42, True)
+    """
+
+    __slots__ = ("_make", "_value")
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make: Callable[[], T] | None = make
+        self._value: T | None = None
+
+    def get(self) -> T:
+        """Return the value."""
+        if self._make is not None:
+            self._value, self._make = self._make(), None  # and let go of what it was made of
+        return self._value  # type: ignore[return-value]  # of type T by now
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Later) and self.get() == other.get()
+
+    def __hash__(self) -> int:
+        return hash(Later)  # what is equal in all else is compared by value
+
+    def __reduce__(self) -> tuple[Callable[[T], Later[T]], tuple[T]]:
+        return _held, (self.get(),)
+
+
+def _held(value: T) -> Later[T]:
+    return Later(lambda: value)
+
+
 @dataclass(frozen=True, slots=True)
 class AnalysisResult:
     """Everything that rfcalc says of one model, as plain data; ``rfcalc.Analysis`` adds the renderings.
@@ -205,6 +291,8 @@ class AnalysisResult:
         Sums over the model.
     notes : tuple of Note
         What else there is to say.
+    later : Later of Footprint
+        What the model takes up, worked out when `footprint` is first asked for.
     """
 
     name: str
@@ -215,6 +303,12 @@ class AnalysisResult:
     rows: tuple[Row, ...]
     totals: Totals
     notes: tuple[Note, ...]
+    later: Later[Footprint] = field(default=Later(Footprint), repr=False)
+
+    @property
+    def footprint(self) -> Footprint:
+        """What the model takes up: bytes of parameters and activations, and the peak of these."""
+        return self.later.get()
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)

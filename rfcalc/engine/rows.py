@@ -8,7 +8,8 @@ from typing import Any, Final, NamedTuple
 from rfcalc.algebra.number import Num
 from rfcalc.collecting import collector_paused
 from rfcalc.engine.joins import misaligned_note
-from rfcalc.engine.result import AnalysisResult, Detail, InputRow, Note, Params, Row
+from rfcalc.engine.memory import footprint_of
+from rfcalc.engine.result import AnalysisResult, Detail, InputRow, Later, Note, Params, Row
 from rfcalc.engine.run import Run
 from rfcalc.engine.shapes import Resolved, known_extent, spec_of
 from rfcalc.engine.symbolic import conditions_of
@@ -112,6 +113,7 @@ def _analyze(run: Run, depth: int | None, symbolic: bool, details: bool) -> Anal
         tuple(rows),
         totals_of(graph, resolved, leaves),
         tuple(notes),
+        Later(lambda: footprint_of(graph, resolved)),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from rfcalc.algebra.number import UNKNOWN, Num
 from rfcalc.algebra.steps import Slide
 from rfcalc.engine.propagate import Misaligned
-from rfcalc.engine.result import Note, Params, Row, Totals
+from rfcalc.engine.result import AnalysisResult, Note, Params, Row, Totals
 from rfcalc.engine.shapes import Resolved, known_extent
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import BATCH, SPATIAL, Edge, Layer, Weight
@@ -91,6 +91,17 @@ def totals_of(graph: LayerGraph, resolved: Mapping[str, Resolved], rows: Sequenc
         None if macs_missing else macs,
         at_least,
     )
+
+
+def flops_of(result: AnalysisResult) -> Num | None:
+    """Return the floating-point operations at batch 1, two for each multiply-accumulate."""
+    return None if result.totals.macs is None else 2 * result.totals.macs
+
+
+def intensity_of(result: AnalysisResult) -> float | None:
+    """Return the arithmetic intensity: multiply-accumulates for each byte that layers read and write."""
+    macs, moved = result.totals.macs, result.footprint.moved
+    return macs / moved if isinstance(macs, int) and isinstance(moved, int) and moved else None
 
 
 _SHARED: Final = "it is not known how many elements along its axes belong to one sample"

@@ -7,7 +7,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from rfcalc.engine.result import AnalysisResult, Row, Totals
+from rfcalc.engine.result import AnalysisResult, Row
+from rfcalc.engine.totals import flops_of, intensity_of
 from rfcalc.errors import UsageError
 from rfcalc.render.columns import COLUMNS, ON_DEMAND, Column
 from rfcalc.render.humanise import plain
@@ -60,7 +61,7 @@ def analysis_document(result: AnalysisResult, columns: Sequence[Column] | None =
         ],
         "input": result.input,
         "layers": rows,
-        "totals": totals_document(result.totals),
+        "totals": totals_document(result),
         "notes": [
             {"level": note.level, "code": note.code, "layer": note.layer, "message": note.message}
             for note in result.notes
@@ -107,8 +108,9 @@ def row_document(row: Row) -> dict[str, Any]:
     return document
 
 
-def totals_document(totals: Totals) -> dict[str, Any]:
-    """Return the sums over a model as plain data."""
+def totals_document(result: AnalysisResult) -> dict[str, Any]:
+    """Return the sums over a model, and what it takes up, as plain data."""
+    totals = result.totals
     document: dict[str, Any] = {
         "layers": totals.layers,
         "resolved": totals.resolved,
@@ -122,7 +124,23 @@ def totals_document(totals: Totals) -> dict[str, Any]:
         # in the order of the figures that they stand in for, whoever filled the mapping
         least = {name: plain(totals.at_least[name]) for name in document if name in totals.at_least}
         document["at_least"] = least
-    return document
+    return {**document, **_footprint_document(result)}
+
+
+def _footprint_document(result: AnalysisResult) -> dict[str, Any]:
+    """Return what a model takes up as plain data."""
+    found = result.footprint
+    sizes, peak, better = found.param_bytes, found.peak, found.reordered
+    reordered = None if better is None else better._asdict()
+    return {
+        "flops": plain(flops_of(result)),
+        "param_bytes": None if sizes is None else {dtype: plain(sizes[dtype]) for dtype in sorted(sizes)},
+        "activations": plain(found.activations),
+        "activation_bytes": plain(found.activation_bytes),
+        "moved_bytes": plain(found.moved),
+        "intensity": intensity_of(result),
+        "peak_memory": None if peak is None else {**peak._asdict(), "reordered": reordered},
+    }
 
 
 def dump(document: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import rfcalc
-from rfcalc.engine.costs import element_size
+from rfcalc.engine.memory import element_size
 from tests.readers.test_keras_truth import cases
 
 MODELS = Path(__file__).parents[2] / "docs" / "models"

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
-from rfcalc.engine.result import AnalysisResult, Row
+from rfcalc.engine.result import AnalysisResult, Footprint, Peak, Row
+from rfcalc.engine.totals import intensity_of
 from rfcalc.render import humanise
 from rfcalc.render.columns import DOCUMENT, Column, build, choose, has_area, total_cell
 from rfcalc.render.escape import cells, shorten, terminal
@@ -57,6 +58,7 @@ _LONGEST_OP: Final = 24
 _LONGEST_FORMULA: Final = 48  # beyond it a cell is not read at a glance, however wide the terminal
 _REFERENCE: Final = 4  # [12]
 _LABEL: Final = 12
+_LONGEST_PLACE: Final = 40
 
 _WITH_FORMULAS: Final = frozenset(
     {"output_shape", "spatial", "params", "trainable", "non_trainable", "macs", "activations"}
@@ -400,11 +402,41 @@ def _foot(result: AnalysisResult, width: int, glyphs: Glyphs) -> list[str]:
     about = "" if (short := humanise.short(totals.macs)) == macs or totals.macs is None else f" ({short})"
     lines = [
         ("layers", counts),
-        ("parameters", f"{params}{split}"),
+        ("parameters", f"{params}{split}{_stored(result.footprint)}"),
         ("MACs", f"{macs}{about} at batch 1; FLOPs = 2 x MACs"),
+        *_held(result, glyphs),
     ]
     return [
         line
         for label, text in lines
         for line in fold(f"{label:<{_LABEL}}{glyphs.formula(text)}", width, _LABEL)
     ]
+
+
+def _stored(footprint: Footprint) -> str:
+    """Return what the parameters take up, by type of element."""
+    sizes = footprint.param_bytes
+    if not sizes:
+        return ""
+    largest = sorted(sizes, key=lambda dtype: (-float(sizes[dtype]), dtype)) if len(sizes) > 1 else sizes
+    return "; " + ", ".join(f"{humanise.size(sizes[dtype])} in {dtype}" for dtype in largest)
+
+
+def _held(result: AnalysisResult, glyphs: Glyphs) -> list[tuple[str, str]]:
+    """Return the lines of what activations take up; none where a size is open."""
+    found, intensity = result.footprint, intensity_of(result)
+    if found.peak is None:
+        return []
+    text = f"{humanise.short(found.activations)} at batch 1, {humanise.size(found.activation_bytes)}; "
+    text += f"at most {_peak(found.peak, glyphs)} at a time"
+    if found.reordered is not None:
+        text += f", {_peak(found.reordered, glyphs)} in a better order"
+    lines = [("activations", text)]
+    if intensity is not None:
+        lines.append(("intensity", f"{intensity:.3g} MACs for each byte that layers read and write"))
+    return lines
+
+
+def _peak(peak: Peak, glyphs: Glyphs) -> str:
+    layer = shorten(terminal(peak.layer, unicode=glyphs.unicode), _LONGEST_PLACE, glyphs.ellipsis)
+    return f"{humanise.size(peak.bytes)} (in {layer})"

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from rfcalc.algebra.number import is_known
-from rfcalc.engine.costs import element_size, leaves
+from rfcalc.engine.costs import leaves
 from rfcalc.engine.joins import Join
+from rfcalc.engine.memory import bytes_of
 from rfcalc.engine.propagate import Seen
 from rfcalc.engine.result import AnalysisResult, Row, Size
 from rfcalc.engine.rows import analyze_run
@@ -120,10 +120,10 @@ class Facts:
             if result is None:
                 return None
             for spec in result.outputs:
-                size, count = element_size(spec.dtype), spec.elements
-                if size is None or not is_known(count):
+                size = bytes_of(spec)
+                if size is None:
                     return None
-                total += int(count) * size
+                total += size
         return total
 
     def looks_around(self, row: Row) -> bool:

@@ -102,6 +102,17 @@ def _counts() -> Iterator[Limit]:
         measures.layer_memory,
         initial=True,
     )
+    yield Limit(
+        "max_peak_memory",
+        MOST,
+        BYTES,
+        "bytes of activations at a time",
+        "{} bytes of activations at a time",
+        "the most bytes of activations held at a time, at batch 1: each from the layer that makes it to "
+        "the last that reads it, in the file's order",
+        measures.model_peak,
+        None,
+    )
 
 
 def _fields(prefix: str, *, local: bool, doc: str) -> Iterator[Limit]:

@@ -119,6 +119,18 @@ def model_memory(facts: Facts) -> Iterator[Figure]:
     yield _summed(facts, sum(known) if len(known) == len(sizes) else None, sizes, sum(known))
 
 
+def model_peak(facts: Facts) -> Iterator[Figure]:
+    """Count the bytes of activations that are held at a time, at the layer at which they are most."""
+    peak = facts.result.footprint.peak
+    if peak is None:
+        missing = next((row for row in facts.rows if facts.memory(row) is None), None)
+        yield Figure("", (0,), (inf,), _NOT_KNOWN if missing is None else _why(missing))
+    else:
+        yield Figure(
+            "", (peak.bytes,), (peak.bytes,), cause=f"they are held in {peak.layer}", culprit=peak.layer
+        )
+
+
 def _summed(facts: Facts, value: object, counts: Mapping[str, object], least: object) -> Figure:
     """Make the figure of a sum over layers; `least` is what is known of it."""
     known = {name: count for name, count in counts.items() if isinstance(count, int)}

@@ -107,7 +107,7 @@ _ITEMS: Final[tuple[_Item, ...]] = (
     ("  dense", lambda bill: humanise.number(bill.dense), lambda bill: bool(bill.dense)),
     ("  other", lambda bill: humanise.number(bill.other), lambda bill: bool(bill.other)),
     ("MACs", lambda bill: humanise.short(bill.macs), _always),
-    ("activations", lambda bill: humanise.size(bill.memory), _always),
+    ("activation memory", lambda bill: humanise.size(bill.memory), _always),
 )
 
 
@@ -318,7 +318,7 @@ def _entry_document(entry: Entry) -> dict[str, Any]:
     if entry.result is not None and entry.bill is not None:
         document["changed"] = entry.changed
         document["bill"] = _bill_document(entry.bill)
-        document["totals"] = totals_document(entry.result.totals)
+        document["totals"] = totals_document(entry.result)
         document["layers"] = [row_document(row) for row in entry.result.rows]
     return document
 

@@ -133,12 +133,12 @@ def _model_document(result: AnalysisResult) -> dict[str, Any]:
         "format": result.format,
         "source": result.source.replace("\\", "/").rpartition("/")[2],
         "input": result.input,
-        "totals": totals_document(result.totals),
+        "totals": totals_document(result),
     }
 
 
 def _delta(diff: DiffResult) -> dict[str, Any]:
-    old, new = totals_document(diff.old.totals), totals_document(diff.new.totals)
+    old, new = totals_document(diff.old), totals_document(diff.new)
     names = ("layers", "params", "trainable", "non_trainable", "macs")
     return {name: None if None in (old[name], new[name]) else new[name] - old[name] for name in names}
 

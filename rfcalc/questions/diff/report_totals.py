@@ -56,9 +56,11 @@ def _row(
 
 
 def _activations(result: AnalysisResult) -> Any:
-    """Sum up the elements that all layers put out at batch 1."""
+    """Sum up the elements that all layers put out at batch 1, the inputs of the model left out."""
     total: Any = 0
     for row in leaves(result):
+        if row.kind == "input":
+            continue
         if row.activations is None:
             return None
         total = total + row.activations

@@ -9,7 +9,7 @@ from typing import Final
 
 from rfcalc.algebra.number import is_known
 from rfcalc.algebra.steps import Place, Slide
-from rfcalc.engine.costs import element_size
+from rfcalc.engine.memory import bytes_of
 from rfcalc.engine.propagate import Seen, ancestors, choose_input
 from rfcalc.engine.run import Run
 from rfcalc.engine.shapes import OnUnknown, Resolved, resolve, resolve_layer
@@ -196,7 +196,7 @@ def memory_of(case: Case) -> Memory:
     sizes: dict[str, int] = {}
     for layer in case.chain:
         result = case.resolved[layer.name].result
-        each = [_bytes(spec) for spec in result.outputs] if result is not None else [None]
+        each = [bytes_of(spec) for spec in result.outputs] if result is not None else [None]
         if None in each:
             return Memory(None, None)
         sizes[layer.name] = sum(size for size in each if size is not None)
@@ -209,12 +209,6 @@ def memory_of(case: Case) -> Memory:
             if last[producer] == layer.name:
                 held -= sizes[producer]
     return Memory(peak, sum(sizes.values()))
-
-
-def _bytes(spec: TensorSpec) -> int | None:
-    size = element_size(spec.dtype)
-    count = spec.elements
-    return None if size is None or not is_known(count) else int(count) * size
 
 
 def require_positions(sizes: Sizes) -> None:

@@ -1,0 +1,364 @@
+"""Memory of activations: what is held at a time while layers run, in the file's order or in a better one.
+
+A tensor is held from the layer that makes it to the last one that reads it, inputs from the beginning,
+outputs of the model to the end. What only has another shape (reshape, flatten, squeeze, dropout at inference)
+is the buffer that it is made of. An operation that reads of an input only the element in its own place
+(activations, batch normalisation, sums) writes into that input's buffer, where nothing else reads it later.
+While a layer runs its inputs and outputs are both held. Weights, and what an operation needs inside itself,
+do not count.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from rfcalc.algebra.number import Num, is_known
+from rfcalc.algebra.steps import Insert, Merge, Regroup, Split, Squeeze
+from rfcalc.engine.result import Footprint, Peak
+from rfcalc.engine.shapes import Resolved, known_extent, spec_of
+from rfcalc.graph.graph import LayerGraph
+from rfcalc.graph.layer import Edge, Layer, TensorSpec, Weight
+from rfcalc.rules.registry import Path
+
+_HANDED_ON: Final = frozenset(("identity", "dropout"))
+"""Kinds whose output is their input, not only element by element."""
+
+_MOST_READY: Final = 64
+"""Layers that could run next among which the one is chosen that holds least."""
+
+
+def footprint_of(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> Footprint:
+    """Return what a model takes up.
+
+    Examples
+    --------
+    >>> import rfcalc
+    >>> conv = {"kind": "conv", "filters": 8, "kernel": 3, "padding": "same"}
+    >>> model = {"rfcalc": 1, "input": [8, 8, 4], "layers": [conv, {"kind": "max_pool", "kernel": 2}]}
+    >>> found = rfcalc.analyze(model).footprint
+    >>> found.param_bytes, found.activations, found.activation_bytes
+    ({'float32': 1184}, 640, 2560)
+    >>> found.peak  # 4 bytes for each of 8*8*4 and 8*8*8 elements
+    Peak(bytes=3072, layer='conv_1')
+    """
+    outputs = _outputs(graph, resolved)
+    elements = None if outputs is None else known_extent(sum([spec.elements for spec in outputs]))
+    return Footprint(
+        _param_bytes(resolved),
+        elements,
+        activation_bytes(graph, resolved),
+        _moved(graph, resolved),
+        *peaks_of(graph, resolved),
+    )
+
+
+def activation_bytes(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> Num | None:
+    """Return the bytes of the outputs of all layers at batch 1; None where one of them is not known."""
+    return _bytes_of_all(_outputs(graph, resolved))
+
+
+def _outputs(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> list[TensorSpec] | None:
+    """List the outputs of all layers; None where one is not known."""
+    specs: list[TensorSpec] = []
+    for layer in graph:
+        result = resolved[layer.name].result
+        if result is None:
+            return None
+        if layer.kind != "input":
+            specs += result.outputs
+    return specs
+
+
+def _bytes_of_all(specs: Iterable[TensorSpec] | None) -> Num | None:
+    total: Num = 0
+    for spec in specs or ():
+        size = element_size(spec.dtype)
+        if size is None:
+            return None
+        total = total + spec.elements * size
+    return None if specs is None else known_extent(total)
+
+
+def _param_bytes(resolved: Mapping[str, Resolved]) -> Mapping[str, Num] | None:
+    """Return the bytes of all parameters by their type; None where a count or a type is not known."""
+    weights: dict[str, Weight] = {}
+    for known in resolved.values():
+        if known.weights is None:
+            return None
+        weights.update((weight.identity, weight) for weight in known.weights)
+    found: dict[str, Num] = {}
+    for weight in weights.values():
+        count, bits = known_extent(weight.count), element_bits(weight.dtype)
+        if count is None or bits is None:
+            return None
+        found[weight.dtype] = (
+            found.get(weight.dtype, 0) + count * (bits // 8) if bits % 8 == 0 else (count * bits + 7) // 8
+        )
+    return found
+
+
+def _moved(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> Num | None:
+    """Return the bytes that layers read and write; None where one of them is not known."""
+    total: Num = 0
+    for layer in graph:
+        known = resolved[layer.name]
+        result = known.result
+        if result is None or known.weights is None:
+            return None
+        if layer.kind == "input" or _is_view(layer, result.outputs, result.paths):
+            continue
+        read = [spec_of(resolved, edge) for edge in dict.fromkeys(layer.inputs)]
+        tensors = _bytes_of_all([*read, *result.outputs])
+        params = _param_bytes({layer.name: known})
+        if tensors is None or params is None:
+            return None
+        total = total + sum([tensors, *params.values()])
+    return known_extent(total)
+
+
+def peaks_of(
+    graph: LayerGraph, resolved: Mapping[str, Resolved], *, in_place: bool = True
+) -> tuple[Peak | None, Peak | None]:
+    """Find the peak of activation memory: in the file's order, and in a better one where that needs less.
+
+    Parameters
+    ----------
+    graph : LayerGraph
+        The model.
+    resolved : mapping of str to Resolved
+        What the first pass says of it.
+    in_place : bool
+        False for a runtime that gives each result a buffer of its own.
+
+    Returns
+    -------
+    tuple of (Peak or None)
+        Neither, where a shape or a type is not known.
+    """
+    tasks = _tasks(graph, resolved, in_place=in_place)
+    if tasks is None or not tasks.steps:
+        return None, None
+    held, place = _simulated(tasks, range(len(tasks.steps)))
+    peak = Peak(held, tasks.steps[place].name)
+    if held <= _least(tasks):
+        return peak, None
+    best, at = _simulated(tasks, _greedy(tasks))
+    return peak, Peak(best, tasks.steps[at].name) if best < held else None
+
+
+class _Step(NamedTuple):
+    """What one layer does to buffers.
+
+    Parameters
+    ----------
+    name : str
+        The layer.
+    before : tuple of int
+        The steps that have to come first.
+    reads : tuple of int
+        The buffers that it reads, each once.
+    makes : tuple of int
+        The buffers that it makes.
+    over : tuple of int
+        Those of `reads` into which its only output may be written.
+    """
+
+    name: str
+    before: tuple[int, ...]
+    reads: tuple[int, ...]
+    makes: tuple[int, ...]
+    over: tuple[int, ...]
+
+
+class _Tasks(NamedTuple):
+    """A model as steps on buffers: the bytes of each, how many steps read it, which ones stay to the end."""
+
+    steps: Sequence[_Step]
+    sizes: Sequence[int]
+    readers: Sequence[int]
+    kept: frozenset[int]
+
+
+def _tasks(graph: LayerGraph, resolved: Mapping[str, Resolved], *, in_place: bool) -> _Tasks | None:
+    """Spell a model as steps on buffers; None where the bytes of one are not known."""
+    buffers: dict[Edge, int] = {}
+    places: dict[str, int] = {}
+    sizes: list[int] = []
+    readers: list[int] = []
+    steps: list[_Step] = []
+    for layer in graph:
+        result = resolved[layer.name].result
+        if result is None:
+            return None
+        reads = tuple(dict.fromkeys([buffers[edge] for edge in layer.inputs]))
+        shared = buffers[layer.inputs[0]] if _is_view(layer, result.outputs, result.paths) else None
+        makes = []
+        for output, spec in enumerate(result.outputs):
+            if shared is not None:
+                buffers[layer.name, output] = shared
+                continue
+            size = bytes_of(spec)
+            if size is None:
+                return None
+            buffers[layer.name, output] = len(sizes)
+            makes.append(len(sizes))
+            sizes.append(size)
+            readers.append(0)
+        for buffer in reads:
+            readers[buffer] += 1
+        over: tuple[int, ...] = ()
+        if in_place and len(makes) == 1 and reads:
+            same = dict.fromkeys(buffers[layer.inputs[number]] for number in _in_its_place(result.paths[0]))
+            over = tuple([buffer for buffer in same if sizes[buffer] == sizes[makes[0]]])
+        before = tuple(dict.fromkeys([places[producer] for producer, _ in layer.inputs]))
+        places[layer.name] = len(steps)
+        steps.append(_Step(layer.name, before, reads, tuple(makes), over))
+    kept = frozenset(buffers[edge] for edge in graph.outputs)
+    return _Tasks(steps, sizes, readers, kept)
+
+
+_BITS: Final = re.compile(r"(\d+)")
+
+
+def element_size(dtype: str) -> int | None:
+    """Return how many bytes an element takes, by the name of its type.
+
+    >>> element_size("float32"), element_size("bfloat16"), element_size("bool"), element_size("string")
+    (4, 2, 1, None)
+    """
+    bits = element_bits(dtype)
+    return None if bits is None else -(-bits // 8)
+
+
+def element_bits(dtype: str) -> int | None:
+    """Return how many bits an element takes where elements are packed; None of what is no number.
+
+    >>> element_bits("int4"), element_bits("bool")
+    (4, 8)
+    """
+    if dtype == "bool":
+        return 8
+    bits = _BITS.search(dtype)
+    return None if bits is None else int(bits[1])
+
+
+def bytes_of(spec: TensorSpec) -> int | None:
+    """Return the bytes of a tensor at batch 1; None where its extents or its type are not known."""
+    size, count = element_size(spec.dtype), spec.elements
+    return None if size is None or not is_known(count) else int(count) * size
+
+
+def _is_view(layer: Layer, outputs: Sequence[TensorSpec], paths: Sequence[Sequence[Path]]) -> bool:
+    """Tell whether a layer only gives the elements of its one input another shape."""
+    if len(outputs) != 1 or len(layer.inputs) != 1 or len(paths[0]) != 1:
+        return False
+    steps = paths[0][0].steps
+    return layer.kind in _HANDED_ON if not steps else all(isinstance(step, _RESHAPES) for step in steps)
+
+
+_RESHAPES: Final = (Insert, Merge, Regroup, Split, Squeeze)
+
+
+def _in_its_place(paths: Iterable[Path]) -> list[int]:
+    """Return the inputs of which every element of the output reads the one in its own place alone."""
+    read: dict[int, bool] = {}
+    for path in paths:
+        read[path.input] = read.get(path.input, True) and not path.followed
+    return [number for number, alone in read.items() if alone]
+
+
+def _simulated(tasks: _Tasks, order: Iterable[int]) -> tuple[int, int]:
+    """Run steps in an order: the most that is held at a time, and the step at which that is first."""
+    state = _State(tasks)
+    peak, at = -1, 0
+    for place in order:
+        held = state.run(place)
+        if held > peak:
+            peak, at = held, place
+    return peak, at
+
+
+class _Effect(NamedTuple):
+    """What a step does to the buffers that are held: which it reads, makes, writes over, and ends."""
+
+    reads: list[int]
+    over: int | None
+    ends: list[int]
+    made: int
+
+
+class _State:
+    """The buffers that are held while steps run."""
+
+    def __init__(self, tasks: _Tasks) -> None:
+        self._tasks = tasks
+        self._left = list(tasks.readers)
+        self._kept = set(tasks.kept)
+        self._lies = list(range(len(tasks.sizes)))  # a result that is written over a buffer lies in that one
+        self.held = 0
+
+    def effect(self, place: int) -> _Effect:
+        """Return what a step would do now."""
+        step, left, lies = self._tasks.steps[place], self._left, self._lies
+        reads = [lies[buffer] for buffer in step.reads]
+        last = [each for each in dict.fromkeys(reads) if left[each] == reads.count(each)]
+        last = [each for each in last if each not in self._kept]
+        over = next((lies[buffer] for buffer in step.over if lies[buffer] in last), None)
+        made = sum([self._tasks.sizes[buffer] for buffer in step.makes]) if over is None else 0
+        return _Effect(reads, over, [each for each in last if each != over], made)
+
+    def run(self, place: int) -> int:
+        """Run one step, and return how much is held while it runs."""
+        makes, left, sizes = self._tasks.steps[place].makes, self._left, self._tasks.sizes
+        reads, over, ends, made = self.effect(place)
+        self.held += made
+        most = self.held
+        for buffer in reads:
+            left[buffer] -= 1
+        if over is not None:
+            (result,) = makes
+            self._lies[result] = over
+            left[over] += left[result]
+            if result in self._kept:
+                self._kept.add(over)
+            makes = (over,)
+        unread = [buffer for buffer in makes if not left[buffer] and buffer not in self._kept]
+        self.held -= sum([sizes[buffer] for buffer in (*ends, *unread)])
+        return most
+
+    def cost(self, place: int) -> tuple[int, int]:
+        """Return by how much more is held behind a step, and while it runs."""
+        found = self.effect(place)
+        return found.made - sum([self._tasks.sizes[buffer] for buffer in found.ends]), found.made
+
+
+def _least(tasks: _Tasks) -> int:
+    """Return what any order holds at some time: the most that one step reads and makes."""
+    sizes = tasks.sizes
+    return max(
+        sum([sizes[buffer] for buffer in step.reads])
+        + (0 if step.over else sum([sizes[buffer] for buffer in step.makes]))
+        for step in tasks.steps
+    )
+
+
+def _greedy(tasks: _Tasks) -> Iterable[int]:
+    """Yield the steps so that each time the one comes next after which least is held."""
+    state = _State(tasks)
+    waits = [len(step.before) for step in tasks.steps]
+    behind: list[list[int]] = [[] for _ in tasks.steps]
+    for place, step in enumerate(tasks.steps):
+        for before in step.before:
+            behind[before].append(place)
+    ready = [place for place, count in enumerate(waits) if not count]
+    while ready:
+        chosen = min(ready[:_MOST_READY], key=lambda place: (*state.cost(place), place))
+        ready.remove(chosen)
+        state.run(chosen)
+        yield chosen
+        for place in behind[chosen]:
+            waits[place] -= 1
+            if not waits[place]:
+                ready.append(place)

@@ -1,0 +1,149 @@
+"""Peak activation memory, against a brute force over all orders of small graphs, tensor by tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from random import Random
+from typing import Any, NamedTuple
+
+import pytest
+
+import rfcalc
+from rfcalc.engine.memory import footprint_of, peaks_of
+from rfcalc.engine.run import Run
+from rfcalc.graph.layer import Weight
+
+IN_PLACE = ("activation", "add", "batch_norm")
+VIEWS = ("flatten", "dropout")
+
+
+class Task(NamedTuple):
+    """One layer as the brute force sees it: what it reads, and the bytes that it puts out."""
+
+    kind: str
+    reads: tuple[str, ...]
+    size: int
+
+
+def random_model(random: Random) -> tuple[dict[str, Any], dict[str, Task]]:
+    """Make a small branching model on a map of 4x4, and the bytes of each layer's output by hand."""
+    channels, tasks = {"input": 2}, {"input": Task("input", (), 4 * 4 * 2 * 4)}
+    layers: list[dict[str, Any]] = []
+    for number in range(random.randint(2, 6)):
+        name = f"l{number}"
+        kind = random.choice(["conv", "conv", "activation", "batch_norm", "dropout", "add", "concat"])
+        sources = [random.choice(list(channels))]
+        width = channels[sources[0]]
+        if kind in ("add", "concat"):
+            alike = [each for each in channels if each not in sources and channels[each] == width]
+            kind = kind if alike else "conv"
+            sources += random.sample(alike, min(len(alike), 1))
+        layer: dict[str, Any] = {"name": name, "kind": kind, "inputs": sources}
+        if kind == "conv":
+            width = random.choice([1, 2, 4, 8])
+            layer |= {"filters": width, "kernel": 3, "padding": "same", "inputs": sources[:1]}
+        elif kind == "activation":
+            layer["function"] = "relu"
+        elif kind == "concat":
+            width = 2 * width
+        channels[name] = width
+        tasks[name] = Task(kind, tuple(layer["inputs"]), 4 * 4 * width * 4)
+        layers.append(layer)
+    if random.random() < 0.3:
+        last = layers[-1]["name"]
+        layers.append({"name": "flat", "kind": "flatten", "inputs": [last]})
+        tasks["flat"] = Task("flatten", (last,), tasks[last].size)
+    read = {source for task in tasks.values() for source in task.reads}
+    outputs = [layer["name"] for layer in layers if layer["name"] not in read]
+    return {"rfcalc": 1, "input": [4, 4, 2], "layers": layers, "outputs": outputs}, tasks
+
+
+def held(tasks: Mapping[str, Task], order: Sequence[str], outputs: Sequence[str], *, in_place: bool) -> int:
+    """Run the layers in an order, and return the most bytes that are held at a time.
+
+    Each tensor lies in a block of memory, which is held while one in it is an output, or is read by a layer
+    that has not run.
+    """
+    block: dict[str, str] = {}
+    sizes: dict[str, int] = {}
+    most = 0
+
+    def wanted(owner: str, after: int) -> bool:
+        inside = {tensor for tensor, home in block.items() if home == owner}
+        return bool(inside & set(outputs)) or any(inside & set(tasks[name].reads) for name in order[after:])
+
+    for step, name in enumerate(order):
+        task = tasks[name]
+        homes = [block[source] for source in task.reads]
+        if task.kind in VIEWS:
+            block[name] = homes[0]
+        else:
+            free = [home for home in homes if sizes[home] == task.size and not wanted(home, step + 1)]
+            block[name] = free[0] if in_place and task.kind in IN_PLACE and free else name
+            sizes[block[name]] = task.size
+        most = max(most, sum(sizes.values()))
+        sizes = {owner: size for owner, size in sizes.items() if wanted(owner, step + 1)}
+    return most
+
+
+def orders(tasks: Mapping[str, Task]) -> Iterator[list[str]]:
+    """Yield all orders in which every layer comes behind what it reads."""
+
+    def grow(done: list[str]) -> Iterator[list[str]]:
+        if len(done) == len(tasks):
+            yield list(done)
+        for name, task in tasks.items():
+            if name not in done and set(task.reads) <= set(done):
+                yield from grow([*done, name])
+
+    yield from grow([])
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+@pytest.mark.parametrize("seed", range(250))
+def test_against_all_orders(seed: int, *, in_place: bool) -> None:
+    """The file's order is exact; the better one is less, and no less than the least of all orders."""
+    document, tasks = random_model(Random(seed))
+    graph = rfcalc.load(document)
+    own = [layer.name for layer in graph]
+    outputs = [layer for layer, _ in graph.outputs]
+    peak, reordered = peaks_of(graph, Run(graph).resolved, in_place=in_place)
+    assert peak is not None
+    assert peak.bytes == held(tasks, own, outputs, in_place=in_place)
+    if reordered is not None:
+        least = min(held(tasks, order, outputs, in_place=in_place) for order in islice(orders(tasks), 5_000))
+        assert peak.bytes > reordered.bytes >= least
+
+
+def test_another_order_needs_less() -> None:
+    """Two wide branches, each summed up to one channel: one after the other, not side by side."""
+    conv = {"kind": "conv", "kernel": 1}
+    layers = [
+        {**conv, "name": "wide1", "filters": 64, "inputs": ["input"]},
+        {**conv, "name": "wide2", "filters": 64, "inputs": ["input"]},
+        {**conv, "name": "thin1", "filters": 1, "inputs": ["wide1"]},
+        {**conv, "name": "thin2", "filters": 1, "inputs": ["wide2"]},
+        {"kind": "add", "name": "sum", "inputs": ["thin1", "thin2"]},
+    ]
+    found = rfcalc.analyze({"rfcalc": 1, "input": [8, 8, 1], "layers": layers}).footprint
+    channel = 8 * 8 * 4
+    assert found.peak == (129 * channel, "wide2")  # the input and both
+    assert found.reordered == (66 * channel, "thin1")  # the input, one wide map, and what it is summed up to
+
+
+def test_bytes_of_parameters_by_type() -> None:
+    layers = [{"kind": "linear", "name": name, "units": 1} for name in ("float16", "float32", "int4")]
+    graph = rfcalc.load({"rfcalc": 1, "input": [4], "layers": layers})
+    resolved = {
+        name: known if name == "input" else known._replace(weights=(Weight(name, (11,), dtype=name),))
+        for name, known in Run(graph).resolved.items()
+    }
+    assert footprint_of(graph, resolved).param_bytes == {"float16": 22, "float32": 44, "int4": 6}
+
+
+def test_what_is_open_is_not_known() -> None:
+    pool = {"kind": "max_pool", "kernel": 2}
+    found = rfcalc.analyze({"rfcalc": 1, "input": [None, None, 3], "layers": [pool]}).footprint
+    assert (found.peak, found.moved, found.activations) == (None, None, None)
+    assert found.param_bytes == {}
