@@ -135,6 +135,14 @@ class LayerGraph:
     def __repr__(self) -> str:
         return f"<LayerGraph {self.name!r}: {len(self)} layers>"
 
+    def called(self, name: str) -> LayerGraph:
+        """Return the same model by another name."""
+        if name == self.name:
+            return self
+        same = copy(self)
+        same.name = name
+        return same
+
     def with_layers(self, layers: Iterable[Layer], results: Mapping[str, Any] | None = None) -> LayerGraph:
         """Return the same model with other layers, checked anew; blocks, outputs and notes stay."""
         return self._remade(layers, results)

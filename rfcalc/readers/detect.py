@@ -99,6 +99,13 @@ _PROGRAM: Final = re.compile(
 
 _FACTORY: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.A)
 
+_ANY_NAME: Final = re.compile(
+    r"|main(_graph)?|(onnx_?)?graph|torch[-_]jit([-_]export)?|tf2onnx|tf_?(graph|model)|Model from .*"
+    r"|(model|functional|sequential)(_\d+)?",
+    re.I,
+)
+"""Names that exporters and frameworks give to any model."""
+
 _TOML_KEY: Final = re.compile(r"""^[ \t]*["']?rfcalc["']?[ \t]*=""", re.M)
 _TOML_TABLE: Final = re.compile(
     r"""(\[{1,2} *(?!(?:true|false|null)\b)[A-Za-z_][\w.:"' -]*\]{1,2})[ \t]*(?:[#;].*)?$""", re.M
@@ -166,12 +173,25 @@ def load(
     document = read_document(model, format=format)
     wanted = wanted._replace(directory=document.directory, memory=document.memory)
     try:
-        return _READERS[document.format](document.content, document.source, wanted)
+        graph = _READERS[document.format](document.content, document.source, wanted)
+        return graph.called(name_of(graph.name, document.source))
     except RfcalcError as error:
         error.source = error.source or document.source
         raise
     except RecursionError:
         raise ReadError("is nested too deeply to be a model", source=document.source) from None
+
+
+def name_of(name: str, source: str) -> str:
+    """Return what a model is called: by its file, where its name is one that exporters give to any.
+
+    >>> name_of("main_graph", "zoo/yolov8n.onnx"), name_of("resnet50", "a.onnx"), name_of("model", "<dict>")
+    ('yolov8n', 'resnet50', 'model')
+    """
+    if not _ANY_NAME.fullmatch(name) or source.startswith("<"):
+        return name
+    file = source.replace("\\", "/").rpartition("/")[2]
+    return file.rpartition(".")[0] or file or name
 
 
 def read_document(model: Any, *, format: str | None = None) -> Document:

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 import rfcalc
 from rfcalc.errors import ReadError, RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
+from rfcalc.graph.layer import Layer
 from rfcalc.readers import parsing
 from rfcalc.readers.detect import load, read_document
 from tests.readers.models import CONV, DOCS, MODELS, model, refusal
@@ -222,9 +223,11 @@ def test_keras_documents_and_archives_go_to_their_reader(
 ) -> None:
     seen: list[Any] = []
 
-    def read_keras(document: Any, *, source: str, shapes: Any) -> str:
+    graph = LayerGraph([Layer("x", "input", "Input", attrs={"shape": (1,), "axes": "b"})], name="net")
+
+    def read_keras(document: Any, *, source: str, shapes: Any) -> LayerGraph:
         seen.append((document, source, shapes))
-        return "graph"
+        return graph
 
     def read_archive(archive: Any) -> Any:
         seen.append(type(archive).__name__)
@@ -238,7 +241,7 @@ def test_keras_documents_and_archives_go_to_their_reader(
     archive = tmp_path / "m.keras"
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("config.json", json.dumps(KERAS))
-    assert load(KERAS, shapes={"": [3, 4]}) == "graph"
+    assert load(KERAS, shapes={"": [3, 4]}) is graph
     load(json.dumps({**KERAS, "x": float("nan")}).encode(), format="keras")
     load(archive)
     load(archive.read_bytes())
@@ -458,3 +461,15 @@ def test_no_bytes_give_anything_but_a_graph_or_an_error(seed: bytes, data: st.Da
 def test_no_beginning_gives_anything_but_a_graph_or_an_error(content: bytes) -> None:
     with pytest.raises(RfcalcError):
         load(content)
+
+
+@pytest.mark.parametrize(
+    "name", ["main_graph", "torch_jit", "torch-jit-export", "Model from Caffe2", "model_3", ""]
+)
+def test_a_model_without_a_name_of_its_own_is_called_by_its_file(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "yolo v8.n.json"
+    path.write_text(json.dumps({"rfcalc": 1, "name": name or "model", "input": [4], "layers": ["flatten"]}))
+    assert load(path).name == "yolo v8.n"
+    assert load(json.loads(path.read_text())).name == (name or "model")  # there is no file
+    path.write_text(json.dumps({"rfcalc": 1, "name": "mine", "input": [4], "layers": ["flatten"]}))
+    assert load(path).name == "mine"
