@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def test_an_analysis_renders_itself() -> None:
     assert "left out" not in analysis.to_text(120)
     assert analysis.to_text(columns=["name", "macs"]).splitlines()[2].split() == ["layer", "MACs"]
     assert "<p><b>tiny</b>" in analysis._repr_html_()
-    assert "Analysis(" in repr(analysis)
+    assert repr(analysis) == "<Analysis of tiny: 3 layers, 20 parameters, 882 MACs>"
     with pytest.raises(KeyError):
         analysis.layer("none")
 
@@ -157,3 +158,31 @@ def test_errors_name_their_source(call: Any) -> None:
         call()
     assert raised.value.source == "<dict>"
     assert str(raised.value).startswith("<dict>: ")
+
+
+POOLING = "docs/models/pooling.json"
+BRIEF = [
+    (lambda: rfcalc.compare(POOLING), "<Comparison of original, plain, strided, dilated>"),
+    (lambda: rfcalc.law(POOLING), "<Law of conv3 in pooling>"),
+    (lambda: rfcalc.align(POOLING), "<Alignment of pooling>"),
+    (lambda: rfcalc.effective(POOLING), "<EffectiveField of conv3 in pooling>"),
+    (lambda: rfcalc.tiles(POOLING), "<Tiles of classes in pooling>"),
+    (lambda: rfcalc.verify(POOLING), "<Verification of pooling: 8 layers, all exact.>"),
+    (lambda: rfcalc.explain(POOLING, "conv3"), "<Explanation of conv3 in pooling>"),
+    (lambda: rfcalc.field(POOLING, "conv3"), "<Field of conv3 in pooling>"),
+    (lambda: rfcalc.field(POOLING, "conv3").seeing((3, 3)), "<Seeing of conv3 in pooling>"),
+    (lambda: rfcalc.phases(POOLING, "conv3"), "<Phases of conv3 in pooling>"),
+    (
+        lambda: rfcalc.diff(POOLING, POOLING),
+        "<Diff of pooling and pooling: no change in shape, field, stride, parameters and MACs "
+        "(8 layers matched)>",
+    ),
+]
+
+
+@pytest.mark.parametrize(("ask", "brief"), BRIEF, ids=[brief.split()[0][1:] for _, brief in BRIEF])
+def test_a_result_is_a_short_line_in_a_plain_session(
+    ask: Callable[[], object], brief: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(__file__).parent.parent)
+    assert repr(ask()) == brief

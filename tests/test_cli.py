@@ -663,6 +663,12 @@ def test_schema(run: Runner) -> None:
     assert json.loads(run("schema").out)["$schema"].startswith("https://json-schema.org/")
 
 
+@pytest.mark.parametrize("command", ["analyze", "compare"])
+def test_an_older_word_for_text(run: Runner, model: Path, command: str) -> None:
+    assert run(command, model, "--format", "table") == run(command, model, "--format", "text")
+    assert "table" not in run(command, "--help").out.partition("--format")[2].partition("]")[0]
+
+
 def test_version_and_help(run: Runner) -> None:
     assert run("--version") == (0, f"rfcalc {rfcalc.__version__}\n", "")
     assert "analyze" in run("--help").out

@@ -54,14 +54,23 @@ output = click.option(
     help="Write to FILE, whole or not at all.",
 )
 
-form = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", *MARKUP, "json"]),
-    default="text",
-    show_default=True,
-    help="What to write. Text is as wide as the terminal (or COLUMNS; else 80).",
-)
+
+class _Form(click.Choice[str]):
+    """A choice of formats; ``table`` is an older word for ``text``."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the format that is meant."""
+        older = value == "table" and "text" in self.choices
+        return super().convert("text" if older else value, param, ctx)
+
+
+def format_of(*forms: str, about: str = "") -> Decorator:
+    """Make the option ``--format``, whose first choice is the default; `about` is its help."""
+    text = f"What to write. {about}".strip()
+    return click.option("--format", "form", type=_Form(forms), default=forms[0], show_default=True, help=text)
+
+
+form = format_of("text", *MARKUP, "json", about="Text is as wide as the terminal (or COLUMNS; else 80).")
 
 reading = _together(
     click.option(

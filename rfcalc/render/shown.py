@@ -33,6 +33,14 @@ class Shown:
     def __str__(self) -> str:
         return self.to_text()
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}{self._about()}>"
+
+    def _about(self) -> str:
+        """Return what the result is of, for a line that stands for it: ``print`` shows all of it."""
+        model, layer = getattr(self, "model", ""), getattr(self, "layer", "")
+        return f" of {layer} in {model}" if layer else f" of {model}"
+
     def to_markup(self, markup: str) -> str:
         """Return the report in a markup language.
 

@@ -43,14 +43,13 @@ Exit codes: 0 done, 1 --strict did not hold, 2 wrong usage, 3 the model cannot b
     tables=Tables("columns layers depth on_unknown cut symbolic"),
 )
 @options.model
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", *MARKUP, "csv", "json"]),
-    default="table",
-    show_default=True,
-    help="What to write. A table leaves out columns that the terminal (or COLUMNS; else 80) has no room for, "
-    "and says which; long formulas move below it.",
+@options.format_of(
+    "text",
+    *MARKUP,
+    "csv",
+    "json",
+    about="Text leaves out columns that the terminal (or COLUMNS; else 80) has no room for, and says which; "
+    "long formulas move below the table.",
 )
 @click.option(
     "--columns",
@@ -165,7 +164,7 @@ def _render(result: AnalysisResult, form: str, columns: Sequence[Column] | None,
         from rfcalc.questions.analyze.exports import analysis_csv
 
         return analysis_csv(result, columns)
-    return options.render(_table(result, columns), "text" if form == "table" else form, output)
+    return options.render(_table(result, columns), form, output)
 
 
 def _say_where_nothing_is_open(analysis: AnalysisResult) -> None:

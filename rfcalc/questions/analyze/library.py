@@ -35,6 +35,15 @@ class Analysis(Tabular, Shown, AnalysisResult):
 
     __slots__ = ()
 
+    def _about(self) -> str:
+        from rfcalc.render.humanise import number
+
+        totals = self.totals
+        return (
+            f" of {self.name}: {totals.layers:,} layers, {number(totals.params.total)} parameters, "
+            f"{number(totals.macs)} MACs"
+        )
+
     def _series(self, columns: Sequence[str] | None) -> list[Series]:
         from rfcalc.render.columns import choose
 

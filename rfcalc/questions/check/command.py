@@ -42,13 +42,13 @@ budget cannot be read."""
     help="The budget; by default [tool.rfcalc] in the nearest pyproject.toml, here or above.",
 )
 @click.option("--init", is_flag=True, help="Write a budget from the present figures of MODEL instead.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "junit", "github", "sarif"]),
-    default="text",
-    show_default=True,
-    help="What to write: text has a line for each violation, github annotates a pull request.",
+@options.format_of(
+    "text",
+    "json",
+    "junit",
+    "github",
+    "sarif",
+    about="Text has a line for each violation, github annotates a pull request.",
 )
 @options.output
 @click.option(

@@ -39,14 +39,7 @@ pool:K:N (a KxK pooling after every N convolutions; pool is pool:2:1)."""
     metavar="A,B,...",
     help="Compare the model with these counterfactuals; by default with those that say most of it.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", *MARKUP, "csv", "json"]),
-    default="table",
-    show_default=True,
-    help="What to write. CSV has one line for each model: what it comes to.",
-)
+@options.format_of("text", *MARKUP, "csv", "json", about="CSV has one line for each model: what it comes to.")
 @click.option(
     "--layers",
     multiple=True,
@@ -97,4 +90,4 @@ def _render(comparison: Comparison, form: str, output: str) -> str:
         from rfcalc.questions.compare.report import comparison_csv
 
         return comparison_csv(comparison)
-    return options.render(comparison, "text" if form == "table" else form, output)
+    return options.render(comparison, form, output)

@@ -342,6 +342,9 @@ class Comparison(Tabular, Shown, ComparisonResult):
 
     __slots__ = ()
 
+    def _about(self) -> str:
+        return f" of {', '.join(entry.name for entry in self.entries)}"
+
     def only(self, patterns: Sequence[str]) -> Comparison:
         """Keep the layers whose name matches a pattern, such as ``conv*``; what the models come to stays.
 

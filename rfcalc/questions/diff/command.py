@@ -30,14 +30,12 @@ rfcalc diff origin/main:net.json net.json --format markdown --output comment.md"
 @click.argument("old", shell_complete=options.files)
 @click.argument("new", shell_complete=options.files)
 @options.reading
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", *MARKUP, "json"]),
-    default="text",
-    show_default=True,
-    help="What to write. Text is as wide as the terminal (or COLUMNS; else 80); Markdown fits into a comment "
-    "on a pull request (64 kB).",
+@options.format_of(
+    "text",
+    *MARKUP,
+    "json",
+    about="Text is as wide as the terminal (or COLUMNS; else 80); Markdown fits into a comment on a pull "
+    "request (64 kB).",
 )
 @click.option(
     "--all",

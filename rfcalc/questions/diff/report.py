@@ -38,6 +38,9 @@ class Diff(Shown, DiffResult):
 
     __slots__ = ()
 
+    def _about(self) -> str:
+        return f" of {self.old.name} and {self.new.name}: {self.answer[0]}"
+
     @property
     def answer(self) -> tuple[str, ...]:
         """What it comes to, in sentences made from the figures; the first says how much has changed."""

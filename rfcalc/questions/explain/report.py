@@ -47,7 +47,7 @@ class _Section(NamedTuple):
     table: Table | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Explanation(Shown, Attribution):
     """The result of `rfcalc.explain`: who is responsible for what a layer sees and costs.
 

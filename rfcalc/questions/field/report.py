@@ -25,7 +25,7 @@ SCHEMA: Final = "rfcalc/field/1"
 SEEING: Final = "rfcalc/seeing/1"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Field(Shown, FieldResult):
     """The result of `rfcalc.field`: for each axis the input indices that each output index depends on.
 
@@ -186,7 +186,7 @@ class SeeingAxis(NamedTuple):
     mask: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Seeing(Shown):
     """The units of a layer that see a pixel: the result of `rfcalc.seeing`.
 

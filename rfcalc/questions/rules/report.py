@@ -239,6 +239,9 @@ class Rules(Shown):
     def __init__(self, names: Sequence[str] = ()) -> None:
         self._names, self._kinds = names, chosen_kinds(names)
 
+    def _about(self) -> str:
+        return f" of {', '.join(self._names) or 'all kinds'}"
+
     def pieces(self) -> list[Piece]:
         """Return for each kind what it is, its settings as a table, and its formulas as listings."""
         pieces: list[Piece] = []

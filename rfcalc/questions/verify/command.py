@@ -21,7 +21,7 @@ from rfcalc.errors import CheckFailed
     notes="Exit codes: 0 all answers agree, 1 one differs, 2 wrong usage, 3 the model cannot be read.",
 )
 @options.model
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@options.format_of("text", "json")
 @click.option(
     "--run/--no-run",
     default=None,

@@ -41,6 +41,9 @@ class Verification(VerificationResult):
 
     __slots__ = ()
 
+    def __repr__(self) -> str:
+        return f"<Verification of {self.model}: {self.verdict}>"
+
     @property
     def verdict(self) -> str:
         """What comes of it, in one sentence."""
