@@ -411,7 +411,7 @@ def test_the_same_bytes_whatever_the_hash_seed(model: Path, form: str) -> None:
         (["align", "MODEL", "--input-shape", "2,2,1"], 3, "larger than the map"),
         (["align", "MODEL", "-o", "MODEL"], 2, "is the model file itself"),
         (["explain", "MODEL", "conv9"], 2, "did you mean 'conv2' or 'conv1'?"),
-        (["explain", "MODEL"], 2, "Missing argument 'LAYER'"),
+        (["diff", "MODEL"], 2, "Missing argument 'NEW'"),
         (["explain", "MODEL", "conv2", "--format", "yaml"], 2, "'yaml' is not one of"),
         (["explain", "MODEL", "conv2", "--input", "z"], 2, "no input 'z'"),
         (["explain", "MODEL", "conv2", "--input-shape", "2,2,1"], 3, "larger than the map"),
@@ -667,6 +667,21 @@ def test_schema(run: Runner) -> None:
 def test_an_older_word_for_text(run: Runner, model: Path, command: str) -> None:
     assert run(command, model, "--format", "table") == run(command, model, "--format", "text")
     assert "table" not in run(command, "--help").out.partition("--format")[2].partition("]")[0]
+
+
+@pytest.mark.parametrize("command", ["effective", "explain", "field"])
+def test_the_layer_is_by_default_the_last_convolution(run: Runner, model: Path, command: str) -> None:
+    assert run(command, model) == run(command, model, "conv2")
+
+
+def test_a_model_without_a_convolution_needs_the_name_of_a_layer(run: Runner, tmp_path: Path) -> None:
+    path = tmp_path / "dense.json"
+    path.write_text('{"rfcalc": 1, "input": [8], "layers": [{"kind": "linear", "units": 2}]}')
+    assert run("explain", path) == (
+        2,
+        "",
+        f"rfcalc: error: {path}: no convolution of this model has a field of its own; name a layer\n",
+    )
 
 
 def test_version_and_help(run: Runner) -> None:

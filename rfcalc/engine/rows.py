@@ -27,6 +27,7 @@ from rfcalc.engine.totals import (
 )
 from rfcalc.engine.unproductive import unproductive_note
 from rfcalc.engine.view import FieldView, Views
+from rfcalc.errors import UsageError
 from rfcalc.graph.graph import Block, LayerGraph
 from rfcalc.graph.layer import Edge, Layer, TensorSpec, Weight
 
@@ -82,6 +83,22 @@ def figures_of(run: Run) -> list[Row]:
         uncounted = uncounted_reason(run.graph, resolved)
         context = _Context(run.graph, resolved, run.views, len(run.extents), {}, {}, uncounted)
         return _rows(context, None)[0]
+
+
+def focus_or(run: Run, layer: str | None) -> str:
+    """Return a layer that is named, or else the last window whose field has a size.
+
+    Raises
+    ------
+    UsageError
+        None is named, and there is no such window.
+    """
+    from rfcalc.engine.costs import focus_of
+
+    found = layer or focus_of(figures_of(run))
+    if not found:
+        raise UsageError("no convolution of this model has a field of its own; name a layer")
+    return found
 
 
 def _analyze(run: Run, depth: int | None, symbolic: bool, details: bool) -> AnalysisResult:

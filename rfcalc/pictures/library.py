@@ -100,7 +100,5 @@ def _unit(
     """Return the picture of the field of one unit."""
     from rfcalc.questions.field.picture import field_picture
 
-    if layer is None:
-        raise UsageError("a picture of a field needs the layer of the unit")
     with asked(x, **loading) as run:
         return field_picture(run, layer, at, image)

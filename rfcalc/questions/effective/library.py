@@ -54,14 +54,8 @@ def effective(
     >>> found.axes[0].field, found.axes[0].widths
     (21, (4, 9, 13))
     """
-    from rfcalc.engine.costs import focus_of
-    from rfcalc.engine.rows import figures_of
-    from rfcalc.errors import UsageError
+    from rfcalc.engine.rows import focus_or
     from rfcalc.questions.effective.find import effective_field
 
     with asked(x, **loading) as run:
-        if layer is None:
-            layer = focus_of(figures_of(run))
-            if not layer:
-                raise UsageError("no convolution of this model has a field of its own; name a layer")
-        return effective_field(run, layer, at)
+        return effective_field(run, focus_or(run, layer), at)

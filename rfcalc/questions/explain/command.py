@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     tables=Tables("on_unknown"),
 )
 @options.model
-@click.argument("layer")
+@click.argument("layer", required=False)
 @options.form
 @options.output
 @options.on_unknown
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 def command(model: str, *, form: str, output: str, **how: Any) -> None:
     """Show what each layer on the way to LAYER in MODEL adds to what it sees and costs.
 
-    LAYER is a layer's name or an output tensor's. A window adds (kernel - 1) x dilation x jump pixels, the
-    jump being the product of the strides before it: own is what it would add at jump 1, inherited the rest,
-    which is due to the layers that stepped.
+    LAYER is a layer's name or an output tensor's, by default the last convolution whose field has a size. A
+    window adds (kernel - 1) x dilation x jump pixels, the jump being the product of the strides before it:
+    own is what it would add at jump 1, inherited the rest, which is due to the layers that stepped.
     """
     from rfcalc.render.write import check_output, write
 
@@ -43,7 +43,7 @@ def command(model: str, *, form: str, output: str, **how: Any) -> None:
         options.say_notes(result.notes)
 
 
-def made(model: str, *, layer: str, on_unknown: Any, **loading: Any) -> Explanation:
+def made(model: str, *, layer: str | None, on_unknown: Any, **loading: Any) -> Explanation:
     """Return what the command shows, by its options as they are given."""
     from rfcalc.questions.explain.library import explain
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rfcalc.questions.explain.report import Explanation
 
 
-def explain(x: Model, layer: str, **loading: Unpack[Loading]) -> Explanation:
+def explain(x: Model, layer: str | None = None, **loading: Unpack[Loading]) -> Explanation:
     """Tell what each layer on the way contributes to a layer's field, and to what it costs.
 
     A window of kernel k and dilation d adds ``(k - 1) * d * jump`` pixels, the jump being the product of
@@ -24,8 +24,8 @@ def explain(x: Model, layer: str, **loading: Unpack[Loading]) -> Explanation:
     ----------
     x : path, open file, mapping or LayerGraph
         The model, as for `load`.
-    layer : str
-        A layer, or an output tensor.
+    layer : str, optional
+        A layer, or an output tensor; by default the last convolution whose field has a size.
     **loading
         The options of `load`: ``parameters``, ``input_shape``, ``dims``, ``input``, ``layout``,
         ``on_unknown``.
@@ -57,8 +57,9 @@ def explain(x: Model, layer: str, **loading: Unpack[Loading]) -> Explanation:
     which later windows inherit.
     """
     from rfcalc.engine.attribution import Attributor
+    from rfcalc.engine.rows import focus_or
     from rfcalc.questions.explain.report import Explanation
 
     with asked(x, **loading) as run:
-        result = Attributor(run).attribute(layer)
+        result = Attributor(run).attribute(focus_or(run, layer))
     return Explanation(**{each.name: getattr(result, each.name) for each in fields(result)})

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     tables=Tables("at pixel phases on_unknown cut"),
 )
 @options.model
-@click.argument("layer")
+@click.argument("layer", required=False)
 @click.option("--at", metavar="Y,X", help="One output unit alone, by its index on each axis, such as 0,2.")
 @click.option(
     "--from-input",
@@ -56,8 +56,9 @@ if TYPE_CHECKING:
 def command(model: str, *, image: str | None, form: str, output: str, **how: Any) -> None:
     """Show what each output index of LAYER in MODEL truly depends on, padding dropped layer by layer.
 
-    LAYER is a layer's name or an output tensor's. Taps counts the input indices between first and last that
-    are read. The input needs a size: give one with --input-shape or --dim where it is open.
+    LAYER is a layer's name or an output tensor's, by default the last convolution whose field has a size.
+    Taps counts the input indices between first and last that are read. The input needs a size: give one with
+    --input-shape or --dim where it is open.
     """
     from rfcalc.render.write import check_output, write
 
@@ -71,7 +72,7 @@ def command(model: str, *, image: str | None, form: str, output: str, **how: Any
 
 
 def _draw(
-    model: str, image: str, output: str, *, layer: str, at: str | None, on_unknown: Any, **how: Any
+    model: str, image: str, output: str, *, layer: str | None, at: str | None, on_unknown: Any, **how: Any
 ) -> None:
     """Draw the field of one unit on an image."""
     from rfcalc.loading import asked
@@ -94,7 +95,7 @@ def _draw(
 def made(
     model: str,
     *,
-    layer: str,
+    layer: str | None,
     at: str | None,
     pixel: str | None,
     phases: bool,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def field(
     x: Model,
-    layer: str,
+    layer: str | None = None,
     at: Sequence[int] | None = None,
     *,
     parameters: Mapping[str, int] | None = None,
@@ -38,8 +38,8 @@ def field(
     ----------
     x, parameters, input_shape, dims, input, layout
         The model, as for `analyze`; all spatial extents of the input have to be known.
-    layer : str
-        A layer, or an output tensor.
+    layer : str, optional
+        A layer, or an output tensor; by default the last convolution whose field has a size.
     at : sequence of int, optional
         The one output unit to look at, an index for each spatial axis of the input.
     on_unknown : str
@@ -72,6 +72,7 @@ def field(
     >>> field(model, "c1").seeing((0, 2)).box
     ((0, 1), (1, 3))
     """
+    from rfcalc.engine.rows import focus_or
     from rfcalc.questions.field.find import field_of
 
     with asked(
@@ -84,10 +85,10 @@ def field(
         layout=layout,
         on_unknown=on_unknown,
     ) as run:
-        return field_of(run, layer, plain(at))
+        return field_of(run, focus_or(run, layer), plain(at))
 
 
-def phases(x: Model, layer: str, **loading: Unpack[Loading]) -> Phases:
+def phases(x: Model, layer: str | None = None, **loading: Unpack[Loading]) -> Phases:
     """Tell which pixels each output phase of a layer reads, far from the border.
 
     Behind upsampling the fields of neighbours differ in size: they repeat after a period of outputs.
@@ -96,8 +97,8 @@ def phases(x: Model, layer: str, **loading: Unpack[Loading]) -> Phases:
     ----------
     x : path, open file, mapping or LayerGraph
         The model, as for `load`.
-    layer : str
-        A layer, or an output tensor.
+    layer : str, optional
+        A layer, or an output tensor; by default the last convolution whose field has a size.
     **loading
         The options of `load`.
 
@@ -120,7 +121,8 @@ def phases(x: Model, layer: str, **loading: Unpack[Loading]) -> Phases:
     >>> phases(net, "c").axes[0].rows
     ((0, 1), (0, 3))
     """
+    from rfcalc.engine.rows import focus_or
     from rfcalc.questions.field.find_phases import phases_of
 
     with asked(x, **loading) as run:
-        return phases_of(run, layer)
+        return phases_of(run, focus_or(run, layer))

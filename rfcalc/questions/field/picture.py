@@ -38,15 +38,17 @@ class Extent(NamedTuple):
     window: tuple[int, int] | None
 
 
-def field_picture(run: Run, layer: str, at: Sequence[int] | None = None, image: str | None = None) -> Figure:
+def field_picture(
+    run: Run, layer: str | None, at: Sequence[int] | None = None, image: str | None = None
+) -> Figure:
     """Draw the field of one unit of a layer on the input.
 
     Parameters
     ----------
     run : Run
         The model.
-    layer : str
-        The layer, or an output tensor.
+    layer : str, optional
+        The layer, or an output tensor; by default the last convolution whose field has a size.
     at : sequence of int, optional
         The unit, an index for each spatial axis; by default the one in the middle.
     image : str, optional
@@ -58,8 +60,9 @@ def field_picture(run: Run, layer: str, at: Sequence[int] | None = None, image: 
         Of the kinds that `rfcalc.field` raises; also where matplotlib is not installed, or the image cannot
         be read.
     """
-    from rfcalc.engine.rows import analyze_run
+    from rfcalc.engine.rows import analyze_run, focus_or
 
+    layer = focus_or(run, layer)
     found = field_of(run, layer)
     unit = tuple(len(axis.rows) // 2 for axis in found.axes) if at is None else tuple(at)
     check_places(unit, len(found.axes))
