@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -75,3 +76,41 @@ def _names(question: str) -> list[str]:
 
     names: list[str] = import_module(f"rfcalc.questions.{question}").__all__
     return names
+
+
+ASKED = """
+import sys
+from pathlib import Path
+import rfcalc.questions
+rfcalc.questions.__path__.append(sys.argv[1])
+import rfcalc
+from click.testing import CliRunner
+from rfcalc.cli import main
+from rfcalc.docs.models import Models
+from rfcalc.docs.tables import made
+assert rfcalc.depth("docs/models/pooling.json") == rfcalc.Depth("pooling", 3)
+assert repr(rfcalc.depth("docs/models/pooling.json")) == "<Depth of pooling>"
+run = CliRunner().invoke
+assert "depth      Count the layers that look around." in run(main, ["--help"]).output
+assert run(main, ["depth", "docs/models/pooling.json"]).output == "pooling: 3 convolutions with a window\\n"
+assert run(main, ["depth", "docs/models/pooling.json", "--format", "json"]).output.count("depth/1") == 1
+table = made("depth pooling.json", Models(Path("docs/models")), "markdown")
+assert "3 convolutions" in table.to_markup("markdown")
+print("added")
+"""
+
+
+def test_a_question_is_added_as_the_page_says(tmp_path: Path) -> None:
+    root = Path(rfcalc.__file__).parents[1]
+    page = (root / "docs" / "contributing.md").read_text(encoding="utf-8")
+    section = page[page.index("## Add a command") : page.index("## Add a format")]
+    blocks = re.findall(r"^```python\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    folder = tmp_path / "depth"
+    folder.mkdir()
+    for name, block in zip(("report", "library", "__init__", "command"), blocks, strict=True):
+        (folder / f"{name}.py").write_text(block, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", ASKED, str(tmp_path)], capture_output=True, text=True, cwd=root, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "added\n"

@@ -1,6 +1,6 @@
 """The moves that a rule may make with the axes of a tensor, as data; a path of them is a dependence.
 
-Named tuples, since they are made for every layer, and thirteen dataclasses would slow every start.
+Named tuples, since they are made for every layer, and as many dataclasses would slow every start.
 """
 
 from __future__ import annotations

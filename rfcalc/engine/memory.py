@@ -93,9 +93,8 @@ def _param_bytes(resolved: Mapping[str, Resolved]) -> Mapping[str, Num] | None:
         count, bits = known_extent(weight.count), element_bits(weight.dtype)
         if count is None or bits is None:
             return None
-        found[weight.dtype] = (
-            found.get(weight.dtype, 0) + count * (bits // 8) if bits % 8 == 0 else (count * bits + 7) // 8
-        )
+        whole = count * (bits // 8) if bits % 8 == 0 else (count * bits + 7) // 8
+        found[weight.dtype] = found.get(weight.dtype, 0) + whole
     return found
 
 
@@ -118,34 +117,53 @@ def _moved(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> Num | None:
     return known_extent(total)
 
 
-def peaks_of(
-    graph: LayerGraph, resolved: Mapping[str, Resolved], *, in_place: bool = True
-) -> tuple[Peak | None, Peak | None]:
-    """Find the peak of activation memory: in the file's order, and in a better one where that needs less.
+def peak_of(
+    layers: Iterable[Layer],
+    resolved: Mapping[str, Resolved],
+    outputs: Iterable[Edge],
+    *,
+    in_place: bool = True,
+) -> Peak | None:
+    """Find the peak of activation memory in an order of layers; None where a shape or a type is not known.
 
     Parameters
     ----------
-    graph : LayerGraph
-        The model.
+    layers : iterable of Layer
+        The layers in the order in which they run.
     resolved : mapping of str to Resolved
-        What the first pass says of it.
+        What the first pass says of them.
+    outputs : iterable of Edge
+        The tensors that are held to the end.
     in_place : bool
         False for a runtime that gives each result a buffer of its own.
-
-    Returns
-    -------
-    tuple of (Peak or None)
-        Neither, where a shape or a type is not known.
     """
-    tasks = _tasks(graph, resolved, in_place=in_place)
-    if tasks is None or not tasks.steps:
+    tasks = _tasks(layers, resolved, outputs, in_place=in_place)
+    return None if tasks is None else _peak(tasks, range(len(tasks.steps)))
+
+
+def peaks_of(
+    graph: LayerGraph, resolved: Mapping[str, Resolved], *, in_place: bool = True
+) -> tuple[Peak | None, Peak | None]:
+    """Find the peak of a model in the file's order, and in a better one where that needs less."""
+    tasks = _tasks(graph, resolved, graph.outputs, in_place=in_place)
+    if tasks is None:
         return None, None
-    held, place = _simulated(tasks, range(len(tasks.steps)))
-    peak = Peak(held, tasks.steps[place].name)
-    if held <= _least(tasks):
+    peak = _peak(tasks, range(len(tasks.steps)))
+    if peak.bytes <= _least(tasks):  # no order needs less
         return peak, None
-    best, at = _simulated(tasks, _greedy(tasks))
-    return peak, Peak(best, tasks.steps[at].name) if best < held else None
+    best = _peak(tasks, _greedy(tasks))
+    return peak, best if best.bytes < peak.bytes else None
+
+
+def _peak(tasks: _Tasks, order: Iterable[int]) -> Peak:
+    """Run steps in an order: the most that is held at a time, and the first step at which that is."""
+    state = _State(tasks)
+    peak, at = -1, 0
+    for place in order:
+        held = state.run(place)
+        if held > peak:
+            peak, at = held, place
+    return Peak(peak, tasks.steps[at].name)
 
 
 class _Step(NamedTuple):
@@ -173,22 +191,29 @@ class _Step(NamedTuple):
 
 
 class _Tasks(NamedTuple):
-    """A model as steps on buffers: the bytes of each, how many steps read it, which ones stay to the end."""
+    """A model as steps on buffers: the bytes of each, how many steps read it, which ones stay to the end.
+
+    The first steps are the inputs, of which there are `inputs`.
+    """
 
     steps: Sequence[_Step]
     sizes: Sequence[int]
     readers: Sequence[int]
     kept: frozenset[int]
+    inputs: int
 
 
-def _tasks(graph: LayerGraph, resolved: Mapping[str, Resolved], *, in_place: bool) -> _Tasks | None:
+def _tasks(
+    layers: Iterable[Layer], resolved: Mapping[str, Resolved], outputs: Iterable[Edge], *, in_place: bool
+) -> _Tasks | None:
     """Spell a model as steps on buffers; None where the bytes of one are not known."""
     buffers: dict[Edge, int] = {}
     places: dict[str, int] = {}
     sizes: list[int] = []
     readers: list[int] = []
     steps: list[_Step] = []
-    for layer in graph:
+    ordered = sorted(layers, key=lambda layer: layer.kind != "input")  # inputs are there from the beginning
+    for layer in ordered:
         result = resolved[layer.name].result
         if result is None:
             return None
@@ -215,8 +240,9 @@ def _tasks(graph: LayerGraph, resolved: Mapping[str, Resolved], *, in_place: boo
         before = tuple(dict.fromkeys([places[producer] for producer, _ in layer.inputs]))
         places[layer.name] = len(steps)
         steps.append(_Step(layer.name, before, reads, tuple(makes), over))
-    kept = frozenset(buffers[edge] for edge in graph.outputs)
-    return _Tasks(steps, sizes, readers, kept)
+    kept = frozenset(buffers[edge] for edge in outputs)
+    inputs = sum(layer.kind == "input" for layer in ordered)
+    return None if not steps else _Tasks(steps, sizes, readers, kept, inputs)
 
 
 _BITS: Final = re.compile(r"(\d+)")
@@ -267,17 +293,6 @@ def _in_its_place(paths: Iterable[Path]) -> list[int]:
     for path in paths:
         read[path.input] = read.get(path.input, True) and not path.followed
     return [number for number, alone in read.items() if alone]
-
-
-def _simulated(tasks: _Tasks, order: Iterable[int]) -> tuple[int, int]:
-    """Run steps in an order: the most that is held at a time, and the step at which that is first."""
-    state = _State(tasks)
-    peak, at = -1, 0
-    for place in order:
-        held = state.run(place)
-        if held > peak:
-            peak, at = held, place
-    return peak, at
 
 
 class _Effect(NamedTuple):
@@ -345,7 +360,7 @@ def _least(tasks: _Tasks) -> int:
 
 
 def _greedy(tasks: _Tasks) -> Iterable[int]:
-    """Yield the steps so that each time the one comes next after which least is held."""
+    """Yield the inputs, and then each time the step after which least is held."""
     state = _State(tasks)
     waits = [len(step.before) for step in tasks.steps]
     behind: list[list[int]] = [[] for _ in tasks.steps]
@@ -354,7 +369,10 @@ def _greedy(tasks: _Tasks) -> Iterable[int]:
             behind[before].append(place)
     ready = [place for place, count in enumerate(waits) if not count]
     while ready:
-        chosen = min(ready[:_MOST_READY], key=lambda place: (*state.cost(place), place))
+        if ready[0] < tasks.inputs:
+            chosen = ready[0]
+        else:
+            chosen = min(ready[:_MOST_READY], key=lambda place: (*state.cost(place), place))
         ready.remove(chosen)
         state.run(chosen)
         yield chosen

@@ -133,13 +133,28 @@ def test_another_order_needs_less() -> None:
 
 
 def test_bytes_of_parameters_by_type() -> None:
-    layers = [{"kind": "linear", "name": name, "units": 1} for name in ("float16", "float32", "int4")]
+    """Each weight is packed for itself: eleven elements of four bits take six bytes."""
+    layers = [{"kind": "linear", "name": name, "units": 1} for name in ("float16", "float32", "int4", "more")]
     graph = rfcalc.load({"rfcalc": 1, "input": [4], "layers": layers})
-    resolved = {
-        name: known if name == "input" else known._replace(weights=(Weight(name, (11,), dtype=name),))
-        for name, known in Run(graph).resolved.items()
-    }
-    assert footprint_of(graph, resolved).param_bytes == {"float16": 22, "float32": 44, "int4": 6}
+    resolved = dict(Run(graph).resolved)
+    for name, dtype in (("float16", "float16"), ("float32", "float32"), ("int4", "int4"), ("more", "int4")):
+        resolved[name] = resolved[name]._replace(weights=(Weight(name, (11,), dtype=dtype),))
+    assert footprint_of(graph, resolved).param_bytes == {"float16": 22, "float32": 44, "int4": 12}
+
+
+def test_inputs_are_held_from_the_beginning_in_any_order() -> None:
+    """An input that is read at the end alone is held while everything else runs."""
+    conv = {"kind": "conv", "kernel": 1, "filters": 64}
+    layers = [
+        {**conv, "name": "c1", "inputs": ["a"]},
+        {**conv, "name": "c2", "inputs": ["c1"]},
+        {"kind": "add", "name": "sum", "inputs": ["c2", "b"]},
+    ]
+    shape = {"shape": [None, 8, 8, 64]}
+    model = {"rfcalc": 1, "inputs": {"a": shape, "b": shape}, "layers": layers}
+    found = rfcalc.analyze(model).footprint
+    assert found.peak == (3 * 8 * 8 * 64 * 4, "c1")
+    assert found.reordered is None
 
 
 def test_what_is_open_is_not_known() -> None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from rfcalc.algebra.number import is_known
 from rfcalc.algebra.steps import Place, Slide
-from rfcalc.engine.memory import bytes_of
+from rfcalc.engine.memory import bytes_of, peak_of
 from rfcalc.engine.propagate import Seen, ancestors, choose_input
 from rfcalc.engine.run import Run
 from rfcalc.engine.shapes import OnUnknown, Resolved, resolve, resolve_layer
@@ -193,22 +193,13 @@ def second_input(case: Case, chosen: str) -> Layer | None:
 
 def memory_of(case: Case) -> Memory:
     """Count the bytes of activations at batch 1, held at a time and all together."""
-    sizes: dict[str, int] = {}
-    for layer in case.chain:
-        result = case.resolved[layer.name].result
-        each = [bytes_of(spec) for spec in result.outputs] if result is not None else [None]
-        if None in each:
-            return Memory(None, None)
-        sizes[layer.name] = sum(size for size in each if size is not None)
-    last = {producer: layer.name for layer in case.chain for producer, _ in layer.inputs}
-    held = peak = 0
-    for layer in case.chain:
-        held += sizes[layer.name]
-        peak = max(peak, held)
-        for producer in {producer for producer, _ in layer.inputs}:
-            if last[producer] == layer.name:
-                held -= sizes[producer]
-    return Memory(peak, sum(sizes.values()))
+    last = case.chain[-1].name
+    peak = peak_of(case.chain, case.resolved, [(last, 0)])
+    if peak is None:
+        return Memory(None, None)
+    results = [case.resolved[layer.name].result for layer in case.chain]
+    sizes = [bytes_of(spec) for result in results if result is not None for spec in result.outputs]
+    return Memory(peak.bytes, sum(size for size in sizes if size is not None))
 
 
 def require_positions(sizes: Sizes) -> None:
