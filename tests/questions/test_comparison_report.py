@@ -13,7 +13,7 @@ import pytest
 import rfcalc
 from rfcalc.questions.compare.report import comparison_csv
 from rfcalc.wording import MARKUP
-from tests.reports import golden
+from tests.render import golden
 
 MODELS = Path(__file__).parents[2] / "docs" / "models"
 

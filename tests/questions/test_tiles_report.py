@@ -13,7 +13,7 @@ from rfcalc.graph.layer import Layer
 from rfcalc.questions.tiles.report import Tiles
 from rfcalc.render.escape import cells
 from tests.readers.models import MODELS
-from tests.reports import golden
+from tests.render import golden
 
 GATED: dict[str, Any] = {
     "rfcalc": 1,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import rfcalc
 from rfcalc.questions.align.find import MAX_SIZES
 from tests.readers.test_keras_truth import cases
-from tests.reports import golden
+from tests.render import golden
 
 
 def keras(name: str, file: str = "applications") -> dict[str, Any]:

@@ -15,7 +15,7 @@ from rfcalc.questions.law.blocks import block_text, depth, formula, general
 from rfcalc.questions.law.growth import Segment, Step, after
 from rfcalc.questions.law.reach import reaches_of
 from rfcalc.questions.law.repeats import segments_of
-from tests.analysis.test_law import TURNS, conv, net, pool
+from tests.questions.test_law import TURNS, conv, net, pool
 
 STEPS = st.builds(
     Step,

@@ -15,7 +15,7 @@ import pytest
 
 import rfcalc
 from tests.readers.onnx_graphs import graph_bytes
-from tests.reports import golden
+from tests.render import golden
 
 APPLICATIONS = Path(__file__).parents[1] / "data" / "keras" / "applications.json.gz"
 

@@ -17,8 +17,8 @@ from rfcalc.render import columns as tables
 from rfcalc.render import humanise
 from rfcalc.render.document import analysis_document, dump
 from rfcalc.wording import MARKUP
-from tests.reports import golden
-from tests.reports.samples import complete, named, row, small
+from tests.render import golden
+from tests.render.samples import complete, named, row, small
 
 MODELS = Path(__file__).parent.parent.parent / "docs" / "models"
 SAMPLES = {"small": small, "complete": complete}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rfcalc
-from tests.reports import golden
+from tests.render import golden
 
 MODELS = Path(__file__).parents[2] / "docs" / "models"
 

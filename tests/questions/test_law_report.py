@@ -9,7 +9,7 @@ import pytest
 
 import rfcalc
 from tests.readers.test_keras_truth import cases
-from tests.reports import golden
+from tests.render import golden
 
 MODELS = Path(__file__).parents[2] / "docs" / "models"
 

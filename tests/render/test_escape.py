@@ -18,7 +18,7 @@ from rfcalc.render import escape
 from rfcalc.render.markup import listing, rendered, tabulated
 from rfcalc.render.pieces import Heading, Paragraph
 from rfcalc.wording import MARKUP
-from tests.reports.samples import named
+from tests.render.samples import named
 
 _PIECES = [
     *"|`<>[]()*_\\~#!&$:@{}=+-.'\"^%/? \t\n\r1aZ",

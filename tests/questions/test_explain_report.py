@@ -13,7 +13,7 @@ from rfcalc.graph.layer import Layer
 from rfcalc.questions.explain.report import Explanation
 from rfcalc.render.escape import cells
 from tests.readers.models import MODELS
-from tests.reports import golden
+from tests.render import golden
 
 CONV: dict[str, Any] = {"kind": "conv", "kernel": 3, "filters": 4}
 BRANCHES: dict[str, Any] = {

@@ -12,8 +12,8 @@ from rfcalc.errors import UsageError
 from rfcalc.questions.field.report import Field
 from tests import strategies
 from tests.oracle import Document, Line, layers_of, sized
-from tests.reports import golden
-from tests.reports.samples import field_3x3
+from tests.render import golden
+from tests.render.samples import field_3x3
 
 
 @pytest.fixture
