@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from rfcalc.algebra.number import Num, is_known
-from rfcalc.algebra.steps import Insert, Merge, Regroup, Split, Squeeze
+from rfcalc.algebra.steps import Broadcast, Insert, Merge, Regroup, Split, Squeeze
 from rfcalc.engine.result import Footprint, Peak
 from rfcalc.engine.shapes import Resolved, known_extent, spec_of
 from rfcalc.graph.graph import LayerGraph
@@ -26,7 +26,7 @@ _HANDED_ON: Final = frozenset(("identity", "dropout"))
 """Kinds whose output is their input, not only element by element."""
 
 _MOST_READY: Final = 64
-"""Layers that could run next among which the one is chosen that holds least."""
+"""Of the layers that could run next the greedy search looks at the first so many."""
 
 
 def footprint_of(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> Footprint:
@@ -45,6 +45,8 @@ def footprint_of(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> Footpri
     """
     outputs = _outputs(graph, resolved)
     elements = None if outputs is None else known_extent(sum([spec.elements for spec in outputs]))
+    if not graph.typed:
+        return Footprint(activations=elements)
     return Footprint(
         _param_bytes(resolved),
         elements,
@@ -56,7 +58,7 @@ def footprint_of(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> Footpri
 
 def activation_bytes(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> Num | None:
     """Return the bytes of the outputs of all layers at batch 1; None where one of them is not known."""
-    return _bytes_of_all(_outputs(graph, resolved))
+    return None if not graph.typed else _bytes_of_all(_outputs(graph, resolved))
 
 
 def _outputs(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> list[TensorSpec] | None:
@@ -106,7 +108,7 @@ def _moved(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> Num | None:
         result = known.result
         if result is None or known.weights is None:
             return None
-        if layer.kind == "input" or _is_view(layer, result.outputs, result.paths):
+        if layer.kind == "input" or _is_view(layer, resolved):
             continue
         read = [spec_of(resolved, edge) for edge in dict.fromkeys(layer.inputs)]
         tensors = _bytes_of_all([*read, *result.outputs])
@@ -218,7 +220,7 @@ def _tasks(
         if result is None:
             return None
         reads = tuple(dict.fromkeys([buffers[edge] for edge in layer.inputs]))
-        shared = buffers[layer.inputs[0]] if _is_view(layer, result.outputs, result.paths) else None
+        shared = buffers[layer.inputs[0]] if _is_view(layer, resolved) else None
         makes = []
         for output, spec in enumerate(result.outputs):
             if shared is not None:
@@ -239,7 +241,7 @@ def _tasks(
             over = tuple([buffer for buffer in same if sizes[buffer] == sizes[makes[0]]])
         before = tuple(dict.fromkeys([places[producer] for producer, _ in layer.inputs]))
         places[layer.name] = len(steps)
-        steps.append(_Step(layer.name, before, reads, tuple(makes), over))
+        steps.append(_Step(layer.source_name, before, reads, tuple(makes), over))
     kept = frozenset(buffers[edge] for edge in outputs)
     inputs = sum(layer.kind == "input" for layer in ordered)
     return None if not steps else _Tasks(steps, sizes, readers, kept, inputs)
@@ -276,11 +278,14 @@ def bytes_of(spec: TensorSpec) -> int | None:
     return None if size is None or not is_known(count) else int(count) * size
 
 
-def _is_view(layer: Layer, outputs: Sequence[TensorSpec], paths: Sequence[Sequence[Path]]) -> bool:
-    """Tell whether a layer only gives the elements of its one input another shape."""
-    if len(outputs) != 1 or len(layer.inputs) != 1 or len(paths[0]) != 1:
+def _is_view(layer: Layer, resolved: Mapping[str, Resolved]) -> bool:
+    """Tell whether a layer only gives the elements of its one input another shape, and no other type."""
+    result = resolved[layer.name].result
+    if result is None or len(result.outputs) != 1 or len(layer.inputs) != 1 or len(result.paths[0]) != 1:
         return False
-    steps = paths[0][0].steps
+    if result.outputs[0].dtype != spec_of(resolved, layer.inputs[0]).dtype:
+        return False
+    steps = result.paths[0][0].steps
     return layer.kind in _HANDED_ON if not steps else all(isinstance(step, _RESHAPES) for step in steps)
 
 
@@ -288,10 +293,14 @@ _RESHAPES: Final = (Insert, Merge, Regroup, Split, Squeeze)
 
 
 def _in_its_place(paths: Iterable[Path]) -> list[int]:
-    """Return the inputs of which every element of the output reads the one in its own place alone."""
+    """Return the inputs of which an element of the output reads the one in its own place alone.
+
+    One that is stretched counts too: where it is as large as the output, it was not.
+    """
     read: dict[int, bool] = {}
     for path in paths:
-        read[path.input] = read.get(path.input, True) and not path.followed
+        alone = all(isinstance(step, Broadcast) for step in path.followed)
+        read[path.input] = read.get(path.input, True) and alone
     return [number for number, alone in read.items() if alone]
 
 
@@ -318,8 +327,8 @@ class _State:
         """Return what a step would do now."""
         step, left, lies = self._tasks.steps[place], self._left, self._lies
         reads = [lies[buffer] for buffer in step.reads]
-        last = [each for each in dict.fromkeys(reads) if left[each] == reads.count(each)]
-        last = [each for each in last if each not in self._kept]
+        # each lies in a buffer of its own: one is written over at its last read alone
+        last = [each for each in reads if left[each] == 1 and each not in self._kept]
         over = next((lies[buffer] for buffer in step.over if lies[buffer] in last), None)
         made = sum([self._tasks.sizes[buffer] for buffer in step.makes]) if over is None else 0
         return _Effect(reads, over, [each for each in last if each != over], made)
@@ -350,7 +359,7 @@ class _State:
 
 
 def _least(tasks: _Tasks) -> int:
-    """Return what any order holds at some time: the most that one step reads and makes."""
+    """Return a lower bound of the peak of every order: the most that one step reads and makes."""
     sizes = tasks.sizes
     return max(
         sum([sizes[buffer] for buffer in step.reads])

@@ -231,6 +231,9 @@ class Footprint(NamedTuple):
     peak: Peak | None = None
     reordered: Peak | None = None
 
+    def __hash__(self) -> int:
+        return hash(self[1:])  # a mapping has no hash; what is equal is equal in the rest too
+
 
 class Later(Generic[T]):
     """A value that is worked out when it is first asked for; it is compared and pickled by that value.
@@ -261,6 +264,9 @@ class Later(Generic[T]):
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Later) and self.get() == other.get()
+
+    def __repr__(self) -> str:
+        return f"Later({self.get()!r})"
 
     def __hash__(self) -> int:
         return hash(Later)  # what is equal in all else is compared by value

@@ -188,7 +188,7 @@ class Stage(NamedTuple):
     extras: Extras = PLAIN
 
     def __hash__(self) -> int:
-        return hash((self.kind, tuple(self.attrs.items()), self.extras))
+        return hash((self.kind, frozenset(self.attrs.items()), self.extras))
 
 
 def walk(

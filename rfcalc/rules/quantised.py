@@ -9,13 +9,10 @@ before two numbers are packed into a byte.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from rfcalc.algebra.number import Num, cdiv, prod
 from rfcalc.rules.registry import Parameter
-
-BITS: Final = ("int8", "int4")
-"""Modes that are followed."""
 
 
 def quantised(

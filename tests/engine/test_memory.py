@@ -162,3 +162,83 @@ def test_what_is_open_is_not_known() -> None:
     found = rfcalc.analyze({"rfcalc": 1, "input": [None, None, 3], "layers": [pool]}).footprint
     assert (found.peak, found.moved, found.activations) == (None, None, None)
     assert found.param_bytes == {}
+
+
+def test_a_gate_does_not_keep_a_map_from_being_written_over() -> None:
+    """The map is multiplied in its own place by what is stretched to it."""
+    layers = [
+        {"kind": "conv", "name": "c", "filters": 64, "kernel": 1, "inputs": ["input"]},
+        {"kind": "global_pool", "name": "g", "keepdims": True, "inputs": ["c"]},
+        {"kind": "multiply", "name": "m", "inputs": ["c", "g"]},
+    ]
+    found = rfcalc.analyze({"rfcalc": 1, "input": [32, 32, 4], "layers": layers}).footprint
+    assert found.peak == (4 * 32 * 32 * (4 + 64), "c")
+
+
+def test_a_layer_that_is_called_twice_is_called_by_its_own_name() -> None:
+    shared = {
+        "class_name": "Conv2D",
+        "config": {"name": "w", "filters": 4, "kernel_size": [3, 3], "padding": "same"},
+    }
+    calls = [[["x", 0, 0, {}]], [["w", 0, 0, {}]]]
+    entry = {"class_name": "InputLayer", "name": "x", "inbound_nodes": []}
+    entry["config"] = {"batch_shape": [None, 8, 8, 4], "name": "x", "dtype": "float32"}
+    layers = [entry, {**shared, "name": "w", "inbound_nodes": calls}]
+    ends = {"input_layers": [["x", 0, 0]], "output_layers": [["w", 1, 0]]}
+    model = {"class_name": "Functional", "config": {"name": "twice", "layers": layers, **ends}}
+    found = rfcalc.analyze(model)
+    assert found.footprint.peak == (2 * 8 * 8 * 4 * 4, "w")
+    assert found.layer("w").calls
+
+
+@pytest.mark.onnx
+def test_a_cast_makes_a_tensor_of_its_own_and_types_go_on_behind_it() -> None:
+    """float32 to float16, a convolution, ReLU in place, and back: three types of sizes."""
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper
+
+    nodes = [
+        helper.make_node("Cast", ["x"], ["h"], "to16", to=TensorProto.FLOAT16),
+        helper.make_node("Conv", ["h", "w"], ["c"], "conv", pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["c"], ["r"], "relu"),
+        helper.make_node("Greater", ["r", "zero"], ["mask"], "mask"),
+        helper.make_node("Where", ["mask", "r", "zero"], ["y"], "where"),
+    ]
+    tensors = [
+        helper.make_tensor("w", TensorProto.FLOAT16, [8, 3, 3, 3], [0] * 216),
+        helper.make_tensor("zero", TensorProto.FLOAT16, [], [0]),
+    ]
+    ends = (
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 8, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT16, [1, 8, 8, 8])],
+    )
+    model = helper.make_model(helper.make_graph(nodes, "g", *ends, tensors))
+    assert onnx is not None
+    graph = rfcalc.load(model)
+    results = [known.result for known in Run(graph).resolved.values()]
+    types = [result.outputs[0].dtype for result in results if result is not None]
+    assert types == ["float32", "float16", "float16", "float16", "bool", "float16"]
+    found = rfcalc.analyze(graph).footprint
+    half, maps = 2 * 8 * 8, 8
+    assert found.param_bytes == {"float16": 432}
+    assert found.activation_bytes == half * 3 + 3 * half * maps + 8 * 8 * maps
+    # where: the map and its mask are read, and the map is written over
+    assert found.peak == (half * maps + 8 * 8 * maps, "mask")
+
+
+@pytest.mark.parametrize("policy", ["float16", "mixed_float16", {"config": {"name": "int8_from_float32"}}])
+def test_bytes_of_other_policies_of_keras_are_not_guessed(policy: object) -> None:
+    def model(dtype: object) -> dict[str, object]:
+        shape = {"batch_shape": [None, 8], "name": "x", "dtype": "float32"}
+        dense = {"name": "d", "units": 4, "dtype": dtype}
+        layers = [
+            {"class_name": "InputLayer", "config": shape},
+            {"class_name": "Dense", "config": dense},
+        ]
+        return {"class_name": "Sequential", "config": {"name": "s", "layers": layers}}
+
+    plain = rfcalc.analyze(model("float32")).footprint
+    assert plain.param_bytes == {"float32": 144}
+    found = rfcalc.analyze(model(policy)).footprint
+    assert (found.param_bytes, found.activation_bytes, found.peak, found.moved) == (None, None, None, None)
+    assert found.activations == plain.activations == 4

@@ -22,7 +22,7 @@ from rfcalc.errors import ReadError, RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Layer
 from rfcalc.readers import parsing
-from rfcalc.readers.detect import load, read_document
+from rfcalc.readers.detect import load, name_of, read_document
 from tests.readers.models import CONV, DOCS, MODELS, model, refusal
 
 POOLING = DOCS / "models" / "pooling.json"
@@ -463,13 +463,20 @@ def test_no_beginning_gives_anything_but_a_graph_or_an_error(content: bytes) -> 
         load(content)
 
 
-@pytest.mark.parametrize(
-    "name", ["main_graph", "torch_jit", "torch-jit-export", "Model from Caffe2", "model_3", ""]
-)
-def test_a_model_without_a_name_of_its_own_is_called_by_its_file(name: str, tmp_path: Path) -> None:
+NAMES = ["main_graph", "torch_jit", "torch-jit-export", "Model from Caffe2", "model_3", ""]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_that_exporters_give_to_any_model(name: str) -> None:
+    assert name_of(name, "zoo/yolo v8.n.onnx") == "yolo v8.n"
+    assert name_of(name, "<dict>") == name
+    assert name_of("resnet50", "a.onnx") == "resnet50"
+
+
+def test_a_model_without_a_name_of_its_own_is_called_by_its_file(tmp_path: Path) -> None:
     path = tmp_path / "yolo v8.n.json"
-    path.write_text(json.dumps({"rfcalc": 1, "name": name or "model", "input": [4], "layers": ["flatten"]}))
+    path.write_text(json.dumps({"rfcalc": 1, "input": [4], "layers": ["flatten"]}))
     assert load(path).name == "yolo v8.n"
-    assert load(json.loads(path.read_text())).name == (name or "model")  # there is no file
-    path.write_text(json.dumps({"rfcalc": 1, "name": "mine", "input": [4], "layers": ["flatten"]}))
-    assert load(path).name == "mine"
+    assert load(json.loads(path.read_text())).name == "model"  # there is no file
+    path.write_text(json.dumps({"rfcalc": 1, "name": "main_graph", "input": [4], "layers": ["flatten"]}))
+    assert load(path).name == "main_graph"  # its writer calls it so

@@ -108,8 +108,8 @@ def _counts() -> Iterator[Limit]:
         BYTES,
         "bytes of activations at a time",
         "{} bytes of activations at a time",
-        "the most bytes of activations held at a time, at batch 1: each from the layer that makes it to "
-        "the last that reads it, in the file's order",
+        "the most bytes of activations that are held at a time at batch 1, in the file's order, as "
+        "[`peak_memory`](formats.md#what-comes-out) counts them",
         measures.model_peak,
         None,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from rfcalc.engine.costs import field_of, focus_of, leaves
+from rfcalc.engine.costs import field_of, focus_of
 from rfcalc.engine.result import AnalysisResult
 from rfcalc.questions.diff.report_words import signed
 from rfcalc.questions.diff.result import DiffResult
@@ -31,7 +31,7 @@ def totals_table(diff: DiffResult) -> Table:
     if not diff.comparable:  # formats cut layers in their own ways, so these would say nothing
         layers = [result.totals.layers for result in (old, new)]
         rows.insert(0, _row("layers", old, new, layers, "layers"))
-        activations = [_activations(result) for result in (old, new)]
+        activations = [result.footprint.activations for result in (old, new)]
         rows.append(_row("activations", old, new, activations, "activations"))
     rows.append(_field(diff))
     return Table(("", "before", "after", "change"), (LEFT, RIGHT, RIGHT, RIGHT), tuple(rows))
@@ -53,18 +53,6 @@ def _row(
         return (title, *cells, "?")
     share = f" ({(two - one) / one:+.1%})" if one and one != two and figure != "layers" else ""
     return (title, *cells, signed(two - one, "macs" if short else "params") + share)
-
-
-def _activations(result: AnalysisResult) -> Any:
-    """Sum up the elements that all layers put out at batch 1, the inputs of the model left out."""
-    total: Any = 0
-    for row in leaves(result):
-        if row.kind == "input":
-            continue
-        if row.activations is None:
-            return None
-        total = total + row.activations
-    return total
 
 
 def _field(diff: DiffResult) -> tuple[str, ...]:

@@ -181,9 +181,9 @@ class Memory(NamedTuple):
     Parameters
     ----------
     peak : int, optional
-        The most that is held at a time, each tensor from the layer that makes it to the last that takes it.
+        The most that is held at a time, as `rfcalc.engine.memory` counts it.
     total : int, optional
-        All tensors together.
+        The outputs of all layers, inputs of the model among them, together.
     """
 
     peak: int | None

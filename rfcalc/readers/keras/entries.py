@@ -103,6 +103,14 @@ def quantisation(config: Config) -> tuple[str, int | None] | None:
     return mode, block if type(block) is int and block > 0 else None
 
 
+def is_float32(config: Config) -> bool:
+    """Tell whether a layer works on, and keeps, 32-bit floats, as it does unless a policy says otherwise."""
+    policy = config.get("dtype")
+    settings = policy.get("config") if isinstance(policy, dict) else None
+    name = settings.get("name") if isinstance(settings, dict) else policy
+    return name in (None, "float32")
+
+
 def is_frozen(config: Config) -> bool:
     """Tell whether a layer, or the layer inside of a wrapper, is not to be trained."""
     for _ in range(DEEPEST):

@@ -37,8 +37,6 @@ def _flatten(config: Config) -> Made:
     return "flatten", {"channel_first": is_channels_first(config)}
 
 
-_MERGES: Final = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")
-
 SHAPES: Final[dict[str, Maker]] = {
     **{f"UpSampling{rank}D": _upsample(rank) for rank in (1, 2, 3)},
     **{f"ZeroPadding{rank}D": _pad(rank) for rank in (1, 2, 3)},

@@ -17,6 +17,7 @@ from rfcalc.readers.keras.entries import (
     SEQUENTIAL,
     class_of,
     config_of,
+    is_float32,
     is_frozen,
     is_model,
     is_operation,
@@ -87,6 +88,7 @@ def read_keras(
         outputs=list(dict.fromkeys(outputs)),
         blocks=reader.blocks,
         notes=[*reader.notes, *reader.twins.notes()],
+        typed=reader.typed,
     )
 
 
@@ -121,6 +123,7 @@ class _Reader:
         self.twins = Twins()
         self.masks = Masks()
         self.notes: list[tuple[str, str, str]] = []
+        self.typed = True
 
     # ---- models --------------------------------------------------------------------------------------------
 
@@ -273,6 +276,7 @@ class _Reader:
 
     def _quantised(self, name: str, stage: Stage, config: Config) -> Extras:
         """Add to the extras how few bits the kernel has, and say what that does to counts."""
+        self.typed = self.typed and is_float32(config)
         found = quantisation(config)
         if found is None:
             return stage.extras
@@ -298,6 +302,7 @@ class _Reader:
     # ---- inputs --------------------------------------------------------------------------------------------
 
     def _declared_input(self, name: str, config: Config) -> Edge:
+        self.typed = self.typed and is_float32(config)
         dtype = config.get("dtype")
         return self._input(
             name, declared_shape(config), dtype if isinstance(dtype, str) else "float32", config.where

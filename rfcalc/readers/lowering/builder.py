@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.number import Num, equal
@@ -44,6 +44,8 @@ class Node(NamedTuple):
         Names of the modules around it, outermost first.
     recorded : tuple of (tuple or None)
         Shapes of its outputs that the file records for this very input.
+    dtypes : tuple of (str or None)
+        Types of the elements of its outputs, where these are not those of what it takes.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Node(NamedTuple):
     outputs: tuple[str, ...] = ()
     block: tuple[str, ...] = ()
     recorded: tuple[tuple[Num, ...] | None, ...] = ()
+    dtypes: tuple[str | None, ...] = ()
 
 
 ARITHMETIC: Final = frozenset(
@@ -303,6 +306,8 @@ class Builder:
     ) -> tuple[Value, ...]:
         name = self.unique(node.name)
         kind, attrs, extras = whole
+        if node.dtypes:
+            result = _typed(result, node.dtypes)
         self.layers[name] = Layer(
             name, kind, node.op, edges, attrs, owned, block=node.block, outputs=node.outputs, extras=extras
         )
@@ -461,3 +466,14 @@ def _beside(spec: TensorSpec, other: TensorSpec | None, own: int) -> TensorSpec:
         if all(equal(spec.shape[place], other.shape[place]) for place in samples):
             return replace(spec, axes=axes, folded=other.folded, merged=other.merged)
     return replace(spec, axes=axes)
+
+
+def _typed(result: Result, dtypes: Sequence[str | None]) -> Result:
+    """Return a result whose outputs have these types of elements, the same one where they do."""
+    outputs = tuple(
+        [
+            spec if dtype is None or spec.dtype == dtype else replace(spec, dtype=dtype)
+            for spec, dtype in zip_longest(result.outputs, dtypes[: len(result.outputs)])
+        ]
+    )
+    return result if outputs == result.outputs else result._replace(outputs=outputs)

@@ -28,6 +28,7 @@ from rfcalc.readers.onnx.operation import Operation, graphs_in, no_weights_of
 from rfcalc.readers.onnx.ops import reader_of
 from rfcalc.readers.onnx.sidecar import Said, tables_of
 from rfcalc.readers.onnx.tensors import LONGEST_EXTENT, MOST_AXES, dtype_name, initializer
+from rfcalc.readers.onnx.types import output_types
 from rfcalc.readers.onnx.uses import uses_of
 from rfcalc.readers.options import Options
 
@@ -432,15 +433,14 @@ class Scope:
         ]
         if found.attributes is None:
             found = found._replace(attributes=attributes_of(found.proto, self.bound))
-        operation = Operation(
-            self.reader.builder,
-            node,
-            found.kind,
-            inputs,
-            found.attributes or {},
-            self.opsets.get(found.domain, 1),
-            self,
-        )
+        attributes, version = found.attributes or {}, self.opsets.get(found.domain, 1)
+        types = [
+            value.spec.dtype if value is not None and value.spec is not None else None for value in inputs
+        ]
+        dtypes = output_types(found.kind, found.domain, version, types, attributes, len(node.outputs))
+        if dtypes != (types[0] if types else None,):  # as of most operations
+            node = node._replace(dtypes=dtypes)
+        operation = Operation(self.reader.builder, node, found.kind, inputs, attributes, version, self)
         made = self._made(operation, found.domain)
         missing = node.outputs[len(made) :]
         if any(missing):  # an output that the operation is not known to have

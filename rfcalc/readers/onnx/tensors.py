@@ -45,6 +45,16 @@ def dtype_name(code: int) -> str:
     return _RENAMED.get(name, name)
 
 
+def named_type(text: str) -> str:
+    """Return the name of an element type as schemas spell it.
+
+    >>> named_type("tensor(float)"), named_type("tensor(int64)")
+    ('float32', 'int64')
+    """
+    name = text.removeprefix("tensor(").removesuffix(")")
+    return _RENAMED.get(name, name)
+
+
 def is_weight(dtype: str, rank: int) -> bool:
     """Tell whether a constant of that type and rank counts as a parameter where an operation takes it so."""
     return rank > 0 and (_FLOATS.match(dtype) is not None or _QUANTIZED.match(dtype) is not None)

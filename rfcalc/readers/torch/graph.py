@@ -295,7 +295,8 @@ class Scope:
         name, block = self._names.of(call)
         tensors = [each for each, meta in call.outputs if isinstance(meta, Tensor)]
         recorded = tuple(meta.shape for _, meta in call.outputs if isinstance(meta, Tensor))
-        node = Node(name, operator_name(call.target), tuple(tensors), block, recorded)
+        dtypes = tuple(meta.dtype for _, meta in call.outputs if isinstance(meta, Tensor))
+        node = Node(name, operator_name(call.target), tuple(tensors), block, recorded, dtypes)
         operation = Operation(builder, node, call, self._values, self.inline)
         if not tensors:
             self._number(call, operation)
