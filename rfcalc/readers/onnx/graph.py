@@ -434,10 +434,10 @@ class Scope:
         if found.attributes is None:
             found = found._replace(attributes=attributes_of(found.proto, self.bound))
         attributes, version = found.attributes or {}, self.opsets.get(found.domain, 1)
-        types = [
-            value.spec.dtype if value is not None and value.spec is not None else None for value in inputs
-        ]
-        dtypes = output_types(found.kind, found.domain, version, types, attributes, len(node.outputs))
+        types = tuple([None if value is None or value.spec is None else value.spec.dtype for value in inputs])
+        to = attributes.get("to")
+        to = to if isinstance(to, int) else None  # an attribute of a hostile file may be anything
+        dtypes = output_types(found.kind, found.domain, version, types, to, len(node.outputs))
         if dtypes != (types[0] if types else None,):  # as of most operations
             node = node._replace(dtypes=dtypes)
         operation = Operation(self.reader.builder, node, found.kind, inputs, attributes, version, self)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from onnx import defs
 
@@ -19,12 +19,13 @@ class _Signature(NamedTuple):
     fixed: Mapping[str, str]
 
 
+@lru_cache(maxsize=1 << 12)
 def output_types(
     op: str,
     domain: str,
     version: int,
-    inputs: Sequence[str | None],
-    attributes: Mapping[str, Any],
+    inputs: tuple[str | None, ...],
+    to: int | None,
     count: int,
 ) -> tuple[str | None, ...]:
     """Return the types of an operation's outputs; None for one that the schema leaves open.
@@ -33,27 +34,27 @@ def output_types(
     ----------
     op, domain, version : str, str, int
         The operation and its operator set.
-    inputs : sequence of (str or None)
+    inputs : tuple of (str or None)
         The types of what it takes.
-    attributes : mapping
-        Its attributes; of a cast the number of the type.
+    to : int, optional
+        Of a cast the number of the type that it makes.
     count : int
         How many outputs it has.
 
     Examples
     --------
-    >>> output_types("Where", "", 16, ["bool", "float16", "float16"], {}, 1)
+    >>> output_types("Where", "", 16, ("bool", "float16", "float16"), None, 1)
     ('float16',)
-    >>> output_types("Cast", "", 13, ["float32"], {"to": 10}, 1)
+    >>> output_types("Cast", "", 13, ("float32",), 10, 1)
     ('float16',)
-    >>> output_types("ArgMax", "", 13, ["float32"], {}, 1)
+    >>> output_types("ArgMax", "", 13, ("float32",), None, 1)
     ('int64',)
     """
     signature = _signature(op, domain, version)
     if signature is None or not signature.outputs:
         return ()
-    if op == "Cast" and isinstance(attributes.get("to"), int):
-        return (dtype_name(attributes["to"]),)
+    if op == "Cast" and to is not None:
+        return (dtype_name(to),)
     bound: dict[str, str] = {}
     last = len(signature.inputs) - 1
     for place, dtype in enumerate(inputs):
