@@ -133,7 +133,7 @@ def _target(budget: Budget, named: Mapping[str, str], model: Any) -> _Target:
         if _same(path, other):
             return _Target(path, path, _limited(name, budget.models[name]))
     if not budget.shared.every:
-        raise UsageError(f"has no limits for {path!r}; it has some for {few(map(repr, budget.models))}")
+        raise UsageError(f"has no limits for {path!r}; it has some for {few(map(repr, named.values()))}")
     return _Target(path, path, budget.shared)
 
 
