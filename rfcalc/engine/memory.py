@@ -50,7 +50,7 @@ def footprint_of(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> Footpri
     return Footprint(
         _param_bytes(resolved),
         elements,
-        activation_bytes(graph, resolved),
+        _bytes_of_all(outputs),
         _moved(graph, resolved),
         *peaks_of(graph, resolved),
     )

@@ -1,12 +1,29 @@
-"""What every result has that is shown as pieces: its renderings for documents and for notebooks."""
+"""What results have in common: a document, and renderings for terminals, documents and notebooks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from rfcalc.errors import UsageError
 from rfcalc.render.pieces import Piece
 from rfcalc.wording import MARKUP
+
+
+class Documented:
+    """A result that has a document: plain data, and the same as JSON."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the document as plain data with raw figures."""
+        raise NotImplementedError
+
+    def to_json(self) -> str:
+        """Return the document as JSON, the same bytes from run to run."""
+        from rfcalc.render.document import dump
+
+        return dump(self.to_dict())
 
 
 class Shown:

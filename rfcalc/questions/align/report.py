@@ -10,11 +10,10 @@ from rfcalc.engine.joins import Join, Offset
 from rfcalc.questions.align.mending import Mend, Padding
 from rfcalc.questions.align.result import AlignmentResult, SizeRow
 from rfcalc.render import humanise
-from rfcalc.render.document import dump
 from rfcalc.render.escape import cells, shorten, terminal
 from rfcalc.render.humanise import plain, sentence
 from rfcalc.render.pieces import Paragraph, Piece
-from rfcalc.render.shown import Shown
+from rfcalc.render.shown import Documented, Shown
 from rfcalc.render.table import LEFT, RIGHT, Table
 from rfcalc.wording import few
 
@@ -27,7 +26,7 @@ _MOST_BROKEN: Final = 4
 _MOST_BRANCHES: Final = 3
 
 
-class Alignment(Shown, AlignmentResult):
+class Alignment(Documented, Shown, AlignmentResult):
     """The result of `rfcalc.align`: the joins of a model, how far branches lie apart, and what mends it.
 
     Examples
@@ -64,10 +63,6 @@ class Alignment(Shown, AlignmentResult):
             "sentences": list(self.sentences),
             "notes": [note._asdict() for note in self.notes],
         }
-
-    def to_json(self) -> str:
-        """Return the document as JSON, the same bytes from run to run."""
-        return dump(self.to_dict())
 
     def pieces(self) -> list[Piece]:
         """Return the joins that are out of line as a table, and the sentences."""

@@ -12,10 +12,10 @@ from rfcalc.engine.shapes import OnUnknown
 from rfcalc.loading import Model, Shape, asked
 from rfcalc.render.frames import Series, Tabular, chosen, layer_series
 from rfcalc.render.pieces import Piece
-from rfcalc.render.shown import Shown
+from rfcalc.render.shown import Documented, Shown
 
 
-class Analysis(Tabular, Shown, AnalysisResult):
+class Analysis(Tabular, Documented, Shown, AnalysisResult):
     """The result of `analyze`: one row a layer, totals, notes, and their renderings.
 
     Iterating gives the rows, ``len()`` their number, `layer` one of them by name. In a notebook it
@@ -55,12 +55,6 @@ class Analysis(Tabular, Shown, AnalysisResult):
         from rfcalc.render.document import analysis_document
 
         return analysis_document(self)
-
-    def to_json(self) -> str:
-        """Return the analysis document as JSON, the same bytes from run to run."""
-        from rfcalc.render.document import dump
-
-        return dump(self.to_dict())
 
     def to_markdown(self, columns: Sequence[str] | None = None) -> str:
         """Return the layers as a Markdown table.

@@ -11,15 +11,15 @@ from rfcalc.questions.check.limits import FLAG, NUMBER, PIXELS, STATUS
 from rfcalc.questions.check.measures import STATUSES
 from rfcalc.questions.check.words import message, summary
 from rfcalc.render import humanise
-from rfcalc.render.document import dump
 from rfcalc.render.escape import terminal
 from rfcalc.render.frames import REAL, TEXT, Series, Tabular, chosen, series
 from rfcalc.render.humanise import sentence
+from rfcalc.render.shown import Documented
 
 SCHEMA: Final = "rfcalc/check/1"
 
 
-class CheckReport(Tabular, CheckResult):
+class CheckReport(Tabular, Documented, CheckResult):
     """The result of `rfcalc.check`: each limit held against each figure that it is on.
 
     Examples
@@ -78,10 +78,6 @@ class CheckReport(Tabular, CheckResult):
             "checks": [self._check_document(check) for check in self.checks],
             "errors": [failure._asdict() for failure in self.failures],
         }
-
-    def to_json(self) -> str:
-        """Return the document as JSON, the same bytes from run to run."""
-        return dump(self.to_dict())
 
     def to_text(self, *, unicode: bool = True) -> str:
         """Return a line for each model, and below it one for each violation, however long.

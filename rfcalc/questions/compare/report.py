@@ -12,13 +12,13 @@ from rfcalc.questions.compare.answer import sentences
 from rfcalc.questions.compare.result import ComparisonResult, Entry
 from rfcalc.render import humanise
 from rfcalc.render.columns import field_cell, has_area
-from rfcalc.render.document import dump, row_document, totals_document
+from rfcalc.render.document import row_document, totals_document
 from rfcalc.render.escape import cells, shorten, terminal
 from rfcalc.render.fold import fold
 from rfcalc.render.frames import INTEGER, REAL, TEXT, Frame, Series, Tabular, chosen, layer_series, series
 from rfcalc.render.humanise import plain
 from rfcalc.render.pieces import Paragraph, Piece
-from rfcalc.render.shown import Shown
+from rfcalc.render.shown import Documented, Shown
 from rfcalc.render.table import LEFT, RIGHT, Table, padded
 
 SCHEMA: Final = "rfcalc/comparison/1"
@@ -323,7 +323,7 @@ def _entry_document(entry: Entry) -> dict[str, Any]:
     return document
 
 
-class Comparison(Tabular, Shown, ComparisonResult):
+class Comparison(Tabular, Documented, Shown, ComparisonResult):
     """The result of `rfcalc.compare`: models side by side, and their renderings.
 
     As a table of pandas or polars it has a row for each model; `layers` has one for each of their layers.
@@ -395,10 +395,6 @@ class Comparison(Tabular, Shown, ComparisonResult):
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison document, ``rfcalc/comparison/1``, as plain data."""
         return comparison_document(self)
-
-    def to_json(self) -> str:
-        """Return the comparison document as JSON, the same bytes from run to run."""
-        return dump(self.to_dict())
 
     def pieces(self) -> list[Piece]:
         """Return both tables and the answer."""

@@ -7,10 +7,10 @@ from typing import Any, Final
 from rfcalc.engine.result import AnalysisResult
 from rfcalc.questions.diff.report_sentences import sentences
 from rfcalc.questions.diff.result import DiffResult, Entry, Side
-from rfcalc.render.document import dump, totals_document
+from rfcalc.render.document import totals_document
 from rfcalc.render.humanise import plain
 from rfcalc.render.pieces import Piece
-from rfcalc.render.shown import Shown
+from rfcalc.render.shown import Documented, Shown
 
 SCHEMA: Final = "rfcalc/diff/1"
 
@@ -18,7 +18,7 @@ MARKDOWN_LIMIT: Final = 65_536
 """What a comment on a pull request may hold; counted in bytes, so that it holds in characters too."""
 
 
-class Diff(Shown, DiffResult):
+class Diff(Documented, Shown, DiffResult):
     """The result of `rfcalc.diff`: what became of each layer, and how that goes on downstream.
 
     Examples
@@ -49,10 +49,6 @@ class Diff(Shown, DiffResult):
     def to_dict(self) -> dict[str, Any]:
         """Return the document, ``rfcalc/diff/1``, as plain data with raw figures."""
         return diff_document(self)
-
-    def to_json(self) -> str:
-        """Return the document as JSON, the same bytes from run to run."""
-        return dump(self.to_dict())
 
     def to_markdown(self, limit: int = MARKDOWN_LIMIT, *, every: bool = False) -> str:
         """Return totals, sentences and a table of changes as Markdown.

@@ -7,12 +7,11 @@ from itertools import pairwise
 from typing import Any, Final
 
 from rfcalc.questions.effective.result import SHARES, EffectiveAxis, EffectiveResult
-from rfcalc.render.document import dump
 from rfcalc.render.escape import terminal
 from rfcalc.render.fold import fold
 from rfcalc.render.humanise import extents, percent
 from rfcalc.render.pieces import Paragraph, Piece
-from rfcalc.render.shown import Shown
+from rfcalc.render.shown import Documented, Shown
 from rfcalc.render.table import LEFT, RIGHT, Table, laid_out
 from rfcalc.wording import axis_names
 
@@ -22,7 +21,7 @@ _BARS: Final = {True: "▁▂▃▄▅▆▇█", False: ".:-=+*#%"}
 _PROFILE: Final = 40
 
 
-class EffectiveField(Shown, EffectiveResult):
+class EffectiveField(Documented, Shown, EffectiveResult):
     """The result of `rfcalc.effective`: what each position of the input weighs in one unit.
 
     Examples
@@ -47,10 +46,6 @@ class EffectiveField(Shown, EffectiveResult):
             "input": self.input,
             "axes": [_axis_document(axis) for axis in self.axes],
         }
-
-    def to_json(self) -> str:
-        """Return the document as JSON, the same bytes from run to run."""
-        return dump(self.to_dict())
 
     def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
         """Return widths and profiles for a terminal, and what they come to as a sentence.

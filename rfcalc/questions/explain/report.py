@@ -16,12 +16,11 @@ from rfcalc.engine.attribution import (
     Shares,
 )
 from rfcalc.render import humanise
-from rfcalc.render.document import dump
 from rfcalc.render.escape import terminal
 from rfcalc.render.fold import fold
 from rfcalc.render.humanise import plain
 from rfcalc.render.pieces import Heading, Paragraph, Piece
-from rfcalc.render.shown import Shown
+from rfcalc.render.shown import Documented, Shown
 from rfcalc.render.table import LEFT, RIGHT, Table, laid_out
 from rfcalc.wording import few
 
@@ -48,7 +47,7 @@ class _Section(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Explanation(Shown, Attribution):
+class Explanation(Documented, Shown, Attribution):
     """The result of `rfcalc.explain`: who is responsible for what a layer sees and costs.
 
     ``str()`` of it is the text for a terminal.
@@ -89,10 +88,6 @@ class Explanation(Shown, Attribution):
             "sentences": list(self.sentences),
             "notes": [note._asdict() for note in self.notes],
         }
-
-    def to_json(self) -> str:
-        """Return the explanation document as JSON, the same bytes from run to run."""
-        return dump(self.to_dict())
 
     def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
         """Return the tables for a terminal, and the sentences below.

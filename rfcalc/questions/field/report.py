@@ -12,12 +12,11 @@ from rfcalc.algebra.rows import row_span
 from rfcalc.engine.result import Note, Status
 from rfcalc.errors import UsageError
 from rfcalc.questions.field.result import FieldAxis, FieldResult, Span, check_output, check_places
-from rfcalc.render.document import dump
 from rfcalc.render.escape import terminal
 from rfcalc.render.fold import fold
 from rfcalc.render.humanise import percent
 from rfcalc.render.pieces import Paragraph, Piece
-from rfcalc.render.shown import Shown
+from rfcalc.render.shown import Documented, Shown
 from rfcalc.render.table import RIGHT, Table
 from rfcalc.wording import axis_names
 
@@ -26,7 +25,7 @@ SEEING: Final = "rfcalc/seeing/1"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Field(Shown, FieldResult):
+class Field(Documented, Shown, FieldResult):
     """The result of `rfcalc.field`: for each axis the input indices that each output index depends on.
 
     Parameters
@@ -115,10 +114,6 @@ class Field(Shown, FieldResult):
             document["units"] = prod(axis.extent for axis in self.axes)
         return document
 
-    def to_json(self) -> str:
-        """Return the field document as JSON."""
-        return dump(self.to_dict())
-
     def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
         """Return the rows as a table for a terminal, or one unit's field as a sentence.
 
@@ -187,7 +182,7 @@ class SeeingAxis(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Seeing(Shown):
+class Seeing(Documented, Shown):
     """The units of a layer that see a pixel: the result of `rfcalc.seeing`.
 
     Parameters
@@ -237,10 +232,6 @@ class Seeing(Shown):
                 for axis in self.axes
             ],
         }
-
-    def to_json(self) -> str:
-        """Return the document as JSON."""
-        return dump(self.to_dict())
 
     def pieces(self) -> list[Piece]:
         """Return it as a sentence."""

@@ -6,12 +6,11 @@ from itertools import groupby
 from typing import Any, Final
 
 from rfcalc.questions.field.result import PhaseAxis, PhasesResult
-from rfcalc.render.document import dump
 from rfcalc.render.escape import terminal
 from rfcalc.render.fold import fold
 from rfcalc.render.humanise import sentence
 from rfcalc.render.pieces import Paragraph, Piece
-from rfcalc.render.shown import Shown
+from rfcalc.render.shown import Documented, Shown
 from rfcalc.render.table import RIGHT, Table
 from rfcalc.wording import axis_names
 
@@ -20,7 +19,7 @@ SCHEMA: Final = "rfcalc/phases/1"
 _GAP: Final = "  "
 
 
-class Phases(Shown, PhasesResult):
+class Phases(Documented, Shown, PhasesResult):
     """The result of `rfcalc.phases`: which pixels each phase of a layer's output reads.
 
     Examples
@@ -55,10 +54,6 @@ class Phases(Shown, PhasesResult):
             ],
             "notes": [note._asdict() for note in self.notes],
         }
-
-    def to_json(self) -> str:
-        """Return the document as JSON, the same bytes from run to run."""
-        return dump(self.to_dict())
 
     def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
         """Return a table of phases for a terminal, equal axes once and equal phases on end in one line.

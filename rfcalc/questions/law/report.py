@@ -10,12 +10,11 @@ from rfcalc.questions.law.blocks import block_text, depth, formula, gain_text, g
 from rfcalc.questions.law.growth import Segment
 from rfcalc.questions.law.reach import Reach
 from rfcalc.questions.law.result import AxisLaw, Cover, LawResult
-from rfcalc.render.document import dump
 from rfcalc.render.escape import terminal
 from rfcalc.render.fold import fold
 from rfcalc.render.humanise import extents
 from rfcalc.render.pieces import Paragraph, Piece
-from rfcalc.render.shown import Shown
+from rfcalc.render.shown import Documented, Shown
 from rfcalc.render.table import LEFT, RIGHT, Table, laid_out
 from rfcalc.wording import axis_names, few
 
@@ -24,7 +23,7 @@ SCHEMA: Final = "rfcalc/law/1"
 _TIMES: Final = {2: "doubles", 3: "triples"}
 
 
-class Law(Shown, LawResult):
+class Law(Documented, Shown, LawResult):
     """The result of `rfcalc.law`: by which blocks, and which formulas, a field grows.
 
     Examples
@@ -61,10 +60,6 @@ class Law(Shown, LawResult):
             "sentences": list(self.sentences),
             "notes": [note._asdict() for note in self.notes],
         }
-
-    def to_json(self) -> str:
-        """Return the document as JSON, the same bytes from run to run."""
-        return dump(self.to_dict())
 
     def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
         """Return the blocks and their laws for a terminal, and the sentences below.

@@ -7,11 +7,10 @@ from typing import Any, Final
 
 from rfcalc.questions.tiles.result import Blocker, Memory, Plan, Stream, Strip, Strips, TileAxis, TilesResult
 from rfcalc.render import humanise
-from rfcalc.render.document import dump
 from rfcalc.render.escape import cells, terminal
 from rfcalc.render.humanise import plain
 from rfcalc.render.pieces import Paragraph, Piece
-from rfcalc.render.shown import Shown
+from rfcalc.render.shown import Documented, Shown
 from rfcalc.render.table import LEFT, RIGHT, Table
 
 SCHEMA: Final = "rfcalc/tiles/1"
@@ -27,7 +26,7 @@ _HEADS: Final = ("axis", "image", "scale", "before", "after", "starts", "sizes",
 _MARGIN: Final = 2
 
 
-class Tiles(Shown, TilesResult):
+class Tiles(Documented, Shown, TilesResult):
     """The result of `rfcalc.tiles`: halo, sizes and overlap of tiles, a plan, a stream's latency.
 
     Examples
@@ -60,10 +59,6 @@ class Tiles(Shown, TilesResult):
             document["stream"] = _stream_document(self.stream)
         document["notes"] = [note._asdict() for note in self.notes]
         return document
-
-    def to_json(self) -> str:
-        """Return the document as JSON, the same bytes from run to run."""
-        return dump(self.to_dict())
 
     def pieces(self) -> list[Piece]:
         """Return the tables, and the sentences."""

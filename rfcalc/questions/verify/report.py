@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from rfcalc.questions.verify.result import Difference, VerificationResult
-from rfcalc.render.document import dump
 from rfcalc.render.escape import terminal
 from rfcalc.render.fold import fold
+from rfcalc.render.shown import Documented
 from rfcalc.wording import few
 
 SCHEMA: Final = "rfcalc/verification/1"
@@ -26,7 +26,7 @@ _SPOKEN: Final = {
 }
 
 
-class Verification(VerificationResult):
+class Verification(Documented, VerificationResult):
     """The result of `rfcalc.verify`: how much of an analysis was verified, and what differs.
 
     Examples
@@ -98,10 +98,6 @@ class Verification(VerificationResult):
             "differences": [each._asdict() for each in self.differences],
             "unchecked": [each._asdict() for each in self.unchecked],
         }
-
-    def to_json(self) -> str:
-        """Return the document as JSON, the same bytes from run to run."""
-        return dump(self.to_dict())
 
     def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
         """Return what was verified for a terminal, the first difference spelled out, and the verdict.
