@@ -30,10 +30,10 @@ from rfcalc.algebra.legs import Leg, span_of
 from rfcalc.algebra.number import Num, is_known, prod
 from rfcalc.algebra.relation import Relation
 from rfcalc.engine.position import Position, positions_of
-from rfcalc.engine.propagate import Seen, ancestors
+from rfcalc.engine.propagate import LayerFields, ancestors
 from rfcalc.engine.result import Note, Params, Size, Status
 from rfcalc.engine.run import Run
-from rfcalc.engine.shapes import Resolved
+from rfcalc.engine.shapes import LayerInfo
 from rfcalc.engine.totals import assumed_notes, count_params, has_weights, macs_of
 from rfcalc.engine.trace import SIDES, Move, Side, Trace, Untraceable, Which, trace
 from rfcalc.engine.view import FieldView, Views
@@ -217,8 +217,8 @@ class _Context(NamedTuple):
     """What all axes of one attribution share."""
 
     chain: Sequence[Layer]
-    resolved: Mapping[str, Resolved]
-    seen: Mapping[str, Seen]
+    resolved: Mapping[str, LayerInfo]
+    seen: Mapping[str, LayerFields]
     views: Views
     positions: tuple[Position, ...] = ()
 
@@ -288,7 +288,7 @@ class Attributor:
         return Attribution(self._graph.name, layer, self._input, axes, costs, tuple(notes))
 
 
-def _costs(chain: Iterable[Layer], resolved: Mapping[str, Resolved]) -> tuple[Cost, ...]:
+def _costs(chain: Iterable[Layer], resolved: Mapping[str, LayerInfo]) -> tuple[Cost, ...]:
     counted: set[str] = set()
     costs = []
     for layer in chain:

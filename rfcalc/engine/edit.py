@@ -8,7 +8,7 @@ from typing import Final
 
 from rfcalc.algebra.number import Num, equal, is_known, is_one, prod
 from rfcalc.engine.run import Run
-from rfcalc.engine.shapes import Resolved, check_outputs
+from rfcalc.engine.shapes import LayerInfo, check_outputs
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Edge, Extras, Layer, TensorSpec
@@ -39,7 +39,7 @@ class DoesNotApply(AnalysisError):
         self.layer = layer
 
 
-def is_pooling(layer: Layer, resolved: Mapping[str, Resolved]) -> bool:
+def is_pooling(layer: Layer, resolved: Mapping[str, LayerInfo]) -> bool:
     """Tell whether a layer thins out its map by pooling; a window of all of the map only summarises it."""
     if layer.kind not in POOLS:
         return False
@@ -53,7 +53,7 @@ def is_pooling(layer: Layer, resolved: Mapping[str, Resolved]) -> bool:
     return not (whole and all(map(is_one, one)) and not all(map(is_one, extents)))
 
 
-def fits_already(layer: Layer, before: Mapping[str, Resolved]) -> bool:
+def fits_already(layer: Layer, before: Mapping[str, LayerInfo]) -> bool:
     """Tell whether a layer is an adaptive pooling that does nothing, made for a map of the very size it gets.
 
     On a map that has become larger it would pool, so it goes with the poolings before it.
@@ -86,7 +86,7 @@ def setting(layer: Layer, spec: TensorSpec, name: str) -> tuple[Num, ...]:
     return call.per_axis(name, len(call.spatial(spec)))
 
 
-def input_of(layer: Layer, resolved: Mapping[str, Resolved]) -> TensorSpec:
+def input_of(layer: Layer, resolved: Mapping[str, LayerInfo]) -> TensorSpec:
     """Return the tensor that a layer takes.
 
     Raises
@@ -186,7 +186,7 @@ def settled(graph: LayerGraph, run: Run) -> Run:
         A layer does not fit its inputs any more; the message says which, and why.
     """
     origin, before = run.graph, run.resolved
-    resolved: dict[str, Resolved] = {}
+    resolved: dict[str, LayerInfo] = {}
     layers = []
     for layer in graph:
         try:
@@ -208,7 +208,7 @@ def settled(graph: LayerGraph, run: Run) -> Run:
 
 
 def _refitted(
-    layer: Layer, origin: LayerGraph, before: Mapping[str, Resolved], resolved: Mapping[str, Resolved]
+    layer: Layer, origin: LayerGraph, before: Mapping[str, LayerInfo], resolved: Mapping[str, LayerInfo]
 ) -> Layer:
     """Let a layer follow the new size of its map, where the file fixes what it does with the old one."""
     known = before.get(layer.name)
@@ -230,7 +230,7 @@ def _refitted(
     return _summarising(layer, origin[layer.name], before)
 
 
-def _summarising(layer: Layer, old: Layer, before: Mapping[str, Resolved]) -> Layer:
+def _summarising(layer: Layer, old: Layer, before: Mapping[str, LayerInfo]) -> Layer:
     """Let a pooling of the whole map go on to take all of it; one that was written anew does so already."""
     mode = layer.kind.removesuffix("_pool")  # what a pooling of the whole map is called as a global one
     fits = layer.kind in POOLS and mode in GLOBAL_MODES
@@ -298,14 +298,14 @@ def alike(a: Num, b: Num) -> bool:
     return a is b or equal(a, b) is True
 
 
-def _tensor(edge: Edge, resolved: Mapping[str, Resolved]) -> TensorSpec | None:
+def _tensor(edge: Edge, resolved: Mapping[str, LayerInfo]) -> TensorSpec | None:
     known = resolved.get(edge[0])
     if known is None or known.result is None or edge[1] >= len(known.result.outputs):
         return None
     return known.result.outputs[edge[1]]
 
 
-def _broken(layer: Layer, error: AnalysisError, resolved: Mapping[str, Resolved]) -> DoesNotApply:
+def _broken(layer: Layer, error: AnalysisError, resolved: Mapping[str, LayerInfo]) -> DoesNotApply:
     """Say which layer does not fit its inputs any more, and for a join, what meets there."""
     inputs = dict.fromkeys(layer.inputs)
     if len(inputs) < 2:
@@ -317,7 +317,7 @@ def _broken(layer: Layer, error: AnalysisError, resolved: Mapping[str, Resolved]
     return DoesNotApply(f"it joins {' and '.join(maps[:4])}, which are no longer of one size", layer.name)
 
 
-def _reweighed(layer: Layer, before: Resolved | None, result: Result | None) -> Layer:
+def _reweighed(layer: Layer, before: LayerInfo | None, result: Result | None) -> Layer:
     """Give a layer whose weights the file lists those of its new size: the same tensors, of other shapes."""
     if layer.weights is None or result is None or before is None or before.result is None:
         return layer
@@ -335,7 +335,7 @@ def _reweighed(layer: Layer, before: Resolved | None, result: Result | None) -> 
     return replace(layer, weights=tuple(weights))
 
 
-def _check_shared(before: Mapping[str, Resolved], resolved: Mapping[str, Resolved]) -> None:
+def _check_shared(before: Mapping[str, LayerInfo], resolved: Mapping[str, LayerInfo]) -> None:
     """Refuse a weight that two layers share and now need in different sizes."""
     clash = _clash(resolved)
     if clash is not None and _clash(before) is None:
@@ -345,7 +345,7 @@ def _check_shared(before: Mapping[str, Resolved], resolved: Mapping[str, Resolve
         )
 
 
-def _clash(resolved: Mapping[str, Resolved]) -> tuple[str, str, str] | None:
+def _clash(resolved: Mapping[str, LayerInfo]) -> tuple[str, str, str] | None:
     """Return two layers that hold one weight in different shapes, and its identity."""
     held: dict[str, tuple[str, tuple[Num, ...]]] = {}
     for name, known in resolved.items():
@@ -371,7 +371,7 @@ def _check_joins(run: Run, before: Run) -> None:
             )
 
 
-def _is_open_join(layer: Layer, resolved: Mapping[str, Resolved]) -> bool:
+def _is_open_join(layer: Layer, resolved: Mapping[str, LayerInfo]) -> bool:
     """Tell whether maps meet in a layer that are not known to be of one size."""
     maps = [spec for spec in (_tensor(edge, resolved) for edge in dict.fromkeys(layer.inputs)) if spec]
     return any(

@@ -11,9 +11,9 @@ from rfcalc.algebra.indexing import axis_of
 from rfcalc.algebra.number import Num, prove
 from rfcalc.algebra.relation import Relation
 from rfcalc.algebra.steps import Broadcast, Place
-from rfcalc.engine.propagate import Seen
+from rfcalc.engine.propagate import LayerFields
 from rfcalc.engine.result import Note
-from rfcalc.engine.shapes import Resolved
+from rfcalc.engine.shapes import LayerInfo
 from rfcalc.graph.layer import Edge, Layer
 from rfcalc.rules.registry import Path
 
@@ -126,8 +126,8 @@ class Met(NamedTuple):
 
 def joins_of(
     layers: Iterable[Layer],
-    resolved: Mapping[str, Resolved],
-    seen: Mapping[str, Seen],
+    resolved: Mapping[str, LayerInfo],
+    seen: Mapping[str, LayerFields],
     extents: Sequence[Num],
 ) -> list[Join]:
     """List the layers in which branches meet, gates and statistics over the map cut.
@@ -151,14 +151,16 @@ def joins_of(
 
 
 def join_at(
-    layer: Layer, resolved: Mapping[str, Resolved], seen: Mapping[str, Seen], extents: Sequence[Num]
+    layer: Layer, resolved: Mapping[str, LayerInfo], seen: Mapping[str, LayerFields], extents: Sequence[Num]
 ) -> Join | None:
     """Say how the branches of a layer meet; None where fewer than two have a grid."""
     met = met_at(layer, resolved, seen, len(extents))
     return None if met is None else met.join(extents)
 
 
-def met_at(layer: Layer, resolved: Mapping[str, Resolved], seen: Mapping[str, Seen], rank: int) -> Met | None:
+def met_at(
+    layer: Layer, resolved: Mapping[str, LayerInfo], seen: Mapping[str, LayerFields], rank: int
+) -> Met | None:
     """Find where the branches of a layer stand; None where fewer than two have a grid."""
     known = resolved[layer.name]
     if known.result is None or not known.result.paths:
@@ -295,8 +297,8 @@ def _drift(spots: Sequence[_Placed]) -> Drift | None:
 
 def misaligned_note(
     layers: Iterable[Layer],
-    resolved: Mapping[str, Resolved],
-    seen: Mapping[str, Seen],
+    resolved: Mapping[str, LayerInfo],
+    seen: Mapping[str, LayerFields],
     extents: Sequence[Num],
 ) -> list[Note]:
     """Say in one note which joins unite branches whose centres lie apart; parameters as of `joins_of`."""
@@ -324,7 +326,7 @@ def misaligned_note(
     ]
 
 
-def _plainly_aligned(layer: Layer, seen: Mapping[str, Seen]) -> bool:
+def _plainly_aligned(layer: Layer, seen: Mapping[str, LayerFields]) -> bool:
     """Tell without much ado, as of most joins, that all branches have one centre on each axis."""
     centers: dict[int, float] = {}
     for producer, output in layer.inputs:

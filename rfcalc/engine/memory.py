@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.algebra.steps import Broadcast, Insert, Merge, Regroup, Split, Squeeze
 from rfcalc.engine.result import Footprint, Peak
-from rfcalc.engine.shapes import Resolved, known_extent, spec_of
+from rfcalc.engine.shapes import LayerInfo, known_extent, spec_of
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Edge, Layer, TensorSpec, Weight
 from rfcalc.rules.registry import Path
@@ -29,7 +29,7 @@ _MOST_READY: Final = 64
 """Of the layers that could run next the greedy search looks at the first so many."""
 
 
-def footprint_of(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> Footprint:
+def footprint_of(graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> Footprint:
     """Return what a model takes up.
 
     Examples
@@ -56,12 +56,12 @@ def footprint_of(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> Footpri
     )
 
 
-def activation_bytes(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> Num | None:
+def activation_bytes(graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> Num | None:
     """Return the bytes of the outputs of all layers at batch 1; None where one of them is not known."""
     return None if not graph.typed else _bytes_of_all(_outputs(graph, resolved))
 
 
-def _outputs(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> list[TensorSpec] | None:
+def _outputs(graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> list[TensorSpec] | None:
     """List the outputs of all layers; None where one is not known."""
     specs: list[TensorSpec] = []
     for layer in graph:
@@ -83,7 +83,7 @@ def _bytes_of_all(specs: Iterable[TensorSpec] | None) -> Num | None:
     return None if specs is None else known_extent(total)
 
 
-def _param_bytes(resolved: Mapping[str, Resolved]) -> Mapping[str, Num] | None:
+def _param_bytes(resolved: Mapping[str, LayerInfo]) -> Mapping[str, Num] | None:
     """Return the bytes of all parameters by their type; None where a count or a type is not known."""
     weights: dict[str, Weight] = {}
     for known in resolved.values():
@@ -100,7 +100,7 @@ def _param_bytes(resolved: Mapping[str, Resolved]) -> Mapping[str, Num] | None:
     return found
 
 
-def _moved(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> Num | None:
+def _moved(graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> Num | None:
     """Return the bytes that layers read and write; None where one of them is not known."""
     total: Num = 0
     for layer in graph:
@@ -121,7 +121,7 @@ def _moved(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> Num | None:
 
 def peak_of(
     layers: Iterable[Layer],
-    resolved: Mapping[str, Resolved],
+    resolved: Mapping[str, LayerInfo],
     outputs: Iterable[Edge],
     *,
     in_place: bool = True,
@@ -132,7 +132,7 @@ def peak_of(
     ----------
     layers : iterable of Layer
         The layers in the order in which they run.
-    resolved : mapping of str to Resolved
+    resolved : mapping of str to LayerInfo
         What the first pass says of them.
     outputs : iterable of Edge
         The tensors that are held to the end.
@@ -144,7 +144,7 @@ def peak_of(
 
 
 def peaks_of(
-    graph: LayerGraph, resolved: Mapping[str, Resolved], *, in_place: bool = True
+    graph: LayerGraph, resolved: Mapping[str, LayerInfo], *, in_place: bool = True
 ) -> tuple[Peak | None, Peak | None]:
     """Find the peak of a model in the file's order, and in a better one where that needs less."""
     tasks = _tasks(graph, resolved, graph.outputs, in_place=in_place)
@@ -206,7 +206,7 @@ class _Tasks(NamedTuple):
 
 
 def _tasks(
-    layers: Iterable[Layer], resolved: Mapping[str, Resolved], outputs: Iterable[Edge], *, in_place: bool
+    layers: Iterable[Layer], resolved: Mapping[str, LayerInfo], outputs: Iterable[Edge], *, in_place: bool
 ) -> _Tasks | None:
     """Spell a model as steps on buffers; None where the bytes of one are not known."""
     buffers: dict[Edge, int] = {}
@@ -278,7 +278,7 @@ def bytes_of(spec: TensorSpec) -> int | None:
     return None if size is None or not is_known(count) else int(count) * size
 
 
-def _is_view(layer: Layer, resolved: Mapping[str, Resolved]) -> bool:
+def _is_view(layer: Layer, resolved: Mapping[str, LayerInfo]) -> bool:
     """Tell whether a layer only gives the elements of its one input another shape, and no other type."""
     result = resolved[layer.name].result
     if result is None or len(result.outputs) != 1 or len(layer.inputs) != 1 or len(result.paths[0]) != 1:

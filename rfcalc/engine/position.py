@@ -23,8 +23,8 @@ from rfcalc.algebra.number import is_known
 from rfcalc.algebra.pieces import follow
 from rfcalc.algebra.relation import Relation
 from rfcalc.algebra.steps import Contract, Reduce, Slide, Step
-from rfcalc.engine.propagate import AS_IT_IS, Seen
-from rfcalc.engine.shapes import Resolved
+from rfcalc.engine.propagate import AS_IT_IS, LayerFields
+from rfcalc.engine.shapes import LayerInfo
 from rfcalc.engine.view import Views
 from rfcalc.graph.layer import Edge, Layer
 from rfcalc.rules.registry import Path
@@ -72,8 +72,8 @@ _NOTHING: Final = _Held(Fraction(0), 1)
 
 def positions_of(
     chain: Sequence[Layer],
-    resolved: Mapping[str, Resolved],
-    seen: Mapping[str, Seen],
+    resolved: Mapping[str, LayerInfo],
+    seen: Mapping[str, LayerFields],
     views: Views,
     rank: int,
 ) -> tuple[Position, ...]:
@@ -101,7 +101,7 @@ def positions_of(
     )
 
 
-def _position(unit: float | None, held: _Held, seen: Seen, axis: int) -> Position:
+def _position(unit: float | None, held: _Held, seen: LayerFields, axis: int) -> Position:
     dependence = seen.full[0] if seen.full else None
     if held.reason or dependence is None:
         return Position(unit, held.tolerated, None, held.reason or f"it depends on {seen.blame}")
@@ -114,8 +114,8 @@ def _position(unit: float | None, held: _Held, seen: Seen, axis: int) -> Positio
 
 def _held(
     layer: Layer,
-    resolved: Mapping[str, Resolved],
-    seen: Mapping[str, Seen],
+    resolved: Mapping[str, LayerInfo],
+    seen: Mapping[str, LayerFields],
     held: Mapping[str, tuple[_Held, ...]],
     rank: int,
 ) -> tuple[_Held, ...]:
@@ -158,7 +158,7 @@ def _united(layer: Layer, ways: Sequence[_Held], relations: Sequence[tuple[Relat
     return _Held(tolerated, None if reason else shift, reason)
 
 
-def _start(seen: Mapping[str, Seen], edge: Edge) -> Dependence | None:
+def _start(seen: Mapping[str, LayerFields], edge: Edge) -> Dependence | None:
     outputs = seen[edge[0]].followed[0]
     return outputs[edge[1]] if edge[1] < len(outputs) else None
 

@@ -16,7 +16,7 @@ from rfcalc.algebra.plain_maps import followed_plainly
 from rfcalc.algebra.relation import NeedTaps, Relation, UnequalSlopes, identity
 from rfcalc.algebra.rows import identity_rows
 from rfcalc.algebra.steps import Place
-from rfcalc.engine.shapes import Resolved
+from rfcalc.engine.shapes import LayerInfo
 from rfcalc.errors import AnalysisError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import CHANNEL, SPATIAL, Layer, TensorSpec
@@ -28,7 +28,7 @@ AS_IT_IS: Final = (Path(0),)
 Seed = Callable[[TensorSpec], Dependence]
 
 
-class Seen(NamedTuple):
+class LayerFields(NamedTuple):
     """What the outputs of one layer depend on.
 
     Parameters
@@ -76,11 +76,11 @@ class FieldsBefore(NamedTuple):
         Branches that met there on grids of different strides.
     """
 
-    resolved: Mapping[str, Resolved]
-    seen: Mapping[str, Seen]
+    resolved: Mapping[str, LayerInfo]
+    seen: Mapping[str, LayerFields]
     misaligned: Sequence[Misaligned]
 
-    def kept(self, layer: Layer, known: Resolved, seen: Mapping[str, Seen]) -> Seen | None:
+    def kept(self, layer: Layer, known: LayerInfo, seen: Mapping[str, LayerFields]) -> LayerFields | None:
         """Return what a layer depended on, if neither it nor what its inputs depend on has changed."""
         if not layer.inputs or self.resolved.get(layer.name) is not known:
             return None
@@ -89,13 +89,13 @@ class FieldsBefore(NamedTuple):
                 return None
         return self.seen[layer.name]
 
-    def recognised(self, name: str, found: Seen) -> Seen:
+    def recognised(self, name: str, found: LayerFields) -> LayerFields:
         """Return what a layer that did change depended on, if it depends on the same now, or else `found`."""
         old = self.seen.get(name)
         return old if old is not None and _is_same(old, found) else found
 
 
-def _is_same(one: Seen, other: Seen) -> bool:
+def _is_same(one: LayerFields, other: LayerFields) -> bool:
     """Tell whether two layers with nothing but legs depend on the same; False where that is not plain."""
     if one.apart or other.apart or len(one.full) != len(other.full) or one.blame != other.blame:
         return False
@@ -170,12 +170,12 @@ def seeded(spec: TensorSpec, relations: Sequence[object]) -> Dependence:
 
 def propagate_periodic(
     layers: Iterable[Layer],
-    resolved: Mapping[str, Resolved],
+    resolved: Mapping[str, LayerInfo],
     chosen: Layer,
     *,
     taps: bool = False,
     before: FieldsBefore | None = None,
-) -> tuple[Mapping[str, Seen], list[Misaligned]]:
+) -> tuple[Mapping[str, LayerFields], list[Misaligned]]:
     """Carry periodic relations through the graph; intervals where these are exact, otherwise taps.
 
     With `taps` it is taps in any case. What was the same `before` is not worked out again.
@@ -190,20 +190,20 @@ def propagate_periodic(
 
 def propagate(
     layers: Iterable[Layer],
-    resolved: Mapping[str, Resolved],
+    resolved: Mapping[str, LayerInfo],
     chosen: Layer,
     seed: Seed,
     *,
     last: Mapping[str, Layer] | None = None,
     before: FieldsBefore | None = None,
-) -> tuple[Mapping[str, Seen], list[Misaligned]]:
+) -> tuple[Mapping[str, LayerFields], list[Misaligned]]:
     """Carry dependence from the chosen input through `layers`, which come in topological order.
 
     With `last`, which gives for a layer the one that takes it last, a dependence is dropped behind that one:
     the rows of a large map take megabytes each. `before` is what was said of another graph, from a seed of
     periodic relations; of ends or of taps, which inputs that are not the same tell.
     """
-    seen: dict[str, Seen] = {}
+    seen: dict[str, LayerFields] = {}
     misaligned: list[Misaligned] = []
     done: Layer | None = None
     for layer in layers:
@@ -221,7 +221,7 @@ def propagate(
         if layer.kind == "input":
             assert result is not None
             start = seed(result.outputs[0]) if layer.name == chosen.name else plain(result.outputs[0].shape)
-            found = Seen((start,), (start,))
+            found = LayerFields((start,), (start,))
             seen[layer.name] = before.recognised(layer.name, found) if before else found
             continue
         blame = next((seen[producer].blame for producer, _ in layer.inputs if seen[producer].blame), "")
@@ -229,18 +229,20 @@ def propagate(
             blame = blame or f"{known.unknown} ({layer.name!r})"
         if layer.cut and result is not None:
             ends = tuple(plain(spec.shape) for spec in result.outputs)
-            seen[layer.name] = Seen(ends, ends)
+            seen[layer.name] = LayerFields(ends, ends)
             continue
         if result is None or blame:
             nothing = (None,) * (len(result.outputs) if result else max(len(layer.outputs), 1))
-            seen[layer.name] = Seen(nothing, nothing, blame or "an op before it")
+            seen[layer.name] = LayerFields(nothing, nothing, blame or "an op before it")
             continue
         found = _see(layer, result, seen, misaligned)
         seen[layer.name] = before.recognised(layer.name, found) if before else found
     return seen, misaligned
 
 
-def _see(layer: Layer, result: Result, seen: Mapping[str, Seen], misaligned: list[Misaligned]) -> Seen:
+def _see(
+    layer: Layer, result: Result, seen: Mapping[str, LayerFields], misaligned: list[Misaligned]
+) -> LayerFields:
     if len(layer.inputs) == len(result.outputs) == 1 and result.paths == (AS_IT_IS,) and result.gated is None:
         ((producer, output),) = layer.inputs  # as in most layers nothing changes
         before = seen[producer]
@@ -271,27 +273,27 @@ def _see(layer: Layer, result: Result, seen: Mapping[str, Seen], misaligned: lis
     return _seen(full, full if local == full else local, result.outputs)
 
 
-def _output(seen: Seen, output: int) -> Seen:
+def _output(seen: LayerFields, output: int) -> LayerFields:
     """Return one output of several."""
     full, local = seen.full[output], seen.local[output]
     if seen.apart is None:
-        return Seen((full,), (local,))
+        return LayerFields((full,), (local,))
     each, inner = seen.apart
-    return Seen((full,), (local,), "", ((each[output],), (inner[output],)))
+    return LayerFields((full,), (local,), "", ((each[output],), (inner[output],)))
 
 
 def _seen(
     full: tuple[Dependence | None, ...], local: tuple[Dependence | None, ...], specs: Sequence[TensorSpec]
-) -> Seen:
+) -> LayerFields:
     """Unite the channels of each position, where they are places of a window."""
     united = tuple(map(_together, full, specs))
     if local is full:
         alike = all(map(is_, united, full))
-        return Seen(full, full) if alike else Seen(united, united, "", (full, full))
+        return LayerFields(full, full) if alike else LayerFields(united, united, "", (full, full))
     inner = tuple(map(_together, local, specs))
     if all(map(is_, (*united, *inner), (*full, *local))):
-        return Seen(full, local)
-    return Seen(united, inner, "", (full, local))
+        return LayerFields(full, local)
+    return LayerFields(united, inner, "", (full, local))
 
 
 def _together(dependence: Dependence | None, spec: TensorSpec) -> Dependence | None:

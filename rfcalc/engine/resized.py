@@ -35,8 +35,8 @@ from rfcalc.algebra.steps import (
     Step,
 )
 from rfcalc.engine.joins import Join, join_at, met_at
-from rfcalc.engine.propagate import Misaligned, Seen, propagate_periodic
-from rfcalc.engine.shapes import Resolved
+from rfcalc.engine.propagate import LayerFields, Misaligned, propagate_periodic
+from rfcalc.engine.shapes import LayerInfo
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import CHANNEL, SPATIAL, Edge, Layer, TensorSpec
 from rfcalc.rules.registry import Result
@@ -61,8 +61,8 @@ class Kept:
     def __init__(
         self,
         graph: LayerGraph,
-        resolved: Mapping[str, Resolved],
-        seen: Mapping[str, Seen],
+        resolved: Mapping[str, LayerInfo],
+        seen: Mapping[str, LayerFields],
         misaligned: Sequence[Misaligned],
     ) -> None:
         self.graph = graph
@@ -73,12 +73,15 @@ class Kept:
         self.pinned = frozenset(layer.name for layer in graph if not plain.is_free(layer))
         self._met: list[tuple[Layer, Join | None]] | None = None
 
-    def seen_at(self, graph: LayerGraph, resolved: Mapping[str, Resolved]) -> Mapping[str, Seen]:
+    def seen_at(self, graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> Mapping[str, LayerFields]:
         """Return what the second pass says at a size that this fits: the same, with other extents."""
         return self.seen if resolved is self.resolved else _with_shapes(self, graph, resolved)
 
     def joins_at(
-        self, resolved: Mapping[str, Resolved], seen: Callable[[], Mapping[str, Seen]], extents: Sequence[Num]
+        self,
+        resolved: Mapping[str, LayerInfo],
+        seen: Callable[[], Mapping[str, LayerFields]],
+        extents: Sequence[Num],
     ) -> list[Join]:
         """List how branches meet at a size that this fits; those that ask for extents are looked at again."""
         if self._met is None:
@@ -104,12 +107,12 @@ class Fields:
     def __init__(self) -> None:
         self._outlines: dict[int, tuple[int, Result]] = {}
         self._parts: dict[
-            tuple[int, int], tuple[int, Layer, Resolved]
+            tuple[int, int], tuple[int, Layer, LayerInfo]
         ] = {}  # what is alive keeps its identity
         self._numbers: dict[object, int] = {}
         self._kept: dict[object, list[Kept]] = {}
 
-    def at(self, graph: LayerGraph, resolved: Mapping[str, Resolved], chosen: Layer) -> Kept:
+    def at(self, graph: LayerGraph, resolved: Mapping[str, LayerInfo], chosen: Layer) -> Kept:
         """Return what the second pass says of a model, or what it said at a size where it is the same."""
         form = self._form(graph, resolved, chosen)
         for kept in self._kept.get(form, ()):
@@ -120,9 +123,9 @@ class Fields:
     def keep(
         self,
         graph: LayerGraph,
-        resolved: Mapping[str, Resolved],
+        resolved: Mapping[str, LayerInfo],
         chosen: Layer,
-        passed: tuple[Mapping[str, Seen], Sequence[Misaligned]],
+        passed: tuple[Mapping[str, LayerFields], Sequence[Misaligned]],
         form: object = None,
     ) -> Kept:
         """Remember what the second pass said."""
@@ -130,7 +133,7 @@ class Fields:
         self._kept.setdefault(form or self._form(graph, resolved, chosen), []).append(kept)
         return kept
 
-    def _form(self, graph: LayerGraph, resolved: Mapping[str, Resolved], chosen: Layer) -> object:
+    def _form(self, graph: LayerGraph, resolved: Mapping[str, LayerInfo], chosen: Layer) -> object:
         """Spell what two sizes have to have in common: the graph, and the outlines of all results."""
         layers = graph.layers
         known = [resolved[name] for name in layers]
@@ -142,7 +145,7 @@ class Fields:
         ]
         return chosen.name, tuple(numbers)
 
-    def _part(self, layer: Layer, known: Resolved, resolved: Mapping[str, Resolved]) -> int:
+    def _part(self, layer: Layer, known: LayerInfo, resolved: Mapping[str, LayerInfo]) -> int:
         """Number what two sizes have to have in common of a layer; equal ones alike."""
         outline = -1 if known.result is None else self._outline(layer, known.result, resolved)
         number = self._number(
@@ -151,7 +154,7 @@ class Fields:
         self._parts[id(layer), id(known)] = (number, layer, known)
         return number
 
-    def _outline(self, layer: Layer, result: Result, resolved: Mapping[str, Resolved]) -> int:
+    def _outline(self, layer: Layer, result: Result, resolved: Mapping[str, LayerInfo]) -> int:
         """Number the outline of a result; equal ones alike."""
         found = self._outlines.get(id(result))
         if found is None:
@@ -166,7 +169,7 @@ class Fields:
     def _number(self, spelled: object) -> int:
         return self._numbers.setdefault(spelled, len(self._numbers))
 
-    def _fits(self, kept: Kept, graph: LayerGraph, resolved: Mapping[str, Resolved]) -> bool:
+    def _fits(self, kept: Kept, graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> bool:
         """Tell whether layers that are pinned have the very tensors that they had."""
         for name in kept.pinned:
             now, before = resolved[name], kept.resolved[name]
@@ -180,10 +183,12 @@ class Fields:
         return True
 
 
-def _with_shapes(kept: Kept, graph: LayerGraph, resolved: Mapping[str, Resolved]) -> Mapping[str, Seen]:
+def _with_shapes(
+    kept: Kept, graph: LayerGraph, resolved: Mapping[str, LayerInfo]
+) -> Mapping[str, LayerFields]:
     """Put the extents of another size into what the second pass says; what is one object stays one."""
     dependences: dict[tuple[int, tuple[Num, ...]], Dependence] = {}
-    outputs: dict[tuple[int, tuple[tuple[Num, ...], ...]], Seen] = {}
+    outputs: dict[tuple[int, tuple[tuple[Num, ...], ...]], LayerFields] = {}
 
     def fitted(dependence: Dependence | None, shape: tuple[Num, ...]) -> Dependence | None:
         if dependence is None:
@@ -193,7 +198,7 @@ def _with_shapes(kept: Kept, graph: LayerGraph, resolved: Mapping[str, Resolved]
             dependences[key] = _with_extents(dependence, tuple([(extent,) for extent in shape]))
         return dependences[key]
 
-    def seen(layer: Layer) -> Seen:
+    def seen(layer: Layer) -> LayerFields:
         before, result = kept.seen[layer.name], resolved[layer.name].result
         if result is None or layer.name in kept.pinned:
             return before
@@ -217,7 +222,7 @@ def _with_extents(dependence: Dependence, factors: tuple[tuple[Num, ...], ...]) 
     return dependence._replace(factors=factors, parts=parts)
 
 
-def _spec(resolved: Mapping[str, Resolved], edge: Edge) -> TensorSpec | None:
+def _spec(resolved: Mapping[str, LayerInfo], edge: Edge) -> TensorSpec | None:
     result = resolved[edge[0]].result
     return None if result is None else result.outputs[edge[1]]
 
@@ -323,7 +328,7 @@ class _Plain:
         What the two passes say at one size.
     """
 
-    def __init__(self, resolved: Mapping[str, Resolved], seen: Mapping[str, Seen]) -> None:
+    def __init__(self, resolved: Mapping[str, LayerInfo], seen: Mapping[str, LayerFields]) -> None:
         self._resolved = resolved
         self._seen = seen
         self._known: dict[tuple[int, tuple[Num, ...], str], bool] = {}

@@ -11,7 +11,7 @@ from rfcalc.engine.joins import misaligned_note
 from rfcalc.engine.memory import footprint_of
 from rfcalc.engine.result import AnalysisResult, Detail, InputRow, Later, Note, Params, Row
 from rfcalc.engine.run import Run
-from rfcalc.engine.shapes import Resolved, known_extent, spec_of
+from rfcalc.engine.shapes import LayerInfo, known_extent, spec_of
 from rfcalc.engine.symbolic import conditions_of
 from rfcalc.engine.taps import opens, suspects
 from rfcalc.engine.totals import (
@@ -41,7 +41,7 @@ class _Context(NamedTuple):
     """
 
     graph: LayerGraph
-    resolved: Mapping[str, Resolved]
+    resolved: Mapping[str, LayerInfo]
     views: Views
     rank: int
     counts: dict[int, tuple[Num | None, Num | None]]

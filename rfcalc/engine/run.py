@@ -12,9 +12,9 @@ from rfcalc.algebra.number import Num, maximum, minimum
 from rfcalc.engine.joins import Join, joins_of
 from rfcalc.engine.propagate import (
     FieldsBefore,
+    LayerFields,
     Misaligned,
     Seed,
-    Seen,
     choose_input,
     propagate,
     propagate_periodic,
@@ -24,8 +24,8 @@ from rfcalc.engine.propagate import (
 )
 from rfcalc.engine.resized import Fields, Kept
 from rfcalc.engine.shapes import (
+    LayerInfo,
     OnUnknown,
-    Resolved,
     ShapesBefore,
     SizedRules,
     as_formulas,
@@ -96,7 +96,7 @@ class Run:
         *,
         input: str | None = None,
         on_unknown: OnUnknown = "report",
-        resolved: Mapping[str, Resolved] | None = None,
+        resolved: Mapping[str, LayerInfo] | None = None,
         before: Run | None = None,
         read: Read | None = None,
     ) -> None:
@@ -119,7 +119,7 @@ class Run:
         return choose_input(self.graph, self._input)
 
     @cached_property
-    def resolved(self) -> Mapping[str, Resolved]:
+    def resolved(self) -> Mapping[str, LayerInfo]:
         """What the rules say of each layer: shapes, weights, multiply-accumulates."""
         if self._before is None and self._common is not None:
             return resolve(self.graph, on_unknown=self.on_unknown, sized=self._common.rules)
@@ -127,14 +127,14 @@ class Run:
         return resolve(self.graph, on_unknown=self.on_unknown, rules=self._rules, before=before)
 
     @cached_property
-    def formulas(self) -> Mapping[str, Resolved]:
+    def formulas(self) -> Mapping[str, LayerInfo]:
         """What the rules say of each layer, with formulas in the extents that are open."""
         if self.graph.results:  # the reader knew them by name
             return as_formulas(self.resolved)
         return resolve(with_symbols(self.graph), on_unknown=self.on_unknown, symbolic=True)
 
     @cached_property
-    def _periodic(self) -> tuple[Mapping[str, Seen], Sequence[Misaligned]]:
+    def _periodic(self) -> tuple[Mapping[str, LayerFields], Sequence[Misaligned]]:
         chosen, before = self.chosen, self._before
         if self._kept is not None:
             return self._kept.seen_at(self.graph, self.resolved), self._kept.misaligned
@@ -151,7 +151,7 @@ class Run:
         return self._common.fields.at(self.graph, self.resolved, self.chosen)
 
     @property
-    def fields(self) -> Mapping[str, Seen]:
+    def fields(self) -> Mapping[str, LayerFields]:
         """What each layer depends on at any size, by the ends of fields."""
         return self._periodic[0]
 
@@ -161,7 +161,7 @@ class Run:
         return self._periodic[1]
 
     @cached_property
-    def taps(self) -> Mapping[str, Seen]:
+    def taps(self) -> Mapping[str, LayerFields]:
         """What each layer depends on at any size, tap by tap."""
         before = self._before
         known = None if before is None else FieldsBefore(before.resolved, before.taps, ())
@@ -184,7 +184,7 @@ class Run:
         return found
 
     @cached_property
-    def rows(self) -> Mapping[str, Seen]:
+    def rows(self) -> Mapping[str, LayerFields]:
         """What each layer depends on at this very size, row by row.
 
         Raises
@@ -272,14 +272,14 @@ class Run:
         """Return a run of the same model with other layers."""
         return self.edited(self.graph.with_layers(layers))
 
-    def edited(self, graph: LayerGraph, resolved: Mapping[str, Resolved] | None = None) -> Run:
+    def edited(self, graph: LayerGraph, resolved: Mapping[str, LayerInfo] | None = None) -> Run:
         """Return a run of a graph that was made of this one; what is the same is not worked out again.
 
         What the first pass says of it may be known already.
         """
         return Run(graph, input=self._input, on_unknown=self.on_unknown, resolved=resolved, before=self)
 
-    def resolve_edited(self, layer: Layer, resolved: Mapping[str, Resolved]) -> Resolved:
+    def resolve_edited(self, layer: Layer, resolved: Mapping[str, LayerInfo]) -> LayerInfo:
         """Run the rule of a layer of a graph that is made of this one, behind those that are resolved."""
         kept = ShapesBefore(self.graph, self.resolved).kept(layer, resolved)
         return kept or resolve_layer(layer, resolved, self.on_unknown, rules=self._rules)
@@ -320,11 +320,11 @@ class Run:
 
     # ---- a part of the model -------------------------------------------------------------------------------
 
-    def fields_to(self, chain: Sequence[Layer], *, taps: bool = False) -> Mapping[str, Seen]:
+    def fields_to(self, chain: Sequence[Layer], *, taps: bool = False) -> Mapping[str, LayerFields]:
         """Return what some layers depend on at any size; with all that they depend on they are in order."""
         return propagate_periodic(chain, self.resolved, self.chosen, taps=taps)[0]
 
-    def rows_to(self, chain: Sequence[Layer], *, asked: bool = False) -> Seen:
+    def rows_to(self, chain: Sequence[Layer], *, asked: bool = False) -> LayerFields:
         """Return what the last of some layers depends on at this very size, row by row.
 
         With `asked` rows are worked out as they are asked for, as those of large maps have to be.
@@ -333,12 +333,12 @@ class Run:
         seed = seed_asked if asked else seed_rows
         return propagate(chain, self.resolved, self.chosen, seed, last=last)[0][chain[-1].name]
 
-    def followed(self, chain: Sequence[Layer], seed: Seed) -> Mapping[str, Seen]:
+    def followed(self, chain: Sequence[Layer], seed: Seed) -> Mapping[str, LayerFields]:
         """Return what some layers depend on, from what `seed` says of the chosen input."""
         return propagate(chain, self.resolved, self.chosen, seed)[0]
 
 
-def _alike(a: Resolved, b: Resolved) -> bool:
+def _alike(a: LayerInfo, b: LayerInfo) -> bool:
     """Tell whether a layer is known to make the same tensors."""
     return a.result is not None and same_outputs(a.result, b.result)
 

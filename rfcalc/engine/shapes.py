@@ -19,7 +19,7 @@ from rfcalc.wording import few
 OnUnknown = Literal["report", "error", "bound", "identity"]
 
 
-class Resolved(NamedTuple):
+class LayerInfo(NamedTuple):
     """What the first pass knows of one layer.
 
     Parameters
@@ -52,9 +52,9 @@ class ShapesBefore(NamedTuple):
     """
 
     graph: LayerGraph
-    resolved: Mapping[str, Resolved]
+    resolved: Mapping[str, LayerInfo]
 
-    def kept(self, layer: Layer, resolved: Mapping[str, Resolved]) -> Resolved | None:
+    def kept(self, layer: Layer, resolved: Mapping[str, LayerInfo]) -> LayerInfo | None:
         """Return what was said of a layer, if neither it nor what it takes has changed."""
         old = self.graph.layers.get(layer.name)
         if old is not layer and old != layer:
@@ -93,14 +93,14 @@ class _Held:
         self.ready = ready
         self.said = said
         self.kind = None if said is None else find(layer.kind)
-        self.known: dict[object, tuple[int, Resolved]] = {}
+        self.known: dict[object, tuple[int, LayerInfo]] = {}
         self.weights: tuple[Sequence[Parameter], tuple[Weight, ...]] | None = None
 
-    def resolved(self, result: Result) -> Resolved:
+    def resolved(self, result: Result) -> LayerInfo:
         """Return what is known of the layer where its rule says this; weights that stay are not made anew."""
         if self.weights is None or self.weights[0] != result.weights:
             self.weights = (result.weights, _weights_of(self.layer, result))
-        return Resolved(result, self.weights[1])
+        return LayerInfo(result, self.weights[1])
 
 
 class SizedRules:
@@ -121,9 +121,9 @@ class SizedRules:
         self._made: dict[tuple[TensorSpec, ...], int] = {}
         self._said: dict[object, dict[object, tuple[int, Result]]] = {}
 
-    def resolve(self, graph: LayerGraph) -> dict[str, Resolved]:
+    def resolve(self, graph: LayerGraph) -> dict[str, LayerInfo]:
         """Resolve all layers, in topological order."""
-        resolved: dict[str, Resolved] = {}
+        resolved: dict[str, LayerInfo] = {}
         numbers: dict[str, int] = {}
         layers, results = self._layers, graph.results
         for name, layer in graph.layers.items():
@@ -150,7 +150,7 @@ class SizedRules:
         except TypeError:  # a setting that is a list or a table
             return {}
 
-    def _resolved(self, held: _Held, key: object, resolved: Mapping[str, Resolved]) -> tuple[int, Resolved]:
+    def _resolved(self, held: _Held, key: object, resolved: Mapping[str, LayerInfo]) -> tuple[int, LayerInfo]:
         layer, said = held.layer, held.said
         if said is not None and key in said:
             number, result = said[key]
@@ -167,7 +167,7 @@ class SizedRules:
             said[key] = (number, known.result)
         return number, known
 
-    def _known(self, held: _Held, resolved: Mapping[str, Resolved]) -> Resolved:
+    def _known(self, held: _Held, resolved: Mapping[str, LayerInfo]) -> LayerInfo:
         """Run the rule of a layer."""
         if held.kind is not None:
             inputs = _inputs_of(held.layer, resolved)
@@ -184,7 +184,7 @@ def resolve(
     rules: RuleMemo | None = None,
     before: ShapesBefore | None = None,
     sized: SizedRules | None = None,
-) -> Mapping[str, Resolved]:
+) -> Mapping[str, LayerInfo]:
     """Run the rules of all layers in topological order.
 
     Parameters
@@ -215,7 +215,7 @@ def resolve(
         check_outputs(graph, known_ones)
         return known_ones
     rules = rules or RuleMemo()
-    resolved: dict[str, Resolved] = {}
+    resolved: dict[str, LayerInfo] = {}
     for layer in graph:
         kept = before and before.kept(layer, resolved)
         if kept is not None:
@@ -231,7 +231,7 @@ def resolve(
     return resolved
 
 
-def check_outputs(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> None:
+def check_outputs(graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> None:
     """Refuse an output of the model, or of a block, that its layer does not have."""
     for producer, output in (
         *graph.outputs,
@@ -243,19 +243,19 @@ def check_outputs(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> None:
             raise AnalysisError(message, where=f"layer {producer!r}")
 
 
-def spec_of(resolved: Mapping[str, Resolved], edge: Edge) -> TensorSpec:
+def spec_of(resolved: Mapping[str, LayerInfo], edge: Edge) -> TensorSpec:
     """Return the tensor that is an output of a layer whose rule is known."""
     result = resolved[edge[0]].result
     assert result is not None
     return result.outputs[edge[1]]
 
 
-def as_formulas(resolved: Mapping[str, Resolved]) -> Mapping[str, Resolved]:
+def as_formulas(resolved: Mapping[str, LayerInfo]) -> Mapping[str, LayerInfo]:
     """Spell open extents that have names as formulas of symbols."""
     return {name: _tidied(known) for name, known in resolved.items()}
 
 
-def _tidied(known: Resolved) -> Resolved:
+def _tidied(known: LayerInfo) -> LayerInfo:
     from rfcalc.algebra.symbols import formula_of
 
     if known.result is None:
@@ -280,28 +280,28 @@ def _refuse_unknown(graph: LayerGraph) -> None:
 
 def resolve_layer(
     layer: Layer,
-    resolved: Mapping[str, Resolved],
+    resolved: Mapping[str, LayerInfo],
     on_unknown: OnUnknown = "report",
     ready: Result | None = None,
     rules: RuleMemo | None = None,
-) -> Resolved:
+) -> LayerInfo:
     """Run the rule of one layer, behind those that are resolved; `ready` is what is known of it already."""
     if ready is not None and layer.weights is not None:
-        return Resolved(ready, layer.weights)
+        return LayerInfo(ready, layer.weights)
     if layer.extras.blind:
-        return Resolved(None, layer.weights)
+        return LayerInfo(None, layer.weights)
     inputs = _inputs_of(layer, resolved)
     if inputs is None:
-        return Resolved(None, layer.weights, unknown="" if find(layer.kind) else layer.op)
+        return LayerInfo(None, layer.weights, unknown="" if find(layer.kind) else layer.op)
     kind = find(layer.kind)
     if kind is None:
         return _unknown_layer(layer, inputs, on_unknown)
     apply = apply_rule if rules is None else rules.apply
     result = apply(kind, layer.attrs, inputs, layer.extras) if ready is None else ready
-    return Resolved(result, _weights_of(layer, result))
+    return LayerInfo(result, _weights_of(layer, result))
 
 
-def _inputs_of(layer: Layer, resolved: Mapping[str, Resolved]) -> list[TensorSpec] | None:
+def _inputs_of(layer: Layer, resolved: Mapping[str, LayerInfo]) -> list[TensorSpec] | None:
     """Return the tensors that a layer takes; None where one of them is not known."""
     inputs: list[TensorSpec] = []
     for producer, output in layer.inputs:
@@ -329,27 +329,27 @@ def _weights_of(layer: Layer, result: Result) -> tuple[Weight, ...]:
     )
 
 
-def _unknown_layer(layer: Layer, inputs: list[TensorSpec], on_unknown: OnUnknown) -> Resolved:
+def _unknown_layer(layer: Layer, inputs: list[TensorSpec], on_unknown: OnUnknown) -> LayerInfo:
     """Stand in for a rule: the recorded shape where there is one, and what the user chose to assume."""
     recorded = tuple(shape for shape in layer.recorded if shape is not None)
     complete = bool(recorded) and len(recorded) == len(layer.recorded)
     if on_unknown == "identity" and inputs:
         same = not complete or recorded[0] == inputs[0].shape
         if same:
-            return Resolved(Result((inputs[0],), ((HERE,),)), layer.weights, assumed="nothing changes in it")
+            return LayerInfo(Result((inputs[0],), ((HERE,),)), layer.weights, assumed="nothing changes in it")
     if not complete:
         if on_unknown != "bound" or not inputs:
-            return Resolved(None, layer.weights, unknown=layer.op)
+            return LayerInfo(None, layer.weights, unknown=layer.op)
         recorded = (inputs[0].shape,)
     outputs = tuple(TensorSpec(shape, _default_roles(shape, inputs)) for shape in recorded)
     if on_unknown == "report":
-        return Resolved(Result(outputs, ((),) * len(outputs)), layer.weights, unknown=layer.op)
+        return LayerInfo(Result(outputs, ((),) * len(outputs)), layer.weights, unknown=layer.op)
     reason = f"{layer.op} is not known, so {layer.name!r} is taken to depend on everything"
     paths = tuple(
         tuple(Path(k, (Cover(spec.shape, reason),)) for k in range(len(inputs))) for spec in outputs
     )
     assumed = "its output has the shape of its input" if not complete else "it depends on everything"
-    return Resolved(Result(outputs, paths), layer.weights, assumed=assumed)
+    return LayerInfo(Result(outputs, paths), layer.weights, assumed=assumed)
 
 
 def _default_roles(shape: tuple[Num, ...], inputs: list[TensorSpec]) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from rfcalc.algebra.number import UNKNOWN, Num, equal
 from rfcalc.algebra.steps import Broadcast, Place
 from rfcalc.engine.result import Note
-from rfcalc.engine.shapes import Resolved
+from rfcalc.engine.shapes import LayerInfo
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import SPATIAL, Layer
 from rfcalc.rules.registry import Path
@@ -49,7 +49,7 @@ def with_symbols(graph: LayerGraph) -> LayerGraph:
     return graph.with_layers(opened(layer) if layer.kind == "input" else layer for layer in graph)
 
 
-def conditions_of(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> list[Note]:
+def conditions_of(graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> list[Note]:
     """Say which extents must be equal for the formulas to hold, where that cannot be decided.
 
     Branches that meet element by element, or end to end, have the same extents or the model is wrong; with

@@ -15,8 +15,8 @@ from rfcalc.algebra.number import is_known
 from rfcalc.algebra.relation import Relation
 from rfcalc.algebra.steps import Slide
 from rfcalc.algebra.window import Window
-from rfcalc.engine.propagate import Seen
-from rfcalc.engine.shapes import Resolved
+from rfcalc.engine.propagate import LayerFields
+from rfcalc.engine.shapes import LayerInfo
 from rfcalc.graph.layer import Layer
 
 
@@ -28,7 +28,7 @@ class Suspect(NamedTuple):
     slide: Slide
 
 
-def suspects(layers: Iterable[Layer], resolved: Mapping[str, Resolved]) -> list[Suspect]:
+def suspects(layers: Iterable[Layer], resolved: Mapping[str, LayerInfo]) -> list[Suspect]:
     """List the windows whose taps lie apart, or that are shorter than their stride."""
     found = []
     for layer in layers:
@@ -54,7 +54,7 @@ def _may_open(window: Window) -> bool:
     return is_known(length) and advance > length
 
 
-def opens(suspect: Suspect, seen: Mapping[str, Seen]) -> bool:
+def opens(suspect: Suspect, seen: Mapping[str, LayerFields]) -> bool:
     """Tell whether a window leaves pixels out between its taps, or between itself and the next one."""
     producer, output = suspect.layer.inputs[suspect.input]
     dependence = seen[producer].local[output]

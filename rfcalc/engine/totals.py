@@ -9,7 +9,7 @@ from rfcalc.algebra.number import UNKNOWN, Num
 from rfcalc.algebra.steps import Slide
 from rfcalc.engine.propagate import Misaligned
 from rfcalc.engine.result import AnalysisResult, Note, Params, Row, Totals
-from rfcalc.engine.shapes import Resolved, known_extent
+from rfcalc.engine.shapes import LayerInfo, known_extent
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import BATCH, SPATIAL, Edge, Layer, Weight
 from rfcalc.wording import few
@@ -47,21 +47,21 @@ def _added(counts: Iterable[tuple[bool, Num]]) -> Params:
     return Params(known_extent(trainable), known_extent(frozen))
 
 
-def has_weights(layer: Layer, known: Resolved) -> bool:
+def has_weights(layer: Layer, known: LayerInfo) -> bool:
     """Tell whether it is known which weights a layer has: of an op that no rule knows only the file can."""
     if known.weights is None:
         return False
     return layer.weights is not None or not (known.unknown or known.assumed)
 
 
-def macs_of(known: Resolved) -> Num | None:
+def macs_of(known: LayerInfo) -> Num | None:
     """Return the multiply-accumulates of a layer; None where its op, or an extent, is not known."""
     if known.result is None or known.unknown or known.assumed:
         return None
     return known_extent(known.result.macs)
 
 
-def totals_of(graph: LayerGraph, resolved: Mapping[str, Resolved], rows: Sequence[Row]) -> Totals:
+def totals_of(graph: LayerGraph, resolved: Mapping[str, LayerInfo], rows: Sequence[Row]) -> Totals:
     """Sum up; `rows` are those that count as layers."""
     weights: dict[str, Weight] = {}
     missing = macs_missing = False
@@ -107,7 +107,7 @@ def intensity_of(result: AnalysisResult) -> float | None:
 _SHARED: Final = "it is not known how many elements along its axes belong to one sample"
 
 
-def uncounted_reason(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> str:
+def uncounted_reason(graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> str:
     """Say why the multiply-accumulates of a layer may not be known, whose own shape is.
 
     Where an input's size is open that is why, and nothing needs to be said.
@@ -138,13 +138,13 @@ def cut_note(graph: LayerGraph) -> list[Note]:
     return [Note("info", "cut", cut[0], text)]
 
 
-def _is_spatial(axis: int, edge: Edge, resolved: Mapping[str, Resolved]) -> bool:
+def _is_spatial(axis: int, edge: Edge, resolved: Mapping[str, LayerInfo]) -> bool:
     """Tell whether an axis of a tensor is one of its map's."""
     result = resolved[edge[0]].result
     return result is not None and result.outputs[edge[1]].axes[axis] == SPATIAL
 
 
-def _border_notes(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> list[Note]:
+def _border_notes(graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> list[Note]:
     """Say where units near the border see more than their row says, which is for all other units."""
     found: dict[str, list[str]] = {}
     for layer in graph:
@@ -171,12 +171,12 @@ def _border_notes(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> list[N
     ]
 
 
-def assumption_of(layer: Layer, known: Resolved) -> str:
+def assumption_of(layer: Layer, known: LayerInfo) -> str:
     """Say what an op that nobody knows was taken for, in words."""
     return f"{layer.op} is not known; as asked: {known.assumed}"
 
 
-def assumed_notes(layers: Iterable[Layer], resolved: Mapping[str, Resolved]) -> list[Note]:
+def assumed_notes(layers: Iterable[Layer], resolved: Mapping[str, LayerInfo]) -> list[Note]:
     """Say which ops nobody knows were taken for something, because the user said so."""
     return [
         Note(
@@ -190,7 +190,7 @@ def assumed_notes(layers: Iterable[Layer], resolved: Mapping[str, Resolved]) -> 
     ]
 
 
-def unknown_notes(layers: Iterable[Layer], resolved: Mapping[str, Resolved]) -> list[Note]:
+def unknown_notes(layers: Iterable[Layer], resolved: Mapping[str, LayerInfo]) -> list[Note]:
     """Say which ops no rule knows, each once."""
     unknown: dict[str, list[Layer]] = {}
     for layer in layers:
@@ -234,7 +234,10 @@ def _is_global(field: Sequence[object] | None) -> bool:
 
 
 def notes_of(
-    graph: LayerGraph, resolved: Mapping[str, Resolved], rows: Sequence[Row], misaligned: Sequence[Misaligned]
+    graph: LayerGraph,
+    resolved: Mapping[str, LayerInfo],
+    rows: Sequence[Row],
+    misaligned: Sequence[Misaligned],
 ) -> list[Note]:
     """Collect what the reader, the passes and the rows leave to say; each kind of thing once."""
     notes = [Note("info", code, layer, message) for code, layer, message in graph.notes]

@@ -22,8 +22,8 @@ from rfcalc.algebra.pieces import follow, several
 from rfcalc.algebra.relation import Relation
 from rfcalc.algebra.steps import Place, Slide, Step
 from rfcalc.algebra.window import Window
-from rfcalc.engine.propagate import Seen
-from rfcalc.engine.shapes import Resolved
+from rfcalc.engine.propagate import LayerFields
+from rfcalc.engine.shapes import LayerInfo
 from rfcalc.graph.layer import Edge, Layer
 from rfcalc.rules.registry import Path
 
@@ -93,8 +93,8 @@ class _Walk:
 
     def __init__(
         self,
-        resolved: Mapping[str, Resolved],
-        seen: Mapping[str, Seen],
+        resolved: Mapping[str, LayerInfo],
+        seen: Mapping[str, LayerFields],
         which: Which,
         axis: int,
     ) -> None:
@@ -118,8 +118,8 @@ class _Walk:
 
 def trace(
     chain: Sequence[Layer],
-    resolved: Mapping[str, Resolved],
-    seen: Mapping[str, Seen],
+    resolved: Mapping[str, LayerInfo],
+    seen: Mapping[str, LayerFields],
     edge: Edge,
     *,
     axis: int,

@@ -12,7 +12,7 @@ from rfcalc.algebra.legs import Leg, span_of
 from rfcalc.algebra.masked import settled
 from rfcalc.algebra.number import Num, is_known, prod
 from rfcalc.algebra.relation import Relation
-from rfcalc.engine.propagate import Seen
+from rfcalc.engine.propagate import LayerFields
 from rfcalc.engine.result import Size, Status
 from rfcalc.graph.layer import Edge
 
@@ -63,7 +63,9 @@ class Views:
         Those of a model of which this one was made: layers that did not change share what they depend on.
     """
 
-    def __init__(self, seen: Mapping[str, Seen], extents: Sequence[Num], before: Views | None = None) -> None:
+    def __init__(
+        self, seen: Mapping[str, LayerFields], extents: Sequence[Num], before: Views | None = None
+    ) -> None:
         self._seen = seen
         self._extents = extents
         self._before = before  # it keeps what the identities below are of
@@ -89,7 +91,7 @@ class Views:
         return view.local_receptive_field if view.status == "exact" else None
 
 
-def view_of(seen: Seen, place: int, extents: Sequence[Num]) -> FieldView:
+def view_of(seen: LayerFields, place: int, extents: Sequence[Num]) -> FieldView:
     """Say what output `place` of a layer sees of an input of those spatial extents."""
     full, local = (seen.full[place], seen.local[place]) if place < len(seen.full) else (None, None)
     if full is None or local is None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from rfcalc.engine.costs import leaves
 from rfcalc.engine.joins import Join
 from rfcalc.engine.memory import bytes_of
-from rfcalc.engine.propagate import Seen
+from rfcalc.engine.propagate import LayerFields
 from rfcalc.engine.result import AnalysisResult, Row, Size
 from rfcalc.engine.rows import analyze_run
 from rfcalc.engine.run import Run
@@ -103,7 +103,7 @@ class Facts:
         found = []
         for name, place in self._edges(row):
             seen = self._run.fields[name]
-            view = view_of(Seen(seen.local, seen.local, seen.blame), place, self._run.extents)
+            view = view_of(LayerFields(seen.local, seen.local, seen.blame), place, self._run.extents)
             found.append(Sight(view.receptive_field, view.receptive_field_min, view.status, view.reason))
         return [sight for sight in found if sight.largest is None or any(sight.largest)] or found
 

@@ -29,7 +29,7 @@ from rfcalc.engine.edit import (
     settled,
 )
 from rfcalc.engine.run import Run
-from rfcalc.engine.shapes import Resolved, spec_of
+from rfcalc.engine.shapes import LayerInfo, spec_of
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Edge, Layer, TensorSpec
 from rfcalc.questions.compare.swaps import rounded_up, sides
@@ -189,7 +189,7 @@ def _spaced(given: Sequence[Spacing]) -> bool:
     return any(not is_one(space) for spacing in given for space in spacing)
 
 
-def _map_of(layer: Layer, before: Mapping[str, Resolved]) -> TensorSpec:
+def _map_of(layer: Layer, before: Mapping[str, LayerInfo]) -> TensorSpec:
     """Return the tensor that a layer takes, with the axes over which it is repeated."""
     return spec_of(before, layer.inputs[0])
 
@@ -206,7 +206,7 @@ def _places(layer: Layer, spec: TensorSpec) -> tuple[int, ...]:
     return tuple(place % (len(spec.shape) - lead) + lead for place in places)
 
 
-def _spacing(layer: Layer, given: Spacing, before: Mapping[str, Resolved]) -> tuple[Num, ...]:
+def _spacing(layer: Layer, given: Spacing, before: Mapping[str, LayerInfo]) -> tuple[Num, ...]:
     """Return the spacing of the axes along which a layer works."""
     spacing = tuple(given[place] for place in _places(layer, _map_of(layer, before)))
     if _MERGED in spacing or _ANY in spacing:
@@ -215,7 +215,7 @@ def _spacing(layer: Layer, given: Spacing, before: Mapping[str, Resolved]) -> tu
 
 
 def _window(
-    layer: Layer, given: Spacing, before: Mapping[str, Resolved], *, flat: bool, whole: bool
+    layer: Layer, given: Spacing, before: Mapping[str, LayerInfo], *, flat: bool, whole: bool
 ) -> tuple[Layer, tuple[Num, ...]]:
     """Dilate a layer by the spacing of its input; the steps that it does not take are returned."""
     spec = input_of(layer, before)
@@ -240,7 +240,7 @@ def _stride(strides: Sequence[Num], spacing: Sequence[Num], *, flat: bool, whole
 
 
 def _padding(
-    layer: Layer, spec: TensorSpec, spacing: Sequence[Num], before: Mapping[str, Resolved]
+    layer: Layer, spec: TensorSpec, spacing: Sequence[Num], before: Mapping[str, LayerInfo]
 ) -> object:
     """Return the padding that keeps the taps where they were.
 
@@ -267,7 +267,7 @@ def _padding(
     return tuple(found)
 
 
-def _border(layer: Layer, given: Spacing, before: Mapping[str, Resolved]) -> Layer:
+def _border(layer: Layer, given: Spacing, before: Mapping[str, LayerInfo]) -> Layer:
     """Pad or crop by as much of the original's elements."""
     spec = input_of(layer, before)
     if layer.attrs.get("mode", "constant") != "constant":

@@ -25,7 +25,7 @@ from rfcalc.engine.edit import (
     settled,
 )
 from rfcalc.engine.run import Run
-from rfcalc.engine.shapes import Resolved
+from rfcalc.engine.shapes import LayerInfo
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Extras, Layer, TensorSpec
 
@@ -118,7 +118,7 @@ def unstrided(run: Run) -> Run:
     return _changed(run, changes)
 
 
-def _strides(layer: Layer, before: Mapping[str, Resolved]) -> bool:
+def _strides(layer: Layer, before: Mapping[str, LayerInfo]) -> bool:
     return any(not (is_known(s) and s == 1) for s in setting(layer, input_of(layer, before), "stride"))
 
 
@@ -152,7 +152,7 @@ def strided(run: Run) -> Run:
     return _changed(run, changes)
 
 
-def _as_convolution(layer: Layer, before: Mapping[str, Resolved]) -> Layer:
+def _as_convolution(layer: Layer, before: Mapping[str, LayerInfo]) -> Layer:
     spec = input_of(layer, before)
     settings: dict[str, Any] = {
         "filters": _filters(layer, before),
@@ -169,7 +169,7 @@ def _single(layer: Layer) -> Extras:
     return layer.extras._replace(copies=0)
 
 
-def _filters(layer: Layer, before: Mapping[str, Resolved]) -> Num:
+def _filters(layer: Layer, before: Mapping[str, LayerInfo]) -> Num:
     """Return how many channels a layer's map has."""
     spec = input_of(layer, before)
     place = layer.attrs.get("channel")
@@ -189,7 +189,7 @@ def _refuse_indices(graph: LayerGraph, poolings: Sequence[Layer]) -> None:
             raise DoesNotApply(f"its indices are used by {taker}", producer)
 
 
-def rounded_up(layer: Layer, spec: TensorSpec, before: Mapping[str, Resolved]) -> object:
+def rounded_up(layer: Layer, spec: TensorSpec, before: Mapping[str, LayerInfo]) -> object:
     """Return the padding that gives a window the output extent which rounding up gave it.
 
     Raises

@@ -9,7 +9,7 @@ from rfcalc.algebra.number import Num
 from rfcalc.engine.result import AnalysisResult
 from rfcalc.engine.rows import analyze_run
 from rfcalc.engine.run import Run
-from rfcalc.engine.shapes import Resolved, known_extent
+from rfcalc.engine.shapes import LayerInfo, known_extent
 from rfcalc.engine.totals import has_weights
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.questions.diff.figures import rows_of
@@ -118,7 +118,7 @@ def model_of(run: Run, *, comparable: bool, statistics: bool) -> Model:
 
 def _params(
     graph: LayerGraph,
-    resolved: Mapping[str, Resolved],
+    resolved: Mapping[str, LayerInfo],
     names: Sequence[str],
     counted: set[str],
     *,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from rfcalc.engine.shapes import Resolved
+from rfcalc.engine.shapes import LayerInfo
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Layer, Stage, TensorSpec
 from rfcalc.rules import registry
@@ -78,7 +78,7 @@ def _family(kind: str) -> str:
     return _STANDING_IN.get(family, family)
 
 
-def whole(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> list[Node]:
+def whole(graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> list[Node]:
     """Return every layer of a graph as a node."""
     place = {name: number for number, name in enumerate(graph.layers)}
     nodes = []
@@ -94,7 +94,7 @@ def _near(kind: str, settings: Mapping[str, Any]) -> Any:
     return (kind, settings.get("kernel"), settings.get("stride"), settings.get("function"))
 
 
-def settings_of(layer: Layer, graph: LayerGraph, resolved: Mapping[str, Resolved]) -> dict[str, Any]:
+def settings_of(layer: Layer, graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> dict[str, Any]:
     """Return the settings of a layer, defaults filled in, one number for each axis: hashable values."""
     kind = find(layer.kind)
     rank = _rank(layer, resolved)
@@ -120,7 +120,7 @@ def settings_of(layer: Layer, graph: LayerGraph, resolved: Mapping[str, Resolved
     return settings
 
 
-def _rank(layer: Layer, resolved: Mapping[str, Resolved]) -> int | None:
+def _rank(layer: Layer, resolved: Mapping[str, LayerInfo]) -> int | None:
     places = layer.attrs.get("spatial")
     if places is not None:
         return len(places)
@@ -128,7 +128,7 @@ def _rank(layer: Layer, resolved: Mapping[str, Resolved]) -> int | None:
     return None if spec is None else len(spec.spatial)
 
 
-def _given(layer: Layer, resolved: Mapping[str, Resolved]) -> TensorSpec | None:
+def _given(layer: Layer, resolved: Mapping[str, LayerInfo]) -> TensorSpec | None:
     """Return the first tensor that a layer takes."""
     if not layer.inputs:
         return None
@@ -222,7 +222,7 @@ _BY_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
 """The settings that a layer has in every format."""
 
 
-def common(graph: LayerGraph, resolved: Mapping[str, Resolved]) -> Common:
+def common(graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> Common:
     """Return what can be compared across formats, each node joined to the nodes nearest before it."""
     nodes: list[Node] = []
     sources: dict[str, tuple[int, ...]] = {}
@@ -260,7 +260,7 @@ def _flat(slots: Sequence[tuple[int, ...]], nodes: Sequence[Node]) -> list[tuple
 
 
 def _common_settings(
-    layer: Layer, graph: LayerGraph, resolved: Mapping[str, Resolved], before: Sequence[int]
+    layer: Layer, graph: LayerGraph, resolved: Mapping[str, LayerInfo], before: Sequence[int]
 ) -> dict[str, Any] | None:
     """Return kind and settings in the words of all formats; None of a layer that has no such words."""
     kind, spec = layer.kind, _given(layer, resolved)

@@ -25,7 +25,7 @@ from rfcalc.algebra.window import POINTWISE
 from rfcalc.engine.edit import groups
 from rfcalc.engine.propagate import ancestors, require_known
 from rfcalc.engine.run import Run
-from rfcalc.engine.shapes import Resolved
+from rfcalc.engine.shapes import LayerInfo
 from rfcalc.errors import AnalysisError, UsageError
 from rfcalc.graph.layer import SPATIAL, Edge, Layer, TensorSpec
 from rfcalc.questions.effective.report import EffectiveField
@@ -70,7 +70,7 @@ def effective_field(run: Run, layer: str, at: Sequence[int] | None = None) -> Ef
     return EffectiveField(graph.name, layer, name, tuple(axes))
 
 
-def _spec(edge: Edge, resolved: Mapping[str, Resolved]) -> TensorSpec:
+def _spec(edge: Edge, resolved: Mapping[str, LayerInfo]) -> TensorSpec:
     known = resolved[edge[0]]
     if known.result is None or known.unknown:
         raise AnalysisError("no rule knows this op, or one before it", where=f"layer {edge[0]!r}")
@@ -246,7 +246,7 @@ Weights = list[float]
 
 
 def _weighed(
-    chain: Sequence[Layer], resolved: Mapping[str, Resolved], start: Edge, edge: Edge, at: int | None
+    chain: Sequence[Layer], resolved: Mapping[str, LayerInfo], start: Edge, edge: Edge, at: int | None
 ) -> EffectiveAxis:
     """Weigh the positions of the axis at place ``start[1]`` of the input ``start[0]``."""
     spots, ways = _followed(chain, resolved, start)
@@ -285,7 +285,7 @@ _Ways = Mapping[str, list[tuple[int, Path, _Way]]]
 
 
 def _followed(
-    chain: Sequence[Layer], resolved: Mapping[str, Resolved], start: Edge
+    chain: Sequence[Layer], resolved: Mapping[str, LayerInfo], start: Edge
 ) -> tuple[Mapping[Edge, _Spot], _Ways]:
     """Follow an axis of the input through all layers: where it is in each tensor, the way of each path."""
     count = _extent(_spec((start[0], 0), resolved).shape[start[1]])

@@ -10,7 +10,7 @@ from rfcalc.algebra.number import is_known
 from rfcalc.algebra.relation import Relation
 from rfcalc.algebra.rows import Masks, mask_of, require_room, span_of_row
 from rfcalc.engine.propagate import (
-    Seen,
+    LayerFields,
     ancestors,
     require_known,
 )
@@ -64,7 +64,7 @@ def _require_few(result: Result | None, output: int, layer: str) -> None:
         )
 
 
-def required(dependence: Dependence | None, seen: Seen, layer: str) -> Dependence:
+def required(dependence: Dependence | None, seen: LayerFields, layer: str) -> Dependence:
     """Return what a tensor depends on.
 
     Raises
@@ -103,7 +103,7 @@ def _axis(
     return FieldAxis(len(rows), extent, status, spans, masks, windows)
 
 
-def _without_border(run: Run, chain: Sequence[Layer]) -> Mapping[str, Seen]:
+def _without_border(run: Run, chain: Sequence[Layer]) -> Mapping[str, LayerFields]:
     """Follow the same layers on an infinite map, tap by tap only where some window leaves pixels out."""
     seen = run.fields_to(chain)
     if any(opens(each, seen) for each in suspects(chain, run.resolved)):

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.indexing import axis_of
 from rfcalc.algebra.relation import MAX_PERIOD, Relation
-from rfcalc.engine.propagate import Seen
+from rfcalc.engine.propagate import LayerFields
 from rfcalc.engine.trace import Which
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import Layer
@@ -76,7 +76,7 @@ def grids_of(sizes: Sizes, case: Case, *, cut_gates: bool) -> list[Standing]:
     return [_grid_of(sizes, case, seen, which, axis) for axis in range(sizes.rank)]
 
 
-def _grid_of(sizes: Sizes, case: Case, seen: Mapping[str, Seen], which: Which, axis: int) -> Standing:
+def _grid_of(sizes: Sizes, case: Case, seen: Mapping[str, LayerFields], which: Which, axis: int) -> Standing:
     name, place = sizes.edge
     final = getattr(seen[name], which)[place]
     trouble = _trouble(final, axis)
@@ -95,7 +95,7 @@ def _grid_of(sizes: Sizes, case: Case, seen: Mapping[str, Seen], which: Which, a
     return grid, Blocker(trouble, layer.name, layer.op, reason, cuttable)
 
 
-def _grid(case: Case, seen: Mapping[str, Seen], which: Which, final: Dependence, axis: int) -> Grid:
+def _grid(case: Case, seen: Mapping[str, LayerFields], which: Which, final: Dependence, axis: int) -> Grid:
     found = _standing(final, axis)
     assert found is not None
     place, relation = found
@@ -112,7 +112,7 @@ def strides_of(sizes: Sizes, case: Case, which: Which) -> list[int]:
     return [_stride(case, seen, which, axis) for axis in range(sizes.rank)]
 
 
-def _stride(case: Case, seen: Mapping[str, Seen], which: Which, axis: int) -> int:
+def _stride(case: Case, seen: Mapping[str, LayerFields], which: Which, axis: int) -> int:
     """Return the least pixels by which all maps on the way to the output move by whole elements."""
     return lcm(
         *(
@@ -124,7 +124,7 @@ def _stride(case: Case, seen: Mapping[str, Seen], which: Which, axis: int) -> in
     )
 
 
-def _dependences(case: Case, seen: Mapping[str, Seen], which: Which) -> list[Dependence]:
+def _dependences(case: Case, seen: Mapping[str, LayerFields], which: Which) -> list[Dependence]:
     found = {
         id(each): each
         for layer in case.chain
@@ -168,7 +168,7 @@ def _has_rows(relation: Relation) -> bool:
     )
 
 
-def _culprit(case: Case, seen: Mapping[str, Seen], which: Which, axis: int, name: str) -> Layer:
+def _culprit(case: Case, seen: Mapping[str, LayerFields], which: Which, axis: int, name: str) -> Layer:
     """Find the first layer on the way to `name` behind which the axis cannot be cut."""
     layers = {layer.name: layer for layer in case.chain}
 

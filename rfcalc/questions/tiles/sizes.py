@@ -10,9 +10,9 @@ from typing import Final
 from rfcalc.algebra.number import is_known
 from rfcalc.algebra.steps import Place, Slide
 from rfcalc.engine.memory import bytes_of, peak_of
-from rfcalc.engine.propagate import Seen, ancestors, choose_input
+from rfcalc.engine.propagate import LayerFields, ancestors, choose_input
 from rfcalc.engine.run import Run
-from rfcalc.engine.shapes import OnUnknown, Resolved, resolve, resolve_layer
+from rfcalc.engine.shapes import LayerInfo, OnUnknown, resolve, resolve_layer
 from rfcalc.errors import AnalysisError, RfcalcError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import SPATIAL, Edge, Layer, TensorSpec
@@ -46,7 +46,7 @@ class Case:
     error: str = ""
 
     @property
-    def resolved(self) -> Mapping[str, Resolved]:
+    def resolved(self) -> Mapping[str, LayerInfo]:
         """What the first pass knows of the chain."""
         return self.run.resolved
 
@@ -56,7 +56,7 @@ class Case:
         return self.run.spec
 
     @cached_property
-    def fields(self) -> Mapping[str, Seen]:
+    def fields(self) -> Mapping[str, LayerFields]:
         """What the layers of the chain depend on at any size."""
         return self.run.fields_to(self.chain)
 
@@ -101,7 +101,7 @@ class Sizes:
 
     def _resolved(self, graph: LayerGraph, chosen: Layer) -> Case:
         chain = tuple(ancestors(graph, self.edge[0]))
-        resolved: dict[str, Resolved] = {}
+        resolved: dict[str, LayerInfo] = {}
         for layer in chain if chosen in chain else (chosen, *chain):
             try:
                 resolved[layer.name] = resolve_layer(

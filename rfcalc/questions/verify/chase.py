@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from rfcalc.algebra.number import is_known
-from rfcalc.engine.shapes import Resolved
+from rfcalc.engine.shapes import LayerInfo
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import BATCH, Layer, TensorSpec
 from rfcalc.questions.verify.definitions import defined
@@ -35,7 +35,7 @@ class Chased(NamedTuple):
     reason: str = ""
 
 
-def chase(graph: LayerGraph, resolved: Mapping[str, Resolved], chosen: Layer, axis: int) -> Iterator[Chased]:
+def chase(graph: LayerGraph, resolved: Mapping[str, LayerInfo], chosen: Layer, axis: int) -> Iterator[Chased]:
     """Follow one axis of the chosen input through all layers, in topological order.
 
     Parameters
@@ -85,7 +85,7 @@ def chase(graph: LayerGraph, resolved: Mapping[str, Resolved], chosen: Layer, ax
                 alive.pop(producer, None)
 
 
-def _spec(resolved: Mapping[str, Resolved], layer: str, output: int) -> TensorSpec:
+def _spec(resolved: Mapping[str, LayerInfo], layer: str, output: int) -> TensorSpec:
     result = resolved[layer].result
     if result is None:
         raise NotDefined("an unknown op")
