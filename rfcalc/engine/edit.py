@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from rfcalc.algebra.number import Num, equal, is_known, is_one, prod
+from rfcalc.engine.follow import alike, groups
 from rfcalc.engine.run import Run
 from rfcalc.engine.shapes import LayerInfo, check_outputs
 from rfcalc.errors import AnalysisError
@@ -257,45 +258,6 @@ def _reshaped(layer: Layer, old: Sequence[Num], new: Sequence[Num], made: Sequen
             )
         target += extents if kept else [prod(new[place] for place in sources)]
     return edited(layer, shape=tuple(target))
-
-
-def groups(old: Sequence[Num], new: Sequence[Num]) -> list[tuple[tuple[int, ...], tuple[Num, ...]]]:
-    """Say which axes of a shape become which extents when it is reshaped, in the smallest groups there are.
-
-    >>> groups((1, 6, 5, 4), (1, 2, 3, 20))
-    [((0,), (1,)), ((1,), (2, 3)), ((2, 3), (20,))]
-    >>> groups((1, 8, 1, 1), (1, 8))
-    [((0,), (1,)), ((1, 2, 3), (8,))]
-    """
-    found: list[tuple[list[int], list[Num]]] = []
-    place = put = 0
-    while place < len(old) and put < len(new):
-        sources, extents = [place], [new[put]]
-        have, want = old[place], new[put]
-        place, put = place + 1, put + 1
-        while not alike(have, want):
-            if (
-                not (is_known(have) and is_known(want))
-                or (place == len(old) and have < want)
-                or put == len(new)
-            ):
-                break
-            if have < want:
-                sources.append(place)
-                have, place = have * old[place], place + 1
-            else:
-                extents.append(new[put])
-                want, put = want * new[put], put + 1
-        found.append((sources, extents))
-    rest = list(range(place, len(old)))
-    if found and (rest or put < len(new)):
-        found[-1] = (found[-1][0] + rest, found[-1][1] + list(new[put:]))
-    return [(tuple(sources), tuple(extents)) for sources, extents in found]
-
-
-def alike(a: Num, b: Num) -> bool:
-    """Tell whether two extents are known to be the same, or are the very same unknown."""
-    return a is b or equal(a, b) is True
 
 
 def _tensor(edge: Edge, resolved: Mapping[str, LayerInfo]) -> TensorSpec | None:

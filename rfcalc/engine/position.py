@@ -15,18 +15,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from itertools import repeat
 from math import lcm
 from typing import Final, NamedTuple
 
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.number import is_known
-from rfcalc.algebra.pieces import follow
 from rfcalc.algebra.relation import Relation
 from rfcalc.algebra.steps import Contract, Reduce, Slide, Step
+from rfcalc.engine.follow import interfaces
 from rfcalc.engine.propagate import AS_IT_IS, LayerFields
 from rfcalc.engine.shapes import LayerInfo
 from rfcalc.engine.view import Views
-from rfcalc.graph.layer import Edge, Layer
+from rfcalc.graph.layer import Layer
 from rfcalc.rules.registry import Path
 
 _LARGEST: Final = ("max_pool", "global_pool", "reduce")
@@ -130,13 +131,14 @@ def _held(
     if result.paths == (AS_IT_IS,) and len(layer.inputs) == 1 and here is seen[layer.inputs[0][0]]:
         before, moving = held[layer.inputs[0][0]], _axes(dependence)  # as in most layers nothing changes
         return tuple([known if axis in moving else _NOTHING for axis, known in enumerate(before)])
+    inputs = [seen[name].of(output) for name, output in layer.inputs]
     ways: list[list[_Held]] = [[] for _ in range(rank)]
     for path in (path for paths in result.paths for path in paths):
-        edge = layer.inputs[path.input]
-        start = _start(seen, edge)
+        start = inputs[path.input]
         if start is not None:
-            known = {axis: held[edge[0]][axis] for axis in sorted(_axes(start))}
-            for axis, way in _ways(layer, path, known, start).items():
+            before = held[layer.inputs[path.input][0]]
+            known = {axis: before[axis] for axis in sorted(_axes(start))}
+            for axis, way in _ways(layer, path, known, inputs).items():
                 ways[axis].append(way)
     return tuple([_united(layer, ways[axis], _relations(dependence, axis)) for axis in range(rank)])
 
@@ -158,35 +160,30 @@ def _united(layer: Layer, ways: Sequence[_Held], relations: Sequence[tuple[Relat
     return _Held(tolerated, None if reason else shift, reason)
 
 
-def _start(seen: Mapping[str, LayerFields], edge: Edge) -> Dependence | None:
-    outputs = seen[edge[0]].followed[0]
-    return outputs[edge[1]] if edge[1] < len(outputs) else None
-
-
-def _ways(layer: Layer, path: Path, known: Mapping[int, _Held], start: Dependence) -> Mapping[int, _Held]:
+def _ways(
+    layer: Layer, path: Path, known: Mapping[int, _Held], inputs: Sequence[Dependence | None]
+) -> Mapping[int, _Held]:
     """Follow one path through a layer, along several axes at once.
 
     What its windows hide is added, and whether positions stay positions.
     """
-    largest, found = layer.kind in _LARGEST, dict(known)
+    largest, found, start = layer.kind in _LARGEST, dict(known), inputs[path.input]
+    assert start is not None
     steps = path.followed
     while steps and not (
         isinstance(steps[-1], Contract) or (largest and isinstance(steps[-1], (Slide, Reduce)))
     ):
         steps = steps[:-1]  # what comes last tells nothing
-    apart = _apart(steps, start)
-    for place, step in enumerate(steps):
-        if place and not apart:
-            start = follow(steps[place - 1], start, layer.name)
-        for axis, before in found.items():
-            weights, tolerated, reason = _on(start, step, axis), before.tolerated, before.reason
-            if weights is None:
+    befores = repeat(start) if _apart(steps, start) else interfaces(path, inputs, layer.name)
+    for step, here in zip(steps, befores, strict=False):
+        for axis, (tolerated, shift, reason) in found.items():
+            if not _meets(step, here, axis):
                 continue
-            if isinstance(step, Contract) and weights != (0,):
-                reason = reason or f"{layer.name!r} ({layer.op}) weighs every position differently"
+            if isinstance(step, Contract):
+                reason = reason or f"{layer.name!r} ({layer.op}) weighs every position differently"  # noqa: PLW2901
             if largest and tolerated is not None:
-                tolerated = _hidden(step, start, tolerated, axis)
-            found[axis] = _Held(tolerated, before.shift, reason)
+                tolerated = _hidden(step, here, tolerated, axis)  # noqa: PLW2901
+            found[axis] = _Held(tolerated, shift, reason)
     return found
 
 
@@ -203,16 +200,12 @@ def _apart(steps: Sequence[Step], start: Dependence) -> bool:
     return all(len(places) < 2 for places in moved) and along.issuperset(slid)
 
 
-def _on(dependence: Dependence, step: Step, axis: int) -> tuple[int, ...] | None:
-    """Return how a step's axis moves the index along an axis of the input; None where it does not."""
+def _meets(step: Step, before: Dependence, axis: int) -> bool:
+    """Tell whether a step's axis moves the index along an axis of the input."""
     places = (
         (step.axis,) if isinstance(step, (Slide, Contract)) else step.axes if isinstance(step, Reduce) else ()
     )
-    for place in places:
-        for leg in dependence.legs:
-            if leg.axis == axis and any(leg.weights[place]):
-                return leg.weights[place]
-    return None
+    return any(leg.axis == axis and any(leg.weights[place]) for leg in before.legs for place in places)
 
 
 def _hidden(step: Step, before: Dependence, tolerated: Fraction, axis: int) -> Fraction | None:

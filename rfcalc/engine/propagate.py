@@ -54,6 +54,11 @@ class LayerFields(NamedTuple):
         """Both dependences as what reads them has to take them, with single channels told apart."""
         return (self.full, self.local) if self.apart is None else self.apart
 
+    def of(self, output: int, *, local: bool = False) -> Dependence | None:
+        """Return what an output depends on, single channels told apart; None where it is not known."""
+        outputs = self.followed[local]
+        return outputs[output] if output < len(outputs) else None
+
 
 class Misaligned(NamedTuple):
     """Two branches that meet on grids of different strides."""

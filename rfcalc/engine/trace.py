@@ -18,10 +18,11 @@ from typing import Final, Literal, NamedTuple
 
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.number import is_known
-from rfcalc.algebra.pieces import follow, several
+from rfcalc.algebra.pieces import several
 from rfcalc.algebra.relation import Relation
-from rfcalc.algebra.steps import Place, Slide, Step
+from rfcalc.algebra.steps import Slide, Step
 from rfcalc.algebra.window import Window
+from rfcalc.engine.follow import interfaces
 from rfcalc.engine.propagate import LayerFields
 from rfcalc.engine.shapes import LayerInfo
 from rfcalc.graph.layer import Edge, Layer
@@ -105,8 +106,7 @@ class _Walk:
 
     def start(self, edge: Edge) -> Dependence | None:
         """Return what a tensor depends on."""
-        outputs = self.seen[edge[0]].followed[self.which == "local"]
-        return outputs[edge[1]] if edge[1] < len(outputs) else None
+        return self.seen[edge[0]].of(edge[1], local=self.which == "local")
 
     def relations(self, dependence: Dependence) -> Iterator[Relation]:
         """List what may hold an end: the legs along the axis, and those of single parts and pieces."""
@@ -234,18 +234,11 @@ def _is_empty(relation: Relation, index: int) -> bool:
 
 
 def _along(walk: _Walk, layer: Layer, path: Path) -> list[Dependence | None]:
-    """Carry the dependence of an input over the steps of a path; one more than there are steps."""
-    start = walk.start(layer.inputs[path.input])
-    held: list[Dependence | None] = [start]
-    if start is None:
+    """Return what is depended on before each step of a path, and behind the last."""
+    inputs = [walk.start(edge) for edge in layer.inputs]
+    if inputs[path.input] is None:
         return [None] * (len(path.followed) + 1)
-    alone = sum(bool((other := walk.start(edge)) and other.legs) for edge in layer.inputs) == 1
-    for step in path.followed:
-        assert start is not None
-        lonely = alone and isinstance(step, Place)  # as the pass has it: beside nothing else
-        start = follow(step._replace(parts=1) if lonely else step, start, layer.name)  # type: ignore[call-arg]  # a Place
-        held.append(start)
-    return held
+    return [*interfaces(path, inputs, layer.name)]
 
 
 def _through(

@@ -10,17 +10,15 @@ is carried through the graph for each axis of each tensor, by the very steps tha
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from rfcalc.algebra import steps as moves
 from rfcalc.algebra.number import Num, is_known, is_one
-from rfcalc.algebra.steps import Step
 from rfcalc.engine.edit import (
     POOLS,
     DoesNotApply,
     edited,
     fits_already,
-    groups,
     has_window,
     input_of,
     is_pooling,
@@ -28,11 +26,13 @@ from rfcalc.engine.edit import (
     setting,
     settled,
 )
+from rfcalc.engine.follow import Met, through
 from rfcalc.engine.run import Run
 from rfcalc.engine.shapes import LayerInfo, spec_of
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Edge, Layer, TensorSpec
 from rfcalc.questions.compare.swaps import rounded_up, sides
+from rfcalc.rules.registry import Path
 
 Spacing = tuple[Num, ...]
 """For each axis of a tensor how many elements of the atrous form lie from one of the original to the next."""
@@ -41,6 +41,10 @@ _MERGED: Final = (
     0  # elements of the original lie between others in no regular way; only sums over all may follow
 )
 _ANY: Final = -1  # one element that is stretched to whatever it meets
+_FREE: Final = (1, _ANY)
+"""Spacings of elements that lie as they did."""
+
+Taken: TypeAlias = tuple[Num, ...] | None
 
 
 def dilated(run: Run) -> Run:
@@ -123,7 +127,7 @@ def _form(run: Run, flattened: Callable[[Layer], bool], whole: Collection[str]) 
             raise DoesNotApply(f"no rule knows {layer.op}", layer.name)
         given = [spacings[edge] for edge in layer.inputs]
         flat = flattened(layer) and layer.name not in whole
-        taken: tuple[Num, ...] | None = None
+        taken: Taken = None
         if has_window(layer) and (flat or _spaced(given)):
             changed, taken = _window(layer, given[0], before, flat=flat, whole=layer.name in whole)
             if changed is not layer:
@@ -138,10 +142,7 @@ def _form(run: Run, flattened: Callable[[Layer], bool], whole: Collection[str]) 
             taken = tuple(1 for _ in input_of(layer, before).spatial)
         for place, (spec, paths) in enumerate(zip(result.outputs, result.paths, strict=True)):
             found = [
-                _carried(
-                    _Tensor(layer, given[p.input], spec_of(before, layer.inputs[p.input]).shape, taken),
-                    p.steps,
-                )
+                _carried(layer, given[p.input], spec_of(before, layer.inputs[p.input]).shape, p, taken)
                 for p in paths
             ]
             joined = _joined(layer, found, [layer.inputs[p.input][0] for p in paths], spec.shape)
@@ -284,129 +285,53 @@ def _border(layer: Layer, given: Spacing, before: Mapping[str, LayerInfo]) -> La
 # ---- the spacing behind a layer ----------------------------------------------------------------------------
 
 
-class _Tensor:
-    """Spacings and extents of the axes of a tensor on its way through a layer.
+def _carried(layer: Layer, given: Spacing, shape: Sequence[Num], path: Path, taken: Taken) -> Spacing:
+    """Carry the spacing of an input through a path.
 
-    Parameters
-    ----------
-    layer : Layer
-        For messages.
-    spacing, shape : sequence
-        What comes in.
-    taken : sequence of Num, optional
-        Steps that are not taken any more, for each window of the layer, where it was written anew.
+    Of a layer that was written anew, `taken` are the steps that its windows do not take any more.
     """
-
-    def __init__(
-        self, layer: Layer, spacing: Spacing, shape: Sequence[Num], taken: Sequence[Num] | None
-    ) -> None:
-        self.layer = layer
-        self.spacing = list(spacing)
-        self.shape = list(shape)
-        self.taken = None if taken is None else iter(taken)
-
-    def no_form(self) -> DoesNotApply:
-        op = self.layer.op
-        return DoesNotApply(f"{op} follows a step that is not taken, and has no atrous form", self.layer.name)
-
-    def slide(self, step: moves.Slide) -> None:
-        if self.taken is not None and not step.alike:
-            self.spacing[step.axis] = self.spacing[step.axis] * next(self.taken)
-        elif self.spacing[step.axis] not in (1, _ANY):
-            raise self.no_form()
-        self.shape[step.axis] = step.extent
-
-    def contract(self, step: moves.Contract) -> None:
-        self.spacing[step.axis], self.shape[step.axis] = 1, step.extent
-
-    def reduce(self, step: moves.Reduce) -> None:
-        for place in sorted(step.axes, reverse=True):
-            if step.keep:
-                self.spacing[place], self.shape[place] = 1, 1
-            else:
-                del self.spacing[place], self.shape[place]
-
-    def stay(self, step: Step) -> None:
-        """Every element reads more of its axis, and stays where it was."""
-
-    def regroup(self, step: moves.Regroup) -> None:
-        self.spacing = _regrouped(self.layer, self.spacing, self.shape, step.shape)
-        self.shape = list(step.shape)
-
-    def permute(self, step: moves.Permute) -> None:
-        self.spacing = [self.spacing[axis] for axis in step.order]
-        self.shape = [self.shape[axis] for axis in step.order]
-
-    def insert(self, step: moves.Insert) -> None:
-        for place in sorted(step.axes):
-            self.spacing.insert(place, 1)
-            self.shape.insert(place, 1)
-
-    def squeeze(self, step: moves.Squeeze) -> None:
-        for place in sorted(step.axes, reverse=True):
-            if self.spacing[place] not in (1, _ANY):
-                raise self.no_form()
-            del self.spacing[place], self.shape[place]
-
-    def broadcast(self, step: moves.Broadcast) -> None:
-        lead = len(step.shape) - len(self.shape)
-        for space, old, new in zip(self.spacing, self.shape, step.shape[lead:], strict=True):
-            if is_one(old) and not is_one(new) and space not in (1, _ANY):
-                raise self.no_form()  # of the larger map it may be that nothing is stretched
-        stretched = (
-            _ANY if is_one(old) and not is_one(new) else space
-            for space, old, new in zip(self.spacing, self.shape, step.shape[lead:], strict=True)
-        )
-        self.spacing = [_ANY] * lead + list(stretched)
-        self.shape = list(step.shape)
-
-    def place(self, step: moves.Place | moves.Lose) -> None:
-        if self.spacing[step.axis] != 1:
-            raise self.no_form()
-
-    def cover(self, step: moves.Cover) -> None:
-        if _spaced([tuple(self.spacing)]):
-            raise self.no_form()
-        self.spacing, self.shape = [1] * len(step.shape), list(step.shape)
+    ahead, spacing = None if taken is None else iter(taken), given
+    for met in through(path.steps, shape):
+        step = met.step
+        if _refused(met, spacing, slid=ahead is None):
+            message = f"{layer.op} follows a step that is not taken, and has no atrous form"
+            raise DoesNotApply(message, layer.name)
+        spacing = tuple([_behind(layer, met, spacing, axis) for axis in range(len(met.after))])
+        if ahead is not None and isinstance(step, moves.Slide) and not step.alike:
+            n = next(ahead)
+            spacing = tuple([space * n if axis == step.axis else space for axis, space in enumerate(spacing)])
+    return spacing
 
 
-_CARRY: Final[Mapping[type, Callable[[_Tensor, Any], None]]] = {
-    moves.Slide: _Tensor.slide,
-    moves.Contract: _Tensor.contract,
-    moves.Reduce: _Tensor.reduce,
-    moves.Mix: _Tensor.stay,
-    moves.AtMost: _Tensor.stay,
-    moves.Scan: _Tensor.stay,
-    moves.Regroup: _Tensor.regroup,
-    moves.Permute: _Tensor.permute,
-    moves.Insert: _Tensor.insert,
-    moves.Squeeze: _Tensor.squeeze,
-    moves.Broadcast: _Tensor.broadcast,
-    moves.Place: _Tensor.place,
-    moves.Lose: _Tensor.place,
-    moves.Cover: _Tensor.cover,
-}
+def _refused(met: Met, spacing: Spacing, *, slid: bool) -> bool:
+    """Tell whether a step cannot be taken over elements that lie apart; `slid`: not by a window either."""
+    step = met.step
+    if isinstance(step, moves.Slide):
+        return (slid or step.alike) and spacing[step.axis] not in _FREE
+    if isinstance(step, (moves.Place, moves.Lose)):
+        return not is_one(spacing[step.axis])
+    if isinstance(step, moves.Squeeze):
+        return any(spacing[axis] not in _FREE for axis in step.axes)
+    if isinstance(step, moves.Broadcast):  # of a larger map it may be that nothing is stretched
+        return any(_stretched(met, axis) and space not in _FREE for axis, space in enumerate(spacing))
+    return isinstance(step, moves.Cover) and _spaced([spacing])
 
 
-def _carried(tensor: _Tensor, steps: Sequence[Step]) -> Spacing:
-    """Carry the spacing of an input through the steps of a rule."""
-    for step in steps:
-        _CARRY[type(step)](tensor, step)
-    return tuple(tensor.spacing)
+def _stretched(met: Met, axis: int) -> bool:
+    """Tell whether the one element of an axis is put at several places."""
+    return is_one(met.before[axis]) and all(not is_one(met.after[place]) for place in met.behind(axis))
 
 
-def _regrouped(layer: Layer, spacing: Sequence[Num], old: Sequence[Num], new: Sequence[Num]) -> list[Num]:
-    """Keep the spacing of axes that a reshape leaves as they are, and forget it where it merges axes."""
-    found: list[Num] = []
-    for sources, extents in groups(old, new):
-        spaced = not all(is_one(spacing[place]) for place in sources)
-        if not spaced:
-            found += [1] * len(extents)
-        elif len(extents) > 1:
-            raise DoesNotApply("it regroups a map in which a step is not taken", layer.name)
-        else:
-            found.append(spacing[sources[0]] if len(sources) == 1 else _MERGED)
-    return found
+def _behind(layer: Layer, met: Met, spacing: Spacing, axis: int) -> Num:
+    """Return the spacing of an axis behind a step, which leaves elements where they are."""
+    sources = met.sources[axis]
+    if isinstance(met.step, moves.Broadcast):
+        return _ANY if not sources or _stretched(met, sources[0]) else spacing[sources[0]]
+    if all(is_one(spacing[source]) for source in sources):
+        return 1
+    if len(met.behind(sources[0])) > 1:
+        raise DoesNotApply("it regroups a map in which a step is not taken", layer.name)
+    return spacing[sources[0]] if len(sources) == 1 else _MERGED
 
 
 def _joined(

@@ -22,7 +22,7 @@ from rfcalc.algebra import steps as moves
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.algebra.steps import Step
 from rfcalc.algebra.window import POINTWISE
-from rfcalc.engine.edit import groups
+from rfcalc.engine.follow import Met, through
 from rfcalc.engine.propagate import ancestors, require_known
 from rfcalc.engine.run import Run
 from rfcalc.engine.shapes import LayerInfo
@@ -104,140 +104,43 @@ class _Spot(NamedTuple):
 _NOWHERE: Final = _Spot(_GONE, 1)
 
 
-class _Way:
-    """One path of a rule, walked from its input: where the axis is before each step.
+class _Way(NamedTuple):
+    """One path of a rule, and where the axis is before each of its steps, and behind the last."""
 
-    Parameters
-    ----------
-    layer : Layer
-        For messages.
-    shape : tuple of Num
-        Of the input.
-    spot : _Spot
-        Of the axis in the input.
-    """
-
-    def __init__(self, layer: Layer, shape: tuple[Num, ...], spot: _Spot) -> None:
-        self.layer = layer
-        self.shape = list(shape)
-        self.spot = spot
-        self.walked: list[tuple[Step, _Spot]] = []
-
-    def walk(self, steps: Sequence[Step]) -> _Way:
-        """Follow the axis through the steps."""
-        for step in steps:
-            self.walked.append((step, self.spot))
-            _WALK[type(step)](self, step)
-        return self
-
-    def lost(self) -> AnalysisError:
-        """Say that the axis cannot be followed."""
-        op = self.layer.op
-        message = f"{op} regroups the positions of the map, so that what each weighs is not followed"
-        return AnalysisError(message, where=f"layer {self.layer.name!r}")
-
-    def move(self, places: int) -> None:
-        if self.spot.place != _GONE:
-            self.spot = self.spot._replace(place=self.spot.place + places)
-
-    def slide(self, step: moves.Slide) -> None:
-        if step.axis == self.spot.place:
-            if self.spot.merged:
-                raise self.lost()
-            self.spot = self.spot._replace(length=_extent(step.extent))
-        self.shape[step.axis] = step.extent
-
-    def stay(self, step: moves.Mix | moves.Scan) -> None:
-        if isinstance(step, moves.Scan) and step.axis == self.spot.place and self.spot.merged:
-            raise self.lost()
-
-    def contract(self, step: moves.Contract) -> None:
-        self.shape[step.axis] = step.extent
-        self.spot = _NOWHERE if self.spot.place == step.axis else self.spot
-
-    def reduce(self, step: moves.Reduce) -> None:
-        self.spot = _NOWHERE if self.spot.place in step.axes else self.spot
-        if step.keep:
-            for axis in step.axes:
-                self.shape[axis] = 1
-        else:
-            self.drop(step.axes)
-
-    def squeeze(self, step: moves.Squeeze) -> None:
-        self.spot = _NOWHERE if self.spot.place in step.axes else self.spot
-        self.drop(step.axes)
-
-    def drop(self, axes: Sequence[int]) -> None:
-        self.move(-sum(axis < self.spot.place for axis in axes))
-        self.shape = [extent for axis, extent in enumerate(self.shape) if axis not in axes]
-
-    def permute(self, step: moves.Permute) -> None:
-        if self.spot.place != _GONE:
-            self.spot = self.spot._replace(place=step.order.index(self.spot.place))
-        self.shape = [self.shape[axis] for axis in step.order]
-
-    def insert(self, step: moves.Insert) -> None:
-        for axis in sorted(step.axes):
-            self.move(int(axis <= self.spot.place))
-            self.shape.insert(axis, 1)
-
-    def broadcast(self, step: moves.Broadcast) -> None:
-        self.move(len(step.shape) - len(self.shape))
-        self.shape = list(step.shape)
-        if self.spot.place != _GONE and self.spot.length == 1:
-            self.spot = self.spot._replace(length=_extent(self.shape[self.spot.place]))
-
-    def regroup(self, step: moves.Regroup) -> None:
-        put = 0
-        for sources, extents in groups(self.shape, step.shape):
-            if self.spot.place in sources:
-                self.spot = self.regrouped(put, sources, extents)
-                break
-            put += len(extents)
-        self.shape = list(step.shape)
-
-    def regrouped(self, put: int, sources: Sequence[int], extents: Sequence[Num]) -> _Spot:
-        """Find the axis in the extents that stand for these, from place `put` on."""
-        others = [source for source in sources if source != self.spot.place and self.shape[source] != 1]
-        long = [place for place, extent in enumerate(extents) if extent != 1] or [0]
-        if len(long) > 1:
-            raise self.lost()
-        return _Spot(put + long[0], self.spot.length, self.spot.merged or bool(others))
-
-    def put(self, step: moves.Place) -> None:
-        if step.axis == self.spot.place and not self.spot.merged:
-            self.spot = self.spot._replace(length=_extent(step.total))
-        self.shape[step.axis] = step.total
-
-    def lose(self, step: moves.Lose) -> None:
-        if step.axis == self.spot.place:
-            raise self.lost()
-        self.shape[step.axis] = step.extent
-
-    def doubt(self, step: moves.AtMost) -> None:
-        raise self.lost()
-
-    def cover(self, step: moves.Cover) -> None:
-        self.spot = _NOWHERE
-        self.shape = list(step.shape)
+    path: Path
+    spots: Sequence[_Spot]
 
 
-_WALK: Final[Mapping[type, Callable[[_Way, Any], None]]] = {
-    moves.Slide: _Way.slide,
-    moves.Mix: _Way.stay,
-    moves.Scan: _Way.stay,
-    moves.Contract: _Way.contract,
-    moves.Reduce: _Way.reduce,
-    moves.Permute: _Way.permute,
-    moves.Insert: _Way.insert,
-    moves.Squeeze: _Way.squeeze,
-    moves.Broadcast: _Way.broadcast,
-    moves.Regroup: _Way.regroup,
-    moves.Place: _Way.put,
-    moves.Lose: _Way.lose,
-    moves.Cover: _Way.cover,
-    moves.AtMost: _Way.doubt,
-}
+def _walked(layer: Layer, path: Path, shape: Sequence[Num], spot: _Spot) -> _Way:
+    """Follow the axis of an input of some shape through a path."""
+    spots = [spot]
+    for met in through(path.steps, shape):
+        spots.append(_behind(layer, met, spots[-1]))
+    return _Way(path, spots)
+
+
+def _behind(layer: Layer, met: Met, spot: _Spot) -> _Spot:
+    """Return where the axis is behind a step."""
+    step = met.step
+    along = isinstance(step, (moves.Lose, moves.Slide, moves.Scan)) and step.axis == spot.place
+    if isinstance(step, moves.AtMost) or (along and (spot.merged or isinstance(step, moves.Lose))):
+        raise _lost(layer)
+    places = met.behind(spot.place)
+    long = [place for place in places if met.after[place] != 1] or places[:1]
+    if not long:
+        return _NOWHERE
+    if len(long) > 1:
+        raise _lost(layer)
+    others = [axis for axis in met.sources[long[0]] if axis != spot.place and met.before[axis] != 1]
+    merged = spot.merged or bool(others)
+    kept = merged or isinstance(step, moves.Regroup)
+    return _Spot(long[0], spot.length if kept else _extent(met.after[long[0]]), merged)
+
+
+def _lost(layer: Layer) -> AnalysisError:
+    """Say that the axis cannot be followed."""
+    message = f"{layer.op} regroups the positions of the map, so that what each weighs is not followed"
+    return AnalysisError(message, where=f"layer {layer.name!r}")
 
 
 # ---- weights, from the unit back ---------------------------------------------------------------------------
@@ -265,11 +168,11 @@ def _weighed(
     for layer in reversed(chain):
         if layer.name == start[0]:
             continue
-        for output, path, way in ways.get(layer.name, ()):
+        for output, way in ways.get(layer.name, ()):
             weights = held.get((layer.name, output))
             if weights is None:
                 continue
-            source = layer.inputs[path.input]
+            source = layer.inputs[way.path.input]
             handed = _handed_back(weights, way)
             before = held.get(source)
             held[source] = handed if before is None else [a + b for a, b in zip(before, handed, strict=True)]
@@ -281,7 +184,7 @@ def _extent(extent: Num) -> int:
     return int(extent)
 
 
-_Ways = Mapping[str, list[tuple[int, Path, _Way]]]
+_Ways = Mapping[str, list[tuple[int, _Way]]]
 
 
 def _followed(
@@ -290,7 +193,7 @@ def _followed(
     """Follow an axis of the input through all layers: where it is in each tensor, the way of each path."""
     count = _extent(_spec((start[0], 0), resolved).shape[start[1]])
     spots: dict[Edge, _Spot] = {(start[0], 0): _Spot(start[1], count)}
-    ways: dict[str, list[tuple[int, Path, _Way]]] = {}
+    ways: dict[str, list[tuple[int, _Way]]] = {}
     for layer in chain:
         if layer.name == start[0] or not any(edge in spots for edge in layer.inputs):
             continue
@@ -300,12 +203,12 @@ def _followed(
         for output in range(len(result.outputs)):
             for path in _paths(layer, result, output, spots):
                 source = layer.inputs[path.input]
-                way = _Way(layer, _spec(source, resolved).shape, spots[source]).walk(path.steps)
-                ways.setdefault(layer.name, []).append((output, path, way))
-                known = spots.get((layer.name, output), _NOWHERE)
-                if known != _NOWHERE and way.spot not in (known, _NOWHERE):
-                    raise way.lost()
-                spots[layer.name, output] = way.spot if known == _NOWHERE else known
+                way = _walked(layer, path, _spec(source, resolved).shape, spots[source])
+                ways.setdefault(layer.name, []).append((output, way))
+                known, spot = spots.get((layer.name, output), _NOWHERE), way.spots[-1]
+                if known != _NOWHERE and spot not in (known, _NOWHERE):
+                    raise _lost(layer)
+                spots[layer.name, output] = spot if known == _NOWHERE else known
     return spots, ways
 
 
@@ -323,9 +226,9 @@ def _paths(layer: Layer, result: Result, output: int, spots: Mapping[Edge, _Spot
 
 def _handed_back(weights: Weights, way: _Way) -> Weights:
     """Hand the weights of an output back to the input of a path."""
-    if way.spot == _NOWHERE:
+    if way.spots[-1] == _NOWHERE:
         weights = [sum(weights)]  # it may have been stretched over a map that another branch has
-    for step, spot in reversed(way.walked):
+    for step, spot in zip(reversed(way.path.steps), way.spots[-2::-1], strict=True):
         weights = _back(weights, step, spot)
     return weights
 
@@ -340,17 +243,10 @@ def _back(weights: Weights, step: Step, spot: _Spot) -> Weights:
         return [sum(weights)]
     if isinstance(step, (moves.Slide, moves.Place, moves.Scan)):
         return _BACK[type(step)](weights, step, spot.length) if step.axis == spot.place else weights
-    if _reads_all(step, spot.place) or len(weights) != spot.length:
+    mixed = isinstance(step, moves.Mix) and spot.place in step.axes
+    if mixed or len(weights) != spot.length:  # as where the axis ends, and where it is stretched
         return [sum(weights) / spot.length] * spot.length
     return weights
-
-
-def _reads_all(step: Step, place: int) -> bool:
-    if isinstance(step, moves.Contract):
-        return step.axis == place
-    return isinstance(step, moves.Cover) or (
-        isinstance(step, (moves.Mix, moves.Reduce, moves.Squeeze)) and place in step.axes
-    )
 
 
 def _slid_back(weights: Weights, step: moves.Slide, count: int) -> Weights:
