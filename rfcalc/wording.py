@@ -39,3 +39,30 @@ def axis_names(rank: int) -> Sequence[str]:
     ('row', 'column')
     """
     return _AXES.get(rank) or [f"axis {k}" for k in range(rank)]
+
+
+def unit_names(rank: int, channels: int | None = None) -> Sequence[str]:
+    """Return what the positions along each spatial axis of an input are counted in.
+
+    A line of one or two channels is sound, or another signal, and its positions are samples; of more channels
+    they are steps, as of a text. Three axes and colours are a film, whose first axis counts frames.
+
+    Parameters
+    ----------
+    rank : int
+        How many spatial axes the input has.
+    channels : int, optional
+        How many numbers there are at a position, where that is known.
+
+    Examples
+    --------
+    >>> unit_names(2), unit_names(1, 1), unit_names(1, 300)
+    (('pixels', 'pixels'), ('samples',), ('steps',))
+    >>> unit_names(3, 1), unit_names(3, 3)
+    (('voxels', 'voxels', 'voxels'), ('frames', 'pixels', 'pixels'))
+    """
+    if rank == 1:
+        return ("samples" if channels in (1, 2) else "steps",)
+    if rank == 3:
+        return ("frames", "pixels", "pixels") if channels == 3 else ("voxels",) * 3
+    return ("pixels" if rank == 2 else "positions",) * rank

@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from rfcalc.errors import RfcalcError, UsageError
-from rfcalc.render.escape import shorten, visible
+from rfcalc.render.escape import cells, shorten, visible
+from rfcalc.render.fold import fold
 from rfcalc.render.humanise import short
+from rfcalc.wording import unit_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from rfcalc.engine.result import InputRow
 
 Picture: TypeAlias = "Figure"
 
@@ -20,6 +24,8 @@ FORMATS: Final = ("svg", "png", "pdf")
 """What a picture can be written as."""
 
 _LONGEST_NAME: Final = 28
+_COLUMNS_PER_INCH: Final = 11  # of letters of usual width in the size of titles
+_BESIDE_TITLE: Final = 9  # columns of the numbers and words that stand left of axes
 _DATES: Final[dict[str, dict[str, Any]]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 _SETTINGS: Final = {
     "svg.hashsalt": "rfcalc",  # the same bytes from run to run
@@ -80,6 +86,62 @@ def figure(width: float, height: float, *, columns: int = 1) -> tuple[Figure, Se
 def name(text: str, longest: int = _LONGEST_NAME) -> str:
     """Make a name harmless, and short enough to stand at an axis."""
     return shorten(visible(text), longest, "\u2026")
+
+
+def names(texts: Sequence[str], longest: int = _LONGEST_NAME) -> list[str]:
+    """Make names harmless and short, and keep those apart that differ.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        The names, of which the same may come again.
+    longest : int
+        How many columns each may take; a few more where some would be alike otherwise, and numbers where
+        that does not help.
+
+    Examples
+    --------
+    >>> names(["block1_conv1_weight", "block1_conv2_weight"], 8), names(["a" * 40, "a" * 41], 8)
+    (['block1_co\u2026v1_weight', 'block1_co\u2026v2_weight'], ['aaaa\u2026aaa', 'aaaa\u2026aaa (2)'])
+    """
+    different = dict.fromkeys(texts)
+    found: dict[str, str] = {}
+    for room in (longest, longest + longest // 2, 2 * longest, longest):
+        found = {text: name(text, room) for text in different}
+        if len(set(found.values())) == len(found):
+            return [found[text] for text in texts]
+    taken: dict[str, int] = {}
+    for text, cut in found.items():
+        taken[cut] = number = taken.get(cut, 0) + 1
+        found[text] = cut if number == 1 else f"{cut} ({number})"
+    return [found[text] for text in texts]
+
+
+def units_of(chosen: InputRow | None) -> Sequence[str]:
+    """Return what the positions along each axis of an input are counted in, by its rank and its channels."""
+    if chosen is None or not chosen.spatial:
+        return ("positions",)
+    left = list(chosen.shape)
+    for extent in chosen.spatial:
+        if extent in left:
+            left.remove(extent)
+    channels = left[1] if len(left) == 2 else None  # behind the batch
+    return unit_names(len(chosen.spatial), channels if isinstance(channels, int) else None)
+
+
+def set_title(picture: Figure, axes: Axes, text: str) -> None:
+    """Write a title above axes, whole: over several lines where one has no room for it."""
+    room = int(picture.get_figwidth() * _COLUMNS_PER_INCH) - _BESIDE_TITLE
+    folded = [line for part in text.split("\n") for line in fold(visible(part), room)]
+    lines = [line[place : place + room] for line in folded for place in range(0, len(line), room)]
+    axes.set_title("\n".join(lines), loc="left", fontsize=_SETTINGS["axes.titlesize"])
+
+
+def set_legend(picture: Figure, handles: Sequence[Any]) -> None:
+    """Say below a picture what is what, in as many columns as there is room for; nothing covers the axes."""
+    widest = max((cells(str(handle.get_label())) for handle in handles), default=0) + 8
+    columns = max(int(picture.get_figwidth() * _COLUMNS_PER_INCH) // widest, 1)
+    picture.legend(handles=handles, loc="outside lower center", frameon=False, fontsize=8, ncols=columns)
 
 
 def short_ticks(axis: Any) -> None:

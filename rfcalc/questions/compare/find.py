@@ -12,6 +12,7 @@ from rfcalc.engine.rows import analyze_run
 from rfcalc.engine.run import Run
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Layer
+from rfcalc.questions.compare.order import in_one_order
 from rfcalc.questions.compare.report import Comparison
 from rfcalc.questions.compare.result import ORIGINAL, Entry, Refusal
 from rfcalc.questions.compare.variants import Counterfactual, DoesNotApply, counterfactual
@@ -173,14 +174,7 @@ def _by_name(entries: Sequence[Entry]) -> tuple[tuple[str, tuple[Row | None, ...
         {} if entry.result is None else {row.name: row for row in leaves(entry.result)} for entry in entries
     ]
     wanted = {row.name for entry in entries if entry.result is not None for row in _landmarks(entry.result)}
-    order: list[str] = []
-    for table in tables:
-        place = 0
-        for name in table:
-            if name in wanted and name not in order:
-                order.insert(place, name)
-            if name in order:
-                place = order.index(name) + 1
+    order = in_one_order(tables, wanted)
     return tuple((name, tuple(table.get(name) for table in tables)) for name in order)
 
 

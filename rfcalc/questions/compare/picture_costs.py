@@ -8,13 +8,12 @@ from rfcalc.engine.costs import DENSE, leaves
 from rfcalc.questions.compare.report import title_of
 from rfcalc.questions.compare.result import ComparisonResult, Entry
 from rfcalc.render.humanise import short
-from rfcalc.render.pictures import figure, look, name, short_ticks
+from rfcalc.render.pictures import figure, look, name, names, set_legend, set_title, short_ticks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MOST_LAYERS: Final = 14
-_LOGARITHMIC: Final = 100
 
 
 def costs_picture(comparison: ComparisonResult) -> Figure:
@@ -31,41 +30,41 @@ def costs_picture(comparison: ComparisonResult) -> Figure:
         matplotlib is not installed.
     """
     labels, bars = bars_of(comparison)
-    height = min(max(2.6, 0.9 + len(labels) * (0.14 + 0.13 * len(bars))), 12.0)
-    picture, (axes,) = figure(7.0, height)
-    thick = 0.8 / max(len(bars), 1)
-    for place, (names, values) in enumerate(bars):
+    picture, (axes,) = figure(7.0, max(2.8, 1.3 + len(labels) * (0.14 + 0.15 * len(bars))))
+    thick = 0.85 / max(len(bars), 1)
+    drawn = []
+    for place, (titles, values) in enumerate(bars):
         seen = look(place)
         offsets = [row + (place - (len(bars) - 1) / 2) * thick for row in range(len(labels))]
-        drawn = axes.barh(
-            offsets,
-            values,
-            height=thick * 0.9,
-            color="white" if seen.hatch else "0.35",
-            edgecolor=seen.colour,
-            hatch=seen.hatch or None,
-            linewidth=0.9,
-            label=", ".join(map(name, names)),
+        drawn.append(
+            axes.barh(
+                offsets,
+                values,
+                height=thick * 0.9,
+                color="white" if seen.hatch else "0.35",
+                edgecolor=seen.colour,
+                hatch=seen.hatch or None,
+                linewidth=0.9,
+                label=", ".join(map(name, titles)),
+            )
         )
-        axes.bar_label(drawn, [short(value) if value else "" for value in values], padding=3, fontsize=7)
-    _finish(axes, labels, [value for _, values in bars for value in values if value])
+        axes.bar_label(drawn[-1], [short(value) if value else "" for value in values], padding=3, fontsize=7)
+    _finish(axes, labels, [value for _, values in bars for value in values])
     base = comparison.entries[0].result
-    if comparison.counterfactuals and base is not None:
-        axes.set_title(f"What the layers of {name(base.name or base.source)} weigh", loc="left")
+    if base is not None:
+        set_title(picture, axes, f"The parameters of {base.name or base.source}, layer by layer")
     if len(bars) > 1:
-        axes.legend(frameon=False, loc="best")
+        set_legend(picture, drawn)
     return picture
 
 
 def _finish(axes: Any, labels: list[str], values: list[int]) -> None:
     axes.set_yticks(range(len(labels)), labels, fontsize=8)
     axes.invert_yaxis()
-    axes.set_xlabel("parameters")
-    if values and max(values) / min(values) >= _LOGARITHMIC:
-        axes.set_xscale("log")
-        axes.set_xlabel("parameters, on a logarithmic scale")
+    axes.set_xlabel("parameters (linear scale from 0)")  # bars are compared by their length
+    axes.set_xlim(0, 1.1 * max([1, *values]))
     short_ticks(axes.xaxis)
-    axes.margins(x=0.12)
+    axes.margins(y=0.02)
     axes.grid(axis="x", color="0.9", linewidth=0.6)
     axes.set_axisbelow(True)
 
@@ -89,7 +88,10 @@ def bars_of(comparison: ComparisonResult) -> tuple[list[str], list[tuple[tuple[s
         (layer for layer in most if layer in shown), key=lambda layer: depth.get(layer, len(depth))
     )
     rest = len(most) - len(layers)
-    labels = [f"{name(layer)}{' (dense)' if layer in dense else ''}" for layer in layers]
+    cut = names(layers)
+    labels = [
+        f"{each}{' (dense)' if layer in dense else ''}" for each, layer in zip(cut, layers, strict=True)
+    ]
     labels += [f"{rest} others"] if rest else []
     bars: dict[tuple[int, ...], list[str]] = {}
     for entry, table in tables:

@@ -2,49 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
-from rfcalc.engine.costs import field_of
-from rfcalc.engine.result import Row
-from rfcalc.questions.compare.report import title_of
+from rfcalc.questions.compare.growth_lines import Growth, Series, fields_of, growth_of, size_of
 from rfcalc.questions.compare.result import ComparisonResult
-from rfcalc.render.pictures import figure, look, name
+from rfcalc.render.pictures import figure, look, name, names, set_legend, set_title, units_of
+from rfcalc.wording import axis_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_MOST_LABELS: Final = 26
-_LOGARITHMIC: Final = (
-    40  # from this ratio of the largest to the smallest field on, growth is read on a log scale
-)
-_AXES: Final = {1: ("",), 2: ("rows", "columns"), 3: ("slices", "rows", "columns")}
+_LOGARITHMIC: Final = 40
+"""From this ratio of the largest to the smallest field on, growth is read on a logarithmic scale."""
 
-
-class Series(NamedTuple):
-    """The fields of one model, by depth.
-
-    Parameters
-    ----------
-    names : tuple of str
-        The models that it stands for; those whose fields are the same share a line.
-    points : tuple of (int, int)
-        Depth, counted in the layers shown, and field in pixels.
-    everywhere : tuple of int
-        Depths at which a layer sees the whole axis, whatever its size.
-    """
-
-    names: tuple[str, ...]
-    points: tuple[tuple[int, int], ...]
-    everywhere: tuple[int, ...]
+_LETTER: Final = 0.068  # inches that a letter at an axis takes
+_LINE: Final = 0.17  # inches that a line of letters takes
+_LONGEST_LABEL: Final = 24
+_POINTS_PER_INCH: Final = 72
 
 
 def growth_picture(comparison: ComparisonResult) -> Figure:
     """Draw how far each layer sees, for each of the models compared.
 
+    A line goes from layer to layer as the graph does, so that a branch is a line of its own.
+
     Parameters
     ----------
     comparison : ComparisonResult
-        A model and its counterfactuals, or several models.
+        A model and its counterfactuals.
 
     Raises
     ------
@@ -52,70 +37,73 @@ def growth_picture(comparison: ComparisonResult) -> Figure:
         matplotlib is not installed.
     """
     axis = _widest_axis(comparison)
-    labels = [label for label, _ in comparison.depths]
-    width = min(max(5.0, 2.2 + 0.26 * len(labels)), 11.0)
-    picture, (axes,) = figure(width, 4.4)
-    every = series(comparison, axis)
-    for place, each in enumerate(every):
-        seen = look(place)
-        depths, fields = zip(*each.points, strict=True) if each.points else ((), ())
-        axes.plot(
-            depths,
-            fields,
-            color=seen.colour,
-            marker=seen.marker,
-            linestyle=seen.dashes,
-            markersize=4.5,
-            linewidth=1.4,
-            label=", ".join(map(name, each.names)),
-        )
+    growth = growth_of(comparison, axis)
+    width = min(max(5.6, 2.4 + 0.26 * len(growth.layers)), 11.0)
+    picture, (axes,) = figure(width, 4.6)
     extent = _extent(comparison, axis)
+    room = _apart(growth, width) * _POINTS_PER_INCH
+    handles = [_draw(axes, place, each, extent, room) for place, each in enumerate(growth.series)]
+    words = _unit(comparison, axis)
     if extent is not None:
-        _input_line(axes, extent, len(labels))
-        for place, each in enumerate(every):
-            axes.plot(
-                each.everywhere,
-                [extent] * len(each.everywhere),
-                color=look(place).colour,
-                marker=look(place).marker,
-                markerfacecolor="white",
-                linestyle="none",
-                markersize=6 - 1.2 * place,
-            )
-    _scale(axes, every)
-    _ticks(axes, labels)
-    axes.set_xlabel("layer" if comparison.counterfactuals else "depth, in layers that see further")
-    axes.set_ylabel(f"receptive field, pixels of the input{_along(comparison, axis)}")
+        _input_line(axes, extent, words)
+    if extent is not None and any(each.everywhere for each in growth.series):
+        handles.append(_hollow("sees all of the input, whatever its size"))
+    if growth.joins:
+        handles.append(_dot("joins branches"))
+    scale = _scale(axes, growth, extent)
+    _ticks(axes, growth, width)
+    axes.set_xlabel("layer, in the order of the model")
+    axes.set_ylabel(f"receptive field, {words} of the input{_along(comparison, axis)}\n({scale} scale)")
     base = comparison.entries[0].result
-    if comparison.counterfactuals and base is not None:
-        axes.set_title(f"How far the layers of {name(base.name or base.source)} see", loc="left")
+    if base is not None:
+        set_title(picture, axes, f"How far the layers of {base.name or base.source} see")
     axes.grid(axis="y", color="0.9", linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.legend(frameon=False, loc="best")
+    set_legend(picture, handles)
     return picture
 
 
-def series(comparison: ComparisonResult, axis: int) -> list[Series]:
-    """Return the lines of the picture: gates cut, what has no size left out, equal ones together."""
-    found: dict[tuple[Any, Any], list[str]] = {}
-    for place, entry in enumerate(comparison.entries):
-        if entry.result is None:
-            continue
-        rows = [(depth, rows[place]) for depth, (_, rows) in enumerate(comparison.depths)]
-        points = tuple((depth, size) for depth, row in rows if (size := _size(row, axis)) is not None)
-        everywhere = tuple(depth for depth, row in rows if row is not None and _is_global(row, axis))
-        found.setdefault((points, everywhere), []).append(title_of(comparison, entry))
-    return [Series(tuple(names), *lines) for lines, names in found.items()]
+def _draw(axes: Any, place: int, series: Series, extent: int | None, room: float) -> Any:
+    """Draw the lines of one model, with marks that stand `room` points apart; what the legend shows of it."""
+    from matplotlib.lines import Line2D
+
+    seen = look(place)
+    style: dict[str, Any] = {"color": seen.colour, "linestyle": seen.dashes, "marker": seen.marker}
+    style["markersize"] = min(max(7.5 - 1.3 * place, 3.5), max(room, 2.0))  # of points on each other all show
+    label = ", ".join(map(name, series.names))
+    for number, line in enumerate(series.lines):
+        windows = [k for k, point in enumerate(line) if not point.joins]
+        axes.plot(
+            [point.place for point in line],
+            [point.field for point in line],
+            label=label if number == 0 else "_branch",
+            linewidth=1.5 if number == 0 else 0.9,
+            markevery=windows,
+            **style,
+        )
+        joins = [point for point in line if point.joins]
+        dots = {"color": seen.colour, "marker": ".", "linestyle": "none", "markersize": 3.0}
+        axes.plot([p.place for p in joins], [p.field for p in joins], label="_joins", **dots)
+    if extent is not None and series.everywhere:
+        hollow = {**style, "linestyle": "none", "markerfacecolor": "white"}
+        heights = [extent] * len(series.everywhere)
+        axes.plot(series.everywhere, heights, label="_everywhere", clip_on=False, **hollow)
+    return Line2D([], [], label=label, **style)
 
 
-def _is_global(row: Row, axis: int) -> bool:
-    field = row.receptive_field
-    return field is not None and axis < len(field) and field[axis] is None and _size(row, axis) is None
+def _hollow(label: str) -> Any:
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], color="0.3", marker="o", markerfacecolor="white", linestyle="none", label=label)
 
 
-def _size(row: Row | None, axis: int) -> int | None:
-    field = None if row is None else field_of(row)
-    return None if field is None or axis >= len(field) else field[axis]
+def _dot(label: str) -> Any:
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], color="0.3", marker=".", markersize=3.0, linestyle="none", label=label)
+
+
+# ---- the input ---------------------------------------------------------------------------------------------
 
 
 def _rank(comparison: ComparisonResult) -> int:
@@ -126,21 +114,26 @@ def _rank(comparison: ComparisonResult) -> int:
 
 def _along(comparison: ComparisonResult, axis: int) -> str:
     """Name the axis, unless fields are the same along all."""
-    fields = [field_of(row) for _, rows in comparison.depths for row in rows if row is not None]
-    if all(len(set(field)) == 1 for field in fields if field):
+    rows = [row for _, every in comparison.depths for row in every if row is not None]
+    rank = _rank(comparison)
+    if rank < 2 or all(len({size_of(row, k) for k in range(rank)}) == 1 for row in rows):
         return ""
-    which = _AXES.get(_rank(comparison), ())
-    return f" along its {which[axis]}" if which else ""
+    return f" along its {axis_names(rank)[axis]}s"
+
+
+def _unit(comparison: ComparisonResult, axis: int) -> str:
+    """Return what the positions along an axis are."""
+    base = comparison.entries[0].result
+    assert base is not None
+    return units_of(next((each for each in base.inputs if each.name == base.input), None))[axis]
 
 
 def _widest_axis(comparison: ComparisonResult) -> int:
     """Return the axis along which the fields of the first model come to most."""
-    sizes = [0] * max(_rank(comparison), 1)
-    for _, rows in comparison.depths:
-        field = None if rows[0] is None else field_of(rows[0])
-        for axis, size in enumerate(field or ()):
-            sizes[axis] = max(sizes[axis], size or 0)
-    return sizes.index(max(sizes))
+    axes = range(max(_rank(comparison), 1))
+    return max(
+        axes, key=lambda axis: max((size_of(rows[0], axis) or 0 for _, rows in comparison.depths), default=0)
+    )
 
 
 def _extent(comparison: ComparisonResult, axis: int) -> int | None:
@@ -152,36 +145,57 @@ def _extent(comparison: ComparisonResult, axis: int) -> int | None:
     return extent if isinstance(extent, int) else None
 
 
-def _input_line(axes: Any, extent: int, count: int) -> None:
-    """Draw the size of the input."""
-    axes.axhline(extent, color="0.4", linewidth=1.0, linestyle=(0, (8, 3)), zorder=1)
-    axes.annotate(
-        f"the whole input: {extent}",
-        (max(count - 1, 0), extent),
-        xytext=(0, 5),
-        textcoords="offset points",
-        ha="right",
-        va="bottom",
+def _input_line(axes: Any, extent: int, words: str) -> None:
+    """Draw the size of the input, and say beside the axes what the line is."""
+    axes.axhline(extent, color="0.4", linewidth=1.0, linestyle=(0, (8, 3)), zorder=1, label="_input")
+    axes.text(
+        1.01,
+        extent,
+        f"the whole input:\n{extent:,} {words}",
+        transform=axes.get_yaxis_transform(),
+        ha="left",
+        va="center",
         fontsize=8,
         color="0.25",
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8},
     )
 
 
-def _scale(axes: Any, every: list[Series]) -> None:
-    sizes = [size for each in every for _, size in each.points if size]
-    if sizes and max(sizes) / min(sizes) >= _LOGARITHMIC:
+# ---- scales ------------------------------------------------------------------------------------------------
+
+
+def _scale(axes: Any, growth: Growth, extent: int | None) -> str:
+    """Choose the scale of the fields, and say which it is."""
+    from matplotlib.ticker import MaxNLocator, NullFormatter
+
+    fields = fields_of(growth)
+    largest = max([*fields, extent or 0], default=1)
+    if fields and max(fields) / min(fields) >= _LOGARITHMIC:
         axes.set_yscale("log", base=2)
-        axes.yaxis.set_major_formatter("{x:.0f}")
-    else:
-        axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_formatter("{x:,.0f}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.set_ylim(top=largest * 1.3)
+        return "logarithmic"
+    axes.set_ylim(0, largest * 1.06)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    return "linear"
 
 
-def _ticks(axes: Any, labels: list[str]) -> None:
-    """Name the layers, every so many where there is no room for all."""
-    step = -(-len(labels) // _MOST_LABELS) if labels else 1
-    places = list(range(0, len(labels), step))
-    axes.set_xticks(places, [name(labels[place], 22) for place in places], rotation=60, ha="right")
-    for tick in axes.get_xticklabels():
-        tick.set_rotation_mode("anchor")
-        tick.set_fontsize(7.5)
+def _apart(growth: Growth, width: float) -> float:
+    """Return how many inches there are about from one layer to the next."""
+    return (width - 2.2) / max(len(growth.layers), 1)
+
+
+def _ticks(axes: Any, growth: Growth, width: float) -> None:
+    """Name the layers with windows, every so many where there is no room for all."""
+    windows = [place for place, layer in enumerate(growth.layers) if layer not in growth.joins]
+    apart = _apart(growth, width)
+    labels = names([growth.layers[place] for place in windows], _LONGEST_LABEL)
+    flat = max(map(len, labels), default=0) * _LETTER + 0.1 <= apart
+    chosen: list[int] = []
+    for k, place in enumerate(windows):
+        if not chosen or (place - windows[chosen[-1]]) * apart >= (apart if flat else _LINE):
+            chosen.append(k)
+    axes.set_xticks([windows[k] for k in chosen], [labels[k] for k in chosen], rotation=0 if flat else 90)
+    axes.tick_params(axis="x", labelsize=7.5)
+    axes.set_xlim(-0.6, max(len(growth.layers), 1) - 0.4)

@@ -1,0 +1,163 @@
+"""The lines of the picture of growth: the graph of a model, with what only passes maps on left out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+from rfcalc.engine.costs import field_of, leaves
+from rfcalc.engine.result import AnalysisResult, Row
+from rfcalc.questions.compare.order import in_one_order
+from rfcalc.questions.compare.report import title_of
+from rfcalc.questions.compare.result import ComparisonResult
+
+
+class Point(NamedTuple):
+    """A layer in the picture.
+
+    Parameters
+    ----------
+    place : int
+        Its place in the order of all layers shown.
+    field : int, optional
+        Its field; None where it sees the whole axis.
+    joins : bool
+        It only brings branches together, and sees as far as one of them.
+    """
+
+    place: int
+    field: int | None
+    joins: bool
+
+
+Line = tuple[Point, ...]
+"""Layers of which each reads the one before it."""
+
+
+class Series(NamedTuple):
+    """One model in the picture.
+
+    Parameters
+    ----------
+    names : tuple of str
+        The models that it stands for; those with the same lines share them.
+    lines : tuple of Line
+        The longest first; each further one is a branch, and begins at the layer that it leaves.
+    everywhere : tuple of int
+        Places of layers that see the whole axis, whatever its size.
+    """
+
+    names: tuple[str, ...]
+    lines: tuple[Line, ...]
+    everywhere: tuple[int, ...]
+
+
+class Growth(NamedTuple):
+    """What is drawn: the layers in their order, those among them that only join branches, the models."""
+
+    layers: tuple[str, ...]
+    joins: frozenset[str]
+    series: tuple[Series, ...]
+
+
+class _Node(NamedTuple):
+    """A layer that is shown: its row, and the layers shown that it reads."""
+
+    row: Row
+    read: tuple[str, ...]
+    joins: bool
+
+
+def growth_of(comparison: ComparisonResult, axis: int) -> Growth:
+    """Lay out the models of a comparison along one axis of the input.
+
+    Parameters
+    ----------
+    comparison : ComparisonResult
+        A model and its counterfactuals.
+    axis : int
+        The spatial axis whose fields are drawn.
+    """
+    windows = {label for label, _ in comparison.depths}
+    graphs = [
+        {} if entry.result is None else _nodes(entry.result, windows, axis) for entry in comparison.entries
+    ]
+    layers = in_one_order(graphs, {name for nodes in graphs for name in nodes})
+    joins = frozenset(name for nodes in graphs for name, node in nodes.items() if node.joins) - windows
+    places = {name: place for place, name in enumerate(layers)}
+    found: dict[tuple[tuple[Line, ...], tuple[int, ...]], list[str]] = {}
+    for entry, nodes in zip(comparison.entries, graphs, strict=True):
+        if entry.result is not None:
+            found.setdefault(_series(nodes, places, axis), []).append(title_of(comparison, entry))
+    return Growth(layers, joins, tuple(Series(tuple(names), *drawn) for drawn, names in found.items()))
+
+
+def size_of(row: Row | None, axis: int) -> int | None:
+    """Return the field of a layer along an axis, gates cut; None where it has no size."""
+    field = None if row is None else field_of(row)
+    return None if field is None or axis >= len(field) else field[axis]
+
+
+def _nodes(result: AnalysisResult, windows: Collection[str], axis: int) -> Mapping[str, _Node]:
+    """Return the layers to show, and what each of them reads, past all that only hands a map on."""
+    nodes: dict[str, _Node] = {}
+    stands: dict[str, tuple[str, ...]] = {}  # for each layer, the layers shown that its output comes from
+    for row in leaves(result):
+        read = tuple(dict.fromkeys(name for each in row.inputs for name in stands.get(each, ())))
+        joins = row.name not in windows
+        sized = [name for name in read if size_of(nodes[name].row, axis) is not None]
+        if joins and (len(sized) < 2 or size_of(row, axis) is None):
+            stands[row.name] = read
+            continue
+        nodes[row.name] = _Node(row, read, joins)
+        stands[row.name] = (row.name,)
+    return nodes
+
+
+def _series(
+    nodes: Mapping[str, _Node], places: Mapping[str, int], axis: int
+) -> tuple[tuple[Line, ...], tuple[int, ...]]:
+    """Return the lines of one model, and the places of its layers that see everything."""
+    points = {
+        name: Point(places[name], size_of(node.row, axis), node.joins)
+        for name, node in nodes.items()
+        if size_of(node.row, axis)
+    }
+    everywhere = tuple(places[name] for name, node in nodes.items() if _is_global(node.row, axis))
+    lines = _lines({name: _widest_first(nodes[name].read, points) for name in points})
+    return tuple(tuple(points[name] for name in line) for line in lines), everywhere
+
+
+def _lines(read: Mapping[str, Sequence[str]]) -> list[list[str]]:
+    """Cut a graph into lines, the longest first, each of which goes back from its end by what is read first.
+
+    Every edge is in one line. The ends are the layers that nothing reads, and where a line meets another.
+    """
+    taken = {each for every in read.values() for each in every}
+    ends: list[tuple[str, ...]] = [(name,) for name in reversed(list(read)) if name not in taken]
+    ends += [(each, name) for name in reversed(list(read)) for each in read[name][1:]]
+    drawn: set[str] = set()
+    lines = []
+    for end in ends:
+        line = list(reversed(end))
+        while line[-1] not in drawn:
+            drawn.add(line[-1])
+            line += read[line[-1]][:1]
+        lines.append(line[::-1])
+    return sorted(lines, key=len, reverse=True)
+
+
+def _widest_first(read: Sequence[str], points: Mapping[str, Point]) -> list[str]:
+    """Order what a layer reads: the widest field first, of several the latest; what has no size left out."""
+    found = [name for name in read if name in points]
+    return sorted(found, key=lambda name: (points[name].field or 0, points[name].place), reverse=True)
+
+
+def _is_global(row: Row, axis: int) -> bool:
+    field = row.receptive_field
+    return field is not None and axis < len(field) and field[axis] is None and size_of(row, axis) is None
+
+
+def fields_of(growth: Growth) -> Sequence[int]:
+    """List all fields that are drawn."""
+    return [point.field for each in growth.series for line in each.lines for point in line if point.field]
