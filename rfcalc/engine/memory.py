@@ -45,8 +45,6 @@ def footprint_of(graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> Footpr
     """
     outputs = _outputs(graph, resolved)
     elements = None if outputs is None else known_extent(sum([spec.elements for spec in outputs]))
-    if not graph.typed:
-        return Footprint(activations=elements)
     return Footprint(
         _param_bytes(resolved),
         elements,
@@ -58,7 +56,7 @@ def footprint_of(graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> Footpr
 
 def activation_bytes(graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> Num | None:
     """Return the bytes of the outputs of all layers at batch 1; None where one of them is not known."""
-    return None if not graph.typed else _bytes_of_all(_outputs(graph, resolved))
+    return _bytes_of_all(_outputs(graph, resolved))
 
 
 def _outputs(graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> list[TensorSpec] | None:

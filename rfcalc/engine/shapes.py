@@ -295,10 +295,22 @@ def resolve_layer(
         return LayerInfo(None, layer.weights, unknown="" if find(layer.kind) else layer.op)
     kind = find(layer.kind)
     if kind is None:
-        return _unknown_layer(layer, inputs, on_unknown)
-    apply = apply_rule if rules is None else rules.apply
-    result = apply(kind, layer.attrs, inputs, layer.extras) if ready is None else ready
-    return LayerInfo(result, _weights_of(layer, result))
+        known = _unknown_layer(layer, inputs, on_unknown)
+    else:
+        apply = apply_rule if rules is None else rules.apply
+        result = apply(kind, layer.attrs, inputs, layer.extras) if ready is None else ready
+        known = LayerInfo(result, _weights_of(layer, result))
+    return _untyped(known) if "" in [spec.dtype for spec in inputs] else known
+
+
+def _untyped(known: LayerInfo) -> LayerInfo:
+    """Return what is known of a layer behind tensors whose types are not followed: not its own types."""
+    result, weights = known.result, known.weights
+    if result is not None:
+        result = result._replace(outputs=tuple([replace(spec, dtype="") for spec in result.outputs]))
+    if weights is not None:
+        weights = tuple([replace(weight, dtype="") for weight in weights])
+    return known._replace(result=result, weights=weights)
 
 
 def _inputs_of(layer: Layer, resolved: Mapping[str, LayerInfo]) -> list[TensorSpec] | None:

@@ -72,8 +72,6 @@ class LayerGraph:
         What the rules say of layers, by name, where the reader has applied them already to these very inputs.
     origin : object, optional
         What it was read from, where that can be run: a module, and what it is called with. It is not pickled.
-    typed : bool
-        False where types of elements are not followed, so that nothing can be said in bytes.
 
     Raises
     ------
@@ -99,10 +97,8 @@ class LayerGraph:
         notes: Iterable[tuple[str, str, str]] = (),
         results: Mapping[str, Any] | None = None,
         origin: Any = None,
-        typed: bool = True,
     ) -> None:
         self.origin = origin
-        self.typed = typed
         self.name = name
         self.format = format
         self.source = source
@@ -195,7 +191,6 @@ class LayerGraph:
             notes=(*self.notes, *notes),
             results=results,
             origin=origin,
-            typed=self.typed,
         )
 
     @cached_property

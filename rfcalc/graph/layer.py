@@ -27,7 +27,7 @@ class TensorSpec:
     axes : str
         A letter for each axis: ``b`` batch, ``s`` spatial (or time), ``c`` channel (or feature).
     dtype : str
-        Element type, as the source names it.
+        Element type, as the source names it; empty where types are not followed, so that bytes are not known.
     folded : Num
         Positions of one sample that a reshape merged into the batch axis, as attention over windows does.
     merged : tuple of (Num, str)
@@ -92,7 +92,7 @@ class Weight:
     trainable : bool
         False for moving statistics and frozen weights.
     dtype : str
-        Element type, as the source names it.
+        Element type, as the source names it; empty where types are not followed, so that bytes are not known.
     """
 
     identity: str

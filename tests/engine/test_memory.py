@@ -242,3 +242,21 @@ def test_bytes_of_other_policies_of_keras_are_not_guessed(policy: object) -> Non
     found = rfcalc.analyze(model(policy)).footprint
     assert (found.param_bytes, found.activation_bytes, found.peak, found.moved) == (None, None, None, None)
     assert found.activations == plain.activations == 4
+
+
+def test_variants_of_a_model_of_other_types_say_nothing_in_bytes_either() -> None:
+    shape = {"batch_shape": [None, 16, 16, 3], "name": "x", "dtype": "float32"}
+    names = {"filters": 4, "kernel_size": 3, "dtype": "mixed_float16"}
+    layers = [
+        {"class_name": "InputLayer", "config": shape},
+        {"class_name": "Conv2D", "config": {"name": "a", **names}},
+        {"class_name": "MaxPooling2D", "config": {"name": "pool", "pool_size": 2}},
+        {"class_name": "Conv2D", "config": {"name": "b", **names}},
+    ]
+    found = rfcalc.compare({"class_name": "Sequential", "config": {"name": "s", "layers": layers}})
+    assert len(found.entries) > 2
+    for entry in found.entries:
+        assert entry.result is not None
+        footprint = entry.result.footprint
+        assert (footprint.param_bytes, footprint.activation_bytes, footprint.peak) == (None, None, None)
+        assert footprint.activations is not None

@@ -114,8 +114,6 @@ class Facts:
 
     def memory(self, row: Row) -> int | None:
         """Count the bytes that a layer, or all layers of a block, put out at batch 1; None if not known."""
-        if not self._run.graph.typed:
-            return None
         total = 0
         for layer in self._layers_of(row):
             result = self._run.resolved[layer.name].result

@@ -195,7 +195,7 @@ def memory_of(case: Case) -> Memory:
     """Count the bytes of activations at batch 1, held at a time and all together."""
     last = case.chain[-1].name
     peak = peak_of(case.chain, case.resolved, [(last, 0)])
-    if peak is None or not case.run.graph.typed:
+    if peak is None:
         return Memory(None, None)
     results = [case.resolved[layer.name].result for layer in case.chain]
     sizes = [bytes_of(spec) for result in results if result is not None for spec in result.outputs]

@@ -88,7 +88,6 @@ def read_keras(
         outputs=list(dict.fromkeys(outputs)),
         blocks=reader.blocks,
         notes=[*reader.notes, *reader.twins.notes()],
-        typed=reader.typed,
     )
 
 
@@ -155,7 +154,7 @@ class _Reader:
                 continue
             if not current:
                 shape = implied_shape(config, inner)
-                current = [self._input("input_layer", shape, "float32", config.where)]
+                current = [self._input("input_layer", shape, config.where)]
             self._record_built(entry, current, scope)
             current = self._call(entry, name, current, Node(()), scope)
         if not current:
@@ -303,26 +302,27 @@ class _Reader:
 
     def _declared_input(self, name: str, config: Config) -> Edge:
         self.typed = self.typed and is_float32(config)
-        dtype = config.get("dtype")
-        return self._input(
-            name, declared_shape(config), dtype if isinstance(dtype, str) else "float32", config.where
-        )
+        return self._input(name, declared_shape(config), config.where)
 
-    def _input(self, name: str, shape: tuple[Num, ...] | None, dtype: str, where: str) -> Edge:
-        attrs = {"shape": self.inputs.shape_of(name, shape, where), "dtype": dtype}
+    def _input(self, name: str, shape: tuple[Num, ...] | None, where: str) -> Edge:
+        attrs = {"shape": self.inputs.shape_of(name, shape, where)}
         name = self._fresh(name)
         self.inputs.add(name)
         self.layers.append(Layer(name, "input", "InputLayer", attrs=attrs))
         return name, 0
 
     def finished(self) -> list[Layer]:
-        """Return the layers, with the roles of input axes and the shapes that the file records."""
+        """Return the layers, with the roles of input axes and the shapes that the file records.
+
+        Types of elements are not followed where any layer works on others than 32-bit floats.
+        """
+        dtype = "float32" if self.typed else ""
         out = []
         for made in self.layers:
             layer = made
             if layer.kind == "input":
                 axes = self.inputs.axes_of(layer.name, len(layer.attrs["shape"]))
-                layer = replace(layer, attrs={**layer.attrs, "axes": axes})
+                layer = replace(layer, attrs={**layer.attrs, "axes": axes, "dtype": dtype})
             elif layer.kind == "unknown":
                 recorded = list(layer.recorded)
                 # what the file records holds for its own input sizes alone
