@@ -64,10 +64,10 @@ def _answered(body: str) -> str:
 
 
 PICTURES = {
-    "growth.svg": "models/pooling.json --compare plain,strided,dilated",
-    "costs.svg": "models/pooling.json --compare plain,strided,dilated --what costs",
-    "unit.svg": "models/pooling.json --unit conv3@1,1",
-    "unit_plain.svg": "models/plain.json --unit conv3@11,11",
+    "growth.svg": "models/pooling.json --with plain,strided,dilated",
+    "costs.svg": "models/pooling.json --with plain,strided,dilated --what costs",
+    "unit.svg": "models/pooling.json conv3 --at 1,1",
+    "unit_plain.svg": "models/plain.json conv3 --at 11,11",
 }
 """Pictures of pages, below docs/pictures/, and how `rfcalc plot` makes them."""
 

@@ -63,6 +63,15 @@ def place(text: str, option: str) -> list[int]:
     return [_integer(part, option) for part in _parts(text, option)]
 
 
+def listed(text: str | None) -> list[str] | None:
+    """Read names between commas; None where nothing is given.
+
+    >>> listed("plain, average")
+    ['plain', 'average']
+    """
+    return None if text is None else [name.strip() for name in text.split(",")]
+
+
 def span(text: str, option: str) -> range:
     """Read ``FIRST:LAST`` or ``FIRST:LAST:STEP``, both ends included; one number is a range of its own.
 

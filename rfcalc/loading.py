@@ -45,6 +45,7 @@ class Loading(TypedDict, total=False):
     input: str | None
     layout: str | Mapping[str, str] | None
     on_unknown: OnUnknown
+    cut: Sequence[str]
 
 
 @contextmanager
@@ -58,19 +59,17 @@ def about(graph: LayerGraph) -> Iterator[None]:
 
 
 @contextmanager
-def asked(x: Model, *, cut: Sequence[str] = (), **loading: Unpack[Loading]) -> Iterator[Run]:
+def asked(x: Model, **loading: Unpack[Loading]) -> Iterator[Run]:
     """Load a model to be asked about; errors in the block say which file they are about.
 
     Parameters
     ----------
     x : path, open file, mapping or LayerGraph
         The model, as for `load`; to be asked at several sizes, as `read_once` gives it.
-    cut : sequence of str, optional
-        Layers, by name or glob, at which dependence ends.
     **loading
         The options of `load`.
     """
-    graph = with_cuts(load(x, **loading), cut)
+    graph = load(x, **loading)
     with about(graph):
         yield run_of(graph, loading, x)
 
@@ -95,6 +94,7 @@ def load(
     input: str | None = None,
     layout: str | Mapping[str, str] | None = None,
     on_unknown: OnUnknown = "report",
+    cut: Sequence[str] = (),
 ) -> LayerGraph:
     """Read a model.
 
@@ -118,6 +118,8 @@ def load(
         ``NHWC``, ``NTC``; N is the batch, C the channels, other letters are positions.
     on_unknown : str
         As for `analyze`; formats that compute shapes while they are read need it then.
+    cut : sequence of str, optional
+        Layers, by name or glob, at which dependence ends: fields behind them are those of the other ways.
 
     Returns
     -------
@@ -131,7 +133,7 @@ def load(
     GraphError
         Its layers do not form a graph.
     UsageError
-        A parameter, input or axis that the model does not have.
+        A parameter, input, axis or layer to cut that the model does not have.
 
     Examples
     --------
@@ -143,7 +145,7 @@ def load(
     shapes = _shapes(plain(input_shape))
     layouts = {"": layout} if isinstance(layout, str) else layout
     options = Options(parameters, shapes, dims, input, layouts, on_unknown)
-    graph = detect.load(x, options=options)
+    graph = _with_cuts(detect.load(x, options=options), cut)
     if graph.results and not isinstance(x, LayerGraph):
         return graph  # its reader has used all of them
     if "" in shapes and len(graph.inputs) > 1:
@@ -178,7 +180,7 @@ def _reader(x: Model, graph: LayerGraph, loading: Loading) -> Read:
     return read
 
 
-def with_cuts(graph: LayerGraph, cut: Sequence[str]) -> LayerGraph:
+def _with_cuts(graph: LayerGraph, cut: Sequence[str]) -> LayerGraph:
     """Return a graph in which dependence ends at the layers (and blocks) that the names or globs say.
 
     Raises

@@ -15,15 +15,15 @@ from rfcalc.commands.question import WRITE, question
     "rfcalc schema --output model.schema.json",
     "rfcalc schema budget",
 )
-@click.argument("what", type=click.Choice(["model", "budget"]), default="model")
+@click.argument("document", type=click.Choice(["model", "budget"]), default="model")
 @options.output
 @options.debug
-def command(what: str, *, output: str) -> None:
+def command(document: str, *, output: str) -> None:
     """Print the JSON Schema of the native format, or of a budget for rfcalc check."""
     from rfcalc.render.write import check_output, write
 
     check_output(output)
-    if what == "budget":
+    if document == "budget":
         from rfcalc.questions.check.budget_text import schema_text as text
     else:
         from rfcalc.readers.schema import schema_text as text

@@ -419,20 +419,21 @@ def test_the_same_bytes_whatever_the_hash_seed(model: Path, form: str) -> None:
         (["field", "MODEL", "conv2", "--at", "1"], 2, "(1) has 1 place, but the input has 2 spatial axes"),
         (["field", "MODEL", "conv2", "--at", "0x2"], 2, "--at: '0x2' has no commas; write it as '0,2'"),
         (["field", "MODEL", "conv2", "--at", "1,x"], 2, "--at: 'x' is not a whole number"),
-        (["tiles", "MODEL", "--image", "64"], 2, "has not one size for each of 2 spatial axes"),
-        (["tiles", "MODEL", "--image", "64x64"], 2, "--image: '64x64' has no commas; write it as '64,64'"),
-        (["tiles", "MODEL", "--image", "2,2"], 2, "does not take an image of 2x2"),
+        (["tiles", "MODEL", "--size", "64"], 2, "has not one size for each of 2 spatial axes"),
+        (["tiles", "MODEL", "--size", "64x64"], 2, "--size: '64x64' has no commas; write it as '64,64'"),
+        (["tiles", "MODEL", "--size", "2,2"], 2, "does not take an image of 2x2"),
         (["tiles", "MODEL", "--tile", "0"], 2, "needs positive whole numbers"),
-        (["tiles", "MODEL", "--image", "99,99", "--tile", "5"], 2, "too small; the smallest is 8"),
+        (["tiles", "MODEL", "--size", "99,99", "--tile", "5"], 2, "too small; the smallest is 8"),
         (["tiles", "MODEL", "--memory", "lots"], 2, "'lots' is no number of bytes, such as 8GB or 512MiB"),
         (["tiles", "MODEL", "--memory", "0"], 2, "has to be a positive number of bytes"),
         (["tiles", "MODEL", "--memory", "10B"], 3, "even the smallest tile takes"),
         (["tiles", "MODEL", "--memory", "8GB", "--tile", "9"], 2, "not both"),
         (["tiles", "MODEL", "--rate", "16000"], 2, "a rate is for sequences"),
         (["tiles", "MODEL", "--rate", "fast"], 2, "'fast' is not a valid float"),
-        (["tiles", "MODEL", "--layer", "conv9"], 2, "no layer or tensor 'conv9'"),
+        (["tiles", "MODEL", "conv9"], 2, "no layer or tensor 'conv9'"),
         (["tiles", "MODEL", "-o", "MODEL"], 2, "is the model file itself"),
         (["tiles", "NONE"], 3, "NONE: no such file"),
+        (["rules", "--check"], 2, "holds a file to what would be written; name it with --output"),
         (["rules", "cnv"], 2, "there is no kind 'cnv'; did you mean 'conv' or 'deconv' or 'conv3d'?"),
         (["nothing"], 2, "No such command"),
     ],
@@ -623,16 +624,16 @@ def test_field_on_unknown(run: Runner, unknown: Path, choice: str, code: int, ou
 def test_rules_and_their_check(run: Runner, tmp_path: Path) -> None:
     page = tmp_path / "rules.md"
     assert run("rules", "--format", "markdown", "--output", page) == (0, "", "")
-    assert run("rules", "--check", page) == (0, "", "")
+    assert run("rules", "--check", "--output", page) == (0, "", "")
     page.write_text(page.read_text() + "x")
     none = tmp_path / "none.md"
     for path, what in ((page, "is stale"), (none, "does not exist")):
-        code, out, err = run("rules", "--check", path)
+        code, out, err = run("rules", "--check", "-o", path)
         assert (code, out) == (1, "")
         assert f"{path}: {what}; run: rfcalc rules --format markdown --output {path}\n" in err
     assert (
         "run: rfcalc rules conv fc --format text"
-        in run("rules", "conv", "fc", "--format", "text", "--check", none).err
+        in run("rules", "conv", "fc", "--format", "text", "--check", "-o", none).err
     )
 
 
@@ -642,7 +643,7 @@ def test_rules_fit_the_terminal(run: Runner, monkeypatch: pytest.MonkeyPatch, tm
         assert columns - 20 < max(map(len, run("rules").out.splitlines())) <= columns
     page = tmp_path / "rules.txt"
     assert run("rules", "conv", "--format", "text", "--output", page).code == 0
-    assert run("rules", "conv", "--format", "text", "--check", page) == (0, "", "")
+    assert run("rules", "conv", "--format", "text", "--check", "-o", page) == (0, "", "")
     assert run("rules", "conv", "--format", "json").out.endswith("}\n")
     narrow = spawn("rules", "conv", COLUMNS="80", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     lines = narrow.stdout.decode("ascii").splitlines()
@@ -815,12 +816,12 @@ def test_law_and_effective_used_wrongly(run: Runner, model: Path, arguments: lis
 
 
 def test_tiles(run: Runner, model: Path) -> None:
-    got = run("tiles", model, "--image", "100,80", "--tile", "32")
+    got = run("tiles", model, "--size", "100,80", "--tile", "32")
     assert (got.code, got.err) == (0, "")
     assert "12 tiles of 32x32 cover 100x80" in got.out
-    document = json.loads(run("tiles", model, "--image", "100,80", "--tile", "32", "--format", "json").out)
+    document = json.loads(run("tiles", model, "--size", "100,80", "--tile", "32", "--format", "json").out)
     assert document["schema"] == "rfcalc/tiles/1"
-    assert document == rfcalc.tiles(str(model), image=(100, 80), tile=32).to_dict()
+    assert document == rfcalc.tiles(str(model), size=(100, 80), tile=32).to_dict()
     assert run("tiles", model, "--format", "markdown").out.startswith("| axis")
 
 

@@ -58,8 +58,8 @@ RESULTS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
     "law": (lambda: rfcalc.law(POOLING), lambda: rfcalc.law(PLAIN)),
     "phases": (lambda: rfcalc.phases(UNET, "classes"), lambda: rfcalc.phases(RESNET, "stem")),
     "tiles": (
-        lambda: rfcalc.tiles(POOLING, layer="conv3", image=(64, 64)),
-        lambda: rfcalc.tiles(POOLING, layer="conv2", image=(64, 64)),
+        lambda: rfcalc.tiles(POOLING, layer="conv3", size=(64, 64)),
+        lambda: rfcalc.tiles(POOLING, layer="conv2", size=(64, 64)),
     ),
 }  # fmt: skip
 """For each result what makes one, and what makes another that is not equal."""

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rfcalc.arguments import integers, shapes, texts
-from rfcalc.commands.program import complain
 from rfcalc.wording import MARKUP
 
 if TYPE_CHECKING:
-    from rfcalc.engine.result import Note
     from rfcalc.render.shown import Shown
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -43,16 +41,133 @@ def folders(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     return [CompletionItem(incomplete, type="dir")]
 
 
-debug = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+class Option(click.Option):
+    """An option that several commands share: it means the same in each.
 
-output = click.option(
-    "--output",
-    "-o",
-    default="-",
-    metavar="FILE",
-    shell_complete=files,
-    help="Write to FILE, whole or not at all.",
+    Parameters
+    ----------
+    meaning : str
+        What it does, in every command.
+    about : str
+        What is to be said of it in one command beside that.
+    keyword : str
+        What functions of the library call it; empty where it belongs to the command line alone.
+    **settings
+        As of `click.Option`.
+    """
+
+    def __init__(self, *args: Any, meaning: str, about: str = "", keyword: str = "", **settings: Any) -> None:
+        settings["help"] = f"{meaning} {about}".strip()
+        super().__init__(*args, **settings)
+        self.meaning, self.keyword = meaning, keyword
+
+
+def _option(*names: str, **settings: Any) -> Decorator:
+    """Make an option that several commands share."""
+    return click.option(*names, cls=Option, **settings)
+
+
+# ---- how a model is read -----------------------------------------------------------------------------------
+
+reading = _together(
+    _option(
+        "--input-shape",
+        multiple=True,
+        metavar="[NAME=]N,N,...",
+        meaning="The shape of an input, such as 224,224,3 or '?,?,3' (? is open). Repeat for several inputs.",
+        keyword="input_shape",
+    ),
+    _option(
+        "--dim",
+        multiple=True,
+        metavar="NAME=N",
+        meaning="A spatial extent of the input: D, H or W, or L (or T) of a sequence; of ONNX and PyTorch "
+        "models any open extent, by its name. May be repeated.",
+        keyword="dims",
+    ),
+    _option(
+        "--layout",
+        multiple=True,
+        metavar="[NAME=]NCHW",
+        meaning="What the axes of an input are, for ONNX and PyTorch: N the batch, C channels, any other "
+        "letter positions.",
+        keyword="layout",
+    ),
+    _option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="NAME=N",
+        meaning="The value of a parameter of a native model. May be repeated.",
+        keyword="parameters",
+    ),
+    _option(
+        "--input",
+        "input_name",
+        metavar="NAME",
+        meaning="The input that fields refer to; by default the first with spatial axes.",
+        keyword="input",
+    ),
+    _option(
+        "--on-unknown",
+        type=click.Choice(["report", "error", "bound", "identity"]),
+        meaning="For an op that no rule knows: report it and what depends on it as unknown (the default, "
+        "unless a budget says otherwise), stop with an error, bound it (it depends on everything), or pass "
+        "its input on (identity).",
+        keyword="on_unknown",
+    ),
+    _option(
+        "--cut",
+        multiple=True,
+        metavar="LAYER",
+        meaning="Let dependence end at this layer, by name or glob: fields behind it are those of the other "
+        "ways. May be repeated.",
+        keyword="cut",
+    ),
 )
+"""What every command takes that reads a model."""
+
+model = _together(click.argument("model", shell_complete=files), reading)
+
+layer = click.argument("layer", required=False)
+"""The layer, or output tensor, that is asked about; the help of a command says which is taken without it."""
+
+# ---- what is asked -----------------------------------------------------------------------------------------
+
+
+def unit(about: str) -> Decorator:
+    """Make the option ``--at``; `about` says what is taken without it."""
+    return _option(
+        "--at",
+        metavar="Y,X",
+        meaning="One unit of the layer, by its index on each axis, such as 0,2.",
+        about=about,
+        keyword="at",
+    )
+
+
+variants = _option(
+    "--with",
+    "variants",
+    metavar="A,B,...",
+    meaning="Set these counterfactuals beside the model; by default those that say most of it.",
+    keyword="variants",
+)
+
+
+def image(about: str = "") -> Decorator:
+    """Make the option ``--image``."""
+    return _option(
+        "--image",
+        metavar="FILE",
+        shell_complete=files,
+        meaning="Draw the field of one unit on this picture, scaled to the size of the input.",
+        about=about,
+        keyword="image",
+    )
+
+
+# ---- what is shown, and where ------------------------------------------------------------------------------
 
 
 class _Form(click.Choice[str]):
@@ -64,70 +179,67 @@ class _Form(click.Choice[str]):
         return super().convert("text" if older else value, param, ctx)
 
 
-def format_of(*forms: str, about: str = "") -> Decorator:
+def format_of(*forms: str, about: str = "", default: str | None = "") -> Decorator:
     """Make the option ``--format``, whose first choice is the default; `about` is its help."""
-    text = f"What to write. {about}".strip()
-    return click.option("--format", "form", type=_Form(forms), default=forms[0], show_default=True, help=text)
+    return _option(
+        "--format",
+        "form",
+        type=_Form(forms),
+        default=forms[0] if default == "" else default,
+        show_default=True,
+        meaning="What to write.",
+        about=about,
+    )
 
 
 form = format_of("text", *MARKUP, "json", about="Text is as wide as the terminal (or COLUMNS; else 80).")
 
-reading = _together(
-    click.option(
-        "--input-shape",
-        multiple=True,
-        metavar="[NAME=]N,N,...",
-        help="The shape of an input, such as 224,224,3 or '?,?,3' (? is open). Repeat for several inputs.",
-    ),
-    click.option(
-        "--dim",
-        multiple=True,
-        metavar="NAME=N",
-        help="A spatial extent of the input: D, H or W, or L (or T) of a sequence; of ONNX and PyTorch "
-        "models any open extent, by its name. May be repeated.",
-    ),
-    click.option(
-        "--layout",
-        multiple=True,
-        metavar="[NAME=]NCHW",
-        help="What the axes of an input are, for ONNX and PyTorch: N the batch, C channels, any other letter "
-        "positions.",
-    ),
-    click.option(
-        "--set",
-        "settings",
-        multiple=True,
-        metavar="NAME=N",
-        help="The value of a parameter of a native model. May be repeated.",
-    ),
-    click.option(
-        "--input",
-        "input_name",
-        metavar="NAME",
-        help="The input that fields refer to; by default the first with spatial axes.",
-    ),
-)
-
-"""What every command takes that reads a model."""
-
-model = _together(click.argument("model", shell_complete=files), reading)
-
-cut = click.option(
-    "--cut",
+layers = _option(
+    "--layers",
     multiple=True,
-    metavar="LAYER",
-    help="Let dependence end at this layer, by name or glob: fields behind it are those of the other ways. "
-    "May be repeated.",
+    metavar="GLOB",
+    meaning="Show these layers alone, such as 'conv*'. May be repeated.",
 )
 
-on_unknown = click.option(
-    "--on-unknown",
-    type=click.Choice(["report", "error", "bound", "identity"]),
-    default="report",
-    show_default=True,
-    help="For an op that no rule knows: report it and what depends on it as unknown, stop with an error, "
-    "bound it (it depends on everything), or pass its input on (identity).",
-)
+
+def every(about: str) -> Decorator:
+    """Make the flag ``--all``; `about` says what is left out without it."""
+    return _option(
+        "--all",
+        "every",
+        is_flag=True,
+        meaning="Show everything: nothing is folded, summed up or left out.",
+        about=about,
+    )
+
+
+def output_of(about: str = "", *, required: bool = False) -> Decorator:
+    """Make the option ``--output``."""
+    return _option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        shell_complete=files,
+        meaning="Write to FILE, whole or not at all; what stands there is replaced.",
+        about=about,
+        **({"required": True} if required else {"default": "-"}),
+    )
+
+
+output = output_of()
+
+
+def fresh(about: str) -> Decorator:
+    """Make the flag ``--check`` of commands that write documents."""
+    return _option(
+        "--check",
+        is_flag=True,
+        meaning="Write nothing; exit with 1 unless what would be written is there already.",
+        about=about,
+    )
+
+
+debug = _option("--debug", is_flag=True, expose_value=False, meaning="Show the traceback of an error.")
 
 
 def loading(
@@ -136,6 +248,8 @@ def loading(
     settings: Sequence[str],
     input_name: str | None,
     layout: Sequence[str],
+    on_unknown: Any = None,
+    cut: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the options of every command that reads a model, as the library takes them."""
     return {
@@ -144,6 +258,8 @@ def loading(
         "parameters": integers(settings, "--set") or None,
         "input": input_name,
         "layout": texts(layout, "--layout") or None,
+        **({"on_unknown": on_unknown} if on_unknown else {}),
+        **({"cut": tuple(cut)} if cut else {}),
     }
 
 
@@ -158,13 +274,3 @@ def render(result: Shown, form: str, output: str) -> str:
     # a file is UTF-8, and as wide as is said or usual
     width = terminal_width(sys.stdout if output == "-" else None)
     return result.to_text(width, unicode=output != "-" or unicode_output(sys.stdout))
-
-
-def say_notes(notes: Sequence[Note]) -> None:
-    """Write notes to stderr, a line each."""
-    if not notes:
-        return
-    from rfcalc.render.notes import note_line
-
-    for note in notes:
-        complain(note_line(note))

@@ -13,6 +13,7 @@ from typing import Any, Final, NoReturn
 import click
 
 from rfcalc.commands.question import SECTIONS, Question
+from rfcalc.commands.say import complain
 from rfcalc.errors import RfcalcError
 
 _NAMES: Final = 30  # columns of a name in the list of commands, at most
@@ -160,21 +161,6 @@ def _usage(error: click.ClickException) -> NoReturn:
         "error: " + (" " if message.endswith("?") else "; ").join(part for part in (message, hint) if part)
     )
     sys.exit(error.exit_code)
-
-
-def complain(line: str) -> None:
-    """Write a line to stderr, made harmless for a terminal.
-
-    Raises
-    ------
-    RfcalcError
-        stderr is closed or takes nothing more.
-    """
-    from rfcalc.render.escape import visible
-    from rfcalc.render.write import write_stream
-
-    with contextlib.suppress(BrokenPipeError):
-        write_stream(f"rfcalc: {visible(line)}\n", sys.stderr, "standard error")
 
 
 def _last_words(line: str) -> None:

@@ -9,8 +9,8 @@ from typing import Final
 import click
 
 from rfcalc.commands import options
-from rfcalc.commands.program import complain
 from rfcalc.commands.question import WRITE, question
+from rfcalc.commands.say import complain
 from rfcalc.errors import CheckFailed, UsageError
 from rfcalc.wording import MARKUP, few
 
@@ -41,7 +41,7 @@ read."""
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", shell_complete=options.files)
 @click.option("--write", is_flag=True, help="Write the documents: all of them, or none if one has an error.")
-@click.option("--check", is_flag=True, help="Show the difference and exit with 1 if a table is stale.")
+@options.fresh("Shows the difference.")
 @click.option(
     "--root",
     metavar="DIR",

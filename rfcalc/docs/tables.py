@@ -197,6 +197,7 @@ def _width(own: Mapping[str, str], markup: str) -> int | None:
 def _parsed(name: str, tables: Tables, arguments: Sequence[str]) -> dict[str, Any]:
     """Parse arguments as the command does, and refuse what a document may not ask for."""
     command, allowed = command_of(name), tables.allowed
+    arguments = command.renewed(arguments).arguments
     try:
         _, _, order = command.make_parser(click.Context(command, info_name=name)).parse_args(list(arguments))
         for each in order:  # before anything is done: --help would print, and --output write

@@ -34,7 +34,7 @@ from rfcalc.engine.propagate import LayerFields, ancestors
 from rfcalc.engine.result import Note, Params, Size, Status
 from rfcalc.engine.run import Run
 from rfcalc.engine.shapes import LayerInfo
-from rfcalc.engine.totals import assumed_notes, count_params, has_weights, macs_of
+from rfcalc.engine.totals import asked_notes, count_params, has_weights, macs_of
 from rfcalc.engine.trace import SIDES, Move, Side, Trace, Untraceable, Which, trace
 from rfcalc.engine.view import FieldView, Views
 from rfcalc.graph.layer import Edge, Layer
@@ -281,7 +281,7 @@ class Attributor:
         context = known._replace(chain=chain, positions=positions)
         axes = tuple(_axis(context, edge, axis) for axis in range(self._rank))
         view = context.view(edge)
-        notes = assumed_notes(chain, context.resolved)
+        notes = asked_notes(chain, context.resolved)
         if view.status == "bound":
             notes.append(Note("warning", "bound", layer, f"its field is an upper bound: {view.reason}"))
         costs = _costs(chain, context.resolved)

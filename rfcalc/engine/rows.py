@@ -17,7 +17,6 @@ from rfcalc.engine.taps import opens, suspects
 from rfcalc.engine.totals import (
     assumption_of,
     count_params,
-    cut_note,
     has_weights,
     macs_of,
     notes_of,
@@ -118,7 +117,6 @@ def _analyze(run: Run, depth: int | None, symbolic: bool, details: bool) -> Anal
     notes = notes_of(graph, resolved, rows, run.misaligned)
     notes += uncounted_note(leaves, context.uncounted)
     notes += _advice(run, views, extents)
-    notes += cut_note(graph)
     if symbolic:
         notes += conditions_of(graph, resolved)
     return AnalysisResult(

@@ -129,15 +129,6 @@ def uncounted_note(rows: Sequence[Row], reason: str) -> list[Note]:
     return [Note("warning", "uncounted", names[0], text)]
 
 
-def cut_note(graph: LayerGraph) -> list[Note]:
-    """Say where dependence was made to end."""
-    cut = [layer.name for layer in graph if layer.cut]
-    if not cut:
-        return []
-    text = f"dependence ends at {few(map(repr, cut))}, as asked: fields behind leave out what lies there"
-    return [Note("info", "cut", cut[0], text)]
-
-
 def _is_spatial(axis: int, edge: Edge, resolved: Mapping[str, LayerInfo]) -> bool:
     """Tell whether an axis of a tensor is one of its map's."""
     result = resolved[edge[0]].result
@@ -176,18 +167,24 @@ def assumption_of(layer: Layer, known: LayerInfo) -> str:
     return f"{layer.op} is not known; as asked: {known.assumed}"
 
 
-def assumed_notes(layers: Iterable[Layer], resolved: Mapping[str, LayerInfo]) -> list[Note]:
-    """Say which ops nobody knows were taken for something, because the user said so."""
-    return [
-        Note(
-            "warning",
-            "assumed",
-            layer.name,
-            assumption_of(layer, resolved[layer.name]),
-        )
-        for layer in layers
+def asked_notes(layers: Iterable[Layer], resolved: Mapping[str, LayerInfo]) -> list[Note]:
+    """Say what holds only because the user said so: ops taken for something, dependence that was ended."""
+    every = list(layers)
+    assumed = [
+        Note("warning", "assumed", layer.name, assumption_of(layer, resolved[layer.name]))
+        for layer in every
         if resolved[layer.name].assumed
     ]
+    return [*assumed, *_cut_note(every)]
+
+
+def _cut_note(layers: Iterable[Layer]) -> list[Note]:
+    """Say where dependence was made to end."""
+    cut = [layer.name for layer in layers if layer.cut]
+    if not cut:
+        return []
+    text = f"dependence ends at {few(map(repr, cut))}, as asked: fields behind leave out what lies there"
+    return [Note("info", "cut", cut[0], text)]
 
 
 def unknown_notes(layers: Iterable[Layer], resolved: Mapping[str, LayerInfo]) -> list[Note]:
@@ -241,7 +238,7 @@ def notes_of(
 ) -> list[Note]:
     """Collect what the reader, the passes and the rows leave to say; each kind of thing once."""
     notes = [Note("info", code, layer, message) for code, layer, message in graph.notes]
-    notes += assumed_notes(graph, resolved)
+    notes += asked_notes(graph, resolved)
     notes += unknown_notes(graph, resolved)
     for clash in dict.fromkeys(misaligned):
         a, b = clash.branches

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import click
 
-from rfcalc.arguments import place
+from rfcalc.arguments import listed, place
 from rfcalc.commands import options
+from rfcalc.commands.older import Older, Words
 from rfcalc.commands.question import SEE, question
 from rfcalc.errors import UsageError
+
+_OF_MODEL: Final = ("growth", "costs")
+_OF_UNIT: Final = ("field", "effective")
+
+
+def _unit(value: str) -> Words:
+    """Return what ``--unit LAYER[@Y,X]`` meant; a layer's name may hold an @ too."""
+    layer, at, index = value.rpartition("@")
+    if at and all(part.strip().removeprefix("-").isdecimal() for part in index.split(",")):
+        return Words(("--at", index), (layer,))
+    return Words((), (value,))
 
 
 @question(
@@ -18,55 +30,37 @@ from rfcalc.errors import UsageError
     "Draw how fields grow, what layers cost, or what a unit sees.",
     "rfcalc plot pooling.json --output growth.svg",
     "rfcalc plot pooling.json --what costs --output costs.png",
-    "rfcalc plot pooling.json --unit conv3@1,1 --output unit.svg",
+    "rfcalc plot pooling.json conv3 --at 1,1 --output unit.svg",
+    older=(Older("--compare", "A,B,...", "--with"), Older("--unit", "LAYER[@Y,X]", "LAYER --at Y,X", _unit)),
 )
 @options.model
-@click.option(
-    "--compare",
-    "names",
-    metavar="A,B,...",
-    help="The counterfactuals beside the model, as of rfcalc compare --with; by default those that say most.",
-)
+@options.layer
 @click.option(
     "--what",
-    type=click.Choice(["growth", "costs", "effective"]),
-    default="growth",
-    show_default=True,
-    help="The field against depth, parameters by layer, or what each position of the input weighs in a unit.",
+    type=click.Choice([*_OF_MODEL, *_OF_UNIT]),
+    help="The field against depth, parameters by layer, what a unit sees, or how much each position of the "
+    "input weighs in it. By default growth; field where LAYER, --at or --image is given.",
 )
-@click.option(
-    "--unit",
-    metavar="LAYER[@Y,X]",
-    help="Draw the field of this unit on the input instead; with --what effective, what weighs in it.",
-)
-@click.option(
-    "--image",
-    metavar="FILE",
-    shell_complete=options.files,
-    help="Draw it on this image, scaled to the size of the input.",
-)
-@click.option(
-    "--output",
-    "-o",
-    required=True,
-    metavar="FILE",
-    shell_complete=options.files,
-    help="The picture: .svg, .png or .pdf; written whole or not.",
-)
+@options.variants
+@options.unit("By default the one in the middle.")
+@options.image()
+@options.output_of("The name ends in .svg, .png or .pdf.", required=True)
 @options.debug
 def command(
     model: str,
     *,
-    names: str | None,
+    layer: str | None,
     what: Any,
-    unit: str | None,
+    variants: str | None,
+    at: str | None,
     image: str | None,
     output: str,
     **loading: Any,
 ) -> None:
     """Draw MODEL: how far its layers see, beside what they would see without pooling.
 
-    With --unit, what one unit depends on, drawn on the input; what of its window lies in padding is hatched.
+    With LAYER, what one unit of it depends on, drawn on the input; what of its window lies in padding is
+    hatched. LAYER is by default the last convolution whose field has a size.
     """
     from rfcalc.pictures.library import plot
     from rfcalc.render.pictures import suffix_of
@@ -76,24 +70,22 @@ def command(
     check_output(output, source=model)
     if image is not None:
         check_output(output, source=image)
-        if unit is None:
-            raise UsageError("--image is for the field of a unit; give --unit as well")
-    chosen = options.loading(**loading)
-    if unit is not None or what == "effective":
-        layer, at = (None, None) if unit is None else _unit(unit)
-        if what != "effective":
-            what = "field"
-        plot(model, output, what=what, layer=layer, at=at, image=image, **chosen)
-        return
-    variants = None if names is None else [name.strip() for name in names.split(",")]
-    plot(model, output, what=what, variants=variants, **chosen)
-
-
-def _unit(text: str) -> tuple[str, list[int] | None]:
-    """Split what --unit says; a layer's name may hold an @ too."""
-    layer, at, index = text.rpartition("@")
-    return (layer, place(index, "--unit")) if at and _is_index(index) else (text, None)
-
-
-def _is_index(text: str) -> bool:
-    return all(part.strip().removeprefix("-").isdecimal() for part in text.split(","))
+    of_unit = {"LAYER": layer, "--at": at, "--image": image}
+    what = what or ("field" if any(each is not None for each in of_unit.values()) else "growth")
+    refused = of_unit if what in _OF_MODEL else {"--with": variants}
+    for name, given in refused.items():
+        if given is not None:
+            others = " and ".join(f"--what {each}" for each in (_OF_UNIT if what in _OF_MODEL else _OF_MODEL))
+            raise UsageError(f"{name} is for {others}")
+    if what == "effective" and image is not None:
+        raise UsageError("--image is for --what field")
+    plot(
+        model,
+        output,
+        what=what,
+        variants=listed(variants),
+        layer=layer,
+        at=None if at is None else place(at, "--at"),
+        image=image,
+        **options.loading(**loading),
+    )

@@ -117,7 +117,7 @@ class Rfcalc:
         return found
 
 
-_OPTIONS = ("parameters", "input_shape", "dims", "input", "layout", "on_unknown")
+_OPTIONS = ("parameters", "input_shape", "dims", "input", "layout", "on_unknown", "cut")
 """The options of `rfcalc.load`."""
 
 

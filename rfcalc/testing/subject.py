@@ -183,9 +183,10 @@ def _of_module(module: Any, loading: dict[str, Any]) -> LayerGraph:
         raise UsageError("a PyTorch module needs the shape of its input: input_shape=(1, 3, 224, 224)")
     options = {key: loading.pop(key) for key in ("layout", "on_unknown") if key in loading}
     loading.pop("input", None)
+    cut = loading.pop("cut", ())
     if loading:
         raise UsageError(f"a PyTorch module takes no {', '.join(loading)}")
-    return from_torch(module, inputs, **options)
+    return load(from_torch(module, inputs, **options), cut=cut)
 
 
 def _name_of(model: Any, graph: LayerGraph) -> str:

@@ -42,7 +42,7 @@ TABLES = [
     "field unet.json up4/join --phases",
     "law pooling.json conv3 --reach 100",
     "rules conv max_pool",
-    "tiles unet.json --tile 256 --image 800,800",
+    "tiles unet.json --tile 256 --size 800,800",
     "tiles wavenet.json --rate 16000",
 ]
 
@@ -107,7 +107,7 @@ REFUSED = [
     ("analyze pooling.json --debug", "--debug is not for documents"),
     ("analyze pooling.json --strict", "--strict is not for documents"),
     ("analyze --help", "--help is not for documents"),
-    ("rules --check rules.md", "--check is not for documents"),
+    ("rules --check", "--check is not for documents"),
     ("analyze pooling.json --columns layer,sise", "there is no column 'sise'"),
     ("analyze pooling.json --format json", "a table has the format of its document"),
     ("analyze pooling.json --format html", "a table has the format of its document"),
@@ -279,7 +279,7 @@ COMMANDS_OF_ONE = [
     "field m.json conv --at 0,0",
     "field m.json conv --from-input 1,1",
     "law m.json conv",
-    "tiles m.json --image 64,64 --tile 32",
+    "tiles m.json --size 64,64 --tile 32",
 ]
 LAST = "conv"
 

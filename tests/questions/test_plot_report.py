@@ -185,10 +185,10 @@ def test_names_are_harmless() -> None:
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = MODELS / "pooling.json"
-    assert run(capsys, "plot", model, "--compare", "plain,dilated", "-o", tmp_path / "a.svg") == (0, "")
+    assert run(capsys, "plot", model, "--with", "plain,dilated", "-o", tmp_path / "a.svg") == (0, "")
     assert run(capsys, "plot", model, "--what", "costs", "-o", tmp_path / "b.png") == (0, "")
-    assert run(capsys, "plot", model, "--unit", "conv3@1,1", "-o", tmp_path / "c.pdf") == (0, "")
-    assert run(capsys, "plot", model, "--unit", "conv3", "-o", tmp_path / "d.png") == (0, "")
+    assert run(capsys, "plot", model, "conv3", "--at", "1,1", "-o", tmp_path / "c.pdf") == (0, "")
+    assert run(capsys, "plot", model, "conv3", "-o", tmp_path / "d.png") == (0, "")
     assert all((tmp_path / name).stat().st_size > 1000 for name in ("a.svg", "b.png", "c.pdf", "d.png"))
 
 
@@ -198,13 +198,17 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         (["-o", "out.gif"], 2, "a picture is written as one of .svg, .png, .pdf"),
         (["-o", "-"], 2, "a picture is written as one of .svg, .png, .pdf"),
         ([], 2, "Missing option '--output'"),
-        (["-o", "out.svg", "--compare", "none"], 2, "there is no counterfactual 'none'"),
-        (["-o", "out.svg", "--unit", "none"], 2, "no layer or tensor 'none'"),
-        (["-o", "out.svg", "--unit", "conv3@9,9"], 2, "there is no output 9 on an axis of 3"),
-        (["-o", "out.svg", "--unit", "conv3@1"], 2, "1 place, but the input has 2 spatial axes"),
-        (["-o", "out.svg", "--image", "in.png"], 2, "give --unit as well"),
-        (["-o", "out.svg", "--unit", "conv3", "--image", "none.png"], 3, "no such image"),
-        (["-o", "out.svg", "--unit", "conv3", "--image", "text.png"], 3, "is no image that can be read"),
+        (["-o", "out.svg", "--with", "none"], 2, "there is no counterfactual 'none'"),
+        (["-o", "out.svg", "none"], 2, "no layer or tensor 'none'"),
+        (["-o", "out.svg", "conv3", "--at", "9,9"], 2, "there is no output 9 on an axis of 3"),
+        (["-o", "out.svg", "conv3", "--at", "1"], 2, "1 place, but the input has 2 spatial axes"),
+        (["-o", "out.svg", "--what", "costs", "conv3"], 2, "LAYER is for --what field and --what effective"),
+        (["-o", "out.svg", "--what", "growth", "--at", "1,1"], 2, "--at is for --what field and"),
+        (["-o", "out.svg", "--with", "plain", "conv3"], 2, "--with is for --what growth and --what costs"),
+        (["-o", "out.svg", "--what", "effective", "--image", "in.png"], 2, "--image is for --what field"),
+        (["-o", "out.svg", "--image", "none.png"], 3, "no such image"),
+        (["-o", "out.svg", "conv3", "--image", "none.png"], 3, "no such image"),
+        (["-o", "out.svg", "conv3", "--image", "text.png"], 3, "is no image that can be read"),
     ],
 )
 def test_used_wrongly(
@@ -274,20 +278,18 @@ def test_the_effective_field_from_the_command_line(
     path = tmp_path / "effective.svg"
     code, _ = run(capsys, "plot", MODELS / "pooling.json", "--what", "effective", "-o", path)
     assert (code, path.read_bytes()[:5]) == (0, b"<?xml")
-    code, err = run(
-        capsys, "plot", MODELS / "pooling.json", "--what", "effective", "--unit", "nosuch", "-o", path
-    )
+    code, err = run(capsys, "plot", MODELS / "pooling.json", "--what", "effective", "nosuch", "-o", path)
     assert code == 2
     assert "nosuch" in err
 
 
 def test_the_field_of_a_unit_on_an_image(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """`rfcalc field --image` draws what `rfcalc plot --unit --image` draws."""
+    """`rfcalc field --image` draws what `rfcalc plot LAYER --image` draws."""
     picture, one, other = (tmp_path / name for name in ("in.png", "one.png", "other.png"))
     Image.new("RGB", (40, 30), "orange").save(picture)
     model = MODELS / "pooling.json"
     assert run(capsys, "field", model, "conv3", "--at", "1,1", "--image", picture, "-o", one)[0] == 0
-    assert run(capsys, "plot", model, "--unit", "conv3@1,1", "--image", picture, "-o", other)[0] == 0
+    assert run(capsys, "plot", model, "conv3", "--at", "1,1", "--image", picture, "-o", other)[0] == 0
     assert one.read_bytes() == other.read_bytes()
 
 
@@ -296,8 +298,8 @@ def test_the_field_of_a_unit_on_an_image(capsys: pytest.CaptureFixture[str], tmp
     [
         ([], "say where with -o"),
         (["-o", "field.txt"], "a picture is written as one of"),
-        (["--phases", "-o", "field.png"], "leave --from-input, --phases and --cut out"),
-        (["--from-input", "1,1", "-o", "field.png"], "leave --from-input, --phases and --cut out"),
+        (["--phases", "-o", "field.png"], "leave --from-input and --phases out"),
+        (["--from-input", "1,1", "-o", "field.png"], "leave --from-input and --phases out"),
         (["-o", "field.png"], "no such image"),
     ],
 )

@@ -82,7 +82,7 @@ def test_by_hand(name: str) -> None:
 
 
 def test_a_unet_needs_sizes_that_its_skips_restore() -> None:
-    found = rfcalc.tiles(MODELS / "unet.json", image=(1024, 768), tile=512)
+    found = rfcalc.tiles(MODELS / "unet.json", size=(1024, 768), tile=512)
     for axis in found.axes:
         assert (axis.before, axis.after, axis.align, axis.divisor, axis.remainder) == (94, 94, 16, 16, 0)
         assert (axis.smallest, axis.overlap, axis.lost) == (208, 192, (94, 94))
@@ -190,18 +190,18 @@ def test_an_axis_that_is_seen_whole_is_taken_whole() -> None:
 
 
 def test_memory_chooses_the_tile() -> None:
-    found = rfcalc.tiles(MODELS / "unet.json", image=(2048, 2048), memory=500_000_000)
+    found = rfcalc.tiles(MODELS / "unet.json", size=(2048, 2048), memory=500_000_000)
     assert found.plan is not None
     peak = found.plan.memory.peak
     assert peak is not None
     assert peak <= 500_000_000
     larger = tuple(size + 16 for size in found.plan.tile)
-    more = rfcalc.tiles(MODELS / "unet.json", image=larger, tile=larger).plan
+    more = rfcalc.tiles(MODELS / "unet.json", size=larger, tile=larger).plan
     assert more is not None
     assert more.memory.peak is not None
     assert more.memory.peak > 500_000_000
     with pytest.raises(AnalysisError, match="even the smallest tile takes"):
-        rfcalc.tiles(MODELS / "unet.json", image=(2048, 2048), memory=1_000_000)
+        rfcalc.tiles(MODELS / "unet.json", size=(2048, 2048), memory=1_000_000)
 
 
 def test_peak_and_sum() -> None:
@@ -344,14 +344,14 @@ def test_tiles_are_the_whole(layers: list[dict[str, Any]], more: int, larger: in
     # an image that leaves whatever remainder, if the model takes it, and any tile of a size that then fits
     image = axis.smallest + 2 * axis.align + more
     try:
-        (axis,) = rfcalc.tiles(net(*layers), image=image).axes
+        (axis,) = rfcalc.tiles(net(*layers), size=image).axes
     except UsageError:
         assume(False)
     assert axis.blocker is None, axis.blocker
     assert axis.divisor is not None
     assert axis.smallest is not None
     tile = min(axis.smallest + larger // axis.divisor * axis.divisor, image)
-    found = rfcalc.tiles(net(*layers), image=image, tile=tile)
+    found = rfcalc.tiles(net(*layers), size=image, tile=tile)
     assert found.plan is not None
     (strips,) = found.plan.strips
     draw = random.Random(seed)

@@ -38,7 +38,7 @@ LSTM: dict[str, Any] = {
 
 @pytest.fixture
 def unet() -> Tiles:
-    return rfcalc.tiles(MODELS["unet"], image=(1024, 768), tile=512)
+    return rfcalc.tiles(MODELS["unet"], size=(1024, 768), tile=512)
 
 
 def test_document_follows_the_contract(unet: Tiles) -> None:
@@ -56,7 +56,7 @@ def test_document_follows_the_contract(unet: Tiles) -> None:
 
 def found(name: str) -> Tiles:
     if name == "unet":
-        return rfcalc.tiles(MODELS["unet"], image=(4000, 6000), memory=10**9)
+        return rfcalc.tiles(MODELS["unet"], size=(4000, 6000), memory=10**9)
     if name == "wavenet":
         return rfcalc.tiles(MODELS["wavenet"], rate=16000)
     if name == "cut":

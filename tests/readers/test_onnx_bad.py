@@ -680,9 +680,6 @@ def test_tiles_of_a_graph_without_outputs_need_a_layer(tmp_path: Path) -> None:
     path.write_bytes(helper.make_model(graph).SerializeToString())
     done = command("tiles", path)
     assert (done.code, done.out) == (3, "")
-    assert (
-        done.err
-        == f"rfcalc: error: {path}: the model has no output; name the layer that is wanted with --layer\n"
-    )
+    assert done.err == f"rfcalc: error: {path}: the model has no output; name the layer that is wanted\n"
     found = rfcalc.tiles(path, layer="y")
     assert [(axis.before, axis.after) for axis in found.axes] == [(0, 2), (0, 2)]

@@ -70,7 +70,7 @@ def tiled(name: str) -> tuple[Any, Any, Tiles]:
     net = smooth(make()).double().eval()
     names = {2: "T"} if len(image) == 1 else {2: "H", 3: "W"}
     graph = rfcalc.from_torch(net, shape, names)
-    found = rfcalc.tiles(graph, image=image, tile=tile)
+    found = rfcalc.tiles(graph, size=image, tile=tile)
     assert found.plan is not None
     assert found.status == "exact"
     assert found.plan.count > 1
@@ -164,7 +164,7 @@ def test_a_file_is_read_again_at_other_sizes(tmp_path: Any) -> None:
     )
     path = tmp_path / "unet.pt2"
     torch.export.save(program, path)
-    found = rfcalc.tiles(path, layer=None, image=(128, 16), tile=64)
+    found = rfcalc.tiles(path, layer=None, size=(128, 16), tile=64)
     assert found.axes[0].align == 4
     assert found.plan is not None
     assert found.plan.output == (128, 16)
@@ -242,7 +242,7 @@ def test_a_factor_is_followed_from_an_export_of_one_size(name: str) -> None:
     net = make().double().eval()
     found = rfcalc.tiles(rfcalc.from_torch(net, (1, 1, *image)), tile=tile)
     names = {2: "T"} if len(image) == 1 else {2: "H", 3: "W"}
-    open_ones = rfcalc.tiles(rfcalc.from_torch(net, (1, 1, *image), names), image=image, tile=tile)
+    open_ones = rfcalc.tiles(rfcalc.from_torch(net, (1, 1, *image), names), size=image, tile=tile)
     assert found.axes == open_ones.axes
     assert found.plan == open_ones.plan
     assert found.status == "exact"

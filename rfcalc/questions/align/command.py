@@ -9,6 +9,7 @@ import click
 from rfcalc.arguments import span
 from rfcalc.commands import options
 from rfcalc.commands.question import REVIEW, Tables, question
+from rfcalc.commands.say import say_notes
 
 if TYPE_CHECKING:
     from rfcalc.questions.align.report import Alignment
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     "rfcalc align resnet.json",
     "rfcalc align resnet.json --sizes 28:36",
     "rfcalc align unet.json --format json",
-    tables=Tables("sizes on_unknown"),
+    tables=Tables("sizes"),
 )
 @options.model
 @click.option(
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 )
 @options.form
 @options.output
-@options.on_unknown
 @options.debug
 def command(model: str, *, form: str, output: str, **how: Any) -> None:
     """Show where branches of MODEL meet whose fields have their centres at different pixels of the input.
@@ -46,12 +46,12 @@ def command(model: str, *, form: str, output: str, **how: Any) -> None:
     result = made(model, **how)
     write(result.to_json() if form == "json" else options.render(result, form, output), output)
     if form != "json":  # there they are part of the document
-        options.say_notes(result.notes)
+        say_notes(result.notes)
 
 
-def made(model: str, *, sizes: str | None, on_unknown: Any, **loading: Any) -> Alignment:
+def made(model: str, *, sizes: str | None, **loading: Any) -> Alignment:
     """Return what the command shows, by its options as they are given."""
     from rfcalc.questions.align.library import align
 
     chosen = None if sizes is None else span(sizes, "--sizes")
-    return align(model, chosen, on_unknown=on_unknown, **options.loading(**loading))
+    return align(model, chosen, **options.loading(**loading))

@@ -7,7 +7,7 @@ from typing import Final
 
 from rfcalc.algebra.number import is_known
 from rfcalc.engine.run import Run
-from rfcalc.engine.totals import assumed_notes, unknown_notes
+from rfcalc.engine.totals import asked_notes, unknown_notes
 from rfcalc.errors import AnalysisError, ReadError, UsageError
 from rfcalc.questions.align.mending import Mend, mends_of, with_padding
 from rfcalc.questions.align.report import Alignment
@@ -76,7 +76,7 @@ def align_run(run: Run, sizes: Sequence[int] = ()) -> Alignment:
         mended,
         found,
         views.rows(sizes, names, mends) if mends and sizes else (),
-        (*assumed_notes(own.graph, own.resolved), *unknown_notes(own.graph, own.resolved)),
+        (*asked_notes(own.graph, own.resolved), *unknown_notes(own.graph, own.resolved)),
     )
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 
 from rfcalc.commands import options
-from rfcalc.commands.program import complain
 from rfcalc.commands.question import SEE, Tables, question
+from rfcalc.commands.say import complain, say_notes
 from rfcalc.errors import CheckFailed
 from rfcalc.wording import MARKUP, few
 
@@ -40,7 +40,7 @@ Exit codes: 0 done, 1 --strict did not hold, 2 wrong usage, 3 the model cannot b
     "rfcalc analyze pooling.json --format markdown --output pooling.md",
     "rfcalc analyze resnet.json --strict --format json",
     notes=_LEGEND,
-    tables=Tables("columns layers depth on_unknown cut symbolic"),
+    tables=Tables("columns layers depth symbolic"),
 )
 @options.model
 @options.format_of(
@@ -57,20 +57,13 @@ Exit codes: 0 done, 1 --strict did not hold, 2 wrong usage, 3 the model cannot b
     help="Show these columns, by their keys in the JSON document; in JSON, keep these keys of each layer.",
 )
 @options.output
-@click.option(
-    "--layers",
-    multiple=True,
-    metavar="GLOB",
-    help="Show these layers alone, such as 'conv*'. May be repeated.",
-)
+@options.layers
 @click.option(
     "--depth",
     type=click.IntRange(min=1),
     metavar="N",
     help="One row for each block this deep, 1 being the top.",
 )
-@options.on_unknown
-@options.cut
 @click.option("--strict", is_flag=True, help="Exit with 1 unless every figure is known and exact.")
 @click.option(
     "--symbolic",
@@ -102,7 +95,7 @@ def command(
     if not doubts or output == "-":
         write(_render(shown, form, columns, output), output)
     if form != "json":  # there they are part of the document
-        options.say_notes(analysis.notes)
+        say_notes(analysis.notes)
     if doubts:
         raise CheckFailed(_not_exact(doubts, output), source=analysis.source)
 
@@ -121,8 +114,6 @@ def _chosen(
     columns: str | None,
     layers: Sequence[str],
     depth: int | None,
-    on_unknown: Any,
-    cut: Sequence[str],
     symbolic: bool,
     **loading: Any,
 ) -> _Chosen:
@@ -133,8 +124,6 @@ def _chosen(
     analysis = analyze(
         model,
         depth=depth,
-        on_unknown=on_unknown,
-        cut=cut,
         symbolic=symbolic,
         details=any(column.name in ON_DEMAND for column in chosen or ()),
         **options.loading(**loading),

@@ -36,7 +36,7 @@ def budget_text(tables: Sequence[tuple[str | None, Mapping[str, Any], Iterable[P
 
 def _table_text(name: str | None, loading: Mapping[str, Any], limits: Iterable[Present]) -> str:
     lines = [""] if name is None else ["", f"[{key_text((MODELS, name))}]"]
-    lines += [f"{key} = {toml(value)}" for key, value in loading.items() if value not in (None, {}, [])]
+    lines += [f"{key} = {toml(value)}" for key, value in loading.items() if value not in (None, {}, [], ())]
     lines += map(_line, limits)
     return "\n".join(lines) + "\n"
 

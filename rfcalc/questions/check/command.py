@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from rfcalc.commands import options
-from rfcalc.commands.program import complain
 from rfcalc.commands.question import REVIEW, question
+from rfcalc.commands.say import complain
 from rfcalc.errors import CheckFailed, RfcalcError, UsageError
 
 if TYPE_CHECKING:
@@ -50,12 +50,8 @@ budget cannot be read."""
     "sarif",
     about="Text has a line for each violation, github annotates a pull request.",
 )
-@options.output
-@click.option(
-    "--on-unknown",
-    type=click.Choice(["report", "error", "bound", "identity"]),
-    help="For an op that no rule knows, as of rfcalc analyze; by default as the budget says, or report.",
-)
+@options.output_of("A budget is replaced with --force alone.")
+@click.option("--force", is_flag=True, help="Let --init replace a budget that is there.")
 @options.debug
 def command(
     models: Sequence[str],
@@ -64,7 +60,7 @@ def command(
     init: bool,
     form: str,
     output: str,
-    on_unknown: Any,
+    force: bool,
     **loading: Any,
 ) -> None:
     """Check that each MODEL keeps within a budget; without one, all models that the budget names.
@@ -82,9 +78,12 @@ def command(
     if init:
         if budget is not None or form != "text":
             raise UsageError("--init writes a budget in TOML; --budget and --format are for a check")
-        write(_new_budget(models, output, {**given, "on_unknown": on_unknown}), output)
+        _keep_budget(output, force=force)
+        write(_new_budget(models, output, given), output)
         return
-    report = check(list(dict.fromkeys(models)) or None, budget, on_unknown=on_unknown, **given)
+    if force:
+        raise UsageError("--force is for --init, which writes a budget")
+    report = check(list(dict.fromkeys(models)) or None, budget, **given)
     write(_render(report, form, output), output)
     if report.failures:
         for failure in report.failures[:-1]:
@@ -94,6 +93,18 @@ def command(
     if not report.ok:
         count = len(report.violations)
         raise CheckFailed(f"{count:,} violation{'' if count == 1 else 's'}", source=report.budget)
+
+
+def _keep_budget(output: str, *, force: bool) -> None:
+    """Refuse to replace a file that is there: limits in it may have been set by hand."""
+    from pathlib import Path
+
+    if output != "-" and not force and Path(output).is_file() and Path(output).stat().st_size:
+        raise UsageError(
+            "is there already, and its limits may have been set by hand; write to another file, or give "
+            "--force to replace it",
+            source=output,
+        )
 
 
 def _new_budget(models: Sequence[str], output: str, given: Any) -> str:

@@ -343,6 +343,12 @@ def _read_layout(value: Any, path: Path) -> Any:
     return _read_text(value, path)
 
 
+def _read_names(value: Any, path: Path) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise _refuse(value, path, "a list of names, such as ['gate', 'skip*']")
+    return list(value)
+
+
 _ON_UNKNOWN: Final = ("report", "error", "bound", "identity")
 
 
@@ -372,6 +378,11 @@ LOADING: Final[Mapping[str, Option]] = {
     ),
     "on_unknown": Option(
         _read_on_unknown, "what to do with an op that no rule knows", {"enum": list(_ON_UNKNOWN)}
+    ),
+    "cut": Option(
+        _read_names,
+        "layers, by name or glob, at which dependence ends",
+        {"type": "array", "items": _TEXT},
     ),
 }
 """How a model is read, as the options of the same names on the command line say."""

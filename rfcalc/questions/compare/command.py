@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from rfcalc.arguments import listed
 from rfcalc.commands import options
 from rfcalc.commands.question import COMPARE, Tables, question
+from rfcalc.commands.say import say_notes
 from rfcalc.wording import MARKUP
 
 if TYPE_CHECKING:
@@ -28,24 +30,14 @@ pool:K:N (a KxK pooling after every N convolutions; pool is pool:2:1)."""
     "rfcalc compare pooling.json --with plain,average",
     "rfcalc compare pooling.json plain.json --format markdown",
     notes=_EPILOG,
-    tables=Tables("names layers", ("model", "others")),
+    tables=Tables("variants layers", ("model", "others")),
 )
 @click.argument("model", shell_complete=options.files)
 @click.argument("others", nargs=-1, metavar="[OTHER]...", shell_complete=options.files)
 @options.reading
-@click.option(
-    "--with",
-    "names",
-    metavar="A,B,...",
-    help="Compare the model with these counterfactuals; by default with those that say most of it.",
-)
+@options.variants
 @options.format_of("text", *MARKUP, "csv", "json", about="CSV has one line for each model: what it comes to.")
-@click.option(
-    "--layers",
-    multiple=True,
-    metavar="GLOB",
-    help="Show these layers alone, such as 'conv*'. May be repeated.",
-)
+@options.layers
 @options.output
 @options.debug
 def command(
@@ -69,17 +61,16 @@ def command(
     write(_render(comparison, form, output), output)
     if form != "json":
         base = comparison.entries[0].result
-        options.say_notes(() if base is None else base.notes)
+        say_notes(() if base is None else base.notes)
 
 
 def made(
-    model: str, *, others: Sequence[str], names: str | None, layers: Sequence[str], **loading: Any
+    model: str, *, others: Sequence[str], variants: str | None, layers: Sequence[str], **loading: Any
 ) -> Comparison:
     """Return what the command shows, by its options as they are given."""
     from rfcalc.questions.compare.library import compare
 
-    variants = None if names is None else [name.strip() for name in names.split(",")]
-    comparison = compare(model, *others, variants=variants, **options.loading(**loading))
+    comparison = compare(model, *others, variants=listed(variants), **options.loading(**loading))
     return comparison.only(layers) if layers else comparison
 
 

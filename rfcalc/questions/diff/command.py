@@ -25,7 +25,7 @@ rfcalc diff origin/main:net.json net.json --format markdown --output comment.md"
     "rfcalc diff plain.json pooling.json",
     "rfcalc diff plain.json pooling.json --format markdown",
     notes=_EPILOG,
-    tables=Tables("common on_unknown", ("old", "new")),
+    tables=Tables("common", ("old", "new")),
 )
 @click.argument("old", shell_complete=options.files)
 @click.argument("new", shell_complete=options.files)
@@ -37,12 +37,7 @@ rfcalc diff origin/main:net.json net.json --format markdown --output comment.md"
     about="Text is as wide as the terminal (or COLUMNS; else 80); Markdown fits into a comment on a pull "
     "request (64 kB).",
 )
-@click.option(
-    "--all",
-    "every",
-    is_flag=True,
-    help="Show every change on lines of its own, and layers too that only have other figures.",
-)
+@options.every("Every change has lines of its own, and so have layers that only have other figures.")
 @click.option(
     "--common",
     is_flag=True,
@@ -51,7 +46,6 @@ rfcalc diff origin/main:net.json net.json --format markdown --output comment.md"
 )
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if anything but names has changed.")
 @options.output
-@options.on_unknown
 @options.debug
 def command(
     old: str,
@@ -62,7 +56,6 @@ def command(
     common: bool,
     exit_code: bool,
     output: str,
-    on_unknown: Any,
     **loading: Any,
 ) -> None:
     """Show what changed from OLD to NEW: layers added, removed and changed, and what comes of it downstream.
@@ -74,17 +67,17 @@ def command(
 
     for each in (old, new):
         check_output(output, source=each)
-    found = made(old, new=new, common=common, on_unknown=on_unknown, **loading)
+    found = made(old, new=new, common=common, **loading)
     write(_render(found, form, output, every=every), output)
     if exit_code and found.changed:
         raise click.exceptions.Exit(1)
 
 
-def made(old: str, *, new: str, common: bool, on_unknown: Any, **loading: Any) -> Diff:
+def made(old: str, *, new: str, common: bool, **loading: Any) -> Diff:
     """Return what the command shows, by its options as they are given."""
     from rfcalc.questions.diff.library import diff
 
-    return diff(old, new, common=common, on_unknown=on_unknown, **options.loading(**loading))
+    return diff(old, new, common=common, **options.loading(**loading))
 
 
 def _render(found: Diff, form: str, output: str, *, every: bool) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from rfcalc.arguments import place
 from rfcalc.commands import options
 from rfcalc.commands.question import SEE, Tables, question
@@ -20,16 +18,13 @@ if TYPE_CHECKING:
     "Show how much each input position weighs in a unit.",
     "rfcalc effective pooling.json",
     "rfcalc effective pooling.json conv2 --at 0,0 --format json",
-    tables=Tables("at on_unknown"),
+    tables=Tables("at"),
 )
 @options.model
-@click.argument("layer", required=False)
-@click.option(
-    "--at", metavar="Y,X", help="The unit, by its index on each axis; by default the one in the middle."
-)
+@options.layer
+@options.unit("By default the one in the middle.")
 @options.form
 @options.output
-@options.on_unknown
 @options.debug
 def command(model: str, *, form: str, output: str, **how: Any) -> None:
     """Show how much each input position weighs in one unit of LAYER in MODEL.
@@ -46,9 +41,9 @@ def command(model: str, *, form: str, output: str, **how: Any) -> None:
     write(result.to_json() if form == "json" else options.render(result, form, output), output)
 
 
-def made(model: str, *, layer: str | None, at: str | None, on_unknown: Any, **loading: Any) -> EffectiveField:
+def made(model: str, *, layer: str | None, at: str | None, **loading: Any) -> EffectiveField:
     """Return what the command shows, by its options as they are given."""
     from rfcalc.questions.effective.library import effective
 
     unit = None if at is None else place(at, "--at")
-    return effective(model, layer, unit, on_unknown=on_unknown, **options.loading(**loading))
+    return effective(model, layer, unit, **options.loading(**loading))

@@ -195,6 +195,9 @@ def _followed(
     spots: dict[Edge, _Spot] = {(start[0], 0): _Spot(start[1], count)}
     ways: dict[str, list[tuple[int, _Way]]] = {}
     for layer in chain:
+        if layer.cut:
+            spots.pop((layer.name, 0), None)  # of the input, which has one before its turn
+            continue
         if layer.name == start[0] or not any(edge in spots for edge in layer.inputs):
             continue
         result = resolved[layer.name].result

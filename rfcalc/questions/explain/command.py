@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from rfcalc.commands import options
 from rfcalc.commands.question import SEE, Tables, question
+from rfcalc.commands.say import say_notes
 
 if TYPE_CHECKING:
     from rfcalc.questions.explain.report import Explanation
@@ -19,13 +18,12 @@ if TYPE_CHECKING:
     "Show what each layer on the way adds to the field of a layer.",
     "rfcalc explain pooling.json conv3",
     "rfcalc explain unet.json classes --format markdown",
-    tables=Tables("on_unknown"),
+    tables=Tables(""),
 )
 @options.model
-@click.argument("layer", required=False)
+@options.layer
 @options.form
 @options.output
-@options.on_unknown
 @options.debug
 def command(model: str, *, form: str, output: str, **how: Any) -> None:
     """Show what each layer on the way to LAYER in MODEL adds to what it sees and costs.
@@ -40,11 +38,11 @@ def command(model: str, *, form: str, output: str, **how: Any) -> None:
     result = made(model, **how)
     write(result.to_json() if form == "json" else options.render(result, form, output), output)
     if form != "json":  # there they are part of the document
-        options.say_notes(result.notes)
+        say_notes(result.notes)
 
 
-def made(model: str, *, layer: str | None, on_unknown: Any, **loading: Any) -> Explanation:
+def made(model: str, *, layer: str | None, **loading: Any) -> Explanation:
     """Return what the command shows, by its options as they are given."""
     from rfcalc.questions.explain.library import explain
 
-    return explain(model, layer, on_unknown=on_unknown, **options.loading(**loading))
+    return explain(model, layer, **options.loading(**loading))

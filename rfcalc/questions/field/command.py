@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +9,7 @@ import click
 from rfcalc.arguments import place
 from rfcalc.commands import options
 from rfcalc.commands.question import SEE, Tables, question
+from rfcalc.commands.say import say_notes
 from rfcalc.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     "rfcalc field pooling.json conv3 --from-input 14,14",
     "rfcalc field resnet.json stages/1/first/add --cut 'stages/*/shortcut'",
     "rfcalc field unet.json classes --phases",
-    tables=Tables("at pixel phases on_unknown cut"),
+    tables=Tables("at pixel phases"),
 )
 @options.model
-@click.argument("layer", required=False)
-@click.option("--at", metavar="Y,X", help="One output unit alone, by its index on each axis, such as 0,2.")
+@options.layer
+@options.unit("By default all; on a picture the one in the middle.")
 @click.option(
     "--from-input",
     "pixel",
@@ -42,16 +42,9 @@ if TYPE_CHECKING:
     is_flag=True,
     help="The field by output phase instead: behind upsampling neighbours see fields of different sizes.",
 )
-@click.option(
-    "--image",
-    metavar="FILE",
-    help="Draw the field of one unit on this image, scaled to the input, with -o as a picture (.svg, "
-    ".png or .pdf; extra plot). The unit is that of --at, by default the one in the middle.",
-)
+@options.image("-o says where: a name that ends in .svg, .png or .pdf (extra plot).")
 @options.form
 @options.output
-@options.on_unknown
-@options.cut
 @options.debug
 def command(model: str, *, image: str | None, form: str, output: str, **how: Any) -> None:
     """Show what each output index of LAYER in MODEL truly depends on, padding dropped layer by layer.
@@ -68,26 +61,24 @@ def command(model: str, *, image: str | None, form: str, output: str, **how: Any
         return
     result = made(model, **how)
     write(result.to_json() if form == "json" else options.render(result, form, output), output)
-    options.say_notes(result.notes)
+    say_notes(result.notes)
 
 
-def _draw(
-    model: str, image: str, output: str, *, layer: str | None, at: str | None, on_unknown: Any, **how: Any
-) -> None:
+def _draw(model: str, image: str, output: str, *, layer: str | None, at: str | None, **how: Any) -> None:
     """Draw the field of one unit on an image."""
     from rfcalc.loading import asked
     from rfcalc.questions.field.picture import field_picture
     from rfcalc.render.pictures import drawn, suffix_of
     from rfcalc.render.write import check_output, write
 
-    if how.pop("pixel") is not None or how.pop("phases") or how.pop("cut"):
-        raise UsageError("--image is for the field of one unit; leave --from-input, --phases and --cut out")
+    if how.pop("pixel") is not None or how.pop("phases"):
+        raise UsageError("--image is for the field of one unit; leave --from-input and --phases out")
     if output == "-":
         raise UsageError("--image draws a picture; say where with -o, such as -o field.png")
     form = suffix_of(output)
     check_output(output, source=image)
     unit = None if at is None else place(at, "--at")
-    with asked(model, on_unknown=on_unknown, **options.loading(**how)) as run:
+    with asked(model, **options.loading(**how)) as run:
         picture = field_picture(run, layer, unit, image)
     write(drawn(picture, form), output)
 
@@ -99,8 +90,6 @@ def made(
     at: str | None,
     pixel: str | None,
     phases: bool,
-    on_unknown: Any,
-    cut: Sequence[str],
     **loading: Any,
 ) -> Field | Phases | Seeing:
     """Return what the command shows, by its options as they are given."""
@@ -110,11 +99,9 @@ def made(
     asked = [name for name, given in (("--at", at), ("--from-input", pixel), ("--phases", phases)) if given]
     if len(asked) > 1:
         raise UsageError(f"{' and '.join(asked)} ask for different things; give one of them")
-    if phases and cut:
-        raise UsageError("--cut is for the field of units; leave --phases out")
     unit = None if at is None else place(at, "--at")
     given = options.loading(**loading)
     if phases:
-        return phases_of(model, layer, on_unknown=on_unknown, **given)
-    result = field(model, layer, unit, on_unknown=on_unknown, cut=cut, **given)
+        return phases_of(model, layer, **given)
+    result = field(model, layer, unit, **given)
     return result if pixel is None else result.seeing(place(pixel, "--from-input"))

@@ -17,7 +17,7 @@ from rfcalc.engine.propagate import (
 from rfcalc.engine.result import Note, Status
 from rfcalc.engine.run import Run
 from rfcalc.engine.taps import opens, suspects
-from rfcalc.engine.totals import assumed_notes, cut_note
+from rfcalc.engine.totals import asked_notes
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import Layer
 from rfcalc.questions.field.report import Field
@@ -52,7 +52,7 @@ def field_of(run: Run, layer: str, at: Sequence[int] | None = None) -> Field:
         _axis(dependence, free, axis, extent, None if at is None else at[axis])
         for axis, extent in enumerate(spec.spatial)
     )
-    notes = [*assumed_notes(chain, run.resolved), *cut_note(graph), *bound_note(dependence, layer)]
+    notes = [*asked_notes(chain, run.resolved), *bound_note(dependence, layer)]
     return Field(graph.name, layer, run.chosen.name, axes, tuple(notes), None if at is None else tuple(at))
 
 

@@ -7,7 +7,7 @@ from rfcalc.algebra.indexing import axis_of
 from rfcalc.algebra.relation import Relation
 from rfcalc.engine.propagate import ancestors
 from rfcalc.engine.run import Run
-from rfcalc.engine.totals import assumed_notes
+from rfcalc.engine.totals import asked_notes
 from rfcalc.questions.field.find import bound_note, required
 from rfcalc.questions.field.report_phases import Phases
 from rfcalc.questions.field.result import PhaseAxis
@@ -27,7 +27,7 @@ def phases_of(run: Run, layer: str) -> Phases:
     chain = ancestors(run.graph, name)
     seen = run.fields_to(chain)[name]
     dependence = required(seen.local[output], seen, layer)
-    notes = [*assumed_notes(chain, run.resolved), *bound_note(dependence, layer)]
+    notes = [*asked_notes(chain, run.resolved), *bound_note(dependence, layer)]
     axes = tuple(_axis(dependence, axis) for axis in range(len(run.extents)))
     return Phases(run.graph.name, layer, run.chosen.name, axes, tuple(notes))
 

@@ -9,6 +9,7 @@ import click
 from rfcalc.arguments import place
 from rfcalc.commands import options
 from rfcalc.commands.question import SEE, Tables, question
+from rfcalc.commands.say import say_notes
 
 if TYPE_CHECKING:
     from rfcalc.questions.law.report import Law
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
     "rfcalc law pooling.json",
     "rfcalc law resnet.json --reach 224",
     "rfcalc law wavenet.json --format markdown",
-    tables=Tables("reach on_unknown"),
+    tables=Tables("reach"),
 )
 @options.model
-@click.argument("layer", required=False)
+@options.layer
 @click.option(
     "--reach",
     metavar="R[,R]",
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 )
 @options.form
 @options.output
-@options.on_unknown
 @options.debug
 def command(model: str, *, form: str, output: str, **how: Any) -> None:
     """Show by which law the field of LAYER in MODEL grows: the blocks that repeat, and their closed forms.
@@ -46,10 +46,10 @@ def command(model: str, *, form: str, output: str, **how: Any) -> None:
     result = made(model, **how)
     write(result.to_json() if form == "json" else options.render(result, form, output), output)
     if form != "json":  # there they are part of the document
-        options.say_notes(result.notes)
+        say_notes(result.notes)
 
 
-def made(model: str, *, layer: str | None, reach: str | None, on_unknown: Any, **loading: Any) -> Law:
+def made(model: str, *, layer: str | None, reach: str | None, **loading: Any) -> Law:
     """Return what the command shows, by its options as they are given."""
     from rfcalc.questions.law.library import law
 
@@ -58,6 +58,5 @@ def made(model: str, *, layer: str | None, reach: str | None, on_unknown: Any, *
         model,
         layer,
         reach=wanted[0] if wanted and len(wanted) == 1 else wanted,
-        on_unknown=on_unknown,
         **options.loading(**loading),
     )

@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rfcalc.commands import options
+from rfcalc.commands.older import Older, Words
 from rfcalc.commands.question import WRITE, Tables, question
-from rfcalc.errors import CheckFailed, RfcalcError
+from rfcalc.errors import CheckFailed, RfcalcError, UsageError
 from rfcalc.wording import MARKUP
 
 if TYPE_CHECKING:
     from rfcalc.render.shown import Shown
+
+
+def _checked(value: str) -> Words:
+    """Return what ``--check FILE`` meant."""
+    return Words(("--check", "--output", value))
 
 
 @question(
@@ -23,20 +29,16 @@ if TYPE_CHECKING:
     "Show the rules behind the numbers, kind by kind.",
     "rfcalc rules conv max_pool",
     "rfcalc rules --format markdown --output rules.md",
-    "rfcalc rules --check rules.md",
+    "rfcalc rules --check --output rules.md",
     tables=Tables("", ()),
+    older=(Older("--check", "FILE", "--check --output", _checked, unless=("--output", "-o")),),
 )
 @click.argument("kinds", nargs=-1, metavar="[KIND]...")
-@click.option("--format", "form", type=click.Choice(["text", *MARKUP, "json"]), default=None)
-@click.option(
-    "--check",
-    metavar="FILE",
-    shell_complete=options.files,
-    help="Exit with 1 unless FILE holds exactly this (Markdown unless --format says so).",
-)
+@options.format_of("text", *MARKUP, "json", about="By default text, with --check Markdown.", default=None)
 @options.output
+@options.fresh("What is there is the file of --output.")
 @options.debug
-def command(kinds: Sequence[str], *, form: str | None, check: str | None, output: str) -> None:
+def command(kinds: Sequence[str], *, form: str | None, check: bool, output: str) -> None:
     """Show the rules behind the numbers: shapes, fields, parameters and MACs of each layer kind.
 
     KIND is any name that a model may give, such as conv or dense; by default all kinds are shown.
@@ -44,8 +46,9 @@ def command(kinds: Sequence[str], *, form: str | None, check: str | None, output
     from rfcalc.questions.rules.report import render
     from rfcalc.render.write import check_output, terminal_width, unicode_output, write
 
-    check_output(output)
-    if check is None:
+    if not check:
+        check_output(output)
+    if not check:
         # a file is the same whatever the terminal
         shown: dict[str, Any] = (
             {"width": terminal_width(sys.stdout), "unicode": unicode_output(sys.stdout)}
@@ -54,13 +57,15 @@ def command(kinds: Sequence[str], *, form: str | None, check: str | None, output
         )
         write(render(kinds, form or "text", **shown), output)
         return
-    found = _content(check)
+    if output == "-":
+        raise UsageError("--check holds a file to what would be written; name it with --output")
+    found = _content(output)
     if found != render(kinds, form or "markdown"):
         import shlex
 
-        command = shlex.join(["rfcalc", "rules", *kinds, "--format", form or "markdown", "--output", check])
+        command = shlex.join(["rfcalc", "rules", *kinds, "--format", form or "markdown", "--output", output])
         what = "is stale" if found is not None else "does not exist"
-        raise CheckFailed(f"{what}; run: {command}", source=check)
+        raise CheckFailed(f"{what}; run: {command}", source=output)
 
 
 def made(kinds: Sequence[str]) -> Shown:

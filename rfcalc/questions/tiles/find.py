@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from rfcalc.engine.result import Note
 from rfcalc.engine.shapes import OnUnknown
 from rfcalc.engine.symbolic import axis_letters
-from rfcalc.engine.totals import assumed_notes
+from rfcalc.engine.totals import asked_notes
 from rfcalc.errors import AnalysisError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.questions.tiles.base import base_of
@@ -106,7 +106,7 @@ def tiles_of(
         A layer does not fit its inputs, or an op on the way is not known, or the model has no output.
     """
     if layer is None and not graph.outputs:
-        raise AnalysisError("the model has no output; name the layer that is wanted with --layer")
+        raise AnalysisError("the model has no output; name the layer that is wanted")
     edge = graph.outputs[0] if layer is None else graph.find_tensor(layer)
     sizes = Sizes(graph, edge, input=input, on_unknown=on_unknown, reader=reader)
     require_positions(sizes)
@@ -361,7 +361,7 @@ def _latency(axis: TileAxis) -> int | None:
 def _notes(
     sizes: Sizes, case: Case, axes: Sequence[TileAxis], wish: Wish, image: tuple[int, ...] | None
 ) -> list[Note]:
-    notes = list(assumed_notes(list(case.chain), case.resolved))
+    notes = list(asked_notes(list(case.chain), case.resolved))
     if wish.cut_gates:
         message = "gates and statistics over the map are cut, so that tiles come near the whole image only"
         notes.append(Note("warning", "approximate", "", message))

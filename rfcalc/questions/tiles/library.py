@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
 def tiles(
     x: Model,
+    layer: str | None = None,
     *,
     tile: int | Sequence[int] | None = None,
-    image: int | Sequence[int] | None = None,
+    size: int | Sequence[int] | None = None,
     memory: int | None = None,
-    layer: str | None = None,
     rate: float | None = None,
     cut_gates: bool = False,
+    image: int | Sequence[int] | None = None,
     **loading: Unpack[Loading],
 ) -> Tiles:
     """Tell how to run a model on tiles of an image, or on chunks of a stream, as if on all of it.
@@ -34,19 +35,21 @@ def tiles(
     ----------
     x : path, open file, mapping or LayerGraph
         The model, as for `load`.
-    tile : int or sequence of int, optional
-        The largest tile in pixels, for all axes or for each; with an image, 512 by default.
-    image : int or sequence of int, optional
-        The image to plan for, in pixels along each axis; by default the input's own size.
-    memory : int, optional
-        In place of `tile`: bytes that the activations of a tile may take at their peak, at batch 1.
     layer : str, optional
         The layer, or output tensor, that is wanted; by default the model's first output.
+    tile : int or sequence of int, optional
+        The largest tile in pixels, for all axes or for each; with a size, 512 by default.
+    size : int or sequence of int, optional
+        The size of the input to plan for, in pixels along each axis; by default its own.
+    memory : int, optional
+        In place of `tile`: bytes that the activations of a tile may take at their peak, at batch 1.
     rate : float, optional
         Samples a second, so that a stream's latency is given in milliseconds too.
     cut_gates : bool
         Leave out gates (squeeze-and-excitation and the like) and statistics over the map. Tiles then come
         near the whole image, and are not the same.
+    image : int or sequence of int, optional
+        What `size` was called.
     **loading
         The options of `load`.
 
@@ -54,7 +57,7 @@ def tiles(
     -------
     Tiles
         For each axis the halo, where tiles may start, which sizes they may have, the smallest, by how much
-        neighbours overlap, or what forbids to cut it; a plan, where `tile`, `image` or `memory` is given; for
+        neighbours overlap, or what forbids to cut it; a plan, where `tile`, `size` or `memory` is given; for
         sequences history, look-ahead and latency. All lengths are in pixels (samples) of the input.
 
     Raises
@@ -70,7 +73,7 @@ def tiles(
     ...     {"kind": "max_pool", "kernel": 2},
     ...     {"kind": "conv", "filters": 8, "kernel": 3, "padding": "same"},
     ... ]}
-    >>> found = tiles(model, image=(256, 256), tile=128)
+    >>> found = tiles(model, size=(256, 256), tile=128)
     >>> axis = found.axes[0]
     >>> axis.before, axis.after, axis.align, axis.smallest, axis.overlap
     (3, 3, 2, 9, 8)
@@ -81,7 +84,8 @@ def tiles(
 
     x = read_once(x, at_many_sizes=True)
     graph = load(x, **loading)
-    wish = Wish(_sizes(plain(tile)), _sizes(plain(image)), plain(memory), rate, cut_gates)
+    wanted = plain(image if size is None else size)
+    wish = Wish(_sizes(plain(tile)), _sizes(wanted), plain(memory), rate, cut_gates)
     with about(graph):
         return tiles_of(
             graph,

@@ -258,6 +258,8 @@ def _sentences(result: TilesResult) -> Iterator[str]:
             "This is an approximation: gates and statistics over the map were cut, "
             "and what they add differs from tile to tile."
         )
+    elif result.ended and free:
+        yield "This is an approximation: what was cut, as asked, adds what may differ from tile to tile."
     elif free and all(axis.proven for axis in free):
         more = ", and one output more at a cut would not be the same" if any(map(_loses, free)) else ""
         if result.assumed:
@@ -304,7 +306,7 @@ def _blocked(axes: Sequence[TileAxis]) -> Iterator[str]:
                 " With gates and statistics cut (--cut-gates) tiles come near, but not to the same values."
             )
         elif blocker.trouble in ("whole", "lost"):
-            advice = " A layer before it can be run on tiles: name one with --layer."
+            advice = " A layer before it can be run on tiles: name one as LAYER."
         elif blocker.trouble == "fixed":
             advice = (
                 " If the network takes other sizes, export it with open ones (dynamic=True of from_torch)."

@@ -287,16 +287,21 @@ class TilesResult:
     @property
     def seamless(self) -> bool:
         """Tiles give the very output of the whole image, along one axis at least."""
-        return not self.cut_gates and any(axis.blocker is None for axis in self.axes)
+        return not self.cut_gates and not self.ended and any(axis.blocker is None for axis in self.axes)
 
     @property
     def status(self) -> Status:
         """``exact`` where what is said was compared output by output, otherwise ``bound``."""
         free = [axis for axis in self.axes if axis.blocker is None]
-        sure = all(axis.proven for axis in free) and not self.cut_gates and not self.assumed
-        return "exact" if sure else "bound"
+        sure = all(axis.proven for axis in free) and not self.cut_gates
+        return "exact" if sure and not self.assumed and not self.ended else "bound"
 
     @property
     def assumed(self) -> bool:
         """Something was assumed of an op that no rule knows, because the user said so."""
         return any(note.code == "assumed" for note in self.notes)
+
+    @property
+    def ended(self) -> bool:
+        """Dependence was made to end at some layers, because the user said so."""
+        return any(note.code == "cut" for note in self.notes)

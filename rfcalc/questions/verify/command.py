@@ -30,9 +30,8 @@ from rfcalc.errors import CheckFailed
     "runs larger ones too. That executes the file: --no-run leaves it out.",
 )
 @options.output
-@options.on_unknown
 @options.debug
-def command(model: str, *, form: str, run: bool | None, output: str, on_unknown: Any, **loading: Any) -> None:
+def command(model: str, *, form: str, run: bool | None, output: str, **loading: Any) -> None:
     """Recompute every answer about MODEL by another way, and show where they differ.
 
     The analysis composes formulas. Here what each layer reads is enumerated from its definition, index by
@@ -44,7 +43,7 @@ def command(model: str, *, form: str, run: bool | None, output: str, on_unknown:
     from rfcalc.render.write import check_output, terminal_width, unicode_output, write
 
     check_output(output, source=model)
-    result = verify(model, run=run, on_unknown=on_unknown, **options.loading(**loading))
+    result = verify(model, run=run, **options.loading(**loading))
     unicode = output != "-" or unicode_output(sys.stdout)
     width = terminal_width(sys.stdout if output == "-" else None)
     write(result.to_json() if form == "json" else result.to_text(width, unicode=unicode), output)

@@ -62,6 +62,10 @@ def run_model(x: Model, run: Run, loading: Loading, *, forced: bool) -> Outcome 
         It was asked for, and is impossible.
     """
     graph = run.graph
+    if any(layer.cut for layer in graph):
+        if forced:
+            raise UsageError("what is run has nothing cut; leave --run or --cut out")
+        return None
     if not detect.can_run(x, graph):
         if forced:
             raise UsageError("only an ONNX file that can be read again, and a PyTorch module, can be run")
