@@ -14,6 +14,7 @@ from math import prod
 from operator import is_
 from typing import Final
 
+from rfcalc.algebra.axes import through, worked
 from rfcalc.algebra.dependence import Dependence, Parts
 from rfcalc.algebra.digits import is_same, mixing_window, placed_window
 from rfcalc.algebra.hiding import stands_by
@@ -26,23 +27,12 @@ from rfcalc.algebra.pattern import Pattern
 from rfcalc.algebra.places import plainly_spelled, reindexed, total_of
 from rfcalc.algebra.relation import Relation, UnequalSlopes
 from rfcalc.algebra.steps import (
-    AtMost,
-    Attend,
-    Broadcast,
-    Contract,
     Grouped,
     Hide,
-    Insert,
-    Lose,
     Merge,
-    Mix,
-    Permute,
     Place,
-    Reduce,
     Regroup,
-    Scan,
     Slide,
-    Split,
     Squeeze,
     Step,
 )
@@ -293,10 +283,8 @@ def _carried(step: Step, before: Dependence, parts: Parts, after: Dependence, so
     return after if axes is None else _each(step, parts._replace(axes=axes), after, source)
 
 
-def moved(  # noqa: PLR0911  a case for each step
-    step: Step, rank: int, axes: Sequence[int]
-) -> tuple[int, ...] | None:
-    """Tell where a step leaves axes that it does not work on; None where it does, or covers everything.
+def moved(step: Step, rank: int, axes: Sequence[int]) -> tuple[int, ...] | None:
+    """Tell where a step leaves axes that it does not work on; None where it does.
 
     Parameters
     ----------
@@ -307,35 +295,10 @@ def moved(  # noqa: PLR0911  a case for each step
     axes : sequence of int
         The axes that are asked for.
     """
-    if isinstance(step, (Slide, Scan, Lose, Place, Contract, Grouped)):
-        return None if step.axis in axes else tuple(axes)
-    if isinstance(step, (Mix, Reduce, Squeeze)):
-        worked = {axis % rank for axis in step.axes}
-        gone = worked if isinstance(step, Squeeze) or (isinstance(step, Reduce) and not step.keep) else set()
-        left = tuple(axis - sum(other < axis for other in gone) for axis in axes)
-        return None if worked & set(axes) else left
-    if isinstance(step, Insert):
-        places = [place for place in range(rank + len(step.axes)) if place not in step.axes]
-        return tuple(places[axis] for axis in axes)
-    if isinstance(step, Permute):
-        return tuple(step.order.index(axis) for axis in axes)
-    if isinstance(step, Attend):
-        return None if step.axis in axes or set(step.uneven) & set(axes) else tuple(axes)
-    if isinstance(step, Hide):
-        return None if set(step.pattern.axes(rank)) & set(axes) else tuple(axes)
-    if isinstance(step, (Broadcast, AtMost)):
-        lead = len(step.shape) - rank if isinstance(step, Broadcast) else 0
-        return tuple(axis + lead for axis in axes)
-    return _moved_aside(step, axes) if isinstance(step, (Split, Merge)) else None
-
-
-def _moved_aside(step: Split | Merge, axes: Sequence[int]) -> tuple[int, ...] | None:
-    """Tell where axes are left that are not the ones that are split or merged; None where they are."""
-    number = 1 if isinstance(step, Split) else step.number
-    more = len(step.extents) - 1 if isinstance(step, Split) else 1 - number
-    end = step.axis + number
-    mixed = any(step.axis <= axis < end for axis in axes)
-    return None if mixed else tuple(axis + more * (axis >= end) for axis in axes)
+    if not worked(step, rank).isdisjoint(axes):
+        return None
+    (met,) = through((step,), (1,) * rank)
+    return tuple([met.behind(axis)[0] for axis in axes])
 
 
 def _each(step: Step, parts: Parts, after: Dependence, source: str) -> Dependence:

@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from rfcalc.algebra import parts
+from rfcalc.algebra.axes import worked
 from rfcalc.algebra.beside import differ, framed, placed, woven
 from rfcalc.algebra.dependence import Dependence, Piece, Pieces, plain
 from rfcalc.algebra.digits import is_same
@@ -106,7 +107,7 @@ def _carried(step: Step, before: Dependence, pieces: Pieces, after: Dependence, 
     rank = len(before.factors)
     if isinstance(step, Slide) and step.axis == pieces.axis:
         return _cut(step, pieces, after, source)
-    if isinstance(step, (Reduce, Contract, Mix)) and pieces.axis in _worked(step, rank):
+    if isinstance(step, (Reduce, Contract, Mix)) and pieces.axis in worked(step, rank):
         return _mixed(step, pieces, after, source)
     moved = _regrouped(step, before, pieces) if isinstance(step, Regroup) else None
     if moved is None:
@@ -124,10 +125,6 @@ def _carried(step: Step, before: Dependence, pieces: Pieces, after: Dependence, 
     elif isinstance(step, (Reduce, Contract)):
         after = placed(after, pieces, made, source)
     return after._replace(pieces=made)
-
-
-def _worked(step: Reduce | Contract | Mix, rank: int) -> set[int]:
-    return {axis % rank for axis in ((step.axis,) if isinstance(step, Contract) else step.axes)}
 
 
 def _for_piece(step: Step, moved: Pieces, piece: Piece) -> Step:

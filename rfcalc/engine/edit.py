@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from rfcalc.algebra.axes import alike, groups
 from rfcalc.algebra.number import Num, equal, is_known, is_one, prod
-from rfcalc.engine.follow import alike, groups
 from rfcalc.engine.run import Run
 from rfcalc.engine.shapes import LayerInfo, check_outputs
 from rfcalc.errors import AnalysisError

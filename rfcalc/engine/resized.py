@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from rfcalc.algebra.axes import through
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.number import Num
-from rfcalc.algebra.parts import moved
 from rfcalc.algebra.relation import Relation
 from rfcalc.algebra.steps import (
     Broadcast,
@@ -248,36 +248,22 @@ def _agree(result: Result, inputs: Sequence[TensorSpec | None]) -> tuple[bool, .
     for spec, paths in zip(result.outputs, result.paths, strict=True):
         for path in paths if result.gated is None else (*paths, *result.gated):
             given = inputs[path.input]
-            shape = None if given is None else _shape_after(path.followed, given.shape)
-            found.append(shape is None or shape == spec.shape)
+            found.append(given is None or _leads(path.followed, given.shape, spec.shape))
     return tuple(found)
 
 
-def _shape_after(steps: Sequence[Step], shape: tuple[Num, ...]) -> tuple[Num, ...] | None:
-    """Return the shape behind some steps; None where one of them is not plain."""
-    for step in steps:
-        if isinstance(step, (Slide, Contract, Grouped)):
-            shape = (*shape[: step.axis], step.extent, *shape[step.axis + 1 :])
-        elif isinstance(step, Place):
-            shape = (*shape[: step.axis], step.total, *shape[step.axis + 1 :])
-        elif isinstance(step, Broadcast):
-            aligned = (1,) * (len(step.shape) - len(shape)) + shape
-            shape = tuple(
-                [m if type(n) is int and n == 1 else n for n, m in zip(aligned, step.shape, strict=True)]
-            )
-        elif isinstance(step, (Reduce, Squeeze)):
-            shape = tuple([1 if axis in step.axes else n for axis, n in enumerate(shape)])
-            if isinstance(step, Squeeze) or not step.keep:
-                shape = tuple([n for axis, n in enumerate(shape) if axis not in step.axes])
-        elif isinstance(step, Permute):
-            shape = tuple([shape[axis] for axis in step.order])
-        elif isinstance(step, Insert):
-            left = iter(shape)
-            rank = len(shape) + len(step.axes)
-            shape = tuple([1 if axis in step.axes else next(left) for axis in range(rank)])
-        elif not isinstance(step, (Mix, Scan)):
-            return None
-    return shape
+def _leads(steps: Sequence[Step], given: tuple[Num, ...], wanted: tuple[Num, ...]) -> bool:
+    """Tell whether steps lead from one shape to another one; True where one of them is not plain."""
+    shape = given
+    for met in through(steps, given):
+        shape = met.after
+        if not isinstance(met.step, _PLAIN):
+            return True
+        if isinstance(met.step, Broadcast):  # which stretches single elements alone
+            pairs = zip(reversed(met.before), reversed(shape), strict=False)
+            if any(n != m and not (type(n) is int and n == 1) for n, m in pairs):
+                return False
+    return shape == wanted
 
 
 def _is_same(a: Result, b: Result) -> bool:
@@ -415,37 +401,19 @@ def _moves_freely(steps: Sequence[Step], dependence: Dependence) -> bool:
     if not dependence.legs:
         return True
     rank = len(dependence.factors)
-    moving = [axis for axis in range(rank) if dependence.moves(axis)]
-    for step in steps:
-        if not isinstance(step, _PLAIN):
-            return False
+    moving = {axis for axis in range(rank) if dependence.moves(axis)}
+    if not all(isinstance(step, _PLAIN) for step in steps):
+        return False
+    for met in through(steps, (1,) * rank):
+        step = met.step
         if isinstance(step, Slide):  # what lies beside its window is counted along an axis that moves nothing
             if (step.axis in moving) is step.alike:
                 return False
-        elif isinstance(step, (Grouped, Place)):
-            if step.axis in moving or not getattr(step, "alike", True):
-                return False
-        else:
-            rank, moving = _moved(step, rank, moving)
+        elif isinstance(step, (Grouped, Place)) and (step.axis in moving or not getattr(step, "alike", True)):
+            return False
+        moving = {place for axis in moving for place in met.behind(axis)}
     return True
 
 
 _PLAIN: Final = (Slide, Contract, Grouped, Place, Mix, Scan, Reduce, Squeeze, Insert, Permute, Broadcast)
 """Steps that may do the same at any extent."""
-
-
-def _moved(step: Step, rank: int, moving: Sequence[int]) -> tuple[int, list[int]]:
-    """Say how many axes there are behind a step, and which of them move a leg."""
-    if isinstance(step, (Mix, Scan)):
-        return rank, list(moving)
-    worked = {step.axis} if isinstance(step, Contract) else set()
-    if isinstance(step, (Reduce, Squeeze)):
-        worked = {axis % rank for axis in step.axes}
-    left = [axis for axis in moving if axis not in worked]
-    gone = worked if isinstance(step, Squeeze) or (isinstance(step, Reduce) and not step.keep) else set()
-    kept = Reduce(tuple(gone), keep=False) if gone else step
-    places = moved(kept, rank, left)
-    assert places is not None
-    more = len(step.shape) - rank if isinstance(step, Broadcast) else 0
-    more += len(step.axes) if isinstance(step, Insert) else 0
-    return rank + more - len(gone), list(places)

@@ -84,7 +84,7 @@ class _Held:
         shared by all layers of one kind and the same settings.
     """
 
-    __slots__ = ("kind", "known", "layer", "ready", "said", "weights")
+    __slots__ = ("known", "layer", "ready", "said", "weights")
 
     def __init__(
         self, layer: Layer, ready: Result | None, said: dict[object, tuple[int, Result]] | None
@@ -92,7 +92,6 @@ class _Held:
         self.layer = layer
         self.ready = ready
         self.said = said
-        self.kind = None if said is None else find(layer.kind)
         self.known: dict[object, tuple[int, LayerInfo]] = {}
         self.weights: tuple[Sequence[Parameter], tuple[Weight, ...]] | None = None
 
@@ -151,29 +150,17 @@ class SizedRules:
             return {}
 
     def _resolved(self, held: _Held, key: object, resolved: Mapping[str, LayerInfo]) -> tuple[int, LayerInfo]:
-        layer, said = held.layer, held.said
+        said = held.said
         if said is not None and key in said:
             number, result = said[key]
             return number, held.resolved(result)
-        try:
-            known = self._known(held, resolved)
-        except RfcalcError as error:
-            error.where = error.where or f"layer {layer.name!r}"
-            raise
+        known = resolve_layer(held.layer, resolved, self._on_unknown, held.ready)
         if known.result is None:
             return -1, known
         number = self._made.setdefault(known.result.outputs, len(self._made))
         if said is not None:
             said[key] = (number, known.result)
         return number, known
-
-    def _known(self, held: _Held, resolved: Mapping[str, LayerInfo]) -> LayerInfo:
-        """Run the rule of a layer."""
-        if held.kind is not None:
-            inputs = _inputs_of(held.layer, resolved)
-            if inputs is not None:
-                return held.resolved(apply_rule(held.kind, held.layer.attrs, inputs, held.layer.extras))
-        return resolve_layer(held.layer, resolved, self._on_unknown, held.ready)
 
 
 def resolve(
@@ -221,12 +208,8 @@ def resolve(
         if kept is not None:
             resolved[layer.name] = kept
             continue
-        try:
-            known = resolve_layer(layer, resolved, on_unknown, graph.results.get(layer.name), rules)
-            resolved[layer.name] = _tidied(known) if symbolic else known
-        except RfcalcError as error:
-            error.where = error.where or f"layer {layer.name!r}"
-            raise
+        known = resolve_layer(layer, resolved, on_unknown, graph.results.get(layer.name), rules)
+        resolved[layer.name] = _tidied(known) if symbolic else known
     check_outputs(graph, resolved)
     return resolved
 
@@ -285,7 +268,28 @@ def resolve_layer(
     ready: Result | None = None,
     rules: RuleMemo | None = None,
 ) -> LayerInfo:
-    """Run the rule of one layer, behind those that are resolved; `ready` is what is known of it already."""
+    """Run the rule of one layer, behind those that are resolved; `ready` is what is known of it already.
+
+    Raises
+    ------
+    AnalysisError
+        It does not fit its inputs; the message says which layer.
+    """
+    try:
+        return _resolved(layer, resolved, on_unknown, ready, rules)
+    except RfcalcError as error:
+        error.where = error.where or f"layer {layer.name!r}"
+        raise
+
+
+def _resolved(
+    layer: Layer,
+    resolved: Mapping[str, LayerInfo],
+    on_unknown: OnUnknown,
+    ready: Result | None,
+    rules: RuleMemo | None,
+) -> LayerInfo:
+    """Return what a layer's reader, or its rule, says of it."""
     if ready is not None and layer.weights is not None:
         return LayerInfo(ready, layer.weights)
     if layer.extras.blind:
@@ -295,22 +299,12 @@ def resolve_layer(
         return LayerInfo(None, layer.weights, unknown="" if find(layer.kind) else layer.op)
     kind = find(layer.kind)
     if kind is None:
-        known = _unknown_layer(layer, inputs, on_unknown)
-    else:
-        apply = apply_rule if rules is None else rules.apply
-        result = apply(kind, layer.attrs, inputs, layer.extras) if ready is None else ready
-        known = LayerInfo(result, _weights_of(layer, result))
-    return _untyped(known) if "" in [spec.dtype for spec in inputs] else known
-
-
-def _untyped(known: LayerInfo) -> LayerInfo:
-    """Return what is known of a layer behind tensors whose types are not followed: not its own types."""
-    result, weights = known.result, known.weights
-    if result is not None:
+        return _unknown_layer(layer, inputs, on_unknown)
+    apply = apply_rule if rules is None else rules.apply
+    result = apply(kind, layer.attrs, inputs, layer.extras) if ready is None else ready
+    if "" in [spec.dtype for spec in inputs]:  # where types are not followed, those of outputs are not either
         result = result._replace(outputs=tuple([replace(spec, dtype="") for spec in result.outputs]))
-    if weights is not None:
-        weights = tuple([replace(weight, dtype="") for weight in weights])
-    return known._replace(result=result, weights=weights)
+    return LayerInfo(result, _weights_of(layer, result))
 
 
 def _inputs_of(layer: Layer, resolved: Mapping[str, LayerInfo]) -> list[TensorSpec] | None:
@@ -332,10 +326,15 @@ def _weights_of(layer: Layer, result: Result) -> tuple[Weight, ...]:
     """Return the weights that the file names, or those that the rule asks for, named after the layer."""
     if layer.weights is not None:
         return layer.weights
-    owner = layer.source_name
+    owner, typed = layer.source_name, result.outputs[0].dtype
     return tuple(
         [
-            Weight(f"{owner}/{each.role}", each.shape, each.trainable and layer.trainable)
+            Weight(
+                f"{owner}/{each.role}",
+                each.shape,
+                each.trainable and layer.trainable,
+                "float32" if typed else "",
+            )
             for each in result.weights
         ]
     )
@@ -353,7 +352,8 @@ def _unknown_layer(layer: Layer, inputs: list[TensorSpec], on_unknown: OnUnknown
         if on_unknown != "bound" or not inputs:
             return LayerInfo(None, layer.weights, unknown=layer.op)
         recorded = (inputs[0].shape,)
-    outputs = tuple(TensorSpec(shape, _default_roles(shape, inputs)) for shape in recorded)
+    dtype = "" if any(not spec.dtype for spec in inputs) else "float32"
+    outputs = tuple(TensorSpec(shape, _default_roles(shape, inputs), dtype) for shape in recorded)
     if on_unknown == "report":
         return LayerInfo(Result(outputs, ((),) * len(outputs)), layer.weights, unknown=layer.op)
     reason = f"{layer.op} is not known, so {layer.name!r} is taken to depend on everything"

@@ -156,6 +156,11 @@ class Extras(NamedTuple):
     quantised: tuple[str, int | None] | None = None
 
     @property
+    def plain(self) -> bool:
+        """Tell whether the operation is its kind and nothing else, as most are."""
+        return self is PLAIN or self == PLAIN
+
+    @property
     def walked(self) -> bool:
         """Tell whether there is more to do than the step of the kind itself; see :func:`walk`."""
         return bool(self.prepare or self.then or self.operands or self.copies)
@@ -167,7 +172,7 @@ class Extras(NamedTuple):
 
 
 PLAIN: Final = Extras()
-"""An operation that is its kind and nothing else, as most are."""
+"""An operation that is its kind and nothing else."""
 
 
 class Stage(NamedTuple):

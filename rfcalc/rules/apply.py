@@ -25,7 +25,7 @@ def apply_rule(
     AnalysisError
         The layer does not fit its inputs.
     """
-    if (extras is PLAIN or extras == PLAIN) and not _is_folded(inputs):  # as most layers are
+    if extras.plain and not _is_folded(inputs):  # as most layers are
         return kind.rule(Call(kind, attrs, inputs))
     if extras.walked:
         return _apply_steps(Stage(kind.name, attrs, extras), inputs)
@@ -68,7 +68,7 @@ class RuleMemo:
     ) -> Result:
         """Return what `apply_rule` does, or did for the same kind, settings and inputs."""
         key: tuple[object, ...] = (kind.name, tuple(attrs.items()), tuple(inputs))
-        if extras is not PLAIN:  # few are, and a hash takes its time
+        if not extras.plain:  # few are, and a hash takes its time
             key = (*key, extras)
         try:
             found = self._known.get(key)

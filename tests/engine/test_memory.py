@@ -253,10 +253,15 @@ def test_variants_of_a_model_of_other_types_say_nothing_in_bytes_either() -> Non
         {"class_name": "MaxPooling2D", "config": {"name": "pool", "pool_size": 2}},
         {"class_name": "Conv2D", "config": {"name": "b", **names}},
     ]
-    found = rfcalc.compare({"class_name": "Sequential", "config": {"name": "s", "layers": layers}})
+    model = {"class_name": "Sequential", "config": {"name": "s", "layers": layers}}
+    found = rfcalc.compare(model)
     assert len(found.entries) > 2
     for entry in found.entries:
         assert entry.result is not None
         footprint = entry.result.footprint
         assert (footprint.param_bytes, footprint.activation_bytes, footprint.peak) == (None, None, None)
         assert footprint.activations is not None
+    resolved = Run(rfcalc.load(model)).at(32, 32).resolved
+    tensors = [(*known.result.outputs, *known.weights) for known in resolved.values()]  # type: ignore[union-attr,misc]
+    types = [{each.dtype for each in of} for of in tensors]
+    assert types == [{""}] * 4

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from rfcalc.algebra import steps as moves
+from rfcalc.algebra.axes import Met, through
 from rfcalc.algebra.number import Num, is_known, is_one
 from rfcalc.engine.edit import (
     POOLS,
@@ -26,7 +27,6 @@ from rfcalc.engine.edit import (
     setting,
     settled,
 )
-from rfcalc.engine.follow import Met, through
 from rfcalc.engine.run import Run
 from rfcalc.engine.shapes import LayerInfo, spec_of
 from rfcalc.graph.graph import LayerGraph

@@ -19,10 +19,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra import steps as moves
+from rfcalc.algebra.axes import Met, through
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.algebra.steps import Step
 from rfcalc.algebra.window import POINTWISE
-from rfcalc.engine.follow import Met, through
 from rfcalc.engine.propagate import ancestors, require_known
 from rfcalc.engine.run import Run
 from rfcalc.engine.shapes import LayerInfo

@@ -7,13 +7,13 @@ from typing import get_args
 import pytest
 
 from rfcalc.algebra import steps as moves
+from rfcalc.algebra.axes import through
 from rfcalc.algebra.dependence import plain
 from rfcalc.algebra.leg import Leg
 from rfcalc.algebra.number import prod
 from rfcalc.algebra.pattern import Pattern
 from rfcalc.algebra.relation import identity
 from rfcalc.algebra.window import slide
-from rfcalc.engine.follow import through
 
 SHAPE = (1, 6, 4, 5)
 
