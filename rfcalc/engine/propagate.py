@@ -245,6 +245,44 @@ def propagate(
     return seen, misaligned
 
 
+def fields_in_input(
+    layer: Layer, resolved: Mapping[str, LayerInfo], place: int, seed: Seed
+) -> LayerFields | None:
+    """Return what a layer depends on of one of its inputs alone; None where no rule knows it.
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer.
+    resolved : mapping
+        What the first pass says of it, and of what it reads.
+    place : int
+        Which of its inputs.
+    seed : callable
+        What is said of each element of that input; the others depend on nothing.
+
+    Raises
+    ------
+    NeedTaps
+        The ends of fields say not enough; seed taps.
+    """
+    result = resolved[layer.name].result
+    known = [resolved[producer].result for producer, _ in layer.inputs]
+    if result is None or resolved[layer.name].unknown or any(each is None for each in known):
+        return None
+    starts: dict[str, dict[int, Dependence]] = {}
+    for number, ((producer, output), given) in enumerate(zip(layer.inputs, known, strict=True)):
+        assert given is not None
+        spec, held = given.outputs[output], starts.setdefault(producer, {})
+        if number == place or output not in held:
+            held[output] = seed(spec) if number == place else plain(spec.shape)
+    seen = {}
+    for producer, held in starts.items():
+        outputs = tuple(held.get(output) for output in range(max(held) + 1))
+        seen[producer] = LayerFields(outputs, outputs)
+    return _see(layer, result, seen, [])
+
+
 def _see(
     layer: Layer, result: Result, seen: Mapping[str, LayerFields], misaligned: list[Misaligned]
 ) -> LayerFields:

@@ -10,10 +10,8 @@ from rfcalc.arguments import listed, place
 from rfcalc.commands import options
 from rfcalc.commands.older import Older, Words
 from rfcalc.commands.question import SEE, question
-from rfcalc.errors import UsageError
 
-_OF_MODEL: Final = ("growth", "costs")
-_OF_UNIT: Final = ("field", "effective")
+_SPELLED: Final = {"layer": "LAYER", "at": "--at", "image": "--image", "variants": "--with"}
 
 
 def _unit(value: str) -> Words:
@@ -30,6 +28,7 @@ def _unit(value: str) -> Words:
     "Draw how fields grow, what layers cost, or what a unit sees.",
     "rfcalc plot pooling.json --output growth.svg",
     "rfcalc plot pooling.json --what costs --output costs.png",
+    "rfcalc plot pooling.json --what lines --output lines.svg",
     "rfcalc plot pooling.json conv3 --at 1,1 --output unit.svg",
     older=(Older("--compare", "A,B,...", "--with"), Older("--unit", "LAYER[@Y,X]", "LAYER --at Y,X", _unit)),
 )
@@ -37,9 +36,10 @@ def _unit(value: str) -> Words:
 @options.layer
 @click.option(
     "--what",
-    type=click.Choice([*_OF_MODEL, *_OF_UNIT]),
-    help="The field against depth, parameters by layer, what a unit sees, or how much each position of the "
-    "input weighs in it. By default growth; field where LAYER, --at or --image is given.",
+    type=click.Choice(["growth", "costs", "field", "effective", "lines"]),
+    help="The field against depth, parameters by layer, what a unit sees, what each position of the input "
+    "weighs in it, or the side view: lines from it down to all that it depends on. By default growth; field "
+    "where LAYER, --at or --image is given.",
 )
 @options.variants
 @options.unit("By default the one in the middle.")
@@ -60,9 +60,10 @@ def command(
     """Draw MODEL: how far its layers see, beside what they would see without pooling.
 
     With LAYER, what one unit of it depends on, drawn on the input; what of its window lies in padding is
-    hatched. LAYER is by default the last convolution whose field has a size.
+    hatched. LAYER is by default the last convolution whose field has a size; of the side view the last whose
+    lines there is room for. With --with, counterfactuals are drawn beside the model.
     """
-    from rfcalc.pictures.library import plot
+    from rfcalc.pictures.library import check_taken, plot
     from rfcalc.render.pictures import suffix_of
     from rfcalc.render.write import check_output
 
@@ -70,15 +71,9 @@ def command(
     check_output(output, source=model)
     if image is not None:
         check_output(output, source=image)
-    of_unit = {"LAYER": layer, "--at": at, "--image": image}
-    what = what or ("field" if any(each is not None for each in of_unit.values()) else "growth")
-    refused = of_unit if what in _OF_MODEL else {"--with": variants}
-    for name, given in refused.items():
-        if given is not None:
-            others = " and ".join(f"--what {each}" for each in (_OF_UNIT if what in _OF_MODEL else _OF_MODEL))
-            raise UsageError(f"{name} is for {others}")
-    if what == "effective" and image is not None:
-        raise UsageError("--image is for --what field")
+    what = what or ("growth" if layer is at is image is None else "field")
+    given = {"layer": layer, "at": at, "image": image, "variants": variants}
+    check_taken(what, given, lambda name: _SPELLED[name], "--what")
     plot(
         model,
         output,

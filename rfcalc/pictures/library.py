@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, Literal
 
 from rfcalc.errors import UsageError
 from rfcalc.loading import Loading, Model, asked
@@ -17,11 +17,21 @@ if TYPE_CHECKING:
     from rfcalc.render.pictures import Picture
 
 
+TAKES: Final[Mapping[str, tuple[str, ...]]] = {
+    "growth": ("variants",),
+    "costs": ("variants",),
+    "field": ("layer", "at", "image", "variants"),
+    "effective": ("layer", "at"),
+    "lines": ("layer", "at", "variants"),
+}
+"""The arguments of `plot` that each picture takes."""
+
+
 def plot(
     x: Model,
     path: str | os.PathLike[str] | None = None,
     *,
-    what: Literal["growth", "costs", "effective", "field"] = "growth",
+    what: Literal["growth", "costs", "effective", "field", "lines"] = "growth",
     variants: Sequence[str] | None = None,
     layer: str | None = None,
     at: Sequence[int] | None = None,
@@ -39,11 +49,14 @@ def plot(
     what : str
         ``growth``: the field against depth, for the model and its counterfactuals; ``costs``: their
         parameters by layer; ``field``: what one unit depends on, and what of its window lies in padding;
-        ``effective``: what each position weighs in one unit.
+        ``effective``: what each position weighs in one unit; ``lines``: the side view, rows of units from
+        the input up, and which of them one unit depends on, with pooling and without.
     variants : sequence of str, optional
-        Counterfactuals, as for `compare`.
+        Counterfactuals, as for `compare`; for ``field`` and ``lines`` they are drawn beside the model, by
+        default none for ``field``, and for ``lines`` what the model is without its pooling.
     layer : str, optional
-        For ``field`` and ``effective`` the layer of the unit; of the latter by default the last convolution.
+        For ``field``, ``effective`` and ``lines`` the layer of the unit; by default the last convolution, of
+        ``lines`` the last layer before it that can be drawn.
     at : sequence of int, optional
         Its index on each spatial axis; by default the middle.
     image : path, optional
@@ -74,15 +87,17 @@ def plot(
     from rfcalc.render.write import write
 
     form = None if path is None else suffix_of(str(path))
-    if what == "field":
-        picture = _unit(x, layer, at, None if image is None else str(image), loading)
-    elif what == "effective" and image is None:
-        from rfcalc.questions.effective.library import effective
-        from rfcalc.questions.effective.picture import effective_picture
+    check_taken(what, {"layer": layer, "at": at, "image": image, "variants": variants})
+    if what in {"field", "effective", "lines"}:
+        from rfcalc.pictures.beside import effective_of, field_beside, lines_beside
 
-        picture = effective_picture(effective(x, layer, at, **loading))
-    elif layer is not None or at is not None or image is not None:
-        raise UsageError('a layer or a unit is for a picture of a field, an image for what="field" alone')
+        with asked(x, **loading) as run:
+            if what == "effective":
+                picture = effective_of(run, layer, at)
+            elif what == "lines":
+                picture = lines_beside(run, layer, at, variants)
+            else:
+                picture = field_beside(run, layer, at, variants, None if image is None else str(image))
     else:
         from rfcalc.questions.compare.picture_costs import costs_picture
         from rfcalc.questions.compare.picture_growth import growth_picture
@@ -94,11 +109,30 @@ def plot(
     return picture
 
 
-def _unit(
-    x: Model, layer: str | None, at: Sequence[int] | None, image: str | None, loading: Loading
-) -> Picture:
-    """Return the picture of the field of one unit."""
-    from rfcalc.questions.field.picture import field_picture
+def check_taken(
+    what: str, given: Mapping[str, object], spelled: Callable[[str], str] = repr, option: str = "what"
+) -> None:
+    """Refuse arguments that a picture does not take.
 
-    with asked(x, **loading) as run:
-        return field_picture(run, layer, at, image)
+    Parameters
+    ----------
+    what : str
+        The picture.
+    given : mapping
+        The arguments by name; None for those that are not given.
+    spelled : callable
+        How the one who asked spells an argument.
+    option : str
+        How the one who asked says which picture.
+
+    Raises
+    ------
+    UsageError
+        One is given that it does not take.
+    """
+    for name, value in given.items():
+        if value is not None and name not in TAKES[what]:
+            *others, last = (f"{option} {each}" for each, taken in TAKES.items() if name in taken)
+            raise UsageError(
+                f"{spelled(name)} is for {' and '.join([', '.join(others), last][not others :])}"
+            )

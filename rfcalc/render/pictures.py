@@ -25,6 +25,7 @@ FORMATS: Final = ("svg", "png", "pdf")
 
 _LONGEST_NAME: Final = 28
 _COLUMNS_PER_INCH: Final = 11  # of letters of usual width in the size of titles
+_TITLE_LINE: Final = 0.17  # inches
 _BESIDE_TITLE: Final = 9  # columns of the numbers and words that stand left of axes
 _DATES: Final[dict[str, dict[str, Any]]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 _SETTINGS: Final = {
@@ -64,8 +65,19 @@ def look(place: int) -> Look:
     return LOOKS[place % len(LOOKS)]
 
 
-def figure(width: float, height: float, *, columns: int = 1) -> tuple[Figure, Sequence[Axes]]:
-    """Make an empty picture of so many inches, with axes side by side.
+def figure(
+    width: float, height: float, *, columns: int = 1, heights: Sequence[float] = (1,)
+) -> tuple[Figure, Sequence[Axes]]:
+    """Make an empty picture of so many inches, with axes side by side, or below each other.
+
+    Parameters
+    ----------
+    width, height : float
+        Inches.
+    columns : int
+        How many axes stand side by side.
+    heights : sequence of float
+        How high each row of axes is, beside the others.
 
     Raises
     ------
@@ -79,8 +91,8 @@ def figure(width: float, height: float, *, columns: int = 1) -> tuple[Figure, Se
         raise RfcalcError("drawing needs the matplotlib package: pip install 'rfcalc[plot]'") from error
     with mpl.rc_context(_SETTINGS):
         made = Figure(figsize=(width, height), layout="constrained")
-        axes = made.subplots(1, columns, squeeze=False)[0]
-    return made, list(axes)
+        axes = made.subplots(len(heights), columns, squeeze=False, height_ratios=list(heights))
+    return made, [each for row in axes for each in row]
 
 
 def name(text: str, longest: int = _LONGEST_NAME) -> str:
@@ -129,11 +141,24 @@ def units_of(chosen: InputRow | None) -> Sequence[str]:
     return unit_names(len(chosen.spatial), channels if isinstance(channels, int) else None)
 
 
-def set_title(picture: Figure, axes: Axes, text: str) -> None:
-    """Write a title above axes, whole: over several lines where one has no room for it."""
-    room = int(picture.get_figwidth() * _COLUMNS_PER_INCH) - _BESIDE_TITLE
+def set_title(picture: Figure, axes: Axes, text: str, *, panels: int = 1) -> None:
+    """Write a title above axes, whole: over several lines where one has no room; the picture grows by them.
+
+    Parameters
+    ----------
+    picture : Figure
+        The picture.
+    axes : Axes
+        The axes; the title begins at their left end.
+    text : str
+        The title.
+    panels : int
+        How many axes stand side by side.
+    """
+    room = int(picture.get_figwidth() / panels * _COLUMNS_PER_INCH) - _BESIDE_TITLE
     folded = [line for part in text.split("\n") for line in fold(visible(part), room)]
     lines = [line[place : place + room] for line in folded for place in range(0, len(line), room)]
+    picture.set_figheight(picture.get_figheight() + _TITLE_LINE * (len(lines) - 1))
     axes.set_title("\n".join(lines), loc="left", fontsize=_SETTINGS["axes.titlesize"])
 
 

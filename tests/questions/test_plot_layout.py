@@ -108,7 +108,7 @@ def crowded(picture: Figure) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("what", ["growth", "costs"])
+@pytest.mark.parametrize("what", ["growth", "costs", "field", "effective", "lines"])
 @pytest.mark.parametrize("name", NAMED)
 def test_nothing_lies_on_a_word(name: str, what: Any, tmp_path: Path) -> None:
     assert crowded(rfcalc.plot(model(name, tmp_path), what=what)) == []

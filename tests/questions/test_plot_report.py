@@ -125,7 +125,7 @@ def test_a_unit_at_the_border() -> None:
     assert boxes(axes) == {
         "the input": (0, 0, 20, 30),
         "its window in padding": (-3, 7, 7, 7),
-        "what the unit depends on": (0, 7, 4, 7),
+        "what the unit depends on: 4x7 pixels": (0, 7, 4, 7),
     }
     hatched = next(patch for patch in axes.patches if patch.get_label() == "its window in padding")
     assert hatched.get_hatch()
@@ -147,7 +147,8 @@ def test_holes_stay_holes() -> None:
 
 def test_a_sequence_and_a_volume() -> None:
     assert (
-        rfcalc.plot(MODELS / "wavenet.json", what="field", layer="values").axes[0].get_xlabel() == "positions"
+        rfcalc.plot(MODELS / "wavenet.json", what="field", layer="values").axes[0].get_xlabel()
+        == "steps of the input"
     )
     title = rfcalc.plot(MODELS / "video.json", what="field", layer="pool2").axes[0].get_title(loc="left")
     assert re.search(r"slices \d+ to \d+", title)
@@ -158,6 +159,20 @@ def test_on_an_image(tmp_path: Path) -> None:
     picture = rfcalc.plot(MODELS / "pooling.json", what="field", layer="conv3", image=tmp_path / "in.png")
     assert picture.axes[0].images[0].get_extent() == [-0.5, 27.5, 27.5, -0.5]
     assert "the image is scaled to 28x28" in picture.axes[0].get_title(loc="left")
+
+
+def test_fields_beside_each_other() -> None:
+    """The unit without pooling is the one whose field has its middle nearest to that of the unit with it."""
+    axes = rfcalc.plot(
+        MODELS / "pooling.json", what="field", layer="conv3", at=(1, 1), variants=["plain"]
+    ).axes[0]
+    assert boxes(axes) == {
+        "the input": (0, 0, 28, 28),
+        "with pooling: 18x18 pixels": (4, 4, 18, 18),
+        "without pooling: 7x7 pixels": (9, 9, 7, 7),
+    }
+    shown = labels(axes.figure.legends[0].get_texts())
+    assert shown == ["the input", "with pooling: 18x18 pixels", "without pooling: 7x7 pixels"]
 
 
 # ---- files -------------------------------------------------------------------------------------------------
@@ -202,9 +217,21 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         (["-o", "out.svg", "none"], 2, "no layer or tensor 'none'"),
         (["-o", "out.svg", "conv3", "--at", "9,9"], 2, "there is no output 9 on an axis of 3"),
         (["-o", "out.svg", "conv3", "--at", "1"], 2, "1 place, but the input has 2 spatial axes"),
-        (["-o", "out.svg", "--what", "costs", "conv3"], 2, "LAYER is for --what field and --what effective"),
-        (["-o", "out.svg", "--what", "growth", "--at", "1,1"], 2, "--at is for --what field and"),
-        (["-o", "out.svg", "--with", "plain", "conv3"], 2, "--with is for --what growth and --what costs"),
+        (["-o", "out.svg", "--what", "costs", "conv3"], 2, "LAYER is for --what field, --what effective"),
+        (["-o", "out.svg", "--what", "growth", "--at", "1,1"], 2, "--at is for --what field, --what"),
+        (
+            ["-o", "out.svg", "--what", "effective", "--with", "plain"],
+            2,
+            "costs, --what field and --what lines",
+        ),
+        (["-o", "out.svg", "--what", "lines", "--image", "in.png"], 2, "--image is for --what field"),
+        (
+            ["-o", "out.svg", "--what", "lines", "conv3", "--at", "9,9"],
+            2,
+            "there is no output 9 on an axis of 3",
+        ),
+        (["-o", "out.svg", "--what", "lines", "input"], 2, "a layer above the input"),
+        (["-o", "out.svg", "--what", "lines", "flatten"], 3, "it keeps no map"),
         (["-o", "out.svg", "--what", "effective", "--image", "in.png"], 2, "--image is for --what field"),
         (["-o", "out.svg", "--image", "none.png"], 3, "no such image"),
         (["-o", "out.svg", "conv3", "--image", "none.png"], 3, "no such image"),
@@ -256,7 +283,7 @@ def test_the_effective_field_beside_the_theoretical_one() -> None:
     edges = [line.get_xdata()[0] for line in panel.lines]
     assert edges == [found.axes[0].first - 0.5, found.axes[0].last + 0.5]
     assert labels(panel.get_legend().get_texts()) == [
-        "theoretical field: 18",
+        "theoretical field: 18 pixels",
         "99% of the weight: 17",
         "90% of the weight: 13",
         "50% of the weight: 6",
@@ -269,7 +296,10 @@ def test_the_effective_field_beside_the_theoretical_one() -> None:
 
 def test_axes_that_weigh_differently_have_panels_of_their_own() -> None:
     picture = rfcalc.plot(MODELS / "pooling.json", what="effective", layer="conv3", at=(0, 2))
-    assert [panel.get_xlabel() for panel in picture.axes] == ["input rows", "input columns"]
+    assert [panel.get_xlabel() for panel in picture.axes] == [
+        "rows of the input, pixels",
+        "columns of the input, pixels",
+    ]
 
 
 def test_the_effective_field_from_the_command_line(

@@ -6,17 +6,20 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rfcalc.engine.result import Row
+from rfcalc.engine.rows import analyze_run, focus_or
 from rfcalc.engine.run import Run
 from rfcalc.errors import ReadError, UsageError
 from rfcalc.questions.field.find import field_of
 from rfcalc.questions.field.result import FieldResult, check_output, check_places
-from rfcalc.render.pictures import figure, name
+from rfcalc.render.pictures import figure, set_legend, set_title, units_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LARGEST_IMAGE: Final = 64_000_000  # pixels; more is no photograph that a model is asked about
-_FIELD: Final = "#0072B2"
+_COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+"""Of the field of the unit, and of those beside it."""
+
 _SMALL: Final = 40  # pixels of the input up to which each is drawn
 
 
@@ -38,8 +41,21 @@ class Extent(NamedTuple):
     window: tuple[int, int] | None
 
 
+class Drawn(NamedTuple):
+    """The field of one unit: how it is called, and what it is along each axis."""
+
+    title: str
+    extents: Sequence[Extent]
+
+
 def field_picture(
-    run: Run, layer: str | None, at: Sequence[int] | None = None, image: str | None = None
+    run: Run,
+    layer: str | None,
+    at: Sequence[int] | None = None,
+    image: str | None = None,
+    *,
+    beside: Sequence[tuple[str, Run]] = (),
+    title: str = "",
 ) -> Figure:
     """Draw the field of one unit of a layer on the input.
 
@@ -53,6 +69,10 @@ def field_picture(
         The unit, an index for each spatial axis; by default the one in the middle.
     image : str, optional
         A picture to draw it on, scaled to the size of the input.
+    beside : sequence of (str, Run)
+        Other models, and how they are called: the field of their unit above the same place is drawn too.
+    title : str
+        How the model is called among them.
 
     Raises
     ------
@@ -60,18 +80,28 @@ def field_picture(
         Of the kinds that `rfcalc.field` raises; also where matplotlib is not installed, or the image cannot
         be read.
     """
-    from rfcalc.engine.rows import analyze_run, focus_or
-
     layer = focus_or(run, layer)
     found = field_of(run, layer)
     unit = tuple(len(axis.rows) // 2 for axis in found.axes) if at is None else tuple(at)
     check_places(unit, len(found.axes))
     for axis, index in zip(found.axes, unit, strict=True):
         check_output(index, len(axis.rows))
-    return unit_picture(found, unit, analyze_run(run).layer(layer), image)
+    row = analyze_run(run).layer(layer)
+    fields = [Drawn(title, _extents(found, unit, row))]
+    for called, other in beside:
+        same, figures = field_of(other, layer), analyze_run(other).layer(layer)
+        fields.append(Drawn(called, _extents(same, _above(same, fields[0].extents), figures)))
+    words = units_of(next((each for each in analyze_run(run).inputs if each.name == found.input), None))
+    return unit_picture(found, unit, fields, words, image)
 
 
-def unit_picture(field: FieldResult, at: tuple[int, ...], row: Row, image: str | None = None) -> Figure:
+def unit_picture(
+    field: FieldResult,
+    at: tuple[int, ...],
+    fields: Sequence[Drawn],
+    words: Sequence[str],
+    image: str | None = None,
+) -> Figure:
     """Draw the field of one unit on the input.
 
     Parameters
@@ -80,8 +110,10 @@ def unit_picture(field: FieldResult, at: tuple[int, ...], row: Row, image: str |
         The fields of all units of the layer.
     at : tuple of int
         The unit, an index for each spatial axis.
-    row : Row
-        The figures of its layer, which say what of its window lies in padding.
+    fields : sequence of Drawn
+        Its field, and those of units of other models.
+    words : sequence of str
+        What the positions along each axis are counted in.
     image : str, optional
         A picture to draw it on, scaled to the size of the input.
 
@@ -90,22 +122,41 @@ def unit_picture(field: FieldResult, at: tuple[int, ...], row: Row, image: str |
     RfcalcError
         matplotlib is not installed, or the image cannot be read.
     """
-    extents = [
+    planes = [Drawn(each.title, _plane(each.extents)) for each in fields]
+    rows, columns = planes[0].extents
+    shape = rows.size / columns.size
+    picture, (axes,) = figure(5.0, min(max(4.6 * shape, 1.0), 9.0) + 1.1 + 0.16 * len(fields))
+    if image is not None:
+        axes.imshow(_pixels(image), extent=_bounds(rows, columns), aspect="auto", interpolation="nearest")
+    handles = _draw(axes, planes, over_image=image is not None)
+    set_legend(picture, [*handles, *_boxes(axes, planes, fields, words, over_image=image is not None)])
+    set_title(picture, axes, _title(field, at, fields[0].extents, image is not None))
+    flat = len(fields[0].extents) == 1
+    axes.set_xlabel(f"{words[-1]} of the input" if flat else f"columns of the input, {words[-1]}")
+    axes.set_ylabel("" if flat else f"rows of the input, {words[-2]}")
+    if flat:
+        axes.set_yticks([])
+    return picture
+
+
+def _extents(field: FieldResult, at: Sequence[int], row: Row) -> list[Extent]:
+    return [
         Extent(axis.input_extent, axis.masks[index], _window(row, place, index))
         for place, (axis, index) in enumerate(zip(field.axes, at, strict=True))
     ]
-    rows, columns = _plane(extents)
-    shape = rows.size / columns.size
-    picture, (axes,) = figure(5.0, min(max(4.6 * shape, 1.0), 9.0) + 1.1)
-    if image is not None:
-        axes.imshow(_pixels(image), extent=_bounds(rows, columns), aspect="auto", interpolation="bilinear")
-    _draw(axes, rows, columns, over_image=image is not None)
-    axes.set_title(_title(field, at, extents, image is not None), loc="left")
-    axes.set_xlabel("columns" if len(extents) > 1 else "positions")
-    axes.set_ylabel("rows" if len(extents) > 1 else "")
-    if len(extents) == 1:
-        axes.set_yticks([])
-    return picture
+
+
+def _above(field: FieldResult, extents: Sequence[Extent]) -> list[int]:
+    """Return the unit whose field has its middle nearest to that of a field."""
+
+    def middle(mask: int) -> float:
+        return ((mask & -mask).bit_length() - 1 + mask.bit_length() - 1) / 2
+
+    wanted = [middle(each.mask) for each in extents]
+    return [
+        min(range(len(axis.rows)), key=lambda index: abs(middle(axis.masks[index]) - place))
+        for axis, place in zip(field.axes, wanted, strict=True)
+    ]
 
 
 def _window(row: Row, axis: int, index: int) -> tuple[int, int] | None:
@@ -125,7 +176,7 @@ def _window(row: Row, axis: int, index: int) -> tuple[int, int] | None:
     return first, first + int(sizes) - 1
 
 
-def _plane(extents: list[Extent]) -> tuple[Extent, Extent]:
+def _plane(extents: Sequence[Extent]) -> tuple[Extent, Extent]:
     """Return what is drawn from top to bottom and from left to right: the last two axes."""
     if len(extents) == 1:
         return Extent(1, 1, (0, 0)), extents[0]
@@ -136,35 +187,62 @@ def _bounds(rows: Extent, columns: Extent) -> tuple[float, float, float, float]:
     return (-0.5, columns.size - 0.5, rows.size - 0.5, -0.5)
 
 
-def _draw(axes: Any, rows: Extent, columns: Extent, *, over_image: bool) -> None:
+def _draw(axes: Any, planes: Sequence[Drawn], *, over_image: bool) -> list[Any]:
+    """Draw the input, and what of the windows lies beside it; what the legend says of them."""
+    rows, columns = planes[0].extents
     whole = ((0, rows.size - 1), (0, columns.size - 1))
-    _box(axes, *whole, "the input", facecolor="none" if over_image else "0.95", edgecolor="black")
-    if rows.window is not None and columns.window is not None:
-        inside = all(
-            first >= 0 and last < each.size
-            for each in (rows, columns)
-            for first, last in [each.window or (0, 0)]
+    look: dict[str, Any] = {"facecolor": "none" if over_image else "0.95", "edgecolor": "black"}
+    handles = [_box(axes, *whole, "the input", **look)]
+    for place, plane in enumerate(planes):
+        rows, columns = plane.extents
+        if rows.window is None or columns.window is None or _is_inside(plane.extents):
+            continue
+        look = {"facecolor": "none", "edgecolor": _COLOURS[place % len(_COLOURS)], "hatch": "////"}
+        label = (
+            f"window {plane.title} in padding".replace("  ", " ")
+            if len(planes) > 1
+            else "its window in padding"
         )
-        label = "" if inside else "its window in padding"
-        look = {"facecolor": "none", "edgecolor": "0.3", "hatch": "////", "linewidth": 0.8}
-        _box(axes, rows.window, columns.window, label, zorder=-1, **look)  # the input lies over it
-    label = "what the unit depends on"
-    for y, height in _runs(rows.mask):
-        for x, width in _runs(columns.mask):
-            look = {"facecolor": _FIELD, "edgecolor": _FIELD, "alpha": 0.55}
-            _box(axes, (y, y + height - 1), (x, x + width - 1), label, zorder=2, **look)
-            label = ""
-    _limits(axes, rows, columns)
-    axes.figure.legend(loc="outside lower center", frameon=False, ncols=3, fontsize=8)
+        handles.append(_box(axes, rows.window, columns.window, label, zorder=-1, linewidth=0.8, **look))
+    _limits(axes, planes)
+    return handles
 
 
-def _box(axes: Any, rows: tuple[int, int], columns: tuple[int, int], label: str, **look: Any) -> None:
+def _is_inside(plane: Sequence[Extent]) -> bool:
+    """Tell whether no part of a window lies beside the input."""
+    return all(each.window is None or (each.window[0] >= 0 and each.window[1] < each.size) for each in plane)
+
+
+def _boxes(
+    axes: Any, planes: Sequence[Drawn], fields: Sequence[Drawn], words: Sequence[str], *, over_image: bool
+) -> list[Any]:
+    """Draw what the units depend on; what the legend says of them."""
+    handles = []
+    for place, (plane, field) in enumerate(zip(planes, fields, strict=True)):
+        sizes = [each.mask.bit_count() for each in field.extents]
+        called = f"{field.title}: " if len(fields) > 1 else "what the unit depends on: "
+        unit = words[0] if len(set(words)) == 1 else "positions"
+        label = f"{called}{'x'.join(map(str, sizes))} {unit}"
+        colour = _COLOURS[place % len(_COLOURS)]
+        look: dict[str, Any] = {"edgecolor": colour, "facecolor": colour, "alpha": 0.55, "linewidth": 1.0}
+        if over_image:
+            look = {"edgecolor": colour, "facecolor": "none", "linewidth": 2.0}
+        drawn = [
+            _box(axes, (y, y + height - 1), (x, x + width - 1), label, zorder=2 + place, **look)
+            for y, height in _runs(plane.extents[0].mask)
+            for x, width in _runs(plane.extents[1].mask)
+        ]
+        handles += drawn[:1]
+    return handles
+
+
+def _box(axes: Any, rows: tuple[int, int], columns: tuple[int, int], label: str, **look: Any) -> Any:
     """Draw a box around pixels, from the first to the last row and column."""
     from matplotlib.patches import Rectangle
 
     (y0, y1), (x0, x1) = rows, columns
     corner = (x0 - 0.5, y0 - 0.5)
-    axes.add_patch(Rectangle(corner, x1 - x0 + 1, y1 - y0 + 1, label=label or None, **look))
+    return axes.add_patch(Rectangle(corner, x1 - x0 + 1, y1 - y0 + 1, label=label, **look))
 
 
 def _runs(mask: int) -> list[tuple[int, int]]:
@@ -185,12 +263,14 @@ def _runs(mask: int) -> list[tuple[int, int]]:
     return runs
 
 
-def _limits(axes: Any, rows: Extent, columns: Extent) -> None:
-    """Show the input, and what of the window lies beside it."""
+def _limits(axes: Any, planes: Sequence[Drawn]) -> None:
+    """Show the input, and what of the windows lies beside it."""
+    rows, columns = planes[0].extents
     ends = []
-    for each in (columns, rows):
-        first, last = each.window or (0, each.size - 1)
+    for axis, each in ((1, columns), (0, rows)):
+        windows = [plane.extents[axis].window or (0, each.size - 1) for plane in planes]
         room = max(each.size * 0.03, 0.6) if each.size > 1 else 0.0
+        first, last = min(first for first, _ in windows), max(last for _, last in windows)
         ends.append((min(first, 0) - 0.5 - room, max(last, each.size - 1) + 0.5 + room))
     axes.set_xlim(*ends[0])
     axes.set_ylim(*reversed(ends[1]))
@@ -203,7 +283,7 @@ def _limits(axes: Any, rows: Extent, columns: Extent) -> None:
         axes.tick_params(which="minor", length=0)
 
 
-def _title(field: FieldResult, at: tuple[int, ...], extents: list[Extent], on_image: bool) -> str:
+def _title(field: FieldResult, at: tuple[int, ...], extents: Sequence[Extent], on_image: bool) -> str:
     size = "x".join(str(each.size) for each in extents)
     index = ", ".join(map(str, at))
     scaled = f"\nthe image is scaled to {size}" if on_image else ""
@@ -211,7 +291,7 @@ def _title(field: FieldResult, at: tuple[int, ...], extents: list[Extent], on_im
     if len(extents) > 2:
         runs = _runs(extents[0].mask)
         more = f"\nslices {runs[0][0]} to {runs[-1][0] + runs[-1][1] - 1}" if runs else ""
-    return f"{name(field.layer)} at ({index}) on {name(field.input)} ({size}){more}{scaled}"
+    return f"What unit ({index}) of {field.layer} sees of {field.input} ({size}){more}{scaled}"
 
 
 def _pixels(path: str) -> Any:
