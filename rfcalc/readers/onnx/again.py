@@ -18,6 +18,7 @@ from rfcalc.algebra.number import Num, is_known
 from rfcalc.graph.layer import Layer
 from rfcalc.readers.lowering.builder import Builder
 from rfcalc.readers.lowering.value import Value
+from rfcalc.readers.onnx.modules import Modules
 from rfcalc.rules.apply import RuleMemo
 from rfcalc.rules.registry import Result
 
@@ -101,6 +102,7 @@ class Memory:
         """The constants, and what operations make of them."""
         self.found: dict[int, Any] = {}
         """What the file says of operations, by their places."""
+        self.modules = Modules()
         self.uses: dict[str, tuple[Use, ...]] = {}
         self.rules = RuleMemo()
         """Rules that were applied while no extent was open: formulas that are equal may not be one object."""

@@ -5,7 +5,7 @@ Only the protobuf is read. Data of tensors that lie in other files are neither n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import onnx
@@ -20,10 +20,12 @@ from rfcalc.readers.lowering.builder import Builder, Node, Undecided
 from rfcalc.readers.lowering.hypotheses import read_consistently
 from rfcalc.readers.lowering.inputs import Declared, chosen_shape, open_extent, settle
 from rfcalc.readers.lowering.layout import Uses, guess
+from rfcalc.readers.lowering.modules import blocks_of
 from rfcalc.readers.lowering.value import Blind, Value
 from rfcalc.readers.onnx.again import Memory, Reading, remembered
 from rfcalc.readers.onnx.attributes import attributes_of
 from rfcalc.readers.onnx.folding import fold
+from rfcalc.readers.onnx.modules import Modules
 from rfcalc.readers.onnx.operation import Operation, graphs_in, no_weights_of
 from rfcalc.readers.onnx.ops import reader_of
 from rfcalc.readers.onnx.sidecar import Said, tables_of
@@ -173,6 +175,7 @@ class _Reader:
         self.options = options
         self.memory = memory
         self.builder = Builder(options.on_unknown)
+        self.modules = Modules() if memory is None else memory.modules
         self.reading = None if memory is None else Reading(memory, self.builder)
         self.builder.notes += said
         self.functions = {(f.domain, f.name): f for f in model.functions}
@@ -211,14 +214,16 @@ class _Reader:
             scope.values[each.name] = value if self.memory is None else self.memory.one(-1, each.name, value)
         scope.run(graph.node)
         outputs = [scope.find(each.name, "the model's output") for each in graph.output]
-        folded = _folded_batch_norms(graph)
+        folded = _merged_batch_norms(self.modules.merged)
         if folded:
             self.builder.notes.append(folded)
         if self.reading is not None:
             self.reading.end()
         name = graph.name or "model"
         _all_text(name, *(each.name for each in graph.input), *(each.name for each in graph.output))
-        return self.builder.graph(outputs, name=name, format="onnx", source=source)
+        returned = [value.edge for value in outputs if value.edge is not None]
+        blocks = blocks_of(self.builder.layers, self.modules.classes, returned)
+        return self.builder.graph(outputs, name=name, format="onnx", source=source, blocks=blocks)
 
     def inputs(self, scope: Scope) -> list[Declared]:
         graph = self.model.graph
@@ -420,7 +425,8 @@ class Scope:
         domain = "" if domain in STANDARD else domain
         op = f"{domain}.{kind}" if domain else kind
         named_by = name or next(filter(None, outputs), "") or op
-        node = Node(self.prefix + named_by, op, outputs)
+        named = self.prefix + named_by
+        node = Node(named, op, outputs, self.reader.modules.of(proto, named))
         attributes: Mapping[str, Any] | None = None if proto.attribute else {}
         return _Found(proto, node, kind, domain, tuple(proto.input), attributes)
 
@@ -603,17 +609,12 @@ def _guessed(each: Declared, shape: tuple[Num, ...], uses: Uses) -> Declared:
     return each._replace(axes=axes, told=told)
 
 
-def _folded_batch_norms(graph: onnx.GraphProto) -> tuple[str, str, str] | None:
+def _merged_batch_norms(layers: Collection[str]) -> tuple[str, str, str] | None:
     """Say where an exporter merged batch normalisations into convolutions: parameters are fewer then."""
-    count, first = 0, ""
-    for node in graph.node:
-        for each in node.metadata_props:
-            if each.key == "pkg.onnxscript.rewriter.rule_name" and "FuseBatchNorm" in each.value:
-                count, first = count + 1, first or node.name
-    if not count:
+    if not layers:
         return None
     message = (
-        f"the exporter merged {count} batch normalisations into the layers before them: of each channel's "
-        "scale, offset, mean and variance a bias is left, so the source model has more parameters"
+        f"the exporter merged {len(layers)} batch normalisations into the layers before them: of each "
+        "channel's scale, offset, mean and variance a bias is left, so the source model has more parameters"
     )
-    return ("folded", first, message)
+    return ("folded", next(iter(layers)), message)

@@ -15,11 +15,12 @@ from rfcalc.readers.lowering.builder import Builder, Node, Undecided, default_ax
 from rfcalc.readers.lowering.hypotheses import read_consistently
 from rfcalc.readers.lowering.inputs import Declared, chosen_shape, open_extent, settle
 from rfcalc.readers.lowering.layout import guess
+from rfcalc.readers.lowering.modules import blocks_of
 from rfcalc.readers.lowering.value import Blind, Value
 from rfcalc.readers.options import Options
 from rfcalc.readers.torch.aliases import Aliases
 from rfcalc.readers.torch.folding import fold
-from rfcalc.readers.torch.naming import Names, blocks_of, operator_name
+from rfcalc.readers.torch.naming import Names, operator_name
 from rfcalc.readers.torch.operation import Operation
 from rfcalc.readers.torch.ops import reader_of
 from rfcalc.readers.torch.parameters import parameters_of

@@ -1,11 +1,8 @@
-"""Names of layers, from the paths of modules, and the tree of modules as blocks."""
+"""Names of layers, from the paths of modules."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-
-from rfcalc.graph.graph import Block
-from rfcalc.graph.layer import Edge, Layer
+from rfcalc.readers.lowering.modules import relative
 from rfcalc.readers.torch.program import USER, Call, Program, refs_in
 
 Stack = tuple[tuple[str, str, str], ...]
@@ -62,48 +59,12 @@ class Names:
         return path if alone else f"{path}.{op}", self._blocks(around)
 
     def _blocks(self, stack: Stack) -> tuple[str, ...]:
-        blocks: list[str] = []
-        before = ""
-        for _, path, kind in stack:
-            blocks.append(path.removeprefix(f"{before}.") if before else path)
-            self.classes.setdefault(tuple(blocks), (path, kind.rpartition(".")[2]))
-            before = path
-        return tuple(blocks)
+        blocks = relative(path for _, path, _ in stack)
+        for depth, (_, path, kind) in enumerate(stack, 1):
+            self.classes.setdefault(blocks[:depth], (path, kind.rpartition(".")[2]))
+        return blocks
 
 
 def _path(path: str) -> str:
     """Return the path of a module in the words of Python: the second call of one is another row."""
     return path.removeprefix("L['self'].").removeprefix("L__self__").lstrip(".").replace("@", "#")
-
-
-def blocks_of(
-    layers: Mapping[str, Layer], classes: Mapping[tuple[str, ...], tuple[str, str]], returned: Iterable[Edge]
-) -> list[Block]:
-    """Return the modules around layers, each with the tensors that leave it, the last one first."""
-    leaving: dict[tuple[str, ...], dict[Edge, None]] = {}
-    last: dict[tuple[str, ...], Edge] = {}
-    for layer in layers.values():
-        for depth in range(1, len(layer.block) + 1):
-            last[layer.block[:depth]] = (layer.name, 0)
-        for edge in layer.inputs:
-            _note(layers[edge[0]].block, layer.block, edge, leaving)
-    for edge in returned:
-        _note(layers[edge[0]].block, (), edge, leaving)
-    order = {name: place for place, name in enumerate(layers)}
-    blocks = []
-    for path, edge in last.items():
-        name, kind = classes.get(path, (".".join(path), "Module"))
-        out = sorted(leaving.get(path, {edge: None}), key=lambda each: -order[each[0]])
-        blocks.append(Block(path, kind, tuple(out), label=name))
-    return blocks
-
-
-def _note(
-    maker: Sequence[str], taker: Sequence[str], edge: Edge, leaving: dict[tuple[str, ...], dict[Edge, None]]
-) -> None:
-    """Note which blocks around the maker of a tensor its taker is not in."""
-    shared = 0
-    while shared < min(len(maker), len(taker)) and maker[shared] == taker[shared]:
-        shared += 1
-    for depth in range(shared + 1, len(maker) + 1):
-        leaving.setdefault(tuple(maker[:depth]), {})[edge] = None
