@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from rfcalc.engine.result import Note
 
 
+def in_terminal() -> bool:
+    """Tell whether somebody reads standard output in a terminal."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
 def complain(line: str) -> None:
     """Write a line to stderr, made harmless for a terminal.
 

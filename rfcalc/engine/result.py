@@ -299,6 +299,8 @@ class AnalysisResult:
         What else there is to say.
     later : Later of Footprint
         What the model takes up, worked out when `footprint` is first asked for.
+    modules : mapping of str to str
+        For the `block` of a row what the source calls that module.
     """
 
     name: str
@@ -310,6 +312,7 @@ class AnalysisResult:
     totals: Totals
     notes: tuple[Note, ...]
     later: Later[Footprint] = field(default=Later(Footprint), repr=False)
+    modules: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def footprint(self) -> Footprint:

@@ -129,6 +129,7 @@ def _analyze(run: Run, depth: int | None, symbolic: bool, details: bool) -> Anal
         totals_of(graph, resolved, leaves),
         tuple(notes),
         Later(lambda: footprint_of(graph, resolved)),
+        {"/".join(path): block.name for path, block in graph.blocks.items()},
     )
 
 
@@ -212,14 +213,15 @@ def _shared_row(first: Row, group: Sequence[Row]) -> Row:
         name=first.name,
         inputs=first.inputs,
         params=first.params,
-        macs=_sum(row.macs for row in group),
-        activations=_sum(row.activations for row in group),
+        macs=sum_or_none(row.macs for row in group),
+        activations=sum_or_none(row.activations for row in group),
         calls=tuple(group),
     )
     return _explained(shared, next((row.reason for row in group if row.macs is None), ""))
 
 
-def _sum(values: Iterable[Num | None]) -> Num | None:
+def sum_or_none(values: Iterable[Num | None]) -> Num | None:
+    """Return a sum, or None where a part of it is not known."""
     total: Num = 0
     for value in values:
         if value is None:
@@ -251,7 +253,7 @@ def _layer_row(context: _Context, layer: Layer, counted: set[str]) -> Row:
     if result is None:
         return _row(context, (layer.name, 0), head, count_params(fresh), None, None)
     if id(result) not in context.counts:  # layers that are alike share what their rule said
-        activations = known_extent(_sum([spec.elements for spec in result.outputs]))
+        activations = known_extent(sum_or_none([spec.elements for spec in result.outputs]))
         context.counts[id(result)] = (macs_of(known), activations)
     row = _row(context, (layer.name, 0), head, count_params(fresh), *context.counts[id(result)])
     return _explained(row, assumption_of(layer, known) if known.assumed else context.uncounted)
@@ -282,7 +284,7 @@ def _block_row(context: _Context, block: Block, counted: set[str]) -> Row:
         True,
     )
     params = count_params(None if weights is None else list(weights.values()))
-    macs = _sum(macs_of(context.resolved[layer.name]) for layer in inside)
+    macs = sum_or_none(macs_of(context.resolved[layer.name]) for layer in inside)
     activations = None if spec is None else known_extent(spec.elements)
     row = _row(context, block.outputs[0], head, params, macs, activations)
     worst = max((context.views.of((name, 0)) for name in names), key=_doubt)

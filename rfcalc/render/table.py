@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from rfcalc.render.escape import cells, shorten, terminal
+from rfcalc.render.apart import shorten_apart
+from rfcalc.render.escape import cells, terminal
 
 LEFT: Final = "left"
 RIGHT: Final = "right"
@@ -43,13 +44,11 @@ def laid_out(table: Table, width: int, *, unicode: bool) -> list[str]:
         if table.aligns[place] == LEFT and excess > 0:
             cut = min(excess, max(widths[place] - _LEAST_NAME, 0))
             widths[place], excess = widths[place] - cut, excess - cut
-    lines = [
-        _GAP.join(
-            padded(shorten(cell, room, ellipsis), room, align)
-            for cell, room, align in zip(row, widths, table.aligns, strict=True)
-        ).rstrip()
-        for row in (table.titles, *rows)
+    strips = [
+        shorten_apart(strip, room, ellipsis)
+        for strip, room in zip(zip(table.titles, *rows, strict=True), widths, strict=True)
     ]
+    lines = [_GAP.join(map(padded, row, widths, table.aligns)).rstrip() for row in zip(*strips, strict=True)]
     ruler = rule * (sum(widths) + len(_GAP) * (len(widths) - 1))
     sums = [] if table.total is None else [ruler, lines.pop()]
     return [lines[0], ruler, *lines[1:], *sums] if sums else [lines[0], ruler, *lines[1:], ruler]

@@ -9,7 +9,7 @@ import click
 
 from rfcalc.commands import options
 from rfcalc.commands.question import SEE, Tables, question
-from rfcalc.commands.say import complain, say_notes
+from rfcalc.commands.say import complain, in_terminal, say_notes
 from rfcalc.errors import CheckFailed
 from rfcalc.wording import MARKUP, few
 
@@ -64,6 +64,13 @@ Exit codes: 0 done, 1 --strict did not hold, 2 wrong usage, 3 the model cannot b
     metavar="N",
     help="One row for each block this deep, 1 being the top.",
 )
+@click.option(
+    "--all",
+    "whole",
+    is_flag=True,
+    help="A row for each layer in a terminal too, where long tables are folded: one line for a layer with "
+    "its activation, for a module of plain operations, and for the repeats of a block.",
+)
 @click.option("--strict", is_flag=True, help="Exit with 1 unless every figure is known and exact.")
 @click.option(
     "--symbolic",
@@ -78,6 +85,7 @@ def command(
     output: str,
     strict: bool,
     symbolic: bool,
+    whole: bool,
     **how: Any,
 ) -> None:
     """Show what each layer of MODEL sees, puts out and costs.
@@ -93,7 +101,8 @@ def command(
         _say_where_nothing_is_open(analysis)
     doubts = analysis.doubts if strict else ()
     if not doubts or output == "-":
-        write(_render(shown, form, columns, output), output)
+        fold_long = not (whole or how["layers"]) and output == "-" and in_terminal()
+        write(_render(shown, form, columns, output, fold_long=fold_long), output)
     if form != "json":  # there they are part of the document
         say_notes(analysis.notes)
     if doubts:
@@ -137,13 +146,15 @@ def made(model: str, **how: Any) -> Shown:
     return _table(shown, columns)
 
 
-def _table(result: AnalysisResult, columns: Sequence[Column] | None) -> Shown:
+def _table(result: AnalysisResult, columns: Sequence[Column] | None, *, fold_long: bool = False) -> Shown:
     from rfcalc.questions.analyze.report import AnalysisTable
 
-    return AnalysisTable(result, columns, ways=_WAYS_TO_SEE_MORE)
+    return AnalysisTable(result, columns, ways=_WAYS_TO_SEE_MORE, fold_long=fold_long)
 
 
-def _render(result: AnalysisResult, form: str, columns: Sequence[Column] | None, output: str) -> str:
+def _render(
+    result: AnalysisResult, form: str, columns: Sequence[Column] | None, output: str, *, fold_long: bool
+) -> str:
     """Render in the format asked for; each imports what it needs alone."""
     if form == "json":
         from rfcalc.render.document import analysis_document, dump
@@ -153,7 +164,7 @@ def _render(result: AnalysisResult, form: str, columns: Sequence[Column] | None,
         from rfcalc.questions.analyze.exports import analysis_csv
 
         return analysis_csv(result, columns)
-    return options.render(_table(result, columns), form, output)
+    return options.render(_table(result, columns, fold_long=fold_long), form, output)
 
 
 def _say_where_nothing_is_open(analysis: AnalysisResult) -> None:

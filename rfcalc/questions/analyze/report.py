@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from rfcalc.engine.result import AnalysisResult, Footprint, Peak, Row
 from rfcalc.engine.totals import intensity_of
 from rfcalc.render import humanise
+from rfcalc.render.apart import shorten_apart
 from rfcalc.render.columns import DOCUMENT, Column, build, choose, has_area, total_cell
 from rfcalc.render.escape import cells, shorten, terminal
 from rfcalc.render.fold import fold
@@ -118,6 +119,7 @@ def analysis_text(
     columns: Sequence[Column] | None = None,
     notes: bool = True,
     ways: str = WAYS,
+    fold_long: bool = False,
 ) -> str:
     """Render a result for a terminal.
 
@@ -135,8 +137,15 @@ def analysis_text(
         Put the notes below.
     ways : str
         How to see the columns that were left out, for the line that names them.
+    fold_long : bool
+        Let one line stand for a module and one for a block's repeats, where there are many rows.
     """
     glyphs = _UNICODE if unicode else _ASCII
+    hidden = ""
+    if fold_long:
+        from rfcalc.questions.analyze.folding import folded
+
+        result, hidden = folded(result, glyphs.ellipsis)
     usual = _usual_columns(result) if columns is None else columns
     if columns is None:
         strips, longest = _fit(result, usual, width, glyphs)
@@ -151,6 +160,8 @@ def analysis_text(
     lines += _foot(result, width, glyphs)
     if len(strips) < len(usual):
         lines.append(_left_out(usual, strips, width, ways))
+    if hidden:
+        lines += fold(f"folded: {hidden} (--all shows every layer)", width)
     if notes and result.notes:
         lines += ["", *(note_line(note, unicode=unicode) for note in result.notes)]
     return "\n".join(lines) + "\n"
@@ -167,14 +178,21 @@ class AnalysisTable(Shown):
         By default those that are usual for a document, or fit the terminal.
     ways : str
         As of `analysis_text`.
+    fold_long : bool
+        As of `analysis_text`.
     """
 
-    __slots__ = ("_columns", "_result", "_ways")
+    __slots__ = ("_columns", "_fold_long", "_result", "_ways")
 
     def __init__(
-        self, result: AnalysisResult, columns: Sequence[Column] | None = None, *, ways: str = WAYS
+        self,
+        result: AnalysisResult,
+        columns: Sequence[Column] | None = None,
+        *,
+        ways: str = WAYS,
+        fold_long: bool = False,
     ) -> None:
-        self._result, self._columns, self._ways = result, columns, ways
+        self._result, self._columns, self._ways, self._fold_long = result, columns, ways, fold_long
 
     def pieces(self) -> Sequence[Piece]:
         """Return the layers, and their totals, as a table."""
@@ -191,7 +209,13 @@ class AnalysisTable(Shown):
             False for a terminal that shows ASCII alone.
         """
         return analysis_text(
-            self._result, width=width, unicode=unicode, columns=self._columns, notes=False, ways=self._ways
+            self._result,
+            width=width,
+            unicode=unicode,
+            columns=self._columns,
+            notes=False,
+            ways=self._ways,
+            fold_long=self._fold_long,
         )
 
 
@@ -276,15 +300,11 @@ def _squeeze(strip: _Strip, strips: Sequence[_Strip], width: int, glyphs: Glyphs
     if strip.name != "name" or excess <= 0:
         return strip
     room = max(strip.width - excess, _LEAST_NAME)
-    return _Strip.of(
-        strip.name, strip.title, strip.align, [_shorten_name(cell, room, glyphs) for cell in strip.cells]
-    )
-
-
-def _shorten_name(cell: str, room: int, glyphs: Glyphs) -> str:
-    name = cell.lstrip(" ")
-    indent = min(len(cell) - len(name), max(room - _LEAST_NAME, 0))  # however deep, some of the name is left
-    return " " * indent + shorten(name, room - indent, glyphs.ellipsis)
+    names = [(cell.lstrip(" "), len(cell) - len(cell.lstrip(" "))) for cell in strip.cells]
+    # however deep, some of the name is left
+    margins = [" " * min(indent, max(room - _LEAST_NAME, 0)) for _, indent in names]
+    texts = [margin + name for margin, (name, _) in zip(margins, names, strict=True)]
+    return _Strip.of(strip.name, strip.title, strip.align, shorten_apart(texts, room, glyphs.ellipsis))
 
 
 # ---- formulas ----------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Blocks that repeat in a sequence of layers, found so that the least has to be said."""
+"""Blocks that repeat in a sequence of windows, dilations growing or not."""
 
 from __future__ import annotations
 
@@ -6,24 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from rfcalc.algebra.number import Num
+from rfcalc.engine.repeats import Piece, cheapest
 from rfcalc.questions.law.growth import Segment, Step, after
 
 _LONGEST_BLOCK: Final = 24  # steps; a longer one that repeats is rare, and each length is tried at each place
 _RUN: Final = 0.5  # what it costs to say that something repeats, in steps said
 _LEAST_DILATED: Final = 3  # two dilations are no progression yet
-
-
-class _Piece(NamedTuple):
-    """A block of so many steps, so many times, dilations multiplied by a factor each time."""
-
-    length: int
-    times: int
-    factor: int = 1
-
-    @property
-    def steps(self) -> int:
-        """How many steps it is in all."""
-        return self.length * self.times
 
 
 class _Run(NamedTuple):
@@ -62,38 +50,29 @@ def segments_of(steps: Sequence[Step], layers: Sequence[str]) -> tuple[Segment, 
     return tuple(segments)
 
 
-def _pieces(steps: Sequence[Step]) -> list[_Piece]:
-    """Cut a sequence of steps into pieces, the cheapest way to say it; the longest first among equals."""
+def _pieces(steps: Sequence[Step]) -> list[Piece]:
+    """Cut a sequence of steps into blocks that repeat, with the same dilations or with growing ones."""
     count = len(steps)
     lengths = range(1, min(_LONGEST_BLOCK, count // 2) + 1)
     same = {length: _runs(steps, length, growing=False) for length in lengths}
     grown = {length: _runs(steps, length, growing=True) for length in lengths}
-    costs = [0.0] * (count + 1)
-    best = [_Piece(1, 1)] * count
-    for place in reversed(range(count)):
-        options = [(1 + costs[place + 1], -1, _Piece(1, 1))]
+
+    def blocks_at(place: int) -> Iterator[Piece]:
         for length in lengths:
             uniform = length > 1 and same[1][place].steps >= length - 1  # then its one step repeats, for less
-            for piece in (
-                *_repeats(length, _Run() if uniform else same[length][place], 2),
-                *_repeats(length, grown[length][place], _LEAST_DILATED),
-            ):
-                options.append((length + _RUN + costs[place + piece.steps], -piece.steps, piece))
-        costs[place], _, best[place] = min(options)
-    pieces, place = [], 0
-    while place < count:
-        pieces.append(best[place])
-        place += best[place].steps
-    return pieces
+            yield from _repeats(length, _Run() if uniform else same[length][place], 2)
+            yield from _repeats(length, grown[length][place], _LEAST_DILATED)
+
+    return cheapest(count, blocks_at, lambda _, piece: piece.length + _RUN)
 
 
-def _repeats(length: int, run: _Run, least: int) -> Iterator[_Piece]:
+def _repeats(length: int, run: _Run, least: int) -> Iterator[Piece]:
     """List the pieces that a run allows: as often as it goes, or less, to leave steps to a block behind."""
     times = run.steps // length + 1
     for fewer in range(_LONGEST_BLOCK // length + 2):
         if times - fewer < least:
             return
-        yield _Piece(length, times - fewer, run.factor)
+        yield Piece(length, times - fewer, run.factor)
 
 
 def _runs(steps: Sequence[Step], length: int, *, growing: bool) -> list[_Run]:
