@@ -64,12 +64,9 @@ Exit codes: 0 done, 1 --strict did not hold, 2 wrong usage, 3 the model cannot b
     metavar="N",
     help="One row for each block this deep, 1 being the top.",
 )
-@click.option(
-    "--all",
-    "whole",
-    is_flag=True,
-    help="A row for each layer in a terminal too, where long tables are folded: one line for a layer with "
-    "its activation, for a module of plain operations, and for the repeats of a block.",
+@options.every(
+    "A terminal gets a row for each layer too, where long tables are folded: one line for a layer with its "
+    "activation, for a module of plain operations, and for the repeats of a block."
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 unless every figure is known and exact.")
 @click.option(
@@ -85,7 +82,7 @@ def command(
     output: str,
     strict: bool,
     symbolic: bool,
-    whole: bool,
+    every: bool,
     **how: Any,
 ) -> None:
     """Show what each layer of MODEL sees, puts out and costs.
@@ -101,7 +98,7 @@ def command(
         _say_where_nothing_is_open(analysis)
     doubts = analysis.doubts if strict else ()
     if not doubts or output == "-":
-        fold_long = not (whole or how["layers"]) and output == "-" and in_terminal()
+        fold_long = not (every or how["layers"]) and output == "-" and in_terminal()
         write(_render(shown, form, columns, output, fold_long=fold_long), output)
     if form != "json":  # there they are part of the document
         say_notes(analysis.notes)
