@@ -117,9 +117,11 @@ def load(
         What the axes of the input are, or of inputs by name, where the format does not say: ``NCHW``,
         ``NHWC``, ``NTC``; N is the batch, C the channels, other letters are positions.
     on_unknown : str
-        As for `analyze`; formats that compute shapes while they are read need it then.
+        What to do with an op that no rule knows: ``report`` it and what depends on it as unknown, make it
+        an ``error``, take it to depend on everything (``bound``), or to change nothing (``identity``).
     cut : sequence of str, optional
-        Layers, by name or glob, at which dependence ends: fields behind them are those of the other ways.
+        Layers, by name or glob, at which dependence ends: what they put out is taken to depend on nothing, so
+        that the fields behind them are those of the other ways.
 
     Returns
     -------
@@ -227,7 +229,7 @@ def from_torch(
     layout : str or mapping, optional
         What the axes of the input are, or of inputs by name: ``NCHW``, ``NHWC``, ``NTC``.
     on_unknown : str
-        As for `analyze`.
+        As for `load`.
 
     Returns
     -------

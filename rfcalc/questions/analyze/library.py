@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rfcalc.engine.result import AnalysisResult
 from rfcalc.engine.rows import analyze_run
-from rfcalc.engine.shapes import OnUnknown
-from rfcalc.loading import Model, Shape, asked
+from rfcalc.loading import Loading, Model, asked
 from rfcalc.render.frames import Series, Tabular, chosen, layer_series
 from rfcalc.render.pieces import Piece
 from rfcalc.render.shown import Documented, Shown
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class Analysis(Tabular, Documented, Shown, AnalysisResult):
@@ -132,32 +134,19 @@ class Analysis(Tabular, Documented, Shown, AnalysisResult):
 def analyze(
     x: Model,
     *,
-    parameters: Mapping[str, int] | None = None,
-    input_shape: Shape | Mapping[str, Shape] | None = None,
-    dims: Mapping[str, int] | None = None,
-    input: str | None = None,
-    layout: str | Mapping[str, str] | None = None,
     depth: int | None = None,
-    on_unknown: OnUnknown = "report",
     symbolic: bool = False,
     details: bool = False,
-    cut: Sequence[str] = (),
+    **loading: Unpack[Loading],
 ) -> Analysis:
     """Analyse a model: what each layer sees, which shape it puts out, and what it costs.
 
     Parameters
     ----------
-    x, parameters, input_shape, dims
+    x : path, open file, mapping or LayerGraph
         The model, as for `load`.
-    input : str, optional
-        The input that fields, strides and centres refer to; by default the first with spatial axes.
-    layout : str or mapping, optional
-        What the axes of inputs are, as for `load`.
     depth : int, optional
         Collapse nested models and blocks below this depth into one row each.
-    on_unknown : str
-        What to do with an op that no rule knows: ``report`` it and what depends on it as unknown, make it
-        an ``error``, take it to depend on everything (``bound``), or to change nothing (``identity``).
     symbolic : bool
         Put a symbol for every open extent of the inputs (H and W; T; D, H and W), so that figures become
         formulas. This needs sympy, which takes a moment to import.
@@ -165,9 +154,8 @@ def analyze(
         Work out more of each layer: how many pixels its field reads and the largest gap between them, and of
         convolutions whether they are productive; the columns ``taps``, ``density``, ``largest_gap``,
         ``productive``.
-    cut : sequence of str, optional
-        Layers, by name or glob, at which dependence ends: what they put out is taken to depend on nothing, so
-        that the fields behind them are those of the other ways.
+    **loading
+        The options of `load`. Fields, strides and centres refer to the chosen input.
 
     Returns
     -------
@@ -191,15 +179,6 @@ def analyze(
     >>> [row.receptive_field for row in analyze(vgg_block)]
     [(1, 1), (3, 3), (5, 5), (6, 6)]
     """
-    with asked(
-        x,
-        cut=cut,
-        parameters=parameters,
-        input_shape=input_shape,
-        dims=dims,
-        input=input,
-        layout=layout,
-        on_unknown=on_unknown,
-    ) as run:
+    with asked(x, **loading) as run:
         result = analyze_run(run, depth=depth, symbolic=symbolic, details=details)
     return Analysis(**{each.name: getattr(result, each.name) for each in fields(result)})

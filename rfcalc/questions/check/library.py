@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rfcalc.errors import RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.loading import Loading, Model, about, load, read_once, run_of
+from rfcalc.loading import Loading, Model, asked, read_once
 from rfcalc.questions.check.document import MODELS, Budget, Section, budget_of, key_text
 from rfcalc.questions.check.facts import Facts
 from rfcalc.questions.check.find import HOLDS, Check, Failure, Unmatched, check_model
@@ -196,16 +196,15 @@ def _checked(target: _Target, loading: Loading) -> tuple[list[Check], list[Unmat
         **{key: each for key, each in loading.items() if each is not None},
     }
     read = read_once(target.model)
-    graph = load(read, **options)
-    with about(graph):
+    with asked(read, **options) as run:
         details = any(given.limit.details for given in target.section.every)
-        facts = Facts(run_of(graph, options), details=details)
+        facts = Facts(run, details=details)
         facts.result  # noqa: B018  what cannot be analysed is the model's fault, not the budget's
     checks, unmatched = check_model(target.name, facts, target.section)
     named = isinstance(target.model, (str, os.PathLike)) and target.model != "-"
     text = read.text if isinstance(read, Document) and named else b""
     lines = _lines_of(text, {_place(check) for check in checks if check.outcome != HOLDS})
-    return [check._replace(line=lines.get(_place(check))) for check in checks], unmatched, graph
+    return [check._replace(line=lines.get(_place(check))) for check in checks], unmatched, run.graph
 
 
 def _place(check: Check) -> str:
@@ -280,9 +279,8 @@ def budget(*models: Model, relative_to: str | os.PathLike[str] = ".", **loading:
         path = os.fspath(model) if isinstance(model, (str, os.PathLike)) and model != "-" else None
         if path is None and len(models) > 1:
             raise UsageError("a budget names several models by their files; one of these is no file")
-        graph = load(model, **options)
-        with about(graph):
-            limits = list(present(Facts(run_of(graph, options), details=True)))
+        with asked(model, **options) as run:
+            limits = list(present(Facts(run, details=True)))
         name = None if path is None else _relative(path, os.fspath(relative_to))
         kept = {key: each for key, each in options.items() if (key, each) != ("on_unknown", "report")}
         tables.append((name, kept, limits))

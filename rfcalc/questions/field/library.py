@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rfcalc.arguments import plain
-from rfcalc.engine.shapes import OnUnknown
-from rfcalc.loading import Loading, Model, Shape, asked
+from rfcalc.loading import Loading, Model, asked
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -17,17 +16,7 @@ if TYPE_CHECKING:
 
 
 def field(
-    x: Model,
-    layer: str | None = None,
-    at: Sequence[int] | None = None,
-    *,
-    parameters: Mapping[str, int] | None = None,
-    input_shape: Shape | Mapping[str, Shape] | None = None,
-    dims: Mapping[str, int] | None = None,
-    input: str | None = None,
-    layout: str | Mapping[str, str] | None = None,
-    on_unknown: OnUnknown = "report",
-    cut: Sequence[str] = (),
+    x: Model, layer: str | None = None, at: Sequence[int] | None = None, **loading: Unpack[Loading]
 ) -> Field:
     """Tell what each output index of a layer truly depends on, at the input's own size.
 
@@ -36,17 +25,15 @@ def field(
 
     Parameters
     ----------
-    x, parameters, input_shape, dims, input, layout
-        The model, as for `analyze`; all spatial extents of the input have to be known.
+    x : path, open file, mapping or LayerGraph
+        The model, as for `load`; all spatial extents of the input have to be known.
     layer : str, optional
         A layer, or an output tensor; by default the last convolution whose field has a size.
     at : sequence of int, optional
         The one output unit to look at, an index for each spatial axis of the input.
-    on_unknown : str
-        What to do with an op that no rule knows, as for `analyze`. With ``report`` it is an error if
-        the layer depends on one.
-    cut : sequence of str, optional
-        Layers, by name or glob, at which dependence ends, as for `analyze`.
+    **loading
+        The options of `load`. With ``on_unknown="report"`` it is an error if the layer depends on an op that
+        no rule knows.
 
     Returns
     -------
@@ -75,16 +62,7 @@ def field(
     from rfcalc.engine.rows import focus_or
     from rfcalc.questions.field.find import field_of
 
-    with asked(
-        x,
-        cut=cut,
-        parameters=parameters,
-        input_shape=input_shape,
-        dims=dims,
-        input=input,
-        layout=layout,
-        on_unknown=on_unknown,
-    ) as run:
+    with asked(x, **loading) as run:
         return field_of(run, focus_or(run, layer), plain(at))
 
 

@@ -11,11 +11,10 @@ from math import gcd
 from typing import Final, NamedTuple
 
 from rfcalc.engine.result import Note
-from rfcalc.engine.shapes import OnUnknown
+from rfcalc.engine.run import Run
 from rfcalc.engine.symbolic import axis_letters
 from rfcalc.engine.totals import asked_notes
 from rfcalc.errors import AnalysisError, UsageError
-from rfcalc.graph.graph import LayerGraph
 from rfcalc.questions.tiles.base import base_of
 from rfcalc.questions.tiles.grid import Grid, Standing, grids_of
 from rfcalc.questions.tiles.plan import (
@@ -31,7 +30,6 @@ from rfcalc.questions.tiles.report import Tiles
 from rfcalc.questions.tiles.result import Blocker, Memory, Plan, Stream, Strips, TileAxis
 from rfcalc.questions.tiles.sizes import (
     Case,
-    Reader,
     Sizes,
     fixed_values,
     memory_of,
@@ -72,31 +70,17 @@ class Wish(NamedTuple):
         return self.tile is not None or self.image is not None or self.memory is not None
 
 
-def tiles_of(
-    graph: LayerGraph,
-    wish: Wish,
-    *,
-    layer: str | None = None,
-    input: str | None = None,
-    on_unknown: OnUnknown = "report",
-    reader: Reader | None = None,
-) -> Tiles:
+def tiles_of(run: Run, wish: Wish, layer: str | None = None) -> Tiles:
     """Find out how a model may be run on pieces of its input.
 
     Parameters
     ----------
-    graph : LayerGraph
-        The model.
+    run : Run
+        The model; its chosen input is cut.
     wish : Wish
         What is asked for.
     layer : str, optional
         The layer, or output tensor, that is wanted; by default the model's first output.
-    input : str, optional
-        The input that is cut.
-    on_unknown : str
-        As for `analyze`.
-    reader : callable, optional
-        Reads the model again at another size, for formats that compute shapes while they are read.
 
     Raises
     ------
@@ -105,10 +89,11 @@ def tiles_of(
     AnalysisError
         A layer does not fit its inputs, or an op on the way is not known, or the model has no output.
     """
+    graph = run.graph
     if layer is None and not graph.outputs:
         raise AnalysisError("the model has no output; name the layer that is wanted")
     edge = graph.outputs[0] if layer is None else graph.find_tensor(layer)
-    sizes = Sizes(graph, edge, input=input, on_unknown=on_unknown, reader=reader)
+    sizes = Sizes(run, edge)
     require_positions(sizes)
     _check(wish, sizes.rank)
     image, base = base_of(sizes, wish.image, plans=wish.plans)

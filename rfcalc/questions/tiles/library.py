@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rfcalc.arguments import plain
-from rfcalc.graph.graph import LayerGraph
-from rfcalc.graph.layer import SPATIAL
-from rfcalc.loading import Loading, Model, about, load, read_once
+from rfcalc.loading import Loading, Model, asked, read_once
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from rfcalc.questions.tiles.report import Tiles
-    from rfcalc.questions.tiles.sizes import Reader
 
 
 def tiles(
@@ -82,40 +79,11 @@ def tiles(
     """
     from rfcalc.questions.tiles.find import Wish, tiles_of
 
-    x = read_once(x, at_many_sizes=True)
-    graph = load(x, **loading)
     wanted = plain(image if size is None else size)
     wish = Wish(_sizes(plain(tile)), _sizes(wanted), plain(memory), rate, cut_gates)
-    with about(graph):
-        return tiles_of(
-            graph,
-            wish,
-            layer=layer,
-            input=loading.get("input"),
-            on_unknown=loading.get("on_unknown", "report"),
-            reader=_reader(x, graph, loading),
-        )
+    with asked(read_once(x, at_many_sizes=True), **loading) as run:
+        return tiles_of(run, wish, layer)
 
 
 def _sizes(given: int | Sequence[int] | None) -> Sequence[int] | None:
     return (given,) if isinstance(given, int) else given
-
-
-def _reader(x: Model, graph: LayerGraph, loading: Loading) -> Reader | None:
-    """Return what reads a file again at another size, where its reader computes shapes."""
-    if not graph.results or isinstance(x, LayerGraph):
-        return None
-    from rfcalc.engine.propagate import choose_input
-
-    chosen = choose_input(graph, loading.get("input"))
-
-    def read(extents: tuple[int, ...]) -> LayerGraph:
-        left = iter(extents)
-        shape = [
-            next(left) if role == SPATIAL else extent if type(extent) is int else None
-            for extent, role in zip(chosen.attrs["shape"], chosen.attrs["axes"], strict=True)
-        ]
-        options: Loading = {**loading, "dims": None, "input_shape": {chosen.name: shape}}
-        return load(x, **options)
-
-    return read

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -10,9 +10,9 @@ from typing import Final
 from rfcalc.algebra.number import is_known
 from rfcalc.algebra.steps import Place, Slide
 from rfcalc.engine.memory import bytes_of, peak_of
-from rfcalc.engine.propagate import LayerFields, ancestors, choose_input
+from rfcalc.engine.propagate import LayerFields, ancestors
 from rfcalc.engine.run import Run
-from rfcalc.engine.shapes import LayerInfo, OnUnknown, resolve, resolve_layer
+from rfcalc.engine.shapes import LayerInfo, resolve, resolve_layer
 from rfcalc.errors import AnalysisError, RfcalcError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import SPATIAL, Edge, Layer, TensorSpec
@@ -20,9 +20,6 @@ from rfcalc.questions.tiles.result import Memory
 from rfcalc.rules.registry import of_family
 
 Extents = tuple[int, ...]
-
-Reader = Callable[[Extents], LayerGraph]
-"""Reads the model again with other extents of the chosen input."""
 
 _POINTWISE: Final = frozenset(of_family("join")) - {"stack"}
 
@@ -66,52 +63,30 @@ class Sizes:
 
     Parameters
     ----------
-    graph : LayerGraph
+    run : Run
         The model as it was loaded.
     edge : Edge
         The tensor that is wanted.
-    input : str, optional
-        The chosen input.
-    on_unknown : str
-        As for `analyze`.
-    reader : callable, optional
-        Reads the file again, for formats that compute shapes while they are read.
     """
 
-    def __init__(
-        self,
-        graph: LayerGraph,
-        edge: Edge,
-        *,
-        input: str | None = None,
-        on_unknown: OnUnknown = "report",
-        reader: Reader | None = None,
-    ) -> None:
-        self.graph = graph
+    def __init__(self, run: Run, edge: Edge) -> None:
+        self.graph = run.graph
         self.edge = edge
-        self.chosen = choose_input(graph, input)
-        self._on_unknown: OnUnknown = on_unknown
-        self._reader = reader
-        self._run = Run(graph, input=self.chosen.name, read=None if reader is None else self._read)
+        self.chosen = run.chosen
+        self._run = run
         self._known: dict[Extents, Case] = {}
-        if on_unknown == "error":
-            resolve(graph, on_unknown="error")  # all that is unknown is named at once
-        self.given = self._resolved(graph, self.chosen)
+        if run.on_unknown == "error":
+            resolve(run.graph, on_unknown="error")  # all that is unknown is named at once
+        self.given = self._resolved(run.graph, run.chosen)
         self.rank = len(self.given.spec.spatial)
 
     def _resolved(self, graph: LayerGraph, chosen: Layer) -> Case:
-        chain = tuple(ancestors(graph, self.edge[0]))
+        chain, on_unknown = tuple(ancestors(graph, self.edge[0])), self._run.on_unknown
         resolved: dict[str, LayerInfo] = {}
         for layer in chain if chosen in chain else (chosen, *chain):
-            try:
-                resolved[layer.name] = resolve_layer(
-                    layer, resolved, self._on_unknown, graph.results.get(layer.name)
-                )
-            except RfcalcError as error:
-                error.where = error.where or f"layer {layer.name!r}"
-                raise
-        run = Run(graph, input=chosen.name, on_unknown=self._on_unknown, resolved=resolved)
-        return Case(chain, run)
+            ready = graph.results.get(layer.name)
+            resolved[layer.name] = resolve_layer(layer, resolved, on_unknown, ready)
+        return Case(chain, Run(graph, input=chosen.name, on_unknown=on_unknown, resolved=resolved))
 
     def at(self, extents: Sequence[int]) -> Case:
         """Return the model at a size; `error` says where it does not take it."""
@@ -120,21 +95,12 @@ class Sizes:
             return self.given
         if key not in self._known:
             try:
-                graph = self._run.at(*key).graph
-                self._known[key] = self._resolved(graph, choose_input(graph, self.chosen.name))
+                run = self._run.at(*key)
+                self._known[key] = self._resolved(run.graph, run.chosen)
             except RfcalcError as error:
                 where = f"{error.where}: " if error.where else ""
                 self._known[key] = Case((), self.given.run, f"{where}{error.message}")
         return self._known[key]
-
-    def _read(self, extents: Extents) -> LayerGraph:
-        """Read the file again, or where that gives other extents, put these in the place of the file's."""
-        assert self._reader is not None
-        graph = self._reader(extents)
-        shape = choose_input(graph, self.chosen.name).attrs["shape"]
-        roles = self.chosen.attrs["axes"]
-        spatial = tuple(n for n, role in zip(shape, roles, strict=True) if role == SPATIAL)
-        return graph if spatial == extents else Run(self.graph, input=self.chosen.name).at(*extents).graph
 
     def output(self, case: Case) -> TensorSpec | None:
         """Return the tensor that is wanted; None where its shape is not known."""

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.loading import Loading, Model, about, at_sizes, load, read_once, run_of
+from rfcalc.loading import Loading, Model, asked, at_sizes, read_once
 from rfcalc.readers.detect import ONNX, held_tensors
 
 if TYPE_CHECKING:
@@ -58,11 +58,9 @@ def verify(x: Model, *, run: bool | None = None, **loading: Unpack[Loading]) -> 
     from rfcalc.questions.verify.runs import run_model
 
     x = read_once(x)
-    graph = load(x, **loading)
-    with about(graph):
-        asked = run_of(graph, loading)
-        result = verify_run(asked, at_sizes(x, graph, loading), held=_held(x, graph))
-        outcome = None if run is False else run_model(x, asked, loading, forced=bool(run))
+    with asked(x, **loading) as model:
+        result = verify_run(model, at_sizes(x, model.graph, loading), held=_held(x, model.graph))
+        outcome = None if run is False else run_model(x, model, loading, forced=bool(run))
         if outcome is not None:
             result = replace(result, runtime=outcome.runtime, ran=outcome.ran, left=outcome.left)
         if outcome is not None and outcome.result is not None:
