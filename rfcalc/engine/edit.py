@@ -111,6 +111,11 @@ def edited(layer: Layer, kind: str | None = None, *, extras: Extras | None = Non
     return made if kind is None or kind == layer.kind else replace(made, kind=kind, op=kind)
 
 
+def changed(run: Run, changes: Mapping[str, Sequence[Layer]]) -> Run:
+    """Return a run of the model with other layers in place of some, and all that follows from it."""
+    return settled(rewritten(run.graph, changes), run) if changes else run
+
+
 def rewritten(graph: LayerGraph, changes: Mapping[str, Sequence[Layer]]) -> LayerGraph:
     """Return the graph with other layers in place of some.
 

@@ -18,14 +18,13 @@ from rfcalc.algebra.number import Num, is_known, is_one
 from rfcalc.engine.edit import (
     POOLS,
     DoesNotApply,
+    changed,
     edited,
     fits_already,
     has_window,
     input_of,
     is_pooling,
-    rewritten,
     setting,
-    settled,
 )
 from rfcalc.engine.run import Run
 from rfcalc.engine.shapes import LayerInfo, spec_of
@@ -129,9 +128,9 @@ def _form(run: Run, flattened: Callable[[Layer], bool], whole: Collection[str]) 
         flat = flattened(layer) and layer.name not in whole
         taken: Taken = None
         if has_window(layer) and (flat or _spaced(given)):
-            changed, taken = _window(layer, given[0], before, flat=flat, whole=layer.name in whole)
-            if changed is not layer:
-                changes[layer.name] = (changed,)
+            spread, taken = _window(layer, given[0], before, flat=flat, whole=layer.name in whole)
+            if spread is not layer:
+                changes[layer.name] = (spread,)
         elif flat and not all(map(is_one, setting(layer, input_of(layer, before), "stride"))):
             raise DoesNotApply("its state goes over the map as well, and has no atrous form", layer.name)
         elif layer.kind in ("pad", "crop") and _spaced(given):
@@ -150,7 +149,7 @@ def _form(run: Run, flattened: Callable[[Layer], bool], whole: Collection[str]) 
                 places = _places(layer, spec)
                 joined = tuple(1 if axis in places else space for axis, space in enumerate(joined))
             spacings[layer.name, place] = joined
-    return settled(rewritten(graph, changes), run) if changes else run
+    return changed(run, changes)
 
 
 class _Unequal(DoesNotApply):

@@ -14,15 +14,14 @@ from rfcalc.engine.edit import (
     POOLS,
     STEPPING,
     DoesNotApply,
+    changed,
     edited,
     extents_of,
     fits_already,
     has_window,
     input_of,
     is_pooling,
-    rewritten,
     setting,
-    settled,
 )
 from rfcalc.engine.run import Run
 from rfcalc.engine.shapes import LayerInfo
@@ -37,10 +36,6 @@ _PLACES: Final = ("spatial", "channel")
 _CONVOLUTIONS: Final = ("conv", "depthwise_conv", "separable_conv")
 _FOLLOW: Final = ("activation", "batch_norm", "prelu", "local_response_norm", "identity")
 """Kinds that belong to the convolution before them, where they take its output alone."""
-
-
-def _changed(run: Run, changes: Changes) -> Run:
-    return settled(rewritten(run.graph, changes), run) if changes else run
 
 
 def plain(run: Run) -> Run:
@@ -87,7 +82,7 @@ def plain(run: Run) -> Run:
         served = takers.get(layer.name, set())
         if layer.kind == "pad" and served and served <= changes.keys() and layer.name not in returned:
             changes[layer.name] = ()
-    return _changed(run, changes)
+    return changed(run, changes)
 
 
 def unstrided(run: Run) -> Run:
@@ -115,7 +110,7 @@ def unstrided(run: Run) -> Run:
             changes[layer.name] = ()
         elif layer.kind == "upsample":
             changes[layer.name] = (edited(layer, scale=1),)
-    return _changed(run, changes)
+    return changed(run, changes)
 
 
 def _strides(layer: Layer, before: Mapping[str, LayerInfo]) -> bool:
@@ -149,7 +144,7 @@ def strided(run: Run) -> Run:
         if len(channels[layer.source_name]) > 1:  # calls of one pooling, which cannot share a kernel
             made = replace(made, owner=None)
         changes[layer.name] = (made,)
-    return _changed(run, changes)
+    return changed(run, changes)
 
 
 def _as_convolution(layer: Layer, before: Mapping[str, LayerInfo]) -> Layer:
@@ -248,7 +243,7 @@ def _pooling(run: Run, kind: str) -> Run:
     poolings = [layer for layer in graph if is_pooling(layer, before) and layer.kind != kind]
     _refuse_indices(graph, poolings)
     changes: Changes = {layer.name: (edited(layer, kind, extras=_single(layer)),) for layer in poolings}
-    return _changed(run, changes)
+    return changed(run, changes)
 
 
 def pooled(run: Run, kernel: int = 2, every: int = 1) -> Run:
@@ -288,7 +283,7 @@ def pooled(run: Run, kernel: int = 2, every: int = 1) -> Run:
             name, "max_pool", "max_pool", ((last.name, 0),), settings, block=last.block, extras=extras
         )
         changes[last.name] = (last, pool)
-    return _changed(run, changes)
+    return changed(run, changes)
 
 
 def _unused(graph: LayerGraph, name: str) -> str:
