@@ -36,7 +36,7 @@ def said(command: str, folder: Path) -> str:
     before = Path.cwd()
     os.chdir(folder)
     try:
-        run = CliRunner(env={"COLUMNS": "80"}).invoke(
+        run = CliRunner(env={"COLUMNS": "80", "NO_COLOR": "1"}).invoke(
             main, shlex.split(command), catch_exceptions=False, prog_name="rfcalc"
         )
     finally:

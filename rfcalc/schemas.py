@@ -17,7 +17,7 @@ from rfcalc.commands.question import WRITE, question
 )
 @click.argument("document", type=click.Choice(["model", "budget"]), default="model")
 @options.output
-@options.debug
+@options.everywhere
 def command(document: str, *, output: str) -> None:
     """Print the JSON Schema of the native format, or of a budget for rfcalc check."""
     from rfcalc.render.write import check_output, write

@@ -26,5 +26,7 @@ for name, examples, derandomize in (
     )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "dev")
 
+os.environ.pop("FORCE_COLOR", None)  # tests say themselves where colours are
+
 if find_spec("torch") is None:  # helpers of tests that are skipped then
     collect_ignore_glob = ["readers/torch_*.py"]

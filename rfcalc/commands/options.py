@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from rfcalc.arguments import integers, shapes, texts
+from rfcalc.commands.terminal import COLOURS, painted, wants_colour
 from rfcalc.wording import MARKUP
 
 if TYPE_CHECKING:
@@ -239,7 +241,25 @@ def fresh(about: str) -> Decorator:
     )
 
 
-debug = _option("--debug", is_flag=True, expose_value=False, meaning="Show the traceback of an error.")
+def _remember_colour(ctx: click.Context, param: click.Parameter, value: str) -> None:
+    """Keep what ``--color`` says where `rfcalc.commands.terminal.wants_colour` looks for it."""
+    ctx.color = COLOURS[value]
+
+
+everywhere = _together(
+    _option(
+        "--color",
+        type=click.Choice(list(COLOURS)),
+        default="auto",
+        expose_value=False,
+        is_eager=True,
+        callback=_remember_colour,
+        meaning="Colour what is said, never a file: by default on a terminal, unless NO_COLOR is set (or "
+        "anywhere, where FORCE_COLOR is).",
+    ),
+    _option("--debug", is_flag=True, expose_value=False, meaning="Show the traceback of an error."),
+)
+"""What every command takes."""
 
 
 def loading(
@@ -267,10 +287,21 @@ def render(result: Shown, form: str, output: str) -> str:
     """Render a result as ``text``, for the terminal or the file that it goes to, or in a markup language."""
     if form != "text":
         return result.to_markup(form)
-    import sys
-
     from rfcalc.render.write import terminal_width, unicode_output
 
     # a file is UTF-8, and as wide as is said or usual
     width = terminal_width(sys.stdout if output == "-" else None)
     return result.to_text(width, unicode=output != "-" or unicode_output(sys.stdout))
+
+
+def show(result: Any, form: str, output: str) -> None:
+    """Write a result as its document, as text or in a markup language."""
+    put(result.to_json() if form == "json" else render(result, form, output), form, output)
+
+
+def put(report: str, form: str, output: str) -> None:
+    """Write a report where it goes; text that goes to a terminal, in its colours."""
+    from rfcalc.render.write import write
+
+    coloured = form == "text" and output == "-" and wants_colour(sys.stdout)
+    write(painted(report) if coloured else report, output)

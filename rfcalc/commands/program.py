@@ -14,6 +14,7 @@ import click
 
 from rfcalc.commands.question import SECTIONS, Question
 from rfcalc.commands.say import complain
+from rfcalc.commands.terminal import colour_asked
 from rfcalc.errors import RfcalcError
 
 _NAMES: Final = 30  # columns of a name in the list of commands, at most
@@ -90,7 +91,7 @@ class Program(click.Group):
         except SystemExit:
             raise
         except BaseException as error:
-            _fail(error, debug="--debug" in arguments)
+            _fail(error, debug="--debug" in arguments, colour=colour_asked(arguments))
         sys.exit(status if isinstance(status, int) else 0)
 
     def make_context(self, *args: Any, **settings: Any) -> click.Context:
@@ -125,7 +126,7 @@ def _output() -> Iterator[None]:
         raise RfcalcError(f"standard output cannot be written: {error.strerror or error}") from error
 
 
-def _fail(error: BaseException, *, debug: bool) -> NoReturn:
+def _fail(error: BaseException, *, debug: bool, colour: bool | None) -> NoReturn:
     """Say in one line what went wrong, and exit."""
     if debug and not isinstance(error, (click.ClickException, click.Abort)):
         import traceback
@@ -134,22 +135,23 @@ def _fail(error: BaseException, *, debug: bool) -> NoReturn:
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         sys.exit(INTERRUPTED)
     if isinstance(error, click.ClickException):
-        _usage(error)
+        _usage(error, colour=colour)
     if isinstance(error, RfcalcError):
-        _last_words(f"error: {error}")
+        _last_words(f"error: {error}", colour=colour)
         sys.exit(error.exit_code)
     if isinstance(error, MemoryError):
         error.__traceback__ = None  # frees what its frames hold, so that there is room to say it
-        _last_words("error: the model needs more memory than there is; try a smaller input")
+        _last_words("error: the model needs more memory than there is; try a smaller input", colour=colour)
         sys.exit(3)
     what = ": ".join(part for part in (type(error).__name__, str(error)) if part)
     _last_words(
-        f"error: internal error: {what}; run again with --debug for the whole story, and please report it"
+        f"error: internal error: {what}; run again with --debug for the whole story, and please report it",
+        colour=colour,
     )
     sys.exit(3)
 
 
-def _usage(error: click.ClickException) -> NoReturn:
+def _usage(error: click.ClickException, *, colour: bool | None) -> NoReturn:
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError" and context is not None:
         with contextlib.suppress(OSError):
@@ -158,12 +160,13 @@ def _usage(error: click.ClickException) -> NoReturn:
     message = error.format_message().rstrip(".")
     hint = f"see '{context.command_path} --help'" if context is not None else ""
     _last_words(
-        "error: " + (" " if message.endswith("?") else "; ").join(part for part in (message, hint) if part)
+        "error: " + (" " if message.endswith("?") else "; ").join(part for part in (message, hint) if part),
+        colour=colour,
     )
     sys.exit(error.exit_code)
 
 
-def _last_words(line: str) -> None:
+def _last_words(line: str, *, colour: bool | None) -> None:
     """Write a line to stderr; where it takes nothing, the exit code alone is left to say it."""
     with contextlib.suppress(RfcalcError):
-        complain(line)
+        complain(line, colour=colour)

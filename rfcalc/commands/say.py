@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from rfcalc.commands.terminal import is_terminal, painted_line, wants_colour
 
 if TYPE_CHECKING:
     from rfcalc.engine.result import Note
 
 
-def in_terminal() -> bool:
-    """Tell whether somebody reads standard output in a terminal."""
-    return sys.stdout is not None and sys.stdout.isatty()
+def complain(line: str, *, colour: bool | None = None) -> None:
+    """Write a line to stderr, made harmless for a terminal; notes and warnings are as wide as that.
 
-
-def complain(line: str) -> None:
-    """Write a line to stderr, made harmless for a terminal.
+    Parameters
+    ----------
+    line : str
+        What to say.
+    colour : bool, optional
+        What ``--color`` says, where no command runs that knows it.
 
     Raises
     ------
@@ -27,8 +32,24 @@ def complain(line: str) -> None:
     from rfcalc.render.escape import visible
     from rfcalc.render.write import write_stream
 
+    text = f"rfcalc: {visible(line)}"
+    if is_terminal(sys.stderr) and not _STAYS.search(text):
+        text = _wrapped(text)
+    if wants_colour(sys.stderr, colour):
+        text = painted_line(text)
     with contextlib.suppress(BrokenPipeError):
-        write_stream(f"rfcalc: {visible(line)}\n", sys.stderr, "standard error")
+        write_stream(f"{text}\n", sys.stderr, "standard error")
+
+
+_STAYS: Final = re.compile(r"^rfcalc: error:|; run: |, run: ")
+"""What is one line however narrow the terminal: errors, as programs read them, and commands to be copied."""
+
+
+def _wrapped(text: str) -> str:
+    from rfcalc.render.fold import fold
+    from rfcalc.render.write import terminal_width
+
+    return "\n".join(fold(text, terminal_width(sys.stderr), indent=2))
 
 
 def say_notes(notes: Sequence[Note]) -> None:

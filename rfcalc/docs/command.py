@@ -11,6 +11,7 @@ import click
 from rfcalc.commands import options
 from rfcalc.commands.question import WRITE, question
 from rfcalc.commands.say import complain
+from rfcalc.commands.working import working
 from rfcalc.errors import CheckFailed, UsageError
 from rfcalc.wording import MARKUP, few
 
@@ -58,7 +59,7 @@ read."""
     type=click.Choice(MARKUP),
     help="How the documents are written; by default the ends of their names say it.",
 )
-@options.debug
+@options.everywhere
 def command(
     files: Sequence[str],
     *,
@@ -81,7 +82,10 @@ def command(
     if write and check:
         raise UsageError("--write changes documents, --check does not; give one of the two")
     try:
-        documents = read_documents(files, markup=syntax, root=root, allow_outside=allow_outside)
+        with working("docs") as progress:
+            documents = read_documents(
+                files, markup=syntax, root=root, allow_outside=allow_outside, progress=progress
+            )
     except MarkersError as error:
         for wrong in error.errors:
             complain(f"error: {wrong}")

@@ -13,6 +13,7 @@ from rfcalc.docs.markers import MarkersError, markers, refilled
 from rfcalc.docs.models import Models
 from rfcalc.docs.tables import made
 from rfcalc.errors import ReadError, RfcalcError, UsageError
+from rfcalc.progress import Progress, stepped
 
 SUFFIXES: Final = {
     **dict.fromkeys((".md", ".markdown", ".mkd", ".mdown", ".qmd", ".rmd"), "markdown"),
@@ -86,7 +87,12 @@ def markup_of(name: str) -> str:
 
 
 def read_documents(
-    names: Sequence[str], *, markup: str | None = None, root: str | None = None, allow_outside: bool = False
+    names: Sequence[str],
+    *,
+    markup: str | None = None,
+    root: str | None = None,
+    allow_outside: bool = False,
+    progress: Progress | None = None,
 ) -> list[Document]:
     """Read documents, and fill them in memory.
 
@@ -100,6 +106,8 @@ def read_documents(
         The folder that models are relative to; by default each document's own.
     allow_outside : bool
         Let markers name models elsewhere.
+    progress : callable, optional
+        Is told how many documents are done.
 
     Raises
     ------
@@ -111,7 +119,7 @@ def read_documents(
     documents: list[Document] = []
     errors: list[RfcalcError] = []
     languages = {name: markup or markup_of(name) for name in _once(names)}
-    for name, language in languages.items():
+    for name, language in stepped(languages.items(), progress):
         try:
             models = Models(Path(name).parent if root is None else Path(root), allow_outside)
             documents.append(_document(name, language, models))

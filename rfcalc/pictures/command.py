@@ -10,6 +10,7 @@ from rfcalc.arguments import listed, place
 from rfcalc.commands import options
 from rfcalc.commands.older import Older, Words
 from rfcalc.commands.question import SEE, question
+from rfcalc.commands.working import working
 
 _SPELLED: Final = {"layer": "LAYER", "at": "--at", "image": "--image", "variants": "--with"}
 
@@ -45,7 +46,7 @@ def _unit(value: str) -> Words:
 @options.unit("By default the one in the middle.")
 @options.image()
 @options.output_of("The name ends in .svg, .png or .pdf.", required=True)
-@options.debug
+@options.everywhere
 def command(
     model: str,
     *,
@@ -74,13 +75,16 @@ def command(
     what = what or ("growth" if layer is at is image is None else "field")
     given = {"layer": layer, "at": at, "image": image, "variants": variants}
     check_taken(what, given, lambda name: _SPELLED[name], "--what")
-    plot(
-        model,
-        output,
-        what=what,
-        variants=listed(variants),
-        layer=layer,
-        at=None if at is None else place(at, "--at"),
-        image=image,
-        **options.loading(**loading),
-    )
+    unit = None if at is None else place(at, "--at")
+    with working("plot") as progress:
+        plot(
+            model,
+            output,
+            what=what,
+            variants=listed(variants),
+            layer=layer,
+            at=unit,
+            image=image,
+            progress=progress,
+            **options.loading(**loading),
+        )

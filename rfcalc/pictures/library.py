@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from rfcalc.errors import UsageError
 from rfcalc.loading import Loading, Model, asked
+from rfcalc.progress import Progress
 from rfcalc.questions.compare.library import compare
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def plot(
     layer: str | None = None,
     at: Sequence[int] | None = None,
     image: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
     **loading: Unpack[Loading],
 ) -> Picture:
     """Draw a picture of a model, with matplotlib.
@@ -61,6 +63,8 @@ def plot(
         Its index on each spatial axis; by default the middle.
     image : path, optional
         For ``field`` an image to draw on; it is scaled to the size of the input.
+    progress : callable, optional
+        Is told how many models are done, and of how many; of 0 where that is not known.
     **loading
         The options of `load`.
 
@@ -102,7 +106,7 @@ def plot(
         from rfcalc.questions.compare.picture_costs import costs_picture
         from rfcalc.questions.compare.picture_growth import growth_picture
 
-        comparison = compare(x, variants=variants, **loading)
+        comparison = compare(x, variants=variants, progress=progress, **loading)
         picture = growth_picture(comparison) if what == "growth" else costs_picture(comparison)
     if form is not None:
         write(drawn(picture, form), str(path))

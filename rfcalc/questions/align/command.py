@@ -10,8 +10,10 @@ from rfcalc.arguments import span
 from rfcalc.commands import options
 from rfcalc.commands.question import REVIEW, Tables, question
 from rfcalc.commands.say import say_notes
+from rfcalc.commands.working import working
 
 if TYPE_CHECKING:
+    from rfcalc.progress import Progress
     from rfcalc.questions.align.report import Alignment
 
 
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 )
 @options.form
 @options.output
-@options.debug
+@options.everywhere
 def command(model: str, *, form: str, output: str, **how: Any) -> None:
     """Show where branches of MODEL meet whose fields have their centres at different pixels of the input.
 
@@ -40,18 +42,19 @@ def command(model: str, *, form: str, output: str, **how: Any) -> None:
     in line at one size of the input and out of line at the next. Centres are those of the field of the first
     output; where a padding mends it, it is named, and the rules have been run with it.
     """
-    from rfcalc.render.write import check_output, write
+    from rfcalc.render.write import check_output
 
     check_output(output, source=model)
-    result = made(model, **how)
-    write(result.to_json() if form == "json" else options.render(result, form, output), output)
+    with working("align") as progress:
+        result = made(model, progress=progress, **how)
+    options.show(result, form, output)
     if form != "json":  # there they are part of the document
         say_notes(result.notes)
 
 
-def made(model: str, *, sizes: str | None, **loading: Any) -> Alignment:
+def made(model: str, *, sizes: str | None, progress: Progress | None = None, **loading: Any) -> Alignment:
     """Return what the command shows, by its options as they are given."""
     from rfcalc.questions.align.library import align
 
     chosen = None if sizes is None else span(sizes, "--sizes")
-    return align(model, chosen, **options.loading(**loading))
+    return align(model, chosen, progress=progress, **options.loading(**loading))

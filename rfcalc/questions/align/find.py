@@ -9,6 +9,7 @@ from rfcalc.algebra.number import is_known
 from rfcalc.engine.run import Run
 from rfcalc.engine.totals import asked_notes, unknown_notes
 from rfcalc.errors import AnalysisError, ReadError, UsageError
+from rfcalc.progress import Progress, stepped
 from rfcalc.questions.align.mending import Mend, mends_of, with_padding
 from rfcalc.questions.align.report import Alignment
 from rfcalc.questions.align.result import SizeRow
@@ -40,7 +41,7 @@ def check_sizes(sizes: Iterable[int]) -> tuple[int, ...]:
     return tuple(found)
 
 
-def align_run(run: Run, sizes: Sequence[int] = ()) -> Alignment:
+def align_run(run: Run, sizes: Sequence[int] = (), progress: Progress | None = None) -> Alignment:
     """Say how the branches of a model meet, at its own size and at others.
 
     Parameters
@@ -49,6 +50,8 @@ def align_run(run: Run, sizes: Sequence[int] = ()) -> Alignment:
         The model.
     sizes : sequence of int
         The sizes to look at, in pixels along every spatial axis.
+    progress : callable, optional
+        Is told how many of them are done.
 
     Raises
     ------
@@ -61,7 +64,7 @@ def align_run(run: Run, sizes: Sequence[int] = ()) -> Alignment:
         raise UsageError(
             f"the input {run.chosen.name!r} has no spatial axes, so that nothing can be out of line"
         )
-    views, own = _Views(run), run
+    views, own = _Views(run, progress), run
     names = [join.layer for join in own.joins]
     found = views.rows(sizes, names)
     if not all(map(is_known, own.extents)):
@@ -108,8 +111,8 @@ def _mended(views: _Views, own: Run, sizes: Sequence[int]) -> tuple[tuple[Mend, 
 class _Views:
     """Looks at a model at one size after the other."""
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    def __init__(self, run: Run, progress: Progress | None = None) -> None:
+        self._run, self._progress = run, progress
         self._padded: dict[tuple[int, tuple[Mend, ...]], Run] = {}
         self._broken: dict[int, SizeRow] = {}
 
@@ -142,7 +145,7 @@ class _Views:
         self, sizes: Sequence[int], names: Sequence[str], mends: Sequence[Mend] = ()
     ) -> tuple[SizeRow, ...]:
         """Say of each size how these joins meet, with other paddings where there are some."""
-        return tuple(self._row(size, names, mends) for size in sizes)
+        return tuple(self._row(size, names, mends) for size in stepped(sizes, self._progress))
 
     def _row(self, size: int, names: Sequence[str], mends: Sequence[Mend]) -> SizeRow:
         if size in self._broken:  # it cannot even be read

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rfcalc.arguments import plain
 from rfcalc.loading import Loading, Model, asked, read_once
+from rfcalc.progress import Progress
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -14,7 +15,13 @@ if TYPE_CHECKING:
     from rfcalc.questions.align.report import Alignment
 
 
-def align(x: Model, sizes: Iterable[int] | None = None, **loading: Unpack[Loading]) -> Alignment:
+def align(
+    x: Model,
+    sizes: Iterable[int] | None = None,
+    *,
+    progress: Progress | None = None,
+    **loading: Unpack[Loading],
+) -> Alignment:
     """Say of each join how far the centres of its branches lie apart, and at which sizes they do not.
 
     A window that steps with SAME padding starts at a pixel that depends on whether the size is even; where a
@@ -27,6 +34,8 @@ def align(x: Model, sizes: Iterable[int] | None = None, **loading: Unpack[Loadin
         The model, as for `load`.
     sizes : iterable of int, optional
         Sizes to look at, in pixels along every spatial axis of the input, such as ``range(224, 321)``.
+    progress : callable, optional
+        Is told how many sizes are done, and of how many; of 0 where that is not known.
     **loading
         The options of `load`.
 
@@ -62,4 +71,4 @@ def align(x: Model, sizes: Iterable[int] | None = None, **loading: Unpack[Loadin
 
     checked = () if sizes is None else check_sizes(plain(sizes))
     with asked(read_once(x, at_many_sizes=True), **loading) as run, collector_paused():
-        return align_run(run, checked)
+        return align_run(run, checked, progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -9,7 +10,9 @@ import click
 
 from rfcalc.commands import options
 from rfcalc.commands.question import SEE, Tables, question
-from rfcalc.commands.say import complain, in_terminal, say_notes
+from rfcalc.commands.say import complain, say_notes
+from rfcalc.commands.terminal import is_terminal
+from rfcalc.commands.working import working
 from rfcalc.errors import CheckFailed
 from rfcalc.wording import MARKUP, few
 
@@ -74,7 +77,7 @@ Exit codes: 0 done, 1 --strict did not hold, 2 wrong usage, 3 the model cannot b
     is_flag=True,
     help="Formulas in H and W where the input is open, as with --input-shape '?,?,3'.",
 )
-@options.debug
+@options.everywhere
 def command(
     model: str,
     *,
@@ -90,16 +93,17 @@ def command(
     MODEL is an architecture file, or - for standard input; or package.module:factory, which imports and calls
     your own code, for a PyTorch module (it needs --input-shape).
     """
-    from rfcalc.render.write import check_output, write
+    from rfcalc.render.write import check_output
 
     check_output(output, source=model)
-    analysis, shown, columns = _chosen(model, symbolic=symbolic, **how)
+    with working("analyze"):
+        analysis, shown, columns = _chosen(model, symbolic=symbolic, **how)
     if symbolic:
         _say_where_nothing_is_open(analysis)
     doubts = analysis.doubts if strict else ()
     if not doubts or output == "-":
-        fold_long = not (every or how["layers"]) and output == "-" and in_terminal()
-        write(_render(shown, form, columns, output, fold_long=fold_long), output)
+        fold_long = not (every or how["layers"]) and output == "-" and is_terminal(sys.stdout)
+        options.put(_render(shown, form, columns, output, fold_long=fold_long), form, output)
     if form != "json":  # there they are part of the document
         say_notes(analysis.notes)
     if doubts:

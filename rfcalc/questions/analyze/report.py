@@ -163,7 +163,9 @@ def analysis_text(
     if hidden:
         lines += fold(f"folded: {hidden} (--all shows every layer)", width)
     if notes and result.notes:
-        lines += ["", *(note_line(note, unicode=unicode) for note in result.notes)]
+        lines.append("")
+        for note in result.notes:
+            lines += fold(note_line(note, unicode=unicode), width, indent=2)
     return "\n".join(lines) + "\n"
 
 

@@ -11,6 +11,7 @@ import click
 from rfcalc.commands import options
 from rfcalc.commands.question import REVIEW, question
 from rfcalc.commands.say import complain
+from rfcalc.commands.working import working
 from rfcalc.errors import CheckFailed, RfcalcError, UsageError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ budget cannot be read."""
 )
 @options.output_of("A budget is replaced with --force alone.")
 @click.option("--force", is_flag=True, help="Let --init replace a budget that is there.")
-@options.debug
+@options.everywhere
 def command(
     models: Sequence[str],
     *,
@@ -79,12 +80,15 @@ def command(
         if budget is not None or form != "text":
             raise UsageError("--init writes a budget in TOML; --budget and --format are for a check")
         _keep_budget(output, force=force)
-        write(_new_budget(models, output, given), output)
+        with working("check"):
+            made = _new_budget(models, output, given)
+        write(made, output)
         return
     if force:
         raise UsageError("--force is for --init, which writes a budget")
-    report = check(list(dict.fromkeys(models)) or None, budget, **given)
-    write(_render(report, form, output), output)
+    with working("check") as progress:
+        report = check(list(dict.fromkeys(models)) or None, budget, progress=progress, **given)
+    options.put(_render(report, form, output), form, output)
     if report.failures:
         for failure in report.failures[:-1]:
             complain(f"error: {failure.model}: {failure.message}")

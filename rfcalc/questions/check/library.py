@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from rfcalc.errors import RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.loading import Loading, Model, asked, read_once
+from rfcalc.progress import Progress, stepped
 from rfcalc.questions.check.document import MODELS, Budget, Section, budget_of, key_text
 from rfcalc.questions.check.facts import Facts
 from rfcalc.questions.check.find import HOLDS, Check, Failure, Unmatched, check_model
@@ -34,6 +35,8 @@ _MOST_BYTES: Final = 16 << 20
 def check(
     x: Model | Sequence[Model] | None = None,
     budget: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    *,
+    progress: Progress | None = None,
     **loading: Unpack[Loading],
 ) -> CheckReport:
     """Hold the figures of models against a budget.
@@ -45,6 +48,8 @@ def check(
     budget : path or mapping, optional
         A TOML file, or what it would hold; by default the table ``tool.rfcalc`` of the nearest
         ``pyproject.toml``, from the working directory upward.
+    progress : callable, optional
+        Is told how many models are done, and of how many; of 0 where that is not known.
     **loading
         The options of `load`, in place of those that the budget sets.
 
@@ -77,7 +82,7 @@ def check(
     """
     found, base = _budget(budget)
     try:
-        return _check_all(found, _targets(found, base, x), loading)
+        return _check_all(found, _targets(found, base, x), loading, progress)
     except UsageError as error:
         error.source = error.source or found.source
         raise
@@ -160,12 +165,14 @@ def _same(path: str, other: str) -> bool:
         return False
 
 
-def _check_all(budget: Budget, targets: Sequence[_Target], loading: Loading) -> CheckReport:
+def _check_all(
+    budget: Budget, targets: Sequence[_Target], loading: Loading, progress: Progress | None
+) -> CheckReport:
     checks: list[Check] = []
     failures: list[Failure] = []
     unmatched: dict[Unmatched, list[str]] = {}
     layers: list[str] = []
-    for target in targets:
+    for target in stepped(targets, progress):
         try:
             found, missing, graph = _checked(target, loading)
         except RfcalcError as error:

@@ -11,9 +11,11 @@ from rfcalc.arguments import listed
 from rfcalc.commands import options
 from rfcalc.commands.question import COMPARE, Tables, question
 from rfcalc.commands.say import say_notes
+from rfcalc.commands.working import working
 from rfcalc.wording import MARKUP
 
 if TYPE_CHECKING:
+    from rfcalc.progress import Progress
     from rfcalc.questions.compare.report import Comparison
 
 _EPILOG: Final = """Counterfactuals: plain (every pooling removed), unstrided (every stride 1), strided (a
@@ -39,7 +41,7 @@ pool:K:N (a KxK pooling after every N convolutions; pool is pool:2:1)."""
 @options.format_of("text", *MARKUP, "csv", "json", about="CSV has one line for each model: what it comes to.")
 @options.layers
 @options.output
-@options.debug
+@options.everywhere
 def command(
     model: str,
     *,
@@ -53,24 +55,33 @@ def command(
     Fields, coverage and maps by depth, side by side; what each comes to in parameters, multiply-accumulates
     and memory; and the answer in sentences.
     """
-    from rfcalc.render.write import check_output, write
+    from rfcalc.render.write import check_output
 
     for each in (model, *others):
         check_output(output, source=each)
-    comparison = made(model, others=others, **how)
-    write(_render(comparison, form, output), output)
+    with working("compare") as progress:
+        comparison = made(model, others=others, progress=progress, **how)
+    options.put(_render(comparison, form, output), form, output)
     if form != "json":
         base = comparison.entries[0].result
         say_notes(() if base is None else base.notes)
 
 
 def made(
-    model: str, *, others: Sequence[str], variants: str | None, layers: Sequence[str], **loading: Any
+    model: str,
+    *,
+    others: Sequence[str],
+    variants: str | None,
+    layers: Sequence[str],
+    progress: Progress | None = None,
+    **loading: Any,
 ) -> Comparison:
     """Return what the command shows, by its options as they are given."""
     from rfcalc.questions.compare.library import compare
 
-    comparison = compare(model, *others, variants=listed(variants), **options.loading(**loading))
+    comparison = compare(
+        model, *others, variants=listed(variants), progress=progress, **options.loading(**loading)
+    )
     return comparison.only(layers) if layers else comparison
 
 

@@ -12,6 +12,7 @@ from rfcalc.engine.rows import analyze_run
 from rfcalc.engine.run import Run
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Layer
+from rfcalc.progress import Progress, stepped
 from rfcalc.questions.compare.order import in_one_order
 from rfcalc.questions.compare.report import Comparison
 from rfcalc.questions.compare.result import ORIGINAL, Entry, Refusal
@@ -43,7 +44,9 @@ def _flat(value: object) -> Iterable[object]:
     return value if isinstance(value, (tuple, list)) else (value,)
 
 
-def compare_counterfactuals(run: Run, names: Sequence[str] | None = None) -> Comparison:
+def compare_counterfactuals(
+    run: Run, names: Sequence[str] | None = None, progress: Progress | None = None
+) -> Comparison:
     """Compare a model with what it might be.
 
     Parameters
@@ -52,6 +55,8 @@ def compare_counterfactuals(run: Run, names: Sequence[str] | None = None) -> Com
         The model.
     names : sequence of str, optional
         Counterfactuals; by default those that say most, and where one does not work, the nearest that does.
+    progress : callable, optional
+        Is told how many of them are done.
 
     Raises
     ------
@@ -66,7 +71,7 @@ def compare_counterfactuals(run: Run, names: Sequence[str] | None = None) -> Com
     base = analyze_run(run)
     focus = focus_of(base.rows)
     entries = [Entry(ORIGINAL, "", base, bill_of(run, base, focus))]
-    for each in chosen:
+    for each in stepped(chosen, progress):
         entry = _entry(run, each, focus)
         entries.append(entry)
         instead = entry.refusal.instead if entry.refusal is not None else ""
@@ -76,13 +81,15 @@ def compare_counterfactuals(run: Run, names: Sequence[str] | None = None) -> Com
     return Comparison(tuple(entries), _by_name(entries), True, pooling)
 
 
-def compare_models(runs: Sequence[Run]) -> Comparison:
+def compare_models(runs: Sequence[Run], progress: Progress | None = None) -> Comparison:
     """Compare models with each other, layer by layer in the order of depth.
 
     Parameters
     ----------
     runs : sequence of Run
         The models; the first is what the others are compared with.
+    progress : callable, optional
+        Is told how many of them are done.
 
     Raises
     ------
@@ -91,7 +98,7 @@ def compare_models(runs: Sequence[Run]) -> Comparison:
     """
     names = _distinct([run.graph.name or run.graph.source for run in runs])
     entries = []
-    for name, run in zip(names, runs, strict=True):
+    for name, run in stepped(list(zip(names, runs, strict=True)), progress):
         result = analyze_run(run)
         entries.append(Entry(name, "", result, bill_of(run, result, focus_of(result.rows))))
     pooling = any(layer.kind in POOLS for layer in runs[0].graph)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rfcalc.errors import UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.loading import Loading, Model, asked, load, run_of
+from rfcalc.progress import Progress
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 
 
 def compare(
-    x: Model, *others: Model, variants: Sequence[str] | None = None, **loading: Unpack[Loading]
+    x: Model,
+    *others: Model,
+    variants: Sequence[str] | None = None,
+    progress: Progress | None = None,
+    **loading: Unpack[Loading],
 ) -> Comparison:
     """Compare a model with its counterfactuals, or several models with each other.
 
@@ -29,6 +34,8 @@ def compare(
     variants : sequence of str, optional
         Counterfactuals of a single model, such as ``plain`` and ``dilated``; see `variant`. By default
         those that say most of the model.
+    progress : callable, optional
+        Is told how many models are done, and of how many; of 0 where that is not known.
     **loading
         The options of `load`, for each of the models.
 
@@ -58,10 +65,10 @@ def compare(
 
     if not others:
         with asked(x, **loading) as run:
-            return compare_counterfactuals(run, variants)
+            return compare_counterfactuals(run, variants, progress)
     if variants is not None:
         raise UsageError("counterfactuals are of one model; compare several without them")
-    return compare_models([run_of(load(each, **loading), loading) for each in (x, *others)])
+    return compare_models([run_of(load(each, **loading), loading) for each in (x, *others)], progress)
 
 
 def variant(x: Model, name: str, **loading: Unpack[Loading]) -> LayerGraph:

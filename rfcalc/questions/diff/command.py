@@ -9,6 +9,7 @@ import click
 
 from rfcalc.commands import options
 from rfcalc.commands.question import COMPARE, Tables, question
+from rfcalc.commands.working import working
 from rfcalc.wording import MARKUP
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ rfcalc diff origin/main:net.json net.json --format markdown --output comment.md"
 )
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if anything but names has changed.")
 @options.output
-@options.debug
+@options.everywhere
 def command(
     old: str,
     new: str,
@@ -63,12 +64,13 @@ def command(
     Layers are matched by graph, not by name alone, and across formats too: a Keras model against its ONNX
     export. OLD and NEW are model files, or REV:path for a file as it is in a revision of git.
     """
-    from rfcalc.render.write import check_output, write
+    from rfcalc.render.write import check_output
 
     for each in (old, new):
         check_output(output, source=each)
-    found = made(old, new=new, common=common, **loading)
-    write(_render(found, form, output, every=every), output)
+    with working("diff"):
+        found = made(old, new=new, common=common, **loading)
+    options.put(_render(found, form, output, every=every), form, output)
     if exit_code and found.changed:
         raise click.exceptions.Exit(1)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rfcalc.arguments import place
 from rfcalc.commands import options
 from rfcalc.commands.question import SEE, Tables, question
+from rfcalc.commands.working import working
 
 if TYPE_CHECKING:
     from rfcalc.questions.effective.report import EffectiveField
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @options.unit("By default the one in the middle.")
 @options.form
 @options.output
-@options.debug
+@options.everywhere
 def command(model: str, *, form: str, output: str, **how: Any) -> None:
     """Show how much each input position weighs in one unit of LAYER in MODEL.
 
@@ -34,11 +35,12 @@ def command(model: str, *, form: str, output: str, **how: Any) -> None:
     al. 2016). LAYER is by default the last convolution. The input needs a size: give one with --input-shape
     or --dim where it is open.
     """
-    from rfcalc.render.write import check_output, write
+    from rfcalc.render.write import check_output
 
     check_output(output, source=model)
-    result = made(model, **how)
-    write(result.to_json() if form == "json" else options.render(result, form, output), output)
+    with working("effective"):
+        result = made(model, **how)
+    options.show(result, form, output)
 
 
 def made(model: str, *, layer: str | None, at: str | None, **loading: Any) -> EffectiveField:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rfcalc.commands import options
 from rfcalc.commands.question import SEE, Tables, question
 from rfcalc.commands.say import say_notes
+from rfcalc.commands.working import working
 
 if TYPE_CHECKING:
     from rfcalc.questions.explain.report import Explanation
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 @options.layer
 @options.form
 @options.output
-@options.debug
+@options.everywhere
 def command(model: str, *, form: str, output: str, **how: Any) -> None:
     """Show what each layer on the way to LAYER in MODEL adds to what it sees and costs.
 
@@ -32,11 +33,12 @@ def command(model: str, *, form: str, output: str, **how: Any) -> None:
     window adds (kernel - 1) x dilation x jump pixels, the jump being the product of the strides before it:
     own is what it would add at jump 1, inherited the rest, which is due to the layers that stepped.
     """
-    from rfcalc.render.write import check_output, write
+    from rfcalc.render.write import check_output
 
     check_output(output, source=model)
-    result = made(model, **how)
-    write(result.to_json() if form == "json" else options.render(result, form, output), output)
+    with working("explain"):
+        result = made(model, **how)
+    options.show(result, form, output)
     if form != "json":  # there they are part of the document
         say_notes(result.notes)
 

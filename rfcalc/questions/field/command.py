@@ -10,6 +10,7 @@ from rfcalc.arguments import place
 from rfcalc.commands import options
 from rfcalc.commands.question import SEE, Tables, question
 from rfcalc.commands.say import say_notes
+from rfcalc.commands.working import working
 from rfcalc.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 @options.image("-o says where: a name that ends in .svg, .png or .pdf (extra plot).")
 @options.form
 @options.output
-@options.debug
+@options.everywhere
 def command(model: str, *, image: str | None, form: str, output: str, **how: Any) -> None:
     """Show what each output index of LAYER in MODEL truly depends on, padding dropped layer by layer.
 
@@ -53,14 +54,15 @@ def command(model: str, *, image: str | None, form: str, output: str, **how: Any
     Taps counts the input indices between first and last that are read. The input needs a size: give one with
     --input-shape or --dim where it is open.
     """
-    from rfcalc.render.write import check_output, write
+    from rfcalc.render.write import check_output
 
     check_output(output, source=model)
     if image is not None:
         _draw(model, image, output, **how)
         return
-    result = made(model, **how)
-    write(result.to_json() if form == "json" else options.render(result, form, output), output)
+    with working("field"):
+        result = made(model, **how)
+    options.show(result, form, output)
     say_notes(result.notes)
 
 
@@ -78,9 +80,9 @@ def _draw(model: str, image: str, output: str, *, layer: str | None, at: str | N
     form = suffix_of(output)
     check_output(output, source=image)
     unit = None if at is None else place(at, "--at")
-    with asked(model, **options.loading(**how)) as run:
-        picture = field_picture(run, layer, unit, image)
-    write(drawn(picture, form), output)
+    with working("field"), asked(model, **options.loading(**how)) as run:
+        picture = drawn(field_picture(run, layer, unit, image), form)
+    write(picture, output)
 
 
 def made(

@@ -10,6 +10,7 @@ from rfcalc.arguments import place
 from rfcalc.commands import options
 from rfcalc.commands.question import SEE, Tables, question
 from rfcalc.commands.say import say_notes
+from rfcalc.commands.working import working
 
 if TYPE_CHECKING:
     from rfcalc.questions.law.report import Law
@@ -33,18 +34,19 @@ if TYPE_CHECKING:
 )
 @options.form
 @options.output
-@options.debug
+@options.everywhere
 def command(model: str, *, form: str, output: str, **how: Any) -> None:
     """Show by which law the field of LAYER in MODEL grows: the blocks that repeat, and their closed forms.
 
     n repeats of a block of gain g and stride S take a field r0 and a jump j0 to r0 + g*j0*n where S is 1, and
     to r0 + g*j0*(S**n - 1)/(S - 1) otherwise. LAYER is by default the last one whose field has a size.
     """
-    from rfcalc.render.write import check_output, write
+    from rfcalc.render.write import check_output
 
     check_output(output, source=model)
-    result = made(model, **how)
-    write(result.to_json() if form == "json" else options.render(result, form, output), output)
+    with working("law"):
+        result = made(model, **how)
+    options.show(result, form, output)
     if form != "json":  # there they are part of the document
         say_notes(result.notes)
 

@@ -37,14 +37,14 @@ def _checked(value: str) -> Words:
 @options.format_of("text", *MARKUP, "json", about="By default text, with --check Markdown.", default=None)
 @options.output
 @options.fresh("What is there is the file of --output.")
-@options.debug
+@options.everywhere
 def command(kinds: Sequence[str], *, form: str | None, check: bool, output: str) -> None:
     """Show the rules behind the numbers: shapes, fields, parameters and MACs of each layer kind.
 
     KIND is any name that a model may give, such as conv or dense; by default all kinds are shown.
     """
     from rfcalc.questions.rules.report import render
-    from rfcalc.render.write import check_output, terminal_width, unicode_output, write
+    from rfcalc.render.write import check_output, terminal_width, unicode_output
 
     if not check:
         check_output(output)
@@ -55,7 +55,7 @@ def command(kinds: Sequence[str], *, form: str | None, check: bool, output: str)
             if output == "-"
             else {}
         )
-        write(render(kinds, form or "text", **shown), output)
+        options.put(render(kinds, form or "text", **shown), form or "text", output)
         return
     if output == "-":
         raise UsageError("--check holds a file to what would be written; name it with --output")

@@ -11,6 +11,7 @@ from rfcalc.commands import options
 from rfcalc.commands.older import Older, argument
 from rfcalc.commands.question import REVIEW, Tables, question
 from rfcalc.commands.say import say_notes
+from rfcalc.commands.working import working
 
 if TYPE_CHECKING:
     from rfcalc.questions.tiles.report import Tiles
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 )
 @options.form
 @options.output
-@options.debug
+@options.everywhere
 def command(
     model: str,
     *,
@@ -61,11 +62,12 @@ def command(
     is 1 where a plan is asked for and the model cannot be cut.
     """
     from rfcalc.errors import CheckFailed
-    from rfcalc.render.write import check_output, write
+    from rfcalc.render.write import check_output
 
     check_output(output, source=model)
-    found = made(model, tile=tile, size=size, memory=memory, **how)
-    write(found.to_json() if form == "json" else options.render(found, form, output), output)
+    with working("tiles"):
+        found = made(model, tile=tile, size=size, memory=memory, **how)
+    options.show(found, form, output)
     if form != "json":
         say_notes(found.notes)
     if (tile or size or memory) and found.plan is None:

@@ -9,6 +9,7 @@ import click
 
 from rfcalc.commands import options
 from rfcalc.commands.question import REVIEW, question
+from rfcalc.commands.working import working
 from rfcalc.errors import CheckFailed
 
 
@@ -30,7 +31,7 @@ from rfcalc.errors import CheckFailed
     "runs larger ones too. That executes the file: --no-run leaves it out.",
 )
 @options.output
-@options.debug
+@options.everywhere
 def command(model: str, *, form: str, run: bool | None, output: str, **loading: Any) -> None:
     """Recompute every answer about MODEL by another way, and show where they differ.
 
@@ -40,12 +41,13 @@ def command(model: str, *, form: str, run: bool | None, output: str, **loading: 
     is taken, and a larger one too where that is needed to see a field that no padding reaches.
     """
     from rfcalc.questions.verify.library import verify
-    from rfcalc.render.write import check_output, terminal_width, unicode_output, write
+    from rfcalc.render.write import check_output, terminal_width, unicode_output
 
     check_output(output, source=model)
-    result = verify(model, run=run, **options.loading(**loading))
+    with working("verify") as progress:
+        result = verify(model, run=run, progress=progress, **options.loading(**loading))
     unicode = output != "-" or unicode_output(sys.stdout)
     width = terminal_width(sys.stdout if output == "-" else None)
-    write(result.to_json() if form == "json" else result.to_text(width, unicode=unicode), output)
+    options.put(result.to_json() if form == "json" else result.to_text(width, unicode=unicode), form, output)
     if not result.holds:
         raise CheckFailed(result.verdict, source=result.source)

@@ -27,6 +27,7 @@ from rfcalc.engine.view import Views
 from rfcalc.errors import RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import BATCH, SPATIAL, Layer, TensorSpec
+from rfcalc.progress import Progress
 from rfcalc.questions.verify.chase import Chased, chase
 from rfcalc.questions.verify.compare import (
     Axis,
@@ -77,8 +78,15 @@ class Verified(NamedTuple):
     pending: Mapping[str, tuple[int, int]]
 
 
-def enumerate_run(run: Run) -> Verified:
+def enumerate_run(run: Run, progress: Progress | None = None) -> Verified:
     """Enumerate all layers at the input's size, and compare.
+
+    Parameters
+    ----------
+    run : Run
+        The model.
+    progress : callable, optional
+        Is told how many layers are done, those of each axis apart.
 
     Raises
     ------
@@ -90,9 +98,12 @@ def enumerate_run(run: Run) -> Verified:
     require_known(run.spec, run.chosen.name)
     report = _Report(run)
     places = [place for place, role in enumerate(run.spec.axes) if role == SPATIAL]
+    total = len(run.graph) * max(len(places), 1)
     for axis, place in enumerate(places or [0]):  # a vector has no positions, but shapes and counts
-        for each in chase(run.graph, run.resolved, run.chosen, place):
+        for done, each in enumerate(chase(run.graph, run.resolved, run.chosen, place)):
             report.layer(each, axis, first=axis == 0)
+            if progress is not None:
+                progress(len(run.graph) * axis + done + 1, total)
     return report.done()
 
 
@@ -266,7 +277,9 @@ def _pair(counts: Params) -> str:
 # ---- at which sizes ----------------------------------------------------------------------------------------
 
 
-def verify_run(run: Run, at: AtSize, *, held: Mapping[str, int] | None = None) -> VerificationResult:
+def verify_run(
+    run: Run, at: AtSize, *, held: Mapping[str, int] | None = None, progress: Progress | None = None
+) -> VerificationResult:
     """Verify an analysis by enumeration: at the input's size, and at one where the largest field has room.
 
     Parameters
@@ -277,6 +290,8 @@ def verify_run(run: Run, at: AtSize, *, held: Mapping[str, int] | None = None) -
         Gives the model at other sizes of its input, and with numbers for channels that are open.
     held : mapping, optional
         The tensors that the file holds, by name, with their elements.
+    progress : callable, optional
+        Is told how many layers are done, at one size after the other.
 
     Raises
     ------
@@ -286,10 +301,10 @@ def verify_run(run: Run, at: AtSize, *, held: Mapping[str, int] | None = None) -
         A layer does not fit its inputs.
     """
     graph, result = run.graph, analyze_run(run)
-    fit, first = _first(run, at)
+    fit, first = _first(run, at, progress)
     seen = [first]
     if first.pending and not first.differences:
-        seen += _larger(first, lambda size: run.of(at(size, fit.widths)))
+        seen += _larger(first, lambda size: run.of(at(size, fit.widths)), progress)
     statuses = [row.status for row in result.rows]
     figures = frozenset[str]().union(*(each.figures for each in seen))
     missing = [
@@ -359,7 +374,7 @@ def _apart(graph: LayerGraph, held: Mapping[str, int] | None) -> list[Unchecked]
     ]
 
 
-def _first(run: Run, at: AtSize) -> tuple[Fit, Verified]:
+def _first(run: Run, at: AtSize, progress: Progress | None) -> tuple[Fit, Verified]:
     """Enumerate at the model's own size, or at the smallest that is tried and fits."""
     graph = run.graph
     spatial = [n for n, role in _extents(run.chosen) if role == SPATIAL]
@@ -368,7 +383,9 @@ def _first(run: Run, at: AtSize) -> tuple[Fit, Verified]:
         sizes = (None,)
     still_open = any(_is_open(at_size) for at_size in _inputs(at, sizes[0], graph))
     try:
-        return first_fit(graph, at, sizes, lambda taken: enumerate_run(run.of(taken)), fill=still_open)
+        return first_fit(
+            graph, at, sizes, lambda taken: enumerate_run(run.of(taken), progress), fill=still_open
+        )
     except NothingFits as nothing:
         first = nothing.tried[0]
     if sizes == (None,) and not still_open:
@@ -392,7 +409,7 @@ def _extents(layer: Layer) -> list[tuple[Num, str]]:
     return list(zip(layer.attrs["shape"], layer.attrs["axes"], strict=True))
 
 
-def _larger(first: Verified, at: Callable[[int], Run]) -> list[Verified]:
+def _larger(first: Verified, at: Callable[[int], Run], progress: Progress | None) -> list[Verified]:
     """Enumerate where padding leaves two periods of every layer free, or of as many as can be."""
     base = max(first.size)
     found: list[Verified] = []
@@ -404,7 +421,7 @@ def _larger(first: Verified, at: Callable[[int], Run]) -> list[Verified]:
         if not wanted or size > LARGEST:
             continue
         try:
-            found.append(enumerate_run(at(size)))
+            found.append(enumerate_run(at(size), progress))
         except RfcalcError:
             break
         left = {name: each for name, each in left.items() if name not in found[-1].figures}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.loading import Loading, Model, asked, at_sizes, read_once
+from rfcalc.progress import Progress
 from rfcalc.readers.detect import ONNX, held_tensors
 
 if TYPE_CHECKING:
@@ -15,7 +16,13 @@ if TYPE_CHECKING:
     from rfcalc.questions.verify.report import Verification
 
 
-def verify(x: Model, *, run: bool | None = None, **loading: Unpack[Loading]) -> Verification:
+def verify(
+    x: Model,
+    *,
+    run: bool | None = None,
+    progress: Progress | None = None,
+    **loading: Unpack[Loading],
+) -> Verification:
     """Recompute every answer by another way, and say where they differ.
 
     The analysis composes formulas. Here what each layer reads is enumerated from its definition, element by
@@ -32,6 +39,8 @@ def verify(x: Model, *, run: bool | None = None, **loading: Unpack[Loading]) -> 
         changed at a time, and see what changes in which tensors. By default small models are run where a
         runtime is installed (onnxruntime, or onnx's reference evaluator; torch); True runs larger ones and
         those of which that fails with an error, False none. A runtime executes the file.
+    progress : callable, optional
+        Is told how many layers are done, and of how many; of 0 where that is not known.
     **loading
         The options of `load`.
 
@@ -59,7 +68,10 @@ def verify(x: Model, *, run: bool | None = None, **loading: Unpack[Loading]) -> 
 
     x = read_once(x)
     with asked(x, **loading) as model:
-        result = verify_run(model, at_sizes(x, model.graph, loading), held=_held(x, model.graph))
+        sizes = at_sizes(x, model.graph, loading)
+        result = verify_run(model, sizes, held=_held(x, model.graph), progress=progress)
+        if progress is not None:
+            progress(0, 0)
         outcome = None if run is False else run_model(x, model, loading, forced=bool(run))
         if outcome is not None:
             result = replace(result, runtime=outcome.runtime, ran=outcome.ran, left=outcome.left)
