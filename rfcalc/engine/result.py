@@ -275,8 +275,30 @@ class Later(Generic[T]):
         return _held, (self.get(),)
 
 
+def _nothing() -> None:
+    """Return None: nothing is open."""
+
+
 def _held(value: T) -> Later[T]:
     return Later(lambda: value)
+
+
+class OpenSize(NamedTuple):
+    """Extents of the inputs that a file leaves open.
+
+    Parameters
+    ----------
+    names : tuple of str
+        What ``--dim`` and ``dims=`` call them, in the order of the input's axes; the batch is none of them.
+    likely : tuple of int
+        What they were likely made for, one each; empty where nothing tells.
+    told_by : str
+        What tells that, for people.
+    """
+
+    names: tuple[str, ...]
+    likely: tuple[int, ...] = ()
+    told_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +321,8 @@ class AnalysisResult:
         What else there is to say.
     later : Later of Footprint
         What the model takes up, worked out when `footprint` is first asked for.
+    open_size : Later of OpenSize or None
+        Extents of the inputs that the file leaves open, and what they were likely made for.
     modules : mapping of str to str
         For the `block` of a row what the source calls that module.
     """
@@ -312,6 +336,7 @@ class AnalysisResult:
     totals: Totals
     notes: tuple[Note, ...]
     later: Later[Footprint] = field(default=Later(Footprint), repr=False)
+    open_size: Later[OpenSize | None] = field(default=Later(_nothing), repr=False, compare=False)
     modules: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property

@@ -9,6 +9,7 @@ from rfcalc.algebra.number import Num
 from rfcalc.collecting import collector_paused
 from rfcalc.engine.joins import misaligned_note
 from rfcalc.engine.memory import footprint_of
+from rfcalc.engine.open_sizes import open_size_of
 from rfcalc.engine.result import AnalysisResult, Detail, InputRow, Later, Note, Params, Row
 from rfcalc.engine.run import Run
 from rfcalc.engine.shapes import LayerInfo, known_extent, spec_of
@@ -129,6 +130,7 @@ def _analyze(run: Run, depth: int | None, symbolic: bool, details: bool) -> Anal
         totals_of(graph, resolved, leaves),
         tuple(notes),
         Later(lambda: footprint_of(graph, resolved)),
+        Later(lambda: None if symbolic else open_size_of(graph, resolved, run.chosen)),
         {"/".join(path): block.name for path, block in graph.blocks.items()},
     )
 

@@ -72,6 +72,8 @@ class LayerGraph:
         What the rules say of layers, by name, where the reader has applied them already to these very inputs.
     origin : object, optional
         What it was read from, where that can be run: a module, and what it is called with. It is not pickled.
+    made_for : (str, tuple of int), optional
+        What in the file says which extents the model was made for, where it leaves them open.
 
     Raises
     ------
@@ -97,8 +99,10 @@ class LayerGraph:
         notes: Iterable[tuple[str, str, str]] = (),
         results: Mapping[str, Any] | None = None,
         origin: Any = None,
+        made_for: tuple[str, tuple[int, ...]] | None = None,
     ) -> None:
         self.origin = origin
+        self.made_for = made_for
         self.name = name
         self.format = format
         self.source = source
@@ -191,6 +195,7 @@ class LayerGraph:
             notes=(*self.notes, *notes),
             results=results,
             origin=origin,
+            made_for=self.made_for,
         )
 
     @cached_property

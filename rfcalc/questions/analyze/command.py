@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from rfcalc.render.shown import Shown
 
 _NAMED_AT_MOST: Final = 5
-_WAYS_TO_SEE_MORE: Final = "--columns, --format, wider terminal"
 
 _LEGEND: Final = """A receptive field reads 18x18, in pixels of the input; global for the whole map, whatever
 its size; global (7x7) where gates make it so, with the field without them; ~18x18 for an upper bound; none
@@ -148,9 +147,14 @@ def made(model: str, **how: Any) -> Shown:
 
 
 def _table(result: AnalysisResult, columns: Sequence[Column] | None, *, fold_long: bool = False) -> Shown:
-    from rfcalc.questions.analyze.report import AnalysisTable
+    from rfcalc.questions.analyze.report import AnalysisTable, Ways
 
-    return AnalysisTable(result, columns, ways=_WAYS_TO_SEE_MORE, fold_long=fold_long)
+    ways = Ways(
+        "--columns, --format, wider terminal",
+        "--all shows every layer",
+        lambda dims: " ".join(f"--dim {name}={size}" for name, size in dims),
+    )
+    return AnalysisTable(result, columns, ways=ways, fold_long=fold_long)
 
 
 def _render(

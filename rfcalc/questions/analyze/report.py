@@ -60,6 +60,7 @@ _LONGEST_FORMULA: Final = 48  # beyond it a cell is not read at a glance, howeve
 _REFERENCE: Final = 4  # [12]
 _LABEL: Final = 12
 _LONGEST_PLACE: Final = 40
+_MOST_OPEN: Final = 6  # names of open extents that are said in one line
 
 _WITH_FORMULAS: Final = frozenset(
     {"output_shape", "spatial", "params", "trainable", "non_trainable", "macs", "activations"}
@@ -107,8 +108,30 @@ class _Strip(NamedTuple):
         return cls(name, title, align, column, max(map(cells, (title, *column))))
 
 
-WAYS: Final = "columns=[...], a larger width"
-"""How a caller of the library sees the columns that were left out."""
+class Ways(NamedTuple):
+    """How a reader gets what a table leaves out, in the words of the command or of the library.
+
+    Parameters
+    ----------
+    columns : str
+        The columns that there was no room for.
+    layers : str
+        The layers that were folded.
+    dims : callable
+        Numbers for open extents: from names and what they may be to what has to be said.
+    """
+
+    columns: str
+    layers: str
+    dims: Callable[[Sequence[tuple[str, str]]], str]
+
+
+LIBRARY: Final = Ways(
+    "columns=[...], a larger width",
+    "rows has all",
+    lambda dims: f"dims={{{', '.join(f'{name!r}: {size}' for name, size in dims)}}}",
+)
+"""How a caller of the library does."""
 
 
 def analysis_text(
@@ -118,7 +141,7 @@ def analysis_text(
     unicode: bool = True,
     columns: Sequence[Column] | None = None,
     notes: bool = True,
-    ways: str = WAYS,
+    ways: Ways = LIBRARY,
     fold_long: bool = False,
 ) -> str:
     """Render a result for a terminal.
@@ -135,8 +158,8 @@ def analysis_text(
         What to show; by default what fits. Columns asked for are all shown, however wide.
     notes : bool
         Put the notes below.
-    ways : str
-        How to see the columns that were left out, for the line that names them.
+    ways : Ways
+        How to get what the table leaves out, for the lines that say so.
     fold_long : bool
         Let one line stand for a module and one for a block's repeats, where there are many rows.
     """
@@ -158,10 +181,11 @@ def analysis_text(
     if formulas:
         lines += [*_listed(formulas, width), glyphs.rule * _total_width(strips)]
     lines += _foot(result, width, glyphs)
+    lines += _open(result, width, ways, glyphs)
     if len(strips) < len(usual):
-        lines.append(_left_out(usual, strips, width, ways))
+        lines.append(_left_out(usual, strips, width, ways.columns))
     if hidden:
-        lines += fold(f"folded: {hidden} (--all shows every layer)", width)
+        lines += fold(f"folded: {hidden} ({ways.layers})", width)
     if notes and result.notes:
         lines.append("")
         for note in result.notes:
@@ -178,7 +202,7 @@ class AnalysisTable(Shown):
         What to show.
     columns : sequence of Column, optional
         By default those that are usual for a document, or fit the terminal.
-    ways : str
+    ways : Ways
         As of `analysis_text`.
     fold_long : bool
         As of `analysis_text`.
@@ -191,7 +215,7 @@ class AnalysisTable(Shown):
         result: AnalysisResult,
         columns: Sequence[Column] | None = None,
         *,
-        ways: str = WAYS,
+        ways: Ways = LIBRARY,
         fold_long: bool = False,
     ) -> None:
         self._result, self._columns, self._ways, self._fold_long = result, columns, ways, fold_long
@@ -425,7 +449,7 @@ def _foot(result: AnalysisResult, width: int, glyphs: Glyphs) -> list[str]:
     lines = [
         ("layers", counts),
         ("parameters", f"{params}{split}{_stored(result.footprint)}"),
-        ("MACs", f"{macs}{about} at batch 1; FLOPs = 2 x MACs"),
+        ("MACs", f"{macs}{about} at batch 1; FLOPs = 2 x MACs" if macs != "?" else macs),
         *_held(result, glyphs),
     ]
     return [
@@ -433,6 +457,18 @@ def _foot(result: AnalysisResult, width: int, glyphs: Glyphs) -> list[str]:
         for label, text in lines
         for line in fold(f"{label:<{_LABEL}}{glyphs.formula(text)}", width, _LABEL)
     ]
+
+
+def _open(result: AnalysisResult, width: int, ways: Ways, glyphs: Glyphs) -> list[str]:
+    """Say which extents are open, how to give them numbers, and which they were likely made for."""
+    found = result.open_size.get()
+    if found is None or len(found.names) > _MOST_OPEN:
+        return []
+    names = [terminal(name, unicode=glyphs.unicode) for name in found.names]
+    likely = [str(size) for size in found.likely] or ["N"] * len(names)
+    given = ways.dims(list(zip(names, likely, strict=True)))
+    why = f" ({terminal(found.told_by, unicode=glyphs.unicode)})" if found.likely else ""
+    return fold(f"{'open':<{_LABEL}}{', '.join(names)}; numbers with {given}{why}", width, _LABEL)
 
 
 def _stored(footprint: Footprint) -> str:

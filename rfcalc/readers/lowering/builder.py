@@ -274,6 +274,7 @@ class Builder:
         format: str,
         source: str,
         blocks: Sequence[Block] = (),
+        made_for: tuple[str, tuple[int, ...]] | None = None,
     ) -> LayerGraph:
         """Return the graph of what was added."""
         edges = tuple(dict.fromkeys(value.edge for value in outputs if value.edge is not None))
@@ -286,6 +287,7 @@ class Builder:
             blocks=blocks,
             notes=self.notes,
             results=self.results,
+            made_for=made_for,
         )
 
     # ---- inside --------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from rfcalc.readers.lowering.value import Blind, Value
 from rfcalc.readers.onnx.again import Memory, Reading, remembered
 from rfcalc.readers.onnx.attributes import attributes_of
 from rfcalc.readers.onnx.folding import fold
+from rfcalc.readers.onnx.metadata import made_for
 from rfcalc.readers.onnx.modules import Modules
 from rfcalc.readers.onnx.operation import Operation, graphs_in, no_weights_of
 from rfcalc.readers.onnx.ops import reader_of
@@ -223,7 +224,9 @@ class _Reader:
         _all_text(name, *(each.name for each in graph.input), *(each.name for each in graph.output))
         returned = [value.edge for value in outputs if value.edge is not None]
         blocks = blocks_of(self.builder.layers, self.modules.classes, returned)
-        return self.builder.graph(outputs, name=name, format="onnx", source=source, blocks=blocks)
+        return self.builder.graph(
+            outputs, name=name, format="onnx", source=source, blocks=blocks, made_for=made_for(self.model)
+        )
 
     def inputs(self, scope: Scope) -> list[Declared]:
         graph = self.model.graph
