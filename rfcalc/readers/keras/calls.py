@@ -40,10 +40,10 @@ def read_call(entry: Config, config: Config, node: Node, edges: list[Edge], lead
 
 def _are_gates(kind: str, node: Node) -> bool:
     """Tell whether the masks of a call say which steps of its input count, as padding does not."""
-    first = next(node.refs())
+    first = node.refs[0]
     return kind not in ATTENTION and all(
         mask.shape is not None and first.shape is not None and mask.shape == first.shape[: len(mask.shape)]
-        for mask in node.masks()
+        for mask in node.masks
     )
 
 
@@ -58,18 +58,19 @@ def _read_kind(entry: Config, config: Config, node: Node, edges: list[Edge]) -> 
     kind, attrs, _ = stage
     if kind == "embedding" and node.kwargs.get("reverse") is True:
         return Stage("linear", {"units": attrs["vocabulary"], "bias": False}), edges
-    if kind in _LAYERS:
-        edges = _query_key_value(node, edges)
-        if node.kwargs.get("return_attention_scores") is True:
-            attrs = {**attrs, "scores": True}
-        if node.kwargs.get("use_causal_mask") is True:
-            attrs = {**attrs, "causal": True}
+    if kind not in _LAYERS:
+        return stage, edges
+    edges = _query_key_value(node, edges)
+    if node.kwargs.get("return_attention_scores") is True:
+        attrs = {**attrs, "scores": True}
+    if node.kwargs.get("use_causal_mask") is True:
+        attrs = {**attrs, "causal": True}
     return stage._replace(attrs=attrs), edges
 
 
 def _query_key_value(node: Node, edges: list[Edge]) -> list[Edge]:
     """Put the inputs of attention in order: query, key, value, where Keras has (query, value, key)."""
-    refs = list(node.refs())[: len(edges)]
+    refs = node.refs[: len(edges)]
     by_ref = dict(zip((ref.key for ref in refs), edges, strict=True))
     plain = [by_ref[ref.key] for ref in flatten(node.args) if ref.key in by_ref]
     named = {

@@ -80,9 +80,8 @@ def model_in(entry: Config) -> tuple[str, Config, int] | None:
         if published is not None:
             return entry.text("class_name"), published, lead
         config = entry.get("config")
-        if not isinstance(config, dict) or lead > DEEPEST or class_of(entry) != "TimeDistributed":
-            return None
-        if not isinstance(config.get("layer"), dict):
+        inner = config.get("layer") if isinstance(config, dict) else None
+        if not isinstance(inner, dict) or lead > DEEPEST or class_of(entry) != "TimeDistributed":
             return None
         entry, lead = entry.object("config").object("layer"), lead + 1
     return entry.text("class_name"), config_of(entry), lead

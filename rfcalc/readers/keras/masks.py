@@ -94,7 +94,7 @@ class Masks:
         """Return what a call is, with what constant masks hide."""
         kind, attrs, _ = stage
         attends = kind in ATTENTION
-        arrays = any(isinstance(each, Constant) for each in _items((node.args, dict(node.kwargs))))
+        arrays = _has_array(node.args) or any(map(_has_array, node.kwargs.values()))
         triangle = attrs.get("function") in ("tril", "triu")
         if not (arrays or triangle or any(edge in self._borne for edge in edges)):
             return stage
@@ -210,6 +210,13 @@ def _items(value: Any) -> Iterator[Any]:
     elif isinstance(value, dict):
         for each in value.values():
             yield from _items(each)
+
+
+def _has_array(value: Any) -> bool:
+    """Tell whether there is an array in a structure."""
+    if isinstance(value, (tuple, list)):
+        return any(map(_has_array, value))
+    return any(map(_has_array, value.values())) if isinstance(value, dict) else isinstance(value, Constant)
 
 
 def _given(kind: str, node: Node) -> list[Any]:

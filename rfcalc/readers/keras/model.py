@@ -156,7 +156,7 @@ class _Reader:
                 shape = implied_shape(config, inner)
                 current = [self._input("input_layer", shape, config.where)]
             self._record_built(entry, current, scope)
-            current = self._call(entry, name, current, Node(()), scope)
+            current = self._call(entry, name, current, Node(()), scope, model_in(entry))
         if not current:
             raise ReadError("the model has no layers", where=f"{config.where}.layers")
         return current
@@ -197,14 +197,15 @@ class _Reader:
         self, entry: Config, name: str, index: int, node: Node, tensors: Tensors, scope: _Scope
     ) -> None:
         edges = []
-        for ref in node.refs():
+        for ref in node.refs:
             edge = tensors.get(ref.key, f"{entry.where}.inbound_nodes")
             edges.append(edge)
             if ref.shape is not None and not scope.lead:  # inside TimeDistributed an axis is missing
                 self.recorded.setdefault(edge, ref.shape)
                 self.masks.learn(edge, ref.shape)
-        made = self._call(entry, name, edges, node, scope)
-        if model_in(entry) is None:
+        nested = model_in(entry)
+        made = self._call(entry, name, edges, node, scope, nested)
+        if nested is None:
             tensors.add_layer(name, index, made[0][0])
         else:
             tensors.add(name, index, made)
@@ -221,14 +222,21 @@ class _Reader:
 
     # ---- layers --------------------------------------------------------------------------------------------
 
-    def _call(self, entry: Config, name: str, edges: list[Edge], node: Node, scope: _Scope) -> list[Edge]:
-        """Add one call of a layer or of a nested model, and return its outputs."""
+    def _call(
+        self,
+        entry: Config,
+        name: str,
+        edges: list[Edge],
+        node: Node,
+        scope: _Scope,
+        nested: tuple[str, Config, int] | None,
+    ) -> list[Edge]:
+        """Add one call of a layer, or of the nested model that it is, and return its outputs."""
         key = (*scope.owner, name)
         times = self.calls[key] = self.calls.get(key, 0) + 1
         call = name if times == 1 else f"{name}@{times}"
         if times == 1:
             self.twins.add(key, entry)
-        nested = model_in(entry)
         if nested is not None:
             class_name, config, lead = nested
             edges, _ = node.split_masks(edges)
@@ -250,7 +258,8 @@ class _Reader:
         stage, edges = read_call(entry, config, node, edges, scope.lead)
         if not scope.lead and stage.kind != "unknown":
             stage = self.masks.follow(name, stage, edges, node, config)
-        if not is_operation(entry, class_name):
+        operation = is_operation(entry, class_name)
+        if not operation:
             self.masks.learn_padding(name, class_name, edges, config)
         self.inputs.learn_axes(name, stage, edges)
         extras = self._quantised(name, stage, config)
@@ -265,7 +274,7 @@ class _Reader:
                 stage.attrs,
                 owner=None if name == owner else owner,
                 block=scope.path,
-                weights=() if _holds_nothing(entry, class_name, node) else None,
+                weights=() if operation or _holds_nothing(entry, class_name, node) else None,
                 trainable=scope.trainable and not is_frozen(config),
                 extras=extras,
             )
@@ -334,10 +343,8 @@ class _Reader:
 
 
 def _holds_nothing(entry: Config, class_name: str, node: Node) -> bool:
-    """Tell whether a call certainly has no weights of its own: operations and code have none."""
-    if is_operation(entry, class_name) or class_of(entry) == "Lambda":
-        return True
-    return node.kwargs.get("reverse") is True
+    """Tell whether a call of a layer certainly has no weights of its own: code has none."""
+    return node.kwargs.get("reverse") is True or (class_name == "Lambda" and class_of(entry) == "Lambda")
 
 
 def _entries(config: Config) -> Iterator[Config]:

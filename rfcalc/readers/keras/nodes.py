@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final
 
 from rfcalc.algebra.number import Num
 from rfcalc.errors import ReadError
@@ -55,29 +56,38 @@ class Slice:
         self.step = step
 
 
-class Node(NamedTuple):
-    """One call of a layer: its arguments, with `Ref` for tensors."""
+class Node:
+    """One call of a layer.
 
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any] = {}
+    Parameters
+    ----------
+    args : tuple
+        Its arguments, with `Ref` for tensors.
+    kwargs : mapping
+        Those with a name.
 
-    def refs(self) -> Iterator[Ref]:
-        """Tensors among the arguments in the order that Keras flattens them, then those of masks."""
-        yield from flatten(self.args)
-        for name, value in self.kwargs.items():
-            if not name.endswith("mask"):
-                yield from flatten(value)
-        yield from self.masks()
+    Attributes
+    ----------
+    masks : list of Ref
+        Tensors that are given as masks, by name.
+    refs : list of Ref
+        Tensors among the arguments in the order that Keras flattens them, then those of masks.
+    """
 
-    def masks(self) -> Iterator[Ref]:
-        """Tensors that are given as masks, by name."""
-        for name, value in self.kwargs.items():
-            if name.endswith("mask"):
-                yield from flatten(value)
+    __slots__ = ("args", "kwargs", "masks", "refs")
+
+    def __init__(self, args: tuple[Any, ...], kwargs: Mapping[str, Any] = MappingProxyType({})) -> None:
+        self.args = args
+        self.kwargs = kwargs
+        self.refs = [*flatten(args)]
+        self.masks: list[Ref] = []
+        for name, value in kwargs.items():
+            (self.masks if name.endswith("mask") else self.refs).extend(flatten(value))
+        self.refs += self.masks
 
     def split_masks(self, edges: list[Edge]) -> tuple[list[Edge], list[Edge]]:
         """Part the tensors of `refs` into what the call is on and its masks."""
-        count = len(edges) - sum(1 for _ in self.masks())
+        count = len(edges) - len(self.masks)
         return edges[:count], edges[count:]
 
 

@@ -126,7 +126,7 @@ def _take(op: Operation) -> Made | Stage:
     if type(nested) is int:
         return "select", {"axis": axis, "index": nested}
     then: tuple[Stage, ...] = ()
-    shape, before = array_shape(nested), next(op.node.refs()).shape
+    shape, before = array_shape(nested), op.node.refs[0].shape
     if len(shape) > 1:
         if before is None:
             raise AtRunTimeError("shape")

@@ -20,7 +20,8 @@ def published_model(entry: Config) -> Config | None:
 
     Which layers there are can depend on the input that the file records for the layer.
     """
-    spelled = _PUBLISHED.get((_text(entry, "class_name"), _text(entry, "module")))
+    name, module = entry.get("class_name"), entry.get("module")
+    spelled = _PUBLISHED.get((name, module)) if isinstance(name, str) and isinstance(module, str) else None
     if spelled is None:
         return None
     built = entry.get("build_config")
@@ -37,11 +38,6 @@ def published_model(entry: Config) -> Config | None:
     first, last = layers[0]["name"], layers[-1]["name"]
     model = {"layers": layers, "input_layers": [[first, 0, 0]], "output_layers": [[last, 0, 0]]}
     return Config(model, f"{entry.where}.config")
-
-
-def _text(entry: Config, key: str) -> str:
-    found = entry.get(key)
-    return found if isinstance(found, str) else ""
 
 
 def _layer(class_name: str, name: str, sources: list[str], **settings: Any) -> dict[str, Any]:

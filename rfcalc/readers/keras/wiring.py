@@ -96,7 +96,7 @@ def node_bases(entries: Entries, outputs: Sequence[Ref]) -> tuple[dict[str, int]
     for entry, nodes in entries.values():
         raw = entry.get("inbound_nodes")
         keras3 &= not (isinstance(raw, list) and raw and not (isinstance(raw[0], dict) and "args" in raw[0]))
-        for ref in (ref for node in nodes for ref in node.refs()):
+        for ref in (ref for node in nodes for ref in node.refs):
             if ref.layer in nested:
                 taken[ref.layer].add(ref.node)
     for ref in outputs:
@@ -128,7 +128,7 @@ def ordered(entries: Entries, base: Mapping[str, int], where: str) -> list[tuple
     for name, (entry, nodes) in entries.items():
         for k, node in enumerate(nodes):
             key = (name, k + base[name])
-            producers = dict.fromkeys((ref.layer, ref.node) for ref in node.refs())
+            producers = dict.fromkeys((ref.layer, ref.node) for ref in node.refs)
             for producer in producers:
                 if producer[0] not in entries or not (
                     0 <= producer[1] - base[producer[0]] < len(entries[producer[0]][1])
