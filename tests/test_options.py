@@ -10,24 +10,20 @@ from typing import Any
 
 import click
 import pytest
-from click.testing import CliRunner
 
 import rfcalc
-from rfcalc import cli
 from rfcalc.commands.older import Older, argument, renewed
 from rfcalc.commands.options import Option
 from rfcalc.commands.question import READING
 from tests import options as page
+from tests.calling import Called
+from tests.calling import call as run
 
 MODELS = Path(__file__).parents[1] / "docs" / "models"
 POOLING, UNET = (str(MODELS / name) for name in ("pooling.json", "unet.json"))
 
 UNALIKE: Mapping[str, str] = {}
 """Options whose name means several things, each with the reason."""
-
-
-def run(*arguments: str) -> Any:
-    return CliRunner().invoke(cli.main, list(arguments), prog_name="rfcalc", env={"COLUMNS": "80"})
 
 
 def test_the_page_is_fresh() -> None:
@@ -220,7 +216,7 @@ def test_a_model_that_is_run_has_nothing_cut() -> None:
 def test_a_layer_may_be_left_out(command: str) -> None:
     done = run(command, POOLING)
     assert done.exit_code == 0
-    assert "LAYER is " in " ".join(run(command, "--help").output.split())
+    assert "LAYER is " in " ".join(run(command, "--help").stdout.split())
 
 
 # ---- older spellings ---------------------------------------------------------------------------------------
@@ -283,7 +279,7 @@ def test_older_spellings_draw_what_they_drew(
 
 def test_an_older_spelling_is_no_option_of_help_or_completion() -> None:
     for name, command in page.commands().items():
-        shown = run(name, "--help").output
+        shown = run(name, "--help").stdout
         current = {text for each in command.params for text in each.opts}
         for each in command.older:
             assert each.old in current or f"{each.old} " not in shown
@@ -358,7 +354,7 @@ def test_an_option_of_another_command_is_named_with_its_command(arguments: list[
 def test_a_budget_is_not_replaced_unasked(tmp_path: Path) -> None:
     budget = tmp_path / "budget.toml"
 
-    def written(*more: str) -> Any:
+    def written(*more: str) -> Called:
         return run("check", "--init", POOLING, "-o", str(budget), *more)
 
     assert written().exit_code == 0

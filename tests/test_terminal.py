@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from click.testing import CliRunner
 
-from rfcalc import cli
 from rfcalc.commands import terminal, working
 from rfcalc.commands.terminal import colour_asked, painted, painted_line, wants_colour
 from rfcalc.progress import stepped
+from tests.calling import call
 
 pty = pytest.importorskip("pty")
 MODELS = Path(__file__).parents[1] / "docs" / "models"
@@ -102,9 +101,7 @@ def unknown(tmp_path: Path) -> str:
 )
 def test_colours_change_no_word_and_no_column(command: str) -> None:
     models = [RESNET, *([POOLING] if command == "diff" else [])]
-    coloured, plain = (
-        CliRunner().invoke(cli.main, [command, *models, "--color", which]) for which in ("always", "never")
-    )
+    coloured, plain = (call(command, *models, "--color", which) for which in ("always", "never"))
     assert coloured.exit_code == plain.exit_code == 0
     for shown, bare in ((coloured.stdout, plain.stdout), (coloured.stderr, plain.stderr)):
         assert CODES.sub("", shown) == bare

@@ -15,6 +15,10 @@ from rfcalc.wording import MARKUP
 if TYPE_CHECKING:
     from rfcalc.render.shown import Shown
 
+    _Choice = click.Choice[str]
+else:
+    _Choice = click.Choice  # which takes no type in click 8.1
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
@@ -172,7 +176,7 @@ def image(about: str = "") -> Decorator:
 # ---- what is shown, and where ------------------------------------------------------------------------------
 
 
-class _Form(click.Choice[str]):
+class _Form(_Choice):
     """A choice of formats; ``table`` is an older word for ``text``."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
