@@ -17,6 +17,7 @@ import pytest
 
 from rfcalc.commands import terminal, working
 from rfcalc.commands.terminal import colour_asked, painted, painted_line, wants_colour
+from rfcalc.docs.files import read_documents
 from rfcalc.progress import stepped
 from tests.calling import call
 
@@ -367,5 +368,7 @@ def test_the_library_tells_how_far_it_is_and_writes_nothing(capsys: pytest.Captu
     assert told(rfcalc.compare, POOLING, RESNET) == [(0, 2), (1, 2)]
     assert told(rfcalc.check, [POOLING, RESNET], {"max_params": 10**9}) == [(0, 2), (1, 2)]
     assert told(rfcalc.check, POOLING, {"max_params": 10**9}) == []
+    pages = [str(MODELS.parent / name) for name in ("pooling.md", "docs-tables.md")]
+    assert told(read_documents, pages) == [(0, 2), (1, 2)]
     assert capsys.readouterr() == ("", "")
     assert list(stepped([1, 2], None)) == [1, 2]

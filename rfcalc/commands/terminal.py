@@ -71,7 +71,7 @@ _STYLES: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     ),
     "near": (r"^This is an approximation:", {"fg": "yellow"}),
     "rule": (r"^ *[─-]{4,} *$", {"dim": True}),
-    "head": (r"\A(?!- ).+$|(?:(?<=\n\n)|(?<=:\n)).+$(?=\n[─-]{4,}$)", {"bold": True}),
+    "head": (r"\A(?!- ).+$|(?:(?<=\n\n)|(?<=:\n)).+(?:\n.+)?$(?=\n[─-]{4,}$)", {"bold": True}),
     "aside": (r"^(?:left out|folded): .*$", {"dim": True}),
     "added": (r"^\+ \S+", {"fg": "green"}),
     "gone": (r"^- \S+(?=  )", {"fg": "red"}),
