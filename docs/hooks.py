@@ -1,8 +1,9 @@
-"""Draw the pictures that pages name, while MkDocs builds.
+"""What pages show besides tables: what commands print, and pictures.
 
 The tables between markers are in the pages themselves: `rfcalc docs --write docs/*.md` makes them. So
-is what follows a command, behind a dollar sign, in a block of ``console``: ``python docs/hooks.py`` writes
-it. Tests say when either is stale.
+is what follows a command, behind a dollar sign, in a block of ``console``; the pictures are files in
+docs/pictures/. ``python docs/hooks.py`` writes both, ``python docs/hooks.py --check`` says what is stale, as
+a test does.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,7 @@ from click.testing import CliRunner
 import rfcalc
 import rfcalc.testing
 from rfcalc.cli import main
+from rfcalc.render.pictures import drawn
 
 DOCS = Path(__file__).parent
 
@@ -65,23 +70,73 @@ def _answered(body: str) -> str:
 
 PICTURES = {
     "growth.svg": "models/pooling.json --with plain,strided,dilated",
+    "lines.svg": "models/pooling.json conv3 --at 1,1 --what lines",
+    "digit.svg": "models/pooling.json conv3 --at 1,1 --with plain --image pictures/digit.png",
     "costs.svg": "models/pooling.json --with plain,strided,dilated --what costs",
-    "unit.svg": "models/pooling.json conv3 --at 1,1",
-    "unit_plain.svg": "models/plain.json conv3 --at 11,11",
 }
-"""Pictures of pages, below docs/pictures/, and how `rfcalc plot` makes them."""
+"""Pictures of pages, below docs/pictures/, and how `rfcalc plot` makes them.
+
+The digit was drawn by hand for the tutorial, in 28x28 pixels.
+"""
 
 
-def on_pre_build(**_: Any) -> None:
-    """Draw the pictures before MkDocs looks for files."""
-    folder = DOCS / "pictures"
-    folder.mkdir(exist_ok=True)
+def draw(folder: Path) -> None:
+    """Draw all pictures of pages into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "words.svg").write_bytes(drawn(words(), "svg"))
     for name, arguments in PICTURES.items():
-        fresh = folder / f".{name}"
-        said(f"plot {arguments} --output pictures/{fresh.name}", DOCS)
-        if not (folder / name).exists() or (folder / name).read_bytes() != fresh.read_bytes():
-            fresh.replace(folder / name)  # else leave it: a server that watches would build anew without end
-        fresh.unlink(missing_ok=True)
+        said(f"plot {arguments} --output {shlex.quote(str(folder / name))}", DOCS)
+
+
+def words() -> Any:
+    """Return the side view of a unit of conv2 with the words unit, map, kernel, stride and jump in it."""
+    picture = rfcalc.plot(
+        DOCS / "models" / "pooling.json", what="lines", layer="conv2", at=(4, 4), variants=[]
+    )
+    picture.set_figheight(picture.get_figheight() + 0.9)
+    (axes,) = picture.axes
+    axes.set_title("", loc="left")
+    axes.set_ylim(-0.5, 4.3)
+
+    def measure(left: float, right: float, height: float) -> None:
+        ends = {"arrowstyle": "<->", "color": "#D55E00", "shrinkA": 0, "shrinkB": 0}
+        axes.annotate("", (left, height), (right, height), arrowprops=ends)
+
+    def say(text: str, x: float, y: float, align: str) -> None:
+        axes.text(x, y, text, color="#D55E00", fontsize=8.5, ha=align, va="center")
+
+    measure(3.5, 23.5, 3.75)
+    say("the map of conv2: 11 units in a row", 13.5, 3.95, "center")
+    axes.annotate(
+        "a unit", (11.0, 3.1), (5.0, 3.42), color="#D55E00", fontsize=8.5, va="center",
+        arrowprops={"arrowstyle": "->", "color": "#D55E00"},
+    )  # fmt: skip
+    say("kernel 3: it reads\nthree units of pool1", 1.5, 2.5, "left")
+    for unit in (17.5, 19.5):  # two units of pool1 beside the field, and what they read in conv1
+        for tap in (unit - 0.5, unit + 0.5):
+            axes.plot([unit, tap], [1.83, 1.17], color="#D55E00", linewidth=0.7, linestyle="dashed")
+    measure(17, 19, 1.3)
+    say("stride 2: the next unit reads\ntwo units further on", 20.6, 1.45, "left")
+    say("jump 2: neighbours stand\ntwo pixels apart", 13.7, 2.5, "left")
+    next(text for text in axes.texts if text.get_text() == "jump 2" and text.get_position()[1] < 3).remove()
+    return picture
+
+
+def stale(folder: Path) -> list[str]:
+    """List the pictures of pages that show other figures than those that are drawn afresh into a folder."""
+    draw(folder)
+    return [
+        fresh.name
+        for fresh in sorted(folder.glob("*.svg"))
+        if not (DOCS / "pictures" / fresh.name).exists()
+        or _identified(DOCS / "pictures" / fresh.name) != _identified(fresh)
+    ]
+
+
+def _identified(path: Path) -> str:
+    """Return what says which figures a picture shows; other versions of matplotlib draw them otherwise."""
+    found = re.search(r"<dc:identifier>(.*?)</dc:identifier>", path.read_text(encoding="utf-8"))
+    return found[1] if found else ""
 
 
 def on_page_content(html: str, page: Any, **_: Any) -> str:
@@ -94,6 +149,21 @@ def on_page_content(html: str, page: Any, **_: Any) -> str:
     return html
 
 
+def check() -> list[str]:
+    """Return the pages and the pictures that are stale."""
+    pages = [
+        page for page in sorted(DOCS.glob("*.md")) if filled(text := page.read_text(encoding="utf-8")) != text
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        return [page.name for page in pages] + [f"pictures/{name}" for name in stale(Path(folder))]
+
+
 if __name__ == "__main__":
+    if "--check" in sys.argv:
+        found = check()
+        sys.exit(f"stale: {', '.join(found)}; run: python docs/hooks.py" if found else 0)
     for page in sorted(DOCS.glob("*.md")):
         page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
+    with tempfile.TemporaryDirectory() as drawn_in:
+        for name in stale(Path(drawn_in)):
+            shutil.copy(Path(drawn_in) / name, DOCS / "pictures" / name)

@@ -220,6 +220,36 @@ def test_a_stale_console_block_is_noticed_and_a_foreign_command_refused() -> Non
         hooks.filled("```console\n$ pip install x\n```\n")
 
 
+def test_pictures_are_fresh(tmp_path: Path) -> None:
+    """They show the figures of today, and drawn by the same matplotlib they are the same bytes."""
+    hooks = _hooks()
+    assert hooks.stale(tmp_path) == [], "run: python docs/hooks.py"
+    kept = {path.name: path for path in (ROOT / "docs/pictures").glob("*.svg")}
+    assert kept.keys() == {path.name for path in tmp_path.iterdir()}
+    for name, path in kept.items():
+        fresh, held = (tmp_path / name).read_bytes(), path.read_bytes()
+        creator = re.search(rb"<dc:title>Matplotlib [^<]*</dc:title>", fresh)
+        assert creator is not None
+        assert fresh == held or creator[0] not in held, name
+        assert b"<text" not in held, "letters are drawn as shapes: what fonts there are plays no part"
+
+
+def test_every_picture_is_on_a_page_and_every_page_has_its_pictures() -> None:
+    named = {
+        path.name: re.findall(r"\(pictures/([^)]+)\)", path.read_text(encoding="utf-8"))
+        for path in sorted((ROOT / "docs").glob("*.md"))
+    }
+    used = {each for every in named.values() for each in every}
+    assert used == {path.name for path in (ROOT / "docs/pictures").glob("*.svg")}
+
+
+def test_a_stale_picture_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hooks = _hooks()
+    other = "models/plain.json conv3 --at 1,1 --image pictures/digit.png"
+    monkeypatch.setattr(hooks, "PICTURES", {"digit.svg": other})
+    assert hooks.stale(tmp_path) == ["digit.svg"]
+
+
 def test_a_public_name_that_the_library_page_leaves_out_fails_the_build() -> None:
     page = SimpleNamespace(file=SimpleNamespace(src_uri="library.md"))
     names = [f"rfcalc.{name}" for name in rfcalc.__all__] + [

@@ -57,7 +57,7 @@ def lines_beside(
     top = base.rows[-1]
     panels = [Panel(_title(run), base)]
     for phrase, changed in others(run, variants):
-        if top.layer in changed.graph.layers:
+        if _has(changed, top.layer, phrase, needed=variants is not None):
             other = side_of(changed, top.layer, axis, near=top.at(base.unit))
             if variants is not None or other.sees != base.sees:
                 panels.append(Panel(phrase, other))
@@ -123,7 +123,9 @@ def field_beside(
         Of the kinds that `rfcalc.plot` raises.
     """
     layer = focus_or(run, layer)
-    beside = [(phrase, changed) for phrase, changed in others(run, variants or ())]
+    beside = list(others(run, variants or ()))
+    for phrase, changed in beside:
+        _has(changed, layer, phrase, needed=True)
     return field_picture(run, layer, at, image, beside=beside, title=_title(run))
 
 
@@ -150,6 +152,23 @@ def others(run: Run, variants: Sequence[str] | None) -> Iterator[tuple[str, Run]
         yield each.phrase, changed
         if variants is None:
             return
+
+
+def _has(run: Run, layer: str, phrase: str, *, needed: bool) -> bool:
+    """Tell whether a counterfactual has the layer of the unit.
+
+    Raises
+    ------
+    UsageError
+        It has not, and that was asked for.
+    """
+    try:
+        run.graph.find_tensor(layer)
+    except UsageError:
+        if needed:
+            raise UsageError(f"{phrase} the model has no {layer!r}; name a layer that both have") from None
+        return False
+    return True
 
 
 def _title(run: Run) -> str:

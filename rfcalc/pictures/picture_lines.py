@@ -63,7 +63,7 @@ def lines_picture(panels: Sequence[Panel], words: Words) -> Figure:
         matplotlib is not installed.
     """
     heights = [len(panel.side.rows) * _ROW + _BESIDE_ROWS for panel in panels]
-    picture, every = figure(_WIDTH, sum(heights) + 0.4, heights=heights)
+    picture, every = figure(_WIDTH, sum(heights) + 0.2, heights=heights)
     span = _span([panel.side for panel in panels])
     for axes, panel in zip(every, panels, strict=True):
         own = span if panel.side.rows[0].jump == 1 and not panel.side.below else _span([panel.side])

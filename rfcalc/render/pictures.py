@@ -26,10 +26,13 @@ FORMATS: Final = ("svg", "png", "pdf")
 _LONGEST_NAME: Final = 28
 _COLUMNS_PER_INCH: Final = 11  # of letters of usual width in the size of titles
 _TITLE_LINE: Final = 0.17  # inches
+_LINE_BELOW: Final = 0.18  # inches
 _BESIDE_TITLE: Final = 9  # columns of the numbers and words that stand left of axes
 _DATES: Final[dict[str, dict[str, Any]]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 _SETTINGS: Final = {
     "svg.hashsalt": "rfcalc",  # the same bytes from run to run
+    "svg.fonttype": "path",  # and the same look whatever fonts there are
+    "font.family": "DejaVu Sans",  # which comes with matplotlib
     "font.size": 9.0,
     "axes.titlesize": 10.0,
     "axes.spines.top": False,
@@ -51,11 +54,11 @@ class Look(NamedTuple):
 LOOKS: Final = (
     Look("#000000", "o", "solid", ""),
     Look("#E69F00", "s", "dashed", "////"),
-    Look("#0072B2", "^", "dashdot", "...."),
+    Look("#0072B2", "^", "dashdot", "\\\\\\\\"),
     Look("#CC79A7", "D", "dotted", "xxxx"),
     Look("#009E73", "v", (0, (5, 1)), "----"),
     Look("#56B4E9", "P", (0, (3, 1, 1, 1, 1, 1)), "++++"),
-    Look("#D55E00", "X", (0, (1, 3)), "oo"),
+    Look("#D55E00", "X", (0, (1, 3)), "||||"),
 )
 """Okabe and Ito's colours, which the colour-blind tell apart, in an order that greys differ."""
 
@@ -163,9 +166,11 @@ def set_title(picture: Figure, axes: Axes, text: str, *, panels: int = 1) -> Non
 
 
 def set_legend(picture: Figure, handles: Sequence[Any]) -> None:
-    """Say below a picture what is what, in as many columns as there is room for; nothing covers the axes."""
+    """Say below a picture what is what, in as many columns as there is room for; the picture grows by it."""
     widest = max((cells(str(handle.get_label())) for handle in handles), default=0) + 8
     columns = max(int(picture.get_figwidth() * _COLUMNS_PER_INCH) // widest, 1)
+    rows = -(-len(handles) // columns)
+    picture.set_figheight(picture.get_figheight() + _LINE_BELOW * rows)
     picture.legend(handles=handles, loc="outside lower center", frameon=False, fontsize=8, ncols=columns)
 
 
@@ -204,6 +209,53 @@ def drawn(picture: Figure, form: str) -> bytes:
     import matplotlib as mpl
 
     out = io.BytesIO()
+    said = {"Identifier": contents_of(picture)} if form == "svg" else {}
     with mpl.rc_context(_SETTINGS):
-        picture.savefig(out, format=form, dpi=160, metadata=_DATES[form])
+        picture.savefig(out, format=form, dpi=160, metadata={**_DATES[form], **said})
     return out.getvalue()
+
+
+def contents_of(picture: Figure) -> str:
+    """Return a digest of what a picture says: its words, its points, its shapes, its images.
+
+    It is the same for every version of matplotlib, which draws the same a little otherwise, and is written
+    into SVG files: two that differ in it show other figures.
+
+    Parameters
+    ----------
+    picture : Figure
+        The picture.
+    """
+    from hashlib import sha256
+
+    parts = _words(picture)
+    for axes in picture.axes:
+        parts += [_points(line.get_xydata()) for line in axes.lines]
+        for patch in axes.patches:
+            parts += [_points(patch.get_path().vertices), _points(patch.get_patch_transform().get_matrix())]
+            parts.append(f"{patch.get_facecolor()} {patch.get_hatch()}")
+        for collection in axes.collections:
+            parts += [_points(path.vertices) for path in collection.get_paths()]
+        arrays = [image.get_array() for image in axes.images]
+        parts += [sha256(array.tobytes()).hexdigest() for array in arrays if array is not None]
+    return f"rfcalc:{sha256(chr(10).join(parts).encode()).hexdigest()[:32]}"
+
+
+def _words(picture: Figure) -> list[str]:
+    """List the words of a picture, without numbers at an axis that matplotlib chose."""
+    from matplotlib.ticker import FixedFormatter
+
+    found: list[str] = []
+    for axes in picture.axes:
+        found += [axes.get_xlabel(), axes.get_ylabel(), axes.get_title(loc="left")]
+        found += [text.get_text() for text in axes.texts]
+        for axis in (axes.xaxis, axes.yaxis):
+            if isinstance(axis.get_major_formatter(), FixedFormatter):
+                found += [text.get_text() for text in axis.get_ticklabels()]
+    for legend in [*picture.legends, *(axes.get_legend() for axes in picture.axes)]:
+        found += [text.get_text() for text in legend.get_texts()] if legend is not None else []
+    return found
+
+
+def _points(points: Any) -> str:
+    return " ".join(f"{x:.4g}" for row in points for x in row)

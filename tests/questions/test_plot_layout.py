@@ -114,6 +114,20 @@ def test_nothing_lies_on_a_word(name: str, what: Any, tmp_path: Path) -> None:
     assert crowded(rfcalc.plot(model(name, tmp_path), what=what)) == []
 
 
+@pytest.mark.parametrize("shape", [(28, 28), (20, 90), (90, 20), (400,)])
+def test_nothing_lies_on_the_words_of_fields_beside_each_other(shape: tuple[int, ...]) -> None:
+    layers = [
+        {"kind": "conv", "name": "a", "filters": 1, "kernel": 3, "padding": "same"},
+        {"kind": "max_pool", "kernel": 2},
+        {"kind": "conv", "name": "b", "filters": 1, "kernel": 7, "padding": "same"},
+    ]
+    net = {"rfcalc": 1, "input": [*shape, 1], "layers": layers}
+    variants = ["plain", "dilated", "strided"]
+    for at in ([0] * len(shape), None):
+        assert crowded(rfcalc.plot(net, what="field", layer="b", at=at, variants=variants)) == []
+        assert crowded(rfcalc.plot(net, what="lines", layer="b", at=at, variants=variants)) == []
+
+
 def test_what_lies_on_a_word_is_found() -> None:
     picture = rfcalc.plot(MODELS / "pooling.json")
     (axes,) = picture.axes

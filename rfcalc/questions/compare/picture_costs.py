@@ -30,7 +30,7 @@ def costs_picture(comparison: ComparisonResult) -> Figure:
         matplotlib is not installed.
     """
     labels, bars = bars_of(comparison)
-    picture, (axes,) = figure(7.0, max(2.8, 1.3 + len(labels) * (0.14 + 0.15 * len(bars))))
+    picture, (axes,) = figure(7.0, max(2.6, 1.1 + len(labels) * (0.14 + 0.15 * len(bars))))
     thick = 0.85 / max(len(bars), 1)
     drawn = []
     for place, (titles, values) in enumerate(bars):

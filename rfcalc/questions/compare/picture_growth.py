@@ -39,7 +39,7 @@ def growth_picture(comparison: ComparisonResult) -> Figure:
     axis = _widest_axis(comparison)
     growth = growth_of(comparison, axis)
     width = min(max(5.6, 2.4 + 0.26 * len(growth.layers)), 11.0)
-    picture, (axes,) = figure(width, 4.6)
+    picture, (axes,) = figure(width, 4.3)
     extent = _extent(comparison, axis)
     room = _apart(growth, width) * _POINTS_PER_INCH
     handles = [_draw(axes, place, each, extent, room) for place, each in enumerate(growth.series)]

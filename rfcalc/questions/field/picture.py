@@ -124,14 +124,16 @@ def unit_picture(
     """
     planes = [Drawn(each.title, _plane(each.extents)) for each in fields]
     rows, columns = planes[0].extents
-    shape = rows.size / columns.size
-    picture, (axes,) = figure(5.0, min(max(4.6 * shape, 1.0), 9.0) + 1.1 + 0.16 * len(fields))
-    if image is not None:
-        axes.imshow(_pixels(image), extent=_bounds(rows, columns), aspect="auto", interpolation="nearest")
+    flat = len(fields[0].extents) == 1
+    least = 1.0 if flat else 2.0  # inches; what is written beside an axis has to have room
+    picture, (axes,) = figure(5.4, min(max(4.9 * rows.size / columns.size, least), 9.0) + 0.9)
+    shown = None if image is None else _pixels(image)
+    if shown is not None:
+        axes.imshow(shown, extent=_bounds(rows, columns), aspect="auto", interpolation="antialiased")
     handles = _draw(axes, planes, over_image=image is not None)
     set_legend(picture, [*handles, *_boxes(axes, planes, fields, words, over_image=image is not None)])
-    set_title(picture, axes, _title(field, at, fields[0].extents, image is not None))
-    flat = len(fields[0].extents) == 1
+    scaled = shown is not None and shown.size != (columns.size, rows.size)
+    set_title(picture, axes, _title(field, at, fields[0].extents, scaled))
     axes.set_xlabel(f"{words[-1]} of the input" if flat else f"columns of the input, {words[-1]}")
     axes.set_ylabel("" if flat else f"rows of the input, {words[-2]}")
     if flat:
@@ -204,7 +206,7 @@ def _draw(axes: Any, planes: Sequence[Drawn], *, over_image: bool) -> list[Any]:
             else "its window in padding"
         )
         handles.append(_box(axes, rows.window, columns.window, label, zorder=-1, linewidth=0.8, **look))
-    _limits(axes, planes)
+    _limits(axes, planes, grid=not over_image)
     return handles
 
 
@@ -263,7 +265,7 @@ def _runs(mask: int) -> list[tuple[int, int]]:
     return runs
 
 
-def _limits(axes: Any, planes: Sequence[Drawn]) -> None:
+def _limits(axes: Any, planes: Sequence[Drawn], *, grid: bool) -> None:
     """Show the input, and what of the windows lies beside it."""
     rows, columns = planes[0].extents
     ends = []
@@ -276,17 +278,17 @@ def _limits(axes: Any, planes: Sequence[Drawn]) -> None:
     axes.set_ylim(*reversed(ends[1]))
     if min(rows.size, columns.size) > 1:
         axes.set_aspect("equal")
-    if max(rows.size, columns.size) <= _SMALL:
+    if grid and max(rows.size, columns.size) <= _SMALL:
         axes.set_xticks([place - 0.5 for place in range(columns.size + 1)], minor=True)
         axes.set_yticks([place - 0.5 for place in range(rows.size + 1)], minor=True)
         axes.grid(which="minor", color="0.8", linewidth=0.4)
         axes.tick_params(which="minor", length=0)
 
 
-def _title(field: FieldResult, at: tuple[int, ...], extents: Sequence[Extent], on_image: bool) -> str:
+def _title(field: FieldResult, at: tuple[int, ...], extents: Sequence[Extent], is_scaled: bool) -> str:
     size = "x".join(str(each.size) for each in extents)
     index = ", ".join(map(str, at))
-    scaled = f"\nthe image is scaled to {size}" if on_image else ""
+    scaled = f"\nthe image is scaled to {size}" if is_scaled else ""
     more = ""
     if len(extents) > 2:
         runs = _runs(extents[0].mask)
