@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -164,6 +163,4 @@ if __name__ == "__main__":
         sys.exit(f"stale: {', '.join(found)}; run: python docs/hooks.py" if found else 0)
     for page in sorted(DOCS.glob("*.md")):
         page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
-    with tempfile.TemporaryDirectory() as drawn_in:
-        for name in stale(Path(drawn_in)):
-            shutil.copy(Path(drawn_in) / name, DOCS / "pictures" / name)
+    draw(DOCS / "pictures")

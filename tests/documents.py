@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-OPTIONAL = {"onnx": "onnx", "torch": "torch", "pandas": "dataframes", "polars": "dataframes"}
+OPTIONAL = {
+    "keras": "keras",
+    "onnx": "onnx",
+    "torch": "torch",
+    "pandas": "dataframes",
+    "polars": "dataframes",
+}
 """For each package the mark of tests that need it."""
 
 

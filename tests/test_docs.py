@@ -180,6 +180,26 @@ def test_the_tutorial_shows_the_model_that_it_runs() -> None:
     assert json.loads(shown) == model
 
 
+@pytest.mark.keras
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Keras's own
+def test_the_network_of_the_tutorial_in_keras_is_that_in_json() -> None:
+    """Layer by layer: its fields, strides, shapes and parameters, however the layers are called."""
+    (block,) = [each for each in PYTHON if each.page == "docs/pooling.md" and "import keras" in each.text]
+    need(block.text)
+    names: dict[str, Any] = {}
+    exec(compile(block.text, block.page, "exec"), names)  # the project's own text
+    theirs = rfcalc.analyze(json.loads(names["model"].to_json()))
+    ours = rfcalc.analyze(ROOT / "docs/models/pooling.json")
+
+    def figures(result: Any) -> list[Any]:
+        return [
+            (row.receptive_field, row.effective_stride, row.spatial, row.coverage, row.params, row.macs)
+            for row in result
+        ]
+
+    assert figures(theirs) == figures(ours)
+
+
 @pytest.mark.parametrize(
     "page", ["README.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
 )
