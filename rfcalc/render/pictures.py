@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from rfcalc.errors import RfcalcError, UsageError
+from rfcalc.render.apart import shorten_apart
 from rfcalc.render.escape import cells, shorten, visible
 from rfcalc.render.fold import fold
 from rfcalc.render.humanise import short
@@ -104,31 +106,28 @@ def name(text: str, longest: int = _LONGEST_NAME) -> str:
 
 
 def names(texts: Sequence[str], longest: int = _LONGEST_NAME) -> list[str]:
-    """Make names harmless and short, and keep those apart that differ.
+    """Make names harmless and short, and keep those apart that differ, by numbers where nothing else does.
 
     Parameters
     ----------
     texts : sequence of str
         The names, of which the same may come again.
     longest : int
-        How many columns each may take; a few more where some would be alike otherwise, and numbers where
-        that does not help.
+        How many columns each may take, numbers not counted.
 
     Examples
     --------
-    >>> names(["block1_conv1_weight", "block1_conv2_weight"], 8), names(["a" * 40, "a" * 41], 8)
-    (['block1_co\u2026v1_weight', 'block1_co\u2026v2_weight'], ['aaaa\u2026aaa', 'aaaa\u2026aaa (2)'])
+    >>> names(["block1_conv1_weight", "block1_conv2_weight"], 9)
+    ['…1_weight', '…2_weight']
+    >>> names([f"{'a' * 9}{letter}{'a' * 9}" for letter in "bcdef"], 4)
+    ['…aaa', 'a…aa', 'aa…a', 'aa…a (2)', 'aa…a (3)']
     """
-    different = dict.fromkeys(texts)
-    found: dict[str, str] = {}
-    for room in (longest, longest + longest // 2, 2 * longest, longest):
-        found = {text: name(text, room) for text in different}
-        if len(set(found.values())) == len(found):
-            return [found[text] for text in texts]
-    taken: dict[str, int] = {}
+    different = list(dict.fromkeys(texts))
+    found = dict(zip(different, shorten_apart([visible(text) for text in different], longest), strict=True))
+    taken: Counter[str] = Counter()
     for text, cut in found.items():
-        taken[cut] = number = taken.get(cut, 0) + 1
-        found[text] = cut if number == 1 else f"{cut} ({number})"
+        taken[cut] += 1
+        found[text] = cut if taken[cut] == 1 else f"{cut} ({taken[cut]})"
     return [found[text] for text in texts]
 
 
