@@ -47,9 +47,11 @@ class Taken(NamedTuple):
         """How it is written."""
         names = sorted([*self.option.opts, *self.option.secondary_opts], key=len)
         first = ", ".join(f"`{name}`" for name in names)
+        if self.option.metavar:
+            return f"{first} `{self.option.metavar}`"
         choices = self.option.type.choices if isinstance(self.option.type, click.Choice) else ()
-        takes = self.option.metavar or (self.form[0] != "CHOICE" and "\\|".join(choices))
-        return f"{first} `{takes}`" if takes else first
+        listed = ", ".join(f"`{each}`" for each in choices)
+        return f"{first}: {listed}" if listed and self.form[0] != "CHOICE" else first
 
 
 @cache
@@ -175,14 +177,15 @@ def _formats() -> Mapping[str, list[str]]:
 def _arguments(command: Question) -> str:
     given = [each for each in command.params if isinstance(each, click.Argument)]
     shown = [
-        f"[{'|'.join(each.type.choices)}]"
-        if isinstance(each.type, click.Choice)
-        else each.human_readable_name
+        each.human_readable_name
         if each.required or each.human_readable_name.startswith("[")
         else f"[{each.human_readable_name}]"
         for each in given
     ]
-    return f"`{' '.join(shown)}`".replace("|", "\\|")
+    choices = [
+        choice for each in given if isinstance(each.type, click.Choice) for choice in each.type.choices
+    ]
+    return f"`{' '.join(shown)}`" + (f": {_listed(choices)}" if choices else "")
 
 
 def _takers(taken: Sequence[Taken]) -> str:

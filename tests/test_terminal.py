@@ -191,6 +191,16 @@ def test_files_and_documents_have_no_colours(form: str, tmp_path: Path) -> None:
         assert "\x1b" not in shown
 
 
+def test_what_changes_in_a_document_is_coloured(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"<!-- rfcalc: law {POOLING} -->\nold\n<!-- /rfcalc -->\n")
+    coloured = call("docs", str(page), "--allow-outside", "--color", "always")
+    plain = call("docs", str(page), "--allow-outside", "--color", "never")
+    assert CODES.sub("", coloured.stdout) == plain.stdout
+    assert "\x1b[31m-old\x1b[0m\n" in coloured.stdout
+    assert "\x1b[32m+| up to layer" in coloured.stdout
+
+
 def test_an_unknown_choice_is_refused() -> None:
     wrong = said("law", POOLING, "--color", "sometimes", out=False, err=False)
     assert wrong.code == 2

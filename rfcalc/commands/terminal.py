@@ -95,6 +95,26 @@ def painted(text: str) -> str:
     return _ANY.sub(lambda found: click.style(found[0], **_STYLES[str(found.lastgroup)][1]), text)
 
 
+_DIFF: Final = re.compile(
+    r"^(?P<head>(?:---|\+\+\+) .*)$|^(?P<place>@@.*)$|^(?P<added>\+.*)$|^(?P<gone>-.*)$", re.M
+)
+_DIFFS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "head": {"bold": True},
+    "place": {"fg": "cyan"},
+    "added": {"fg": "green"},
+    "gone": {"fg": "red"},
+}
+
+
+def painted_diff(text: str) -> str:
+    r"""Colour a unified diff.
+
+    >>> painted_diff("+new\n")
+    '\x1b[32m+new\x1b[0m\n'
+    """
+    return _DIFF.sub(lambda found: click.style(found[0], **_DIFFS[str(found.lastgroup)]), text)
+
+
 _LEVEL: Final = re.compile(r"\b(?P<level>error|warning|note):")
 _LEVELS: Final[Mapping[str, str]] = {"error": "red", "warning": "yellow", "note": "cyan"}
 

@@ -11,6 +11,7 @@ import click
 from rfcalc.commands import options
 from rfcalc.commands.question import WRITE, question
 from rfcalc.commands.say import complain
+from rfcalc.commands.terminal import painted_diff, wants_colour
 from rfcalc.commands.working import working
 from rfcalc.errors import CheckFailed, UsageError
 from rfcalc.wording import MARKUP, few
@@ -100,7 +101,8 @@ def command(
             complain(f"note: {each.name} was written")
         return
     for document in documents:
-        write_stream(document.diff, sys.stdout)
+        coloured = wants_colour(sys.stdout)
+        write_stream(painted_diff(document.diff) if coloured else document.diff, sys.stdout)
     if stale:
         import shlex
 
