@@ -13,33 +13,6 @@ from typing import Final
 
 _HTML: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
 
-# An entity where the dialects differ: Python-Markdown knows no backslash escape for these, and in GitHub's a
-# pipe after a backslash is read twice.
-_MARKDOWN: Final = str.maketrans(
-    {
-        "\\": "&#92;",
-        "&": "&amp;",
-        "<": "&lt;",
-        ">": "&gt;",
-        "|": "\\|",
-        "`": "\\`",
-        "*": "\\*",
-        "[": "\\[",
-        "]": "\\]",
-        "{": "\\{",
-        "}": "\\}",
-        "~": "&#126;",
-        "$": "&#36;",
-        ":": "&#58;",
-        "@": "&#64;",
-        "=": "&#61;",
-        "^": "&#94;",
-    }
-)
-_PLUSES: Final = re.compile(r"\+(?=\+)|(?<=\+)\+")  # two are keys, where an extension knows them
-_OUTER_UNDERSCORE: Final = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
-_WWW: Final = re.compile(r"(?i)(www)\.")
-
 _LATEX: Final = str.maketrans(
     {
         "\\": r"\textbackslash{}",
@@ -109,16 +82,6 @@ def terminal(text: str, *, unicode: bool = True) -> str:
     return text if unicode or text.isascii() else text.encode("ascii", "backslashreplace").decode("ascii")
 
 
-def markdown(text: str) -> str:
-    r"""Escape for a cell of a Markdown table, in CommonMark, GitHub's and Python-Markdown's dialects.
-
-    >>> markdown("conv2d_1"), markdown("a|b"), markdown("<b>[x]_")
-    ('conv2d_1', 'a\\|b', '&lt;b&gt;\\[x\\]\\_')
-    """
-    text = _PLUSES.sub("&#43;", visible(text).translate(_MARKDOWN))
-    return _WWW.sub(r"\1&#46;", _OUTER_UNDERSCORE.sub(r"\\_", text))
-
-
 def html(text: str) -> str:
     """Escape for HTML, in an element or in a quoted attribute.
 
@@ -162,24 +125,15 @@ def asciidoc(text: str) -> str:
     >>> asciidoc("conv2d_1"), asciidoc("a|b"), asciidoc("a--b")
     ('conv2d_1', 'a&#124;b', 'a&#45;&#45;b')
     """
-    return _start(_ASCIIDOC.sub(lambda found: f"&#{ord(found[0])};", visible(text).strip()))
+    return start_of_line(_ASCIIDOC.sub(lambda found: f"&#{ord(found[0])};", visible(text).strip()))
 
 
-def _start(text: str) -> str:
+def start_of_line(text: str) -> str:
     """Escape what would start a block of its own: a list, a heading, a comment."""
     text = _ENUMERATOR.sub(lambda found: f"{found[1]}&#{ord(found[2])};", text)
     if _FIRST.match(text) and not text.startswith(("&", "\\")):
         return f"&#{ord(text[0])};{text[1:]}"
     return text
-
-
-def markdown_line(text: str) -> str:
-    """Escape for a paragraph of Markdown, or a heading: as for a cell, and at the start of the line too.
-
-    >>> markdown_line("1. x"), markdown_line("#1 sees all"), markdown_line("- x")
-    ('1&#46; x', '&#35;1 sees all', '&#45; x')
-    """
-    return _start(markdown(visible(text).strip()))
 
 
 def csv(text: str) -> str:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from rfcalc.render import escape
+from rfcalc.render.markdown import markdown, markdown_line
 from rfcalc.render.pieces import Heading, Listing, Paragraph, Piece
 from rfcalc.render.table import LEFT, Table
 
 _STYLES: Final[dict[str, tuple[str, Callable[[str], str]]]] = {
     # tabulate's own escaping is for cells that nobody escaped yet, and misses what a hostile name can do
-    "markdown": ("pipe", escape.markdown),
+    "markdown": ("pipe", markdown),
     "rst": ("rst", escape.rst),
     "asciidoc": ("", escape.asciidoc),  # tabulate's sets the width of columns by the characters of the source
     "latex": ("latex_raw", escape.latex),
@@ -64,7 +65,7 @@ _HEADINGS: Final = {
     "latex": "\\paragraph{{{}}}\n",
     "html": "<h3>{}</h3>\n",
 }
-_LINES: Final[Mapping[str, Callable[[str], str]]] = {"markdown": escape.markdown_line}
+_LINES: Final[Mapping[str, Callable[[str], str]]] = {"markdown": markdown_line}
 """How a line of text is escaped where otherwise than a cell."""
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from rfcalc.questions.analyze.exports import analysis_csv, analysis_markup, notebook
 from rfcalc.questions.analyze.report import analysis_text
 from rfcalc.render import escape
+from rfcalc.render.markdown import markdown
 from rfcalc.render.markup import listing, rendered, tabulated
 from rfcalc.render.pieces import Heading, Paragraph
 from rfcalc.wording import MARKUP
@@ -40,6 +41,8 @@ _PIECES = [
     ),
     *(
         "1. ",
+        "3*2**n - 2",
+        "(a + b)*c",
         "- ",
         ">>> ",
         "====",
@@ -52,6 +55,9 @@ _PIECES = [
     ),
 ]
 names = st.lists(st.sampled_from(_PIECES), max_size=8).map("".join) | st.text(max_size=20)
+
+TEXT = ("text", "text_special", "code_inline")
+"""What a Markdown parser may find in a cell or a paragraph."""
 
 
 def table(markup: str, *cells: str) -> str:
@@ -118,7 +124,8 @@ def test_markdown_has_as_many_cells_as_it_should(one: str, other: str) -> None:
     assert len(lines) == 4
     for line in lines:
         assert len(re.findall(r"(?<!\\)\|", line)) == 3
-        assert not re.search(r"[<>]|(?<!\\)[`\[\]*{}]|(?i:www)\.|\w@\w|://", line)
+        # what links by itself on code hosts, or starts a tag, an attribute list or a formula
+        assert not re.search(r"<[A-Za-z/!?]|(?<!\\)[{}$]|(?i:www)\.|\w@\w|://", line)
 
 
 @given(names, names)
@@ -126,9 +133,22 @@ def test_markdown_holds_the_names_as_text(one: str, other: str) -> None:
     markdown_it = pytest.importorskip("markdown_it")
     parser = markdown_it.MarkdownIt("commonmark").enable(["table", "strikethrough"])
     cells = [token for token in parser.parse(table("markdown", one, other)) if token.type == "inline"]
-    assert all(child.type in ("text", "text_special") for cell in cells for child in cell.children)
+    assert all(child.type in TEXT for cell in cells for child in cell.children)
     texts = ["".join(child.content for child in cell.children) for cell in cells[2:]]
     assert [" ".join(text.split()) for text in texts] == [squeezed(x) for x in (one, other, other, one)]
+
+
+@given(names, names)
+def test_python_markdown_holds_the_names_as_text(one: str, other: str) -> None:
+    python_markdown = pytest.importorskip("markdown")
+    names = ("tables", "attr_list", "footnotes", "def_list", "abbr", "md_in_html")
+    extensions = [f"markdown.extensions.{name}" for name in names]
+    page = python_markdown.markdown(table("markdown", one, other), extensions=extensions)
+    parsed = Cells(page)
+    assert parsed.tags <= {"table", "thead", "tbody", "tr", "th", "td", "code"}
+    assert [" ".join(cell.split()) for cell in parsed.cells] == [
+        squeezed(x) for x in (one, other, other, one)
+    ]
 
 
 @given(names, names)
@@ -198,9 +218,24 @@ def test_no_report_carries_control_characters(name: str) -> None:
 @pytest.mark.parametrize(
     ("function", "name", "expected"),
     [
-        (escape.markdown, "conv2d_1/kernel:0", "conv2d_1/kernel&#58;0"),
-        (escape.markdown, "a|b`c<d>[e](f)", "a\\|b\\`c&lt;d&gt;\\[e\\](f)"),
-        (escape.markdown, "__init__", "\\_\\_init\\_\\_"),
+        (markdown, "conv2d_1/kernel:0", "conv2d_1/kernel:0"),
+        (markdown, "a|b`c<d>[e](f)", "a\\|b\\`c&lt;d>\\[e\\](f)"),
+        (markdown, "__init__", "\\_\\_init\\_\\_"),
+        # what means nothing where it stands is left alone
+        (markdown, "x = 1: <1%, <=3x3, ~18x18, [conv 3] x 2", "x = 1: <1%, <=3x3, ~18x18, [conv 3] x 2"),
+        (
+            markdown,
+            ":smile: a==b ~x~ [a][b] [^1]",
+            "&#58;smile: a&#61;&#61;b &#126;x&#126; \\[a\\]\\[b\\] \\[^1\\]",
+        ),
+        # a formula is code, wherever it ends; a star that is none is escaped
+        (markdown, "r(n) = 3*2**n - 2", "`r(n) = 3*2**n - 2`"),
+        (
+            markdown,
+            "it takes n = ceil((R - r0)/(j0*(k - 1)*d)).",
+            "it takes `n = ceil((R - r0)/(j0*(k - 1)*d))`.",
+        ),
+        (markdown, "*a* 2*n | b*", "\\*a\\* `2*n` \\| b\\*"),
         (escape.html, "<img src=x onerror='a()'>", "&lt;img src=x onerror=&#x27;a()&#x27;&gt;"),
         (escape.latex, r"a_b\input{x}%", r"a\_b\textbackslash{}input\{x\}\%"),
         (escape.rst, "`a` |b| c_", r"\`a\` \|b\| c\_"),
@@ -244,7 +279,7 @@ def test_a_paragraph_and_a_heading_of_markdown_are_what_they_are(name: str) -> N
         *("paragraph_open", "inline", "paragraph_close") * 2,
     ]
     for token in (tokens[1], tokens[4]):
-        assert all(child.type in ("text", "text_special") for child in token.children)
+        assert all(child.type in TEXT for child in token.children)
         assert " ".join("".join(child.content for child in token.children).split()) == squeezed(name)
 
 

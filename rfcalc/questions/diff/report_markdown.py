@@ -8,7 +8,8 @@ from rfcalc.questions.diff.report_sentences import sentences
 from rfcalc.questions.diff.report_totals import totals_table
 from rfcalc.questions.diff.report_words import TO, figure_cell, former_name, kind_of, settings_texts, title_of
 from rfcalc.questions.diff.result import DiffResult, Entry
-from rfcalc.render.escape import markdown, shorten
+from rfcalc.render.escape import shorten
+from rfcalc.render.markdown import markdown
 from rfcalc.render.markup import tabulated
 from rfcalc.render.pieces import Paragraph, Piece
 from rfcalc.render.table import LEFT, RIGHT, Table
