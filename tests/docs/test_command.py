@@ -85,7 +85,7 @@ def test_a_table_goes_stale_with_its_model(folder: Path, capsys: pytest.CaptureF
     run = Run(capsys, "--check", "a.md")
     assert run.code == 1
     assert "-| conv3         | [conv 3] x 3 |" in run.out
-    assert "+| conv3         | conv 3                   |" in run.out
+    assert "+| conv3         | conv 3                 |" in run.out
 
 
 @pytest.mark.parametrize(
