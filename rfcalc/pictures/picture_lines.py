@@ -153,7 +153,9 @@ def _wide(side: Side, row: SideRow) -> float:
 def _draw_row(axes: Any, side: Side, row: SideRow, height: int, view: _View) -> None:
     """Draw the units of a row that lie in view, and how far two of them lie apart."""
     top = height == len(side.rows) - 1
-    shown = [index for index in range(row.extent) if view.first < _place(side, row, index) < view.last]
+    half = _wide(side, row) / 2
+    places = {index: _place(side, row, index) for index in range(row.extent)}
+    shown = [k for k, place in places.items() if view.first <= place - half and place + half <= view.last]
     for index in shown:
         look = {"facecolor": "white", "edgecolor": "0.6"}
         if index in row.reads:
@@ -166,7 +168,7 @@ def _draw_row(axes: Any, side: Side, row: SideRow, height: int, view: _View) -> 
 
 def _free_pair(row: SideRow, shown: Sequence[int]) -> int:
     """Return a unit from which to the next one no line lies above: the last that is read."""
-    ends = [index for index in shown[:-1] if index >= max(row.reads)]
+    ends = [index for index in shown[:-1] if index >= max(row.reads, default=-1)]
     return ends[0] if ends else shown[0]
 
 

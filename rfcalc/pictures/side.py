@@ -29,6 +29,9 @@ MOST_UNITS: Final = 64
 MOST_ROWS: Final = 14
 """Rows of units that a picture has room for."""
 
+_BESIDE: Final = 8
+"""Units beside the wanted one that are tried where it reads nothing, as some do behind upsampling."""
+
 
 Reads = Mapping[int, tuple[int, ...]]
 """For each of some units what it reads in the row below."""
@@ -213,9 +216,11 @@ def _seen(run: Run, edge: Edge) -> int:
 
 
 def _readable(run: Run, way: Sequence[_Hop], axis: int) -> int:
-    """Return how many hops of a way one picture has room for; the last of them has a window."""
+    """Return how many hops of a way one picture has room for, maps all; the last of them has a window."""
     found = rows = 1
     for number, hop in enumerate(way, 1):
+        if not _keeps_map(run, (hop.layer.name, hop.output), axis):
+            break
         size = _size(run, (hop.layer.name, hop.output), axis)
         widens = _widens(run, hop, axis)
         rows += widens
@@ -224,6 +229,16 @@ def _readable(run: Run, way: Sequence[_Hop], axis: int) -> int:
         if widens:
             found = number
     return found
+
+
+def _keeps_map(run: Run, edge: Edge, axis: int) -> bool:
+    """Tell whether the units of a tensor can be drawn: they stand on a grid along the axis."""
+    try:
+        _extent(run, edge, axis)
+        _grid(run, edge, axis)
+    except AnalysisError:
+        return False
+    return True
 
 
 def _size(run: Run, edge: Edge, axis: int) -> int | None:
@@ -263,11 +278,16 @@ def _extent(run: Run, edge: Edge, axis: int) -> int:
 
 
 def _unit(run: Run, edge: Edge, axis: int, extent: int, near: float | None) -> int:
-    """Return the unit in the middle, or the one that is nearest to a place of the input."""
+    """Return the unit in the middle, or nearest to a place of the input; of those that read anything."""
     if near is None:
-        return extent // 2
-    grid = _grid(run, edge, axis)
-    return min(range(extent), key=lambda index: abs(grid.first + index * grid.jump - near))
+        wanted = extent // 2
+    else:
+        grid = _grid(run, edge, axis)
+        wanted = min(range(extent), key=lambda index: abs(grid.first + index * grid.jump - near))
+    beside = sorted(
+        range(max(wanted - _BESIDE, 0), min(wanted + _BESIDE + 1, extent)), key=lambda i: abs(i - wanted)
+    )
+    return next((index for index in beside if _field(run, edge, axis, index)), wanted)
 
 
 class _Grid(NamedTuple):
@@ -332,7 +352,7 @@ def _reads(run: Run, hop: _Hop, axis: int, wanted: Sequence[int], size: int) -> 
     if dependence is None:
         raise AnalysisError("no rule knows this op", where=f"layer {hop.layer.name!r}")
     rows = rows_of_axis(dependence, axis)
-    if len(rows) <= max(wanted):
+    if len(rows) <= max(wanted, default=-1):
         raise AnalysisError("it mixes the positions of its input", where=f"layer {hop.layer.name!r}")
     inside = {index: _bits(mask, 0) for index, mask in zip(wanted, _masks(rows, wanted), strict=True)}
     free = _free(run, hop, axis)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from math import inf
 from typing import NamedTuple
 
 from rfcalc.engine.costs import field_of, leaves
@@ -102,16 +103,38 @@ def _nodes(result: AnalysisResult, windows: Collection[str], axis: int) -> Mappi
     """Return the layers to show, and what each of them reads, past all that only hands a map on."""
     nodes: dict[str, _Node] = {}
     stands: dict[str, tuple[str, ...]] = {}  # for each layer, the layers shown that its output comes from
+    hidden = _folded(result, axis)
     for row in leaves(result):
         read = tuple(dict.fromkeys(name for each in row.inputs for name in stands.get(each, ())))
         joins = row.name not in windows
         sized = [name for name in read if size_of(nodes[name].row, axis) is not None]
-        if joins and (len(sized) < 2 or size_of(row, axis) is None):
+        if row.name in hidden or (joins and (len(sized) < 2 or size_of(row, axis) is None)):
             stands[row.name] = read
             continue
         nodes[row.name] = _Node(row, read, joins)
         stands[row.name] = (row.name,)
     return nodes
+
+
+def _folded(result: AnalysisResult, axis: int) -> Collection[str]:
+    """Return the layers whose elements see more than those of a layer behind them, and that keep no map.
+
+    So it is where a map is folded for a while, as for a normalisation by groups: an element of what it is
+    folded to sees far, but is no unit of a map.
+    """
+    rows = leaves(result)
+    rank = max((len(row.effective_stride or ()) for row in rows), default=0)
+    least: dict[str, float] = {}  # for each layer the smallest field behind it
+    found = set()
+    for row in reversed(rows):
+        size, behind = size_of(row, axis), least.get(row.name, inf)
+        strides = row.effective_stride
+        keeps_map = strides is not None and len(row.spatial) == rank and strides[axis] is not None
+        if size and not keeps_map and size > behind:
+            found.add(row.name)
+        for name in row.inputs:
+            least[name] = min(least.get(name, inf), behind, size or inf)
+    return found
 
 
 def _series(

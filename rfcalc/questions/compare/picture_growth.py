@@ -39,7 +39,7 @@ def growth_picture(comparison: ComparisonResult) -> Figure:
     axis = _widest_axis(comparison)
     growth = growth_of(comparison, axis)
     width = min(max(5.6, 2.4 + 0.26 * len(growth.layers)), 11.0)
-    picture, (axes,) = figure(width, 4.3)
+    picture, (axes,) = figure(width, 4.0)
     extent = _extent(comparison, axis)
     room = _apart(growth, width) * _POINTS_PER_INCH
     handles = [_draw(axes, place, each, extent, room) for place, each in enumerate(growth.series)]
@@ -51,7 +51,7 @@ def growth_picture(comparison: ComparisonResult) -> Figure:
     if growth.joins:
         handles.append(_dot("joins branches"))
     scale = _scale(axes, growth, extent)
-    _ticks(axes, growth, width)
+    _ticks(picture, axes, growth, width)
     axes.set_xlabel("layer, in the order of the model")
     axes.set_ylabel(f"receptive field, {words} of the input{_along(comparison, axis)}\n({scale} scale)")
     base = comparison.entries[0].result
@@ -186,7 +186,7 @@ def _apart(growth: Growth, width: float) -> float:
     return (width - 2.2) / max(len(growth.layers), 1)
 
 
-def _ticks(axes: Any, growth: Growth, width: float) -> None:
+def _ticks(picture: Figure, axes: Any, growth: Growth, width: float) -> None:
     """Name the layers with windows, every so many where there is no room for all."""
     windows = [place for place, layer in enumerate(growth.layers) if layer not in growth.joins]
     apart = _apart(growth, width)
@@ -196,6 +196,9 @@ def _ticks(axes: Any, growth: Growth, width: float) -> None:
     for k, place in enumerate(windows):
         if not chosen or (place - windows[chosen[-1]]) * apart >= (apart if flat else _LINE):
             chosen.append(k)
-    axes.set_xticks([windows[k] for k in chosen], [labels[k] for k in chosen], rotation=0 if flat else 90)
+    shown = [labels[k] for k in chosen]
+    axes.set_xticks([windows[k] for k in chosen], shown, rotation=0 if flat else 90)
+    if not flat:  # the axes stay as high as they are
+        picture.set_figheight(picture.get_figheight() + max(map(len, shown), default=0) * _LETTER)
     axes.tick_params(axis="x", labelsize=7.5)
     axes.set_xlim(-0.6, max(len(growth.layers), 1) - 0.4)
