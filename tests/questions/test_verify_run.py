@@ -366,7 +366,7 @@ def test_parameters_that_meet_before_the_input_are_found(monkeypatch: pytest.Mon
 
 def lrn_of_channels(operation: Any) -> Any:
     attrs = {"function": "LRN", "size": operation.integer("size", 1)}
-    return operation.builder.add(operation.node, "activation", (operation[0],), attrs)
+    return operation.add("activation", (operation[0],), attrs)
 
 
 def test_normalisation_over_positions_that_is_taken_for_channels_is_found(

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from rfcalc.algebra.number import equal
 from rfcalc.graph.layer import TensorSpec
-from rfcalc.readers.lowering.builder import Builder, Node
 from rfcalc.readers.lowering.mix import elementwise
+from rfcalc.readers.lowering.operation import Lowering
 from rfcalc.readers.lowering.value import Value
 
 
 def either(
-    b: Builder, node: Node, place: int, condition: Value, pair: tuple[Value, Value], *, function: str
+    operation: Lowering, place: int, condition: Value, pair: tuple[Value, Value], *, function: str
 ) -> Value:
     """Unite one result of two branches, at `place` among the node's outputs: the condition decides.
 
     Where the two have different shapes, or it is not known whether they have, the result is unknown.
     """
-    node = node._replace(outputs=node.outputs[place : place + 1], recorded=node.recorded[place : place + 1])
+    builder, whole = operation.builder, operation.node
+    node = whole._replace(
+        outputs=whole.outputs[place : place + 1], recorded=whole.recorded[place : place + 1]
+    )
     first, second = pair
     if first.spec is None or second.spec is None or not _agree(first.spec, second.spec):
-        return b.unknown(node, (*pair, condition), "its branches give tensors of different shapes")[0]
+        return builder.unknown(node, (*pair, condition), "its branches give tensors of different shapes")[0]
     if condition.spec is None:
-        return b.blind(node, (*pair, condition))[0]
+        return builder.blind(node, (*pair, condition))[0]
     if all(value.constant for value in (*pair, condition)):
         return Value(first.spec, weights=tuple(dict.fromkeys((*first.weights, *second.weights))))
-    return elementwise(b, node, "elementwise", (*pair, condition), function=function)[0]
+    return elementwise(operation.at(node), "elementwise", (*pair, condition), function=function)[0]
 
 
 def _agree(a: TensorSpec, b: TensorSpec) -> bool:

@@ -262,10 +262,6 @@ class Builder:
         names = (*layer.outputs, *("" for _ in range(place + 1 - len(layer.outputs))))
         self.layers[name] = replace(layer, outputs=(*names[:place], output, *names[place + 1 :]))
 
-    def skip(self, node: Node, value: Value) -> tuple[Value, ...]:
-        """Add a layer that changes nothing."""
-        return self.add(node, "identity", (value,))
-
     def graph(
         self,
         outputs: Sequence[Value],

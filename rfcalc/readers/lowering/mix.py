@@ -10,8 +10,9 @@ from rfcalc.algebra.number import Num, is_known
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import PLAIN, Extras, Stage, TensorSpec
 from rfcalc.readers.lowering import masks as masks_of
-from rfcalc.readers.lowering.builder import Builder, Node
+from rfcalc.readers.lowering.builder import Builder
 from rfcalc.readers.lowering.history import hides_nothing
+from rfcalc.readers.lowering.operation import Lowering
 from rfcalc.readers.lowering.value import Blind, Mask, Value
 from rfcalc.readers.lowering.zeros import with_zeros
 
@@ -20,8 +21,7 @@ SWAP = (Stage("permute", {"order": ("swap", -2, -1)}),)
 
 
 def linear(
-    b: Builder,
-    node: Node,
+    operation: Lowering,
     x: Value,
     kernel: Value,
     bias: Value | None = None,
@@ -36,10 +36,10 @@ def linear(
     if x.spec is None or kernel.spec is None:
         raise Blind
     if bias is not None and _stands_apart(bias):
-        inner = _within(node)
-        return _added(b, node, linear(b, inner, x, kernel, features_last=features_last, swap=swap), bias)
+        product = operation.part("product")
+        return _added(operation, linear(product, x, kernel, features_last=features_last, swap=swap), bias)
     if not kernel.constant or kernel.rank != 2 or x.rank < 2:
-        return matmul(b, node, x, kernel, bias, swap=(swap, features_last))
+        return matmul(operation, x, kernel, bias, swap=(swap, features_last))
     units, features = kernel.shape if features_last else reversed(kernel.shape)
     have = x.shape[-2 if swap else -1]
     if isinstance(have, int) and isinstance(features, int) and have != features:
@@ -52,16 +52,15 @@ def linear(
         if seen is not None and seen.shape == (units, features):
             attrs["seen"] = seen
     extras = Extras(prepare=((0, SWAP),) if swap else ())
-    made = b.add(node, "linear", (x,), attrs, extras, weights=(kernel, bias))
+    made = operation.add("linear", (x,), attrs, extras, weights=(kernel, bias))
     if bias is not None or swap or x.mask is None or x.mask.low or x.mask.alive is None:
         return made
     alive = x.mask.alive.any(axis=-1, keepdims=True)  # zeros that are summed stay zero
-    return made if alive.all() else b.bearing(made, Mask(alive, low=False))
+    return made if alive.all() else operation.builder.bearing(made, Mask(alive, low=False))
 
 
 def matmul(
-    b: Builder,
-    node: Node,
+    operation: Lowering,
     x: Value,
     y: Value,
     bias: Value | None = None,
@@ -73,21 +72,21 @@ def matmul(
     if x.spec is None or y.spec is None:
         raise Blind
     if bias is not None and _stands_apart(bias):
-        return _added(b, node, matmul(b, _within(node), x, y, swap=swap, then=then), bias)
+        return _added(operation, matmul(operation.part("product"), x, y, swap=swap, then=then), bias)
     if y.constant and not x.constant and y.rank == 2 and x.rank >= 2 and not then:
-        return linear(b, node, x, y, bias, features_last=swap[1], swap=swap[0])
+        return linear(operation, x, y, bias, features_last=swap[1], swap=swap[0])
     if x.constant and y.constant and x.rank > 2 and y.rank == 2:
         # what a linear layer is applied to, as a grid of coordinates, is no weight
         x = replace(x, weights=tuple(each for each in x.weights if len(each.shape) < x.rank))
     extras = Extras(tuple([(place, SWAP) for place, swapped in enumerate(swap) if swapped]), then)
-    product = masks_of.seen(Stage("matmul", {}, extras), with_zeros(b, (x, y)), swap)
-    made = b.add(node, product.kind, (x, y), product.attrs, product.extras, weights=(bias,))
+    product = masks_of.seen(Stage("matmul", {}, extras), with_zeros(operation.builder, (x, y)), swap)
+    made = operation.add(product.kind, (x, y), product.attrs, product.extras, weights=(bias,))
     if bias is not None:
-        b.bias(made)
+        operation.builder.bias(made)
     return made
 
 
-def scaled(b: Builder, node: Node, value: Value, factor: object) -> Value:
+def scaled(operation: Lowering, value: Value, factor: object) -> Value:
     """Multiply by a number what is then added: that may turn a mask over, or make nothing of it."""
     if factor == 1 or value.spec is None:
         return value
@@ -98,8 +97,7 @@ def scaled(b: Builder, node: Node, value: Value, factor: object) -> Value:
         return replace(value, data=masks_of.multiplied(value.data, number.data), mask=None)
     if value.mask is None and not masks_of.is_large(number):
         return value
-    inner = node._replace(name=f"{node.name}.scaled", outputs=())
-    return elementwise(b, inner, "multiply", (value, number))[0]
+    return elementwise(operation.part("scaled"), "multiply", (value, number))[0]
 
 
 def _stands_apart(bias: Value) -> bool:
@@ -110,25 +108,19 @@ def _stands_apart(bias: Value) -> bool:
     return mask is not None and mask.low
 
 
-def _within(node: Node) -> Node:
-    """Return the node of a product to which something that the graph computes is added."""
-    return node._replace(name=f"{node.name}.product", outputs=())
-
-
-def _added(b: Builder, node: Node, product: Sequence[Value], bias: Value) -> tuple[Value, ...]:
+def _added(operation: Lowering, product: Sequence[Value], bias: Value) -> tuple[Value, ...]:
     """Add what the graph computes to a product, which is no weight of it."""
-    return elementwise(b, node, "add", (product[0], bias))
+    return elementwise(operation, "add", (product[0], bias))
 
 
-def einsum(b: Builder, node: Node, inputs: Sequence[Value], equation: str) -> tuple[Value, ...]:
+def einsum(operation: Lowering, inputs: Sequence[Value], equation: str) -> tuple[Value, ...]:
     """Add an Einstein summation."""
-    product = masks_of.seen(Stage("einsum", {"equation": equation}), with_zeros(b, inputs))
-    return b.add(node, product.kind, inputs, product.attrs, product.extras)
+    product = masks_of.seen(Stage("einsum", {"equation": equation}), with_zeros(operation.builder, inputs))
+    return operation.add(product.kind, inputs, product.attrs, product.extras)
 
 
 def reduce(
-    b: Builder,
-    node: Node,
+    operation: Lowering,
     x: Value,
     axes: Sequence[int] | None,
     *,
@@ -140,22 +132,21 @@ def reduce(
     if x.spec is None:
         raise Blind
     attrs = {"axes": "all" if axes is None else tuple(axes), "keepdims": keepdims, "mode": mode}
-    return b.add(node, "reduce", (x,), attrs, Extras(copies=copies))
+    return operation.add("reduce", (x,), attrs, Extras(copies=copies))
 
 
 def softmax(
-    b: Builder, node: Node, x: Value, axes: Sequence[int], function: str = "softmax"
+    operation: Lowering, x: Value, axes: Sequence[int], function: str = "softmax"
 ) -> tuple[Value, ...]:
     """Add a normalisation by all that stands along `axes`."""
     named = {} if function == "softmax" else {"function": function}
     hidden = x.mask is not None and x.mask.low and x.mask.alive is None
     extras = Extras(unsure=masks_of.UNSURE if hidden else "")
-    return b.add(node, "softmax", (x,), {"axis": tuple(axes), **named}, extras)
+    return operation.add("softmax", (x,), {"axis": tuple(axes), **named}, extras)
 
 
 def attention(
-    b: Builder,
-    node: Node,
+    operation: Lowering,
     query: Value,
     key: Value,
     value: Value,
@@ -177,12 +168,13 @@ def attention(
         apart = query.rank > 3  # else the heads are in the features
         shared = (Stage("repeat", {"count": groups, "axis": query.rank - 3 if apart else 2}),)
         extras = Extras(prepare=((1, shared), (2, shared)) if apart else ((2, shared),))
-    if mask is not None and padding is None and not causal and _is_bias(b, mask, 2 if merged else query.rank):
+    most = 2 if merged else query.rank
+    if mask is not None and padding is None and not causal and _is_bias(operation.builder, mask, most):
         extras = extras._replace(biases=1)
-        return b.add(node, "dot_attention", (query, key, value, mask), attrs, extras)
+        return operation.add("dot_attention", (query, key, value, mask), attrs, extras)
     masks = () if mask is None else (mask,)
     whole, moving, held = hide_keys(Stage("dot_attention", attrs, extras), query, key, masks, padding)
-    return b.add(node, whole.kind, (query, key, value, *moving), whole.attrs, whole.extras, weights=held)
+    return operation.add(whole.kind, (query, key, value, *moving), whole.attrs, whole.extras, weights=held)
 
 
 def _is_bias(b: Builder, mask: Value, most: int) -> bool:
@@ -245,8 +237,7 @@ def _left_keys(attrs: Mapping[str, Any], keeps: Sequence[Any], query: Value, key
 
 
 def elementwise(
-    b: Builder,
-    node: Node,
+    operation: Lowering,
     kind: str,
     inputs: Sequence[Value],
     *,
@@ -266,8 +257,8 @@ def elementwise(
     attrs: dict[str, Any] = {"function": function} if kind in ("elementwise", "activation") else {}
     hides, mask = masks_of.met(inputs, kind) if alive is None else (alive, mask)
     if not moving:
-        made = b.add(node, kind, inputs, attrs)
-        return made if mask is None else b.bearing(made, mask)
+        made = operation.add(kind, inputs, attrs)
+        return made if mask is None else operation.builder.bearing(made, mask)
     held = [value for value in inputs if value.constant]
     stretched = tuple(value.shape for value in held if value.shape)
     if stretched:
@@ -277,11 +268,11 @@ def elementwise(
         attrs["alive"] = found
     masking = bool(hides) or (mask is not None and mask.low)
     learned = [value for value in held if not value.computed and not (masking and _is_filling(value))]
-    made = b.add(node, kind, moving, attrs, weights=learned)
-    b.meet(made, held)
+    made = operation.add(kind, moving, attrs, weights=learned)
+    operation.builder.meet(made, held)
     if held and kind not in ("multiply", "divide"):
-        b.bias(made)
-    return made if made[0].mask is mask else b.bearing(made, mask)
+        operation.builder.bias(made)
+    return made if made[0].mask is mask else operation.builder.bearing(made, mask)
 
 
 def _is_filling(value: Value) -> bool:
@@ -290,8 +281,7 @@ def _is_filling(value: Value) -> bool:
 
 
 def chosen(
-    b: Builder,
-    node: Node,
+    operation: Lowering,
     condition: Value,
     yes: Value,
     no: Value,
@@ -302,14 +292,14 @@ def chosen(
     """Add a choice between two tensors element by element; `inputs` orders them as the operation does."""
     listed = (condition, yes, no) if inputs is None else tuple(inputs)
     alive, mask = masks_of.chosen(condition, yes, no, listed)
-    return elementwise(b, node, "elementwise", listed, function=function, alive=alive, mask=mask)
+    return elementwise(operation, "elementwise", listed, function=function, alive=alive, mask=mask)
 
 
-def triangular(b: Builder, node: Node, x: Value, diagonal: int, *, upper: bool) -> tuple[Value, ...]:
+def triangular(operation: Lowering, x: Value, diagonal: int, *, upper: bool) -> tuple[Value, ...]:
     """Add what makes all elements above or below a diagonal of the last two axes zero."""
     rows, columns = x.shape[-2:]
     if not is_known(rows) or not is_known(columns) or rows * columns > masks_of.MOST_MASKED:
-        return b.add(node, "identity", (x,), {}, Extras(unsure="a triangle of open extent is not followed"))
+        return operation.add("identity", (x,), {}, Extras(unsure="a triangle of open extent is not followed"))
     alive = masks_of.triangle(rows, columns, diagonal, upper=upper)
-    mask = Mask(alive, False)
-    return elementwise(b, node, "elementwise", (x,), function=node.op, alive={0: alive}, mask=mask)
+    mask, function = Mask(alive, False), operation.node.op
+    return elementwise(operation, "elementwise", (x,), function=function, alive={0: alive}, mask=mask)

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 from rfcalc.algebra.number import Num
 from rfcalc.graph.layer import Extras
-from rfcalc.readers.lowering.builder import Builder, Node
+from rfcalc.readers.lowering.operation import Lowering
 from rfcalc.readers.lowering.value import Blind, Value
 
 
 def batch_norm(
-    b: Builder,
-    node: Node,
+    operation: Lowering,
     x: Value,
     affine: Sequence[Value | None],
     statistics: Sequence[Value | None],
@@ -22,18 +21,17 @@ def batch_norm(
     copies: int = 0,
 ) -> tuple[Value, ...]:
     """Add a batch normalisation by stored statistics, in training by those over batch and positions."""
-    held = (*affine, *(b.frozen(value) for value in statistics if value is not None))
+    held = (*affine, *(operation.builder.frozen(value) for value in statistics if value is not None))
     if x.spec is None:
-        return b.blind(node, (x, *(value for value in held if value is not None)))
+        return operation.builder.blind(operation.node, (x, *(value for value in held if value is not None)))
     if training:
         axes = tuple(place for place in range(x.rank) if place != axis)
-        return b.add(node, "layer_norm", (x,), {"axes": axes}, Extras(copies=copies), weights=held)
-    return b.add(node, "batch_norm", (x,), {"axis": axis}, Extras(copies=copies), weights=held)
+        return operation.add("layer_norm", (x,), {"axes": axes}, Extras(copies=copies), weights=held)
+    return operation.add("batch_norm", (x,), {"axis": axis}, Extras(copies=copies), weights=held)
 
 
 def layer_norm(
-    b: Builder,
-    node: Node,
+    operation: Lowering,
     x: Value,
     affine: Sequence[Value | None],
     axes: Sequence[int],
@@ -42,18 +40,18 @@ def layer_norm(
     copies: int = 0,
 ) -> tuple[Value, ...]:
     """Add a normalisation by statistics over `axes` of the tensor itself; kind may be rms_norm, unit_norm."""
-    return b.add(node, kind, (x,), {"axes": tuple(axes)}, Extras(copies=copies), weights=affine)
+    return operation.add(kind, (x,), {"axes": tuple(axes)}, Extras(copies=copies), weights=affine)
 
 
-def instance_norm(b: Builder, node: Node, x: Value, affine: Sequence[Value | None]) -> tuple[Value, ...]:
+def instance_norm(operation: Lowering, x: Value, affine: Sequence[Value | None]) -> tuple[Value, ...]:
     """Add a normalisation over all positions, channel by channel."""
     if x.spec is None:
         raise Blind
-    return layer_norm(b, node, x, affine, range(2, x.rank))
+    return layer_norm(operation, x, affine, range(2, x.rank))
 
 
 def group_norm(
-    b: Builder, node: Node, x: Value, affine: Sequence[Value | None], groups: Num
+    operation: Lowering, x: Value, affine: Sequence[Value | None], groups: Num
 ) -> tuple[Value, ...]:
     """Add a normalisation over all positions of a group of channels."""
-    return b.add(node, "group_norm", (x,), {"groups": groups, "axis": 1}, weights=affine)
+    return operation.add("group_norm", (x,), {"groups": groups, "axis": 1}, weights=affine)

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from rfcalc.algebra.number import Num
-from rfcalc.readers.lowering.builder import Builder, Node
+from rfcalc.readers.lowering.builder import Builder
+from rfcalc.readers.lowering.operation import Lowering
 from rfcalc.readers.lowering.value import Blind, Value
 
 
 def recurrent(
-    b: Builder,
-    node: Node,
+    operation: Lowering,
     x: Value,
     weights: Sequence[Value | None],
     states: Sequence[Value | None] = (),
@@ -46,8 +46,8 @@ def recurrent(
         attrs["projection"] = projection
     moving = [state for state in states if state is not None and not state.constant]
     held = [state for state in states if state is not None and state.constant]
-    learned = [state for state in held if _is_learned(b, state)]
-    return b.add(node, "sequence", (x, *moving), attrs, weights=(*weights, *learned))
+    learned = [state for state in held if _is_learned(operation.builder, state)]
+    return operation.add("sequence", (x, *moving), attrs, weights=(*weights, *learned))
 
 
 def _is_learned(b: Builder, state: Value) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.graph.layer import Extras, Stage
-from rfcalc.readers.lowering.builder import Builder, Node
+from rfcalc.readers.lowering.operation import Lowering
 from rfcalc.readers.lowering.value import Blind, Value
 
 WHOLE: Final = (Fraction(0), Fraction(1))
@@ -19,8 +19,7 @@ CLOSE: Final = Fraction(1, 10**5)
 
 
 def resize(
-    b: Builder,
-    node: Node,
+    operation: Lowering,
     x: Value,
     sizes: Sequence[Num],
     *,
@@ -65,7 +64,7 @@ def resize(
         others = tuple(axis for axis in axes if axis not in shorter)
         down = {**attrs, "axes": shorter, "rounding": shrinking}
         attrs, then = ({**attrs, "axes": others}, (Stage("resample", down),)) if others else (down, ())
-    return b.add(node, "resample", (x,), attrs, Extras(then=then))
+    return operation.add("resample", (x,), attrs, Extras(then=then))
 
 
 def settled(extent: Num, size: Num, scale: Fraction | None) -> Fraction | None:

@@ -10,55 +10,56 @@ from rfcalc.algebra.digits import is_same
 from rfcalc.algebra.number import Num, equal, is_known, prod
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import Extras, Stage
-from rfcalc.readers.lowering.builder import Builder, Node
+from rfcalc.readers.lowering.builder import Builder
 from rfcalc.readers.lowering.masks import fill_of
+from rfcalc.readers.lowering.operation import Lowering
 from rfcalc.readers.lowering.value import Blind, Value
 from rfcalc.rules.registry import format_shape
 from rfcalc.rules.window import window_extent
 
 
-def reshape(b: Builder, node: Node, x: Value, shape: Sequence[Num]) -> tuple[Value, ...]:
+def reshape(operation: Lowering, x: Value, shape: Sequence[Num]) -> tuple[Value, ...]:
     """Add a reshape in row-major order; one extent may be -1."""
-    return b.add(node, "reshape", (x,), {"shape": tuple(shape)})
+    return operation.add("reshape", (x,), {"shape": tuple(shape)})
 
 
-def flatten(b: Builder, node: Node, x: Value, first: int, last: int) -> tuple[Value, ...]:
+def flatten(operation: Lowering, x: Value, first: int, last: int) -> tuple[Value, ...]:
     """Merge the axes from `first` to `last`, both included."""
     if x.spec is None:
         raise Blind
     shape = (*x.shape[:first], prod(x.shape[first : last + 1]), *x.shape[last + 1 :])
-    return reshape(b, node, x, shape)
+    return reshape(operation, x, shape)
 
 
-def permute(b: Builder, node: Node, x: Value, order: Sequence[int]) -> tuple[Value, ...]:
+def permute(operation: Lowering, x: Value, order: Sequence[int]) -> tuple[Value, ...]:
     """Reorder axes: for each new one the present one."""
     if x.spec is not None and x.rank < 2:
-        return b.skip(node, x)
-    return b.add(node, "permute", (x,), {"order": tuple(order)})
+        return operation.skip(x)
+    return operation.add("permute", (x,), {"order": tuple(order)})
 
 
-def squeeze(b: Builder, node: Node, x: Value, axes: Sequence[int] | None) -> tuple[Value, ...]:
+def squeeze(operation: Lowering, x: Value, axes: Sequence[int] | None) -> tuple[Value, ...]:
     """Drop axes of one element."""
-    return b.add(node, "squeeze", (x,), {"axes": None if axes is None else tuple(axes)})
+    return operation.add("squeeze", (x,), {"axes": None if axes is None else tuple(axes)})
 
 
-def unsqueeze(b: Builder, node: Node, x: Value, axes: Sequence[int]) -> tuple[Value, ...]:
+def unsqueeze(operation: Lowering, x: Value, axes: Sequence[int]) -> tuple[Value, ...]:
     """Insert axes of one element, at places counted in the result."""
-    return b.add(node, "expand_dims", (x,), {"axes": tuple(axes)})
+    return operation.add("expand_dims", (x,), {"axes": tuple(axes)})
 
 
-def expand(b: Builder, node: Node, x: Value, shape: Sequence[Num]) -> tuple[Value, ...]:
+def expand(operation: Lowering, x: Value, shape: Sequence[Num]) -> tuple[Value, ...]:
     """Stretch by the rules of numpy, both ways."""
-    return b.add(node, "broadcast_to", (x,), {"shape": tuple(shape)})
+    return operation.add("broadcast_to", (x,), {"shape": tuple(shape)})
 
 
-def concat(b: Builder, node: Node, inputs: Sequence[Value], axis: int) -> tuple[Value, ...]:
+def concat(operation: Lowering, inputs: Sequence[Value], axis: int) -> tuple[Value, ...]:
     """Put tensors end to end; a map between its own ends is padding that wraps around."""
-    wrapped = _wrapped(b, inputs, axis)
+    wrapped = _wrapped(operation.builder, inputs, axis)
     if wrapped is not None:
         attrs = {"padding": (wrapped,), "mode": "wrap", "spatial": (axis,)}
-        return b.add(node, "pad", (inputs[1],), attrs)
-    return b.add(node, "concat", inputs, {"axis": axis})
+        return operation.add("pad", (inputs[1],), attrs)
+    return operation.add("concat", inputs, {"axis": axis})
 
 
 def _wrapped(b: Builder, inputs: Sequence[Value], axis: int) -> tuple[Num, Num] | None:
@@ -83,8 +84,7 @@ def _wrapped(b: Builder, inputs: Sequence[Value], axis: int) -> tuple[Num, Num] 
 
 
 def overwrite(
-    b: Builder,
-    node: Node,
+    operation: Lowering,
     base: Value,
     update: Value,
     axis: int,
@@ -103,35 +103,29 @@ def overwrite(
     if update.constant:  # what it holds is nothing that anything depends on
         update = replace(update, spec=replace(base.spec, shape=shape), data=None, mask=None)
     elif drop:
-        (update,) = unsqueeze(b, _part(node, "update"), update, (axis,))
+        (update,) = unsqueeze(operation.part("update"), update, (axis,))
     if not all(map(is_same, update.shape, shape)) or update.rank < len(shape):
-        (update,) = expand(b, _part(node, "update"), update, shape)
+        (update,) = expand(operation.part("update"), update, shape)
     start = places[0] if count else 0
     if start > 0 and list(places) == list(range(start, start + count)):
-        parts = [*cut(b, _part(node, "before"), base, ((axis, 0, start, 1),)), update]
+        parts = [*cut(operation.part("before"), base, ((axis, 0, start, 1),)), update]
         if start + count < extent:
-            parts += cut(b, _part(node, "behind"), base, ((axis, start + count, None, 1),))
-        return b.add(node, "concat", parts, {"axis": axis})
+            parts += cut(operation.part("behind"), base, ((axis, start + count, None, 1),))
+        return operation.add("concat", parts, {"axis": axis})
     order = list(range(extent))
     for number, place in enumerate(places):
         order[place] = extent + number
     then = (Stage("take", {"axis": axis, "indices": tuple(order)}),)
-    return b.add(node, "concat", (base, update), {"axis": axis}, Extras(then=then))
+    return operation.add("concat", (base, update), {"axis": axis}, Extras(then=then))
 
 
-def _part(node: Node, name: str) -> Node:
-    """Return the node of a step of an operation."""
-    return node._replace(name=f"{node.name}.{name}", outputs=())
-
-
-def stack(b: Builder, node: Node, inputs: Sequence[Value], axis: int) -> tuple[Value, ...]:
+def stack(operation: Lowering, inputs: Sequence[Value], axis: int) -> tuple[Value, ...]:
     """Put tensors side by side along a new axis."""
-    return b.add(node, "stack", inputs, {"axis": axis})
+    return operation.add("stack", inputs, {"axis": axis})
 
 
 def split(
-    b: Builder,
-    node: Node,
+    operation: Lowering,
     x: Value,
     axis: int,
     *,
@@ -144,46 +138,46 @@ def split(
         attrs["sizes"] = tuple(sizes)
     else:
         attrs["sections"] = parts
-    return b.add(node, "split", (x,), attrs)
+    return operation.add("split", (x,), attrs)
 
 
-def unbind(b: Builder, node: Node, x: Value, axis: int) -> tuple[Value, ...]:
+def unbind(operation: Lowering, x: Value, axis: int) -> tuple[Value, ...]:
     """Take all indices of an axis apart."""
-    return b.add(node, "split", (x,), {"axis": axis, "sections": "each", "drop": True})
+    return operation.add("split", (x,), {"axis": axis, "sections": "each", "drop": True})
 
 
 def cut(
-    b: Builder, node: Node, x: Value, slices: Sequence[tuple[int, Num | None, Num | None, Num]]
+    operation: Lowering, x: Value, slices: Sequence[tuple[int, Num | None, Num | None, Num]]
 ) -> tuple[Value, ...]:
     """Slice axes: (axis, start, stop, step) with Python's meaning."""
-    return b.add(node, "slice", (x,), {"slices": tuple(slices)})
+    return operation.add("slice", (x,), {"slices": tuple(slices)})
 
 
-def select(b: Builder, node: Node, x: Value, axis: int, index: int) -> tuple[Value, ...]:
+def select(operation: Lowering, x: Value, axis: int, index: int) -> tuple[Value, ...]:
     """Keep one index of an axis, which goes."""
-    return b.add(node, "select", (x,), {"axis": axis, "index": index})
+    return operation.add("select", (x,), {"axis": axis, "index": index})
 
 
-def take(b: Builder, node: Node, x: Value, axis: int, indices: Sequence[int]) -> tuple[Value, ...]:
+def take(operation: Lowering, x: Value, axis: int, indices: Sequence[int]) -> tuple[Value, ...]:
     """Keep the given indices of an axis, in their order."""
-    return b.add(node, "take", (x,), {"axis": axis, "indices": tuple(indices)})
+    return operation.add("take", (x,), {"axis": axis, "indices": tuple(indices)})
 
 
-def gather(b: Builder, node: Node, x: Value, indices: Value, axis: int) -> tuple[Value, ...]:
+def gather(operation: Lowering, x: Value, indices: Value, axis: int) -> tuple[Value, ...]:
     """Look up along an axis: by constant indices one by one, else by anything."""
     if x.spec is None or indices.spec is None:
         raise Blind
     if indices.data is None or not _are_numbers(indices.data):
-        return b.add(node, "gather", (x, indices), {"axis": axis, "unread": indices.constant})
+        return operation.add("gather", (x, indices), {"axis": axis, "unread": indices.constant})
     shape = indices.shape
     flat = tuple(int(index) for index in indices.data.reshape(-1))
     if not shape:
-        return select(b, node, x, axis, flat[0])
+        return select(operation, x, axis, flat[0])
     then: tuple[Stage, ...] = ()
     if len(shape) > 1:
         place = axis % x.rank
         then = (Stage("reshape", {"shape": (*x.shape[:place], *shape, *x.shape[place + 1 :])}),)
-    return b.add(node, "take", (x,), {"axis": axis, "indices": flat}, Extras(then=then))
+    return operation.add("take", (x,), {"axis": axis, "indices": flat}, Extras(then=then))
 
 
 def _are_numbers(data: Any) -> bool:
@@ -191,8 +185,7 @@ def _are_numbers(data: Any) -> bool:
 
 
 def pad(
-    b: Builder,
-    node: Node,
+    operation: Lowering,
     x: Value,
     pairs: Sequence[tuple[Num, Num]],
     mode: str = "constant",
@@ -204,34 +197,33 @@ def pad(
         raise Blind
     moved = [place for place, pair in enumerate(pairs) if pair not in ((0, 0), [0, 0])]
     if not moved:
-        return b.skip(node, x)
+        return operation.skip(x)
     attrs = {
         "padding": tuple(tuple(pairs[place]) for place in moved),
         "mode": mode,
         "spatial": tuple(moved),
     }
-    made = b.add(node, "pad", (x,), attrs)
+    made = operation.add("pad", (x,), attrs)
     if fill is not None and fill_of(fill) is not False:
-        b.bias(made)
+        operation.builder.bias(made)
     return made
 
 
-def tile(b: Builder, node: Node, x: Value, repeats: Sequence[Num]) -> tuple[Value, ...]:
+def tile(operation: Lowering, x: Value, repeats: Sequence[Num]) -> tuple[Value, ...]:
     """Repeat whole axes end to end."""
-    return b.add(node, "tile", (x,), {"repeats": tuple(repeats)})
+    return operation.add("tile", (x,), {"repeats": tuple(repeats)})
 
 
-def block_move(b: Builder, node: Node, x: Value, kind: str, block: Num, order: str) -> tuple[Value, ...]:
+def block_move(operation: Lowering, x: Value, kind: str, block: Num, order: str) -> tuple[Value, ...]:
     """Move blocks between positions and channels: kind is depth_to_space or space_to_depth."""
     if x.spec is None:
         raise Blind
     attrs = {"block": block, "order": order, "spatial": tuple(range(2, x.rank)), "channel": 1}
-    return b.add(node, kind, (x,), attrs)
+    return operation.add(kind, (x,), attrs)
 
 
 def fold(
-    b: Builder,
-    node: Node,
+    operation: Lowering,
     x: Value,
     sizes: Sequence[Num],
     *,
@@ -264,4 +256,4 @@ def fold(
         "dilation": tuple(dilation),
         "padding": tuple(padding),
     }
-    return b.add(node, "fold", (x,), attrs)
+    return operation.add("fold", (x,), attrs)

@@ -8,8 +8,9 @@ from typing import Any, Final
 from rfcalc.algebra.number import Num, equal, is_one, is_open, prove
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import PLAIN, Extras, Stage
-from rfcalc.readers.lowering.builder import Builder, Node, Undecided
+from rfcalc.readers.lowering.builder import Undecided
 from rfcalc.readers.lowering.masks import full, mask_of
+from rfcalc.readers.lowering.operation import Lowering
 from rfcalc.readers.lowering.value import Blind, Value
 
 Pairs = Sequence[tuple[Num, Num]]
@@ -35,8 +36,7 @@ def _decided(window: Sequence[Num]) -> None:
 
 
 def conv(
-    b: Builder,
-    node: Node,
+    operation: Lowering,
     x: Value,
     kernel: Value,
     bias: Value | None = None,
@@ -74,7 +74,7 @@ def conv(
         attrs["alive"] = kept
     if then:
         extras = extras._replace(then=(*extras.then, *then))
-    return b.add(node, "conv", (x,), attrs, extras, weights=(kernel, bias))
+    return operation.add("conv", (x,), attrs, extras, weights=(kernel, bias))
 
 
 def kept_taps(kernel: Value) -> tuple[tuple[int, ...], ...] | None:
@@ -92,8 +92,7 @@ def kept_taps(kernel: Value) -> tuple[tuple[int, ...], ...] | None:
 
 
 def transposed_conv(
-    b: Builder,
-    node: Node,
+    operation: Lowering,
     x: Value,
     kernel: Value,
     bias: Value | None = None,
@@ -123,12 +122,11 @@ def transposed_conv(
         "groups": groups,
         **placed,
     }
-    return b.add(node, "transposed_conv", (x,), attrs, extras, weights=(kernel, bias))
+    return operation.add("transposed_conv", (x,), attrs, extras, weights=(kernel, bias))
 
 
 def pool(
-    b: Builder,
-    node: Node,
+    operation: Lowering,
     x: Value,
     mode: str,
     *,
@@ -158,19 +156,19 @@ def pool(
         attrs["dilation"] = tuple(dilation)
     if short:
         attrs["short"] = True
-    return b.add(node, f"{mode}_pool", (x,), attrs, extras._replace(copies=copies))
+    return operation.add(f"{mode}_pool", (x,), attrs, extras._replace(copies=copies))
 
 
-def global_pool(b: Builder, node: Node, x: Value, mode: str) -> tuple[Value, ...]:
+def global_pool(operation: Lowering, x: Value, mode: str) -> tuple[Value, ...]:
     """Add a pooling over all positions that keeps their axes, with one element each."""
     if x.spec is None:
         raise Blind
     attrs = {"mode": mode, "keepdims": True, "spatial": tuple(range(2, x.rank)), "channel": 1}
-    return b.add(node, "global_pool", (x,), attrs)
+    return operation.add("global_pool", (x,), attrs)
 
 
 def adaptive_pool(
-    b: Builder, node: Node, x: Value, mode: str, size: Sequence[Num | None], *, copies: int = 0
+    operation: Lowering, x: Value, mode: str, size: Sequence[Num | None], *, copies: int = 0
 ) -> tuple[Value, ...]:
     """Add a pooling to a fixed extent; None keeps the extent of an axis."""
     if x.spec is None:
@@ -181,5 +179,5 @@ def adaptive_pool(
     attrs = {"mode": mode, **placed}
     extras = extras._replace(copies=copies)
     if all(map(is_one, sizes)):
-        return b.add(node, "global_pool", (x,), {**attrs, "keepdims": True}, extras)
-    return b.add(node, "adaptive_pool", (x,), {**attrs, "size": sizes}, extras)
+        return operation.add("global_pool", (x,), {**attrs, "keepdims": True}, extras)
+    return operation.add("adaptive_pool", (x,), {**attrs, "size": sizes}, extras)

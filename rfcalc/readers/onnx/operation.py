@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.errors import AnalysisError, ReadError
 from rfcalc.readers.lowering.builder import Builder, Node, Undecided
+from rfcalc.readers.lowering.operation import Lowering
 from rfcalc.readers.lowering.value import Value, Values
 
 
@@ -22,7 +23,7 @@ class Surroundings(Protocol):
         """Return the shape that the file records for a tensor, while the input is the file's own."""
 
 
-class Operation:
+class Operation(Lowering):
     """One operation, its inputs resolved.
 
     Parameters
@@ -43,7 +44,7 @@ class Operation:
         The graph around it, for operations with graphs of their own.
     """
 
-    __slots__ = ("attributes", "builder", "inputs", "node", "op", "opset", "scope")
+    __slots__ = ("attributes", "inputs", "op", "opset", "scope")
 
     def __init__(
         self,
@@ -55,8 +56,7 @@ class Operation:
         opset: int,
         scope: Surroundings,
     ) -> None:
-        self.builder = builder
-        self.node = node
+        super().__init__(builder, node)
         self.op = op
         self.inputs = inputs
         self.attributes = attributes

@@ -19,7 +19,7 @@ def fused_conv(operation: Operation) -> Values:
         x, kernel, bias = operation[0], operation[1], operation.optional(2)
         attrs = {**conv_settings(operation, kernel), "spatial": tuple(range(2, x.rank)), "channel": 1}
         both = Extras(prepare=((0, (Stage("conv", attrs),)),), then=fused(operation))
-        return operation.builder.add(operation.node, "add", (x, z), {}, both, weights=(kernel, bias))
+        return operation.add("add", (x, z), {}, both, weights=(kernel, bias))
     return convolve(operation, operation[0], operation[1], operation.optional(2), fused(operation))
 
 
@@ -48,7 +48,7 @@ def pool_channels_last(operation: Operation) -> Values:
         **geometry(operation, len(kernel)),
         **_channels_last(operation[0], len(kernel)),
     }
-    return operation.builder.add(operation.node, "max_pool", (operation[0],), attrs)
+    return operation.add("max_pool", (operation[0],), attrs)
 
 
 @op("NhwcConv", "NhwcFusedConv", domain=MICROSOFT)
@@ -67,4 +67,4 @@ def conv_channels_last(operation: Operation) -> Values:
         **_channels_last(operation[0], len(window)),
     }
     extras, weights = Extras(then=fused(operation)), (kernel, operation.optional(2))
-    return operation.builder.add(operation.node, "conv", (operation[0],), attrs, extras, weights=weights)
+    return operation.add("conv", (operation[0],), attrs, extras, weights=weights)

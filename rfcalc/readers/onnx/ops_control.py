@@ -35,6 +35,6 @@ def branch(operation: Operation) -> Values:
     if len(first) != len(second):
         raise operation.wrong(f"one branch has {len(first)} results, the other {len(second)}")
     return tuple(
-        either(operation.builder, operation.node, k, condition, pair, function="If")
+        either(operation, k, condition, pair, function="If")
         for k, pair in enumerate(zip(first, second, strict=True))
     )

@@ -40,10 +40,8 @@ def activation(operation: Operation) -> Values:
     x = operation[0]
     moving = [value for value in operation.given[1:] if not value.constant]
     if moving and not x.constant:
-        return elementwise(
-            operation.builder, operation.node, "elementwise", (x, *moving), function=operation.op
-        )
-    return operation.builder.add(operation.node, "activation", (x,), {"function": operation.op})
+        return elementwise(operation, "elementwise", (x, *moving), function=operation.op)
+    return operation.add("activation", (x,), {"function": operation.op})
 
 
 @op(*_KINDS)
@@ -55,7 +53,7 @@ def binary(operation: Operation) -> Values:
         operation.integer("broadcast", 0) and len(inputs) == 2
     ):  # before version 7 the smaller one stood anywhere
         inputs = [inputs[0], _aligned(inputs[1], operation.integer("axis", -1), inputs[0])]
-    return elementwise(operation.builder, operation.node, kind, inputs, function=operation.op)
+    return elementwise(operation, kind, inputs, function=operation.op)
 
 
 def _aligned(value: Value, axis: int, other: Value) -> Value:
@@ -74,7 +72,7 @@ def prelu(operation: Operation) -> Values:
     x, slope = operation[0], operation[1]
     if operation.opset < 7 and slope.spec is not None and slope.rank == 1:
         slope = _aligned(slope, 1, x)
-    return elementwise(operation.builder, operation.node, "elementwise", (x, slope), function="PRelu")
+    return elementwise(operation, "elementwise", (x, slope), function="PRelu")
 
 
 def without_weights(value: Value) -> Value:
@@ -86,28 +84,28 @@ def without_weights(value: Value) -> Value:
 def comparison(operation: Operation) -> Values:
     """True or false for each element."""
     inputs = [without_weights(value) for value in operation.given]
-    return elementwise(operation.builder, operation.node, "elementwise", inputs, function=operation.op)
+    return elementwise(operation, "elementwise", inputs, function=operation.op)
 
 
 @op("Not", "IsNaN", "IsInf")
 def test(operation: Operation) -> Values:
     """True or false for each element."""
     attrs = {"function": operation.op}
-    return operation.builder.add(operation.node, "activation", (without_weights(operation[0]),), attrs)
+    return operation.add("activation", (without_weights(operation[0]),), attrs)
 
 
 @op("Where")
 def where(operation: Operation) -> Values:
     """One of two values, as a condition says."""
     condition, yes, no = without_weights(operation[0]), operation[1], operation[2]
-    return chosen(operation.builder, operation.node, condition, yes, no, function="Where")
+    return chosen(operation, condition, yes, no, function="Where")
 
 
 @op("Identity", "Dropout")
 def identity(operation: Operation) -> Values:
     """Nothing changes at inference; a mask of what is dropped has the same shape."""
     extras = Extras(copies=max(len(operation.node.outputs) - 1, 0))
-    made = operation.builder.add(operation.node, "identity", (operation[0],), {}, extras)
+    made = operation.add("identity", (operation[0],), {}, extras)
     if operation[0].constant:
         return (operation[0], *made[1:])
     return made
@@ -116,7 +114,7 @@ def identity(operation: Operation) -> Values:
 @op("Cast", "CastLike", "BitCast")
 def cast(operation: Operation) -> Values:
     """Another element type."""
-    (made,) = operation.builder.add(operation.node, "identity", (operation[0],))
+    (made,) = operation.add("identity", (operation[0],))
     code = operation.integer("to", 0)
     if made.spec is None or not code:
         return (made,)
@@ -132,12 +130,10 @@ def triangle(operation: Operation) -> Values:
     upper = bool(operation.integer("upper", 1))
     if x.spec is None:
         return operation.builder.blind(operation.node, (x,))
-    return triangular(operation.builder, operation.node, x, int(diagonal[0]), upper=upper)
+    return triangular(operation, x, int(diagonal[0]), upper=upper)
 
 
 @op("Gelu", "FastGelu", "BiasGelu", "QuickGelu", "BiasAdd", domain=MICROSOFT)
 def gelu(operation: Operation) -> Values:
     """An activation, with a bias added first."""
-    return elementwise(
-        operation.builder, operation.node, "elementwise", operation.given, function=operation.op
-    )
+    return elementwise(operation, "elementwise", operation.given, function=operation.op)

@@ -27,14 +27,14 @@ def gemm(operation: Operation) -> Values:
         raise operation.wrong(f"takes matrices, got tensors of {a.rank} and {b.rank} axes")
     swap = (bool(operation.integer("transA", 0)), bool(operation.integer("transB", 0)))
     if c is not None:
-        c = mix.scaled(operation.builder, operation.node, c, operation.attributes.get("beta", 1.0))
-    return mix.matmul(operation.builder, operation.node, a, b, c, swap=swap)
+        c = mix.scaled(operation, c, operation.attributes.get("beta", 1.0))
+    return mix.matmul(operation, a, b, c, swap=swap)
 
 
 @op("MatMul")
 def matmul(operation: Operation) -> Values:
     """The product of A and B."""
-    return mix.matmul(operation.builder, operation.node, operation[0], operation[1])
+    return mix.matmul(operation, operation[0], operation[1])
 
 
 @op("FusedMatMul", "TransposeMatMul", domain=MICROSOFT)
@@ -43,13 +43,13 @@ def fused_matmul(operation: Operation) -> Values:
     if operation.integer("transBatchA", 0) or operation.integer("transBatchB", 0):
         return operation.unknown()
     swap = (bool(operation.integer("transA", 0)), bool(operation.integer("transB", 0)))
-    return mix.matmul(operation.builder, operation.node, operation[0], operation[1], swap=swap)
+    return mix.matmul(operation, operation[0], operation[1], swap=swap)
 
 
 @op("Einsum")
 def einsum(operation: Operation) -> Values:
     """An Einstein summation, of any number of tensors."""
-    return mix.einsum(operation.builder, operation.node, operation.given, operation.text("equation", ""))
+    return mix.einsum(operation, operation.given, operation.text("equation", ""))
 
 
 _REDUCTIONS = tuple(
@@ -63,10 +63,9 @@ def reduce(operation: Operation) -> Values:
     """Over axes that are an attribute or an input, or over all."""
     axes = operation.either(1, "axes")
     if not axes and operation.integer("noop_with_empty_axes", 0):
-        return operation.builder.skip(operation.node, operation[0])
+        return operation.skip(operation[0])
     return mix.reduce(
-        operation.builder,
-        operation.node,
+        operation,
         operation[0],
         axes or None,
         keepdims=bool(operation.integer("keepdims", 1)),
@@ -78,8 +77,7 @@ def reduce(operation: Operation) -> Values:
 def extreme_index(operation: Operation) -> Values:
     """The place of the largest or smallest element along one axis."""
     return mix.reduce(
-        operation.builder,
-        operation.node,
+        operation,
         operation[0],
         (operation.integer("axis", 0),),
         keepdims=bool(operation.integer("keepdims", 1)),
@@ -98,7 +96,7 @@ def softmax(operation: Operation) -> Values:
     else:
         axes = tuple(range(operation.axis("axis", 1, max(x.rank, 2)), x.rank))
     function = {"LogSoftmax": "log_softmax"}.get(operation.op, operation.op.lower())
-    return mix.softmax(operation.builder, operation.node, x, axes, function)
+    return mix.softmax(operation, x, axes, function)
 
 
 @op("TopK")
@@ -107,7 +105,7 @@ def top_k(operation: Operation) -> Values:
     k = operation.numbers(1)
     size = k[0] if k else operation.integer("k", 1)
     attrs = {"axis": operation.integer("axis", -1), "size": size}
-    return operation.builder.add(operation.node, "top_k", (operation[0],), attrs)
+    return operation.add("top_k", (operation[0],), attrs)
 
 
 @op("CumSum", "CumProd")
@@ -119,15 +117,13 @@ def cumulative(operation: Operation) -> Values:
         "reverse": bool(operation.integer("reverse", 0)),
         "exclusive": bool(operation.integer("exclusive", 0)),
     }
-    return operation.builder.add(operation.node, "cumulative", (operation[0],), attrs)
+    return operation.add("cumulative", (operation[0],), attrs)
 
 
 @op("Det")
 def determinant(operation: Operation) -> Values:
     """One number for each matrix."""
-    return mix.reduce(
-        operation.builder, operation.node, operation[0], (-2, -1), keepdims=False, mode="determinant"
-    )
+    return mix.reduce(operation, operation[0], (-2, -1), keepdims=False, mode="determinant")
 
 
 # ---- attention ---------------------------------------------------------------------------------------------
@@ -154,8 +150,7 @@ def attention(operation: Operation) -> Values:
         raise Blind
     mask = operation.optional(3)
     return mix.attention(
-        operation.builder,
-        operation.node,
+        operation,
         query,
         key,
         value,
@@ -174,8 +169,7 @@ def multi_head_attention(operation: Operation) -> Values:
         return operation.unknown()
     bias = operation.optional(5)
     return mix.attention(
-        operation.builder,
-        operation.node,
+        operation,
         query,
         key,
         value,
@@ -207,6 +201,4 @@ def fused_attention(operation: Operation) -> Values:
     )
     weights = (kernel, operation.optional(2), *held)
     inputs = (x, *moving)
-    return operation.builder.add(
-        operation.node, whole.kind, inputs, whole.attrs, whole.extras, weights=weights
-    )
+    return operation.add(whole.kind, inputs, whole.attrs, whole.extras, weights=weights)

@@ -16,8 +16,7 @@ def _copies(operation: Operation) -> int:
 def batch_norm(operation: Operation) -> Values:
     """X, scale, B, mean, variance."""
     return norm.batch_norm(
-        operation.builder,
-        operation.node,
+        operation,
         operation[0],
         (operation.optional(1), operation.optional(2)),
         (operation[3], operation[4]),
@@ -30,7 +29,7 @@ def batch_norm(operation: Operation) -> Values:
 def instance_norm(operation: Operation) -> Values:
     """X, scale, B; statistics over the positions of each channel."""
     affine = (operation.optional(1), operation.optional(2))
-    return norm.instance_norm(operation.builder, operation.node, operation[0], affine)
+    return norm.instance_norm(operation, operation[0], affine)
 
 
 @op("GroupNormalization")
@@ -38,7 +37,7 @@ def group_norm(operation: Operation) -> Values:
     """X, scale, bias."""
     affine = (operation.optional(1), operation.optional(2))
     groups = operation.integer("num_groups", 1)
-    return norm.group_norm(operation.builder, operation.node, operation[0], affine, groups)
+    return norm.group_norm(operation, operation[0], affine, groups)
 
 
 def _from_axis(operation: Operation, x: Value, default: int) -> range:
@@ -54,9 +53,7 @@ def layer_norm(operation: Operation) -> Values:
 def _layer_norm(operation: Operation, x: Value, affine: list[Value]) -> Values:
     kind = "layer_norm" if operation.op.endswith("LayerNormalization") else "rms_norm"
     axes = _from_axis(operation, x, -1)
-    return norm.layer_norm(
-        operation.builder, operation.node, x, affine, axes, kind=kind, copies=_copies(operation)
-    )
+    return norm.layer_norm(operation, x, affine, axes, kind=kind, copies=_copies(operation))
 
 
 @op("LayerNormalization", "SimplifiedLayerNormalization", domain=MICROSOFT)
@@ -71,7 +68,7 @@ def skip_layer_norm(operation: Operation) -> Values:
     """X + skip + bias, then a layer normalisation; the sum may be an output of its own."""
     x, skip = operation[0], operation[1]
     extras = Extras(then=(Stage("layer_norm", {"axes": (-1,)}),), copies=_copies(operation))
-    return operation.builder.add(operation.node, "add", (x, skip), {}, extras, weights=operation.given[2:])
+    return operation.add("add", (x, skip), {}, extras, weights=operation.given[2:])
 
 
 @op("LpNormalization")
@@ -79,18 +76,18 @@ def lp_norm(operation: Operation) -> Values:
     """Unit length along one axis."""
     x = operation[0]
     axes = (operation.axis("axis", -1, x.rank),)
-    return norm.layer_norm(operation.builder, operation.node, x, (), axes, kind="unit_norm")
+    return norm.layer_norm(operation, x, (), axes, kind="unit_norm")
 
 
 @op("MeanVarianceNormalization")
 def mean_variance(operation: Operation) -> Values:
     """Zero mean and unit variance over axes."""
     axes = operation.integers("axes") or (0, 2, 3)
-    return norm.layer_norm(operation.builder, operation.node, operation[0], (), axes, kind="unit_norm")
+    return norm.layer_norm(operation, operation[0], (), axes, kind="unit_norm")
 
 
 @op("LRN")
 def local_response(operation: Operation) -> Values:
     """Normalisation by neighbours along axis 1, whatever that axis holds."""
     attrs = {"size": operation.integer("size", 1), "axis": 1}
-    return operation.builder.add(operation.node, "local_response_norm", (operation[0],), attrs)
+    return operation.add("local_response_norm", (operation[0],), attrs)

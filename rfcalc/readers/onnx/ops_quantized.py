@@ -20,7 +20,7 @@ def requantize(operation: Operation) -> Values:
     x = operation[0]
     if x.constant:
         return (replace(as_weight(x), data=None),)
-    return operation.builder.add(operation.node, "activation", (x,), {"function": operation.op})
+    return operation.add("activation", (x,), {"function": operation.op})
 
 
 @op("DynamicQuantizeLinear")
@@ -29,8 +29,7 @@ def quantize_by_range(operation: Operation) -> Values:
     x = operation[0]
     if x.spec is None:
         raise Blind
-    b, node = operation.builder, operation.node
-    (values,) = b.add(node, "unit_norm", (x,), {"axes": tuple(range(x.rank))})
+    (values,) = operation.add("unit_norm", (x,), {"axes": tuple(range(x.rank))})
     # scale and zero point only restore what the rounding of the values lost
     scale = Value(replace(x.spec, shape=(), axes=""))
     return (values, scale, scale)
@@ -55,14 +54,14 @@ def integer_conv(operation: Operation) -> Values:
 @op("QLinearMatMul")
 def quantized_matmul(operation: Operation) -> Values:
     """A, its scale and zero point, B, its, those of the output."""
-    return matmul(operation.builder, operation.node, as_weight(operation[0]), as_weight(operation[3]))
+    return matmul(operation, as_weight(operation[0]), as_weight(operation[3]))
 
 
 @op("MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul", domain=MICROSOFT)
 @op("MatMulInteger")
 def integer_matmul(operation: Operation) -> Values:
     """A, B, scales and zero points."""
-    return matmul(operation.builder, operation.node, as_weight(operation[0]), as_weight(operation[1]))
+    return matmul(operation, as_weight(operation[0]), as_weight(operation[1]))
 
 
 @op("QGemm", domain=MICROSOFT)
@@ -71,8 +70,7 @@ def quantized_gemm(operation: Operation) -> Values:
     swap = (bool(operation.integer("transA", 0)), bool(operation.integer("transB", 0)))
     bias = operation.optional(6)
     return matmul(
-        operation.builder,
-        operation.node,
+        operation,
         operation[0],
         as_weight(operation[3]),
         None if bias is None else as_weight(bias),
@@ -85,7 +83,7 @@ def quantized_binary(operation: Operation) -> Values:
     """A, its scale and zero point, B, its, those of the output."""
     kind = "add" if operation.op == "QLinearAdd" else "multiply"
     inputs = (as_weight(operation[0]), as_weight(operation[3]))
-    return elementwise(operation.builder, operation.node, kind, inputs, function=operation.op)
+    return elementwise(operation, kind, inputs, function=operation.op)
 
 
 @op("QLinearSigmoid", "QLinearLeakyRelu", "QLinearSoftmax", domain=MICROSOFT)
@@ -94,8 +92,8 @@ def quantized_activation(operation: Operation) -> Values:
     x = operation[0]
     if operation.op == "QLinearSoftmax":
         axis = operation.axis("axis", -1, x.rank)
-        return operation.builder.add(operation.node, "softmax", (x,), {"axis": (axis,)})
-    return operation.builder.add(operation.node, "activation", (x,), {"function": operation.op})
+        return operation.add("softmax", (x,), {"axis": (axis,)})
+    return operation.add("activation", (x,), {"function": operation.op})
 
 
 @op("QLinearGlobalAveragePool", domain=MICROSOFT)
@@ -105,8 +103,8 @@ def quantized_global_pool(operation: Operation) -> Values:
     if operation.integer("channels_last", 0):
         axes = tuple(range(1, x.rank - 1))
         attrs = {"axes": axes, "keepdims": True, "mode": "mean"}
-        return operation.builder.add(operation.node, "reduce", (x,), attrs)
-    return global_pool(operation.builder, operation.node, x, "average")
+        return operation.add("reduce", (x,), attrs)
+    return global_pool(operation, x, "average")
 
 
 @op("QLinearAveragePool", domain=MICROSOFT)
@@ -122,4 +120,4 @@ def quantized_pool(operation: Operation) -> Values:
 @op("QLinearConcat", domain=MICROSOFT)
 def quantized_concat(operation: Operation) -> Values:
     """Scale and zero point of the output, then each tensor with its own."""
-    return concat(operation.builder, operation.node, operation.given[2::3], operation.integer("axis", 1))
+    return concat(operation, operation.given[2::3], operation.integer("axis", 1))

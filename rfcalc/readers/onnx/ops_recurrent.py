@@ -16,8 +16,7 @@ def recurrent(operation: Operation) -> Values:
     kernel, again = operation[1], operation[2]
     steps_second = operation.integer("layout", 0)
     return lower(
-        operation.builder,
-        operation.node,
+        operation,
         operation[0],
         (kernel, again, operation.optional(3), operation.optional(7)),
         (operation.optional(5), operation.optional(6)),
@@ -35,8 +34,7 @@ def quantized_lstm(operation: Operation) -> Values:
     """As ``LSTM``, with transposed integer weights, whose scales and zero points come last."""
     kernel, again = as_weight(operation[1]), as_weight(operation[2])
     return lower(
-        operation.builder,
-        operation.node,
+        operation,
         operation[0],
         (kernel, again, operation.optional(3), operation.optional(7)),
         (operation.optional(5), operation.optional(6)),

@@ -47,8 +47,7 @@ def resize(operation: Operation) -> Values:
     if mode not in _MODES:
         raise operation.wrong(f"there is no mode {mode!r}")
     resized = lower(
-        operation.builder,
-        operation.node,
+        operation,
         x,
         target,
         scales=given,
@@ -144,8 +143,7 @@ def _upsample(
         raise operation.wrong(f"scales must be {x.rank} numbers")
     made, sizes, message = _scaled(operation, x, list(range(x.rank)), scales)
     resized = lower(
-        operation.builder,
-        operation.node,
+        operation,
         x,
         sizes,
         scales=made,
@@ -168,7 +166,7 @@ def grid_sample(operation: Operation) -> Values:
         else "a grid of positions is not followed"
     )
     attrs = {"shape": target, "axes": "bc" + "s" * (len(target) - 2), "reason": reason}
-    return operation.builder.add(operation.node, "cover", operation.given, attrs)
+    return operation.add("cover", operation.given, attrs)
 
 
 @op("AffineGrid")
@@ -177,7 +175,7 @@ def affine_grid(operation: Operation) -> Values:
     sizes = operation.numbers(1) or ()
     target = (sizes[0], *sizes[2:], len(sizes) - 2)
     attrs = {"shape": target, "axes": "b" + "s" * (len(sizes) - 2) + "c", "reason": "positions are computed"}
-    return operation.builder.add(operation.node, "cover", (operation[0],), attrs)
+    return operation.add("cover", (operation[0],), attrs)
 
 
 @op("RoiAlign", "MaxRoiPool")
@@ -193,4 +191,4 @@ def region_pool(operation: Operation) -> Values:
         "axes": "bcss",
         "reason": "where regions lie is computed",
     }
-    return operation.builder.add(operation.node, "cover", operation.given, attrs)
+    return operation.add("cover", operation.given, attrs)

@@ -49,7 +49,7 @@ def reshape(operation: Operation) -> Values:
             x.shape[place] if is_known(extent) and extent == 0 else extent
             for place, extent in enumerate(target)
         )
-    return moves.reshape(operation.builder, operation.node, x, target)
+    return moves.reshape(operation, x, target)
 
 
 @op("Flatten")
@@ -61,7 +61,7 @@ def flatten(operation: Operation) -> Values:
         raise operation.wrong(f"there is no axis {axis} in a tensor of {x.rank} axes")
     at = axis % x.rank if axis < 0 else axis
     target = (prod(x.shape[:at]), prod(x.shape[at:]))
-    return moves.reshape(operation.builder, operation.node, x, target)
+    return moves.reshape(operation, x, target)
 
 
 @op("Transpose")
@@ -71,14 +71,14 @@ def transpose(operation: Operation) -> Values:
     order = operation.integers("perm") or tuple(reversed(range(x.rank)))
     if sorted(order) != list(range(x.rank)):
         raise operation.wrong(f"perm {list(order)} is no order of {x.rank} axes")
-    return moves.permute(operation.builder, operation.node, x, order)
+    return moves.permute(operation, x, order)
 
 
 @op("Squeeze")
 def squeeze(operation: Operation) -> Values:
     """Given axes, or all of one element."""
     axes = operation.either(1, "axes")
-    return moves.squeeze(operation.builder, operation.node, operation[0], axes or None)
+    return moves.squeeze(operation, operation[0], axes or None)
 
 
 @op("Unsqueeze")
@@ -90,7 +90,7 @@ def unsqueeze(operation: Operation) -> Values:
     rank = operation[0].rank + len(axes)
     if len({operation.place(axis, rank) for axis in axes}) < len(axes):
         raise operation.wrong(f"axes {list(axes)} hold one place twice")
-    return moves.unsqueeze(operation.builder, operation.node, operation[0], axes)
+    return moves.unsqueeze(operation, operation[0], axes)
 
 
 @op("Expand")
@@ -100,7 +100,7 @@ def expand(operation: Operation) -> Values:
     x = operation[0]
     if x.spec is not None and len(target) < x.rank:  # both stretch, as in numpy
         target = (1,) * (x.rank - len(target)) + tuple(target)
-    return moves.expand(operation.builder, operation.node, x, target)
+    return moves.expand(operation, x, target)
 
 
 @op("Tile")
@@ -114,7 +114,7 @@ def tile(operation: Operation) -> Values:
     total = prod(extent for extent in (*x.shape, *repeats) if is_known(extent))
     if total > MOST_ELEMENTS:
         raise operation.wrong(f"a tensor of {total} elements is too large")
-    return moves.tile(operation.builder, operation.node, x, repeats)
+    return moves.tile(operation, x, repeats)
 
 
 @op("Concat")
@@ -124,7 +124,7 @@ def concat(operation: Operation) -> Values:
     axis = operation.integer("axis", 1)
     if inputs and inputs[0].spec is not None:
         axis = operation.place(axis, inputs[0].rank)
-    return moves.concat(operation.builder, operation.node, inputs, axis)
+    return moves.concat(operation, inputs, axis)
 
 
 def _is_empty(value: Value) -> bool:
@@ -147,7 +147,7 @@ def split(operation: Operation) -> Values:
         if is_known(extent) and parts > 0 and extent % parts:
             each = -(-extent // parts)
             sizes = (*(each,) * (parts - 1), extent - each * (parts - 1))
-    return moves.split(operation.builder, operation.node, x, axis, sizes=sizes, parts=parts)
+    return moves.split(operation, x, axis, sizes=sizes, parts=parts)
 
 
 @op("Slice")
@@ -171,8 +171,8 @@ def cut(operation: Operation) -> Values:
         if bounds is not None:
             slices.append((place, *bounds))
     if not slices:
-        return operation.builder.skip(operation.node, x)
-    return moves.cut(operation.builder, operation.node, x, slices)
+        return operation.skip(x)
+    return moves.cut(operation, x, slices)
 
 
 def _bounds(extent: Num, start: Num, end: Num, step: int) -> tuple[Num | None, Num | None, int] | None:
@@ -204,14 +204,14 @@ def gather(operation: Operation) -> Values:
     if x.spec is None:
         raise Blind
     axis = operation.axis("axis", 0, x.rank)
-    return moves.gather(operation.builder, operation.node, x, indices, axis)
+    return moves.gather(operation, x, indices, axis)
 
 
 @op("GatherElements")
 def gather_elements(operation: Operation) -> Values:
     """Lookup along one axis, with an index for each element."""
     attrs = {"axis": operation.integer("axis", 0), "unread": operation[1].constant}
-    return operation.builder.add(operation.node, "gather_elements", (operation[0], operation[1]), attrs)
+    return operation.add("gather_elements", (operation[0], operation[1]), attrs)
 
 
 @op("GatherND")
@@ -229,10 +229,10 @@ def gather_nd(operation: Operation) -> Values:
         if indices.rank != depth + 1:
             stages.append(Stage("reshape", {"shape": target}))
         first, *more = stages
-        return operation.builder.add(operation.node, "take", (x,), first.attrs, Extras(then=tuple(more)))
+        return operation.add("take", (x,), first.attrs, Extras(then=tuple(more)))
     reason = "which elements are looked up is not followed"
     attrs = {"shape": target, "axes": _roles(target), "reason": reason}
-    return operation.builder.add(operation.node, "cover", (x, indices), attrs)
+    return operation.add("cover", (x, indices), attrs)
 
 
 def _separable(indices: Value, depth: int) -> list[tuple[int, ...]] | None:
@@ -268,9 +268,7 @@ def scatter(operation: Operation) -> Values:
     moving = [value for value in deciding if not value.constant]
     weights = [value for value in deciding if value.constant and value is not indices]
     attrs = {"adds": operation.text("reduction", "none") != "none"}
-    return operation.builder.add(
-        operation.node, "scatter", (operation[0], *moving), attrs, weights=weights if moving else ()
-    )
+    return operation.add("scatter", (operation[0], *moving), attrs, weights=weights if moving else ())
 
 
 @op("Pad")
@@ -291,7 +289,7 @@ def pad(operation: Operation) -> Values:
     if fill is None and operation.attributes.get("value"):
         fill = Value(TensorSpec((), ""))  # an older version of Pad that fills in what is not zero
     mode = operation.text("mode", "constant")
-    return moves.pad(operation.builder, operation.node, x, pairs, mode, fill=fill)
+    return moves.pad(operation, x, pairs, mode, fill=fill)
 
 
 @op("DepthToSpace", "SpaceToDepth")
@@ -302,7 +300,7 @@ def block_move(operation: Operation) -> Values:
     if block < 1:
         raise operation.wrong(f"blocksize must be positive, got {block}")
     order = "channels_first" if operation.text("mode", "DCR") == "CRD" else "places_first"
-    return moves.block_move(operation.builder, operation.node, operation[0], kind, block, order)
+    return moves.block_move(operation, operation[0], kind, block, order)
 
 
 @op("ReverseSequence")
@@ -310,7 +308,7 @@ def reverse(operation: Operation) -> Values:
     """Each sample's first steps reversed, up to its own length."""
     x = operation[0]
     attrs = {"shape": x.shape, "axes": "" if x.spec is None else x.spec.axes, "reason": "lengths are inputs"}
-    return operation.builder.add(operation.node, "cover", operation.given, attrs)
+    return operation.add("cover", operation.given, attrs)
 
 
 @op("OneHot")
@@ -321,7 +319,7 @@ def one_hot(operation: Operation) -> Values:
     axis = operation.integer("axis", -1) % (x.rank + 1)
     order = [place for place in range(x.rank) if place < axis] + [x.rank] + list(range(axis, x.rank))
     then = () if order[-1] == x.rank else (Stage("permute", {"order": tuple(order)}),)
-    return operation.builder.add(operation.node, "one_hot", (x,), {"size": depth[0]}, Extras(then=then))
+    return operation.add("one_hot", (x,), {"size": depth[0]}, Extras(then=then))
 
 
 @op("NonZero", "Compress", "Unique")
@@ -339,7 +337,7 @@ def chosen(operation: Operation) -> Values:
     reason = f"which elements {operation.op} keeps depends on their values"
     attrs = {"shape": target, "axes": _roles(target), "reason": reason}
     extras = Extras(copies=max(len(operation.node.outputs) - 1, 0))
-    return operation.builder.add(operation.node, "cover", operation.given, attrs, extras)
+    return operation.add("cover", operation.given, attrs, extras)
 
 
 @op("ConstantOfShape")
@@ -399,7 +397,7 @@ def count(operation: Operation) -> Values:
     if not moving:
         return (Value(TensorSpec((UNKNOWN,), "c", "int64")),)
     attrs = {"shape": (UNKNOWN,), "axes": "c", "reason": "how far a range goes is computed"}
-    return operation.builder.add(operation.node, "cover", moving, attrs)
+    return operation.add("cover", moving, attrs)
 
 
 @op("CenterCropPad")
@@ -415,4 +413,4 @@ def center(operation: Operation) -> Values:
             raise Undecided
         half = -((-change) // 2) if change < 0 else change // 2
         pairs[place] = (half, change - half)
-    return moves.pad(operation.builder, operation.node, x, pairs)
+    return moves.pad(operation, x, pairs)

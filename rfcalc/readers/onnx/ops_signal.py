@@ -15,7 +15,7 @@ def suppression(operation: Operation) -> Values:
     """Indices of boxes; how many are left depends on their scores."""
     reason = "which boxes are kept depends on all of them"
     attrs = {"shape": (UNKNOWN, 3), "axes": "sc", "reason": reason}
-    return operation.builder.add(operation.node, "cover", (operation[0], operation[1]), attrs)
+    return operation.add("cover", (operation[0], operation[1]), attrs)
 
 
 @op("DFT")
@@ -32,7 +32,7 @@ def fourier(operation: Operation) -> Values:
         extent, parts = ((extent - 1) * 2, 1) if inverse else (extent // 2 + 1, 2)
     attrs = {"axis": place, "size": extent, "indices": False}
     last = Stage("top_k", {"axis": -1, "size": parts, "indices": False})
-    return operation.builder.add(operation.node, "top_k", (x,), attrs, Extras(then=(last,)))
+    return operation.add("top_k", (x,), attrs, Extras(then=(last,)))
 
 
 @op("STFT")
@@ -50,7 +50,7 @@ def short_time_fourier(operation: Operation) -> Values:
         attrs["window"] = _read(window, size)
     before = ((0, (Stage("reduce", {"axes": (2,)}),)),) if x.rank == 3 else ()
     parts = (Stage("expand_dims", {"axes": (3,)}), Stage("top_k", {"axis": 3, "size": 2, "indices": False}))
-    return operation.builder.add(operation.node, "frames", (x,), attrs, Extras(before, parts))
+    return operation.add("frames", (x,), attrs, Extras(before, parts))
 
 
 def _read(window: Value, size: int) -> tuple[int, int] | None:
@@ -71,8 +71,7 @@ def fold(operation: Operation) -> Values:
     rank = len(sizes)
     pads = operation.integers("pads") or (0,) * (2 * rank)
     return lower(
-        operation.builder,
-        operation.node,
+        operation,
         x,
         sizes,
         kernel=block,

@@ -67,8 +67,7 @@ def convolve(
     ):
         raise operation.wrong(f"kernel_shape is {list(said)}, the kernel's own is {list(kernel.shape[2:])}")
     return window.conv(
-        operation.builder,
-        operation.node,
+        operation,
         x,
         kernel,
         bias,
@@ -103,7 +102,7 @@ def deform_conv(operation: Operation) -> Values:
         **geometry(operation, kernel.rank - 2),
     }
     extras = Extras(then=(cover,), masks=len(moved))
-    return operation.builder.add(operation.node, "conv", (x, *moved), attrs, extras, weights=(kernel, bias))
+    return operation.add("conv", (x, *moved), attrs, extras, weights=(kernel, bias))
 
 
 @op("ConvTranspose")
@@ -146,8 +145,7 @@ def conv_transpose(operation: Operation) -> Values:
     if wanted is None and tuple(added) != extra and all(map(is_known, sizes)):
         added, message = runtimes.filled(sizes, extra, added, runtimes.recorded(operation, rank))
     made = window.transposed_conv(
-        operation.builder,
-        operation.node,
+        operation,
         x,
         kernel,
         operation.optional(2),
@@ -178,8 +176,7 @@ def pooled(operation: Operation, mode: str) -> Values:
     ceil = bool(operation.integer("ceil_mode", 0))
     run = _as_run(operation, operation[0], kernel, settings, ceil=ceil)
     made = window.pool(
-        operation.builder,
-        operation.node,
+        operation,
         operation[0],
         mode,
         kernel=kernel,
@@ -211,7 +208,7 @@ _GLOBAL = {"GlobalAveragePool": "average", "GlobalMaxPool": "max", "GlobalLpPool
 @op(*_GLOBAL)
 def global_pool(operation: Operation) -> Values:
     """One value for each channel; the spatial axes stay, with one element each."""
-    return window.global_pool(operation.builder, operation.node, operation[0], _GLOBAL[operation.op])
+    return window.global_pool(operation, operation[0], _GLOBAL[operation.op])
 
 
 @op("MaxUnpool")
@@ -229,8 +226,7 @@ def max_unpool(operation: Operation) -> Values:
         shape[2 + k] = (x.shape[2 + k] - 1) * stride[k] - lo - hi + kernel[k]
     whole = tuple(shape) if sizes is None else sizes
     reason = "where unpooled elements go is computed"
-    return operation.builder.add(
-        operation.node,
+    return operation.add(
         "cover",
         (x, indices),
         {"shape": whole, "axes": "bc" + "s" * rank, "reason": reason},

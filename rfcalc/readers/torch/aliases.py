@@ -103,8 +103,7 @@ class Aliases:
 def _replaced(operation: Operation, base: Value, update: Value, block: Block) -> Value:
     """Return a tensor of which a block was overwritten."""
     axis, places, drop = block
-    node = operation.node._replace(name=f"{operation.node.name}.write", outputs=())
-    (made,) = overwrite(operation.builder, node, base, update, axis, places, drop=drop)
+    (made,) = overwrite(operation.part("write"), base, update, axis, places, drop=drop)
     return made
 
 
@@ -112,7 +111,7 @@ def _written(operation: Operation, base: Value, update: Value) -> Value:
     """Return a tensor of which elements may have been overwritten."""
     if base.constant and update.constant:
         return Value(base.spec, weights=tuple(dict.fromkeys((*base.weights, *update.weights))))
-    node = operation.node._replace(name=f"{operation.node.name}.write", outputs=())
     moving = [update] if not update.constant else []
-    (made, *_) = operation.builder.add(node, "scatter", (base, *moving), weights=() if moving else (update,))
+    weights = () if moving else (update,)
+    (made, *_) = operation.part("write").add("scatter", (base, *moving), weights=weights)
     return made

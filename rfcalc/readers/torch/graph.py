@@ -315,7 +315,7 @@ class Scope:
         for name, meta in call.outputs:
             self._values[name] = meta
             if moving and call.target.startswith("aten.") and len(call.args) == 1:
-                (self._values[name],) = operation.builder.skip(operation.node, moving[0])
+                (self._values[name],) = operation.skip(moving[0])
 
 
 def _attempt(builder: Builder, operation: Operation) -> tuple[Value, ...]:

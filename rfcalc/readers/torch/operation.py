@@ -9,11 +9,12 @@ from rfcalc.algebra.number import UNKNOWN, Num, is_known
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import TensorSpec
 from rfcalc.readers.lowering.builder import Builder, Node, Undecided, default_axes
+from rfcalc.readers.lowering.operation import Lowering
 from rfcalc.readers.lowering.value import Value, Values
 from rfcalc.readers.torch.program import Call, Given, Program, Ref, Tensor
 
 
-class Operation:
+class Operation(Lowering):
     """One call, with its arguments resolved.
 
     Parameters
@@ -30,7 +31,7 @@ class Operation:
         Reads a graph inside of the operator: takes it and what it is called with.
     """
 
-    __slots__ = ("_values", "builder", "call", "inline", "node", "op", "overload")
+    __slots__ = ("_values", "call", "inline", "op", "overload")
 
     def __init__(
         self,
@@ -40,8 +41,7 @@ class Operation:
         values: Mapping[str, Any],
         inline: Callable[[Program, Sequence[Any], str], list[Any]],
     ) -> None:
-        self.builder = builder
-        self.node = node
+        super().__init__(builder, node)
         self.call = call
         namespace, _, rest = call.target.partition(".")
         name, _, self.overload = rest.partition(".")

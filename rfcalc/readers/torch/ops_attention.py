@@ -23,8 +23,7 @@ def attention(operation: Operation) -> Values:
         groups = many // few
     mask = operation.optional("attn_mask")
     return mix.attention(
-        operation.builder,
-        operation.node,
+        operation,
         query,
         key,
         value,
@@ -46,8 +45,7 @@ def fused_attention(operation: Operation) -> Values:
     query, key, value = (operation[name] for name in ("query", "key", "value"))
     bias = operation.optional("attn_bias") or operation.optional("attn_mask")
     made = mix.attention(
-        operation.builder,
-        operation.node,
+        operation,
         query,
         key,
         value,

@@ -53,8 +53,7 @@ def branch(operation: Operation) -> Values:
     )
     return tuple(
         either(
-            operation.builder,
-            operation.node,
+            operation,
             k,
             condition,
             (operation.as_value(a), operation.as_value(b)),

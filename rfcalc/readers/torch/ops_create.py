@@ -42,6 +42,6 @@ def stretched(operation: Operation) -> Values:
     """Each tensor on its own, stretched to the shape of all."""
     made: list[Value] = []
     for k, (value, shape) in enumerate(zip(operation.given, operation.recorded, strict=True)):
-        node = operation.node._replace(outputs=operation.node.outputs[k : k + 1])
-        made += moves.expand(operation.builder, node, value, shape)
+        part = operation.node._replace(outputs=operation.node.outputs[k : k + 1])
+        made += moves.expand(operation.at(part), value, shape)
     return tuple(made)

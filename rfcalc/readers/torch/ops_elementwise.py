@@ -53,7 +53,7 @@ def activation(operation: Operation) -> Values:
     """A function of each element."""
     attrs: dict[str, Any] = {"function": operation.node.op}
     x = operation[next(iter(operation.call.args))]
-    made = operation.builder.add(operation.node, "activation", (x,), attrs)
+    made = operation.add("activation", (x,), attrs)
     return (*made, *operation.fresh()[1:])
 
 
@@ -61,7 +61,7 @@ def activation(operation: Operation) -> Values:
 def test(operation: Operation) -> Values:
     """True or false for each element."""
     attrs = {"function": operation.node.op}
-    return operation.builder.add(operation.node, "activation", (without_weights(operation["self"]),), attrs)
+    return operation.add("activation", (without_weights(operation["self"]),), attrs)
 
 
 @op(*KINDS)
@@ -73,7 +73,7 @@ def binary(operation: Operation) -> Values:
         kind = "elementwise"  # a square is no gate
     if operation.op in ("aten.prelu", "aten._prelu_kernel") and inputs[1].spec is not None:
         return _prelu(operation, *inputs)
-    return elementwise(operation.builder, operation.node, kind, inputs, function=operation.node.op)
+    return elementwise(operation, kind, inputs, function=operation.node.op)
 
 
 def _pair(operation: Operation) -> list[Value]:
@@ -81,7 +81,7 @@ def _pair(operation: Operation) -> list[Value]:
     first, second = operation["self"], operation["other"]
     if operation.op == "aten.rsub":
         first, second = second, first
-    return [first, scaled(operation.builder, operation.node, second, operation.raw("alpha", 1))]
+    return [first, scaled(operation, second, operation.raw("alpha", 1))]
 
 
 def _operands(operation: Operation) -> list[Value]:
@@ -94,7 +94,7 @@ def _prelu(operation: Operation, x: Value, slopes: Value) -> Values:
     """Slopes for each channel, the second axis."""
     attrs: dict[str, Any] = {"function": "prelu"}
     if slopes.constant:
-        return operation.builder.add(operation.node, "activation", (x,), attrs, weights=(slopes,))
+        return operation.add("activation", (x,), attrs, weights=(slopes,))
     return operation.cover((x, slopes), "slopes are computed")
 
 
@@ -102,7 +102,7 @@ def _prelu(operation: Operation, x: Value, slopes: Value) -> Values:
 def comparison(operation: Operation) -> Values:
     """True or false for each element."""
     inputs = [without_weights(value) for value in _operands(operation)]
-    return elementwise(operation.builder, operation.node, "elementwise", inputs, function=operation.node.op)
+    return elementwise(operation, "elementwise", inputs, function=operation.node.op)
 
 
 @op("where")
@@ -113,7 +113,7 @@ def where(operation: Operation) -> Values:
     condition = without_weights(operation["condition"])
     yes, no = operation["self"], operation["other"]
     inputs = [condition, *(value for value in (yes, no) if value in operation.given)]
-    return chosen(operation.builder, operation.node, condition, yes, no, function="where", inputs=inputs)
+    return chosen(operation, condition, yes, no, function="where", inputs=inputs)
 
 
 @op("masked_fill")
@@ -121,7 +121,7 @@ def masked_fill(operation: Operation) -> Values:
     """A value where a mask says so."""
     x, mask, value = operation["self"], without_weights(operation["mask"]), operation["value"]
     inputs = (x, mask) if value.constant else (x, mask, value)
-    return chosen(operation.builder, operation.node, mask, value, x, function="masked_fill", inputs=inputs)
+    return chosen(operation, mask, value, x, function="masked_fill", inputs=inputs)
 
 
 @op("tril", "triu")
@@ -129,7 +129,7 @@ def triangle(operation: Operation) -> Values:
     """Elements above or below a diagonal become zero."""
     x = operation["self"]
     diagonal = operation.integer("diagonal", 0)
-    return triangular(operation.builder, operation.node, x, diagonal, upper=operation.op == "aten.triu")
+    return triangular(operation, x, diagonal, upper=operation.op == "aten.triu")
 
 
 @op("glu")
@@ -140,11 +140,11 @@ def glu(operation: Operation) -> Values:
     half = operation.recorded[0][axis]
     if x.spec is not None and x.spec.axes[axis] != "s":
         attrs = {"axis": axis, "size": half, "indices": False}
-        return operation.builder.add(operation.node, "top_k", (x,), attrs)
+        return operation.add("top_k", (x,), attrs)
     if not is_known(half):
         return operation.cover((x,), "where the second half begins depends on the extent")
     pairs = tuple((k, k + half) for k in range(half))
-    return operation.builder.add(operation.node, "take", (x,), {"axis": axis, "indices": pairs})
+    return operation.add("take", (x,), {"axis": axis, "indices": pairs})
 
 
 @op("view_as_real", "view_as_complex")
@@ -152,12 +152,12 @@ def complex_parts(operation: Operation) -> Values:
     """Real and imaginary part as a last axis of two, or the other way."""
     x = operation["self"]
     if operation.op == "aten.view_as_complex":
-        return operation.builder.add(operation.node, "reduce", (x,), {"axes": (-1,), "mode": "complex"})
+        return operation.add("reduce", (x,), {"axes": (-1,), "mode": "complex"})
     then = (Stage("top_k", {"axis": -1, "size": 2, "indices": False}),)
-    return operation.builder.add(operation.node, "expand_dims", (x,), {"axes": (-1,)}, Extras(then=then))
+    return operation.add("expand_dims", (x,), {"axes": (-1,)}, Extras(then=then))
 
 
 @op("imag")
 def imaginary(operation: Operation) -> Values:
     """One part of each number."""
-    return operation.builder.skip(operation.node, operation["self"])
+    return operation.skip(operation["self"])

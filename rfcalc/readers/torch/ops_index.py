@@ -26,13 +26,13 @@ def _looked_up(operation: Operation, x: Value, indices: Value, axis: int) -> Val
     """Look up along an axis; a constant whose elements are not at hand may choose any."""
     if indices.constant and indices.data is None and not x.constant:
         return operation.cover((x,), _UNREAD)
-    return moves.gather(operation.builder, operation.node, x, indices, axis)
+    return moves.gather(operation, x, indices, axis)
 
 
 @op("embedding")
 def embedding(operation: Operation) -> Values:
     """Rows of a table."""
-    return moves.gather(operation.builder, operation.node, operation["weight"], operation["indices"], 0)
+    return moves.gather(operation, operation["weight"], operation["indices"], 0)
 
 
 @op("embedding_bag", "_embedding_bag", "_embedding_bag_forward_only")
@@ -42,7 +42,7 @@ def embedding_bag(operation: Operation) -> Values:
     shape = operation.recorded[0]
     reason = "which indices a bag holds is not followed"
     attrs = {"shape": shape, "axes": default_axes(len(shape)), "reason": reason}
-    made = operation.builder.add(operation.node, "cover", (indices,), attrs, weights=(table,))
+    made = operation.add("cover", (indices,), attrs, weights=(table,))
     return (*made, *operation.fresh()[1:])
 
 
@@ -63,7 +63,7 @@ def gather_elements(operation: Operation) -> Values:
     if index.constant and not x.constant:
         return _chosen(operation, x, index, operation.axis("dim", x.rank))
     attrs = {"axis": operation.axis("dim", x.rank)}
-    return operation.builder.add(operation.node, "gather_elements", (x, without_weights(index)), attrs)
+    return operation.add("gather_elements", (x, without_weights(index)), attrs)
 
 
 def _chosen(operation: Operation, x: Value, index: Value, axis: int) -> Values:
@@ -90,7 +90,7 @@ def _chosen(operation: Operation, x: Value, index: Value, axis: int) -> Values:
     ]
     then = (Stage("slice", {"slices": tuple(fewer)}),) if fewer else ()
     attrs = {"axis": axis, "indices": indices}
-    return operation.builder.add(operation.node, "take", (x,), attrs, Extras(then=then))
+    return operation.add("take", (x,), attrs, Extras(then=then))
 
 
 @op("index", "_unsafe_index")
@@ -112,14 +112,14 @@ def index(operation: Operation) -> Values:
         place, moving, chosen = pairs
         reduced = Extras(then=(Stage("reduce", {"axes": (place,)}),))
         attrs = {"axis": moving, "indices": chosen}
-        return operation.builder.add(operation.node, "take", (x,), attrs, reduced)
+        return operation.add("take", (x,), attrs, reduced)
     separate = _grid(found)
     if separate is None or x.spec is None:
         return operation.cover((x, *found.values()), "which elements are looked up is not followed")
     (first, numbers), *others = separate.items()
     then = tuple(Stage("take", {"axis": axis, "indices": each}) for axis, each in others)
     attrs = {"axis": first, "indices": numbers}
-    return operation.builder.add(operation.node, "take", (x,), attrs, Extras(then=then))
+    return operation.add("take", (x,), attrs, Extras(then=then))
 
 
 def _numbered(value: Value) -> Value:
@@ -178,14 +178,12 @@ def scatter(operation: Operation) -> Values:
     found = _places_of(operation, x)
     if found is not None:
         axis, places, update = found
-        return moves.overwrite(operation.builder, operation.node, x, update, axis, places)
+        return moves.overwrite(operation, x, update, axis, places)
     others = [value for value in operation.given if value is not x]
     moving = [value for value in others if not value.constant]
     adds = operation.op in _ADDING and operation.flag("include_self", True)
     attrs = {"adds": adds or operation.flag("accumulate")}
-    return operation.builder.add(
-        operation.node, "scatter", (x, *moving), attrs, weights=() if x.constant and moving else others
-    )
+    return operation.add("scatter", (x, *moving), attrs, weights=() if x.constant and moving else others)
 
 
 def block_of(operation: Operation, x: Value) -> tuple[int, Sequence[int], bool] | None:
@@ -243,9 +241,9 @@ def write(operation: Operation) -> Values:
     block = block_of(operation, x)
     if block is not None:
         axis, places, drop = block
-        return moves.overwrite(operation.builder, operation.node, x, update, axis, places, drop=drop)
+        return moves.overwrite(operation, x, update, axis, places, drop=drop)
     moving = [update] if not update.constant else []
-    return operation.builder.add(operation.node, "scatter", (x, *moving))
+    return operation.add("scatter", (x, *moving))
 
 
 @op("topk", "sort", "argsort", "msort", "kthvalue", "median", "mode", "nanmedian")
@@ -253,13 +251,13 @@ def ordered(operation: Operation) -> Values:
     """Elements in order along one axis, and where they were."""
     x = operation["self"]
     if operation.overload == "default" and operation.op in ("aten.median", "aten.nanmedian"):
-        return operation.builder.add(operation.node, "reduce", (x,), {"axes": "all", "mode": "median"})
+        return operation.add("reduce", (x,), {"axes": "all", "mode": "median"})
     axis = operation.axis("dim", x.rank, -1)
     shape = operation.recorded[0]
     kept = len(shape) == x.rank
     attrs = {"axis": axis, "size": shape[axis] if kept else 1, "indices": False}
     extras = Extras(then=() if kept else (Stage("squeeze", {"axes": (axis,)}),), copies=operation.copies)
-    return operation.builder.add(operation.node, "top_k", (x,), attrs, extras)
+    return operation.add("top_k", (x,), attrs, extras)
 
 
 @op("nonzero", "unique_dim", "_unique2", "unique_consecutive", "bincount", "nonzero_numpy", "histc")
@@ -274,7 +272,7 @@ def chosen(operation: Operation) -> Values:
 def one_hot(operation: Operation) -> Values:
     """A new last axis of classes."""
     size: Num = operation.recorded[0][-1]
-    return operation.builder.add(operation.node, "one_hot", (operation["self"],), {"size": size})
+    return operation.add("one_hot", (operation["self"],), {"size": size})
 
 
 @op("bucketize", "searchsorted")
@@ -283,7 +281,7 @@ def bucketize(operation: Operation) -> Values:
     x = operation["self"]
     if any(value is not x and not value.constant for value in operation.given):
         return operation.cover(operation.given, "boundaries are computed")
-    made = operation.builder.add(operation.node, "identity", (x,))
+    made = operation.add("identity", (x,))
     operation.builder.bias(made)  # the place of 0 is any
     return made
 

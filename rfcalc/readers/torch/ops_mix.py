@@ -17,8 +17,8 @@ def linear(operation: Operation) -> Values:
         first = ((0, (Stage("expand_dims", {"axes": (0,)}),)),)
         extras = Extras(first, then=(Stage("squeeze", {"axes": (0,)}),))
         attrs = {"units": kernel.shape[0]}
-        return operation.builder.add(operation.node, "linear", (x,), attrs, extras, weights=(kernel, bias))
-    return mix.linear(operation.builder, operation.node, x, kernel, bias, features_last=True)
+        return operation.add("linear", (x,), attrs, extras, weights=(kernel, bias))
+    return mix.linear(operation, x, kernel, bias, features_last=True)
 
 
 @op("matmul", "mm", "bmm", "linalg_matmul", "chain_matmul")
@@ -31,14 +31,14 @@ def matmul(operation: Operation) -> Values:
 def _product(operation: Operation, x: Value, y: Value, bias: Value | None = None) -> Values:
     if bias is None and x.spec is not None and y.spec is not None and x.rank >= 2 and y.rank == 1:
         return _by_vector(operation, x, y)
-    return mix.matmul(operation.builder, operation.node, x, y, bias)
+    return mix.matmul(operation, x, y, bias)
 
 
 def _by_vector(operation: Operation, x: Value, y: Value) -> Values:
     """Contract the last axis of a tensor with a vector."""
     before = ((1, (Stage("expand_dims", {"axes": (1,)}),)),)
     extras = Extras(before, then=(Stage("squeeze", {"axes": (-1,)}),))
-    return operation.builder.add(operation.node, "matmul", (x, y), {}, extras)
+    return operation.add("matmul", (x, y), {}, extras)
 
 
 @op("mv")
@@ -53,13 +53,13 @@ def inner(operation: Operation) -> Values:
     x, y = operation["self"], operation["tensor" if "tensor" in operation.call.args else "other"]
     letters = "abcdefgh"
     left, right = letters[: x.rank - 1], letters[x.rank - 1 : x.rank + y.rank - 2]
-    return mix.einsum(operation.builder, operation.node, (x, y), f"{left}z,{right}z->{left}{right}")
+    return mix.einsum(operation, (x, y), f"{left}z,{right}z->{left}{right}")
 
 
 @op("outer", "ger")
 def outer(operation: Operation) -> Values:
     """All products of two vectors' elements."""
-    return mix.einsum(operation.builder, operation.node, (operation["self"], operation["vec2"]), "i,j->ij")
+    return mix.einsum(operation, (operation["self"], operation["vec2"]), "i,j->ij")
 
 
 @op("addmm", "baddbmm", "addmv")
@@ -71,16 +71,14 @@ def add_product(operation: Operation) -> Values:
         "aten.addmv": ("mat", "vec"),
     }
     x, y = (operation[name] for name in names[operation.op])
-    bias = mix.scaled(operation.builder, operation.node, operation["self"], operation.raw("beta", 1))
+    bias = mix.scaled(operation, operation["self"], operation.raw("beta", 1))
     return _product(operation, x, y, bias)
 
 
 @op("einsum")
 def einsum(operation: Operation) -> Values:
     """Any number of operands."""
-    return mix.einsum(
-        operation.builder, operation.node, operation.several("tensors"), operation.text("equation")
-    )
+    return mix.einsum(operation, operation.several("tensors"), operation.text("equation"))
 
 
 @op("tensordot")
@@ -95,7 +93,7 @@ def tensordot(operation: Operation) -> Values:
         right[b] = left[a]
     out = [each for each in (*left, *right) if (each in left) != (each in right)]
     equation = f"{''.join(left)},{''.join(right)}->{''.join(out)}"
-    return mix.einsum(operation.builder, operation.node, (x, y), equation)
+    return mix.einsum(operation, (x, y), equation)
 
 
 @op("bilinear")
@@ -106,14 +104,14 @@ def bilinear(operation: Operation) -> Values:
     lead = "abcdefgh"[: x.rank - 1]
     inputs = (x, y, kernel)
     attrs = {"equation": f"{lead}x,{lead}y,zxy->{lead}z"}
-    return operation.builder.add(operation.node, "einsum", inputs, attrs, weights=(bias,))
+    return operation.add("einsum", inputs, attrs, weights=(bias,))
 
 
 @op("cdist", "_cdist_forward")
 def distances(operation: Operation) -> Values:
     """The distance of every pair of rows."""
     x, y = operation["x1"], operation["x2"]
-    return operation.builder.add(operation.node, "matmul", (x, y), {}, Extras(prepare=((1, mix.SWAP),)))
+    return operation.add("matmul", (x, y), {}, Extras(prepare=((1, mix.SWAP),)))
 
 
 @op("cosine_similarity", "pairwise_distance")
@@ -124,7 +122,7 @@ def similarity(operation: Operation) -> Values:
     axis = operation.axis("dim", rank, 1) if operation.op == "aten.cosine_similarity" else rank - 1
     keep = operation.flag("keepdim")
     extras = Extras(then=(Stage("reduce", {"axes": (axis,), "keepdims": keep}),))
-    return operation.builder.add(operation.node, "elementwise", (x, y), {"function": "distance"}, extras)
+    return operation.add("elementwise", (x, y), {"function": "distance"}, extras)
 
 
 # ---- reductions --------------------------------------------------------------------------------------------
@@ -142,18 +140,15 @@ def reduce(operation: Operation) -> Values:
     """Over given axes or over all; the largest and the smallest may come with their index."""
     if "other" in operation.call.args:
         kind = {"aten.max": "maximum", "aten.min": "minimum"}[operation.op]
-        return mix.elementwise(
-            operation.builder, operation.node, kind, (operation["self"], operation["other"])
-        )
+        return mix.elementwise(operation, kind, (operation["self"], operation["other"]))
     x = operation["self"]
     if x.spec is None:
         raise Blind
     axes = operation.axes("dim", x.rank)
     if not x.rank:
-        return operation.builder.skip(operation.node, x)
+        return operation.skip(x)
     return mix.reduce(
-        operation.builder,
-        operation.node,
+        operation,
         x,
         axes,
         keepdims=operation.flag("keepdim"),
@@ -167,7 +162,7 @@ def softmax(operation: Operation) -> Values:
     """Along one axis."""
     x = operation["self"]
     function = operation.node.op.removeprefix("special_").strip("_")
-    return mix.softmax(operation.builder, operation.node, x, (operation.axis("dim", x.rank),), function)
+    return mix.softmax(operation, x, (operation.axis("dim", x.rank),), function)
 
 
 @op("cumsum", "cumprod", "cummax", "cummin", "logcumsumexp")
@@ -175,7 +170,7 @@ def cumulative(operation: Operation) -> Values:
     """Each element takes those before it along one axis."""
     x = operation["self"]
     attrs, extras = {"axis": operation.axis("dim", x.rank)}, Extras(copies=operation.copies)
-    made = operation.builder.add(operation.node, "cumulative", (x,), attrs, extras)
+    made = operation.add("cumulative", (x,), attrs, extras)
     if "log" in operation.op:
         operation.builder.bias(made)  # a sum of exp(0) is not 0
     return made
@@ -191,7 +186,7 @@ def difference(operation: Operation) -> Values:
     attrs = {"kernel": (order + 1,), "stride": (1,), "spatial": (axis,), "channel": 0 if axis else 1}
     if x.rank < 2 or is_one(order + 1):
         return operation.cover((x,), "a difference of a vector is not followed")
-    return operation.builder.add(operation.node, "average_pool", (x,), attrs)
+    return operation.add("average_pool", (x,), attrs)
 
 
 _LOSSES = (

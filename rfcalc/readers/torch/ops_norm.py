@@ -26,9 +26,7 @@ def batch_norm(operation: Operation) -> Values:
     training = operation.flag("training", operation.op == "aten._batch_norm_with_update")
     stored = () if training else (operation.optional("running_mean"), operation.optional("running_var"))
     x = operation["input"]
-    made = norm.batch_norm(
-        operation.builder, operation.node, x, _affine(operation), stored, training=training
-    )
+    made = norm.batch_norm(operation, x, _affine(operation), stored, training=training)
     return (*made, *operation.fresh()[1:])
 
 
@@ -38,8 +36,8 @@ def instance_norm(operation: Operation) -> Values:
     x = operation["input"]
     if not operation.flag("use_input_stats", True):
         stored = (operation.optional("running_mean"), operation.optional("running_var"))
-        return norm.batch_norm(operation.builder, operation.node, x, _affine(operation), stored)
-    return norm.instance_norm(operation.builder, operation.node, x, _affine(operation))
+        return norm.batch_norm(operation, x, _affine(operation), stored)
+    return norm.instance_norm(operation, x, _affine(operation))
 
 
 @op("group_norm", "native_group_norm")
@@ -47,7 +45,7 @@ def group_norm(operation: Operation) -> Values:
     """Statistics over all positions of a group of channels."""
     groups = operation.integer("num_groups" if "num_groups" in operation.call.args else "group")
     x = operation["input"]
-    made = norm.group_norm(operation.builder, operation.node, x, _affine(operation), groups)
+    made = norm.group_norm(operation, x, _affine(operation), groups)
     return (*made, *operation.fresh()[1:])
 
 
@@ -59,7 +57,7 @@ def layer_norm(operation: Operation) -> Values:
         raise Blind
     axes = range(x.rank - len(operation.numbers("normalized_shape")), x.rank)
     kind = "rms_norm" if "rms_norm" in operation.op else "layer_norm"
-    made = norm.layer_norm(operation.builder, operation.node, x, _affine(operation), axes, kind=kind)
+    made = norm.layer_norm(operation, x, _affine(operation), axes, kind=kind)
     return (*made, *operation.fresh()[1:])
 
 
@@ -67,14 +65,14 @@ def layer_norm(operation: Operation) -> Values:
 def local_response(operation: Operation) -> Values:
     """Normalisation by neighbours along axis 1, whatever that axis holds."""
     attrs = {"size": operation.integer("size"), "axis": 1}
-    return operation.builder.add(operation.node, "local_response_norm", (operation["input"],), attrs)
+    return operation.add("local_response_norm", (operation["input"],), attrs)
 
 
 @op("_weight_norm", "_weight_norm_interface")
 def weight_norm(operation: Operation) -> Values:
     """A parameter made of a direction and a length."""
     direction, length = operation["v"], operation["g"]
-    made = operation.builder.add(operation.node, "multiply", (direction, length))
+    made = operation.add("multiply", (direction, length))
     return (*made, *operation.fresh()[1:])
 
 
@@ -84,4 +82,4 @@ def unit(operation: Operation) -> Values:
     x = operation["self"]
     axis = operation.axis("dim", x.rank)
     axes = [place for place in range(x.rank) if place != axis]
-    return norm.layer_norm(operation.builder, operation.node, x, (), axes, kind="unit_norm")
+    return norm.layer_norm(operation, x, (), axes, kind="unit_norm")

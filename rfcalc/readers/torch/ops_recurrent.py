@@ -27,8 +27,7 @@ def recurrent(operation: Operation) -> Values:
     if cell == "lstm" and weights[1].shape[1] != units:
         projection = weights[1].shape[1]
     return lower(
-        operation.builder,
-        operation.node,
+        operation,
         operation["input"],
         weights,
         states,
@@ -48,13 +47,11 @@ def cell(operation: Operation) -> Values:
     weights = (kernel, again, operation.optional("b_ih"), operation.optional("b_hh"))
     raw: Any = operation.call.args["hx"]
     states = operation.several("hx") if isinstance(raw, list) else [operation["hx"]]
-    builder, node = operation.builder, operation.node
-    inner = [node._replace(name=f"{node.name}.{part}", outputs=()) for part in ("joined", "gates")]
     # a matrix for the input and one for the state are one for both; at the first step the state is constant
-    joined = builder.add(inner[0], "concat", (x, states[0]), {"axis": -1})
-    gates = builder.add(inner[1], "linear", joined, {"units": kernel.shape[0]}, weights=weights)
+    joined = operation.part("joined").add("concat", (x, states[0]), {"axis": -1})
+    gates = operation.part("gates").add("linear", joined, {"units": kernel.shape[0]}, weights=weights)
     # each unit of the new state is made of the gates and the states before; top_k, since it makes few
     # channels of all, and no kind is a gate of its own
     stage = Stage("top_k", {"axis": -1, "size": again.shape[1], "indices": False})
     taken = (*gates, *(each for each in states if not each.constant))
-    return builder.add(node, "concat", taken, {"axis": -1}, Extras(then=(stage,), copies=operation.copies))
+    return operation.add("concat", taken, {"axis": -1}, Extras(then=(stage,), copies=operation.copies))

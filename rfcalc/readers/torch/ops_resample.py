@@ -36,8 +36,7 @@ def resize(operation: Operation) -> Values:
     raw = _given_scales(operation, rank)
     given[x.rank - rank :] = _scales(raw, x)
     return lower(
-        operation.builder,
-        operation.node,
+        operation,
         x,
         operation.recorded[0],
         scales=given,

@@ -32,7 +32,7 @@ SAME = (
 def identity(operation: Operation) -> Values:
     """Nothing that matters changes; a mask of what is dropped has the same shape."""
     x = operation[next(iter(operation.call.args))]
-    made = operation.builder.add(operation.node, "identity", (x,), {}, Extras(copies=operation.copies))
+    made = operation.add("identity", (x,), {}, Extras(copies=operation.copies))
     if "power" in operation.op:
         operation.builder.bias(made)  # 0 to the power of 0 is 1
     return (x, *made[1:]) if x.constant else made
@@ -56,8 +56,8 @@ def reshape(operation: Operation) -> Values:
         return operation.unknown()
     x, (target,) = operation["self"], operation.recorded
     if x.spec is not None and x.shape == target:
-        return operation.builder.skip(operation.node, x)
-    return moves.reshape(operation.builder, operation.node, x, target)
+        return operation.skip(x)
+    return moves.reshape(operation, x, target)
 
 
 @op("permute", "permute_copy")
@@ -65,7 +65,7 @@ def permute(operation: Operation) -> Values:
     """Axes in a given order."""
     x = operation["self"]
     order = operation.axes("dims", x.rank) or tuple(range(x.rank))
-    return moves.permute(operation.builder, operation.node, x, order)
+    return moves.permute(operation, x, order)
 
 
 @op("transpose", "swapaxes", "swapdims", "transpose_copy")
@@ -75,7 +75,7 @@ def transpose(operation: Operation) -> Values:
     a, b = (operation.axis(_either(operation, f"dim{k}", f"axis{k}"), x.rank) for k in (0, 1))
     order = list(range(x.rank))
     order[a], order[b] = order[b], order[a]
-    return moves.permute(operation.builder, operation.node, x, order)
+    return moves.permute(operation, x, order)
 
 
 def _either(operation: Operation, *names: str) -> str:
@@ -87,13 +87,13 @@ def reverse_axes(operation: Operation) -> Values:
     """The last two axes change places; of `numpy_T` all."""
     x = operation["self"]
     if x.rank < 2:
-        return operation.builder.skip(operation.node, x)
+        return operation.skip(x)
     order = list(range(x.rank))
     if operation.op == "aten.numpy_T":
         order.reverse()
     else:
         order[-2:] = order[:-3:-1]
-    return moves.permute(operation.builder, operation.node, x, order)
+    return moves.permute(operation, x, order)
 
 
 @op("movedim", "moveaxis")
@@ -103,7 +103,7 @@ def move_axes(operation: Operation) -> Values:
     sources, targets = (
         [place(each, x.rank) for each in operation.integers(name)] for name in ("source", "destination")
     )
-    return moves.permute(operation.builder, operation.node, x, ("move", sources, targets))  # type: ignore[arg-type]  # the rule spells it out
+    return moves.permute(operation, x, ("move", sources, targets))  # type: ignore[arg-type]  # the rule spells it out
 
 
 @op("squeeze", "squeeze_copy")
@@ -114,14 +114,14 @@ def squeeze(operation: Operation) -> Values:
     wanted = range(x.rank) if given is None else given
     axes = [axis for axis in wanted if is_known(x.shape[axis]) and x.shape[axis] == 1]
     if not axes:
-        return operation.builder.skip(operation.node, x)
-    return moves.squeeze(operation.builder, operation.node, x, axes)
+        return operation.skip(x)
+    return moves.squeeze(operation, x, axes)
 
 
 @op("unsqueeze", "unsqueeze_copy")
 def unsqueeze(operation: Operation) -> Values:
     """A new axis of one element."""
-    return moves.unsqueeze(operation.builder, operation.node, operation["self"], (operation.integer("dim"),))
+    return moves.unsqueeze(operation, operation["self"], (operation.integer("dim"),))
 
 
 @op("expand", "expand_as", "broadcast_to", "expand_copy")
@@ -132,8 +132,8 @@ def expand(operation: Operation) -> Values:
 
 def _expanded(operation: Operation, x: Value, target: tuple[Num, ...]) -> Values:
     if x.spec is not None and x.shape == target:
-        return operation.builder.skip(operation.node, x)
-    return moves.expand(operation.builder, operation.node, x, target)
+        return operation.skip(x)
+    return moves.expand(operation, x, target)
 
 
 @op("copy")
@@ -149,9 +149,9 @@ def tile(operation: Operation) -> Values:
     repeats = operation.numbers("repeats" if "repeats" in operation.call.args else "dims")
     more = len(repeats) - x.rank
     if more <= 0:
-        return moves.tile(operation.builder, operation.node, x, repeats)
+        return moves.tile(operation, x, repeats)
     extras = Extras(prepare=((0, (Stage("expand_dims", {"axes": tuple(range(more))}),)),))
-    return operation.builder.add(operation.node, "tile", (x,), {"repeats": repeats}, extras)
+    return operation.add("tile", (x,), {"repeats": repeats}, extras)
 
 
 @op("repeat_interleave")
@@ -163,7 +163,7 @@ def repeat(operation: Operation) -> Values:
     flat = operation.raw("dim") is None
     attrs = {"count": operation.integer("repeats"), "axis": 0 if flat else operation.axis("dim", x.rank)}
     extras = Extras(prepare=_FLATTENED if flat else ())
-    return operation.builder.add(operation.node, "repeat", (x,), attrs, extras)
+    return operation.add("repeat", (x,), attrs, extras)
 
 
 _FLATTENED: Final = ((0, (Stage("reshape", {"shape": (-1,)}),)),)
@@ -179,17 +179,17 @@ def concat(operation: Operation) -> Values:
     inputs = operation.several("tensors")
     inputs = [value for value in inputs if value.spec is None or value.shape != (0,)] or inputs[:1]
     if len(inputs) == 1:
-        return operation.builder.skip(operation.node, inputs[0])
+        return operation.skip(inputs[0])
     axis = operation.integer("dim", 0)
     rank = next((value.rank for value in inputs if value.spec is not None), 0)
-    return moves.concat(operation.builder, operation.node, inputs, place(axis, rank) if rank else axis)
+    return moves.concat(operation, inputs, place(axis, rank) if rank else axis)
 
 
 @op("stack")
 def stack(operation: Operation) -> Values:
     """Side by side along a new axis."""
     inputs = operation.several("tensors")
-    return moves.stack(operation.builder, operation.node, inputs, operation.integer("dim", 0))
+    return moves.stack(operation, inputs, operation.integer("dim", 0))
 
 
 @op(
@@ -209,15 +209,15 @@ def split(operation: Operation) -> Values:
     axis = operation.axis("dim", x.rank, default)
     sizes = [shape[axis] for shape in operation.recorded]
     if len(sizes) == 1:
-        return operation.builder.skip(operation.node, x)
-    return moves.split(operation.builder, operation.node, x, axis, sizes=sizes)
+        return operation.skip(x)
+    return moves.split(operation, x, axis, sizes=sizes)
 
 
 @op("unbind", "unbind_copy")
 def unbind(operation: Operation) -> Values:
     """All indices of an axis apart."""
     x = operation["self"]
-    return moves.unbind(operation.builder, operation.node, x, operation.axis("dim", x.rank, 0))
+    return moves.unbind(operation, x, operation.axis("dim", x.rank, 0))
 
 
 @op("slice", "slice_copy")
@@ -230,9 +230,9 @@ def cut(operation: Operation) -> Values:
     whole = (start is None or (is_known(start) and start == 0)) and step in (None, 1)
     extent = x.shape[axis]
     if whole and (end is None or far or end == extent or operation.recorded[0][axis] == extent):
-        return operation.builder.skip(operation.node, x)
+        return operation.skip(x)
     bounds = (axis, start, None if far or end == extent else end, 1 if step is None else step)
-    return moves.cut(operation.builder, operation.node, x, (bounds,))
+    return moves.cut(operation, x, (bounds,))
 
 
 @op("narrow", "narrow_copy")
@@ -241,7 +241,7 @@ def narrow(operation: Operation) -> Values:
     x = operation["self"]
     start, length = operation.number("start"), operation.number("length")
     bounds = (operation.axis("dim", x.rank), start, start + length, 1)
-    return moves.cut(operation.builder, operation.node, x, (bounds,))
+    return moves.cut(operation, x, (bounds,))
 
 
 @op("select", "select_copy")
@@ -249,7 +249,7 @@ def select(operation: Operation) -> Values:
     """One index of an axis, which goes."""
     x = operation["self"]
     axis, index = operation.axis("dim", x.rank), operation.integer("index")
-    return moves.select(operation.builder, operation.node, x, axis, index)
+    return moves.select(operation, x, axis, index)
 
 
 @op(
@@ -270,8 +270,8 @@ def roll(operation: Operation) -> Values:
     axes = operation.axes("dims", x.rank)
     if axes is None:
         extras = Extras(_FLATTENED, then=(Stage("reshape", {"shape": operation.recorded[0]}),))
-        return operation.builder.add(operation.node, "roll", (x,), {"shift": shifts, "axes": (0,)}, extras)
-    return operation.builder.add(operation.node, "roll", (x,), {"shift": shifts, "axes": axes})
+        return operation.add("roll", (x,), {"shift": shifts, "axes": (0,)}, extras)
+    return operation.add("roll", (x,), {"shift": shifts, "axes": axes})
 
 
 @op("flip", "fliplr", "flipud")
@@ -280,7 +280,7 @@ def flip(operation: Operation) -> Values:
     x = operation["self"]
     fixed = {"aten.fliplr": (1,), "aten.flipud": (0,)}.get(operation.op)
     axes = fixed or operation.axes("dims", x.rank) or ()
-    return operation.builder.add(operation.node, "flip", (x,), {"axes": axes})
+    return operation.add("flip", (x,), {"axes": axes})
 
 
 @op("pixel_shuffle", "pixel_unshuffle")
@@ -312,7 +312,7 @@ def channel_shuffle(operation: Operation) -> Values:
 def _turned(operation: Operation, x: Value, shape: tuple[Num, ...], order: tuple[int, ...]) -> Values:
     """Put the axes of a tensor that is taken for one of another shape in order."""
     then = (Stage("permute", {"order": order}), Stage("reshape", {"shape": operation.recorded[0]}))
-    return operation.builder.add(operation.node, "reshape", (x,), {"shape": shape}, Extras(then=then))
+    return operation.add("reshape", (x,), {"shape": shape}, Extras(then=then))
 
 
 # ---- padding -----------------------------------------------------------------------------------------------
@@ -333,7 +333,7 @@ def pad(operation: Operation) -> Values:
     mode = "circular" if name == "_pad_circular" else {"refl": "reflect", "repl": "replicate"}.get(name[:4])
     mode = _MODES[mode or operation.text("mode", "constant")]
     fill = operation.optional("value")
-    return moves.pad(operation.builder, operation.node, x, pairs, mode, fill=fill)
+    return moves.pad(operation, x, pairs, mode, fill=fill)
 
 
 @op("numel")

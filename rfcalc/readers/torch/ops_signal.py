@@ -35,7 +35,7 @@ def short_time_fourier(operation: Operation) -> Values:
     }
     parts = (Stage("expand_dims", {"axes": (3,)}), Stage("top_k", {"axis": 3, "size": 2, "indices": False}))
     extras = Extras(then=parts if len(target) == 4 else ())
-    return operation.builder.add(operation.node, "frames", (x,), attrs, extras)
+    return operation.add("frames", (x,), attrs, extras)
 
 
 def _middle(size: int, window: int) -> tuple[int, int] | None:
@@ -68,7 +68,7 @@ def fourier(operation: Operation) -> Values:
         axes = tuple(range(x.rank - last, x.rank))
     target = operation.recorded[0]
     taken, *more = [Stage("top_k", {"axis": k, "size": target[k], "indices": False}) for k in axes]
-    return operation.builder.add(operation.node, "top_k", (x,), taken.attrs, Extras(then=tuple(more)))
+    return operation.add("top_k", (x,), taken.attrs, Extras(then=tuple(more)))
 
 
 @op("fft_fftshift", "fft_ifftshift")
@@ -78,4 +78,4 @@ def shift(operation: Operation) -> Values:
     axes = operation.axes("dim", x.rank) or tuple(range(x.rank))
     halves = [x.shape[axis] // 2 for axis in axes]
     shifts = tuple(-half if operation.op == "aten.fft_ifftshift" else half for half in halves)
-    return operation.builder.add(operation.node, "roll", (x,), {"shift": shifts, "axes": axes})
+    return operation.add("roll", (x,), {"shift": shifts, "axes": axes})

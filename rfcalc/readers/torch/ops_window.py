@@ -33,8 +33,7 @@ def conv(operation: Operation) -> Values:
 
 def _convolve(operation: Operation, rank: int) -> Values:
     return window.conv(
-        operation.builder,
-        operation.node,
+        operation,
         operation["input"],
         operation["weight"],
         operation.optional("bias"),
@@ -53,8 +52,7 @@ def conv_transpose(operation: Operation) -> Values:
 
 def _transposed(operation: Operation, rank: int) -> Values:
     return window.transposed_conv(
-        operation.builder,
-        operation.node,
+        operation,
         operation["input"],
         operation["weight"],
         operation.optional("bias"),
@@ -85,7 +83,7 @@ def conv_tbc(operation: Operation) -> Values:
         "spatial": (0,),
         "channel": 2,
     }
-    return operation.builder.add(operation.node, "conv", (x,), attrs, weights=(kernel, operation["bias"]))
+    return operation.add("conv", (x,), attrs, weights=(kernel, operation["bias"]))
 
 
 @op("deform_conv2d", namespace="torchvision")
@@ -113,7 +111,7 @@ def deform_conv(operation: Operation) -> Values:
     cover = Stage("cover", {"shape": (None,) * 4, "axes": "bcss", "reason": reason})
     extras = Extras(then=(cover,), masks=len(moved))
     inputs, weights = (operation["input"], *moved), (kernel, operation["bias"])
-    return operation.builder.add(operation.node, "conv", inputs, attrs, extras, weights=weights)
+    return operation.add("conv", inputs, attrs, extras, weights=weights)
 
 
 # ---- pooling -----------------------------------------------------------------------------------------------
@@ -132,8 +130,7 @@ def pool(operation: Operation) -> Values:
     kernel = operation.per_axis("kernel_size", rank, 1)
     stride = operation.per_axis("stride", rank, 0)
     return window.pool(
-        operation.builder,
-        operation.node,
+        operation,
         operation["self"],
         mode,
         kernel=kernel,
@@ -157,9 +154,7 @@ def adaptive_pool(operation: Operation) -> Values:
     """A fixed extent, whatever that of the input."""
     mode, rank = _ADAPTIVE[operation.op.partition(".")[2]]
     size = operation.per_axis("output_size", rank, 1)
-    return window.adaptive_pool(
-        operation.builder, operation.node, operation["self"], mode, size, copies=operation.copies
-    )
+    return window.adaptive_pool(operation, operation["self"], mode, size, copies=operation.copies)
 
 
 @op("fractional_max_pool2d", "fractional_max_pool3d")
@@ -195,7 +190,7 @@ def unfold_map(operation: Operation) -> Values:
         "channel": 1,
     }
     extras = Extras(then=(Stage("reshape", {"shape": operation.recorded[0]}),))
-    return operation.builder.add(operation.node, "patches", (x,), attrs, extras)
+    return operation.add("patches", (x,), attrs, extras)
 
 
 @op("col2im")
@@ -205,8 +200,7 @@ def fold_map(operation: Operation) -> Values:
     if x.rank != 3:
         return operation.cover((x,), "which windows make up a position is not followed")
     return fold(
-        operation.builder,
-        operation.node,
+        operation,
         x,
         operation.per_axis("output_size", 2, 1),
         kernel=operation.per_axis("kernel_size", 2, 1),
@@ -225,4 +219,4 @@ def unfold(operation: Operation) -> Values:
     attrs = {"kernel": size, "stride": step, "bins": size, "plain": True, "axis": axis}
     order = [place for place in range(x.rank + 1) if place != axis + 1] + [axis + 1]
     then = () if order == list(range(x.rank + 1)) else (Stage("permute", {"order": tuple(order)}),)
-    return operation.builder.add(operation.node, "frames", (x,), attrs, Extras(then=then))
+    return operation.add("frames", (x,), attrs, Extras(then=then))
