@@ -89,8 +89,8 @@ _ANY: Final = re.compile("|".join(f"(?P<{name}>{what})" for name, (what, _) in _
 def painted(text: str) -> str:
     r"""Colour a report as it is laid out, so that nothing moves.
 
-    >>> painted("conv  exact\n")
-    'conv  \x1b[32mexact\x1b[0m\n'
+    >>> painted("model\nconv  exact\n")
+    '\x1b[1mmodel\x1b[0m\nconv  \x1b[32mexact\x1b[0m\n'
     """
     return _ANY.sub(lambda found: click.style(found[0], **_STYLES[str(found.lastgroup)][1]), text)
 

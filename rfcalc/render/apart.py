@@ -60,13 +60,21 @@ def _options(name: str, width: int, ellipsis: str) -> list[str]:
 
 def _end(name: str, room: int, ellipsis: str) -> str:
     """Return the last parts of a path, as many as there is room for; nothing where not even one fits."""
-    starts = (found.start() for found in _PARTS["/" not in name].finditer(name))
-    start = next((start for start in starts if cells(name[start:]) + len(ellipsis) <= room), None)
-    return "" if start is None else ellipsis + name[start:]
+    least = _fits_from(name, room - len(ellipsis))
+    found = _PARTS["/" not in name].search(name, least)
+    return "" if found is None else ellipsis + name[found.start() :]
 
 
 def _tail(name: str, room: int, ellipsis: str) -> str:
     """Return the last letters of a name."""
-    while cells(name) + len(ellipsis) > room and name:
-        name = name[1:]
-    return ellipsis + name
+    return ellipsis + name[_fits_from(name, room - len(ellipsis)) :]
+
+
+def _fits_from(name: str, room: int) -> int:
+    """Return from where on a name has room; of one that is very long, no more than that is looked at."""
+    used = 0
+    for place in range(len(name), 0, -1):
+        used += cells(name[place - 1])
+        if used > room:
+            return place
+    return 0
