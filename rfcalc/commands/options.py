@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rfcalc.arguments import integers, shapes, texts
-from rfcalc.commands.terminal import COLOURS, painted, wants_colour
+from rfcalc.commands.terminal import COLOURS, is_terminal, painted, wants_colour
 from rfcalc.wording import MARKUP
 
 if TYPE_CHECKING:
@@ -287,10 +287,15 @@ def loading(
     }
 
 
-def render(result: Shown, form: str, output: str) -> str:
-    """Render a result as ``text``, for the terminal or the file that it goes to, or in a markup language."""
+def render(result: Shown, form: str, output: str, *, every: bool = True) -> str:
+    """Render a result as ``text``, for the terminal or the file that it goes to, or in a markup language.
+
+    Without `every` a terminal gets it as short as it can be; files and pipes are complete.
+    """
     if form != "text":
         return result.to_markup(form)
+    if not every and output == "-" and is_terminal(sys.stdout):
+        result = result.shortened()
     from rfcalc.render.write import terminal_width, unicode_output
 
     # a file is UTF-8, and as wide as is said or usual
@@ -298,9 +303,9 @@ def render(result: Shown, form: str, output: str) -> str:
     return result.to_text(width, unicode=output != "-" or unicode_output(sys.stdout))
 
 
-def show(result: Any, form: str, output: str) -> None:
-    """Write a result as its document, as text or in a markup language."""
-    put(result.to_json() if form == "json" else render(result, form, output), form, output)
+def show(result: Any, form: str, output: str, *, every: bool = True) -> None:
+    """Write a result as its document, as text (as `render` does) or in a markup language."""
+    put(result.to_json() if form == "json" else render(result, form, output, every=every), form, output)
 
 
 def put(report: str, form: str, output: str) -> None:

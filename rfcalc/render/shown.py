@@ -47,6 +47,10 @@ class Shown:
         """
         raise NotImplementedError
 
+    def shortened(self) -> Shown:
+        """Return it as a terminal gets it, where nobody asked for all: by default as it is."""
+        return self
+
     def __str__(self) -> str:
         return self.to_text()
 

@@ -245,3 +245,33 @@ def test_the_field_of_the_other_way() -> None:
     assert rfcalc.analyze(fork, cut=["*i*"]).layer("sum").receptive_field == (0,)
     with pytest.raises(UsageError, match="no layer is called 'none', so none can be cut"):
         rfcalc.analyze(fork, cut=["none"])
+
+
+@pytest.mark.parametrize(
+    ("layer", "lines"),
+    [
+        # a steady step is said once, the border is not
+        (
+            {"kind": "conv", "kernel": 3, "stride": 2, "padding": "same"},
+            ["0 0 to 2 3", "1 2 to 4 3", "… 16 more +2 each", "18 36 to 38 3", "19 38 to 39 2"],
+        ),
+        # rows that grow to the border before they move
+        (
+            {"kind": "conv", "kernel": 12, "padding": "causal"},
+            ["0 0 to 0 1", "1 0 to 1 2", "… 9 more +0 to +1 +1", "11 0 to 11 12", "12 1 to 12 12",
+             "… 26 more +1 each", "39 28 to 39 12"],
+        ),
+        # few lines stay
+        (
+            {"kind": "conv", "kernel": 8, "stride": 8},
+            ["0 0 to 7 8", "1 8 to 15 8", "2 16 to 23 8", "3 24 to 31 8", "4 32 to 39 8"],
+        ),
+    ],
+)  # fmt: skip
+def test_a_terminal_gets_steady_rows_in_one_line(layer: dict[str, object], lines: list[str]) -> None:
+    model = {"rfcalc": 1, "input": [40, 1], "layers": [{"name": "conv", "filters": 1, **layer}]}
+    result = rfcalc.field(model, "conv")
+    short = [" ".join(line.split()) for line in result.shortened().to_text().splitlines()]
+    assert short[2:-2] == ["output positions taps", *lines]
+    outputs = len(result.axes[0].rows)
+    assert len(result.to_text().splitlines()) == outputs + 5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -11,7 +10,6 @@ import click
 from rfcalc.commands import options
 from rfcalc.commands.question import SEE, Tables, question
 from rfcalc.commands.say import complain, say_notes
-from rfcalc.commands.terminal import is_terminal
 from rfcalc.commands.working import working
 from rfcalc.errors import CheckFailed
 from rfcalc.wording import MARKUP, few
@@ -101,8 +99,8 @@ def command(
         _say_where_nothing_is_open(analysis)
     doubts = analysis.doubts if strict else ()
     if not doubts or output == "-":
-        fold_long = not (every or how["layers"]) and output == "-" and is_terminal(sys.stdout)
-        options.put(_render(shown, form, columns, output, fold_long=fold_long), form, output)
+        every = every or bool(how["layers"])
+        options.put(_render(shown, form, columns, output, every=every), form, output)
     if form != "json":  # there they are part of the document
         say_notes(analysis.notes)
     if doubts:
@@ -146,7 +144,7 @@ def made(model: str, **how: Any) -> Shown:
     return _table(shown, columns)
 
 
-def _table(result: AnalysisResult, columns: Sequence[Column] | None, *, fold_long: bool = False) -> Shown:
+def _table(result: AnalysisResult, columns: Sequence[Column] | None) -> Shown:
     from rfcalc.questions.analyze.report import AnalysisTable, Ways
 
     ways = Ways(
@@ -154,11 +152,11 @@ def _table(result: AnalysisResult, columns: Sequence[Column] | None, *, fold_lon
         "--all shows every layer",
         lambda dims: " ".join(f"--dim {name}={size}" for name, size in dims),
     )
-    return AnalysisTable(result, columns, ways=ways, fold_long=fold_long)
+    return AnalysisTable(result, columns, ways=ways)
 
 
 def _render(
-    result: AnalysisResult, form: str, columns: Sequence[Column] | None, output: str, *, fold_long: bool
+    result: AnalysisResult, form: str, columns: Sequence[Column] | None, output: str, *, every: bool
 ) -> str:
     """Render in the format asked for; each imports what it needs alone."""
     if form == "json":
@@ -169,7 +167,7 @@ def _render(
         from rfcalc.questions.analyze.exports import analysis_csv
 
         return analysis_csv(result, columns)
-    return options.render(_table(result, columns, fold_long=fold_long), form, output)
+    return options.render(_table(result, columns), form, output, every=every)
 
 
 def _say_where_nothing_is_open(analysis: AnalysisResult) -> None:

@@ -220,6 +220,10 @@ class AnalysisTable(Shown):
     ) -> None:
         self._result, self._columns, self._ways, self._fold_long = result, columns, ways, fold_long
 
+    def shortened(self) -> AnalysisTable:
+        """Return it with one line for a module and for a block's repeats, where there are many rows."""
+        return AnalysisTable(self._result, self._columns, ways=self._ways, fold_long=True)
+
     def pieces(self) -> Sequence[Piece]:
         """Return the layers, and their totals, as a table."""
         return [build(self._result, self._columns or choose(DOCUMENT), total=True)]

@@ -44,10 +44,11 @@ if TYPE_CHECKING:
     help="The field by output phase instead: behind upsampling neighbours see fields of different sizes.",
 )
 @options.image("-o says where: a name that ends in .svg, .png or .pdf (extra plot).")
+@options.every("A terminal gets a line for each output too, not one for those that are a steady step apart.")
 @options.form
 @options.output
 @options.everywhere
-def command(model: str, *, image: str | None, form: str, output: str, **how: Any) -> None:
+def command(model: str, *, image: str | None, every: bool, form: str, output: str, **how: Any) -> None:
     """Show what each output index of LAYER in MODEL truly depends on, padding dropped layer by layer.
 
     LAYER is a layer's name or an output tensor's, by default the last convolution whose field has a size.
@@ -62,7 +63,7 @@ def command(model: str, *, image: str | None, form: str, output: str, **how: Any
         return
     with working("field"):
         result = made(model, **how)
-    options.show(result, form, output)
+    options.show(result, form, output, every=every)
     say_notes(result.notes)
 
 

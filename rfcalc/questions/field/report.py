@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, groupby
+from itertools import chain, groupby, pairwise, zip_longest
 from math import prod
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from rfcalc.algebra.rows import row_span
 from rfcalc.engine.result import Note, Status
@@ -23,6 +23,8 @@ from rfcalc.wording import axis_names
 SCHEMA: Final = "rfcalc/field/1"
 SEEING: Final = "rfcalc/seeing/1"
 
+_LEAST_STEADY: Final = 6  # lines: fewer are as quickly read as what would stand for them
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Field(Documented, Shown, FieldResult):
@@ -32,9 +34,12 @@ class Field(Documented, Shown, FieldResult):
     ----------
     at : tuple of int, optional
         The one output unit that the rows are of; by default they are of all.
+    every : bool
+        False to let one line of the text stand for rows on end that are each the same step further on.
     """
 
     at: tuple[int, ...] | None = None
+    every: bool = True
 
     def unit(self, at: Sequence[int]) -> Field:
         """Keep the one output unit at an index: one row an axis.
@@ -46,6 +51,10 @@ class Field(Documented, Shown, FieldResult):
         """
         check_places(at, len(self.axes))
         return replace(self, axes=tuple(map(_axis_at, self.axes, at)), at=tuple(at))
+
+    def shortened(self) -> Field:
+        """Return it with one line of the text for rows on end that are each the same step further on."""
+        return replace(self, every=False)
 
     @property
     def box(self) -> tuple[tuple[int, int] | None, ...] | None:
@@ -126,7 +135,8 @@ class Field(Documented, Shown, FieldResult):
         """
         lines = fold(terminal(_head(self), unicode=unicode), width)
         if self.at is None:
-            lines += ["", *_lines(self)]
+            grid = _grid(self, every=self.every, ellipsis="…" if unicode else "...")
+            lines += ["", *_lines(grid)]
             lines += [line for text in _below(self) for line in ("", text)]
         return "\n".join(lines) + "\n"
 
@@ -301,26 +311,72 @@ def _words(row: Span | None, name: str) -> str:
     return f"{name}s {first} to {last}{holes}"
 
 
-def _grid(result: FieldResult) -> list[tuple[str, ...]]:
+class _Line(NamedTuple):
+    """Outputs on end with the same rows for each group of axes; ``""`` is behind an axis's last output."""
+
+    first: int
+    last: int
+    rows: tuple[Span | Literal[""] | None, ...]
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the cells of a table."""
+        label = str(self.first) if self.first == self.last else f"{self.first} to {self.last}"
+        return (label, *chain.from_iterable(map(_cells, self.rows)))
+
+
+def _grid(result: FieldResult, *, every: bool = True, ellipsis: str = "…") -> list[tuple[str, ...]]:
     """Put the rows of all axes side by side, equal axes once and equal rows on end in one line."""
     groups: dict[tuple[int, tuple[Span | None, ...]], str] = {}
     for axis, name in _named(result):
         key = (axis.input_extent, axis.rows)
         groups[key] = f"{groups[key]} and {name}s" if key in groups else f"{name}s"
-    count = max((len(rows) for _, rows in groups), default=0)
-    columns = [[*map(_cells, rows), *[("", "")] * (count - len(rows))] for _, rows in groups]
-    lines: list[tuple[str, ...]] = [
-        ("output", *chain.from_iterable((title, "taps") for title in groups.values()))
-    ]
-    for pairs, run in groupby(range(count), lambda place: tuple(column[place] for column in columns)):
-        places = list(run)  # a flatten has as many equal rows on end as there are channels
-        label = str(places[0]) if len(places) == 1 else f"{places[0]} to {places[-1]}"
-        lines.append((label, *chain.from_iterable(pairs)))
-    return lines
+    lines = []
+    place = 0
+    behind: Literal[""] = ""
+    for rows, run in groupby(zip_longest(*(rows for _, rows in groups), fillvalue=behind)):
+        first, place = place, place + len(list(run))  # a flatten has as many equal rows on end as channels
+        lines.append(_Line(first, place - 1, rows))
+    titles = ("output", *chain.from_iterable((title, "taps") for title in groups.values()))
+    return [titles, *((line.cells() for line in lines) if every else _steady(lines, ellipsis))]
 
 
-def _lines(result: FieldResult) -> list[str]:
-    lines = _grid(result)
+def _steady(lines: Sequence[_Line], ellipsis: str) -> Iterator[tuple[str, ...]]:
+    """Let one line stand for those on end that are each the same step further on than the one before."""
+    steps = [None, *(_step(*pair) for pair in pairwise(lines))]
+    place = 0
+    for step, run in groupby(steps):
+        mine = lines[place : (place := place + len(list(run)))]
+        if step is None or len(mine) < _LEAST_STEADY:
+            yield from (line.cells() for line in mine)
+            continue
+        yield mine[0].cells()
+        yield (f"{ellipsis} {len(mine) - 2:,} more", *chain.from_iterable(map(_moves, step)))
+        yield mine[-1].cells()
+
+
+def _step(before: _Line, line: _Line) -> tuple[Span | None, ...] | None:
+    """Return by how much the ends and the taps of a line's rows are further on; None where one is missing."""
+    moves: list[Span | None] = []
+    for was, now in zip(before.rows, line.rows, strict=True):
+        if was == now == "":
+            moves.append(None)
+        elif not was or not now or line.first != line.last:
+            return None
+        else:
+            moves.append((now[0] - was[0], now[1] - was[1], now[2] - was[2]))
+    return tuple(moves)
+
+
+def _moves(step: Span | None) -> tuple[str, str]:
+    """Write by how much a row and its taps move from output to output."""
+    if step is None:
+        return "", ""
+    first, last, taps = step
+    ends = f"{first:+} each" if first == last else f"{first:+} to {last:+}"
+    return ends, f"{taps:+}" if taps else ""
+
+
+def _lines(lines: Sequence[tuple[str, ...]]) -> list[str]:
     widths = [max(map(len, strip)) for strip in zip(*lines, strict=True)]
     return [
         "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
@@ -328,5 +384,7 @@ def _lines(result: FieldResult) -> list[str]:
     ]
 
 
-def _cells(row: Span | None) -> tuple[str, str]:
+def _cells(row: Span | Literal[""] | None) -> tuple[str, str]:
+    if row == "":
+        return "", ""
     return ("none", "0") if row is None else (f"{row[0]} to {row[1]}", str(row[2]))
