@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from math import inf
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rfcalc.engine.costs import field_of, leaves
 from rfcalc.engine.result import AnalysisResult, Row
 from rfcalc.questions.compare.order import in_one_order
 from rfcalc.questions.compare.report import title_of
 from rfcalc.questions.compare.result import ComparisonResult
+from rfcalc.rules.registry import of_family
+
+_FOLDING: Final = frozenset((*of_family("moving"), *of_family("normalisation")))
+"""Kinds that hold maps which are folded, even where what they hold looks like a map."""
 
 
 class Point(NamedTuple):
@@ -109,7 +113,8 @@ def _nodes(result: AnalysisResult, windows: Collection[str], axis: int) -> Mappi
         joins = row.name not in windows
         sized = [name for name in read if size_of(nodes[name].row, axis) is not None]
         if row.name in hidden or (joins and (len(sized) < 2 or size_of(row, axis) is None)):
-            stands[row.name] = read
+            # a gate sees everything: what it reads is cut from the fields behind it
+            stands[row.name] = () if size_of(row, axis) is None else read
             continue
         nodes[row.name] = _Node(row, read, joins)
         stands[row.name] = (row.name,)
@@ -117,9 +122,9 @@ def _nodes(result: AnalysisResult, windows: Collection[str], axis: int) -> Mappi
 
 
 def _folded(result: AnalysisResult, axis: int) -> Collection[str]:
-    """Return the layers whose elements see more than those of a layer behind them, and that keep no map.
+    """Return the layers whose elements see more than those of a layer behind them, and that fold a map.
 
-    So it is where a map is folded for a while, as for a normalisation by groups: an element of what it is
+    So it is where one is folded for a while, as for a normalisation by groups: an element of what it is
     folded to sees far, but is no unit of a map.
     """
     rows = leaves(result)
@@ -130,7 +135,7 @@ def _folded(result: AnalysisResult, axis: int) -> Collection[str]:
         size, behind = size_of(row, axis), least.get(row.name, inf)
         strides = row.effective_stride
         keeps_map = strides is not None and len(row.spatial) == rank and strides[axis] is not None
-        if size and not keeps_map and size > behind:
+        if size and size > behind and (row.kind in _FOLDING or not keeps_map):
             found.add(row.name)
         for name in row.inputs:
             least[name] = min(least.get(name, inf), behind, size or inf)
