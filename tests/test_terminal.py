@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import click
 import pytest
 
 from rfcalc.commands import terminal, working
@@ -329,6 +330,22 @@ def test_a_bar_waits_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
         assert ("thinking  [" in stream.getvalue()) is seen
         assert ("1/4" in stream.getvalue()) is seen
         assert stream.getvalue() == "" or stream.getvalue().endswith("\r\x1b[2K\x1b[?25h")
+
+
+@pytest.mark.parametrize(("model", "seen"), [("-", False), (("-",), False), ("net.json", True)])
+def test_a_bar_stands_in_the_way_of_nobody_who_types(
+    model: Any, seen: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = Terminal()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(working, "PATIENCE", 0)
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    context = click.Context(click.Command("analyze"))
+    context.params.update(model=model, output="-")
+    with context, working.working("thinking"):
+        time.sleep(0.1)
+    assert ("thinking  [" in stream.getvalue()) is seen
 
 
 def test_a_bar_on_a_terminal_that_is_gone_stops_no_work(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,9 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from rfcalc.commands.terminal import knows_codes
+import click
+
+from rfcalc.commands.terminal import is_terminal, knows_codes
 
 if TYPE_CHECKING:
     from rfcalc.progress import Progress
@@ -41,7 +43,7 @@ def working(on: str) -> Iterator[Progress]:
         To be told how many steps are done, and of how many; of 0 where that is not known.
     """
     stream = sys.stderr
-    if not knows_codes(stream):
+    if not knows_codes(stream) or _is_typed():
         yield _silent
         return
     bar = _Bar(on, stream)
@@ -50,6 +52,13 @@ def working(on: str) -> Iterator[Progress]:
         yield bar.told
     finally:
         bar.close()
+
+
+def _is_typed() -> bool:
+    """Tell whether a model is typed or pasted into the terminal, where a bar would stand in its way."""
+    context = click.get_current_context(silent=True)
+    given = {} if context is None else {key: each for key, each in context.params.items() if key != "output"}
+    return is_terminal(sys.stdin) and any(each in ("-", ("-",)) for each in given.values())
 
 
 class _Bar:
@@ -96,8 +105,6 @@ class _Bar:
                     return
 
     def _bar(self) -> Any:
-        import click
-
         nothing: Iterator[None] = (None for _ in ())  # of which click knows no length
         bar = click.progressbar(
             nothing, label=self._on, file=self._stream, width=_WIDTH, item_show_func=self._spent
