@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from rfcalc.render.apart import shorten_apart
@@ -35,23 +36,58 @@ def laid_out(table: Table, width: int, *, unicode: bool) -> list[str]:
     unicode : bool
         False for a terminal that shows ASCII alone.
     """
-    ellipsis, rule = ("…", "─") if unicode else ("...", "-")
+    ellipsis = "…" if unicode else "..."
     total = () if table.total is None else (table.total,)
     rows = [tuple(terminal(cell, unicode=unicode) for cell in row) for row in (*table.rows, *total)]
     widths = [max(map(cells, strip)) for strip in zip(table.titles, *rows, strict=True)]
-    excess = sum(widths) + len(_GAP) * (len(widths) - 1) - width
-    for place in range(len(widths)) if excess > 0 else ():
-        if table.aligns[place] == LEFT and excess > 0:
-            cut = min(excess, max(widths[place] - _LEAST_NAME, 0))
-            widths[place], excess = widths[place] - cut, excess - cut
+    widths = _narrowed(widths, table.aligns, width - len(_GAP) * (len(widths) - 1))
     strips = [
         shorten_apart(strip, room, ellipsis)
         for strip, room in zip(zip(table.titles, *rows, strict=True), widths, strict=True)
     ]
-    lines = [_GAP.join(map(padded, row, widths, table.aligns)).rstrip() for row in zip(*strips, strict=True)]
-    ruler = rule * (sum(widths) + len(_GAP) * (len(widths) - 1))
-    sums = [] if table.total is None else [ruler, lines.pop()]
-    return [lines[0], ruler, *lines[1:], *sums] if sums else [lines[0], ruler, *lines[1:], ruler]
+    lines = aligned(list(zip(*strips, strict=True)), table.aligns)
+    return ruled(lines, unicode=unicode, total=table.total is not None)
+
+
+def _narrowed(widths: Sequence[int], aligns: Sequence[str], room: int) -> list[int]:
+    """Take what there is no room for from the columns of names: half of the first, then from the widest."""
+    left = [place for place, align in enumerate(aligns) if align == LEFT]
+    narrow = list(widths)
+    for first in left[:1]:
+        wanted = widths[first] - max(sum(widths) - room, 0)
+        narrow[first] = max(wanted, widths[first] // 2, min(_LEAST_NAME, widths[first]))
+    while sum(narrow) > room and (cut := [place for place in left if narrow[place] > _LEAST_NAME]):
+        narrow[max(cut, key=lambda place: narrow[place])] -= 1
+    return narrow
+
+
+def aligned(rows: Sequence[Sequence[str]], aligns: Sequence[str], gap: str = _GAP) -> list[str]:
+    """Put cells in columns as wide as their widest.
+
+    Parameters
+    ----------
+    rows : sequence of sequence of str
+        Cells, already escaped for a terminal; the titles are a row too.
+    aligns : sequence of str
+        `LEFT` or `RIGHT`, for each column.
+    gap : str
+        What stands between columns.
+
+    Examples
+    --------
+    >>> aligned([("layer", "field"), ("conv1", "3")], (LEFT, RIGHT))
+    ['layer  field', 'conv1      3']
+    """
+    widths = [max(map(cells, strip)) for strip in zip(*rows, strict=True)]
+    return [gap.join(map(padded, row, widths, aligns)).rstrip() for row in rows]
+
+
+def ruled(lines: Sequence[str], *, unicode: bool, total: bool = False) -> list[str]:
+    """Put rules below the titles, which are the first line, and below the rows; with a total, above it."""
+    ruler = ("─" if unicode else "-") * max(map(cells, lines))
+    if total:
+        return [lines[0], ruler, *lines[1:-1], ruler, lines[-1]]
+    return [lines[0], ruler, *lines[1:], ruler]
 
 
 def padded(text: str, room: int, align: str) -> str:

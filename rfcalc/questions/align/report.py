@@ -10,17 +10,15 @@ from rfcalc.engine.joins import Join, Offset
 from rfcalc.questions.align.mending import Mend, Padding
 from rfcalc.questions.align.result import AlignmentResult, SizeRow
 from rfcalc.render import humanise
-from rfcalc.render.escape import cells, shorten, terminal
+from rfcalc.render.escape import terminal
 from rfcalc.render.humanise import plain, sentence
 from rfcalc.render.pieces import Paragraph, Piece
 from rfcalc.render.shown import Documented, Shown
-from rfcalc.render.table import LEFT, RIGHT, Table
+from rfcalc.render.table import LEFT, RIGHT, Table, laid_out
 from rfcalc.wording import few
 
 SCHEMA: Final = "rfcalc/alignment/1"
 
-_GAP: Final = "  "
-_LONGEST_NAME: Final = 28
 _MOST_GROUPS: Final = 8
 _MOST_BROKEN: Final = 4
 _MOST_BRANCHES: Final = 3
@@ -66,9 +64,8 @@ class Alignment(Documented, Shown, AlignmentResult):
 
     def pieces(self) -> list[Piece]:
         """Return the joins that are out of line as a table, and the sentences."""
-        titles, rows, aligns = _table(self)
-        table = [Table(titles, aligns, tuple(rows))] if rows else []
-        return [*table, *map(Paragraph, self.sentences)]
+        table = _table(self)
+        return [*([table] if table.rows else []), *map(Paragraph, self.sentences)]
 
     def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
         """Return the joins that are out of line as a table for a terminal, and the sentences.
@@ -84,9 +81,9 @@ class Alignment(Documented, Shown, AlignmentResult):
 
         size = "" if None in self.size else f" at {humanise.extents(self.size)}"
         lines = [terminal(f"{self.model}: where branches meet{size}", unicode=unicode), ""]
-        titles, rows, aligns = _table(self)
-        if rows:
-            lines += [*_laid_out(titles, rows, aligns, width, unicode=unicode), ""]
+        table = _table(self)
+        if table.rows:
+            lines += [*laid_out(table, width, unicode=unicode), ""]
         for each in self.sentences:
             clean = terminal(each, unicode=unicode)
             lines += textwrap.wrap(clean, width, break_long_words=False, break_on_hyphens=False)
@@ -96,8 +93,8 @@ class Alignment(Documented, Shown, AlignmentResult):
 # ---- the table ---------------------------------------------------------------------------------------------
 
 
-def _table(result: AlignmentResult) -> tuple[tuple[str, ...], list[tuple[str, ...]], tuple[str, ...]]:
-    """Lay out the joins that are out of line: headings, rows, how columns are aligned."""
+def _table(result: AlignmentResult) -> Table:
+    """Return the joins that are out of line as a table."""
     rows: list[tuple[str, ...]] = []
     for join in result.misaligned:
         groups: dict[tuple[Offset, ...], list[str]] = {}
@@ -114,7 +111,7 @@ def _table(result: AlignmentResult) -> tuple[tuple[str, ...], list[tuple[str, ..
                     offset if first else "",
                 )
             )
-    return ("join", "branch", "centre", "apart"), rows, (LEFT, LEFT, RIGHT, RIGHT)
+    return Table(("join", "branch", "centre", "apart"), (LEFT, LEFT, RIGHT, RIGHT), tuple(rows))
 
 
 def _pixels(values: Sequence[Offset]) -> str:
@@ -130,36 +127,6 @@ def _apart_cell(join: Join) -> str:
         else:
             texts.append(f"{_pixels([drift.least])} to {_pixels([drift.most])}")
     return ", ".join(texts)
-
-
-def _laid_out(
-    titles: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    aligns: Sequence[str],
-    width: int,
-    *,
-    unicode: bool,
-) -> list[str]:
-    ellipsis, rule = ("…", "─") if unicode else ("...", "-")
-    longest = min(_LONGEST_NAME, max(12, (width - 30) // 2))
-    body = [
-        [
-            shorten(terminal(cell, unicode=unicode), longest, ellipsis) if align == LEFT else cell
-            for cell, align in zip(row, aligns, strict=True)
-        ]
-        for row in rows
-    ]
-    widths = [max(map(cells, column)) for column in zip(titles, *body, strict=True)]
-
-    def line(row: Sequence[str]) -> str:
-        padded = []
-        for cell, room, align in zip(row, widths, aligns, strict=True):
-            blank = " " * (room - cells(cell))
-            padded.append(cell + blank if align == LEFT else blank + cell)
-        return _GAP.join(padded).rstrip()
-
-    ruler = rule * (sum(widths) + len(_GAP) * (len(widths) - 1))
-    return [line(titles), ruler, *map(line, body), ruler]
 
 
 # ---- in words ----------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from rfcalc.render.humanise import plain
 from rfcalc.render.notes import note_line
 from rfcalc.render.pieces import Piece
 from rfcalc.render.shown import Shown
-from rfcalc.render.table import LEFT, RIGHT
+from rfcalc.render.table import LEFT, aligned
 from rfcalc.wording import few
 
 DEFAULT: Final = (
@@ -419,20 +419,10 @@ def _head(result: AnalysisResult, width: int, glyphs: Glyphs) -> list[str]:
 
 
 def _table(strips: Sequence[_Strip], glyphs: Glyphs) -> list[str]:
+    rows = [tuple(strip.title for strip in strips), *zip(*(strip.cells for strip in strips), strict=True)]
+    lines = aligned(rows, [strip.align for strip in strips], " " * _GAP)
     rule = glyphs.rule * _total_width(strips)
-    count = len(strips[0].cells)
-    lines = [_line([strip.title for strip in strips], strips), rule]
-    lines += [_line([strip.cells[place] for strip in strips], strips) for place in range(count)]
-    return [*lines, rule]
-
-
-def _line(texts: Sequence[str], strips: Sequence[_Strip]) -> str:
-    return (" " * _GAP).join(map(_pad, texts, strips)).rstrip()
-
-
-def _pad(text: str, strip: _Strip) -> str:
-    blank = " " * (strip.width - cells(text))
-    return blank + text if strip.align == RIGHT else text + blank
+    return [lines[0], rule, *lines[1:], rule]
 
 
 def _foot(result: AnalysisResult, width: int, glyphs: Glyphs) -> list[str]:

@@ -17,7 +17,7 @@ from rfcalc.render.fold import fold
 from rfcalc.render.humanise import percent
 from rfcalc.render.pieces import Paragraph, Piece
 from rfcalc.render.shown import Documented, Shown
-from rfcalc.render.table import RIGHT, Table
+from rfcalc.render.table import RIGHT, Table, aligned
 from rfcalc.wording import axis_names
 
 SCHEMA: Final = "rfcalc/field/1"
@@ -136,7 +136,7 @@ class Field(Documented, Shown, FieldResult):
         lines = fold(terminal(_head(self), unicode=unicode), width)
         if self.at is None:
             grid = _grid(self, every=self.every, ellipsis="…" if unicode else "...")
-            lines += ["", *_lines(grid)]
+            lines += ["", *aligned(grid, (RIGHT,) * len(grid[0]))]
             lines += [line for text in _below(self) for line in ("", text)]
         return "\n".join(lines) + "\n"
 
@@ -374,14 +374,6 @@ def _moves(step: Span | None) -> tuple[str, str]:
     first, last, taps = step
     ends = f"{first:+} each" if first == last else f"{first:+} to {last:+}"
     return ends, f"{taps:+}" if taps else ""
-
-
-def _lines(lines: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, strip)) for strip in zip(*lines, strict=True)]
-    return [
-        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    ]
 
 
 def _cells(row: Span | Literal[""] | None) -> tuple[str, str]:

@@ -11,12 +11,10 @@ from rfcalc.render.fold import fold
 from rfcalc.render.humanise import sentence
 from rfcalc.render.pieces import Paragraph, Piece
 from rfcalc.render.shown import Documented, Shown
-from rfcalc.render.table import RIGHT, Table
+from rfcalc.render.table import RIGHT, Table, aligned
 from rfcalc.wording import axis_names
 
 SCHEMA: Final = "rfcalc/phases/1"
-
-_GAP: Final = "  "
 
 
 class Phases(Documented, Shown, PhasesResult):
@@ -117,9 +115,4 @@ def _axis_lines(axis: PhaseAxis, name: str) -> list[str]:
     if not axis.rows:
         return [_about(axis, name)]
     lines = _grid(axis)
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    table = [
-        _GAP.join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    ]
-    return [_about(axis, name), *table]
+    return [_about(axis, name), *aligned(lines, (RIGHT,) * len(lines[0]))]

@@ -7,18 +7,17 @@ from typing import Any, Final
 
 from rfcalc.questions.tiles.result import Blocker, Memory, Plan, Stream, Strip, Strips, TileAxis, TilesResult
 from rfcalc.render import humanise
-from rfcalc.render.escape import cells, terminal
+from rfcalc.render.escape import terminal
 from rfcalc.render.humanise import plain
 from rfcalc.render.pieces import Paragraph, Piece
 from rfcalc.render.shown import Documented, Shown
-from rfcalc.render.table import LEFT, RIGHT, Table
+from rfcalc.render.table import LEFT, RIGHT, Table, aligned, ruled
 
 SCHEMA: Final = "rfcalc/tiles/1"
 
 Grid = tuple[tuple[str, ...], list[tuple[str, ...]]]
 """Headings and rows; the first column is aligned to the left."""
 
-_GAP: Final = "  "
 MOST_LISTED: Final = 100_000
 """Tiles along one axis that the document lists one by one; of more it says how they repeat."""
 _MOST_STRIPS: Final = 12
@@ -222,16 +221,8 @@ def _span(start: int, stop: int) -> str:
 
 def _laid(table: Grid, *, unicode: bool) -> list[str]:
     titles, rows = table
-    shown = [titles, *([terminal(cell, unicode=unicode) for cell in row] for row in rows)]
-    widths = [max(map(cells, column)) for column in zip(*shown, strict=True)]
-    lines = []
-    for row in shown:
-        first, *rest = row
-        blank = " " * (widths[0] - cells(first))
-        others = (" " * (w - cells(cell)) + cell for cell, w in zip(rest, widths[1:], strict=True))
-        lines.append(_GAP.join((first + blank, *others)).rstrip())
-    rule = ("─" if unicode else "-") * max(map(cells, lines))
-    return [lines[0], rule, *lines[1:], rule]
+    shown = [titles, *(tuple(terminal(cell, unicode=unicode) for cell in row) for row in rows)]
+    return ruled(aligned(shown, (LEFT, *(RIGHT,) * (len(titles) - 1))), unicode=unicode)
 
 
 def _wrapped(text: str, width: int) -> list[str]:
