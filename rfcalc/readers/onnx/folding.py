@@ -385,28 +385,6 @@ def _power(_: Operation, args: list[Any]) -> Any:
     return np.power(args[0].astype(float), args[1]).astype(args[0].dtype)
 
 
-_KEEP_TYPE: Final = frozenset(
-    (
-        *(
-            "Add",
-            "Ceil",
-            "Clip",
-            "Concat",
-            "Div",
-            "Expand",
-            "Floor",
-            "Gather",
-            "Max",
-            "Min",
-            "Mul",
-            "Neg",
-            "Reshape",
-        ),
-        *("Slice", "Split", "Squeeze", "Sub", "Tile", "Transpose", "Unsqueeze"),
-    )
-)
-"""Operations whose result has the element type of their first input; formulas have none of their own."""
-
 FOLDS: Final[dict[str, Fold]] = {
     "Abs": _magnitude,
     "Add": _arithmetic(lambda a, b: a + b),
@@ -501,8 +479,9 @@ def _value(array: Any, operation: Operation) -> Value:
     from rfcalc.readers.onnx.tensors import constant_value
 
     made = constant_value(_plain(np.asarray(array)))
-    if made.data.dtype.kind == "O" and (operation.op == "Cast" or operation.op in _KEEP_TYPE):
-        dtype = operation.given[0].spec.dtype if operation.given[0].spec else ""
+    if made.data.dtype.kind == "O":  # formulas have no type of their own
+        typed = operation.given[1 if operation.op == "Where" else 0].spec
+        dtype = "" if typed is None else typed.dtype
         if operation.op == "Cast":
             dtype = dtype_name(operation.integer("to", 7))
         return Value(replace(made.spec, dtype=dtype) if made.spec else None, data=made.data)

@@ -27,7 +27,7 @@ from rfcalc.readers.onnx.attributes import attributes_of
 from rfcalc.readers.onnx.folding import fold
 from rfcalc.readers.onnx.metadata import made_for
 from rfcalc.readers.onnx.modules import Modules
-from rfcalc.readers.onnx.operation import Operation, graphs_in, no_weights_of
+from rfcalc.readers.onnx.operation import SPARE, Operation, graphs_in
 from rfcalc.readers.onnx.ops import reader_of
 from rfcalc.readers.onnx.sidecar import Said, tables_of
 from rfcalc.readers.onnx.tensors import LONGEST_EXTENT, MOST_AXES, dtype_name, initializer
@@ -408,7 +408,7 @@ class Scope:
             if proto.op_type == "Constant" and "value:proto" in attributes:
                 name = proto.output[0]
                 inner.values[name] = initializer(attributes["value:proto"], inner.prefix + name)
-            spare = no_weights_of(proto.op_type)
+            spare = SPARE.get(proto.op_type, ())
             for place, name in enumerate(proto.input):
                 value = inner.seen(name)
                 if value is not None and value.weights and place not in spare:

@@ -88,7 +88,7 @@ class Operation(Lowering):
     @property
     def taken(self) -> list[Value]:
         """The inputs that are there; of constants that an operation takes for no weights none is left."""
-        spare = no_weights_of(self.op)
+        spare = SPARE.get(self.op, ())
         return [
             replace(value, weights=()) if place in spare and value.weights else value
             for place, value in enumerate(self.inputs)
@@ -183,26 +183,9 @@ class Operation(Lowering):
         return self.builder.unknown(self.node, self.taken)
 
 
-_NO_WEIGHTS: Final[Mapping[str, Sequence[int]]] = {
-    **dict.fromkeys(("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "OneHot"), range(3)),
-    **dict.fromkeys(("Resize", "Clip", "QuantizeLinear", "DequantizeLinear"), range(1, 4)),
-    **dict.fromkeys(("Upsample", "Pad", "ThresholdedRelu"), range(1, 3)),
-    **dict.fromkeys(("ConvInteger", "MatMulInteger"), range(2, 4)),
-    **dict.fromkeys(("QLinearConv", "QLinearMatMul"), (1, 2, 4, 5, 6, 7)),
-    "NonMaxSuppression": range(2, 5),
-    "Where": (0,),
-}
-"""Inputs at which an operation takes bounds, scales, zero points or conditions, which are no weights."""
-
-
 def graphs_in(attributes: Mapping[str, Any]) -> list[Any]:
     """Return the graphs among attributes."""
     return [each for each in attributes.values() if hasattr(each, "node")]
-
-
-def no_weights_of(op: str) -> Sequence[int]:
-    """Return at which inputs an operation takes constants that are no weights."""
-    return _NO_WEIGHTS.get(op, ())
 
 
 Reader = Callable[[Operation], Values]
@@ -210,11 +193,31 @@ Reader = Callable[[Operation], Values]
 READERS: Final[dict[tuple[str, str], Reader]] = {}
 """What reads each operation, by its domain and its name; complete once `ops` is imported."""
 
+TELLS: Final[dict[str, str | Mapping[int, str]]] = {}
+"""What operations tell of the axes of their inputs, by name."""
+
+SPARE: Final[dict[str, Sequence[int]]] = {}
+"""At which inputs operations take constants that are no weights, by name."""
+
 MICROSOFT: Final = "com.microsoft"
 
 
-def op(*names: str, domain: str = "") -> Callable[[Reader], Reader]:
+def op(
+    *names: str, domain: str = "", tells: str | Mapping[int, str] = "", spare: Sequence[int] = ()
+) -> Callable[[Reader], Reader]:
     """Register the decorated function as the reader of these operations.
+
+    Parameters
+    ----------
+    *names : str
+        Their types.
+    domain : str
+        The domain that defines them.
+    tells : str or mapping
+        What they tell of the axes of their first input, or of inputs by place, as `lowering.layout` has it:
+        ``window``, ``features``, ``steps``; ``same`` where the axes of every input are those of the result.
+    spare : sequence of int
+        The places of inputs at which they take bounds, scales, zero points or conditions: no weights.
 
     Raises
     ------
@@ -227,6 +230,10 @@ def op(*names: str, domain: str = "") -> Callable[[Reader], Reader]:
             if (domain, name) in READERS:
                 raise ValueError(f"{name} is registered twice")
             READERS[domain, name] = function
+            if tells:
+                TELLS[name] = tells
+            if spare:
+                SPARE[name] = spare
         return function
 
     return register

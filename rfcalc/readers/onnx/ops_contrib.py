@@ -11,7 +11,7 @@ from rfcalc.readers.onnx.ops_mix import fused
 from rfcalc.readers.onnx.ops_window import convolve, geometry, groups_of
 
 
-@op("FusedConv", domain=MICROSOFT)
+@op("FusedConv", domain=MICROSOFT, tells="window")
 def fused_conv(operation: Operation) -> Values:
     """A convolution, a sum with Z, an activation."""
     z = operation.optional(3)
@@ -38,7 +38,7 @@ def _channels_last(x: Value, rank: int) -> dict[str, Any]:
     return {"spatial": tuple(range(1, rank + 1)), "channel": rank + 1}
 
 
-@op("NhwcMaxPool", domain=MICROSOFT)
+@op("NhwcMaxPool", domain=MICROSOFT, tells="features")
 def pool_channels_last(operation: Operation) -> Values:
     """A pooling of (batch, positions, channels)."""
     kernel = operation.integers("kernel_shape") or (1,)
@@ -51,7 +51,7 @@ def pool_channels_last(operation: Operation) -> Values:
     return operation.add("max_pool", (operation[0],), attrs)
 
 
-@op("NhwcConv", "NhwcFusedConv", domain=MICROSOFT)
+@op("NhwcConv", "NhwcFusedConv", domain=MICROSOFT, tells="features")
 def conv_channels_last(operation: Operation) -> Values:
     """A convolution of (batch, positions, channels); the kernel is (filters, window, channels)."""
     if operation.optional(3) is not None:

@@ -11,13 +11,13 @@ from rfcalc.readers.onnx.operation import MICROSOFT, Operation, op
 from rfcalc.readers.onnx.tensors import dtype_name
 
 ACTIVATIONS = (
-    *("Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Ceil", "Celu", "Clip", "Cos", "Cosh"),
+    *("Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Ceil", "Celu", "Cos", "Cosh"),
     *("Elu", "Erf", "Exp", "Floor", "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Log", "Mish", "Neg"),
     *("Reciprocal", "Relu", "Round", "Selu", "Shrink", "Sigmoid", "Sign", "Sin", "Sinh", "Softplus"),
-    *("Softsign", "Sqrt", "Swish", "Tan", "Tanh", "ThresholdedRelu", "BitwiseNot", "Bernoulli"),
+    *("Softsign", "Sqrt", "Swish", "Tan", "Tanh", "BitwiseNot", "Bernoulli"),
 )
 
-COMPARISONS = ("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor")
+COMPARISONS = ("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual")
 
 _KINDS = {
     **{
@@ -34,7 +34,9 @@ _KINDS = {
 }
 
 
-@op(*ACTIVATIONS)
+@op(*ACTIVATIONS, tells="same")
+@op("Clip", tells="same", spare=range(1, 4))
+@op("ThresholdedRelu", tells="same", spare=range(1, 3))
 def activation(operation: Operation) -> Values:
     """A function of each element; bounds and slopes that are further inputs are no weights."""
     x = operation[0]
@@ -44,7 +46,7 @@ def activation(operation: Operation) -> Values:
     return operation.add("activation", (x,), {"function": operation.op})
 
 
-@op(*_KINDS)
+@op(*_KINDS, tells="same")
 def binary(operation: Operation) -> Values:
     """Element by element, stretched to one shape."""
     kind = _KINDS[operation.op]
@@ -66,7 +68,7 @@ def _aligned(value: Value, axis: int, other: Value) -> Value:
     return replace(value, spec=TensorSpec((*value.shape, *(1,) * missing), "s" * (value.rank + missing)))
 
 
-@op("PRelu")
+@op("PRelu", tells="window")
 def prelu(operation: Operation) -> Values:
     """The slopes are weights, before version 7 one for each channel."""
     x, slope = operation[0], operation[1]
@@ -80,7 +82,8 @@ def without_weights(value: Value) -> Value:
     return replace(value, weights=()) if value.constant else value
 
 
-@op(*COMPARISONS)
+@op(*COMPARISONS, spare=range(3))
+@op("And", "Or", "Xor")
 def comparison(operation: Operation) -> Values:
     """True or false for each element."""
     inputs = [without_weights(value) for value in operation.given]
@@ -94,14 +97,14 @@ def test(operation: Operation) -> Values:
     return operation.add("activation", (without_weights(operation[0]),), attrs)
 
 
-@op("Where")
+@op("Where", tells="same", spare=(0,))
 def where(operation: Operation) -> Values:
     """One of two values, as a condition says."""
     condition, yes, no = without_weights(operation[0]), operation[1], operation[2]
     return chosen(operation, condition, yes, no, function="Where")
 
 
-@op("Identity", "Dropout")
+@op("Identity", "Dropout", tells="same")
 def identity(operation: Operation) -> Values:
     """Nothing changes at inference; a mask of what is dropped has the same shape."""
     extras = Extras(copies=max(len(operation.node.outputs) - 1, 0))
@@ -111,7 +114,7 @@ def identity(operation: Operation) -> Values:
     return made
 
 
-@op("Cast", "CastLike", "BitCast")
+@op("Cast", "CastLike", "BitCast", tells="same")
 def cast(operation: Operation) -> Values:
     """Another element type."""
     (made,) = operation.add("identity", (operation[0],))

@@ -18,8 +18,8 @@ def fused(operation: Operation) -> tuple[Stage, ...]:
     return (Stage("activation", {"function": str(name)}),) if name else ()
 
 
-@op("Gemm")
-@op("FusedGemm", domain=MICROSOFT)
+@op("Gemm", tells="features")
+@op("FusedGemm", domain=MICROSOFT, tells="features")
 def gemm(operation: Operation) -> Values:
     """A, B, C: alpha A B + beta C, each of A and B transposed if so said."""
     a, b, c = operation[0], operation[1], operation.optional(2)
@@ -31,13 +31,13 @@ def gemm(operation: Operation) -> Values:
     return mix.matmul(operation, a, b, c, swap=swap)
 
 
-@op("MatMul")
+@op("MatMul", tells="features")
 def matmul(operation: Operation) -> Values:
     """The product of A and B."""
     return mix.matmul(operation, operation[0], operation[1])
 
 
-@op("FusedMatMul", "TransposeMatMul", domain=MICROSOFT)
+@op("FusedMatMul", "TransposeMatMul", domain=MICROSOFT, tells="features")
 def fused_matmul(operation: Operation) -> Values:
     """The product of A and B, each transposed if so said."""
     if operation.integer("transBatchA", 0) or operation.integer("transBatchB", 0):
@@ -85,7 +85,7 @@ def extreme_index(operation: Operation) -> Values:
     )
 
 
-@op("Softmax", "LogSoftmax", "Hardmax")
+@op("Softmax", "LogSoftmax", "Hardmax", tells="same")
 def softmax(operation: Operation) -> Values:
     """Along one axis; before version 13 over all axes from one on."""
     x = operation[0]
@@ -140,7 +140,7 @@ def _heads(operation: Operation, query: Value, key: Value) -> int:
     return int(q // k)
 
 
-@op("Attention")
+@op("Attention", tells="features")
 def attention(operation: Operation) -> Values:
     """Q, K, V of (batch, heads, positions, features) or with the heads in the features; then a mask."""
     if len(operation.node.outputs) > 1 or operation.optional(4) is not None:
@@ -161,7 +161,7 @@ def attention(operation: Operation) -> Values:
     )
 
 
-@op("MultiHeadAttention", domain=MICROSOFT)
+@op("MultiHeadAttention", domain=MICROSOFT, tells="features")
 def multi_head_attention(operation: Operation) -> Values:
     """Query, key and value, (batch, positions, features) each; bias of the projections before it."""
     query, key, value = operation[0], operation.optional(1), operation.optional(2)
@@ -180,7 +180,7 @@ def multi_head_attention(operation: Operation) -> Values:
     )
 
 
-@op("Attention", domain=MICROSOFT)
+@op("Attention", domain=MICROSOFT, tells="features")
 def fused_attention(operation: Operation) -> Values:
     """X, weights of all three projections in one matrix, bias, mask."""
     x, kernel = operation[0], operation[1]

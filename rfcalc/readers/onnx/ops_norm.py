@@ -12,7 +12,7 @@ def _copies(operation: Operation) -> int:
     return max(len(operation.node.outputs) - 1, 0)
 
 
-@op("BatchNormalization")
+@op("BatchNormalization", tells="window")
 def batch_norm(operation: Operation) -> Values:
     """X, scale, B, mean, variance."""
     return norm.batch_norm(
@@ -25,14 +25,14 @@ def batch_norm(operation: Operation) -> Values:
     )
 
 
-@op("InstanceNormalization")
+@op("InstanceNormalization", tells="window")
 def instance_norm(operation: Operation) -> Values:
     """X, scale, B; statistics over the positions of each channel."""
     affine = (operation.optional(1), operation.optional(2))
     return norm.instance_norm(operation, operation[0], affine)
 
 
-@op("GroupNormalization")
+@op("GroupNormalization", tells="window")
 def group_norm(operation: Operation) -> Values:
     """X, scale, bias."""
     affine = (operation.optional(1), operation.optional(2))
@@ -44,7 +44,7 @@ def _from_axis(operation: Operation, x: Value, default: int) -> range:
     return range(operation.axis("axis", default, x.rank), x.rank)
 
 
-@op("LayerNormalization", "RMSNormalization")
+@op("LayerNormalization", "RMSNormalization", tells="features")
 def layer_norm(operation: Operation) -> Values:
     """X, scale, B; statistics over the axes from one on."""
     return _layer_norm(operation, operation[0], operation.given[1:])
@@ -56,14 +56,14 @@ def _layer_norm(operation: Operation, x: Value, affine: list[Value]) -> Values:
     return norm.layer_norm(operation, x, affine, axes, kind=kind, copies=_copies(operation))
 
 
-@op("LayerNormalization", "SimplifiedLayerNormalization", domain=MICROSOFT)
-@op("SimplifiedLayerNormalization")
+@op("LayerNormalization", "SimplifiedLayerNormalization", domain=MICROSOFT, tells="features")
+@op("SimplifiedLayerNormalization", tells="features")
 def fused_layer_norm(operation: Operation) -> Values:
     """As the standard one; onnxruntime also writes it into the standard domain."""
     return _layer_norm(operation, operation[0], operation.given[1:])
 
 
-@op("SkipLayerNormalization", "SkipSimplifiedLayerNormalization", domain=MICROSOFT)
+@op("SkipLayerNormalization", "SkipSimplifiedLayerNormalization", domain=MICROSOFT, tells="features")
 def skip_layer_norm(operation: Operation) -> Values:
     """X + skip + bias, then a layer normalisation; the sum may be an output of its own."""
     x, skip = operation[0], operation[1]
@@ -86,7 +86,7 @@ def mean_variance(operation: Operation) -> Values:
     return norm.layer_norm(operation, operation[0], (), axes, kind="unit_norm")
 
 
-@op("LRN")
+@op("LRN", tells="same")
 def local_response(operation: Operation) -> Values:
     """Normalisation by neighbours along axis 1, whatever that axis holds."""
     attrs = {"size": operation.integer("size", 1), "axis": 1}

@@ -12,8 +12,11 @@ from rfcalc.readers.onnx.operation import MICROSOFT, Operation, op
 from rfcalc.readers.onnx.ops_window import convolve
 from rfcalc.readers.onnx.tensors import as_weight
 
+_SCALES = (1, 2, 4, 5, 6, 7)
+"""At which inputs scales and zero points of two factors and the result stand."""
 
-@op("QuantizeLinear", "DequantizeLinear")
+
+@op("QuantizeLinear", "DequantizeLinear", tells="same", spare=range(1, 4))
 @op("QuantizeLinear", "DequantizeLinear", domain=MICROSOFT)
 def requantize(operation: Operation) -> Values:
     """The same elements in another number format; a quantised constant is a weight."""
@@ -35,7 +38,7 @@ def quantize_by_range(operation: Operation) -> Values:
     return (values, scale, scale)
 
 
-@op("QLinearConv")
+@op("QLinearConv", tells="window", spare=_SCALES)
 @op("QLinearConv", domain=MICROSOFT)
 def quantized_conv(operation: Operation) -> Values:
     """X, its scale and zero point, W, its, those of the output, B."""
@@ -45,26 +48,26 @@ def quantized_conv(operation: Operation) -> Values:
     )
 
 
-@op("ConvInteger")
+@op("ConvInteger", tells="window", spare=range(2, 4))
 def integer_conv(operation: Operation) -> Values:
     """X, W, zero points."""
     return convolve(operation, operation[0], as_weight(operation[1]), None)
 
 
-@op("QLinearMatMul")
+@op("QLinearMatMul", tells="features", spare=_SCALES)
 def quantized_matmul(operation: Operation) -> Values:
     """A, its scale and zero point, B, its, those of the output."""
     return matmul(operation, as_weight(operation[0]), as_weight(operation[3]))
 
 
 @op("MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul", domain=MICROSOFT)
-@op("MatMulInteger")
+@op("MatMulInteger", tells="features", spare=range(2, 4))
 def integer_matmul(operation: Operation) -> Values:
     """A, B, scales and zero points."""
     return matmul(operation, as_weight(operation[0]), as_weight(operation[1]))
 
 
-@op("QGemm", domain=MICROSOFT)
+@op("QGemm", domain=MICROSOFT, tells="features")
 def quantized_gemm(operation: Operation) -> Values:
     """A, its scale and zero point, B, its, C, those of the output."""
     swap = (bool(operation.integer("transA", 0)), bool(operation.integer("transB", 0)))

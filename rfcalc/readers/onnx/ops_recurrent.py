@@ -8,9 +8,10 @@ from rfcalc.readers.onnx.operation import MICROSOFT, Operation, op
 from rfcalc.readers.onnx.tensors import as_weight
 
 _CELLS = {"LSTM": "lstm", "GRU": "gru", "RNN": "simple"}
+_STEPS = {0: "steps", 5: "state", 6: "state"}
 
 
-@op(*_CELLS)
+@op(*_CELLS, tells=_STEPS)
 def recurrent(operation: Operation) -> Values:
     """X, W, R, B, lengths, first states, peepholes; outputs are all steps and the last states."""
     kernel, again = operation[1], operation[2]
@@ -29,7 +30,7 @@ def recurrent(operation: Operation) -> Values:
     )
 
 
-@op("DynamicQuantizeLSTM", domain=MICROSOFT)
+@op("DynamicQuantizeLSTM", domain=MICROSOFT, tells=_STEPS)
 def quantized_lstm(operation: Operation) -> Values:
     """As ``LSTM``, with transposed integer weights, whose scales and zero points come last."""
     kernel, again = as_weight(operation[1]), as_weight(operation[2])

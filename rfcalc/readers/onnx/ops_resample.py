@@ -14,7 +14,7 @@ from rfcalc.readers.onnx.operation import Operation, op
 _MODES = {"nearest": "nearest", "linear": "linear", "bilinear": "linear", "cubic": "cubic"}
 
 
-@op("Resize")
+@op("Resize", tells="same", spare=range(1, 4))
 def resize(operation: Operation) -> Values:
     """X, region, scales, sizes; before version 11: X, scales."""
     x = operation[0]
@@ -123,7 +123,7 @@ def _plain(share: Num) -> Fraction:
     return near if abs(near - exact) < Fraction(1, 10**7) else exact
 
 
-@op("Upsample")
+@op("Upsample", tells="window", spare=range(1, 3))
 def upsample(operation: Operation) -> Values:
     """Scales are an attribute, or an input from version 9 on."""
     scales = operation.numbers(1) if len(operation.inputs) > 1 else operation.attributes.get("scales")
@@ -155,7 +155,7 @@ def _upsample(
     return runtimes.say(operation, resized, message)
 
 
-@op("GridSample")
+@op("GridSample", tells="window")
 def grid_sample(operation: Operation) -> Values:
     """X is read at positions that an input gives."""
     x, grid = operation[0], operation[1]
@@ -178,7 +178,7 @@ def affine_grid(operation: Operation) -> Values:
     return operation.add("cover", (operation[0],), attrs)
 
 
-@op("RoiAlign", "MaxRoiPool")
+@op("RoiAlign", "MaxRoiPool", tells="window")
 def region_pool(operation: Operation) -> Values:
     """A small map for each of the regions that an input gives."""
     x, regions = operation[0], operation[1]

@@ -117,7 +117,7 @@ def tile(operation: Operation) -> Values:
     return moves.tile(operation, x, repeats)
 
 
-@op("Concat")
+@op("Concat", tells="same")
 def concat(operation: Operation) -> Values:
     """End to end along one axis."""
     inputs = [value for value in operation.given if not _is_empty(value)] or operation.given[:1]
@@ -132,7 +132,7 @@ def _is_empty(value: Value) -> bool:
     return value.spec is not None and value.shape == (0,)
 
 
-@op("Split")
+@op("Split", tells="same")
 def split(operation: Operation) -> Values:
     """Given sizes, or as many parts as there are outputs, the last one shorter."""
     x = operation[0]
@@ -150,7 +150,7 @@ def split(operation: Operation) -> Values:
     return moves.split(operation, x, axis, sizes=sizes, parts=parts)
 
 
-@op("Slice")
+@op("Slice", tells="same")
 def cut(operation: Operation) -> Values:
     """From start to end by steps, along given axes or the first ones."""
     if "starts" in operation.attributes:
@@ -197,7 +197,7 @@ def _bounds(extent: Num, start: Num, end: Num, step: int) -> tuple[Num | None, N
     return first, last, step
 
 
-@op("Gather")
+@op("Gather", tells={1: "indices"})
 def gather(operation: Operation) -> Values:
     """Lookup along one axis."""
     x, indices = operation[0], operation[1]
@@ -271,7 +271,7 @@ def scatter(operation: Operation) -> Values:
     return operation.add("scatter", (operation[0], *moving), attrs, weights=weights if moving else ())
 
 
-@op("Pad")
+@op("Pad", tells="same", spare=range(1, 3))
 def pad(operation: Operation) -> Values:
     """All axes or given ones; negative numbers crop."""
     x = operation[0]
@@ -292,7 +292,7 @@ def pad(operation: Operation) -> Values:
     return moves.pad(operation, x, pairs, mode, fill=fill)
 
 
-@op("DepthToSpace", "SpaceToDepth")
+@op("DepthToSpace", "SpaceToDepth", tells="window")
 def block_move(operation: Operation) -> Values:
     """Blocks of pixels become channels, or the other way."""
     kind = "depth_to_space" if operation.op == "DepthToSpace" else "space_to_depth"
@@ -311,7 +311,7 @@ def reverse(operation: Operation) -> Values:
     return operation.add("cover", operation.given, attrs)
 
 
-@op("OneHot")
+@op("OneHot", spare=range(3))
 def one_hot(operation: Operation) -> Values:
     """A new axis of classes."""
     x = operation[0]

@@ -10,7 +10,7 @@ from rfcalc.readers.lowering.value import Value, Values
 from rfcalc.readers.onnx.operation import Operation, op
 
 
-@op("NonMaxSuppression")
+@op("NonMaxSuppression", spare=range(2, 5))
 def suppression(operation: Operation) -> Values:
     """Indices of boxes; how many are left depends on their scores."""
     reason = "which boxes are kept depends on all of them"
@@ -35,7 +35,7 @@ def fourier(operation: Operation) -> Values:
     return operation.add("top_k", (x,), attrs, Extras(then=(last,)))
 
 
-@op("STFT")
+@op("STFT", tells={0: "parts"})
 def short_time_fourier(operation: Operation) -> Values:
     """Signal (batch, samples[, parts]), step, window, length; output (batch, frames, frequencies, 2)."""
     x, step = operation[0], operation.whole(1)

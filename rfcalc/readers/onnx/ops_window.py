@@ -77,13 +77,13 @@ def convolve(
     )
 
 
-@op("Conv")
+@op("Conv", tells={0: "window", 1: "kernel"})
 def conv(operation: Operation) -> Values:
     """X, W (filters, channels of a group, window), B."""
     return convolve(operation, operation[0], operation[1], operation.optional(2))
 
 
-@op("DeformConv")
+@op("DeformConv", tells="window")
 def deform_conv(operation: Operation) -> Values:
     """X, W, offset, B, mask: where the taps lie is computed."""
     x, kernel, offset = operation[0], operation[1], operation[2]
@@ -105,7 +105,7 @@ def deform_conv(operation: Operation) -> Values:
     return operation.add("conv", (x, *moved), attrs, extras, weights=(kernel, bias))
 
 
-@op("ConvTranspose")
+@op("ConvTranspose", tells={0: "window", 1: "kernel"})
 def conv_transpose(operation: Operation) -> Values:
     """X, W (channels, filters of a group, window), B."""
     x, kernel = operation[0], operation[1]
@@ -161,7 +161,7 @@ def conv_transpose(operation: Operation) -> Values:
 _POOLS = {"MaxPool": "max", "AveragePool": "average", "LpPool": "lp"}
 
 
-@op(*_POOLS)
+@op(*_POOLS, tells="window")
 def pool(operation: Operation) -> Values:
     """Largest, mean or norm of each window; a largest one may come with its index."""
     return pooled(operation, _POOLS[operation.op])
@@ -205,7 +205,7 @@ def _as_run(
 _GLOBAL = {"GlobalAveragePool": "average", "GlobalMaxPool": "max", "GlobalLpPool": "lp"}
 
 
-@op(*_GLOBAL)
+@op(*_GLOBAL, tells="window")
 def global_pool(operation: Operation) -> Values:
     """One value for each channel; the spatial axes stay, with one element each."""
     return window.global_pool(operation, operation[0], _GLOBAL[operation.op])

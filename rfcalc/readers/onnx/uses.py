@@ -10,111 +10,10 @@ import onnx
 
 from rfcalc.readers.lowering.layout import Use, Uses, ones_moved
 from rfcalc.readers.lowering.value import Value
+from rfcalc.readers.onnx.operation import TELLS
 from rfcalc.readers.onnx.tensors import initializer
 
-WINDOW: Final = frozenset(
-    (
-        *(
-            "Conv",
-            "ConvTranspose",
-            "MaxPool",
-            "AveragePool",
-            "LpPool",
-            "DeformConv",
-            "QLinearConv",
-            "ConvInteger",
-        ),
-        *(
-            "GlobalAveragePool",
-            "GlobalMaxPool",
-            "GlobalLpPool",
-            "BatchNormalization",
-            "InstanceNormalization",
-        ),
-        *("GroupNormalization", "DepthToSpace", "SpaceToDepth", "FusedConv", "GridSample", "RoiAlign"),
-        *("MaxRoiPool", "PRelu", "Upsample"),
-    )
-)
-FEATURES: Final = frozenset(
-    (
-        *(
-            "MatMul",
-            "Gemm",
-            "FusedMatMul",
-            "FusedGemm",
-            "LayerNormalization",
-            "RMSNormalization",
-            "Attention",
-        ),
-        *(
-            "SimplifiedLayerNormalization",
-            "SkipLayerNormalization",
-            "MatMulInteger",
-            "QLinearMatMul",
-            "QGemm",
-        ),
-        *("MultiHeadAttention", "NhwcConv", "NhwcMaxPool"),
-    )
-)
-STEPS: Final = frozenset(("LSTM", "GRU", "RNN", "DynamicQuantizeLSTM"))
 BRANCHING: Final = frozenset(("If", "Loop", "Scan"))
-SAME: Final = frozenset(
-    (
-        *(
-            "Add",
-            "Sub",
-            "Mul",
-            "Div",
-            "Pow",
-            "Max",
-            "Min",
-            "Clip",
-            "Cast",
-            "Identity",
-            "Dropout",
-            "Pad",
-            "Slice",
-        ),
-        *(
-            "Abs",
-            "Neg",
-            "Sqrt",
-            "Log",
-            "Exp",
-            "Relu",
-            "Sigmoid",
-            "Tanh",
-            "LeakyRelu",
-            "Elu",
-            "Erf",
-            "HardSwish",
-        ),
-        *(
-            "QuantizeLinear",
-            "DequantizeLinear",
-            "Concat",
-            "Split",
-            "Resize",
-            "Where",
-            "Round",
-            "Floor",
-            "Softmax",
-            "LRN",
-        ),
-    )
-)
-
-
-_TELLING: Final = (
-    (frozenset(("Gather",)), (1,), "indices"),
-    (STEPS, (5, 6), "state"),
-    (WINDOW, (0,), "window"),
-    (frozenset(("Conv", "ConvTranspose")), (1,), "kernel"),
-    (FEATURES, (0,), "features"),
-    (STEPS, (0,), "steps"),
-    (frozenset(("STFT",)), (0,), "parts"),
-)
-"""Operations, at which of their inputs, and what that tells."""
 
 
 def uses_of(graph: onnx.GraphProto, constants: Mapping[str, Value]) -> Uses:
@@ -145,11 +44,12 @@ def _use(
 ) -> Use | None:
     op = node.op_type
     output = node.output[0] if node.output else ""
-    if op in SAME:
+    told = TELLS.get(op, {})
+    if told == "same":
         return Use("same", output)
-    for ops, places, kind in _TELLING:
-        if op in ops and place in places:
-            return Use("features" if kind == "steps" and _attribute(node, "layout") else kind)
+    kind = ({0: told} if isinstance(told, str) else told).get(place)
+    if kind is not None:
+        return Use("features" if kind == "steps" and _attribute(node, "layout") else kind)
     return None if place else _moving(node, output, graph, constants)
 
 

@@ -255,8 +255,22 @@ READERS: Final[dict[str, Reader]] = {}
 """What reads each operator, by its namespace and its name; complete once `ops` is imported."""
 
 
-def op(*names: str, namespace: str = "aten") -> Callable[[Reader], Reader]:
+TELLS: Final[dict[str, str]] = {}
+"""What operators tell of the axes of their first argument, by name."""
+
+
+def op(*names: str, namespace: str = "aten", tells: str = "") -> Callable[[Reader], Reader]:
     """Register the decorated function as the reader of these operators, whatever their overload.
+
+    Parameters
+    ----------
+    *names : str
+        Their names.
+    namespace : str
+        Where they are defined.
+    tells : str
+        What they tell of the axes of their first argument, as `lowering.layout` has it: ``window``,
+        ``features``, ``steps``; ``same`` where the axes of every argument are those of the result.
 
     Raises
     ------
@@ -270,6 +284,8 @@ def op(*names: str, namespace: str = "aten") -> Callable[[Reader], Reader]:
             if key in READERS:
                 raise ValueError(f"{key} is registered twice")
             READERS[key] = function
+            if tells:
+                TELLS[name] = tells
         return function
 
     return register

@@ -9,7 +9,7 @@ from rfcalc.readers.lowering.value import Blind, Values
 from rfcalc.readers.torch.operation import Operation, op
 
 
-@op("scaled_dot_product_attention")
+@op("scaled_dot_product_attention", tells="features")
 def attention(operation: Operation) -> Values:
     """Query, key and value, (..., positions, features) each, and a mask."""
     query, key, value = (operation[name] for name in ("query", "key", "value"))
@@ -39,7 +39,7 @@ _FUSED = (
 )
 
 
-@op(*_FUSED)
+@op(*_FUSED, tells="features")
 def fused_attention(operation: Operation) -> Values:
     """As the plain one; further results are kept for the backward pass."""
     query, key, value = (operation[name] for name in ("query", "key", "value"))

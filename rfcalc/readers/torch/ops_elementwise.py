@@ -39,7 +39,7 @@ KINDS = {
             *("pow", "floor_divide", "remainder", "fmod", "atan2", "arctan2", "hypot", "xlogy"),
             *("logaddexp", "logaddexp2", "copysign", "nextafter", "heaviside", "special_xlogy"),
             *("ldexp", "complex", "polar", "clamp", "clip", "clamp_min", "clamp_max", "lerp"),
-            *("addcmul", "addcdiv", "prelu", "_prelu_kernel"),
+            *("addcmul", "addcdiv"),
         ),
         "elementwise",
     ),
@@ -48,7 +48,7 @@ KINDS = {
 PAIRS = ("add", "subtract", "multiply", "divide", "maximum", "minimum")
 
 
-@op(*ACTIVATIONS)
+@op(*ACTIVATIONS, tells="same")
 def activation(operation: Operation) -> Values:
     """A function of each element."""
     attrs: dict[str, Any] = {"function": operation.node.op}
@@ -64,10 +64,11 @@ def test(operation: Operation) -> Values:
     return operation.add("activation", (without_weights(operation["self"]),), attrs)
 
 
-@op(*KINDS)
+@op("prelu", "_prelu_kernel", tells="window")
+@op(*KINDS, tells="same")
 def binary(operation: Operation) -> Values:
     """Element by element, stretched to one shape."""
-    kind = KINDS[operation.op.partition(".")[2]]
+    kind = KINDS.get(operation.op.partition(".")[2], "elementwise")
     inputs = _pair(operation) if kind in PAIRS and "other" in operation.call.args else _operands(operation)
     if kind in ("multiply", "divide") and len(inputs) == 2 and inputs[1] is inputs[0]:
         kind = "elementwise"  # a square is no gate
@@ -105,7 +106,7 @@ def comparison(operation: Operation) -> Values:
     return elementwise(operation, "elementwise", inputs, function=operation.node.op)
 
 
-@op("where")
+@op("where", tells="same")
 def where(operation: Operation) -> Values:
     """One of two values, as a condition says."""
     if "self" not in operation.call.args:

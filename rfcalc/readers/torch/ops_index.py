@@ -29,13 +29,13 @@ def _looked_up(operation: Operation, x: Value, indices: Value, axis: int) -> Val
     return moves.gather(operation, x, indices, axis)
 
 
-@op("embedding")
+@op("embedding", tells="indices")
 def embedding(operation: Operation) -> Values:
     """Rows of a table."""
     return moves.gather(operation, operation["weight"], operation["indices"], 0)
 
 
-@op("embedding_bag", "_embedding_bag", "_embedding_bag_forward_only")
+@op("embedding_bag", "_embedding_bag", "_embedding_bag_forward_only", tells="indices")
 def embedding_bag(operation: Operation) -> Values:
     """Rows of a table, added up bag by bag."""
     table, indices = operation["weight"], operation["indices"]
@@ -292,7 +292,7 @@ def suppression(operation: Operation) -> Values:
     return operation.cover(operation.given, "which boxes are kept depends on all of them")
 
 
-@op("roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool", namespace="torchvision")
+@op("roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool", namespace="torchvision", tells="window")
 def region_pool(operation: Operation) -> Values:
     """A small map for each of the regions that an input gives."""
     return operation.cover(operation.given, "where regions lie is computed")

@@ -9,7 +9,7 @@ from rfcalc.readers.lowering.value import Blind, Value, Values
 from rfcalc.readers.torch.operation import Operation, op
 
 
-@op("linear", "_linear")
+@op("linear", "_linear", tells="features")
 def linear(operation: Operation) -> Values:
     """Input, weight (outputs, inputs), bias."""
     x, kernel, bias = operation["input"], operation["weight"], operation.optional("bias")
@@ -21,7 +21,7 @@ def linear(operation: Operation) -> Values:
     return mix.linear(operation, x, kernel, bias, features_last=True)
 
 
-@op("matmul", "mm", "bmm", "linalg_matmul", "chain_matmul")
+@op("matmul", "mm", "bmm", "linalg_matmul", "chain_matmul", tells="features")
 def matmul(operation: Operation) -> Values:
     """Two tensors."""
     names = ("self", "mat2") if "mat2" in operation.call.args else ("self", "other")
@@ -157,7 +157,8 @@ def reduce(operation: Operation) -> Values:
     )
 
 
-@op("softmax", "log_softmax", "_softmax", "_log_softmax", "softmin", "special_softmax", "_safe_softmax")
+@op("softmax", "log_softmax", "_softmax", "_log_softmax", "softmin", tells="same")
+@op("special_softmax", "_safe_softmax", tells="same")
 def softmax(operation: Operation) -> Values:
     """Along one axis."""
     x = operation["self"]

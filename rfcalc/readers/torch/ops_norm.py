@@ -20,7 +20,7 @@ _BATCH = (
 )
 
 
-@op(*_BATCH)
+@op(*_BATCH, tells="window")
 def batch_norm(operation: Operation) -> Values:
     """Input, weight, bias, running mean and variance; in training the statistics are those of the batch."""
     training = operation.flag("training", operation.op == "aten._batch_norm_with_update")
@@ -30,7 +30,7 @@ def batch_norm(operation: Operation) -> Values:
     return (*made, *operation.fresh()[1:])
 
 
-@op("instance_norm")
+@op("instance_norm", tells="window")
 def instance_norm(operation: Operation) -> Values:
     """Statistics over the positions of each channel, or stored ones."""
     x = operation["input"]
@@ -40,7 +40,7 @@ def instance_norm(operation: Operation) -> Values:
     return norm.instance_norm(operation, x, _affine(operation))
 
 
-@op("group_norm", "native_group_norm")
+@op("group_norm", "native_group_norm", tells="window")
 def group_norm(operation: Operation) -> Values:
     """Statistics over all positions of a group of channels."""
     groups = operation.integer("num_groups" if "num_groups" in operation.call.args else "group")
@@ -49,7 +49,7 @@ def group_norm(operation: Operation) -> Values:
     return (*made, *operation.fresh()[1:])
 
 
-@op("layer_norm", "rms_norm", "native_layer_norm", "_fused_rms_norm")
+@op("layer_norm", "rms_norm", "native_layer_norm", "_fused_rms_norm", tells="features")
 def layer_norm(operation: Operation) -> Values:
     """Statistics over the last axes."""
     x = operation["input"]

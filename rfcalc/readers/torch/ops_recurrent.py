@@ -12,7 +12,7 @@ from rfcalc.readers.torch.operation import Operation, op
 _CELLS = {"lstm": "lstm", "gru": "gru", "rnn_tanh": "simple", "rnn_relu": "simple"}
 
 
-@op(*_CELLS)
+@op(*_CELLS, tells="steps")
 def recurrent(operation: Operation) -> Values:
     """Input, first states, parameters of all layers and directions; all steps and the last states."""
     if operation.overload != "input":

@@ -23,7 +23,7 @@ _RESIZES = {
 }
 
 
-@op(*_RESIZES)
+@op(*_RESIZES, tells="window")
 def resize(operation: Operation) -> Values:
     """To an extent, or by a factor, which then also says where outputs sample the input."""
     mode, coordinates, rounding, rank = _RESIZES[operation.op.partition(".")[2]]
@@ -72,7 +72,7 @@ def _scales(raw: Sequence[Any], x: Value) -> list[Fraction | None]:
     return found
 
 
-@op("grid_sampler", "grid_sampler_2d", "grid_sampler_3d")
+@op("grid_sampler", "grid_sampler_2d", "grid_sampler_3d", tells="window")
 def grid_sample(operation: Operation) -> Values:
     """The input is read at positions that a grid gives."""
     x, grid = operation["input"], operation["grid"]

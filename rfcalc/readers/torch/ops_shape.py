@@ -24,9 +24,8 @@ SAME = (
 )
 
 
-@op(
-    *SAME, "_to_copy", "to", "type_as", "dropout", "alpha_dropout", "feature_dropout", "feature_alpha_dropout"
-)
+@op(*SAME, "_to_copy", "to", "type_as", tells="same")
+@op("dropout", "alpha_dropout", "feature_dropout", "feature_alpha_dropout", tells="same")
 @op("native_dropout", "resolve_conj", "resolve_neg", "set_data", "requires_grad", "real", "conj", "_conj")
 @op("float_power", "view_as_complex_copy", "relu_copy", "bernoulli", "_conj_physical")
 def identity(operation: Operation) -> Values:
@@ -173,7 +172,7 @@ _FLATTENED: Final = ((0, (Stage("reshape", {"shape": (-1,)}),)),)
 # ---- joining and parting -----------------------------------------------------------------------------------
 
 
-@op("cat", "concat", "concatenate")
+@op("cat", "concat", "concatenate", tells="same")
 def concat(operation: Operation) -> Values:
     """End to end along one axis; a vector without elements among tensors counts for nothing."""
     inputs = operation.several("tensors")
@@ -200,6 +199,7 @@ def stack(operation: Operation) -> Values:
     "unsafe_split",
     "unsafe_chunk",
     "unsafe_split_with_sizes",
+    tells="same",
 )
 @op("split_copy", "split_with_sizes_copy", "hsplit", "vsplit", "dsplit")
 def split(operation: Operation) -> Values:
@@ -220,7 +220,7 @@ def unbind(operation: Operation) -> Values:
     return moves.unbind(operation, x, operation.axis("dim", x.rank, 0))
 
 
-@op("slice", "slice_copy")
+@op("slice", "slice_copy", tells="same")
 def cut(operation: Operation) -> Values:
     """From start to end by steps, along one axis."""
     x = operation["self"]
@@ -263,7 +263,7 @@ def uncommon(operation: Operation) -> Values:
 # ---- order -------------------------------------------------------------------------------------------------
 
 
-@op("roll")
+@op("roll", tells="same")
 def roll(operation: Operation) -> Values:
     """What leaves at the end comes in at the start; without axes, of all elements in a row."""
     x, shifts = operation["self"], operation.integers("shifts")
@@ -274,7 +274,7 @@ def roll(operation: Operation) -> Values:
     return operation.add("roll", (x,), {"shift": shifts, "axes": axes})
 
 
-@op("flip", "fliplr", "flipud")
+@op("flip", "fliplr", "flipud", tells="same")
 def flip(operation: Operation) -> Values:
     """Axes the other way round."""
     x = operation["self"]
@@ -283,7 +283,7 @@ def flip(operation: Operation) -> Values:
     return operation.add("flip", (x,), {"axes": axes})
 
 
-@op("pixel_shuffle", "pixel_unshuffle")
+@op("pixel_shuffle", "pixel_unshuffle", tells="window")
 def pixel_shuffle(operation: Operation) -> Values:
     """Channels become blocks of pixels, channel by channel, or the other way."""
     x = operation["self"]
@@ -301,7 +301,7 @@ def pixel_shuffle(operation: Operation) -> Values:
     return _turned(operation, x, split_up, order)
 
 
-@op("channel_shuffle", "native_channel_shuffle")
+@op("channel_shuffle", "native_channel_shuffle", tells="window")
 def channel_shuffle(operation: Operation) -> Values:
     """Channels of all groups take turns."""
     x, groups = operation["self"], operation.integer("groups")
@@ -320,9 +320,9 @@ def _turned(operation: Operation, x: Value, shape: tuple[Num, ...], order: tuple
 _MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
-@op("constant_pad_nd", "pad", "_pad_circular", "_pad_enum")
-@op("reflection_pad1d", "reflection_pad2d", "reflection_pad3d")
-@op("replication_pad1d", "replication_pad2d", "replication_pad3d")
+@op("constant_pad_nd", "pad", "_pad_circular", "_pad_enum", tells="same")
+@op("reflection_pad1d", "reflection_pad2d", "reflection_pad3d", tells="same")
+@op("replication_pad1d", "replication_pad2d", "replication_pad3d", tells="same")
 def pad(operation: Operation) -> Values:
     """Pairs of numbers from the last axis on; negative ones crop."""
     x, flat = operation["self"], operation.numbers(_either(operation, "pad", "padding"))

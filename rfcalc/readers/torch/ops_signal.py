@@ -10,7 +10,7 @@ from rfcalc.readers.lowering.value import Values
 from rfcalc.readers.torch.operation import Operation, op
 
 
-@op("stft")
+@op("stft", tells="signal")
 def short_time_fourier(operation: Operation) -> Values:
     """Signal (batch, samples) or (samples); result (batch, frequencies, frames), complex or as two parts."""
     x, size = operation["self"], operation.integer("n_fft")
@@ -57,7 +57,8 @@ _FOURIER = tuple(
 )
 
 
-@op(*_FOURIER, "_fft_r2c", "_fft_c2r", "_fft_c2c")
+@op("_fft_r2c", tells="signal")
+@op(*_FOURIER, "_fft_c2r", "_fft_c2c")
 def fourier(operation: Operation) -> Values:
     """Every frequency takes the whole of the axes that are transformed."""
     x = operation["self"]

@@ -25,7 +25,7 @@ def _padding(operation: Operation, rank: int) -> str | Pairs:
     return raw if isinstance(raw, str) else _pairs(operation.per_axis("padding", rank, 0))
 
 
-@op("conv1d", "conv2d", "conv3d")
+@op("conv1d", "conv2d", "conv3d", tells="window")
 def conv(operation: Operation) -> Values:
     """Input, weight (filters, channels of a group, window), bias."""
     return _convolve(operation, operation["weight"].rank - 2)
@@ -44,7 +44,7 @@ def _convolve(operation: Operation, rank: int) -> Values:
     )
 
 
-@op("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
+@op("conv_transpose1d", "conv_transpose2d", "conv_transpose3d", tells="window")
 def conv_transpose(operation: Operation) -> Values:
     """Input, weight (channels, filters of a group, window), bias."""
     return _transposed(operation, operation["weight"].rank - 2)
@@ -64,7 +64,7 @@ def _transposed(operation: Operation, rank: int) -> Values:
     )
 
 
-@op("convolution", "_convolution")
+@op("convolution", "_convolution", tells="window")
 def convolution(operation: Operation) -> Values:
     """Either of both, as `transposed` says."""
     rank = operation["weight"].rank - 2
@@ -86,7 +86,7 @@ def conv_tbc(operation: Operation) -> Values:
     return operation.add("conv", (x,), attrs, weights=(kernel, operation["bias"]))
 
 
-@op("deform_conv2d", namespace="torchvision")
+@op("deform_conv2d", namespace="torchvision", tells="window")
 def deform_conv(operation: Operation) -> Values:
     """Input, weight, offset, mask, bias: where the taps lie is computed."""
     kernel = operation["weight"]
@@ -123,7 +123,7 @@ _POOLS = {
 }
 
 
-@op(*_POOLS)
+@op(*_POOLS, tells="window")
 def pool(operation: Operation) -> Values:
     """Largest or mean of each window; a largest one may come with its index."""
     mode, rank = _POOLS[operation.op.partition(".")[2]]
@@ -149,7 +149,7 @@ _ADAPTIVE = {
 }
 
 
-@op(*_ADAPTIVE)
+@op(*_ADAPTIVE, tells="window")
 def adaptive_pool(operation: Operation) -> Values:
     """A fixed extent, whatever that of the input."""
     mode, rank = _ADAPTIVE[operation.op.partition(".")[2]]
@@ -174,7 +174,7 @@ def unpool(operation: Operation) -> Values:
 # ---- windows as channels -----------------------------------------------------------------------------------
 
 
-@op("im2col")
+@op("im2col", tells="window")
 def unfold_map(operation: Operation) -> Values:
     """The windows of a map, one after the other: (batch, channels times window, windows)."""
     x = operation["self"]

@@ -9,45 +9,8 @@ from typing import Any, Final
 from rfcalc.algebra.number import Num
 from rfcalc.readers.lowering.layout import Use, Uses, ones_moved
 from rfcalc.readers.torch.naming import operator_name
+from rfcalc.readers.torch.operation import TELLS
 from rfcalc.readers.torch.program import Call, Program, Tensor, refs_in
-
-WINDOW: Final = frozenset(
-    (
-        *("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
-        *("convolution", "max_pool1d", "max_pool2d", "max_pool3d", "avg_pool1d", "avg_pool2d"),
-        *("avg_pool3d", "batch_norm", "adaptive_avg_pool1d", "adaptive_avg_pool2d"),
-        *("adaptive_avg_pool3d", "adaptive_max_pool2d", "instance_norm", "group_norm"),
-        *("pixel_shuffle", "pixel_unshuffle", "im2col", "grid_sampler", "prelu"),
-        *("upsample_nearest2d", "upsample_bilinear2d", "upsample_bicubic2d", "channel_shuffle"),
-        *("grid_sampler_2d", "max_pool2d_with_indices", "_batch_norm_impl_index"),
-        *("native_group_norm", "upsample_trilinear3d", "roi_align", "deform_conv2d"),
-        *("max_pool1d_with_indices", "max_pool3d_with_indices"),
-    )
-)
-FEATURES: Final = frozenset(
-    (
-        *("linear", "layer_norm", "rms_norm", "matmul", "native_layer_norm"),
-        *("scaled_dot_product_attention", "_scaled_dot_product_flash_attention_for_cpu"),
-    )
-)
-STEPS: Final = frozenset(("lstm", "gru", "rnn_tanh", "rnn_relu"))
-SAME: Final = frozenset(
-    (
-        *("add", "sub", "mul", "div", "pow", "clamp", "to", "_to_copy", "clone", "contiguous"),
-        *("dropout", "pad", "abs", "neg", "sqrt", "log", "exp", "relu", "sigmoid", "tanh"),
-        *("leaky_relu", "elu", "gelu", "silu", "alias", "slice", "cat", "chunk", "split"),
-        *("constant_pad_nd", "reflection_pad2d", "detach", "round", "softmax", "rsub", "log1p"),
-        *("where", "roll", "flip", "reflection_pad1d", "split_with_sizes", "type_as"),
-        *("lift_fresh_copy",),
-    )
-)
-
-_KINDS: Final = {
-    **dict.fromkeys(WINDOW, "window"),
-    **dict.fromkeys(FEATURES, "features"),
-    **dict.fromkeys(STEPS, "steps"),
-    **dict.fromkeys(("stft", "_fft_r2c"), "signal"),
-}
 
 _SPATIAL: Final = re.compile(r"([123])d")
 """Where an operator's name says how many axes are positions."""
@@ -81,13 +44,15 @@ def _use(name: str, call: Call, shapes: Mapping[str, tuple[Num, ...]]) -> Use | 
     op = operator_name(call.target)
     output = call.outputs[0][0] if call.outputs else ""
     shape, made = shapes.get(name, ()), shapes.get(output, ())
-    if op in SAME:
+    kind = TELLS.get(op)
+    if kind == "same":
         return Use("same", output) if len(made) == len(shape) else None
-    if op in ("embedding", "embedding_bag"):
+    if kind == "indices":
         return Use("indices")
     if name not in refs_in(next(iter(call.args.values()), None)):
-        return Use("state") if op in STEPS and name in refs_in(call.args.get("hx")) else None
-    kind = "features" if op in STEPS and call.args.get("batch_first") else _KINDS.get(op)
+        return Use("state") if kind == "steps" and name in refs_in(call.args.get("hx")) else None
+    if kind == "steps" and call.args.get("batch_first"):
+        kind = "features"
     if kind == "window" and (axes := _SPATIAL.search(op)) and len(shape) == int(axes[1]) + 1:
         kind = "sample"
     return Use(kind) if kind else _moved(op, call, output, shape, made)
