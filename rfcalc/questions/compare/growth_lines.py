@@ -162,7 +162,10 @@ def _lines(read: Mapping[str, Sequence[str]]) -> list[list[str]]:
     Every edge is in one line. The ends are the layers that nothing reads, and where a line meets another.
     """
     taken = {each for every in read.values() for each in every}
-    ends: list[tuple[str, ...]] = [(name,) for name in reversed(list(read)) if name not in taken]
+    last = sorted(
+        (name for name in read if name not in taken), key=lambda name: _depth(name, read), reverse=True
+    )
+    ends: list[tuple[str, ...]] = [(name,) for name in last]
     ends += [(each, name) for name in reversed(list(read)) for each in read[name][1:]]
     drawn: set[str] = set()
     lines = []
@@ -173,6 +176,14 @@ def _lines(read: Mapping[str, Sequence[str]]) -> list[list[str]]:
             line += read[line[-1]][:1]
         lines.append(line[::-1])
     return sorted(lines, key=len, reverse=True)
+
+
+def _depth(name: str, read: Mapping[str, Sequence[str]]) -> int:
+    """Count the layers on the way back from a layer, by what is read first."""
+    depth = 0
+    while read[name]:
+        name, depth = read[name][0], depth + 1
+    return depth
 
 
 def _widest_first(read: Sequence[str], points: Mapping[str, Point]) -> list[str]:
