@@ -1,9 +1,9 @@
-"""Convolution and pooling on tensors whose axes are batch, channels, then positions."""
+"""Convolution and pooling, on tensors whose channels stand before their positions or behind them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from rfcalc.algebra.number import Num, equal, is_one, is_open, prove
 from rfcalc.errors import AnalysisError
@@ -15,6 +15,9 @@ from rfcalc.readers.lowering.value import Blind, Value
 
 Pairs = Sequence[tuple[Num, Num]]
 
+Layout = Literal["first", "last"]
+"""Channels stand right behind the batch axis, in kernels before the window; or last, in kernels as well."""
+
 
 _ONE_SAMPLE: Final = Extras(
     prepare=((0, (Stage("expand_dims", {"axes": (0,)}),)),), then=(Stage("squeeze", {"axes": (0,)}),)
@@ -22,11 +25,28 @@ _ONE_SAMPLE: Final = Extras(
 """A sample without a batch axis gets one, and loses it again."""
 
 
-def _placed(x: Value, rank: int) -> tuple[dict[str, Any], Extras]:
+def _placed(x: Value, rank: int, layout: Layout) -> tuple[dict[str, Any], Extras]:
     """Say where the channel axis and the spatial axes stand, and whether a batch axis is missing."""
     if x.rank not in (rank + 1, rank + 2):
         raise AnalysisError(f"a window over {rank} axes does not fit an input of {x.rank} axes")
-    return {"spatial": tuple(range(2, rank + 2)), "channel": 1}, PLAIN if x.rank > rank + 1 else _ONE_SAMPLE
+    return _axes(rank, layout), PLAIN if x.rank > rank + 1 else _ONE_SAMPLE
+
+
+def _axes(rank: int, layout: Layout) -> dict[str, Any]:
+    """Return which axes are positions and which are channels, in a batch."""
+    if layout == "last":
+        return {"spatial": tuple(range(1, rank + 1)), "channel": rank + 1}
+    return {"spatial": tuple(range(2, rank + 2)), "channel": 1}
+
+
+def _channels(x: Value, rank: int, layout: Layout) -> Num:
+    """Return how many channels an input has, whose batch axis may be missing."""
+    return x.shape[-1 if layout == "last" else x.rank - rank - 1]
+
+
+def _window(layout: Layout) -> slice:
+    """Return which axes of a kernel are its window."""
+    return slice(1, -1) if layout == "last" else slice(2, None)
 
 
 def _decided(window: Sequence[Num]) -> None:
@@ -46,19 +66,21 @@ def conv(
     dilation: Sequence[Num],
     groups: Num = 1,
     then: tuple[Stage, ...] = (),
+    layout: Layout = "first",
 ) -> tuple[Value, ...]:
-    """Add a convolution whose kernel is (filters, channels of a group, window)."""
-    filters, depth, *window = kernel.shape
+    """Add a convolution: its kernel is (filters, channels of a group, window), or has these channels last."""
+    filters, window = kernel.shape[0], kernel.shape[_window(layout)]
+    depth = kernel.shape[-1 if layout == "last" else 1]
     if x.spec is None:
         raise Blind
     _decided(window)
-    channels = x.shape[x.rank - len(window) - 1] if x.rank > len(window) else 1
+    channels = _channels(x, len(window), layout) if x.rank > len(window) else 1
     if equal(channels, depth * groups) is False or prove(filters % groups > 0):
         raise AnalysisError(
             f"a kernel of {filters} filters for {depth} channels in {groups} groups does not fit an input of "
             f"{channels}"
         )
-    placed, extras = _placed(x, len(window))
+    placed, extras = _placed(x, len(window), layout)
     attrs = {
         "filters": filters,
         "kernel": tuple(window),
@@ -69,7 +91,7 @@ def conv(
         "depth": depth,
         **placed,
     }
-    kept = kept_taps(kernel)
+    kept = kept_taps(kernel, layout)
     if kept is not None:
         attrs["alive"] = kept
     if then:
@@ -77,17 +99,20 @@ def conv(
     return operation.add("conv", (x,), attrs, extras, weights=(kernel, bias))
 
 
-def kept_taps(kernel: Value) -> tuple[tuple[int, ...], ...] | None:
+def kept_taps(kernel: Value, layout: Layout = "first") -> tuple[tuple[int, ...], ...] | None:
     """Say for each axis of a kernel's window which taps a constant mask leaves; None where it leaves all."""
     mask = mask_of(kernel)
     if mask is None or mask.alive is None or mask.low:
         return None
     alive = full(mask.alive, kernel.shape)
     found = []
-    for axis in range(2, kernel.rank):
+    places = range(kernel.rank)[_window(layout)]
+    for axis in places:
         others = tuple(place for place in range(kernel.rank) if place != axis)
         found.append(tuple(alive.any(axis=others).nonzero()[0].tolist()))
-    whole = all(len(taps) == extent for taps, extent in zip(found, kernel.shape[2:], strict=True))
+    whole = all(
+        len(taps) == extent for taps, extent in zip(found, kernel.shape[_window(layout)], strict=True)
+    )
     return None if whole else tuple(found)
 
 
@@ -102,14 +127,19 @@ def transposed_conv(
     dilation: Sequence[Num],
     output_padding: Sequence[Num],
     groups: Num = 1,
+    layout: Layout = "first",
 ) -> tuple[Value, ...]:
-    """Add a transposed convolution whose kernel is (channels, filters of a group, window)."""
-    depth, filters, *window = kernel.shape
+    """Add a transposed convolution.
+
+    Its kernel is (channels, filters of a group, window), or (filters of a group, window, channels).
+    """
+    window = kernel.shape[_window(layout)]
+    depth, filters = (kernel.shape[-1], kernel.shape[0]) if layout == "last" else kernel.shape[:2]
     if x.spec is None:
         raise Blind
     _decided(window)
-    placed, extras = _placed(x, len(window))
-    channels = x.shape[x.rank - len(window) - 1]
+    placed, extras = _placed(x, len(window), layout)
+    channels = _channels(x, len(window), layout)
     if isinstance(channels, int) and isinstance(depth, int) and channels != depth:
         raise AnalysisError(f"a kernel for {depth} channels does not fit an input of {channels}")
     attrs = {
@@ -137,6 +167,7 @@ def pool(
     ceil: bool = False,
     short: bool = False,
     copies: int = 0,
+    layout: Layout = "first",
 ) -> tuple[Value, ...]:
     """Add a pooling: `mode` is max, average or lp; `copies` outputs more are like the first.
 
@@ -144,7 +175,7 @@ def pool(
     """
     if x.spec is None:
         raise Blind
-    placed, extras = _placed(x, len(kernel))
+    placed, extras = _placed(x, len(kernel), layout)
     attrs: dict[str, Any] = {
         "kernel": tuple(kernel),
         "stride": tuple(stride),
@@ -159,22 +190,28 @@ def pool(
     return operation.add(f"{mode}_pool", (x,), attrs, extras._replace(copies=copies))
 
 
-def global_pool(operation: Lowering, x: Value, mode: str) -> tuple[Value, ...]:
+def global_pool(operation: Lowering, x: Value, mode: str, layout: Layout = "first") -> tuple[Value, ...]:
     """Add a pooling over all positions that keeps their axes, with one element each."""
     if x.spec is None:
         raise Blind
-    attrs = {"mode": mode, "keepdims": True, "spatial": tuple(range(2, x.rank)), "channel": 1}
+    attrs = {"mode": mode, "keepdims": True, **_axes(x.rank - 2, layout)}
     return operation.add("global_pool", (x,), attrs)
 
 
 def adaptive_pool(
-    operation: Lowering, x: Value, mode: str, size: Sequence[Num | None], *, copies: int = 0
+    operation: Lowering,
+    x: Value,
+    mode: str,
+    size: Sequence[Num | None],
+    *,
+    copies: int = 0,
+    layout: Layout = "first",
 ) -> tuple[Value, ...]:
     """Add a pooling to a fixed extent; None keeps the extent of an axis."""
     if x.spec is None:
         raise Blind
-    placed, extras = _placed(x, len(size))
-    offset = x.rank - len(size)
+    placed, extras = _placed(x, len(size), layout)
+    offset = x.rank - len(size) - (layout == "last")
     sizes = tuple(x.shape[offset + k] if extent is None else extent for k, extent in enumerate(size))
     attrs = {"mode": mode, **placed}
     extras = extras._replace(copies=copies)

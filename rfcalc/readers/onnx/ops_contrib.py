@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rfcalc.graph.layer import Extras, Stage
+from rfcalc.readers.lowering import window
 from rfcalc.readers.lowering.value import Value, Values
 from rfcalc.readers.onnx.operation import MICROSOFT, Operation, op
 from rfcalc.readers.onnx.ops_mix import fused
@@ -34,21 +35,12 @@ def conv_settings(operation: Operation, kernel: Value) -> dict[str, Any]:
     }
 
 
-def _channels_last(x: Value, rank: int) -> dict[str, Any]:
-    return {"spatial": tuple(range(1, rank + 1)), "channel": rank + 1}
-
-
 @op("NhwcMaxPool", domain=MICROSOFT, tells="features")
 def pool_channels_last(operation: Operation) -> Values:
     """A pooling of (batch, positions, channels)."""
     kernel = operation.integers("kernel_shape") or (1,)
-    attrs = {
-        "kernel": kernel,
-        "ceil": bool(operation.integer("ceil_mode", 0)),
-        **geometry(operation, len(kernel)),
-        **_channels_last(operation[0], len(kernel)),
-    }
-    return operation.add("max_pool", (operation[0],), attrs)
+    ceil, settings = bool(operation.integer("ceil_mode", 0)), geometry(operation, len(kernel))
+    return window.pool(operation, operation[0], "max", kernel=kernel, ceil=ceil, layout="last", **settings)
 
 
 @op("NhwcConv", "NhwcFusedConv", domain=MICROSOFT, tells="features")
@@ -56,15 +48,10 @@ def conv_channels_last(operation: Operation) -> Values:
     """A convolution of (batch, positions, channels); the kernel is (filters, window, channels)."""
     if operation.optional(3) is not None:
         return operation.unknown()
-    kernel = operation[1]
-    filters, *window, depth = kernel.shape
-    attrs: dict[str, Any] = {
-        "filters": filters,
-        "kernel": tuple(window),
-        "depth": depth,
+    x, kernel, bias = operation[0], operation[1], operation.optional(2)
+    settings = {
         "groups": groups_of(operation),
-        **geometry(operation, len(window)),
-        **_channels_last(operation[0], len(window)),
+        "then": fused(operation),
+        **geometry(operation, kernel.rank - 2),
     }
-    extras, weights = Extras(then=fused(operation)), (kernel, operation.optional(2))
-    return operation.add("conv", (operation[0],), attrs, extras, weights=weights)
+    return window.conv(operation, x, kernel, bias, layout="last", **settings)
