@@ -76,7 +76,7 @@ def test_an_analysis_renders_itself() -> None:
     assert analysis.to_markdown(["name"]).splitlines()[0].split() == ["|", "layer", "|"]
     assert str(analysis) == analysis.to_text() == analysis.to_text(80)
     assert analysis.to_text(unicode=False).isascii()
-    assert "left out: padding, activations (columns=[...], a larger width)\n" in analysis.to_text()
+    assert "not shown: padding, activations (columns=[...], a larger width)\n" in analysis.to_text()
     assert "left out" not in analysis.to_text(120)
     assert analysis.to_text(columns=["name", "macs"]).splitlines()[2].split() == ["layer", "MACs"]
     assert "<p><b>tiny</b>" in analysis._repr_html_()

@@ -226,7 +226,14 @@ COLUMNS: Final = {column.name: column for column in (*_ALL, *_ON_DEMAND)}
 USUAL: Final = _ALL
 """The columns that every analysis has."""
 
-ALIASES: Final = {"layer": "name"}
+ALIASES: Final = {
+    "layer": "name",
+    "covers": "coverage",
+    "stride": "effective_stride",
+    "padding": "effective_padding",
+    "field": "receptive_field",
+}
+"""What columns are called in the table, where that is not their key."""
 
 DOCUMENT: Final = ("name", "op", "output_shape", "receptive_field", "effective_stride", "params", "macs")
 """The columns of a table for a document, unless others are asked for."""

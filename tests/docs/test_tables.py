@@ -80,8 +80,8 @@ def test_text_is_as_wide_as_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     (usual,) = made("analyze pooling.json --format text", MODELS, "rst").pieces()
     (wide,) = made("analyze pooling.json --format=text --width=120", MODELS, "rst").pieces()
     assert max(map(len, usual[0].splitlines())) <= 80
-    assert "left out: padding, activations" in usual[0]
-    assert "left out" not in wide[0]
+    assert "not shown: padding, activations" in usual[0]
+    assert "not shown" not in wide[0]
 
 
 def test_the_format_of_the_document_may_be_said() -> None:

@@ -32,10 +32,10 @@ def test_the_table_that_it_began_with() -> None:
     assert comparison.answer[0] == " ".join(
         (
             "With pooling, conv3 sees 18x18 of 28x28 (41%); without, 7x7 (6%).",
-            "To see as far without pooling takes 6 more 3x3 convolutions.",
             "Without pooling the classifier has 61,952 inputs instead of 1,152,",
             "and the model 712,202 parameters instead of 104,202.",
             "It takes 47.1 M multiply-accumulates instead of 3.10 M (15.2 times).",
+            "To see as far without pooling takes 6 more 3x3 convolutions on top of that.",
         )
     )
 
@@ -58,12 +58,15 @@ def test_what_is_lost_of_position() -> None:
         ((1, 1), (0, 0)),
         ((4, 4), (0, 0)),
     ]
-    assert comparison.answer[-1] == " ".join(
+    assert comparison.answer[-2] == " ".join(
         (
             "In exchange, pooling gives up position: the last map has one unit every 4 pixels,",
-            "without pooling one every pixel. It follows shifts of the input by 4 pixels exactly;",
-            "one of up to 3 it may hide, if maxima stay in their windows.",
+            "without pooling one every pixel. A shift of the input by 4 pixels moves it by exactly one unit;",
+            "a shift of up to 3 max pooling may hide, if maxima stay in their windows.",
         )
+    )
+    assert comparison.answer[-1] == (
+        "So it is the steps of pooling that let conv3 see further: with average pooling it sees as far."
     )
 
 

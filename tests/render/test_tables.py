@@ -119,10 +119,10 @@ def test_columns_are_dropped_in_order_of_importance() -> None:
 @pytest.mark.parametrize(
     ("width", "line"),
     [
-        (80, "left out: op, smallest field, padding and 2 more (columns=[...], a larger width)"),
-        (70, "left out: op and 5 more (columns=[...], a larger width)"),
-        (60, "left out: op and 6 more (columns=[...], a larger width)"),
-        (50, "left out: 7 columns (columns=[...], a larger width)"),
+        (80, "not shown: op, smallest field and 3 more (columns=[...], a larger width)"),
+        (70, "not shown: op and 5 more (columns=[...], a larger width)"),
+        (60, "not shown: op and 6 more (columns=[...], a larger width)"),
+        (50, "not shown: 7 columns (columns=[...], a larger width)"),
     ],
 )
 def test_what_is_left_out_is_said_in_a_line_that_fits(width: int, line: str) -> None:
@@ -131,7 +131,7 @@ def test_what_is_left_out_is_said_in_a_line_that_fits(width: int, line: str) -> 
 
 def test_what_was_asked_for_is_never_left_out() -> None:
     text = analysis_text(complete(), width=40, columns=tables.choose(["name", "params", "macs"]))
-    assert "left out" not in text
+    assert "not shown" not in text
 
 
 def test_wide_characters_keep_the_columns_aligned() -> None:

@@ -316,7 +316,7 @@ def _left_out(usual: Sequence[Column], strips: Sequence[_Strip], width: int, way
     shown = {strip.name for strip in strips}
     titles = [_SHORT_TITLES.get(column.name, column.title) for column in usual if column.name not in shown]
     named = (few(titles, most) for most in range(len(titles), 0, -1))
-    lines = [f"left out: {names} ({ways})" for names in (*named, humanise.sentence(len(titles), "column"))]
+    lines = [f"not shown: {names} ({ways})" for names in (*named, humanise.sentence(len(titles), "column"))]
     return next((line for line in lines if cells(line) <= width), lines[-1])
 
 

@@ -13,6 +13,7 @@ from rfcalc.questions.compare.result import ComparisonResult, Entry
 from rfcalc.render import humanise
 from rfcalc.render.humanise import number, percent, short
 from rfcalc.rules.registry import of_family
+from rfcalc.wording import few
 
 _CONVOLUTIONS: Final = frozenset(of_family("convolution"))
 _TIMES: Final = 1.5  # as much as this is a multiple, less an addition
@@ -40,6 +41,7 @@ def sentences(comparison: ComparisonResult) -> tuple[str, ...]:
         elif entry.bill is not None and entry.result is not None:
             found.append(" ".join(_told(comparison, base.bill, entry, entry.bill, entry.result)))
     found.extend(_position(comparison, base.bill))
+    found.extend(_cause(comparison, base.bill))
     return tuple(found)
 
 
@@ -64,12 +66,14 @@ def _told(
     """Say what one counterfactual sees, and what it costs."""
     said = []
     phrase = _phrase(entry)
+    more = ""
     if bill.field is not None and base.field is not None:
         said.append(_seen(comparison, base, bill, entry))
-        more = _to_see_as_far(base, bill, result, phrase)
-        if more:
-            said.append(more)
+        whole = base.coverage == bill.coverage == 1  # what lies beyond the input is nothing to see
+        more = "" if whole else _to_see_as_far(base, bill, result, phrase)
     said += _costs(base, bill, f"{_capital(phrase)} " if not said or bill.field != base.field else "")
+    if more:
+        said.append(more)
     if bill._replace(tolerated_shift=base.tolerated_shift) == base:
         said.append("Shapes and costs are the same.")
     return said
@@ -87,7 +91,8 @@ def _seen(comparison: ComparisonResult, base: Bill, bill: Bill, entry: Entry) ->
     before = f"{_pixels(base.field)}{extents} ({percent(base.coverage)})"
     return (
         f"{_head(comparison)}, {base.field_layer} sees {before}; "
-        f"{phrase}, {_pixels(bill.field)} ({percent(bill.coverage)})."
+        f"{phrase}, {_pixels(bill.field)} ({percent(bill.coverage)})"
+        f"{': the whole input either way' if base.coverage == bill.coverage == 1 else ''}."
     )
 
 
@@ -128,7 +133,8 @@ def _to_see_as_far(base: Bill, bill: Bill, result: AnalysisResult, phrase: str) 
         return ""
     count = max(counts)
     window = "x".join(map(str, kernel)) if len(kernel) > 1 else f"window-{kernel[0]}"
-    return f"To see as far {phrase} takes {count:,} more {window} convolution{'s' if count != 1 else ''}."
+    convolutions = f"{count:,} more {window} convolution{'s' if count != 1 else ''}"
+    return f"To see as far {phrase} takes {convolutions} on top of that."
 
 
 def _usual_kernel(result: AnalysisResult) -> tuple[int, ...] | None:
@@ -169,6 +175,8 @@ def _costs(base: Bill, bill: Bill, lead: str) -> Iterable[str]:
         )
     elif bill.params != base.params:
         yield _capital(f"{lead}the model has {_instead(bill.params, base.params, 'parameters')}.")
+    elif bill.params is not None and bill.macs != base.macs:
+        yield f"Parameters stay the same {number(bill.params)}."
     if bill.macs != base.macs and bill.macs is not None and base.macs is not None:
         took = f"{short(bill.macs)} multiply-accumulates instead of {short(base.macs)}"
         yield f"It takes {took}{_times(base, bill)}."
@@ -201,16 +209,36 @@ def _position(comparison: ComparisonResult, bill: Bill) -> Iterable[str]:
     )
 
 
+def _cause(comparison: ComparisonResult, base: Bill) -> Iterable[str]:
+    """Say that the steps of pooling let a layer see further, where others in their place do so too."""
+    plain = next((each.bill for each in comparison.entries if each.name == "plain"), None)
+    alike = [
+        _phrase(entry)
+        for entry in comparison.entries[1:]
+        if entry.changed and entry.bill is not None and entry.bill.field == base.field
+        if entry.bill.stride == base.stride
+    ]
+    if comparison.pooling and alike and plain is not None and plain.coverage != base.coverage:
+        yield (
+            f"So it is the steps of pooling that let {base.field_layer} see further: "
+            f"{few(alike)} it sees as far."
+        )
+
+
 def _shifts(bill: Bill) -> str:
     """Say which shifts of the input the last map follows, and which it may hide."""
     shifts = {shift for shift in bill.exact_shift or () if shift is not None}
     if len(shifts) != 1:
         return ""
-    said = f" It follows shifts of the input by {number(shifts.pop())} pixels exactly"
+    shift = shifts.pop()
+    said = f" It follows shifts of the input by {number(shift)} pixels exactly"
+    if all(stride == shift for stride in bill.stride or ()):
+        said = f" A shift of the input by {number(shift)} pixels moves it by exactly one unit"
     hidden = {shift for shift in bill.tolerated_shift or () if shift}
     if len(hidden) != 1:
         return f"{said}."
-    return f"{said}; one of up to {number(hidden.pop())} it may hide, if maxima stay in their windows."
+    most = number(hidden.pop())
+    return f"{said}; a shift of up to {most} max pooling may hide, if maxima stay in their windows."
 
 
 def _every(bill: Bill) -> str:

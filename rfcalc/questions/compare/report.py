@@ -209,14 +209,26 @@ def comparison_text(comparison: ComparisonResult, *, width: int = 80, unicode: b
         clean(entry.name) for entry in comparison.entries
     )  # fmt: skip
     lines = [*fold(f"{names}   {inputs}" if comparison.counterfactuals else names, width)]
+    lines += fold(clean(_legend(comparison)), width) if comparison.counterfactuals else []
     for grid in (depth_grid(comparison), bill_grid(comparison)):
         shown = _shown(grid, clean, ellipsis)
         for block in _blocks(shown, width, rule):
             lines += ["", *block]
+        if not grid.label or not comparison.counterfactuals:
+            continue
+        count, whole = len(comparison.depths), base.totals.layers
+        if count < whole:
+            lines.append(f"layers not shown: {whole - count:,} of {whole:,} (rfcalc analyze shows all)")
     lines.append("")
     for each in sentences(comparison):
         lines += [*_wrapped(clean(each), width), ""]
     return "\n".join(lines[:-1]) + "\n"
+
+
+def _legend(comparison: ComparisonResult) -> str:
+    """Say what each counterfactual is."""
+    named = (each for each in comparison.entries[1:] if each.counterfactual is not None)
+    return "; ".join(f"{each.name}: {each.counterfactual.phrase}" for each in named if each.counterfactual)
 
 
 def _wrapped(text: str, width: int) -> list[str]:

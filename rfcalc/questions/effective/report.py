@@ -9,11 +9,11 @@ from typing import Any, Final
 from rfcalc.questions.effective.result import SHARES, EffectiveAxis, EffectiveResult
 from rfcalc.render.escape import terminal
 from rfcalc.render.fold import fold
-from rfcalc.render.humanise import extents, percent
+from rfcalc.render.humanise import extents
 from rfcalc.render.pieces import Paragraph, Piece
 from rfcalc.render.shown import Documented, Shown
 from rfcalc.render.table import LEFT, RIGHT, Table, laid_out
-from rfcalc.wording import axis_names
+from rfcalc.wording import axis_names, few
 
 SCHEMA: Final = "rfcalc/effective/1"
 
@@ -69,17 +69,20 @@ class EffectiveField(Documented, Shown, EffectiveResult):
     @property
     def sentence(self) -> str:
         """How much of what the unit sees holds half of the weight."""
-        half, field = (
-            extents(sizes) for sizes in zip(*((a.widths[0], a.field) for a in self.axes), strict=True)
-        )
-        share = 1.0
-        for axis in self.axes:
-            share *= axis.widths[0] / axis.field
-        rank = len(self.axes)
-        each = "of the weight" if rank == 1 else "of the weight along each axis"
-        return (
-            f"Half {each} lies within {half} of the {field} pixels it depends on ({percent(share)} of them)."
-        )
+        spans = {(axis.widths[0], axis.field) for axis in self.axes}
+        if len(spans) == 1:
+            half, field = spans.pop()
+            each = "Along each axis half" if len(self.axes) > 1 else "Half"
+            return f"{each} of the weight lies within {half:,} of {field:,} positions. {_CAVEAT}"
+        named = zip(self.axes, axis_names(len(self.axes)), strict=True)
+        within = few([f"{axis.widths[0]:,} of {axis.field:,} {name}s" for axis, name in named])
+        return f"Half of the weight lies within {within}. {_CAVEAT}"
+
+
+_CAVEAT: Final = (
+    "Weight counts the ways from an input position to the unit, as if each layer averaged over its window: "
+    "trained weights, and which maximum a pooling takes, are not looked at."
+)
 
 
 def _head(field: EffectiveResult) -> str:

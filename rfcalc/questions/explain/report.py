@@ -441,8 +441,8 @@ def _about_position(axis: AxisAttribution, layer: str) -> list[str]:
         said = ["All maps up to here follow every shift of the input exactly, far from the border."]
     else:
         said = [
-            f"All maps up to here follow shifts of {_pixels(position.exact_shift)} and its multiples "
-            "exactly, and no smaller one."
+            f"All maps up to here follow a shift of {_pixels(position.exact_shift)} and its multiples "
+            "exactly; of smaller shifts there is none that all of them follow."
         ]
     if position.unit is not None and position.unit != 1:
         said.insert(0, f"One index of {layer} stands for {_pixels(_number(position.unit))}.")
