@@ -182,6 +182,28 @@ def test_sizes_that_break_shapes() -> None:
     assert "the window of 2 is larger than the map of 1" in rows[0].message
 
 
+def test_joins_that_are_known_as_such_only_where_extents_are() -> None:
+    """How an adaptive pooling divides an open axis is not known, nor what meets behind it."""
+    model = {
+        "rfcalc": 1,
+        "input": [None, 1],
+        "layers": [
+            {"kind": "max_pool", "name": "p", **SAME},
+            {"kind": "adaptive_avg_pool", "name": "g", "size": 4, "inputs": ["input"]},
+            {"kind": "add", "name": "early", "inputs": ["p", "g"]},
+            {"kind": "max_pool", "name": "q", **STEP},
+            {"kind": "max_pool", "name": "r", "inputs": ["early"], **SAME},
+            {"kind": "add", "name": "late", "inputs": ["q", "r"]},
+        ],
+    }
+    found = rfcalc.align(model, [7, 8])  # of 7 pixels the four windows do not begin in even steps
+    assert found.size == (8,)
+    assert [join.layer for join in found.joins] == ["early", "late"]
+    assert [row.offsets for row in found.sizes] == [((0.5,), (0.0,)), ((0.5,), (2.0,))]
+    assert "Branches lie apart at 7 and 8 in 'early', 'late', by 2 pixels at most." in found.sentences
+    assert [len(row["offsets"]) for row in found.to_dict()["sizes"]] == [2, 2]
+
+
 def test_a_size_is_needed_where_padding_depends_on_it() -> None:
     model = two_branches([SAME], [STEP], None)
     with pytest.raises(rfcalc.UsageError, match="has no fixed size; give one with --input-shape"):

@@ -39,8 +39,10 @@ def command(model: str, *, form: str, output: str, **how: Any) -> None:
     """Show where branches of MODEL meet whose fields have their centres at different pixels of the input.
 
     With SAME padding and a stride, where a window begins depends on whether its map is even: a model may be
-    in line at one size of the input and out of line at the next. Centres are those of the field of the first
-    output; where a padding mends it, it is named, and the rules have been run with it.
+    in line at one size of the input and out of line at the next. A centre is that of the field of the first
+    output; where the outputs of a branch take turns in what they see, as behind upsampling, it is the mean of
+    one turn, taken back to the first output. Where a padding mends it, it is named, and the rules have been
+    run with it.
     """
     from rfcalc.render.write import check_output
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from rfcalc.algebra.number import is_known
+from rfcalc.engine.joins import Offset
 from rfcalc.engine.run import Run
 from rfcalc.engine.totals import asked_notes, unknown_notes
 from rfcalc.errors import AnalysisError, ReadError, UsageError
@@ -65,10 +66,11 @@ def align_run(run: Run, sizes: Sequence[int] = (), progress: Progress | None = N
             f"the input {run.chosen.name!r} has no spatial axes, so that nothing can be out of line"
         )
     views, own = _Views(run, progress), run
-    names = [join.layer for join in own.joins]
-    found = views.rows(sizes, names)
+    looked = views.looks(sizes)
     if not all(map(is_known, own.extents)):
-        own = _at_some_size(views, own, found)
+        own = _at_some_size(views, own, looked)
+    names = [join.layer for join in own.joins]  # where extents are open, joins may not be known as such
+    found = _rows(looked, names)
     mends, mended = _mended(views, own, [row.size for row in found if row.aligned is False])
     return Alignment(
         run.graph.name,
@@ -78,16 +80,40 @@ def align_run(run: Run, sizes: Sequence[int] = (), progress: Progress | None = N
         mends,
         mended,
         found,
-        views.rows(sizes, names, mends) if mends and sizes else (),
+        _rows(views.looks(sizes, mends), names) if mends and sizes else (),
         (*asked_notes(own.graph, own.resolved), *unknown_notes(own.graph, own.resolved)),
     )
 
 
-def _at_some_size(views: _Views, own: Run, rows: Sequence[SizeRow]) -> Run:
-    """Look at a model without a size at one of those asked for, best at one where something is wrong."""
-    sizes = [row.size for wanted in (False, True) for row in rows if row.aligned is wanted]
-    if sizes:
-        return views.at(sizes[0])
+class _Look(NamedTuple):
+    """How branches meet at one size: how far those of each join lie apart; where shapes break, that row."""
+
+    size: int
+    offsets: Mapping[str, tuple[Offset, ...]]
+    aligned: bool | None
+    rank: int = 0
+    broken: SizeRow | None = None
+
+
+def _rows(looked: Sequence[_Look], names: Sequence[str]) -> tuple[SizeRow, ...]:
+    """Say of each size how these joins meet; those that it does not have are in line."""
+    return tuple(
+        look.broken
+        or SizeRow(
+            look.size,
+            tuple(look.offsets.get(name, (0.0,) * look.rank) for name in names),
+            look.aligned,
+        )
+        for look in looked
+    )
+
+
+def _at_some_size(views: _Views, own: Run, looked: Sequence[_Look]) -> Run:
+    """Look at a model without a size at one of those asked for, best where something is wrong."""
+    for wanted in (False, True):
+        found = [look for look in looked if look.aligned is wanted]
+        if found:
+            return views.at(max(found, key=lambda look: len(look.offsets)).size)
     if any(join.reason for join in own.joins):
         raise UsageError("the input has no fixed size; give one with --input-shape, or other --sizes")
     return own
@@ -141,28 +167,25 @@ class _Views:
         except (AnalysisError, ReadError):
             return None
 
-    def rows(
-        self, sizes: Sequence[int], names: Sequence[str], mends: Sequence[Mend] = ()
-    ) -> tuple[SizeRow, ...]:
-        """Say of each size how these joins meet, with other paddings where there are some."""
-        return tuple(self._row(size, names, mends) for size in stepped(sizes, self._progress))
+    def looks(self, sizes: Sequence[int], mends: Sequence[Mend] = ()) -> list[_Look]:
+        """Say of each size how branches meet, with other paddings where there are some."""
+        return [self._look(size, mends) for size in stepped(sizes, self._progress)]
 
-    def _row(self, size: int, names: Sequence[str], mends: Sequence[Mend]) -> SizeRow:
-        if size in self._broken:  # it cannot even be read
-            return self._broken[size]
-        try:
-            self.at(size)
-        except (AnalysisError, ReadError) as error:
-            self._broken[size] = _broken_at(size, error)
-            return self._broken[size]
+    def _look(self, size: int, mends: Sequence[Mend]) -> _Look:
+        if size not in self._broken:
+            try:
+                self.at(size)
+            except (AnalysisError, ReadError) as error:  # it cannot even be read
+                self._broken[size] = _broken_at(size, error)
+        if size in self._broken:
+            return _Look(size, {}, None, broken=self._broken[size])
         try:
             view = self.padded(size, mends)
-            joins = {join.layer: join for join in view.joins}
+            joins = view.joins
         except (AnalysisError, ReadError) as error:
-            return _broken_at(size, error)
-        nowhere = (0.0,) * len(view.extents)
-        offsets = tuple(joins[name].offset if name in joins else nowhere for name in names)
-        return SizeRow(size, offsets, all(join.aligned for join in view.joins))
+            return _Look(size, {}, None, broken=_broken_at(size, error))
+        offsets = {join.layer: join.offset for join in joins}
+        return _Look(size, offsets, all(join.aligned for join in joins), len(view.extents))
 
 
 def _broken_at(size: int, error: AnalysisError | ReadError) -> SizeRow:

@@ -225,10 +225,8 @@ def _apart(apart: Sequence[SizeRow], joins: Sequence[Join]) -> Iterator[str]:
             if any(row.offsets and any(row.offsets[place]) for row in apart)
         ]
         where = f" in {few(map(repr, names))}" if names else ""
-        yield (
-            f"Branches lie apart at {_listed([row.size for row in apart])}"
-            f"{where}, by {most:g} pixels at most."
-        )
+        far = f", by {most:g} pixels at most" if most else ""  # 0 of a join that is none at the size shown
+        yield f"Branches lie apart at {_listed([row.size for row in apart])}{where}{far}."
 
 
 def _broken(broken: Sequence[SizeRow]) -> Iterator[str]:
