@@ -119,7 +119,7 @@ def test_statuses_bars_and_warnings_are_coloured(unknown: str) -> None:
     bound = said("analyze", unknown, "--on-unknown", "bound").terminal
     assert "\x1b[33m~global\x1b[0m" in bound
     assert "\x1b[36m▏\x1b[0m" in bound
-    assert "\x1b[36mnote:\x1b[0m" in bound
+    assert "\x1b[36mnote:\x1b[0m" in said("analyze", RESNET).terminal
     assert "rfcalc: \x1b[31merror:\x1b[0m " in said("analyze", "none.json").terminal
 
 

@@ -211,19 +211,62 @@ def unknown_notes(layers: Iterable[Layer], resolved: Mapping[str, LayerInfo]) ->
 
 
 def _global_note(rows: Sequence[Row]) -> list[Note]:
-    """Say from where on maps see everything, and through what; that a vector at the end does is no news."""
-    seeing = [row for row in rows if not row.container and _is_global(row.receptive_field)]
-    maps = [row for row in seeing if any(isinstance(n, int) and n > 1 for n in row.spatial)]
+    """Say from where on maps see everything, and through what; that a vector at the end does is no news.
+
+    A field that is everything only at most, as a bound, is not said to see it.
+    """
+    single = [row for row in rows if not row.container]
+    seeing = [row for row in single if _sees_all(row)]
+    maps = [row for row in seeing if _is_map(row)]
     if not maps:
         return []
     through = "" if seeing[0] is maps[0] else f", by way of {seeing[0].name!r} ({seeing[0].op})"
-    text = f"from here on ({maps[0].op}) maps see the whole input, whatever its size{through}"
+    text = (
+        f"{_which_see(maps[0], single[single.index(maps[0]) + 1 :])} the whole input, "
+        f"whatever its size{through}"
+    )
     local = next((row for row in maps if _is_global(row.local_receptive_field)), None)
     if local is None:
         text += "; with gates cut they do not"
     elif local is not maps[0]:
         text += f"; with gates cut, from {local.name!r} ({local.op}) on"
     return [Note("info", "global", maps[0].name, text)]
+
+
+def _which_see(first: Row, later: Sequence[Row]) -> str:
+    """Say which maps see the whole input, where `first` is the first of a file to do so."""
+    maps = [row for row in later if row.spatial]
+    if all(map(_sees_all, maps)):
+        return f"from here on ({first.op}) maps see"
+    behind = {first.name}
+    for row in later:
+        if not behind.isdisjoint(row.inputs):
+            behind.add(row.name)
+    if all(_sees_all(row) for row in maps if row.name in behind):
+        return f"this map ({first.op}) and what is computed from it see"
+    return f"this map ({first.op}) sees"
+
+
+def _sees_all(row: Row) -> bool:
+    return row.status == "exact" and _is_global(row.receptive_field)
+
+
+def _is_map(row: Row) -> bool:
+    return any(isinstance(n, int) and n > 1 for n in row.spatial)
+
+
+def _bound_notes(rows: Sequence[Row]) -> list[Note]:
+    """Say from where on fields are upper bounds, once for each reason."""
+    first: dict[str, int] = {}
+    for place, row in enumerate(rows):
+        if row.status == "bound":
+            first.setdefault(row.reason, place)
+    notes = []
+    for reason, place in first.items():
+        every = all(row.status != "exact" for row in rows[place:])
+        text = "fields from here on" if every else "this field and those that are computed from it"
+        notes.append(Note("warning", "bound", rows[place].name, f"{text} are upper bounds: {reason}"))
+    return notes
 
 
 def _is_global(field: Sequence[object] | None) -> bool:
@@ -253,12 +296,5 @@ def notes_of(
         )
     notes.extend(_border_notes(graph, resolved))
     notes.extend(_global_note(rows))
-    bounds: dict[str, str] = {}
-    for row in rows:
-        if row.status == "bound":
-            bounds.setdefault(row.reason, row.name)
-    notes.extend(
-        Note("warning", "bound", name, f"fields from here on are upper bounds: {reason}")
-        for reason, name in bounds.items()
-    )
+    notes.extend(_bound_notes(rows))
     return notes

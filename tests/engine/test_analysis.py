@@ -122,6 +122,26 @@ def test_squeeze_and_excitation_is_global_with_a_finite_local_field() -> None:
     assert behind.coverage == 1.0
 
 
+def _global_notes(*layers: Layer, **how: Any) -> list[str]:
+    result = analyze_run(Run(LayerGraph(layers, name="m"), **how))
+    return [note.message for note in result.notes if note.code == "global"]
+
+
+def test_who_sees_the_whole_input_is_told_of_branches() -> None:
+    """Maps on a branch of their own, or a map that is known as a bound alone, are not said to see it."""
+    gated = (image(), conv("a", "x"), *gate("a"))
+    cut = "; with gates cut they do not"
+    assert _global_notes(*gated, conv("b", "gated")) == [
+        f"from here on (Multiply) maps see the whole input, whatever its size, "
+        f"by way of 'squeeze' (Global_Pool){cut}"
+    ]
+    (beside,) = _global_notes(*gated, conv("b", "gated"), conv("other", "x"))
+    assert beside.startswith("this map (Multiply) and what is computed from it see the whole input")
+    assert beside.endswith(f"by way of 'squeeze' (Global_Pool){cut}")
+    odd = layer("odd", "unknown", "x")
+    assert _global_notes(image(), odd, conv("b", "odd"), on_unknown="bound") == []
+
+
 def test_a_second_gate_behind_the_first_is_found_too() -> None:
     rows = analyze(image(), conv("a", "x"), *gate("a"), conv("b", "gated"), *gate("b", "second_"))
     assert rows.layer("second_gated").local_receptive_field == (5, 5)

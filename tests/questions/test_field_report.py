@@ -88,6 +88,40 @@ def test_what_of_a_window_lies_in_padding() -> None:
     assert "28 of 30 units (93%) have part of their window in padding." in found.to_text()
 
 
+def _sentences(*layers: dict[str, object], size: tuple[int, ...]) -> list[str]:
+    model = {"rfcalc": 1, "name": "m", "input": [*size, 1], "layers": list(layers)}
+    found = rfcalc.field(model, str(layers[-1]["name"]))
+    return found.to_text(200).split("\n\n")[2:]
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "told"),
+    [
+        ((28, 28), 4, 4, []),
+        ((30, 30), 4, 4, ["Rows and columns 28 to 29 of input are seen by no unit."]),
+        ((29, 28), 4, 4, ["Row 28 of input is seen by no unit."]),
+        ((29, 30), 4, 4, ["Row 28 of input is seen by no unit.",
+                          "Columns 28 to 29 of input are seen by no unit."]),
+        ((9,), 1, 2, ["4 of 9 positions of input (1, 3, 5 and 1 more) are seen by no unit."]),
+        ((8, 5), 2, 3, ["2 of 8 rows of input (2, 5) are seen by no unit.",
+                       "Column 2 of input is seen by no unit."]),
+    ],
+)  # fmt: skip
+def test_what_no_unit_sees_is_said(size: tuple[int, ...], kernel: int, stride: int, told: list[str]) -> None:
+    """Nor is there a word of padding where no window reaches into any."""
+    conv = {"kind": "conv", "name": "c", "filters": 1, "kernel": kernel, "stride": stride}
+    assert [each.strip() for each in _sentences(conv, size=size)] == told
+
+
+@given(strategies.models(kinds=strategies.LOCAL + strategies.PLAIN, layers=8))
+def test_what_no_unit_sees_is_in_no_mask(document: Document) -> None:
+    for name, *_ in layers_of(document):
+        (axis,) = rfcalc.field(document, name).axes
+        seen = {j for mask in axis.masks for j in range(axis.input_extent) if mask >> j & 1}
+        unseen = [j for first, last in axis.unseen for j in range(first, last + 1)]
+        assert unseen == [j for j in range(axis.input_extent) if j not in seen], name
+
+
 def test_a_window_without_end_has_no_share_in_padding() -> None:
     found = rfcalc.field(NET, "g")
     assert [axis.windows for axis in found.axes] == [None, None]
@@ -272,6 +306,7 @@ def test_a_terminal_gets_steady_rows_in_one_line(layer: dict[str, object], lines
     model = {"rfcalc": 1, "input": [40, 1], "layers": [{"name": "conv", "filters": 1, **layer}]}
     result = rfcalc.field(model, "conv")
     short = [" ".join(line.split()) for line in result.shortened().to_text().splitlines()]
-    assert short[2:-2] == ["output positions taps", *lines]
+    assert short[2 : 3 + len(lines)] == ["output positions taps", *lines]
     outputs = len(result.axes[0].rows)
-    assert len(result.to_text().splitlines()) == outputs + 5
+    below = 2 if result.touching and result.touching[0] else 0
+    assert len(result.to_text().splitlines()) == outputs + 3 + below

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -90,3 +92,40 @@ def test_names_are_escaped() -> None:
     )
     assert "\x1b" not in str(rfcalc.tiles(graph))
     assert "b\\|c" in rfcalc.tiles(graph).to_markdown()
+
+
+def test_a_model_that_cannot_be_cut_names_a_layer_that_can_be(tmp_path: Path) -> None:
+    path = tmp_path / "my model.json"
+    path.write_text(json.dumps(MODELS["pooling"]))
+    text = " ".join(rfcalc.tiles(path).to_text(200).split())
+    command = shlex.split(text.partition("; ask: rfcalc tiles ")[2])
+    assert command == [str(path), "conv3"]
+    assert rfcalc.tiles(command[0], command[1]).seamless
+    text = rfcalc.tiles(MODELS["pooling"]).to_text(200)
+    assert "A layer before it can be run on tiles: 'conv3'." in text
+
+
+def test_no_layer_is_named_where_none_can_be_cut() -> None:
+    flat = {"rfcalc": 1, "input": [8, 8, 1], "layers": [{"kind": "flatten"}, {"kind": "linear", "units": 2}]}
+    assert "can be run on tiles" not in str(rfcalc.tiles(flat))
+
+
+@pytest.mark.parametrize(
+    ("layers", "told"),
+    [
+        ([{"kernel": 1}], "Tiles need not overlap. All of its own outputs are kept."),
+        ([{"kernel": 3}], "it holds 2 pixels behind it. All of its own outputs are kept."),
+        ([{"kernel": 5, "padding": "same"}], "2 pixels before it and 2 pixels behind it. "
+         "At each cut the 2 outputs next to it are dropped: they would need input beyond the tile."),
+        ([{"kernel": 2, "padding": "same"}], "it holds 1 pixel behind it. "
+         "At each cut the last output before it is dropped: it would need input beyond the tile."),
+        ([{"kernel": 4, "padding": "same"}], "1 pixel before it and 2 pixels behind it. At each cut "
+         "the first output behind it and the last 2 outputs before it are dropped: they would need input"),
+        ([{"kernel": 3, "padding": "same"}, {"kernel": 2, "stride": 2}, {"kernel": 3, "padding": "same"}],
+         "At each cut at least the first 2 outputs behind it and the last output before it are dropped"),
+    ],
+)  # fmt: skip
+def test_what_to_do_at_a_cut_is_said_plainly(layers: list[dict[str, Any]], told: str) -> None:
+    convs = [{"kind": "conv", "filters": 1, **each} for each in layers]
+    found = rfcalc.tiles({"rfcalc": 1, "input": [64, 64, 1], "layers": convs})
+    assert told in " ".join(found.to_text(200).split())

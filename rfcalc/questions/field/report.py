@@ -18,7 +18,7 @@ from rfcalc.render.humanise import percent
 from rfcalc.render.pieces import Paragraph, Piece
 from rfcalc.render.shown import Documented, Shown
 from rfcalc.render.table import RIGHT, Table, aligned
-from rfcalc.wording import axis_names
+from rfcalc.wording import axis_names, few
 
 SCHEMA: Final = "rfcalc/field/1"
 SEEING: Final = "rfcalc/seeing/1"
@@ -137,7 +137,8 @@ class Field(Documented, Shown, FieldResult):
         if self.at is None:
             grid = _grid(self, every=self.every, ellipsis="…" if unicode else "...")
             lines += ["", *aligned(grid, (RIGHT,) * len(grid[0]))]
-            lines += [line for text in _below(self) for line in ("", text)]
+            for text in _below(self):
+                lines += ["", *fold(terminal(text, unicode=unicode), width)]
         return "\n".join(lines) + "\n"
 
     def pieces(self) -> list[Piece]:
@@ -161,12 +162,33 @@ def _head(field: Field) -> str:
 
 
 def _below(field: Field) -> list[str]:
-    """Say how many units are touched by padding, where that was counted."""
-    if field.touching is None:
-        return []
-    touching, units = field.touching
-    share = f" ({percent(touching / units)})" if touching and units else ""
-    return [f"{touching:,} of {units:,} units{share} have part of their window in padding."]
+    """Say how many units are touched by padding, where some are, and what of the input nobody sees."""
+    told = []
+    if field.touching is not None and field.touching[0]:
+        touching, units = field.touching
+        told.append(
+            f"{touching:,} of {units:,} units ({percent(touching / units)}) "
+            "have part of their window in padding."
+        )
+    unseen: dict[tuple[int, tuple[tuple[int, int], ...]], list[str]] = {}
+    for axis, name in _named(field):
+        runs = axis.unseen
+        if runs:
+            unseen.setdefault((axis.input_extent, runs), []).append(name)
+    return [*told, *(_unseen(names, *found, field.input) for found, names in unseen.items())]
+
+
+def _unseen(names: Sequence[str], extent: int, runs: Sequence[tuple[int, int]], input: str) -> str:
+    """Say which indices of the input are seen by no unit."""
+    count = sum(last - first + 1 for first, last in runs)
+    one = count == 1 and len(names) == 1
+    listed = few([str(first) if first == last else f"{first} to {last}" for first, last in runs])
+    if len(runs) > 1:
+        listed = f"({listed})"
+        many = " and ".join(f"{name}s" for name in names)
+        return f"{count:,} of {extent:,} {many} of {input} {listed} are seen by no unit."
+    what = " and ".join(name if count == 1 else f"{name}s" for name in names)
+    return f"{what.capitalize()} {listed} of {input} {'is' if one else 'are'} seen by no unit."
 
 
 class SeeingAxis(NamedTuple):

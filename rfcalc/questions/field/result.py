@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -58,6 +58,36 @@ class FieldAxis:
     def touching(self) -> int | None:
         """How many output indices lose part of their window to padding."""
         return None if self.lost is None else sum(share > 0 for share in self.lost)
+
+    @property
+    def unseen(self) -> tuple[tuple[int, int], ...]:
+        """First and last of each run of input indices that no output index depends on."""
+        spans = [(row[0], row[1], index, row[2]) for index, row in enumerate(self.rows) if row is not None]
+        seen, behind = 0, 0
+        for first, last, _, _ in sorted(span for span in spans if span[3] == span[1] - span[0] + 1):
+            start = max(first, behind)
+            if start <= last:
+                seen |= ((1 << (last - start + 1)) - 1) << start
+                behind = last + 1
+        every = (1 << self.input_extent) - 1
+        for first, last, index, taps in spans:
+            if seen == every:
+                break
+            if taps <= last - first:  # it leaves some out
+                seen |= self.masks[index]
+        return tuple(_runs(every & ~seen))
+
+
+def _runs(mask: int) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last index of each run of bits that are set."""
+    place = 0
+    while mask:
+        skipped = (mask & -mask).bit_length() - 1
+        mask >>= skipped
+        length = (~mask & (mask + 1)).bit_length() - 1
+        yield place + skipped, place + skipped + length - 1
+        mask >>= length
+        place += skipped + length
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from rfcalc.engine.result import Note
 from rfcalc.engine.run import Run
 from rfcalc.engine.symbolic import axis_letters
 from rfcalc.engine.totals import asked_notes
-from rfcalc.errors import AnalysisError, UsageError
+from rfcalc.errors import AnalysisError, RfcalcError, UsageError
 from rfcalc.questions.tiles.base import base_of
 from rfcalc.questions.tiles.grid import Grid, Standing, grids_of
 from rfcalc.questions.tiles.plan import (
@@ -27,7 +27,7 @@ from rfcalc.questions.tiles.plan import (
 )
 from rfcalc.questions.tiles.proof import Prover
 from rfcalc.questions.tiles.report import Tiles
-from rfcalc.questions.tiles.result import Blocker, Memory, Plan, Stream, Strips, TileAxis
+from rfcalc.questions.tiles.result import BROAD, Blocker, Memory, Plan, Stream, Strips, TileAxis
 from rfcalc.questions.tiles.sizes import (
     Case,
     Sizes,
@@ -39,6 +39,9 @@ from rfcalc.questions.tiles.sizes import (
 
 USUAL_TILE: Final = 512
 """Pixels along each axis of a tile, where nothing else is said."""
+
+_MOST_TRIED: Final = 4
+"""Layers before one that cannot be cut, of which it is found out whether they can be."""
 
 
 class Wish(NamedTuple):
@@ -70,7 +73,7 @@ class Wish(NamedTuple):
         return self.tile is not None or self.image is not None or self.memory is not None
 
 
-def tiles_of(run: Run, wish: Wish, layer: str | None = None) -> Tiles:
+def tiles_of(run: Run, wish: Wish, layer: str | None = None, *, instead: bool = True) -> Tiles:
     """Find out how a model may be run on pieces of its input.
 
     Parameters
@@ -81,6 +84,8 @@ def tiles_of(run: Run, wish: Wish, layer: str | None = None) -> Tiles:
         What is asked for.
     layer : str, optional
         The layer, or output tensor, that is wanted; by default the model's first output.
+    instead : bool
+        Where no axis can be cut, look for a layer before it that can be.
 
     Raises
     ------
@@ -120,7 +125,35 @@ def tiles_of(run: Run, wish: Wish, layer: str | None = None) -> Tiles:
         plan,
         _stream(axes[0], wish.rate) if sizes.rank == 1 else None,
         tuple(_notes(sizes, case, axes, wish, image)),
+        _instead(run, axes) if instead else "",
+        "" if graph.source.startswith("<") else graph.source,  # a mapping, an open file
     )
+
+
+def _instead(run: Run, axes: Sequence[TileAxis]) -> str:
+    """Find the last layer before the culprit that can be run on tiles; an empty string for none."""
+    blockers = [axis.blocker for axis in axes if axis.blocker and axis.blocker.trouble in BROAD]
+    if len(blockers) < len(axes):
+        return ""
+    graph = run.graph
+    tried = 0
+    queue = [graph.find_tensor(blockers[0].layer)[0]]
+    while queue and tried < _MOST_TRIED:
+        for name, _ in graph[queue.pop(0)].inputs:
+            if name not in queue and name != run.chosen.name:
+                tried += 1
+                if _can_be_cut(run, name):
+                    return name
+                queue.append(name)
+    return ""
+
+
+def _can_be_cut(run: Run, layer: str) -> bool:
+    """Tell whether a layer can be run on tiles of its model's input."""
+    try:
+        return tiles_of(run, Wish(), layer, instead=False).seamless
+    except RfcalcError:
+        return False
 
 
 def _check(wish: Wish, rank: int) -> None:

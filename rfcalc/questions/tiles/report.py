@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from shlex import quote
 from typing import Any, Final
 
-from rfcalc.questions.tiles.result import Blocker, Memory, Plan, Stream, Strip, Strips, TileAxis, TilesResult
+from rfcalc.questions.tiles.result import (
+    BROAD,
+    Blocker,
+    Memory,
+    Plan,
+    Stream,
+    Strip,
+    Strips,
+    TileAxis,
+    TilesResult,
+)
 from rfcalc.render import humanise
 from rfcalc.render.escape import terminal
 from rfcalc.render.humanise import plain
@@ -239,7 +250,7 @@ def _sentences(result: TilesResult) -> Iterator[str]:
     free = [axis for axis in result.axes if axis.blocker is None]
     if free:
         yield _reading(free, "sample" if len(result.axes) == 1 else "pixel")
-    yield from _blocked(result.axes)
+    yield from _blocked(result)
     if result.plan is not None:
         yield _planned(result.plan)
     if result.stream is not None:
@@ -269,25 +280,45 @@ def _reading(axes: Sequence[TileAxis], unit: str) -> str:
         )
         or first.lost is None
     ):
-        return f"Before and after are the {unit}s that a tile needs around those that its outputs stand over."
-    start, end = first.lost
-    need = (
-        f"A tile needs {humanise.sentence(first.before or 0, unit)} before and {first.after or 0:,} after "
-        "those that its kept outputs stand over"
-    )
+        return (
+            f"Before and after: how many {unit}s a tile holds on each side of its own part, "
+            "so that the outputs over that part are those of the whole input."
+        )
+    sides = [
+        f"{humanise.sentence(size, unit)} {where} it"
+        for size, where in ((first.before or 0, "before"), (first.after or 0, "behind"))
+        if size > 0
+    ]
+    held = f"A tile overlaps its neighbours: beside its own part it holds {' and '.join(sides)}"
+    least = "at least " if any(axis.align != 1 for axis in axes) else ""
+    return f"{held if sides else 'Tiles need not overlap'}. {_dropped(*first.lost, least)}"
+
+
+def _dropped(start: int, end: int, least: str) -> str:
+    """Say which outputs of a tile are not used."""
     if start == end == 0:
-        return f"{need}; all of its own outputs are kept."
-    return f"{need}: where it was cut, its first {start:,} and its last {end:,} outputs are dropped."
+        return "All of its own outputs are kept."
+    if start == end:
+        told = [_counted("", start, "next to it")]
+    else:
+        sides = (("first ", start, "behind it"), ("last ", end, "before it"))
+        told = [_counted(*side) for side in sides if side[1]]
+    dropped = "is dropped: it" if len(told) == 1 and max(start, end) == 1 else "are dropped: they"
+    return f"At each cut {least}{' and '.join(told)} {dropped} would need input beyond the tile."
+
+
+def _counted(which: str, many: int, where: str) -> str:
+    return f"the {which}{'output' if many == 1 else f'{many:,} outputs'} {where}"
 
 
 def _loses(axis: TileAxis) -> bool:
     return axis.lost is not None and any(axis.lost)
 
 
-def _blocked(axes: Sequence[TileAxis]) -> Iterator[str]:
+def _blocked(result: TilesResult) -> Iterator[str]:
     """Say what cannot be cut, and why, axes with the same reason together."""
     by_blocker: dict[Blocker, list[str]] = {}
-    for axis in axes:
+    for axis in result.axes:
         if axis.blocker is not None:
             by_blocker.setdefault(axis.blocker, []).append(axis.name)
     for blocker, names in by_blocker.items():
@@ -296,8 +327,8 @@ def _blocked(axes: Sequence[TileAxis]) -> Iterator[str]:
             advice = (
                 " With gates and statistics cut (--cut-gates) tiles come near, but not to the same values."
             )
-        elif blocker.trouble in ("whole", "lost"):
-            advice = " A layer before it can be run on tiles: name one as LAYER."
+        elif blocker.trouble in BROAD:
+            advice = _instead(result)
         elif blocker.trouble == "fixed":
             advice = (
                 " If the network takes other sizes, export it with open ones (dynamic=True of from_torch)."
@@ -309,6 +340,16 @@ def _blocked(axes: Sequence[TileAxis]) -> Iterator[str]:
             continue
         op = f" ({blocker.op})" if blocker.op != blocker.layer else ""
         yield f"{' and '.join(names)} cannot be cut: {blocker.layer}{op} {blocker.reason}.{advice}"
+
+
+def _instead(result: TilesResult) -> str:
+    """Say which layer to ask about where that is wanted cannot be cut along any axis."""
+    if not result.instead:
+        return ""
+    if not result.source:
+        return f" A layer before it can be run on tiles: {result.instead!r}."
+    command = f"rfcalc tiles {quote(result.source)} {quote(result.instead)}"
+    return f" A layer before it can be run on tiles; ask: {command}"
 
 
 def _planned(plan: Plan) -> str:

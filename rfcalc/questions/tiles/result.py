@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import Literal, NamedTuple, overload
+from typing import Final, Literal, NamedTuple, overload
 
 from rfcalc.engine.result import Note, Status
 
@@ -14,6 +14,8 @@ Trouble = Literal["", "whole", "state", "ahead", "lost", "tangled", "bound", "fi
 """What forbids to cut an axis: every output needs all of it; or all before its own position; or all after it;
 no axis of the output is left that goes with it; several do; what is needed is known as a bound only; the file
 says one size; values depend on where in the image they stand."""
+BROAD: Final[Sequence[Trouble]] = ("whole", "lost")
+"""What one layer does to its whole input, so that layers before it may well be cut."""
 
 
 class Blocker(NamedTuple):
@@ -273,6 +275,10 @@ class TilesResult:
         For sequences.
     notes : tuple of Note
         What else there is to say.
+    instead : str
+        Where no axis can be cut, the last layer on the way that can be, as far as one was found.
+    source : str
+        Where the model came from, as it was given; empty where it is no file.
     """
 
     model: str
@@ -283,6 +289,8 @@ class TilesResult:
     plan: Plan | None = None
     stream: Stream | None = None
     notes: tuple[Note, ...] = ()
+    instead: str = ""
+    source: str = ""
 
     @property
     def seamless(self) -> bool:

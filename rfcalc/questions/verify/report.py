@@ -116,7 +116,10 @@ class Verification(Documented, VerificationResult):
 
     def _said(self) -> Iterator[str]:
         sizes = " and ".join("x".join(map(str, size)) for size in self.sizes)
-        yield f"{self.model}, enumerated from the definitions of its layers at {sizes} of {self.input}"
+        yield (
+            f"{self.model} at {sizes} of {self.input}: each figure computed a second, independent way, "
+            "index by index from what its layers are by definition"
+        )
         if self.filled:
             shapes = (
                 f"{name} {'x'.join('?' if n is None else str(n) for n in shape)}"
@@ -124,9 +127,10 @@ class Verification(Documented, VerificationResult):
             )
             yield f"open extents were taken as {', '.join(shapes)}"
         yield ""
-        yield f"rows of exact dependence: {self.rows} of {self.layers} layers"
-        yield f"fields, strides, paddings and centres: {self.figures} of {self.layers} layers"
-        yield f"parameters and multiply-accumulates: {self.counts} of {self.layers - self.inputs} layers"
+        counted = self.layers - self.inputs
+        yield f"which inputs every output reads, one by one: {self.rows} of {self.layers} layers agree"
+        yield f"fields, strides, paddings and centres: {self.figures} of {self.layers} layers agree"
+        yield f"parameters and multiply-accumulates: {self.counts} of {counted} layers agree"
         if self.held is not None and self.params is not None:
             yield f"{self.params:,} parameters by the analysis, {self._in_tensors(self.held, self.params)}"
         if self.ran:
