@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from rfcalc.pictures.side import Side, SideRow, Window
+from rfcalc.pictures.reading import Window
+from rfcalc.pictures.side import Side, SideRow
+from rfcalc.render.fold import fold
 from rfcalc.render.pictures import figure, name, names, set_legend, set_title
 from rfcalc.wording import few
 
@@ -17,6 +19,7 @@ _ROW: Final = 0.62  # inches from one row of units to the next
 _BESIDE_ROWS: Final = 1.25  # inches that a title, the numbers of pixels and what is said below them take
 _HALF: Final = 0.17  # of a unit's height, in rows
 _ROOM: Final = 3  # units that are drawn beside the field
+_COLUMNS_BELOW: Final = 72  # of what is said below a panel
 _WHOLE: Final = 40  # units of a row up to which all are drawn
 
 _CHOSEN: Final = "#D55E00"
@@ -245,7 +248,8 @@ def _window(window: Window) -> str:
 def _title(panel: Panel, words: Words) -> str:
     side = panel.side
     top = side.rows[-1].layer
-    said = f"unit {side.unit} of {top} sees {side.sees:,} of {side.extent:,} {words.unit}"
+    at_most = "" if side.exact else "at most "
+    said = f"unit {side.unit} of {top} sees {at_most}{side.sees:,} of {side.extent:,} {words.unit}"
     return f"{panel.title}: {said}" if panel.title else said
 
 
@@ -261,9 +265,11 @@ def _left_out(side: Side, view: _View, words: Words) -> list[str]:
         said.append(f"not drawn, as their rows are too long: {few(map(name, side.below), 2)}")
     if side.beyond:
         said.append(f"not drawn, as their fields are too wide: {few(map(name, side.beyond), 1)}")
+    if side.bounds:
+        said.append(f"at most what is drawn is read by: {few(map(name, side.bounds), 2)}")
     if side.beside:
         said.append(f"on other ways the unit sees {side.beside:,} more {words.unit}, which are not drawn")
-    return said
+    return [line for each in said for line in fold(each, _COLUMNS_BELOW)]
 
 
 def _handles(sides: Sequence[Side]) -> list[Any]:

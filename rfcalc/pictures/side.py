@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from fractions import Fraction
-from itertools import pairwise
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from rfcalc.algebra.indexing import axis_of, rows_of_axis
+from rfcalc.algebra.indexing import axis_of
 from rfcalc.algebra.number import is_known
-from rfcalc.algebra.relation import NeedTaps, Relation
-from rfcalc.engine.propagate import (
-    ancestors,
-    fields_in_input,
-    require_known,
-    seed_periodic,
-    seed_rows,
-)
+from rfcalc.algebra.relation import Relation
+from rfcalc.engine.propagate import ancestors, require_known
 from rfcalc.engine.rows import focus_or
 from rfcalc.engine.run import Run
 from rfcalc.errors import AnalysisError, UsageError
-from rfcalc.graph.layer import Edge, Layer, TensorSpec
+from rfcalc.graph.layer import Edge, TensorSpec
+from rfcalc.pictures.reading import Hop, Reads, Window, reading_of
 from rfcalc.questions.field.find import field_of
+from rfcalc.questions.field.result import FieldAxis
 
 MOST_UNITS: Final = 64
 """Units of one row that a picture has room for."""
@@ -31,28 +25,6 @@ MOST_ROWS: Final = 14
 
 _BESIDE: Final = 8
 """Units beside the wanted one that are tried where it reads nothing, as some do behind upsampling."""
-
-
-Reads = Mapping[int, tuple[int, ...]]
-"""For each of some units what it reads in the row below."""
-
-
-class Window(NamedTuple):
-    """What the units of a row read in the row below, where all read alike.
-
-    Parameters
-    ----------
-    kernel : int
-        How many units each reads.
-    stride : Fraction
-        By how many units one reads further on than the one before it.
-    dilation : int
-        How far apart those lie that it reads.
-    """
-
-    kernel: int
-    stride: Fraction
-    dilation: int
 
 
 class SideRow(NamedTuple):
@@ -111,6 +83,10 @@ class Side(NamedTuple):
         Layers behind the chosen one, which see too much to be drawn, where none was named.
     beside : int
         How many pixels it depends on by other ways alone.
+    bounds : tuple of str
+        Layers on the way whose units may read less than is drawn.
+    exact : bool
+        It depends on just so many pixels; else at most on so many.
     """
 
     rows: tuple[SideRow, ...]
@@ -121,14 +97,8 @@ class Side(NamedTuple):
     below: tuple[str, ...]
     beyond: tuple[str, ...]
     beside: int
-
-
-class _Hop(NamedTuple):
-    """A layer on the way, and which of its inputs the way goes through."""
-
-    layer: Layer
-    output: int
-    place: int
+    bounds: tuple[str, ...]
+    exact: bool
 
 
 def side_of(run: Run, layer: str | None, axis: int, at: int | None = None, near: float | None = None) -> Side:
@@ -166,12 +136,10 @@ def side_of(run: Run, layer: str | None, axis: int, at: int | None = None, near:
         raise UsageError(f"the side view needs a layer above the input; {edge[0]!r} is the input")
     last = hops[-1]
     extent = _extent(run, (last.layer.name, last.output), axis)
-    unit = _unit(run, (last.layer.name, last.output), axis, extent, near) if at is None else at
+    unit = _unit(run, last, axis, extent, near) if at is None else at
     if not 0 <= unit < extent:
         raise UsageError(f"there is no output {unit} on an axis of {extent}; give 0 to {extent - 1}")
-    rows, kept = _rows(run, hops, axis, unit)
-    found = _drawn(run, (last.layer.name, last.output), axis, unit, rows, kept)
-    return found._replace(beyond=beyond)
+    return _drawn(run, last, axis, unit, _rows(run, hops, axis, unit))._replace(beyond=beyond)
 
 
 def widest_axis(run: Run, layer: str | None) -> int:
@@ -184,7 +152,7 @@ def widest_axis(run: Run, layer: str | None) -> int:
 # ---- the way -----------------------------------------------------------------------------------------------
 
 
-def _way(run: Run, edge: Edge) -> list[_Hop]:
+def _way(run: Run, edge: Edge) -> list[Hop]:
     """Return the longest way to a tensor: through what sees most, of several the one of most layers."""
     chain = ancestors(run.graph, edge[0])
     longest: dict[str, int] = {}
@@ -198,10 +166,10 @@ def _way(run: Run, edge: Edge) -> list[_Hop]:
             taken[layer.name], longest[layer.name] = best, longest[layer.inputs[best][0]] + 1
     if edge[0] not in longest:
         raise UsageError(f"{edge[0]!r} does not depend on the input {run.chosen.name!r}")
-    hops: list[_Hop] = []
+    hops: list[Hop] = []
     while edge[0] != run.chosen.name:
         layer = run.graph[edge[0]]
-        hops.append(_Hop(layer, edge[1], taken[layer.name]))
+        hops.append(Hop(layer, edge[1], taken[layer.name]))
         edge = layer.inputs[taken[layer.name]]
     return hops[::-1]
 
@@ -215,7 +183,7 @@ def _seen(run: Run, edge: Edge) -> int:
     return sum(size or 0 for size in sizes or ())
 
 
-def _readable(run: Run, way: Sequence[_Hop], axis: int) -> int:
+def _readable(run: Run, way: Sequence[Hop], axis: int) -> int:
     """Return how many hops of a way one picture has room for, maps all; the last of them has a window."""
     found = rows = 1
     for number, hop in enumerate(way, 1):
@@ -248,7 +216,7 @@ def _size(run: Run, edge: Edge, axis: int) -> int | None:
     return None if sizes is None else sizes[axis]
 
 
-def _widens(run: Run, hop: _Hop, axis: int) -> bool:
+def _widens(run: Run, hop: Hop, axis: int) -> bool:
     """Tell whether a layer sees more than what it reads."""
     before = _size(run, hop.layer.inputs[hop.place], axis)
     return _size(run, (hop.layer.name, hop.output), axis) != before
@@ -277,17 +245,17 @@ def _extent(run: Run, edge: Edge, axis: int) -> int:
     return int(extent)
 
 
-def _unit(run: Run, edge: Edge, axis: int, extent: int, near: float | None) -> int:
+def _unit(run: Run, hop: Hop, axis: int, extent: int, near: float | None) -> int:
     """Return the unit in the middle, or nearest to a place of the input; of those that read anything."""
     if near is None:
         wanted = extent // 2
     else:
-        grid = _grid(run, edge, axis)
+        grid = _grid(run, (hop.layer.name, hop.output), axis)
         wanted = min(range(extent), key=lambda index: abs(grid.first + index * grid.jump - near))
     beside = sorted(
         range(max(wanted - _BESIDE, 0), min(wanted + _BESIDE + 1, extent)), key=lambda i: abs(i - wanted)
     )
-    return next((index for index in beside if _field(run, edge, axis, index)), wanted)
+    return next((index for index in beside if _field(run, hop, axis, index).masks[0]), wanted)
 
 
 class _Grid(NamedTuple):
@@ -319,134 +287,65 @@ def _grid(run: Run, edge: Edge, axis: int) -> _Grid:
 # ---- what units read ---------------------------------------------------------------------------------------
 
 
-def _rows(run: Run, hops: Sequence[_Hop], axis: int, unit: int) -> tuple[list[SideRow], list[str]]:
-    """Return the rows from the input up to a unit, and the layers that hand units on as they are."""
+class _Rows(NamedTuple):
+    """Rows from the input up, the layers that hand units on as they are, and those that are bounds."""
+
+    drawn: list[SideRow]
+    kept: list[str]
+    bounds: list[str]
+
+
+def _rows(run: Run, hops: Sequence[Hop], axis: int, unit: int) -> _Rows:
+    """Return the rows from the input up to a unit."""
     needed: set[int] = {unit}
-    rows: list[SideRow] = []
-    kept: list[str] = []
+    found = _Rows([], [], [])
     for hop in reversed(hops):
         edge, below = (hop.layer.name, hop.output), hop.layer.inputs[hop.place]
         extent, size = _extent(run, edge, axis), _extent(run, below, axis)
-        reads, window = _reads(run, hop, axis, sorted(needed), size)
-        if (
-            extent == size
-            and all(read == (index,) for index, read in reads.items())
-            and (rows or len(hops) > 1)
-        ):
-            kept.append(hop.layer.name)
+        reads, window, exact = reading_of(run, hop, axis, sorted(needed), size)
+        alike = extent == size and all(read == (index,) for index, read in reads.items())
+        if alike and (found.drawn or len(hops) > 1):
+            found.kept.append(hop.layer.name)
         else:
-            rows.append(_row(run, edge, axis, window, reads))
+            found.drawn.append(_row(run, edge, axis, window, reads))
+        found.bounds.extend([] if exact else [hop.layer.name])
         needed = {index for read in reads.values() for index in read if 0 <= index < size}
-    rows.append(_row(run, (run.chosen.name, 0), axis, None, dict.fromkeys(needed, ())))
-    return rows[::-1], kept[::-1]
+    found.drawn.append(_row(run, (run.chosen.name, 0), axis, None, dict.fromkeys(needed, ())))
+    return _Rows(found.drawn[::-1], found.kept[::-1], found.bounds[::-1])
 
 
 def _row(run: Run, edge: Edge, axis: int, window: Window | None, reads: Reads) -> SideRow:
     return SideRow(edge[0], _extent(run, edge, axis), *_grid(run, edge, axis), window, reads)
 
 
-def _reads(run: Run, hop: _Hop, axis: int, wanted: Sequence[int], size: int) -> tuple[Reads, Window | None]:
-    """Return what some units of a layer read of what lies below it, padding too, and their window."""
-    found = fields_in_input(hop.layer, run.resolved, hop.place, seed_rows)
-    dependence = None if found is None else found.local[hop.output]
-    if dependence is None:
-        raise AnalysisError("no rule knows this op", where=f"layer {hop.layer.name!r}")
-    rows = rows_of_axis(dependence, axis)
-    if len(rows) <= max(wanted, default=-1):
-        raise AnalysisError("it mixes the positions of its input", where=f"layer {hop.layer.name!r}")
-    inside = {index: _bits(mask, 0) for index, mask in zip(wanted, _masks(rows, wanted), strict=True)}
-    free = _free(run, hop, axis)
-    if free is None:
-        return inside, None
-    reads = {}
-    for index in wanted:
-        beyond = [place for place in _taps(free, index) if not 0 <= place < size]
-        reads[index] = tuple(sorted((*inside[index], *beyond)))
-    return reads, _window(free)
-
-
-def _masks(rows: object, wanted: Sequence[int]) -> list[int]:
-    from rfcalc.algebra.rows import Rows, mask_of
-
-    assert isinstance(rows, Rows)
-    return [mask_of(row) for row in rows.some(wanted)]
-
-
-def _free(run: Run, hop: _Hop, axis: int) -> Relation | None:
-    """Return what the units of a layer read where there is no border; None where no one grid says that."""
-    try:
-        found = fields_in_input(
-            hop.layer, run.resolved, hop.place, lambda spec: seed_periodic(spec, taps=True)
-        )
-    except NeedTaps:
-        return None
-    dependence = None if found is None else found.local[hop.output]
-    legs = [] if dependence is None else [leg for leg in dependence.legs if leg.axis == axis]
-    if dependence is None or len(legs) != 1 or dependence.reason:
-        return None
-    held = axis_of(dependence, legs[0])
-    relation = None if held is None else held[1]
-    if not isinstance(relation, Relation) or not relation.bounded or relation.listed or relation.slack:
-        return None
-    return relation
-
-
-def _taps(free: Relation, index: int) -> tuple[int, ...]:
-    """Return what a unit reads where there is no border."""
-    times, row = divmod(index, free.period)
-    first, last = free.lo[row], free.hi[row]
-    if first > last:
-        return ()
-    taps = free.taps[row] if free.taps is not None else (1 << int(last - first) + 1) - 1
-    return _bits(taps, int(first) + times * free.advance)
-
-
-def _bits(mask: int, first: int) -> tuple[int, ...]:
-    """List the places of the bits of a mask, counted from `first` on.
-
-    >>> _bits(0b1011, 5)
-    (5, 6, 8)
-    """
-    found = []
-    while mask:
-        place = (mask & -mask).bit_length() - 1
-        found.append(first + place)
-        mask &= mask - 1
-    return tuple(found)
-
-
-def _window(free: Relation) -> Window | None:
-    """Return the window of a layer, where all its units read alike."""
-    if free.period != 1:
-        return None
-    taps = _taps(free, 0)
-    apart = {b - a for a, b in pairwise(taps)}
-    if not taps or len(apart) > 1:
-        return None
-    return Window(len(taps), Fraction(free.advance, free.period), apart.pop() if apart else 1)
-
-
 # ---- what there is room for --------------------------------------------------------------------------------
 
 
-def _drawn(run: Run, edge: Edge, axis: int, unit: int, rows: Sequence[SideRow], kept: Sequence[str]) -> Side:
+def _drawn(run: Run, hop: Hop, axis: int, unit: int, found: _Rows) -> Side:
     """Leave out the rows that are too long, and count what comes by other ways."""
-    lowest = 0
+    rows, lowest = found.drawn, 0
     for number, row in enumerate(rows[:-2]):
         if len(row.reads) > MOST_UNITS or len(rows) - number > MOST_ROWS:
             lowest = number + 1
-    drawn = tuple(rows[lowest:])
-    mask = _field(run, edge, axis, unit)
+    field = _field(run, hop, axis, unit)
     own = sum(1 << index for index in rows[0].reads)
-    below = tuple(row.layer for row in rows[:lowest])
     return Side(
-        drawn, unit, mask.bit_count(), rows[0].extent, tuple(kept), below, (), (mask & ~own).bit_count()
+        rows=tuple(rows[lowest:]),
+        unit=unit,
+        sees=field.masks[0].bit_count(),
+        extent=rows[0].extent,
+        kept=tuple(found.kept),
+        below=tuple(row.layer for row in rows[:lowest]),
+        beyond=(),
+        beside=(field.masks[0] & ~own).bit_count(),
+        bounds=tuple(found.bounds),
+        exact=field.status == "exact",
     )
 
 
-def _field(run: Run, edge: Edge, axis: int, unit: int) -> int:
-    """Return the pixels that a unit depends on along an axis, on all ways, as bits."""
-    spatial = _spec(run, edge).spatial
+def _field(run: Run, hop: Hop, axis: int, unit: int) -> FieldAxis:
+    """Return what a unit depends on along an axis, on all ways."""
+    spatial = _spec(run, (hop.layer.name, hop.output)).spatial
     at = [int(extent) // 2 if is_known(extent) else 0 for extent in spatial]
     at[axis] = unit
-    return field_of(run, edge[0], at).axes[axis].masks[0]
+    return field_of(run, hop.tensor, at).axes[axis]

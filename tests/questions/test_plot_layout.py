@@ -175,6 +175,27 @@ def test_a_branch_is_a_line_of_its_own() -> None:
     assert [text.get_text() for text in axes.get_xticklabels()] == ["a", "b", "c", "d"]
 
 
+def test_bounds_and_cut_gates_are_said() -> None:
+    conv = {"kind": "conv", "filters": 4, "padding": "same"}
+    open_join = [
+        {**conv, "name": "a", "kernel": 3, "stride": 2, "inputs": ["input"]},
+        {**conv, "name": "b", "kernel": 5, "stride": 2, "inputs": ["input"]},
+        {"kind": "add", "name": "join", "inputs": ["a", "b"]},
+        {**conv, "name": "c", "kernel": 3},
+    ]
+    axes = rfcalc.plot({"rfcalc": 1, "input": [None, None, 4], "layers": open_join}, variants=[]).axes[0]
+    assert "upper bounds, not exact: 2 of 4 fields" in axes.get_xlabel()
+    gated = [
+        {**conv, "name": "a", "kernel": 3},
+        {"kind": "global_pool", "name": "squeeze", "inputs": ["a"]},
+        {"kind": "multiply", "name": "gate", "inputs": ["a", "squeeze"]},
+        {**conv, "name": "b", "kernel": 3},
+    ]
+    axes = rfcalc.plot({"rfcalc": 1, "input": [32, 32, 4], "layers": gated}, variants=[]).axes[0]
+    assert "gates, through which a layer sees everything, are cut" in axes.get_xlabel()
+    assert rfcalc.plot(MODELS / "pooling.json").axes[0].get_xlabel() == "layer, in the order of the model"
+
+
 # ---- words -------------------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,9 @@ import rfcalc
 from rfcalc import load
 from rfcalc.engine.run import Run
 from rfcalc.errors import RfcalcError
-from rfcalc.pictures.side import MOST_ROWS, MOST_UNITS, Side, Window, side_of, widest_axis
+from rfcalc.pictures.picture_lines import Panel, Words, lines_picture
+from rfcalc.pictures.reading import Window
+from rfcalc.pictures.side import MOST_ROWS, MOST_UNITS, Side, side_of, widest_axis
 from rfcalc.questions.field.find import field_of
 from tests.readers.test_keras_truth import cases
 
@@ -183,6 +185,16 @@ def test_with_pooling_and_without() -> None:
     assert {end for start, end in below if start == 12} == {11, 12, 13}
     assert len(above) == 3 + 3 * 2 + 6 * 3 + 8 * 2 + 16 * 3
     assert len(below) == 3 + 3 * 3 + 5 * 3
+
+
+def test_bounds_are_said() -> None:
+    side = side_of(Run(load(MODELS / "pooling.json")), "conv3", 1, 1)
+    picture = lines_picture(
+        [Panel("", side._replace(exact=False, bounds=("conv2",)))], Words("pixels", "columns")
+    )
+    (axes,) = picture.axes
+    assert axes.get_title(loc="left") == "unit 1 of conv3 sees at most 18 of 28 pixels"
+    assert "at most what is drawn is read by: conv2" in axes.get_xlabel()
 
 
 def test_a_model_without_strides_stands_alone() -> None:

@@ -28,11 +28,17 @@ class Point(NamedTuple):
         Its field; None where it sees the whole axis.
     joins : bool
         It only brings branches together, and sees as far as one of them.
+    exact : bool
+        The field is just so wide; else at most so.
+    whole : bool
+        The field is as it is; else gates that see everything are cut from it.
     """
 
     place: int
     field: int | None
     joins: bool
+    exact: bool = True
+    whole: bool = True
 
 
 Line = tuple[Point, ...]
@@ -147,13 +153,18 @@ def _series(
 ) -> tuple[tuple[Line, ...], tuple[int, ...]]:
     """Return the lines of one model, and the places of its layers that see everything."""
     points = {
-        name: Point(places[name], size_of(node.row, axis), node.joins)
-        for name, node in nodes.items()
-        if size_of(node.row, axis)
+        name: _point(places[name], node, axis) for name, node in nodes.items() if size_of(node.row, axis)
     }
     everywhere = tuple(places[name] for name, node in nodes.items() if _is_global(node.row, axis))
     lines = _lines({name: _widest_first(nodes[name].read, points) for name in points})
     return tuple(tuple(points[name] for name in line) for line in lines), everywhere
+
+
+def _point(place: int, node: _Node, axis: int) -> Point:
+    row = node.row
+    full = row.receptive_field
+    whole = full is not None and None not in full
+    return Point(place, size_of(row, axis), node.joins, row.status == "exact", whole)
 
 
 def _lines(read: Mapping[str, Sequence[str]]) -> list[list[str]]:
@@ -197,6 +208,6 @@ def _is_global(row: Row, axis: int) -> bool:
     return field is not None and axis < len(field) and field[axis] is None and size_of(row, axis) is None
 
 
-def fields_of(growth: Growth) -> Sequence[int]:
-    """List all fields that are drawn."""
-    return [point.field for each in growth.series for line in each.lines for point in line if point.field]
+def points_of(growth: Growth) -> Sequence[Point]:
+    """List all points that are drawn."""
+    return [point for each in growth.series for line in each.lines for point in line]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from rfcalc.questions.compare.growth_lines import Growth, Series, fields_of, growth_of, size_of
+from rfcalc.questions.compare.growth_lines import Growth, Series, growth_of, points_of, size_of
 from rfcalc.questions.compare.result import ComparisonResult
 from rfcalc.render.pictures import figure, look, name, names, set_legend, set_title, units_of
 from rfcalc.wording import axis_names
@@ -52,7 +52,7 @@ def growth_picture(comparison: ComparisonResult) -> Figure:
         handles.append(_dot("joins branches"))
     scale = _scale(axes, growth, extent)
     _ticks(picture, axes, growth, width)
-    axes.set_xlabel("layer, in the order of the model")
+    axes.set_xlabel("\n".join(["layer, in the order of the model", *_reserves(growth)]))
     axes.set_ylabel(f"receptive field, {words} of the input{_along(comparison, axis)}\n({scale} scale)")
     base = comparison.entries[0].result
     if base is not None:
@@ -89,6 +89,16 @@ def _draw(axes: Any, place: int, series: Series, extent: int | None, room: float
         heights = [extent] * len(series.everywhere)
         axes.plot(series.everywhere, heights, label="_everywhere", clip_on=False, **hollow)
     return Line2D([], [], label=label, **style)
+
+
+def _reserves(growth: Growth) -> list[str]:
+    """Say what the fields that are drawn are not."""
+    points = set(points_of(growth))
+    bounds = sum(not point.exact for point in points)
+    said = [f"upper bounds, not exact: {bounds:,} of {len(points):,} fields"] if bounds else []
+    if not all(point.whole for point in points):
+        said.append("gates, through which a layer sees everything, are cut")
+    return said
 
 
 def _hollow(label: str) -> Any:
@@ -167,7 +177,7 @@ def _scale(axes: Any, growth: Growth, extent: int | None) -> str:
     """Choose the scale of the fields, and say which it is."""
     from matplotlib.ticker import MaxNLocator, NullFormatter
 
-    fields = fields_of(growth)
+    fields = [point.field for point in points_of(growth) if point.field]
     largest = max([*fields, extent or 0], default=1)
     if fields and max(fields) / min(fields) >= _LOGARITHMIC:
         axes.set_yscale("log", base=2)

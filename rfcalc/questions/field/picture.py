@@ -293,7 +293,8 @@ def _title(field: FieldResult, at: tuple[int, ...], extents: Sequence[Extent], i
     if len(extents) > 2:
         runs = _runs(extents[0].mask)
         more = f"\nslices {runs[0][0]} to {runs[-1][0] + runs[-1][1] - 1}" if runs else ""
-    return f"What unit ({index}) of {field.layer} sees of {field.input} ({size}){more}{scaled}"
+    bound = "" if all(axis.status == "exact" for axis in field.axes) else "\nan upper bound, not exact"
+    return f"What unit ({index}) of {field.layer} sees of {field.input} ({size}){more}{bound}{scaled}"
 
 
 def _pixels(path: str) -> Any:
