@@ -394,6 +394,57 @@ def test_exports_by_different_tools() -> None:
     assert (found.comparable, found.changed, found.merged) == (True, False, 1)
 
 
+def test_what_layers_with_the_same_kernels_have_less_is_told_of_them_alone() -> None:
+    """A layer that is added has parameters of its own, which are none of theirs."""
+    old = net(conv("a", bias=False), {"kind": "batch_norm", "name": "b"}, conv("c"))
+    new = net(conv("n_1"), conv("n_2"), conv("n_3", 5, filters=64))
+    found = rfcalc.diff(old, new, common=True)
+    (width,) = {
+        row.output_shape[-1] for row in rfcalc.analyze(old).rows if row.name == "b" and row.output_shape
+    }
+    assert (found.merged, found.merged_params) == (1, width - 4 * width)  # a bias, for all of a norm
+    assert rfcalc.diff(new, old, common=True).merged_params == 3 * width
+    (text,) = (each for each in found.answer if "same kernels" in each)
+    assert f"(together {-3 * width} parameters)" in text
+
+
+def test_figures_that_move_in_no_one_direction_are_said_to_be_different() -> None:
+    """A field that is larger along one axis and smaller along the other."""
+    old = net({"kind": "avg_pool", "name": "p", "kernel": [2, 1]}, conv("c"))
+    new = net({"kind": "avg_pool", "name": "p", "kernel": [1, 2]}, conv("c"))
+    answer = rfcalc.diff(old, new).answer
+    for what in ("the field", "the effective stride", "the map"):
+        assert any(each.startswith(f"{what} of 'c' downstream of 'p' is different") for each in answer), (
+            answer
+        )
+
+
+def test_a_resampling_by_a_scale_keeps_it_at_another_size() -> None:
+    """How large its output is follows from its input: it is affected, and not changed itself."""
+    onnx = pytest.importorskip("onnx")
+
+    def model(size: int, scale: float) -> bytes:
+        graph = onnx.helper.make_graph(
+            [onnx.helper.make_node("Resize", ["x", "", "s"], ["y"], "r", mode="nearest")],
+            "g",
+            [onnx.helper.make_tensor_value_info("x", 1, [1, 3, size, size])],
+            [onnx.helper.make_tensor_value_info("y", 1, None)],
+            [onnx.helper.make_tensor("s", 1, [4], [1.0, 1.0, scale, scale])],
+        )
+        made: bytes = onnx.helper.make_model(
+            graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8
+        ).SerializeToString()
+        return made
+
+    found = rfcalc.diff(model(8, 2.0), model(12, 2.0))
+    assert {entry.name: entry.state for entry in found.entries} == {"x": "changed", "r": "affected"}
+    found = rfcalc.diff(model(8, 2.0), model(8, 3.0))
+    (entry,) = found.edited
+    assert [(each.name, each.old, each.new) for each in entry.settings] == [
+        ("scale", ("2", "2"), ("3", "3")),
+    ]
+
+
 def test_what_one_model_alone_knows_is_not_said_to_be_the_same() -> None:
     found = rfcalc.diff(net(conv("c")), {**net(conv("c")), "input": [None, None, 3]}, common=True)
     assert found.answer[0] == "no change in field, stride and parameters (2 layers compared)"

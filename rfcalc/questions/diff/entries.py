@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from rfcalc.algebra.number import Num
 from rfcalc.questions.diff.figures import DEPENDS, Compared
 from rfcalc.questions.diff.model import Model
 from rfcalc.questions.diff.nodes import FOLLOWING, Node
@@ -17,7 +18,7 @@ Inputs = tuple[tuple[tuple[int, int], ...], ...]
 
 def entries_of(
     old: Model, new: Model, pairs: Mapping[int, int], left_out: tuple[set[int], set[int]], *, comparable: bool
-) -> tuple[list[Entry], tuple[list[int], list[int]], int]:
+) -> tuple[list[Entry], tuple[list[int], list[int]], int, Num]:
     """Say of every layer what became of it.
 
     Parameters
@@ -39,6 +40,8 @@ def entries_of(
         For each node of the old and the new model the number of its entry.
     merged : int
         Layers that differ only in what a format merged into them.
+    merged_params : Num
+        How many parameters more these have in the new model.
     """
     return _Entries(old, new, pairs, left_out, comparable).made()
 
@@ -61,11 +64,12 @@ class _Entries:
         self.moved: dict[int, frozenset[str]] = {}  # of nodes of the new model, which figures differ
         self.touched: set[int] = set()  # those behind a change, or changed themselves
         self.merged = 0
+        self.merged_params: Num = 0
         self.entries: list[Entry] = []
         self.numbers = ([-1] * len(old.nodes), [-1] * len(new.nodes))
         self.by_source: dict[tuple[str | None, str | None], int] = {}
 
-    def made(self) -> tuple[list[Entry], tuple[list[int], list[int]], int]:
+    def made(self) -> tuple[list[Entry], tuple[list[int], list[int]], int, Num]:
         gone = self._gone()
         self._remove(gone.get(-1, ()))
         for place in range(len(self.new.nodes)):
@@ -74,7 +78,7 @@ class _Entries:
             elif place not in self.left_out[1]:
                 self._put(Entry("added", None, self.new.sides[place]), None, place)
             self._remove(gone.get(place, ()))
-        return self.entries, self.numbers, self.merged
+        return self.entries, self.numbers, self.merged, self.merged_params
 
     def _gone(self) -> dict[int, list[int]]:
         """Return removed nodes behind the node of the new model that they stood behind."""
@@ -114,7 +118,10 @@ class _Entries:
         one, two = self.old.sides[here], self.new.sides[there]
         figures, unclear = self.compared.figures(one, two)
         if "params" in figures and self._only_merged(here, there):
+            assert one.params is not None
+            assert two.params is not None
             self.merged += 1
+            self.merged_params = self.merged_params + two.params - one.params
             figures = tuple(figure for figure in figures if figure != "params")
         node, other = self.old.nodes[here], self.new.nodes[there]
         settings = _settings(node, other) if node.own != other.own else ()

@@ -74,7 +74,9 @@ def diff_graphs(
         {place for here, _ in matching.respelled for place in here},
         {place for _, there in matching.respelled for place in there},
     )
-    entries, numbers, merged = entries_of(one, two, matching.pairs, left_out, comparable=comparable)
+    entries, numbers, merged, merged_params = entries_of(
+        one, two, matching.pairs, left_out, comparable=comparable
+    )
     graphs = [_graph(model, places) for model, places in zip((one, two), numbers, strict=True)]
     return Diff(
         one.result,
@@ -85,6 +87,7 @@ def diff_graphs(
         _uncompared(one, two),
         tuple(Respelled(one.names(here), two.names(there)) for here, there in matching.respelled),
         merged,
+        merged_params,
         tuple(_notes(entries)),
     )
 

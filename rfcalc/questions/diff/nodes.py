@@ -111,6 +111,8 @@ def settings_of(layer: Layer, graph: LayerGraph, resolved: Mapping[str, LayerInf
             value = None if default is registry.REQUIRED else default
         form = known[name].form if name in known else ""
         settings[name] = _ranks(value) if name in ("constants", "operands") else _spelled(value, form, rank)
+    if layer.kind == "resample" and settings["axes"]:
+        settings |= _resampling(settings["axes"])
     if settings.get("stride", 0) is None and "kernel" in settings:
         settings["stride"] = settings["kernel"]  # a pooling's windows lie side by side by default
     if layer.weights:
@@ -118,6 +120,14 @@ def settings_of(layer: Layer, graph: LayerGraph, resolved: Mapping[str, LayerInf
     if not layer.trainable:
         settings["trainable"] = False
     return settings
+
+
+def _resampling(axes: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    """Spell what is resampled as axes and scales; a size is a setting of those axes alone that have none."""
+    places, sizes, scales, regions = zip(*axes, strict=True)
+    own = tuple(size if scale is None else None for size, scale in zip(sizes, scales, strict=True))
+    parts = {"scale": scales, "size": own, "region": regions}
+    return {"axes": places, **{name: part if any(part) else None for name, part in parts.items()}}
 
 
 def _rank(layer: Layer, resolved: Mapping[str, LayerInfo]) -> int | None:

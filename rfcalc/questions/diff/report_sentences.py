@@ -85,7 +85,7 @@ def _field(each: Spread, layers: str, at: str) -> str:
         return f"{what} of {layers} {verb}{_such(at)} ({ends})"
     moved = _difference(each.old, each.new)
     if each.direction == "changes" or not moved:
-        return f"{what} of {layers} changes{_such(at)} ({ends})"
+        return f"{what} of {layers} is different{_such(at)} ({ends})"
     verb = "grows" if each.direction == "grows" else "shrinks"
     most = f", at most by {moved}{at}" if at else f" by {moved}"
     return f"{what} of {layers} {verb}{most} ({ends})"
@@ -116,7 +116,12 @@ def _ends(old: str, new: str) -> str:
 
 def _stride(each: Spread, layers: str, at: str) -> str:
     ends = _ends(_sizes(each.old, "none"), _sizes(each.new, "none"))
-    return f"the effective stride of {layers} {each.direction}{_most(at)} ({ends})"
+    return f"the effective stride of {layers} {_moves(each)}{_most(at)} ({ends})"
+
+
+def _moves(each: Spread) -> str:
+    """Say in which direction a figure goes; "changes" would stand right behind "downstream of 3 changes"."""
+    return "is different" if each.direction == "changes" else each.direction
 
 
 def _most(at: str) -> str:
@@ -125,11 +130,11 @@ def _most(at: str) -> str:
 
 def _map(each: Spread, layers: str, at: str) -> str:
     ends = _ends(humanise.extents(each.old or ()), humanise.extents(each.new or ()))
-    return f"the map of {layers} {each.direction}{_most(at)} ({ends})"
+    return f"the map of {layers} {_moves(each)}{_most(at)} ({ends})"
 
 
 def _width(each: Spread, layers: str, at: str) -> str:
-    verb = {"grows": "gets larger", "shrinks": "gets smaller"}.get(each.direction, "changes")
+    verb = {"grows": "gets larger", "shrinks": "gets smaller"}.get(each.direction, "is different")
     ends = _ends(humanise.shape(each.old), humanise.shape(each.new))
     return f"the output of {layers} {verb}{_such(at)} ({ends})"
 
@@ -181,8 +186,7 @@ def _across(diff: DiffResult) -> Iterator[str]:
     if not diff.comparable:
         return
     if diff.merged:
-        old, new = (result.totals.params.total for result in (diff.old, diff.new))
-        delta = "" if old is None or new is None else f" (in all {signed(new - old, 'params')} parameters)"
+        delta = f" (together {signed(diff.merged_params, 'params')} parameters)" if diff.merged_params else ""
         yield (
             f"{sentence(diff.merged, 'layer')} with the same kernels "
             f"{'differs' if diff.merged == 1 else 'differ'} in biases and normalisation, which exporters "

@@ -55,6 +55,8 @@ def value_text(value: Any) -> str:
 
     >>> value_text((3, 3)), value_text(((1, 1), (0, 2))), value_text(None), value_text("same")
     ('3x3', '1x0+2', 'none', 'same')
+    >>> value_text((None, 3)), value_text(((0, 1, None), (2, 3, 4)))
+    ('?x3', '0+1+nonex2+3+4')
     """
     if value is None:
         return "none"
@@ -67,7 +69,7 @@ def value_text(value: Any) -> str:
 
 def _part(value: Any) -> str:
     if isinstance(value, tuple):
-        return str(value[0]) if len(set(value)) == 1 else "+".join(map(str, value))
+        return str(value[0]) if len(set(value)) == 1 else "+".join(map(value_text, value))
     return "?" if value is None else str(value)
 
 

@@ -157,6 +157,8 @@ class DiffResult:
         Groups of layers that are taken to be the same for that reason.
     merged : int
         How many layers differ in parameters only because normalisation was merged into them.
+    merged_params : Num
+        How many parameters more these layers have in the new model; negative where they have fewer.
     notes : tuple of Note
         What keeps the comparison from being complete.
     """
@@ -169,6 +171,7 @@ class DiffResult:
     uncompared: tuple[Uncompared, ...] = ()
     respelled: tuple[Respelled, ...] = ()
     merged: int = 0
+    merged_params: Num = 0
     notes: tuple[Note, ...] = ()
 
     def of(self, *states: State) -> tuple[Entry, ...]:
