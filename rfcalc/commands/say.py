@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from rfcalc.commands.terminal import is_terminal, painted_line, wants_colour
@@ -52,11 +52,11 @@ def _wrapped(text: str) -> str:
     return "\n".join(fold(text, terminal_width(sys.stderr), indent=2))
 
 
-def say_notes(notes: Sequence[Note]) -> None:
-    """Write notes to stderr, a line each."""
+def say_notes(notes: Sequence[Note], modules: Mapping[str, str] | None = None) -> None:
+    """Write notes to stderr, a line each, with the modules that layers are in where these are given."""
     if not notes:
         return
     from rfcalc.render.notes import note_line
 
     for note in notes:
-        complain(note_line(note))
+        complain(note_line(note, modules=modules or {}))

@@ -344,6 +344,12 @@ class AnalysisResult:
         """What the model takes up: bytes of parameters and activations, and the peak of these."""
         return self.later.get()
 
+    @property
+    def module_of(self) -> Mapping[str, str]:
+        """The modules that layers are in, as the source calls them, where names of layers do not say so."""
+        inside = ((row.name, self.modules.get(row.block, "")) for row in self.rows)
+        return {name: module for name, module in inside if module and module not in name}
+
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
 

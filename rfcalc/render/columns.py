@@ -319,7 +319,7 @@ def resolved(result: AnalysisResult) -> str:
 
 
 def select(result: AnalysisResult, patterns: Sequence[str]) -> AnalysisResult:
-    """Keep the rows whose layer or output tensor matches a pattern; totals stay those of the whole model.
+    """Keep the rows whose layer, output or module matches a pattern; totals stay those of the whole model.
 
     Raises
     ------
@@ -334,12 +334,22 @@ def select(result: AnalysisResult, patterns: Sequence[str]) -> AnalysisResult:
         found = [
             row.name
             for row in result.rows
-            if any(n == pattern or fnmatchcase(n, pattern) for n in (row.name, *row.outputs))
+            if any(n == pattern or fnmatchcase(n, pattern) for n in _names_of(row, result))
         ]
         if not found:
             raise UsageError(f"--layers {pattern!r} matches no layer; {_close_layers(result, pattern)}")
         kept.update(found)
     return replace(result, rows=tuple(row for row in result.rows if row.name in kept))
+
+
+def _names_of(row: Row, result: AnalysisResult) -> Iterable[str]:
+    """List what a row may be called: itself, its outputs, and the modules around it."""
+    yield row.name
+    yield from row.outputs
+    block = row.block
+    while block:
+        yield result.modules.get(block, block)
+        block = block.rpartition("/")[0]
 
 
 def _close_layers(result: AnalysisResult, pattern: str) -> str:

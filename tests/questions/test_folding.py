@@ -65,7 +65,8 @@ def test_a_block_is_shown_once_and_its_repeats_in_one_line() -> None:
     ("case", "layers", "shown"),
     [
         # a figure that a block has for itself is never hidden in another's line
-        ("dilations grow", [block(n, dilation=2**min(n, 4)) for n in range(14)], 1 + 4 * 2 + 2 + 1),
+        ("dilations grow", [block(n, dilation=2 ** min(n, 4)) for n in range(14)], 1 + 3 + 3),
+        ("dilations that grow by no factor", [block(n, dilation=1 + n) for n in range(14)], 1 + 14 * 2),
         ("widths differ", [block(n, width=8 + n) for n in range(14)], 1 + 2 + 1),
         (
             "a pooling on the way",

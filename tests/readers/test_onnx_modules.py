@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from onnx import TensorProto, helper
+from onnx import ModelProto, TensorProto, helper
 
 from rfcalc import analyze, field, load
+from rfcalc.engine.result import Note
 from rfcalc.questions.analyze.folding import folded
+from rfcalc.render.columns import select
+from rfcalc.render.notes import note_line
 
 SCOPES = "pkg.torch.onnx.name_scopes"
 CLASSES = "pkg.torch.onnx.class_hierarchy"
@@ -128,3 +131,35 @@ def test_a_module_of_operations_is_one_line_in_a_terminal() -> None:
     assert [row.name for row in rows] == ["x", "layer0 +1", "… this line 19 times more"]
     assert rows[1].params.total == 2 * 144
     assert rows[1].receptive_field == (5, 5)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "rule", "block"),
+    [
+        # the exporter names the normalisation that it merged; the kernel tells whose it is
+        ("stem.conv1.weight", "FuseBatchNormIntoConv", "stem/conv1"),
+        ("stem.conv1.weight", "", "stem/bn1"),
+        # what is no parameter of a module beside it tells nothing
+        ("val_3", "FuseBatchNormIntoConv", "stem/bn1"),
+        ("other.conv1.weight", "FuseBatchNormIntoConv", "stem/bn1"),
+        ("stem.block.conv1.weight", "FuseBatchNormIntoConv", "stem/bn1"),
+    ],
+)
+def test_a_layer_that_another_was_merged_into_keeps_its_own_module(
+    kernel: str, rule: str, block: str
+) -> None:
+    made = ModelProto.FromString(model(("Conv", "c", "['', 'stem', 'stem.bn1', 'batch_norm']")))
+    (node,) = made.graph.node
+    node.input[1] = made.graph.initializer[0].name = kernel
+    entry = node.metadata_props.add()
+    entry.key, entry.value = "pkg.onnxscript.rewriter.rule_name", rule
+    assert analyze(made).rows[1].block == block
+
+
+def test_notes_and_chosen_layers_say_modules() -> None:
+    result = analyze(RECORDED)
+    assert result.module_of == {"node_conv2d": "stage.0", "node_relu": "stage.1", "node_conv2d_1": "head"}
+    assert [row.name for row in select(result, ["stage*"]).rows] == ["node_conv2d", "node_relu"]
+    assert [row.name for row in select(result, ["head"]).rows] == ["node_conv2d_1"]
+    note = Note("info", "code", "node_conv2d", "something")
+    assert note_line(note, modules=result.module_of) == "note: layer 'node_conv2d' in 'stage.0': something"

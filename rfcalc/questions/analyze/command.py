@@ -102,7 +102,7 @@ def command(
         every = every or bool(how["layers"])
         options.put(_render(shown, form, columns, output, every=every), form, output)
     if form != "json":  # there they are part of the document
-        say_notes(analysis.notes)
+        say_notes(analysis.notes, analysis.module_of)
     if doubts:
         raise CheckFailed(_not_exact(doubts, output), source=analysis.source)
 

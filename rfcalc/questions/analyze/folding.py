@@ -61,14 +61,16 @@ def folded(result: AnalysisResult, ellipsis: str = "…") -> Folded:
     groups = _groups(result, leaves)
     rows = [_line(group, leaves, result.modules) for group in groups]
     place_of = {row.name: place for place, group in enumerate(groups) for row in group.rows}
-    pieces = _pieces(rows, _forms(rows, groups, place_of))
+    forms = _forms(rows, groups, place_of)
+    pieces = _pieces(rows, forms)
     shown = list(_shown(rows, pieces, ellipsis))
     if len(shown) == len(result.rows):
         return Folded(result, "")
-    return Folded(replace(result, rows=tuple(shown)), _said(len(result.rows) - len(rows), rows, pieces))
+    said = _said(len(result.rows) - len(rows), rows, forms, pieces)
+    return Folded(replace(result, rows=tuple(shown)), said)
 
 
-def _said(layers: int, rows: Sequence[Row], pieces: Sequence[Piece]) -> str:
+def _said(layers: int, rows: Sequence[Row], forms: Sequence[_Form], pieces: Sequence[Piece]) -> str:
     """Say what was folded: so many layers into lines, and blocks that repeat."""
     said = []
     if layers:
@@ -77,17 +79,20 @@ def _said(layers: int, rows: Sequence[Row], pieces: Sequence[Piece]) -> str:
     places = accumulate((piece.steps for piece in pieces), initial=0)
     repeated = [pair for pair in zip(places, pieces, strict=False) if pair[1].times > 1]
     if repeated:
-        widths = any(_other_widths(rows[at : at + piece.steps], piece.length) for at, piece in repeated)
+        pairs = [(place, place + piece.length) for at, piece in repeated for place in _but_last(at, piece)]
+        other = [
+            ("widths", any(rows[one].output_shape != rows[two].output_shape for one, two in pairs)),
+            ("dilations", any(forms[one].growth != forms[two].growth for one, two in pairs)),
+        ]
+        kinds = " and ".join(kind for kind, differs in other if differs)
         blocks = "1 block that repeats" if len(repeated) == 1 else f"{len(repeated):,} blocks that repeat"
-        said.append(blocks + (", in other widths too" if widths else ""))
+        said.append(blocks + (f", in other {kinds} too" if kinds else ""))
     return "; ".join(said)
 
 
-def _other_widths(rows: Sequence[Row], length: int) -> bool:
-    """Tell whether a block of so many lines repeats with other numbers of channels."""
-    return any(
-        one.output_shape != other.output_shape for one, other in zip(rows, rows[length:], strict=False)
-    )
+def _but_last(at: int, piece: Piece) -> range:
+    """Return the places of a block's lines, of all times but the last."""
+    return range(at, at + piece.steps - piece.length)
 
 
 # ---- layers that belong to the one before them -------------------------------------------------------------
@@ -174,7 +179,10 @@ def _line(group: _Group, leaves: frozenset[str], modules: Mapping[str, str]) -> 
     name = module if told or len(group.core) > 1 else first.name
     if group.kept:
         name += f" +{len(group.kept)}"
-    return first if name == first.name else _summed(group.rows, name, group.core[-1], first)
+    if name == first.name:
+        return first
+    line = _summed(group.rows, name, group.core[-1], first)
+    return line._replace(op="Module") if len(group.core) > 1 else line
 
 
 def _summed(rows: Sequence[Row], name: str, last: Row, head: Row) -> Row:
@@ -198,17 +206,23 @@ def _summed(rows: Sequence[Row], name: str, last: Row, head: Row) -> Row:
 # ---- blocks that repeat ------------------------------------------------------------------------------------
 
 
-def _forms(rows: Sequence[Row], groups: Sequence[_Group], place_of: Mapping[str, int]) -> list[int]:
-    """Number what lines have to have in common to be said once: equal ones alike.
+class _Form(NamedTuple):
+    """What a line has in common with those that are said with it, and by how much the field grows there."""
 
-    These are the operation, the grid that comes out, how far back its inputs are, and by how much the field
-    grows; widths may differ.
+    number: int
+    growth: tuple[int, ...]
+
+
+def _forms(rows: Sequence[Row], groups: Sequence[_Group], place_of: Mapping[str, int]) -> list[_Form]:
+    """Tell lines apart that can't be said once; equal ones have the same number.
+
+    That takes the operation, the grid that comes out, and how far back its inputs are; widths may differ.
     """
     numbers: dict[object, int] = {}
-    forms = []
     fields: dict[str, Sequence[Size]] = {}
+    forms = []
     for place, (row, group) in enumerate(zip(rows, groups, strict=True)):
-        back = tuple(place - place_of[name] for name in group.core[0].inputs if name in place_of)
+        growths = [_growth(fields, row, figure) for figure in _FIELDS]
         form = (
             tuple(each.op for each in group.core),
             row.container,
@@ -217,33 +231,43 @@ def _forms(rows: Sequence[Row], groups: Sequence[_Group], place_of: Mapping[str,
             None if row.output_shape is None else len(row.output_shape),
             row.effective_stride,
             row.status,
-            back,
-            _growth(fields, row, "receptive_field"),
-            _growth(fields, row, "local_receptive_field"),
+            tuple(place - place_of[name] for name in group.core[0].inputs if name in place_of),
+            *(
+                getattr(row, figure)
+                for figure, growth in zip(_FIELDS, growths, strict=True)
+                if growth is None
+            ),
         )
-        forms.append(numbers.setdefault(form, len(numbers)))
+        known = tuple(size for growth in growths for size in growth or ())
+        forms.append(_Form(numbers.setdefault(form, len(numbers)), known))
     return forms
 
 
-def _growth(fields: dict[str, Sequence[Size]], row: Row, figure: str) -> object:
-    """Return by how much a field is larger than the last that had a size; itself where it has none."""
+_FIELDS: Final = ("receptive_field", "local_receptive_field")
+
+
+def _growth(fields: dict[str, Sequence[Size]], row: Row, figure: str) -> tuple[int, ...] | None:
+    """Return by how much a field is larger than the last that had a size; None where it has none."""
     now: Sequence[Size] | None = getattr(row, figure)
     if now is None or None in now:
-        return now
+        return None
     was = fields.get(figure, ())
     fields[figure] = now
     pairs = zip(now, was, strict=False)
     return tuple(size - old for size, old in pairs if size is not None and old is not None)
 
 
-def _pieces(rows: Sequence[Row], forms: Sequence[int]) -> list[Piece]:
+def _pieces(rows: Sequence[Row], forms: Sequence[_Form]) -> list[Piece]:
     """Cut lines into those that stand for themselves and blocks that repeat."""
-    runs = {length: _runs(forms, length) for length in _lengths(forms)}
+    numbers = [form.number for form in forms]
+    runs = {length: _runs(numbers, length) for length in _lengths(numbers)}
     inside = [0, *(_in_common(*pair) for pair in pairwise(map(_path, rows)))]
 
     def blocks_at(place: int) -> Iterator[Piece]:
         for length, run in runs.items():
-            times = run[place] // length + 1
+            if run[place] < length:
+                continue
+            times = _steady_times(forms, place, length, run[place] // length + 1)
             for fewer in (0, 1):
                 if length * (times - fewer - 1) >= _LEAST_HIDDEN:
                     yield Piece(length, times - fewer)
@@ -253,6 +277,22 @@ def _pieces(rows: Sequence[Row], forms: Sequence[int]) -> list[Piece]:
         return piece.length + _LINE + min(inside[place], 50) / 100
 
     return cheapest(len(forms), blocks_at, cost)
+
+
+def _steady_times(forms: Sequence[_Form], place: int, length: int, times: int) -> int:
+    """Return how often a block stands there while the field grows alike each time, or by a factor."""
+    growths = [
+        [size for form in forms[start : start + length] for size in form.growth]
+        for start in range(place, place + length * times, length)
+    ]
+    first, second = growths[0], growths[1]
+    pair = next(((a, b) for a, b in zip(first, second, strict=False) if a), (1, 1))
+    for time, (before, now) in enumerate(pairwise(growths), 1):
+        if len(before) != len(now) or any(
+            b * pair[0] != a * pair[1] for a, b in zip(before, now, strict=True)
+        ):
+            return time
+    return times
 
 
 def _path(row: Row) -> list[str]:

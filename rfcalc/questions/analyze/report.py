@@ -189,7 +189,7 @@ def analysis_text(
     if notes and result.notes:
         lines.append("")
         for note in result.notes:
-            lines += fold(note_line(note, unicode=unicode), width, indent=2)
+            lines += fold(note_line(note, unicode=unicode, modules=result.module_of), width, indent=2)
     return "\n".join(lines) + "\n"
 
 

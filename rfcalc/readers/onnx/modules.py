@@ -32,6 +32,7 @@ class Modules:
     def of(self, proto: onnx.NodeProto, name: str) -> tuple[str, ...]:
         """Return the path of the module around an operation whose layer is called `name`."""
         scopes = classes = ""
+        merged = False
         for record in proto.metadata_props:
             key = record.key
             if key == _SCOPES:
@@ -40,10 +41,25 @@ class Modules:
                 classes = record.value
             elif key == _RULES and "FuseBatchNorm" in record.value:
                 self.merged[name] = None
+                merged = True
         if scopes:
             around = scopes.rpartition(_NEXT)[0]  # behind it stands the operation itself
-            return self._recorded(around, classes) if around.count(_NEXT) < _DEEPEST else ()
+            found = self._recorded(around, classes) if around.count(_NEXT) < _DEEPEST else ()
+            return self._own(found, proto) if merged and found else found
         return self._named(name.rpartition("/")[0]) if 0 < name.count("/") < _DEEPEST else ()
+
+    def _own(self, path: tuple[str, ...], proto: onnx.NodeProto) -> tuple[str, ...]:
+        """Return the path of a layer's own module, by the name of its kernel, where the file has another's.
+
+        A convolution that a normalisation was merged into is recorded as that normalisation's.
+        """
+        whole = proto.input[1].removesuffix(".weight") if len(proto.input) > 1 else ""
+        around, own = path[:-1], f"{self.classes[path[:-1]][0]}." if len(path) > 1 else ""
+        name = whole.removeprefix(own)
+        if not whole.startswith(own) or whole == proto.input[1] or not name or "." in name:
+            return path
+        self.classes.setdefault((*around, name), (whole, "Module"))
+        return (*around, name)
 
     def _recorded(self, scopes: str, classes: str) -> tuple[str, ...]:
         """Return the path that a list of modules is; the model itself has no name in it."""
