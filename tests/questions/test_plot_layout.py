@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
+from functools import cache
 from itertools import combinations, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -19,6 +21,8 @@ from tests.readers.test_keras_truth import cases
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "docs" / "models"
 ONNX = ROOT / "tests" / "data" / "onnx"
+
+Drawer: TypeAlias = Callable[[str, Any], Figure]
 
 NAMED = ["pooling", "ResNet50", "light_resnet50", "unet", "own.waveunet.ts17", "wavenet", "video", "own.yolo"]
 """Of each kind one: a chain, shortcuts, the same again, long skips, sound, a stack, a film, a detector."""
@@ -39,6 +43,13 @@ def model(name: str, folder: Path) -> Any:
     with gzip.open(ONNX / f"{name}.onnx.gz") as packed:
         path.write_bytes(packed.read())
     return path
+
+
+@pytest.fixture(scope="module")
+def picture_of(tmp_path_factory: pytest.TempPathFactory) -> Drawer:
+    """Return what draws a picture of one of the models, each once for all tests."""
+    folder = tmp_path_factory.mktemp("models")
+    return cache(lambda name, what: rfcalc.plot(model(name, folder), what=what))
 
 
 # ---- what lies where ---------------------------------------------------------------------------------------
@@ -110,8 +121,8 @@ def crowded(picture: Figure) -> list[str]:
 
 @pytest.mark.parametrize("what", ["growth", "costs", "field", "effective", "lines"])
 @pytest.mark.parametrize("name", NAMED)
-def test_nothing_lies_on_a_word(name: str, what: Any, tmp_path: Path) -> None:
-    assert crowded(rfcalc.plot(model(name, tmp_path), what=what)) == []
+def test_nothing_lies_on_a_word(name: str, what: Any, picture_of: Drawer) -> None:
+    assert crowded(picture_of(name, what)) == []
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (20, 90), (90, 20), (400,)])
@@ -142,13 +153,13 @@ def test_what_lies_on_a_word_is_found() -> None:
 
 
 @pytest.mark.parametrize("name", [*NAMED, "timm.poolformer_s12"])
-def test_no_field_falls_along_a_line(name: str, tmp_path: Path) -> None:
+def test_no_field_falls_along_a_line(name: str, picture_of: Drawer) -> None:
     """A shortcut sees less than the layer that comes before it in the file, but it does not read that one.
 
     The last model folds its maps to normalise them by groups: an element of what they are folded to sees far,
     but is no unit of a map.
     """
-    axes = rfcalc.plot(model(name, tmp_path)).axes[0]
+    axes = picture_of(name, "growth").axes[0]
     for line in axes.lines:
         if line.get_label() not in {"_joins", "_everywhere", "_input"}:
             assert all(a <= b for a, b in pairwise(line.get_ydata())), line.get_label()
@@ -203,8 +214,8 @@ def test_bounds_and_cut_gates_are_said() -> None:
     ("name", "unit"),
     [("pooling", "pixels"), ("own.waveunet.ts17", "samples"), ("video", "pixels"), ("wavenet", "steps")],
 )
-def test_units_follow_the_input(name: str, unit: str, tmp_path: Path) -> None:
-    axes = rfcalc.plot(model(name, tmp_path)).axes[0]
+def test_units_follow_the_input(name: str, unit: str, picture_of: Drawer) -> None:
+    axes = picture_of(name, "growth").axes[0]
     assert f", {unit} of the input" in axes.get_ylabel()
     assert all(unit in text.get_text() for text in axes.texts)
 
@@ -216,8 +227,8 @@ def test_a_volume_is_counted_in_voxels() -> None:
 
 
 @pytest.mark.parametrize(("name", "scale"), [("pooling", "linear"), ("ResNet50", "log")])
-def test_the_scale_is_said(name: str, scale: str, tmp_path: Path) -> None:
-    axes = rfcalc.plot(model(name, tmp_path)).axes[0]
+def test_the_scale_is_said(name: str, scale: str, picture_of: Drawer) -> None:
+    axes = picture_of(name, "growth").axes[0]
     assert axes.get_yscale() == scale
     assert ("logarithmic scale" if scale == "log" else "linear scale") in axes.get_ylabel()
     if scale == "linear":
@@ -225,8 +236,8 @@ def test_the_scale_is_said(name: str, scale: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["pooling", "ResNet50", "light_resnet50"])
-def test_bars_begin_at_nothing(name: str, tmp_path: Path) -> None:
-    axes = rfcalc.plot(model(name, tmp_path), what="costs").axes[0]
+def test_bars_begin_at_nothing(name: str, picture_of: Drawer) -> None:
+    axes = picture_of(name, "costs").axes[0]
     assert (axes.get_xscale(), axes.get_xlim()[0]) == ("linear", 0)
     assert all(bar.get_x() == 0 for group in axes.containers for bar in group)
     assert "linear scale" in axes.get_xlabel()
