@@ -357,8 +357,25 @@ def test_batch_normalisation_folded_by_an_exporter() -> None:
     assert before.totals.macs == after.totals.macs
     assert (before.totals.params.total or 0) - (after.totals.params.total or 0) == 4 * 12 - 12
     (note,) = (note for note in after.notes if note.code == "folded")
-    assert "merged 2 batch normalisations" in note.message
-    assert "the source model" in note.message
+    assert "merged 2 batch normalisations into the layers before them" in note.message
+    assert "mean and variance a bias is left, so the source model has more parameters" in note.message
+
+
+@pytest.mark.parametrize(
+    ("biased", "says"),
+    [
+        ((False, False), "variance only what they do to the kernel is left, and no bias, so"),
+        ((True, False), "variance a bias is left in 1 of these layers, and none in the others, so"),
+        ((False,), "merged 1 batch normalisation into the layer before it: "),
+    ],
+)
+def test_exporters_leave_out_biases_of_zeros(biased: tuple[bool, ...], says: str) -> None:
+    layers = [conv(f"c{place}", 4, 3, bias=bias) for place, bias in enumerate(biased)]
+    given = onnx_model(Architecture((32, 32), 4, layers))
+    for each in given.graph.node:
+        each.metadata_props.add(key="pkg.onnxscript.rewriter.rule_name", value="FuseBatchNormIntoConv")
+    (note,) = (note for note in rfcalc.analyze(given).notes if note.code == "folded")
+    assert says in note.message
 
 
 # ---- a transformer, written out ----------------------------------------------------------------------------
@@ -522,4 +539,4 @@ def test_normalisation_that_an_exporter_merged_is_said_once() -> None:
     assert not found.changed
     assert found.merged == 2
     assert "kernels" in found.answer[0]
-    assert "(in all -36 parameters)" in found.answer[1]
+    assert "(together -36 parameters)" in found.answer[1]

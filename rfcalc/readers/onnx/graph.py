@@ -5,7 +5,7 @@ Only the protobuf is read. Data of tensors that lie in other files are neither n
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import onnx
@@ -612,12 +612,22 @@ def _guessed(each: Declared, shape: tuple[Num, ...], uses: Uses) -> Declared:
     return each._replace(axes=axes, told=told)
 
 
-def _merged_batch_norms(layers: Collection[str]) -> tuple[str, str, str] | None:
-    """Say where an exporter merged batch normalisations into convolutions: parameters are fewer then."""
+def _merged_batch_norms(layers: Mapping[str, bool]) -> tuple[str, str, str] | None:
+    """Say where an exporter merged batch normalisations into convolutions: parameters are fewer then.
+
+    Of each layer it is given whether it has a bias: exporters leave out one that is zero everywhere, as it is
+    where a model was never trained.
+    """
     if not layers:
         return None
+    count, biased = len(layers), sum(layers.values())
+    left = "a bias is left" if biased else "only what they do to the kernel is left, and no bias"
+    if 0 < biased < count:
+        left = f"a bias is left in {biased} of these layers, and none in the others"
+    several = "batch normalisations into the layers before them"
+    what = f"{count} {several}" if count > 1 else "1 batch normalisation into the layer before it"
     message = (
-        f"the exporter merged {len(layers)} batch normalisations into the layers before them: of each "
-        "channel's scale, offset, mean and variance a bias is left, so the source model has more parameters"
+        f"the exporter merged {what}: of each channel's scale, offset, mean and variance {left}, "
+        "so the source model has more parameters"
     )
     return ("folded", next(iter(layers)), message)

@@ -21,12 +21,12 @@ class Modules:
     """What exporters say beside the operations of a model: the modules around them, and what was merged.
 
     `classes` has for each path what the source calls the module, and its class; `merged` has the layers into
-    which a batch normalisation was merged.
+    which a batch normalisation was merged, and whether they have a bias.
     """
 
     def __init__(self) -> None:
         self.classes: dict[tuple[str, ...], tuple[str, str]] = {}
-        self.merged: dict[str, None] = {}
+        self.merged: dict[str, bool] = {}
         self._known: dict[str, tuple[str, ...]] = {}
 
     def of(self, proto: onnx.NodeProto, name: str) -> tuple[str, ...]:
@@ -40,7 +40,7 @@ class Modules:
             elif key == _CLASSES:
                 classes = record.value
             elif key == _RULES and "FuseBatchNorm" in record.value:
-                self.merged[name] = None
+                self.merged[name] = bool(any(proto.input[2:3]))  # of convolutions and of Gemm the third
                 merged = True
         if scopes:
             around = scopes.rpartition(_NEXT)[0]  # behind it stands the operation itself
