@@ -77,7 +77,7 @@ def test_an_analysis_renders_itself() -> None:
     assert str(analysis) == analysis.to_text() == analysis.to_text(80)
     assert analysis.to_text(unicode=False).isascii()
     assert "not shown: padding, activations (columns=[...], a larger width)\n" in analysis.to_text()
-    assert "left out" not in analysis.to_text(120)
+    assert "not shown" not in analysis.to_text(120)
     assert analysis.to_text(columns=["name", "macs"]).splitlines()[2].split() == ["layer", "MACs"]
     assert "<p><b>tiny</b>" in analysis._repr_html_()
     assert repr(analysis) == "<Analysis of tiny: 3 layers, 20 parameters, 882 MACs>"

@@ -345,8 +345,8 @@ def test_columns_of_the_terminal(model: Path) -> None:
     assert "activations" in wide.splitlines()[2]
     assert "activations" not in narrow.splitlines()[2]
     assert max(map(len, narrow.splitlines()[:8])) <= 60
-    assert re.search(r"\nleft out: .* \(--columns, --format, wider terminal\)\n$", narrow)
-    assert "left out" not in wide
+    assert re.search(r"\nnot shown: .* \(--columns, --format, wider terminal\)\n$", narrow)
+    assert "not shown" not in wide
 
 
 @pytest.mark.parametrize("form", ["table", "markdown", "rst", "latex", "html", "csv", "json"])

@@ -96,3 +96,12 @@ def test_names_do_no_harm(markup: str) -> None:
 def test_names_do_no_harm_in_a_terminal() -> None:
     assert "\u202e" not in rfcalc.compare(hostile()).to_text()
     assert not any(line.startswith("=") for line in comparison_csv(rfcalc.compare(hostile())).splitlines())
+
+
+def test_what_changes_nothing_is_said_and_not_shown() -> None:
+    plain = {"rfcalc": 1, "input": [28, 28, 1], "layers": [{"kind": "conv", "filters": 2, "kernel": 3}]}
+    text = rfcalc.compare(plain, variants=["plain", "unstrided"]).to_text()
+    tables, _, sentences = text.partition("There is no other model without pooling")
+    assert "it has nothing to change" in sentences
+    assert "plain" not in tables
+    assert "unstrided" not in tables

@@ -56,11 +56,16 @@ def depth_grid(comparison: ComparisonResult) -> Grid:
     titles = ("layer", "field", "covers", "map") if named else ("field", "covers", "map")
     groups = []
     for place, entry in enumerate(comparison.entries):
-        if entry.result is None:
+        if entry.result is None or _is_same(entry):
             continue
         rows = tuple(_sight(rows[place], named=named) for _, rows in comparison.depths)
         groups.append((title_of(comparison, entry), titles, rows))
     return Grid("depth" if named else "layer", tuple(label for label, _ in comparison.depths), tuple(groups))
+
+
+def _is_same(entry: Entry) -> bool:
+    """Tell whether a counterfactual had nothing to change: a sentence says so, and no table shows it again."""
+    return entry.counterfactual is not None and entry.changed == 0
 
 
 def title_of(comparison: ComparisonResult, entry: Entry) -> str:
@@ -129,7 +134,8 @@ def _count(value: Any) -> str:
 
 def bill_grid(comparison: ComparisonResult) -> Grid:
     """Lay out what each model comes to."""
-    bills = [(entry, entry.bill) for entry in comparison.entries if entry.bill is not None]
+    shown = [each for each in comparison.entries if not _is_same(each)]
+    bills = [(each, each.bill) for each in shown if each.bill is not None]
     items = [item for item in _ITEMS if any(item[2](bill) for _, bill in bills)]
     layers = {bill.field_layer for _, bill in bills}
     field = f"field of {next(iter(layers))}" if len(layers) == 1 and layers != {""} else "field"
@@ -209,7 +215,8 @@ def comparison_text(comparison: ComparisonResult, *, width: int = 80, unicode: b
         clean(entry.name) for entry in comparison.entries
     )  # fmt: skip
     lines = [*fold(f"{names}   {inputs}" if comparison.counterfactuals else names, width)]
-    lines += fold(clean(_legend(comparison)), width) if comparison.counterfactuals else []
+    legend = _legend(comparison) if comparison.counterfactuals else ""
+    lines += fold(clean(legend), width) if legend else []
     for grid in (depth_grid(comparison), bill_grid(comparison)):
         shown = _shown(grid, clean, ellipsis)
         for block in _blocks(shown, width, rule):
@@ -227,7 +234,7 @@ def comparison_text(comparison: ComparisonResult, *, width: int = 80, unicode: b
 
 def _legend(comparison: ComparisonResult) -> str:
     """Say what each counterfactual is."""
-    named = (each for each in comparison.entries[1:] if each.counterfactual is not None)
+    named = (each for each in comparison.entries[1:] if not _is_same(each))
     return "; ".join(f"{each.name}: {each.counterfactual.phrase}" for each in named if each.counterfactual)
 
 
