@@ -64,7 +64,7 @@ def depth_grid(comparison: ComparisonResult) -> Grid:
 
 
 def _is_same(entry: Entry) -> bool:
-    """Tell whether a counterfactual had nothing to change: a sentence says so, and no table shows it again."""
+    """Tell whether a counterfactual had nothing to change: a sentence says so, and no table shows it."""
     return entry.counterfactual is not None and entry.changed == 0
 
 
