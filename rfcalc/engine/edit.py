@@ -87,6 +87,15 @@ def setting(layer: Layer, spec: TensorSpec, name: str) -> tuple[Num, ...]:
     return call.per_axis(name, len(call.spatial(spec)))
 
 
+def padding_of(layer: Layer, rank: int) -> str | tuple[tuple[Num, Num], ...]:
+    """Return the padding that a layer states: a word, or elements before and after for each spatial axis."""
+    kind = find(layer.kind)
+    assert kind is not None
+    call = Call(kind, layer.attrs, ())
+    stated = call["padding"]
+    return stated if isinstance(stated, str) else call.pairs("padding", rank)
+
+
 def input_of(layer: Layer, resolved: Mapping[str, LayerInfo]) -> TensorSpec:
     """Return the tensor that a layer takes.
 

@@ -132,6 +132,46 @@ def test_offsets_are_in_pixels_of_the_input() -> None:
     assert [(mend.layer, mend.after) for mend in found.mends] == [("b1", ((2, 2),))]
 
 
+@pytest.mark.parametrize(
+    ("padding", "before", "now", "says"),
+    [
+        # of an even map the last window ends inside: what the layer states is told, not what is left of it
+        (
+            [[1, 1], [1, 1]],
+            ((1, 1), (1, 1)),
+            ((1, 0), (1, 0)),
+            "0 before and 1 after on every axis in place of 1 and 1",
+        ),
+        (1, ((1, 1), (1, 1)), ((1, 0), (1, 0)), "0 before and 1 after on every axis in place of 1 and 1"),
+        (
+            [[1, 1], [0, 1]],
+            ((1, 1), (0, 1)),
+            ((1, 0), (0, 1)),
+            "0 before and 1 after on every axis in place of 1 and 1 along axis 0, 0 and 1 along axis 1",
+        ),
+    ],
+)
+def test_the_padding_of_a_mend_is_told_as_the_layer_states_it(
+    padding: Any, before: Any, now: Any, says: str
+) -> None:
+    window = {"kernel": 3, "stride": 2}
+    model = {
+        "rfcalc": 1,
+        "input": [8, 8, 1],
+        "layers": [
+            {"kind": "max_pool", "name": "a", **window, "padding": padding},
+            *({"kind": "max_pool", "name": each, "inputs": ["input"], **window, "padding": [[0, 1], [0, 1]]}
+              for each in "bc"),
+            {"kind": "add", "name": "sum", "inputs": ["a", "b", "c"]},
+        ],
+    }  # fmt: skip
+    found = rfcalc.align(model)
+    (mend,) = found.mends
+    assert (mend.before, mend.now, mend.after) == (before, now, ((0, 1), (0, 1)))
+    assert f"'sum' aligns when 'a' pads {says}." in found.sentences
+    assert found.to_dict()["mends"][0]["before"] == [list(pair) for pair in before]
+
+
 def test_upsampling_is_in_line_where_its_phases_lie_around_the_pixel() -> None:
     """i//2 beside i: half a pixel before and half a pixel behind, in turn."""
     model = {

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from rfcalc.algebra.number import is_known
 from rfcalc.algebra.relation import Relation
 from rfcalc.algebra.steps import Slide
-from rfcalc.engine.edit import edited, has_window, input_of, setting
+from rfcalc.engine.edit import edited, has_window, input_of, padding_of, setting
 from rfcalc.engine.joins import Join
 from rfcalc.engine.propagate import ancestors
 from rfcalc.engine.run import Run
@@ -35,7 +35,8 @@ class Mend(NamedTuple):
     before : str or tuple of (int, int)
         The padding that the file gives: a word, or elements before and after for each axis.
     now : tuple of (int, int)
-        The elements that this comes to at the size looked at, for each axis.
+        The elements that this comes to at the size looked at, for each axis: the first window begins, and the
+        last ends, so many outside of the map.
     after : tuple of (int, int)
         The padding that it should have.
     size : tuple of int
@@ -132,9 +133,17 @@ def _candidates(run: Run, join: Join, kept: frozenset[str]) -> Iterator[tuple[La
             padding = _padding(run, way, away)
             if padding is not None:
                 now, after = padding
-                before = way.layer.attrs.get("padding", "valid")
-                stated = before if isinstance(before, str) else now
+                stated = _stated(way.layer, now)
                 yield way.layer, Mend(join.layer, way.layer.name, stated, now, after, tuple(run.extents))
+
+
+def _stated(layer: Layer, now: Padding) -> str | Padding:
+    """Return the padding that a layer states; what it comes to where that is a formula."""
+    stated = padding_of(layer, len(now))
+    if isinstance(stated, str):
+        return stated
+    pairs = tuple((before, after) for before, after in stated if is_known(before) and is_known(after))
+    return pairs if len(pairs) == len(now) else now
 
 
 def _ways(run: Run, join: Join, branch: Edge, kept: frozenset[str]) -> list[_Way]:

@@ -182,18 +182,21 @@ def _drifting(join: Join) -> str:
 
 
 def _mending(mend: Mend) -> str:
-    stated = f"{mend.before!r}" if isinstance(mend.before, str) else _padding(mend.before)
-    at = humanise.extents(mend.size)
-    came = f", which is {_padding(mend.now)} at {at}" if isinstance(mend.before, str) else ""
-    return f"{mend.join!r} aligns when {mend.layer!r} pads {_padding(mend.after)} in place of {stated}{came}."
+    if isinstance(mend.before, str):
+        at = humanise.extents(mend.size)
+        stated = f"{mend.before!r}, which is {_padding(mend.now, '{} and {}')} at {at}"
+    else:
+        stated = _padding(mend.before, "{} and {}")
+    everywhere = " on every axis" if len(mend.after) > 1 and len({*mend.after}) == 1 else ""
+    after = _padding(mend.after, "{} before and {} after") + everywhere
+    return f"{mend.join!r} aligns when {mend.layer!r} pads {after} in place of {stated}."
 
 
-def _padding(padding: Padding) -> str:
+def _padding(padding: Padding, sides: str) -> str:
     """Write elements before and after: once where they are the same on every axis."""
     if len(set(padding)) == 1:
-        (pair,) = set(padding)
-        return f"({pair[0]}, {pair[1]})"
-    return "(" + ", ".join(f"({before}, {after})" for before, after in padding) + ")"
+        return sides.format(*padding[0])
+    return ", ".join(f"{sides.format(*pair)} along axis {axis}" for axis, pair in enumerate(padding))
 
 
 def _over_sizes(rows: Sequence[SizeRow], joins: Sequence[Join]) -> Iterator[str]:
