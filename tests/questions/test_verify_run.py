@@ -383,10 +383,10 @@ def test_normalisation_over_positions_that_is_taken_for_channels_is_found(
     )  # fmt: skip
     assert ran(rfcalc.verify(data)) == []
     old = ops.reader_of
-    from rfcalc.readers.onnx import graph
+    from rfcalc.readers.onnx import scope
 
     monkeypatch.setattr(
-        graph, "reader_of", lambda domain, op: lrn_of_channels if op == "LRN" else old(domain, op)
+        scope, "reader_of", lambda domain, op: lrn_of_channels if op == "LRN" else old(domain, op)
     )
     found = ran(rfcalc.verify(data))
     assert [(each.layer, each.what, each.axis) for each in found] == [("y", "run", "row")]
