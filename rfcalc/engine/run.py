@@ -39,8 +39,9 @@ from rfcalc.engine.taps import AxisTaps, taps_on
 from rfcalc.engine.view import Views
 from rfcalc.errors import RfcalcError
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.graph.layer import SPATIAL, Extras, Layer, Stage, TensorSpec
+from rfcalc.graph.layer import CHANNEL, SPATIAL, Extras, Layer, Stage, TensorSpec
 from rfcalc.rules.apply import RuleMemo
+from rfcalc.wording import unit_names
 
 Read = Callable[[tuple[int, ...]], LayerGraph]
 """Reads the model again with other extents of the chosen input's spatial axes."""
@@ -212,6 +213,14 @@ class Run:
     def extents(self) -> tuple[Num, ...]:
         """The spatial extents of the chosen input."""
         return self.spec.spatial
+
+    @property
+    def units(self) -> Sequence[str]:
+        """What the positions of the chosen input are counted in, along each axis: pixels, samples, frames."""
+        spec = self.spec
+        channels = [extent for extent, role in zip(spec.shape, spec.axes, strict=True) if role == CHANNEL]
+        known = channels[0] if len(channels) == 1 and isinstance(channels[0], int) else None
+        return unit_names(len(spec.spatial), known)
 
     @property
     def spec(self) -> TensorSpec:

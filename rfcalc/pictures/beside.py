@@ -9,7 +9,6 @@ from rfcalc.engine.edit import POOLS
 from rfcalc.engine.rows import focus_or
 from rfcalc.engine.run import Run
 from rfcalc.errors import UsageError
-from rfcalc.graph.layer import CHANNEL
 from rfcalc.pictures.picture_lines import Panel, Words, lines_picture
 from rfcalc.pictures.side import side_of, widest_axis
 from rfcalc.questions.compare.variants import DoesNotApply, counterfactual
@@ -17,7 +16,7 @@ from rfcalc.questions.effective.find import effective_field
 from rfcalc.questions.effective.picture import effective_picture
 from rfcalc.questions.field.picture import field_picture
 from rfcalc.questions.field.result import check_places
-from rfcalc.wording import axis_names, unit_names
+from rfcalc.wording import axis_names
 
 if TYPE_CHECKING:
     from rfcalc.render.pictures import Picture
@@ -83,20 +82,13 @@ def effective_of(run: Run, layer: str | None, at: Sequence[int] | None) -> Pictu
     RfcalcError
         Of the kinds that `rfcalc.plot` raises.
     """
-    return effective_picture(effective_field(run, focus_or(run, layer), at), _units(run))
+    return effective_picture(effective_field(run, focus_or(run, layer), at), run.units)
 
 
 def _words(run: Run, axis: int) -> Words:
     """Return what the positions of the input are called along an axis."""
     rank = len(run.extents)
-    return Words(_units(run)[axis], "" if rank == 1 else f"{axis_names(rank)[axis]}s")
-
-
-def _units(run: Run) -> Sequence[str]:
-    """Return what the positions of the input are counted in, along each axis."""
-    channels = [extent for extent, role in zip(run.spec.shape, run.spec.axes, strict=True) if role == CHANNEL]
-    known = channels[0] if len(channels) == 1 and isinstance(channels[0], int) else None
-    return unit_names(len(run.extents), known)
+    return Words(run.units[axis], "" if rank == 1 else f"{axis_names(rank)[axis]}s")
 
 
 def field_beside(

@@ -53,7 +53,8 @@ def field_of(run: Run, layer: str, at: Sequence[int] | None = None) -> Field:
         for axis, extent in enumerate(spec.spatial)
     )
     notes = [*asked_notes(chain, run.resolved), *bound_note(dependence, layer)]
-    return Field(graph.name, layer, run.chosen.name, axes, tuple(notes), None if at is None else tuple(at))
+    place = None if at is None else tuple(at)
+    return Field(graph.name, layer, run.chosen.name, axes, tuple(notes), tuple(run.units), place)
 
 
 def _require_few(result: Result | None, output: int, layer: str) -> None:

@@ -29,7 +29,7 @@ def phases_of(run: Run, layer: str) -> Phases:
     dependence = required(seen.local[output], seen, layer)
     notes = [*asked_notes(chain, run.resolved), *bound_note(dependence, layer)]
     axes = tuple(_axis(dependence, axis) for axis in range(len(run.extents)))
-    return Phases(run.graph.name, layer, run.chosen.name, axes, tuple(notes))
+    return Phases(run.graph.name, layer, run.chosen.name, axes, tuple(notes), tuple(run.units))
 
 
 def _axis(dependence: Dependence, axis: int) -> PhaseAxis:

@@ -77,7 +77,8 @@ class Field(Documented, Shown, FieldResult):
             It has too many or too few places, or lies outside of the input.
         """
         check_places(pixel, len(self.axes))
-        seen = tuple(map(_seeing_at, self.axes, pixel))
+        units = self.units or ("pixels",) * len(self.axes)
+        seen = tuple(map(_seeing_at, self.axes, pixel, units))
         return Seeing(self.model, self.layer, self.input, tuple(pixel), seen, self.notes)
 
     @property
@@ -295,11 +296,10 @@ def _seen(result: Seeing) -> str:
     return f"{where} {seen} of {result.layer} ({extent}): {result.units:,} of {total:,} units{bound}"
 
 
-def _seeing_at(axis: FieldAxis, place: int) -> SeeingAxis:
+def _seeing_at(axis: FieldAxis, place: int, counted: str) -> SeeingAxis:
     if not 0 <= place < axis.input_extent:
-        raise UsageError(
-            f"there is no pixel {place} on an axis of {axis.input_extent}; give 0 to {axis.input_extent - 1}"
-        )
+        unit, last = counted.removesuffix("s"), axis.input_extent - 1
+        raise UsageError(f"there is no {unit} {place} on an axis of {last + 1}; give 0 to {last}")
     units = bytearray(len(axis.rows) // 8 + 1)
     for index, row in enumerate(axis.rows):
         if row is not None and row[0] <= place <= row[1] and axis.masks[index] >> place & 1:

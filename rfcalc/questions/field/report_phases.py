@@ -64,38 +64,41 @@ class Phases(Documented, Shown, PhasesResult):
             False for a terminal that shows ASCII alone.
         """
         lines = fold(terminal(_head(self), unicode=unicode), width)
-        for axis, names in _grouped(self):
-            lines += ["", *_axis_lines(axis, names)]
+        for axis, names, unit in _grouped(self):
+            lines += ["", *_axis_lines(axis, names, unit)]
         return "\n".join(lines) + "\n"
 
     def pieces(self) -> list[Piece]:
         """Return a table of phases for each group of equal axes, with a sentence above it."""
         pieces: list[Piece] = [Paragraph(f"{_head(self)}.")]
-        for axis, names in _grouped(self):
+        for axis, names, unit in _grouped(self):
             titles, *rows = _grid(axis)
             table: list[Piece] = [Table(titles, (RIGHT,) * len(titles), tuple(rows))] if rows else []
-            pieces += [Paragraph(f"{_about(axis, names)}{':' if rows else '.'}"), *table]
+            pieces += [Paragraph(f"{_about(axis, names, unit)}{':' if rows else '.'}"), *table]
         return pieces
 
 
 def _head(result: PhasesResult) -> str:
-    return f"{result.layer} ({result.model}): pixels of {result.input} by output phase"
+    units = " and ".join(dict.fromkeys(result.units)) or "pixels"
+    return f"{result.layer} ({result.model}): {units} of {result.input} by output phase"
 
 
-def _grouped(result: PhasesResult) -> list[tuple[PhaseAxis, str]]:
-    """Put equal axes together."""
-    groups: dict[PhaseAxis, list[str]] = {}
-    for axis, name in zip(result.axes, axis_names(len(result.axes)), strict=True):
-        groups.setdefault(axis, []).append(f"{name}s")
-    return [(axis, " and ".join(names)) for axis, names in groups.items()]
+def _grouped(result: PhasesResult) -> list[tuple[PhaseAxis, str, str]]:
+    """Put equal axes together: the axis, what such axes are called, what one position of them is."""
+    groups: dict[tuple[PhaseAxis, str], list[str]] = {}
+    rank = len(result.axes)
+    units = result.units or ("pixels",) * rank
+    for axis, name, counted in zip(result.axes, axis_names(rank), units, strict=True):
+        groups.setdefault((axis, counted.removesuffix("s")), []).append(f"{name}s")
+    return [(axis, " and ".join(names), unit) for (axis, unit), names in groups.items()]
 
 
-def _about(axis: PhaseAxis, name: str) -> str:
+def _about(axis: PhaseAxis, name: str, unit: str) -> str:
     if not axis.rows:
         return f"{name}: no phases, since the layer keeps no grid here or sees all of the axis"
     bound = "" if axis.exact else ", at most"
     every = "every output" if axis.period == 1 else f"every {axis.period} outputs"
-    return f"{name}: the same {every}, {sentence(axis.advance, 'pixel')} further on{bound}"
+    return f"{name}: the same {every}, {sentence(axis.advance, unit)} further on{bound}"
 
 
 def _grid(axis: PhaseAxis) -> list[tuple[str, ...]]:
@@ -111,8 +114,8 @@ def _grid(axis: PhaseAxis) -> list[tuple[str, ...]]:
     return lines
 
 
-def _axis_lines(axis: PhaseAxis, name: str) -> list[str]:
+def _axis_lines(axis: PhaseAxis, name: str, unit: str) -> list[str]:
     if not axis.rows:
-        return [_about(axis, name)]
+        return [_about(axis, name, unit)]
     lines = _grid(axis)
-    return [_about(axis, name), *aligned(lines, (RIGHT,) * len(lines[0]))]
+    return [_about(axis, name, unit), *aligned(lines, (RIGHT,) * len(lines[0]))]

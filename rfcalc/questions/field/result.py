@@ -102,6 +102,8 @@ class FieldResult:
         One for each spatial axis of the input.
     notes : tuple of Note
         What else there is to say.
+    units : tuple of str
+        What the positions of the input are counted in, along each axis; several of them.
     """
 
     model: str
@@ -109,6 +111,7 @@ class FieldResult:
     input: str
     axes: tuple[FieldAxis, ...]
     notes: tuple[Note, ...] = ()
+    units: tuple[str, ...] = ()
 
 
 def check_places(index: Sequence[int], rank: int) -> None:
@@ -179,6 +182,8 @@ class PhasesResult:
         One for each spatial axis of the input.
     notes : tuple of Note
         What else there is to say.
+    units : tuple of str
+        What the positions of the input are counted in, along each axis; several of them.
     """
 
     model: str
@@ -186,3 +191,4 @@ class PhasesResult:
     input: str
     axes: tuple[PhaseAxis, ...]
     notes: tuple[Note, ...] = ()
+    units: tuple[str, ...] = ()

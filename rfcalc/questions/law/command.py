@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "--reach",
     metavar="R[,R]",
-    help="Say what it takes to see R pixels, or so many on each axis; by default all of the input.",
+    help="Say what it takes to see R pixels (samples), or so many on each axis; by default the input.",
 )
 @options.form
 @options.output
@@ -38,8 +38,11 @@ if TYPE_CHECKING:
 def command(model: str, *, form: str, output: str, **how: Any) -> None:
     """Show by which law the field of LAYER in MODEL grows: the blocks that repeat, and their closed forms.
 
-    n repeats of a block of gain g and stride S take a field r0 and a jump j0 to r0 + g*j0*n where S is 1, and
-    to r0 + g*j0*(S**n - 1)/(S - 1) otherwise. LAYER is by default the last one whose field has a size.
+    r(n) is the field after n repeats of a block: r0 + j0*g*n where the block has no stride, otherwise
+    r0 + j0*g*(s**n - 1)/(s - 1). Here r0 and j0 are the field and the jump before it, s is the product of its
+    strides, and g what one adds for each pixel of the jump: (k - 1)*d for a layer of kernel k and dilation d.
+    Where dilations grow by c from one repeat to the next, c*s takes the place of s. LAYER is by default the
+    last one whose field has a size.
     """
     from rfcalc.render.write import check_output
 

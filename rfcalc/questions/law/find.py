@@ -18,6 +18,7 @@ from rfcalc.questions.law.reach import reaches_of
 from rfcalc.questions.law.repeats import segments_of
 from rfcalc.questions.law.report import Law
 from rfcalc.questions.law.result import AxisLaw, Cover
+from rfcalc.questions.law.room import rooms_of
 
 _DIVIDED: Final = "; what is divided is "
 
@@ -50,15 +51,17 @@ def law_of(run: Run, layer: str | None = None, *, reach: int | Sequence[int] | N
         for extent, role in zip(attrs["shape"], attrs["axes"], strict=True)
         if role == "s"
     ]
-    wanted = _wanted(reach, extents)
+    wanted = _wanted(reach, extents, run.units)
     axes = tuple(
-        _axis(attribution, each, extent, size)
-        for each, extent, size in zip(attribution.axes, extents, wanted, strict=True)
+        _axis(run, attribution, place, extent, size)
+        for place, (extent, size) in enumerate(zip(extents, wanted, strict=True))
     )
     return Law(graph.name, name, attribution.input, axes, beyond, attribution.notes)
 
 
-def _wanted(reach: int | Sequence[int] | None, extents: Sequence[int | None]) -> Sequence[int | None]:
+def _wanted(
+    reach: int | Sequence[int] | None, extents: Sequence[int | None], units: Sequence[str]
+) -> Sequence[int | None]:
     """Return the field that is wanted on each axis."""
     if reach is None:
         return extents
@@ -68,9 +71,9 @@ def _wanted(reach: int | Sequence[int] | None, extents: Sequence[int | None]) ->
             f"the reach has {len(given)} numbers, but the input has {len(extents)} spatial axes; "
             "give one number, or one for each axis"
         )
-    for size in given:
+    for size, name in zip(given, units, strict=True):
         if size < 1:
-            raise UsageError(f"a field of {size} pixels cannot be reached; give 1 or more")
+            raise UsageError(f"a field of {size} {name} cannot be reached; give 1 or more")
     return given
 
 
@@ -93,12 +96,12 @@ def _deepest(graph: LayerGraph, attributor: Attributor) -> tuple[str, str]:
     return found, ""
 
 
-def _axis(
-    attribution: Attribution, divided: AxisAttribution, extent: int | None, wanted: int | None
-) -> AxisLaw:
+def _axis(run: Run, attribution: Attribution, place: int, extent: int | None, wanted: int | None) -> AxisLaw:
+    divided = attribution.axes[place]
     steps, layers, reason = _steps(divided)
     segments = segments_of(steps, layers)
     field = int(segments[-1].at(segments[-1].count)[0]) if segments else 1
+    reaches = () if wanted is None else reaches_of(segments, wanted)
     return AxisLaw(
         extent,
         segments,
@@ -109,7 +112,9 @@ def _axis(
         reason or _ended(attribution, divided),
         wanted,
         _first(segments, wanted),
-        () if wanted is None else reaches_of(segments, wanted),
+        reaches,
+        rooms_of(run, divided, place, segments, reaches) if reaches and field < (wanted or 0) else (),
+        run.units[place],
     )
 
 

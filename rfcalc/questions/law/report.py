@@ -43,7 +43,10 @@ class Law(Documented, Shown, LawResult):
         """What it comes to, in words."""
         if not self.axes:
             return (f"{self.input} has no spatial axes, so that there are no fields in it.",)
-        told = _said_once([(axes, _sentences(law)) for axes, law in _grouped(self)])
+        groups = _grouped(self)
+        told = _said_once(
+            [(axes, _sentences(law, len(self.axes) if len(groups) == 1 else 1)) for axes, law in groups]
+        )
         if self.beyond and not any(axis.reason for axis in self.axes):
             told.append(f"Behind {self.layer} no law holds: {self.beyond}.")
         return tuple(told)
@@ -88,12 +91,13 @@ class Law(Documented, Shown, LawResult):
             if law.segments:
                 pieces += [Paragraph(f"{axes.capitalize()}:")] if axes else []
                 pieces.append(_table(law))
-        return [*pieces, *map(Paragraph, self.sentences)]
+        return [*pieces, *map(Paragraph, (*self.sentences, *_generals(self.axes)))]
 
 
 def _head(law: LawResult) -> str:
     size = f" ({extents([axis.extent for axis in law.axes])})" if law.axes else ""
-    return f"{law.layer} of {law.model}: how its field grows, in pixels of {law.input}{size}"
+    units = " and ".join(dict.fromkeys(axis.units for axis in law.axes)) or "pixels"
+    return f"{law.layer} of {law.model}: how its field grows, in {units} of {law.input}{size}"
 
 
 def _grouped(law: LawResult) -> list[tuple[str, AxisLaw]]:
@@ -101,7 +105,7 @@ def _grouped(law: LawResult) -> list[tuple[str, AxisLaw]]:
     groups: dict[tuple[Any, ...], list[str]] = {}
     laws: dict[tuple[Any, ...], AxisLaw] = {}
     for name, axis in zip(axis_names(len(law.axes)), law.axes, strict=True):
-        key = (axis.extent, axis.segments, axis.reason, axis.wanted)
+        key = (axis.extent, axis.segments, axis.reason, axis.wanted, axis.rooms, axis.units)
         groups.setdefault(key, []).append(f"{name}s")
         laws[key] = axis
     if len(groups) == 1:
@@ -125,8 +129,9 @@ def _table(law: AxisLaw) -> Table:
 # ---- sentences ---------------------------------------------------------------------------------------------
 
 
-def _sentences(law: AxisLaw) -> list[str]:
-    return [*_growths(law), *_limits(law), _covered(law), *_wanted(law)]
+def _sentences(law: AxisLaw, alike: int) -> list[str]:
+    """Say what holds along an axis; `alike` so many axes are the same."""
+    return [*_growths(law), *_limits(law), _covered(law), *_wanted(law, alike)]
 
 
 def _said_once(groups: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
@@ -136,41 +141,73 @@ def _said_once(groups: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
     return common + own
 
 
-def _growths(axis: AxisLaw) -> Iterable[str]:
-    """Say how each kind of block that repeats makes the field grow, once for each law."""
+def _growths(law: AxisLaw) -> Iterable[str]:
+    """Say how each kind of block that repeats makes the field grow."""
     alike: dict[tuple[str, str], list[Segment]] = {}
-    for segment in axis.segments:
+    for segment in law.segments:
         if segment.count > 1 and segment.growth != "constant":
             alike.setdefault((_block(segment), general(segment)), []).append(segment)
-    told: set[str] = set()
-    for (block, law), segments in alike.items():
-        once = [] if law in told else [_in_general(segments[0])]
-        told.add(law)
-        yield " ".join([_grows(block, segments), *once])
+    for (block, _), segments in alike.items():
+        yield _grows(block, segments, law.units)
 
 
 def _block(segment: Segment) -> str:
     return block_text(segment).removesuffix(f" x {segment.count}")
 
 
-def _grows(block: str, segments: list[Segment]) -> str:
+def _grows(block: str, segments: list[Segment], units: str) -> str:
     first = segments[0]
     if first.growth == "linear":
         added = [str(segment.gain * segment.jump) for segment in segments]
         runs = "" if len(added) == 1 else ", run by run: within each"
-        return f"Each {block} adds {few(added, most=8)} pixels{runs or ':'} the field grows linearly."
+        adds = f"adds {few(added, most=8)} {units}{runs or ':'}"
+        return f"Each {block} {adds} the field grows linearly.{_so_far(segments)}"
     times = _TIMES.get(int(first.ratio), f"multiplies by {first.ratio}")
     if 1 not in (first.factor, first.stride):
-        return f"Each {block} {times} what the next one adds: the field grows geometrically."
+        return (
+            f"Each {block} {times} what the next one adds: the field grows geometrically.{_so_far(segments)}"
+        )
     what = "the dilation" if first.factor != 1 else "the jump"
-    return f"Each {block} {times} {what}, and with it what the next one adds: the field grows geometrically."
+    grown = "and with it what the next one adds: the field grows geometrically."
+    return f"Each {block} {times} {what}, {grown}{_so_far(segments)}"
+
+
+def _so_far(segments: list[Segment]) -> str:
+    """Write the law with the numbers of the model, and what it comes to; several stand in the table."""
+    if len(segments) > 1:
+        return ""
+    (only,) = segments
+    return f" After n of them it is {formula(only)}: {only.at(only.count)[0]} after {only.count}."
+
+
+def _generals(laws: Iterable[AxisLaw]) -> Iterable[str]:
+    """Write the laws in kernels, strides and dilations, each once, and what the letters are."""
+    told: dict[str, Segment] = {}
+    for law in laws:
+        for segment in law.segments:
+            if segment.count > 1 and segment.growth != "constant":
+                told.setdefault(general(segment), segment)
+    for segment in told.values():
+        yield _in_general(segment)
 
 
 def _in_general(segment: Segment) -> str:
     spelled = gain_text(segment)
     gain = "g" if spelled.startswith("((") else spelled  # several terms
     where = f" with g = {spelled[1:-1]}" if gain == "g" else ""
-    return f"In general {general(segment, gain)}{where}; to see R takes {depth(segment, gain)}."
+    letters = "k, s and d its kernel, stride and dilation"
+    if len(segment.block) > 1:
+        more = ", and so on" if len(segment.block) > 2 else ""
+        letters = (
+            "k1, s1 and d1 kernel, stride and dilation of its first layer, "
+            f"k2, s2 and d2 those of its second{more}"
+        )
+    factor = ", c what dilations grow by from one to the next" if segment.factor != 1 else ""
+    return (
+        f"For n of {_block(segment)} in general {general(segment, gain)}{where}; "
+        f"to see R takes {depth(segment, gain)}. "
+        f"Here r0 and j0 are the field and the jump before the first, {letters}{factor}."
+    )
 
 
 def _limits(law: AxisLaw) -> Iterable[str]:
@@ -186,11 +223,13 @@ def _covered(law: AxisLaw) -> str:
     so_far = "up to there it comes to" if law.reason else "in the end it is"
     if law.extent is None:
         size = "the size of the input is open"
-        return f"{'Up to there it' if law.reason else 'It'} comes to {law.field} pixels; {size}."
+        return f"{'Up to there it' if law.reason else 'It'} comes to {law.field} {law.units}; {size}."
     if law.covered is None:
-        return f"{'Up to there it' if law.reason else 'It'} comes to {law.field} of {law.extent} pixels."
+        return f"{'Up to there it' if law.reason else 'It'} comes to {law.field} of {law.extent} {law.units}."
     place = _place(law, law.covered)
-    return f"From {place} on the field covers all {law.extent} pixels of the input; {so_far} {law.field}."
+    return (
+        f"From {place} on the field covers all {law.extent} {law.units} of the input; {so_far} {law.field}."
+    )
 
 
 def _place(law: AxisLaw, cover: Cover) -> str:
@@ -198,13 +237,13 @@ def _place(law: AxisLaw, cover: Cover) -> str:
     return cover.layer + (f" (repeat {cover.repeat} of {block_text(segment)})" if segment.count > 1 else "")
 
 
-def _wanted(law: AxisLaw) -> Iterable[str]:
+def _wanted(law: AxisLaw, alike: int) -> Iterable[str]:
     """Say what it takes to see what is wanted: where that is already, or what to change of each block."""
     if law.wanted is None:
         return
     if law.reached is not None:
         if law.wanted != law.extent:
-            yield f"It is {law.wanted} pixels or more from {_place(law, law.reached)} on."
+            yield f"It is {law.wanted} {law.units} or more from {_place(law, law.reached)} on."
         return
     if law.wanted <= law.field:
         return
@@ -212,29 +251,89 @@ def _wanted(law: AxisLaw) -> Iterable[str]:
     able = [reach for reach in law.reaches if reach.repeats is not None or reach.kernel is not None]
     chosen = repeating or able[-1:] or law.reaches[-1:]
     if not chosen:
-        yield f"No layer has a window that could be made wider to see {law.wanted} pixels."
+        yield f"No layer has a window that could be made wider to see {law.wanted} {law.units}."
+    told: dict[tuple[str, str, str, str], list[str]] = {}
     for reach in chosen:
-        yield _needed(law, reach, several=len(chosen) > 1)
+        segment = law.segments[reach.segment]
+        key = (block_text(segment), _ways(segment, reach), reach.why, _tight(law, reach, alike))
+        told.setdefault(key, []).append(segment.layers[-1])
+    seen = f"{law.wanted} {law.units}{' there' if law.reason else ''}"
+    for (block, ways, why, tight), ends in told.items():
+        what = block if len(chosen) == 1 else f"{block} up to {ends[0]}"
+        if len(ends) > 1:
+            what = f"any one of {block}, up to {few(ends)},"
+        if ways:
+            yield f"To see {seen}, {what} takes {ways}.{tight}"
+        else:
+            yield f"No change of {what} alone reaches {seen}: {why}."
 
 
-def _needed(law: AxisLaw, reach: Reach, *, several: bool) -> str:
-    segment = law.segments[reach.segment]
-    what = block_text(segment) + (f" up to {segment.layers[-1]}" if several else "")
-    seen = f"{reach.field} pixels{' there' if law.reason else ''}"
+def _ways(segment: Segment, reach: Reach) -> str:
+    """List what could be changed of a segment; an empty string where nothing would do."""
+    ways = [f"{_more(reach)} ({reach.repeats} in all)"] if reach.further is not None else []
     plural = len(segment.block) > 1 or segment.count > 1
-    ways: list[str] = []
-    if reach.repeats is not None and reach.further is not None:
-        noun = "repeat" if reach.further == 1 else "repeats"
-        ways.append(f"{reach.further} more {noun} ({reach.repeats} in all)")
+    wider: list[str] = []
     if reach.kernel is not None:
-        ways.append(f"odd kernels of {reach.kernel}" if plural else f"an odd kernel of {reach.kernel}")
+        wider.append(f"odd kernels of {reach.kernel}" if plural else f"an odd kernel of {reach.kernel}")
     if reach.dilation is not None:
         start = "that start at" if segment.factor != 1 else "of"
-        ways.append(f"dilations {start} {reach.dilation}" if plural else f"a dilation of {reach.dilation}")
-    if not ways:
-        return f"No change of {what} alone reaches {seen}: {reach.why}."
-    listed = ways[0] if len(ways) == 1 else f"{', '.join(ways[:-1])}, or {ways[-1]}"
-    return f"To see {seen}, {what} takes {listed}."
+        wider.append(f"dilations {start} {reach.dilation}" if plural else f"a dilation of {reach.dilation}")
+    if wider:
+        ways.append(" or ".join(wider) + _whose(segment))
+    return ", or ".join(ways)
+
+
+def _more(reach: Reach) -> str:
+    return f"{reach.further} more repeat{'s' * (reach.further != 1)}"
+
+
+def _whose(segment: Segment) -> str:
+    """Say which layers of a block get other windows, where not all do."""
+    if all(step.adjustable for step in segment.block):
+        return ""
+    pointwise = any(step.cause == "convolution" and not step.adjustable for step in segment.block)
+    return " in its convolutions" + (" over more than one element" if pointwise else "")
+
+
+def _tight(law: AxisLaw, reach: Reach, alike: int) -> str:
+    """Say which of the ways maps of the model's own size are too small for, and where."""
+    if not law.rooms:
+        return ""
+    room = law.rooms[law.reaches.index(reach)]
+    ways = [
+        (narrow, how)
+        for narrow, how, there in (
+            (room.repeats, f"with {_more(reach)}", reach.repeats),
+            (room.kernel, f"with kernels of {reach.kernel}", reach.kernel),
+            (room.dilation, f"with dilations of {reach.dilation}", reach.dilation),
+        )
+        if there is not None
+    ]
+    places: dict[tuple[str, int], list[str]] = {}
+    for narrow, how in ways:
+        if narrow is not None:
+            size = "x".join([str(narrow.extent)] * alike) + (" long" if alike == 1 else "")
+            places.setdefault((narrow.layer, narrow.window), []).append(f"{size} {how}")
+    if not places:
+        return ""
+    every = sum(map(len, places.values())) == len(ways)
+    what = (
+        "not all of these fit"
+        if not every
+        else "none of these fits"
+        if len(ways) > 1
+        else "this does not fit"
+    )
+    size = "x".join([str(law.extent)] * alike) if alike > 1 else f"{law.extent} {law.units}"
+    told = [
+        f"before {layer}, whose window spans {window}, the map would be {_listed(sizes)}"
+        for (layer, window), sizes in places.items()
+    ]
+    return f" At {size} {what} without more padding: {'; '.join(told)}."
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
 
 
 # ---- the document ------------------------------------------------------------------------------------------

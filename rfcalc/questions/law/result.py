@@ -8,6 +8,7 @@ from typing import NamedTuple
 from rfcalc.engine.result import Note, Status
 from rfcalc.questions.law.growth import Segment
 from rfcalc.questions.law.reach import Reach
+from rfcalc.questions.law.room import Room
 
 
 class Cover(NamedTuple):
@@ -55,6 +56,10 @@ class AxisLaw:
         Where the field first has the size that is wanted.
     reaches : tuple of Reach
         What it takes to see so far, for each segment.
+    rooms : tuple of Room
+        For each of these whether the maps on the way are large enough.
+    units : str
+        What the positions of the input are counted in, several of them.
     """
 
     extent: int | None
@@ -67,6 +72,8 @@ class AxisLaw:
     wanted: int | None
     reached: Cover | None
     reaches: tuple[Reach, ...]
+    rooms: tuple[Room, ...] = ()
+    units: str = "pixels"
 
 
 @dataclass(frozen=True, slots=True)
