@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate, pairwise, takewhile
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from rfcalc.engine.repeats import Piece, cheapest
 from rfcalc.engine.result import AnalysisResult, Params, Row, Size
@@ -259,40 +259,19 @@ def _growth(fields: dict[str, Sequence[Size]], row: Row, figure: str) -> tuple[i
 
 def _pieces(rows: Sequence[Row], forms: Sequence[_Form]) -> list[Piece]:
     """Cut lines into those that stand for themselves and blocks that repeat."""
-    numbers = [form.number for form in forms]
-    runs = {length: _runs(numbers, length) for length in _lengths(numbers)}
     inside = [0, *(_in_common(*pair) for pair in pairwise(map(_path, rows)))]
-
-    def blocks_at(place: int) -> Iterator[Piece]:
-        for length, run in runs.items():
-            if run[place] < length:
-                continue
-            times = _steady_times(forms, place, length, run[place] // length + 1)
-            for fewer in (0, 1):
-                if length * (times - fewer - 1) >= _LEAST_HIDDEN:
-                    yield Piece(length, times - fewer)
+    blocks: list[list[Piece]] = [[] for _ in forms]
+    for length in _lengths([form.number for form in forms]):
+        for place, steps in enumerate(_runs(forms, length)):
+            for times in (steps // length + 1, steps // length):
+                if length * (times - 1) >= _LEAST_HIDDEN:
+                    blocks[place].append(Piece(length, times))
 
     def cost(place: int, piece: Piece) -> float:
         # because a run of lines can be cut into blocks at several places: best where a module begins
         return piece.length + _LINE + min(inside[place], 50) / 100
 
-    return cheapest(len(forms), blocks_at, cost)
-
-
-def _steady_times(forms: Sequence[_Form], place: int, length: int, times: int) -> int:
-    """Return how often a block stands there while the field grows alike each time, or by a factor."""
-    growths = [
-        [size for form in forms[start : start + length] for size in form.growth]
-        for start in range(place, place + length * times, length)
-    ]
-    first, second = growths[0], growths[1]
-    pair = next(((a, b) for a, b in zip(first, second, strict=False) if a), (1, 1))
-    for time, (before, now) in enumerate(pairwise(growths), 1):
-        if len(before) != len(now) or any(
-            b * pair[0] != a * pair[1] for a, b in zip(before, now, strict=True)
-        ):
-            return time
-    return times
+    return cheapest(len(forms), blocks.__getitem__, cost)
 
 
 def _path(row: Row) -> list[str]:
@@ -319,13 +298,47 @@ def _lengths(forms: Sequence[int]) -> list[int]:
     return sorted(found)
 
 
-def _runs(forms: Sequence[int], length: int) -> list[int]:
-    """For each place count the lines on end that are repeated by those `length` further on."""
+def _runs(forms: Sequence[_Form], length: int) -> list[int]:
+    """For each place count the lines on end that are repeated by those `length` further on.
+
+    There the field grows by as much as here, or everywhere by the same factor of it, as where dilations do.
+    """
     runs = [0] * (len(forms) + 1)
+    factor: tuple[int, int] | None = None  # of the lines behind a place; None where these do not tell
     for place in range(len(forms) - length - 1, -1, -1):
-        if forms[place] == forms[place + length]:
-            runs[place] = runs[place + 1] + 1
+        mine = _factor(forms[place], forms[place + length])
+        if mine is False:
+            factor = None
+            continue
+        fits = (
+            not runs[place + 1]
+            or mine is None
+            or factor is None
+            or mine[0] * factor[1] == mine[1] * factor[0]
+        )
+        runs[place] = runs[place + 1] + 1 if fits else 1
+        factor = mine if mine is not None or not fits else factor
     return runs
+
+
+def _is_equal(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Tell whether two fractions are equal."""
+    return one[0] * other[1] == one[1] * other[0]
+
+
+def _factor(form: _Form, later: _Form) -> tuple[int, int] | Literal[False] | None:
+    """Return by which factor a field grows more in the later line, as a fraction.
+
+    It is None where the field grows in neither, and False where the lines can't be said once.
+    """
+    if form.number != later.number or len(form.growth) != len(later.growth):
+        return False
+    ratios = {(now, was) for was, now in zip(form.growth, later.growth, strict=True) if was or now}
+    if not ratios:
+        return None
+    now, was = next(iter(ratios))
+    same = was * now > 0 and all(a * was == b * now for a, b in ratios)
+    return (now, was) if same else False
 
 
 def _shown(rows: Sequence[Row], pieces: Sequence[Piece], ellipsis: str) -> Iterator[Row]:
