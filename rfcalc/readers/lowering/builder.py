@@ -340,7 +340,8 @@ class Builder:
     def _blind(self, node: Node, moving: Sequence[Value], owned: tuple[Weight, ...]) -> tuple[Value, ...]:
         """Add a layer whose inputs have no known shape: nothing is known of it but its weights."""
         if all(value.spec is not None for value in moving):  # a constant is what is not known
-            return self.unknown(node, (*moving, *(Value(None, weights=(weight,)) for weight in owned)))
+            held = (Value(None, weights=(weight,)) for weight in owned)
+            return self.unknown(node, (*moving, *held), "the shape of a constant that it takes is not known")
         edges = tuple(value.edge for value in moving if value.edge is not None)
         name = self.unique(node.name)
         self.layers[name] = Layer(

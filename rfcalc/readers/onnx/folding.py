@@ -15,8 +15,9 @@ from typing import Any, Final
 import numpy as np
 
 from rfcalc.algebra.number import cdiv, is_known, is_open, maximum, minimum, prod
+from rfcalc.errors import AnalysisError
 from rfcalc.readers.lowering.builder import Undecided
-from rfcalc.readers.lowering.masks import MOST_MASKED, is_structural, may_be_structural
+from rfcalc.readers.lowering.masks import MOST_MASKED, is_structural, mask_of, may_be_structural
 from rfcalc.readers.lowering.value import Value
 from rfcalc.readers.onnx.operation import Operation
 from rfcalc.readers.onnx.tensors import MOST_FLOATS, MOST_KNOWN, array_of, dtype_name
@@ -434,6 +435,36 @@ FOLDS: Final[dict[str, Fold]] = {
     "Where": lambda _, args: np.where(args[0], args[1], args[2]),
 }
 """What each operation does to arrays."""
+
+
+_DECISIONS: Final = frozenset(("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"))
+"""Operations of which nothing is said where they can't be evaluated: what they decide may hide something."""
+
+_SINGLE: Final = frozenset(("Add", "Sub", "Mul", "Div", "Max", "Min", "Mod", "Pow"))
+"""Operations on single elements: how masks go through them is known whatever the other operand."""
+
+
+def unfolded(
+    operation: Operation, read: Callable[[Operation], tuple[Value, ...]] | None, undecided: Undecided
+) -> tuple[Value, ...]:
+    """Return constants by their shapes, where their elements depend on an extent that is open.
+
+    Raises
+    ------
+    Undecided
+        Their shapes are not known either, or a mask goes where it cannot be followed.
+    """
+    if read is None or operation.op in _DECISIONS:
+        raise undecided
+    try:
+        made = read(operation)
+    except (AnalysisError, ValueError, TypeError, LookupError, ArithmeticError):
+        raise undecided from None
+    if operation.op in _SINGLE or all(mask_of(value) is None for value in operation.given):
+        return made
+    if any(value.mask is None for value in made):  # which elements it hides is lost
+        raise undecided
+    return made
 
 
 def fold(operation: Operation) -> tuple[Value, ...] | None:

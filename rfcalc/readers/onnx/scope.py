@@ -15,7 +15,7 @@ from rfcalc.readers.lowering.inputs import open_extent
 from rfcalc.readers.lowering.value import Blind, Value
 from rfcalc.readers.onnx.again import Memory, Reading
 from rfcalc.readers.onnx.attributes import attributes_of
-from rfcalc.readers.onnx.folding import fold
+from rfcalc.readers.onnx.folding import fold, unfolded
 from rfcalc.readers.onnx.modules import Modules
 from rfcalc.readers.onnx.operation import SPARE, Operation, graphs_in
 from rfcalc.readers.onnx.ops import reader_of
@@ -300,11 +300,14 @@ class Scope:
         builder = self.file.builder
         why = ""
         try:
+            read = reader_of(domain, operation.op)
             if not domain:
-                folded = fold(operation)
+                try:
+                    folded = fold(operation)
+                except Undecided as undecided:
+                    return unfolded(operation, read, undecided)
                 if folded is not None:
                     return folded
-            read = reader_of(domain, operation.op)
             if read is not None:
                 return read(operation)
             function = self.file.functions.get((domain, operation.op))
