@@ -50,15 +50,39 @@ def open_size_of(graph: LayerGraph, resolved: Mapping[str, LayerInfo], chosen: L
     if not names:
         return None
     found = OpenSize(tuple(names))
-    if graph.made_for is not None:
-        told_by, sizes = graph.made_for
-        if len(sizes) in (1, len(names)):
-            return found._replace(likely=sizes * len(names) if len(sizes) == 1 else sizes, told_by=told_by)
-    for equations, why in ((_necessary, "where layer {!r} fits"), (_resized, "what layer {!r} resizes to")):
-        listed = [each for each in equations(graph, resolved) if names_in(each.formula) <= names.keys()]
-        if sizes := _solved(tuple(names), listed):
-            return found._replace(likely=sizes, told_by=why.format(listed[0].layer))
+    if told := _told(graph, chosen, found.names):
+        return found._replace(likely=told[1], told_by=told[0])
+    for listed, why in (
+        (_necessary(graph, resolved), "where layer {!r} fits"),
+        (_resized(graph, resolved, chosen), "what layer {!r} resizes to"),
+    ):
+        equations = [each for each in listed if names_in(each.formula) <= names.keys()]
+        if sizes := _solved(found.names, equations):
+            return found._replace(likely=sizes, told_by=why.format(equations[0].layer))
     return found
+
+
+def _told(graph: LayerGraph, chosen: Layer, names: Sequence[str]) -> tuple[str, tuple[int, ...]] | None:
+    """Return what in the file says the size, and the size of each open extent; None where it says not all."""
+    if graph.made_for is None:
+        return None
+    told_by, sizes = graph.made_for
+    grid = [
+        extent
+        for extent, role in zip(chosen.attrs["shape"], chosen.attrs["axes"], strict=True)
+        if role == SPATIAL
+    ]
+    if len(sizes) == 1:
+        sizes *= len(grid)
+    if len(sizes) != len(grid):
+        return None
+    letters = axis_letters(len(grid))
+    called = [
+        next(iter(names_in(extent)), letters[place]) if not is_known(extent) else ""
+        for place, extent in enumerate(grid)
+    ]
+    size_of = dict(zip(called, sizes, strict=True))
+    return (told_by, tuple(size_of[name] for name in names)) if names and set(names) <= set(size_of) else None
 
 
 def _open_names(layer: Layer, chosen: bool) -> Iterator[str]:
@@ -93,10 +117,10 @@ def _necessary(graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> Iterator
         if not specs or layer.extras.prepare:
             continue
         if layer.kind == "linear" and layer.weights:
-            features, rest = divmod(prod(layer.weights[0].shape), layer.attrs["units"])
+            units, elements = layer.attrs["units"], prod(layer.weights[0].shape)
             have = specs[0].shape[layer.attrs.get("axis", -1)]
-            if not rest and is_known(features) and names_in(have):
-                yield _Equation(have, int(features), layer.name)
+            if is_known(units) and is_known(elements) and units and not elements % units and names_in(have):
+                yield _Equation(have, int(elements // units), layer.name)
         elif layer.kind in _JOINS:
             operands = (spec.shape for _, spec in layer.extras.operands)
             shapes = [*(spec.shape for spec in specs), *layer.attrs.get("constants", ()), *operands]
@@ -115,9 +139,10 @@ def _joined(layer: Layer, shapes: Sequence[tuple[Num, ...]]) -> Iterator[_Equati
             yield _Equation(formula, int(number), layer.name)
 
 
-def _resized(graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> Iterator[_Equation]:
+def _resized(graph: LayerGraph, resolved: Mapping[str, LayerInfo], chosen: Layer) -> Iterator[_Equation]:
     """List what would hold if the last fixed resizing gave the input's own size back."""
-    open_axes = [extent for extent in graph.inputs[0].attrs["shape"] if not is_known(extent)]
+    shape, axes = chosen.attrs["shape"], chosen.attrs["axes"]
+    grid = [extent for extent, role in zip(shape, axes, strict=True) if role == SPATIAL]
     for layer in reversed(list(graph)):
         specs = _specs(layer, resolved)
         known = resolved[layer.name].result
@@ -125,9 +150,8 @@ def _resized(graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> Iterator[_
             continue
         now = known.outputs[0].spatial
         if all(map(is_known, now)) and any(map(names_in, specs[0].spatial)):
-            grid = [extent for extent in open_axes if len(names_in(extent)) == 1][-len(now) :]
-            if len(grid) == len(now):
-                for extent, number in zip(grid, now, strict=True):
+            for extent, number in zip(grid, now, strict=False):
+                if len(grid) == len(now) and names_in(extent):
                     yield _Equation(extent, int(number), layer.name)
             return
 
@@ -145,7 +169,9 @@ def _solved(names: Sequence[str], equations: Sequence[_Equation]) -> tuple[int, 
         if not mine or not (size := _first(mine)):
             return ()
         sizes.append(size)
-    return tuple(sizes)
+    found = dict(zip(names, sizes, strict=True))
+    holds = all(map_names(each.formula, found.__getitem__, max, min) == each.number for each in equations)
+    return tuple(sizes) if holds else ()
 
 
 def _first(equations: Sequence[_Equation]) -> int:

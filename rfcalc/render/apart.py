@@ -12,6 +12,7 @@ from rfcalc.render.escape import cells, shorten
 _PARTS: Final = (re.compile(r"(?<=/)(?=[^/])"), re.compile(r"(?<=\.)(?=[^.])"))
 """Where a path may be cut: at slashes, or at dots where there are none."""
 
+_LEAST: Final = 12  # columns for a name, however far it is indented
 _SLIGHTLY: Final = 1.25  # beyond so many times the room, what is left of both ends of a name tells little
 
 
@@ -48,14 +49,14 @@ def shorten_apart(names: Sequence[str], width: int, ellipsis: str = "…") -> li
 def _options(name: str, width: int, ellipsis: str) -> list[str]:
     """List the ways to shorten a name, the one that tells most first."""
     bare = name.lstrip(" ")
-    margin = name[: len(name) - len(bare)]
+    margin = name[: len(name) - len(bare)][: max(width - _LEAST, 0)]  # however deep, some of the name is left
     room = width - len(margin)
     middle, end, tail = shorten(bare, room, ellipsis), _end(bare, room, ellipsis), _tail(bare, room, ellipsis)
     much = cells(bare) > room * _SLIGHTLY
     ways = [end, tail, middle] if end and much else [middle, end or tail, tail]
     for cut in range(1, room - len(ellipsis)):  # any other place for the gap
         ways.append(bare[: room - len(ellipsis) - cut] + ellipsis + bare[-cut:])
-    return [margin + way for way in ways if cells(way) <= room]
+    return [margin + way for way in ways if cells(way) <= room] or [margin + middle]
 
 
 def _end(name: str, room: int, ellipsis: str) -> str:

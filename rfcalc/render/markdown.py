@@ -90,7 +90,9 @@ def markdown_line(text: str) -> str:
 
 def _plain(piece: str, whole: str) -> str:
     """Escape a piece of a text without formulas."""
-    kept = {place for found in _GROUP.finditer(piece) for place in (found.start(), found.end() - 1)}
+    # a cell of nothing but [TOC] is where some sites put their table of contents
+    groups = (found for found in _GROUP.finditer(piece) if found[0] != whole.strip())
+    kept = {place for found in groups for place in (found.start(), found.end() - 1)}
     marks: dict[int, str] = {}
     for pattern, instead in _SOMEWHERE:
         for found in pattern.finditer(piece):

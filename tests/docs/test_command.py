@@ -51,7 +51,7 @@ def test_without_a_mode_it_shows_what_would_change(folder: Path, capsys: pytest.
     run = Run(capsys, "a.md")
     assert run.code == 0
     assert run.out.startswith(
-        "--- a.md\n+++ a.md\n@@ -1,4 +1,17 @@\n # A\n \n <!-- rfcalc: law net.json -->\n+\n+| up"
+        "--- a.md\n+++ a.md\n@@ -1,4 +1,19 @@\n # A\n \n <!-- rfcalc: law net.json -->\n+\n+| up"
     )
     assert run.err == "rfcalc: note: nothing was written; to write it, run: rfcalc docs --write a.md\n"
     assert texts(folder) == before

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from rfcalc import analyze
 from rfcalc.engine.result import OpenSize
@@ -52,7 +52,12 @@ def zeros(*shape: int) -> Any:
         (onnx(RELU, {}), (), ""),
         (onnx(RELU, {}, metadata={"imgsz": "[640, 480]"}), (640, 480), "imgsz in the file's metadata"),
         (onnx(RELU, {}, metadata={"Input_Size": "224"}), (224, 224), "input_size in the file's metadata"),
+        (onnx(RELU, {}, metadata={"imgsz": "(640x480)"}), (640, 480), "imgsz in the file's metadata"),
         # what is no size, or has too many, tells nothing
+        (onnx(RELU, {}, metadata={"imgsz": "224.5"}), (), ""),
+        (onnx(RELU, {}, metadata={"imgsz": "0"}), (), ""),
+        (onnx(RELU, {}, metadata={"resolution": "300 dpi"}), (), ""),
+        (onnx(DENSE, {"m": zeros(8 * 49, 0)}), (), ""),
         (onnx(RELU, {}, metadata={"imgsz": "large"}), (), ""),
         (onnx(RELU, {}, metadata={"imgsz": "1, 3, 640, 640"}), (), ""),
         # 8 channels of 7 x 7 places, each of two pixels; of 13 and 14 pixels the rounder one
@@ -109,3 +114,27 @@ def test_names(model: Any, names: tuple[str, ...]) -> None:
 def test_what_the_table_says(model: bytes, line: str) -> None:
     lines = [each for each in analyze(model).to_text(width=160).splitlines() if each.startswith("open")]
     assert lines == ([line] if line else [])
+
+
+def test_a_size_of_images_says_nothing_of_other_inputs() -> None:
+    nodes = [helper.make_node("Relu", ["map"], ["y"]), helper.make_node("Relu", ["tokens"], ["z"])]
+    model = ModelProto.FromString(onnx(nodes, {}, metadata={"imgsz": "224"}))
+    model.graph.input.insert(0, helper.make_tensor_value_info("tokens", TensorProto.FLOAT, ["n", "seq"]))
+    model.graph.output.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, None))
+    found = analyze(model).open_size.get()
+    assert found is not None
+    assert set(found.names) == {"height", "width", "seq"}
+    assert found.likely == ()
+
+
+def test_a_resized_map_says_the_size_of_the_chosen_input() -> None:
+    model = ModelProto.FromString(
+        onnx(RESIZED, {"sizes": np.array([1, 8, 28, 56])}, shape=("n", 3, "q", "p"))
+    )
+    other = helper.make_tensor_value_info("other", TensorProto.FLOAT, ["n", 3, "p", "q"])
+    model.graph.input.insert(0, other)
+    model.graph.node.append(helper.make_node("Relu", ["other"], ["z"]))
+    model.graph.output.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, None))
+    found = analyze(model, input="x").open_size.get()
+    assert found is not None
+    assert dict(zip(found.names, found.likely, strict=True)) == {"q": 28, "p": 56}

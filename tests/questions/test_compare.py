@@ -66,8 +66,26 @@ def test_what_is_lost_of_position() -> None:
         )
     )
     assert comparison.answer[-1] == (
-        "So it is the steps of pooling that let conv3 see further: with average pooling it sees as far."
+        "So it is not the maxima that let conv3 see further, but the windows and their steps: "
+        "with average pooling it sees as far."
     )
+
+
+def test_no_more_is_asked_for_than_there_is_to_see() -> None:
+    """19 pixels of the 28 are missing behind a 3x3 convolution with a jump of 1 from 9 pixels: 10 more."""
+    pools = [layer for _ in range(3) for layer in (conv3(), max_pool(3, 2))]
+    model = {"rfcalc": 1, "input": [28, 28, 1], "layers": [*pools, conv3()]}
+    told = rfcalc.compare(model, variants=["plain"])
+    far, near = (entry.bill and entry.bill.field for entry in told.entries)
+    assert far is not None
+    assert near is not None
+    assert far[0] > 28 > near[0]
+    assert f"takes {-(-(28 - near[0]) // 2)} more 3x3 convolutions" in told.answer[0]
+
+
+def test_steps_are_no_cause_where_there_are_none() -> None:
+    model = {"rfcalc": 1, "input": [28, 28, 1], "layers": [conv3(), max_pool(3, 1), conv3()]}
+    assert not any("not the maxima" in line for line in rfcalc.compare(model).answer)
 
 
 def test_a_unet_follows_shifts_of_its_deepest_stride() -> None:

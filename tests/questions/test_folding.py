@@ -170,3 +170,12 @@ def test_a_terminal_gets_less_and_a_pipe_all(model_file: Path) -> None:
     assert "times more" not in piped.stdout
     chosen = in_terminal("analyze", str(model_file), "--layers", "conv?_block*")
     assert "conv4_block6_out" in chosen
+
+
+def test_nested_models_count_in_the_line_for_repeats() -> None:
+    blocks = {"pair": {"layers": block(0)}}
+    layers = [{"block": "pair", "name": f"p{number}"} for number in range(50)]
+    whole = analyze({"rfcalc": 1, "input": [64, 64, 8], "blocks": blocks, "layers": layers}, depth=1)
+    rows = folded(whole).result.rows
+    assert len(rows) == 4
+    assert sum_or_none(row.params.total for row in rows) == whole.totals.params.total

@@ -24,8 +24,11 @@ PATHS = st.lists(st.lists(PARTS, min_size=1).map("/".join), min_size=1)
         (["stack/0/layer/9/filter"], 20, ["stack/0/la…/9/filter"]),
         # what the last parts do not tell apart, more letters do
         (["x/layer_0/attention", "x/layer_1/attention"], 13, ["…_0/attention", "…_1/attention"]),
+        # however deep a name stands, some of it is left
+        ([" " * 14 + "layer_with_name"], 12, ["layer_…_name"]),
         # the same name is the same everywhere, and blanks in front are kept
-        (["  a_name_without_parts"] * 2, 12, ["  a_nam…arts"] * 2),
+        (["  a_name_without_parts"] * 2, 12, ["a_name…parts"] * 2),
+        (["  a_name_without_parts"] * 2, 14, ["  a_name…parts"] * 2),
     ],
 )  # fmt: skip
 def test_names_as_expected(names: list[str], width: int, short: list[str]) -> None:

@@ -42,6 +42,7 @@ _PIECES = [
     *(
         "1. ",
         "3*2**n - 2",
+        "[TOC]",
         "(a + b)*c",
         "- ",
         ">>> ",
@@ -141,7 +142,7 @@ def test_markdown_holds_the_names_as_text(one: str, other: str) -> None:
 @given(names, names)
 def test_python_markdown_holds_the_names_as_text(one: str, other: str) -> None:
     python_markdown = pytest.importorskip("markdown")
-    names = ("tables", "attr_list", "footnotes", "def_list", "abbr", "md_in_html")
+    names = ("tables", "toc", "attr_list", "footnotes", "def_list", "abbr", "md_in_html")
     extensions = [f"markdown.extensions.{name}" for name in names]
     page = python_markdown.markdown(table("markdown", one, other), extensions=extensions)
     parsed = Cells(page)
@@ -228,6 +229,8 @@ def test_no_report_carries_control_characters(name: str) -> None:
             ":smile: a==b ~x~ [a][b] [^1]",
             "&#58;smile: a&#61;&#61;b &#126;x&#126; \\[a\\]\\[b\\] \\[^1\\]",
         ),
+        # sites put a table of contents in the place of a cell of nothing else
+        (markdown, "[TOC]", "\\[TOC\\]"),
         # a formula is code, wherever it ends; a star that is none is escaped
         (markdown, "r(n) = 3*2**n - 2", "`r(n) = 3*2**n - 2`"),
         (

@@ -75,18 +75,18 @@ def _said(layers: int, rows: Sequence[Row], forms: Sequence[_Form], pieces: Sequ
     said = []
     if layers:
         named = "1 layer" if layers == 1 else f"{layers:,} layers"
-        said.append(f"{named} into the line before (+1) or that of their module")
+        said.append(f"{named} into the line of what they follow (+1) or of their module")
     places = accumulate((piece.steps for piece in pieces), initial=0)
     repeated = [pair for pair in zip(places, pieces, strict=False) if pair[1].times > 1]
     if repeated:
         pairs = [(place, place + piece.length) for at, piece in repeated for place in _but_last(at, piece)]
-        other = [
-            ("widths", any(rows[one].output_shape != rows[two].output_shape for one, two in pairs)),
-            ("dilations", any(forms[one].growth != forms[two].growth for one, two in pairs)),
-        ]
-        kinds = " and ".join(kind for kind, differs in other if differs)
+        ways = []
+        if any(rows[one].output_shape != rows[two].output_shape for one, two in pairs):
+            ways.append("in other widths too")
+        if any(forms[one].growth != forms[two].growth for one, two in pairs):
+            ways.append("the field growing by a factor each time")
         blocks = "1 block that repeats" if len(repeated) == 1 else f"{len(repeated):,} blocks that repeat"
-        said.append(blocks + (f", in other {kinds} too" if kinds else ""))
+        said.append(blocks + (f" ({' and '.join(ways)})" if ways else ""))
     return "; ".join(said)
 
 
@@ -310,12 +310,7 @@ def _runs(forms: Sequence[_Form], length: int) -> list[int]:
         if mine is False:
             factor = None
             continue
-        fits = (
-            not runs[place + 1]
-            or mine is None
-            or factor is None
-            or mine[0] * factor[1] == mine[1] * factor[0]
-        )
+        fits = not runs[place + 1] or mine is None or factor is None or _is_equal(mine, factor)
         runs[place] = runs[place + 1] + 1 if fits else 1
         factor = mine if mine is not None or not fits else factor
     return runs
@@ -337,19 +332,21 @@ def _factor(form: _Form, later: _Form) -> tuple[int, int] | Literal[False] | Non
     if not ratios:
         return None
     now, was = next(iter(ratios))
-    same = was * now > 0 and all(a * was == b * now for a, b in ratios)
+    same = was * now > 0 and all(_is_equal(ratio, (now, was)) for ratio in ratios)
     return (now, was) if same else False
 
 
 def _shown(rows: Sequence[Row], pieces: Sequence[Piece], ellipsis: str) -> Iterator[Row]:
     """List the lines to show: of a block that repeats the first, and one line for the others."""
+    headed = {name for row in rows for name in (row.block, *_around(row.block))}
     place = 0
     for piece in pieces:
         block = rows[place : place + piece.length]
         yield from block
         hidden = rows[place + piece.length : place + piece.steps]
         if hidden:
-            leaves = [row for row in hidden if not row.container] or hidden
+            # of a nested model whose layers have rows of their own these count, not its row
+            leaves = [row for row in hidden if not (row.container and row.name in headed)]
             count = "this line" if piece.length == 1 else f"{piece.length} lines"
             times = "once" if piece.times == 2 else f"{piece.times - 1:,} times"
             name = f"{ellipsis} {count} {times} more"

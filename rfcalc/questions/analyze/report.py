@@ -330,11 +330,7 @@ def _squeeze(strip: _Strip, strips: Sequence[_Strip], width: int, glyphs: Glyphs
     if strip.name != "name" or excess <= 0:
         return strip
     room = max(strip.width - excess, _LEAST_NAME)
-    names = [(cell.lstrip(" "), len(cell) - len(cell.lstrip(" "))) for cell in strip.cells]
-    # however deep, some of the name is left
-    margins = [" " * min(indent, max(room - _LEAST_NAME, 0)) for _, indent in names]
-    texts = [margin + name for margin, (name, _) in zip(margins, names, strict=True)]
-    return _Strip.of(strip.name, strip.title, strip.align, shorten_apart(texts, room, glyphs.ellipsis))
+    return _Strip.of(strip.name, strip.title, strip.align, shorten_apart(strip.cells, room, glyphs.ellipsis))
 
 
 # ---- formulas ----------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from typing import Final
 
 from rfcalc.algebra.number import Num
@@ -69,8 +70,7 @@ def _told(
     more = ""
     if bill.field is not None and base.field is not None:
         said.append(_seen(comparison, base, bill, entry))
-        whole = base.coverage == bill.coverage == 1  # what lies beyond the input is nothing to see
-        more = "" if whole else _to_see_as_far(base, bill, result, phrase)
+        more = _to_see_as_far(base, bill, result, phrase)
     said += _costs(base, bill, f"{_capital(phrase)} " if not said or bill.field != base.field else "")
     if more:
         said.append(more)
@@ -115,9 +115,11 @@ def _to_see_as_far(base: Bill, bill: Bill, result: AnalysisResult, phrase: str) 
     """Say how many more convolutions make up for the field that is missing, where it is missing."""
     assert base.field is not None
     assert bill.field is not None
+    # what lies beyond the input is nothing to see
+    extents = next((each.spatial for each in result.inputs if each.name == result.input), ())
     missing = [
-        far - near
-        for far, near in zip(base.field, bill.field, strict=True)
+        (min(far, extent) if isinstance(extent, int) else far) - near
+        for far, near, extent in zip_longest(base.field, bill.field, extents)
         if far is not None and near is not None
     ]
     kernel = _usual_kernel(result)
@@ -210,18 +212,23 @@ def _position(comparison: ComparisonResult, bill: Bill) -> Iterable[str]:
 
 
 def _cause(comparison: ComparisonResult, base: Bill) -> Iterable[str]:
-    """Say that the steps of pooling let a layer see further, where others in their place do so too."""
+    """Say that maxima do not let a layer see further, where other windows in their place do so too."""
     plain = next((each.bill for each in comparison.entries if each.name == "plain"), None)
+    if not comparison.pooling or plain is None or plain.stride == base.stride:
+        return
+    pairs = list(zip(plain.field or (), base.field or (), strict=False))
+    if not pairs or not all(near is not None and far is not None and near < far for near, far in pairs):
+        return
     alike = [
         _phrase(entry)
         for entry in comparison.entries[1:]
         if entry.changed and entry.bill is not None and entry.bill.field == base.field
         if entry.bill.stride == base.stride
     ]
-    if comparison.pooling and alike and plain is not None and plain.coverage != base.coverage:
+    if alike:
         yield (
-            f"So it is the steps of pooling that let {base.field_layer} see further: "
-            f"{few(alike)} it sees as far."
+            f"So it is not the maxima that let {base.field_layer} see further, but the windows and their "
+            f"steps: {few(alike)} it sees as far."
         )
 
 

@@ -100,43 +100,62 @@ def _room(way: Sequence[_Stop], extent: int, segments: Sequence[Segment], reach:
     more = kernel = dilation = None
     if reach.further is not None and reach.further > 0:
         before = segments[reach.segment - 1].layers[-1] if reach.segment else ""
-        # a repeat that makes the map smaller does so by one at least, and one that does not never will
-        further = min(reach.further, extent) if segment.factor == 1 else reach.further
-        more = _narrow(_longer(way, segment, before, further), extent)
+        more = _narrow_longer(way, segment, before, reach.further, extent)
     if reach.kernel is not None:
-        kernel = _narrow(_wider(way, segment, kernel=reach.kernel), extent)
+        kernel = _narrow(_wider(way, segment, kernel=reach.kernel), extent)[0]
     if reach.dilation is not None:
-        dilation = _narrow(_wider(way, segment, dilation=reach.dilation), extent)
+        dilation = _narrow(_wider(way, segment, dilation=reach.dilation), extent)[0]
     return Room(more, kernel, dilation)
 
 
-def _narrow(way: Sequence[_Stop], extent: int) -> Narrow | None:
-    """Walk a way, and return where a window does not fit."""
+def _narrow(way: Sequence[_Stop], extent: int) -> tuple[Narrow | None, int]:
+    """Walk a way; return where a window does not fit, and the extent behind it, 0 where none is left."""
     for stop in way:
         try:
             behind = stop.behind(extent)
         except AnalysisError:
             assert stop.step is not None
-            return Narrow(stop.layer, extent, int(stop.step.dilation * (stop.step.kernel - 1)) + 1)
+            return Narrow(stop.layer, extent, _span(stop.step)), 0
         if behind < 1:
-            return None  # cropped away: that is no matter of windows
+            return None, 0  # cropped away: that is no matter of windows
         extent = behind
-    return None
+    return None, extent
 
 
-def _longer(way: Sequence[_Stop], segment: Segment, before: str, further: int) -> list[_Stop]:
-    """Put more repeats of a segment behind it; `before` is the last layer of the segment before it."""
+def _span(step: Step) -> int:
+    """Return how many elements a window spans."""
+    return int(step.dilation * (step.kernel - 1)) + 1
+
+
+def _narrow_longer(
+    way: Sequence[_Stop], segment: Segment, before: str, further: int, extent: int
+) -> Narrow | None:
+    """Walk a way with more repeats of a segment; `before` is the last layer of the one before it."""
     names = [stop.layer for stop in way]
-    size = len(segment.block)
     end = names.index(segment.layers[-1]) + 1
-    ahead = segment.layers[-size - 1] if segment.count > 1 else before
+    ahead = segment.layers[-len(segment.block) - 1] if segment.count > 1 else before
     block = way[names.index(ahead) + 1 if ahead else 0 : end]
-    copies = []
-    for turn in range(segment.count, segment.count + further):
-        for stop in block:
-            step = stop.step and stop.step.dilated(segment.factor ** (turn - segment.count + 1))
-            copies.append(stop._replace(layer=f"{stop.layer} of repeat {turn + 1}", step=step))
-    return [*way[:end], *copies, *way[end:]]
+    found, extent = _narrow(way[:end], extent)
+    steps = [stop.step for stop in block if stop.step is not None]
+    room = sum(map(_span, steps)) + sum(abs(stop.shift) for stop in block)
+    constant = segment.factor == 1 and all(step.stride == 1 for step in steps)
+    turn = 0
+    while turn < further and found is None and extent:
+        turn += 1
+        copies = [
+            stop._replace(
+                layer=f"{stop.layer} of repeat {segment.count + turn}",
+                step=stop.step and stop.step.dilated(segment.factor**turn),
+            )
+            for stop in block
+        ]
+        found, behind = _narrow(copies, extent)
+        less, extent = extent - behind, behind
+        if segment.factor == 1 and not less:
+            break  # and so it goes on
+        if constant and less > 0 and (skipped := min((extent - room) // less, further - turn)) > 0:
+            turn, extent = turn + skipped, extent - skipped * less
+    return found or (_narrow(way[end:], extent)[0] if extent else None)
 
 
 def _wider(

@@ -7,8 +7,9 @@ from typing import Final
 
 import onnx
 
-_KEYS: Final = ("imgsz", "img_size", "image_size", "input_size", "input_resolution", "resolution")
-_LARGEST: Final = 65_536  # pixels along an axis
+_KEYS: Final = ("imgsz", "img_size", "image_size", "input_size", "input_resolution")
+_SIZES: Final = re.compile(r"\s*[\[(]?\s*(\d{1,5}(?:\s*[,x]\s*\d{1,5}){0,2})\s*,?\s*[\])]?\s*")
+"""One to three whole numbers, as a list, a tuple, or with crosses between them."""
 
 
 def made_for(model: onnx.ModelProto) -> tuple[str, tuple[int, ...]] | None:
@@ -18,7 +19,8 @@ def made_for(model: onnx.ModelProto) -> tuple[str, tuple[int, ...]] | None:
     """
     said = {each.key.lower(): each.value for each in model.metadata_props}
     for key in _KEYS:
-        sizes = [int(number) for number in re.findall(r"\d{1,6}", said.get(key, ""))]
-        if 1 <= len(sizes) <= 3 and all(0 < size <= _LARGEST for size in sizes):
+        found = _SIZES.fullmatch(said.get(key, ""))
+        sizes = [int(number) for number in re.split("[,x]", found[1])] if found else []
+        if sizes and all(sizes):
             return f"{key} in the file's metadata", tuple(sizes)
     return None
