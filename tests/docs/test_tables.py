@@ -383,13 +383,28 @@ def _check_markdown(text: str) -> None:
     assert {token.type.removesuffix("_open").removesuffix("_close") for token in tokens} <= blocks
     for token in tokens:
         if token.type == "inline":
-            assert all(child.type in ("text", "text_special") for child in token.children)
+            assert all(child.type in ("text", "text_special", "code_inline") for child in token.children)
     if text.lstrip().startswith("```"):
         assert len(tokens) == 1
     else:
-        # what Python-Markdown and its extensions would read, and GitHub would link
-        assert not re.search(r"[<>]|(?<!\\)[`\[\]*{}]|(?i:www)\.|\w@\w|://|\$", text)
+        # what extensions of Python-Markdown would read, and GitHub would link
+        assert not re.search(r"<[A-Za-z/!?]|(?<!\\)[{}]|(?i:www)\.|\w@\w|://|\$", text)
         assert not re.search(r"^(#(?!## )|[-+] |[0-9]+[.)] |!!!|\?\?\?|===|:)", text, re.M)
+        _check_python_markdown(text)
+
+
+def _check_python_markdown(text: str) -> None:
+    python_markdown = pytest.importorskip("markdown")
+    names = ("tables", "toc", "attr_list", "footnotes", "def_list", "abbr", "md_in_html")
+    found = _Tags(
+        python_markdown.markdown(text, extensions=[f"markdown.extensions.{name}" for name in names])
+    )
+    assert found.tags <= {"table", "thead", "tbody", "tr", "th", "td", "p", "h3", "code"}
+    assert {attr for attr in found.attrs if not attr.startswith("id=")} <= {
+        "style=text-align: right;",
+        "style=text-align: left;",
+    }
+    assert found.comments == []
 
 
 def _check_rst(text: str) -> None:
