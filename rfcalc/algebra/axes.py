@@ -30,7 +30,7 @@ class Met(NamedTuple):
         Extents before it and behind it.
     sources : tuple of tuple of int
         For each axis behind it, the axes before it that its positions come from; none where it is new, or
-        where each position has all of an axis.
+        where the positions before it are gone, as behind a sum over them. A mixed axis comes from itself.
     """
 
     step: Step

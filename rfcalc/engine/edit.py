@@ -306,8 +306,7 @@ def _reweighed(layer: Layer, before: LayerInfo | None, result: Result | None) ->
         pair = next((pair for pair in alike_in if pair[0] == weight.shape), next(iter(alike_in), None))
         if pair is not None:
             pairs.remove(pair)  # another weight may have as many elements
-            weight = weight if pair[0] == pair[1] else replace(weight, shape=pair[1])  # noqa: PLW2901
-        weights.append(weight)
+        weights.append(weight if pair is None or pair[0] == pair[1] else replace(weight, shape=pair[1]))
     return replace(layer, weights=tuple(weights))
 
 

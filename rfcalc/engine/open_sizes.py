@@ -67,11 +67,7 @@ def _told(graph: LayerGraph, chosen: Layer, names: Sequence[str]) -> tuple[str, 
     if graph.made_for is None:
         return None
     told_by, sizes = graph.made_for
-    grid = [
-        extent
-        for extent, role in zip(chosen.attrs["shape"], chosen.attrs["axes"], strict=True)
-        if role == SPATIAL
-    ]
+    grid = _grid(chosen)
     if len(sizes) == 1:
         sizes *= len(grid)
     if len(sizes) != len(grid):
@@ -83,6 +79,12 @@ def _told(graph: LayerGraph, chosen: Layer, names: Sequence[str]) -> tuple[str, 
     ]
     size_of = dict(zip(called, sizes, strict=True))
     return (told_by, tuple(size_of[name] for name in names)) if names and set(names) <= set(size_of) else None
+
+
+def _grid(layer: Layer) -> list[Num]:
+    """Return the extents of an input's positions."""
+    shape, axes = layer.attrs["shape"], layer.attrs["axes"]
+    return [extent for extent, role in zip(shape, axes, strict=True) if role == SPATIAL]
 
 
 def _open_names(layer: Layer, chosen: bool) -> Iterator[str]:
@@ -141,8 +143,7 @@ def _joined(layer: Layer, shapes: Sequence[tuple[Num, ...]]) -> Iterator[_Equati
 
 def _resized(graph: LayerGraph, resolved: Mapping[str, LayerInfo], chosen: Layer) -> Iterator[_Equation]:
     """List what would hold if the last fixed resizing gave the input's own size back."""
-    shape, axes = chosen.attrs["shape"], chosen.attrs["axes"]
-    grid = [extent for extent, role in zip(shape, axes, strict=True) if role == SPATIAL]
+    grid = _grid(chosen)
     for layer in reversed(list(graph)):
         specs = _specs(layer, resolved)
         known = resolved[layer.name].result

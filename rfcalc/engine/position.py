@@ -176,13 +176,14 @@ def _ways(
         steps = steps[:-1]  # what comes last tells nothing
     befores = repeat(start) if _apart(steps, start) else interfaces(path, inputs, layer.name)
     for step, here in zip(steps, befores, strict=False):
-        for axis, (tolerated, shift, reason) in found.items():
+        for axis, held in found.items():
             if not _meets(step, here, axis):
                 continue
+            tolerated, shift, reason = held
             if isinstance(step, Contract):
-                reason = reason or f"{layer.name!r} ({layer.op}) weighs every position differently"  # noqa: PLW2901
+                reason = reason or f"{layer.name!r} ({layer.op}) weighs every position differently"
             if largest and tolerated is not None:
-                tolerated = _hidden(step, here, tolerated, axis)  # noqa: PLW2901
+                tolerated = _hidden(step, here, tolerated, axis)
             found[axis] = _Held(tolerated, shift, reason)
     return found
 

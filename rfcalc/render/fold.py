@@ -35,6 +35,26 @@ def fold(text: str, width: int, indent: int = 0) -> list[str]:
     return [*lines, text]
 
 
+def paragraph(text: str, width: int) -> list[str]:
+    """Break a sentence or a few at blanks alone.
+
+    Parameters
+    ----------
+    text : str
+        One line.
+    width : int
+        Columns of the terminal; longer words stay whole.
+
+    Examples
+    --------
+    >>> paragraph("conv3 sees 18x18 of 28x28.", 14)
+    ['conv3 sees', '18x18 of', '28x28.']
+    """
+    import textwrap
+
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+
+
 def _break(text: str, width: int, indent: int) -> int:
     """Find the blank to break at: the outermost that leaves no short line, or else the last; 0 for none."""
     depth = used = 0

@@ -11,6 +11,7 @@ from rfcalc.questions.align.mending import Mend, Padding
 from rfcalc.questions.align.result import AlignmentResult, SizeRow
 from rfcalc.render import humanise
 from rfcalc.render.escape import terminal
+from rfcalc.render.fold import paragraph
 from rfcalc.render.humanise import plain, sentence
 from rfcalc.render.pieces import Paragraph, Piece
 from rfcalc.render.shown import Documented, Shown
@@ -77,8 +78,6 @@ class Alignment(Documented, Shown, AlignmentResult):
         unicode : bool
             False for a terminal that shows ASCII alone.
         """
-        import textwrap
-
         size = "" if None in self.size else f" at {humanise.extents(self.size)}"
         lines = [terminal(f"{self.model}: where branches meet{size}", unicode=unicode), ""]
         table = _table(self)
@@ -86,7 +85,7 @@ class Alignment(Documented, Shown, AlignmentResult):
             lines += [*laid_out(table, width, unicode=unicode), ""]
         for each in self.sentences:
             clean = terminal(each, unicode=unicode)
-            lines += textwrap.wrap(clean, width, break_long_words=False, break_on_hyphens=False)
+            lines += paragraph(clean, width)
         return "\n".join(lines) + "\n"
 
 

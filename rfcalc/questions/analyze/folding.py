@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import accumulate, pairwise, takewhile
+from itertools import accumulate, groupby, pairwise, takewhile
 from typing import Final, Literal, NamedTuple
 
 from rfcalc.engine.repeats import Piece, cheapest
@@ -143,14 +143,10 @@ def _map(row: Row) -> tuple[object, ...]:
 def _leaves(result: AnalysisResult) -> frozenset[str]:
     """Return the modules that are operations alone, one after the other, as attention often is."""
     rows = result.rows
-    runs = Counter(row.block for row, after in pairwise([*rows, None]) if row and _block(after) != row.block)
+    runs = Counter(block for block, _ in groupby(row.block for row in rows))
     mixed = {row.block for row in rows if not _is_own(row, result.modules.get(row.block, row.block))}
     mixed.update(name for row in rows for name in _around(row.block))
     return frozenset(block for block, times in runs.items() if block and times == 1 and block not in mixed)
-
-
-def _block(row: Row | None) -> str | None:
-    return None if row is None else row.block
 
 
 def _is_own(row: Row, module: str) -> bool:

@@ -22,7 +22,7 @@ from rfcalc.render.humanise import plain
 from rfcalc.render.notes import note_line
 from rfcalc.render.pieces import Piece
 from rfcalc.render.shown import Shown
-from rfcalc.render.table import LEFT, aligned
+from rfcalc.render.table import LEFT, aligned, ruled
 from rfcalc.wording import few
 
 DEFAULT: Final = (
@@ -188,8 +188,9 @@ def analysis_text(
         lines += fold(f"folded: {hidden} ({ways.layers})", width)
     if notes and result.notes:
         lines.append("")
+        modules = result.module_of
         for note in result.notes:
-            lines += fold(note_line(note, unicode=unicode, modules=result.module_of), width, indent=2)
+            lines += fold(note_line(note, unicode=unicode, modules=modules), width, indent=2)
     return "\n".join(lines) + "\n"
 
 
@@ -416,9 +417,7 @@ def _head(result: AnalysisResult, width: int, glyphs: Glyphs) -> list[str]:
 
 def _table(strips: Sequence[_Strip], glyphs: Glyphs) -> list[str]:
     rows = [tuple(strip.title for strip in strips), *zip(*(strip.cells for strip in strips), strict=True)]
-    lines = aligned(rows, [strip.align for strip in strips], " " * _GAP)
-    rule = glyphs.rule * _total_width(strips)
-    return [lines[0], rule, *lines[1:], rule]
+    return ruled(aligned(rows, [strip.align for strip in strips], " " * _GAP), unicode=glyphs.unicode)
 
 
 def _foot(result: AnalysisResult, width: int, glyphs: Glyphs) -> list[str]:

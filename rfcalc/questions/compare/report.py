@@ -14,7 +14,7 @@ from rfcalc.render import humanise
 from rfcalc.render.columns import field_cell, has_area
 from rfcalc.render.document import row_document, totals_document
 from rfcalc.render.escape import cells, shorten, terminal
-from rfcalc.render.fold import fold
+from rfcalc.render.fold import fold, paragraph
 from rfcalc.render.frames import INTEGER, REAL, TEXT, Frame, Series, Tabular, chosen, layer_series, series
 from rfcalc.render.humanise import plain
 from rfcalc.render.pieces import Paragraph, Piece
@@ -228,7 +228,7 @@ def comparison_text(comparison: ComparisonResult, *, width: int = 80, unicode: b
             lines.append(f"layers not shown: {whole - count:,} of {whole:,} (rfcalc analyze shows all)")
     lines.append("")
     for each in sentences(comparison):
-        lines += [*_wrapped(clean(each), width), ""]
+        lines += [*paragraph(clean(each), width), ""]
     return "\n".join(lines[:-1]) + "\n"
 
 
@@ -236,12 +236,6 @@ def _legend(comparison: ComparisonResult) -> str:
     """Say what each counterfactual is."""
     named = (each for each in comparison.entries[1:] if not _is_same(each))
     return "; ".join(f"{each.name}: {each.counterfactual.phrase}" for each in named if each.counterfactual)
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    import textwrap
-
-    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 def _shown(grid: Grid, clean: Callable[[str], str], ellipsis: str) -> Grid:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -22,6 +21,7 @@ from rfcalc.questions.diff.report_words import (
 )
 from rfcalc.questions.diff.result import DiffResult, Entry
 from rfcalc.render.escape import cells, shorten, terminal
+from rfcalc.render.fold import paragraph
 from rfcalc.render.table import LEFT, laid_out, padded
 from rfcalc.wording import few
 
@@ -82,7 +82,7 @@ class _Clean:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, max(width, 20), break_long_words=False, break_on_hyphens=False)
+    return paragraph(text, max(width, 20))
 
 
 def _joined(texts: Sequence[str], width: int) -> list[str]:

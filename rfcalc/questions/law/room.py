@@ -232,7 +232,7 @@ def _window(layer: Layer, resolved: Mapping[str, LayerInfo], axis: int) -> _Stop
         layer.name,
         0,
         Step(kernel, stride, dilation),
-        padding if isinstance(padding, str) or padding is None else tuple(padding),  # type: ignore[arg-type]
+        padding if isinstance(padding, str) or padding is None else tuple(padding),  # type: ignore[arg-type]  # a pair, where it is no word
         bool(layer.attrs.get("ceil", False)),
         bool(layer.attrs.get("short", False)),
     )

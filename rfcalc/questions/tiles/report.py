@@ -19,6 +19,7 @@ from rfcalc.questions.tiles.result import (
 )
 from rfcalc.render import humanise
 from rfcalc.render.escape import terminal
+from rfcalc.render.fold import paragraph
 from rfcalc.render.humanise import plain
 from rfcalc.render.pieces import Paragraph, Piece
 from rfcalc.render.shown import Documented, Shown
@@ -87,11 +88,11 @@ class Tiles(Documented, Shown, TilesResult):
         unicode : bool
             False for a terminal that shows ASCII alone.
         """
-        lines = _wrapped(terminal(_title(self), unicode=unicode), width)
+        lines = paragraph(terminal(_title(self), unicode=unicode), width)
         for table in _tables(self):
             lines += ["", *_laid(table, unicode=unicode)]
         for sentence in _sentences(self):
-            lines += ["", *_wrapped(terminal(sentence, unicode=unicode), width)]
+            lines += ["", *paragraph(terminal(sentence, unicode=unicode), width)]
         return "\n".join(lines) + "\n"
 
 
@@ -234,12 +235,6 @@ def _laid(table: Grid, *, unicode: bool) -> list[str]:
     titles, rows = table
     shown = [titles, *(tuple(terminal(cell, unicode=unicode) for cell in row) for row in rows)]
     return ruled(aligned(shown, (LEFT, *(RIGHT,) * (len(titles) - 1))), unicode=unicode)
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    import textwrap
-
-    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 # ---- sentences ---------------------------------------------------------------------------------------------

@@ -53,6 +53,8 @@ def blocks_of(layers: Mapping[str, Layer], classes: Classes, returned: Iterable[
             maker = layers[edge[0]].block
             if maker and maker != layer.block:
                 _note(maker, layer.block, edge, leaving)
+    if not ends:
+        return []
     for edge in returned:
         _note(layers[edge[0]].block, (), edge, leaving)
     order = {name: place for place, name in enumerate(layers)}
