@@ -75,22 +75,28 @@ def _option(*names: str, **settings: Any) -> Decorator:
 
 # ---- how a model is read -----------------------------------------------------------------------------------
 
-reading = _together(
-    _option(
-        "--input-shape",
-        multiple=True,
-        metavar="[NAME=]N,N,...",
-        meaning="The shape of an input, such as 224,224,3 or '?,?,3' (? is open). Repeat for several inputs.",
-        keyword="input_shape",
-    ),
-    _option(
+
+def _dim(about: str = "") -> Decorator:
+    return _option(
         "--dim",
         multiple=True,
         metavar="NAME=N",
         meaning="A spatial extent of the input: D, H or W, or L (or T) of a sequence; of ONNX and PyTorch "
         "models any open extent, by its name. May be repeated.",
+        about=about,
         keyword="dims",
-    ),
+    )
+
+
+_shape = _option(
+    "--input-shape",
+    multiple=True,
+    metavar="[NAME=]N,N,...",
+    meaning="The shape of an input, such as 224,224,3 or '?,?,3' (? is open). Repeat for several inputs.",
+    keyword="input_shape",
+)
+
+_others = _together(
     _option(
         "--layout",
         multiple=True,
@@ -131,9 +137,19 @@ reading = _together(
         keyword="cut",
     ),
 )
+
+reading = _together(_shape, _dim(), _others)
 """What every command takes that reads a model."""
 
-model = _together(click.argument("model", shell_complete=files), reading)
+_model = click.argument("model", shell_complete=files)
+
+model = _together(_model, reading)
+
+
+def family(about: str) -> Decorator:
+    """Make what a command takes that reads many models of a file; `about` says how ``--dim`` varies them."""
+    return _together(_model, _shape, _dim(about), _others)
+
 
 layer = click.argument("layer", required=False)
 """The layer, or output tensor, that is asked about; the help of a command says which is taken without it."""

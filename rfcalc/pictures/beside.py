@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from rfcalc.counterfactuals.variants import DoesNotApply, counterfactual
 from rfcalc.engine.edit import POOLS
 from rfcalc.engine.rows import focus_or
 from rfcalc.engine.run import Run
 from rfcalc.errors import UsageError
 from rfcalc.pictures.picture_lines import Panel, Words, lines_picture
 from rfcalc.pictures.side import side_of, widest_axis
-from rfcalc.questions.compare.variants import DoesNotApply, counterfactual
 from rfcalc.questions.effective.find import effective_field
 from rfcalc.questions.effective.picture import effective_picture
 from rfcalc.questions.field.picture import field_picture

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rfcalc
+from rfcalc.counterfactuals.swaps import plain
 from rfcalc.engine.attribution import Attribution, Attributor, AxisAttribution
 from rfcalc.engine.run import Run
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.questions.compare.swaps import plain
 from tests.readers.models import MODELS
 from tests.strategies import LOCAL, PLAIN, RESIZED, models
 

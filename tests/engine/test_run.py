@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rfcalc
+from rfcalc.counterfactuals.variants import COUNTERFACTUALS, DoesNotApply
 from rfcalc.engine.edit import edited
 from rfcalc.engine.rows import analyze_run
 from rfcalc.engine.run import Run
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.questions.compare.variants import COUNTERFACTUALS, DoesNotApply
 from tests.strategies import models
 
 CONV: dict[str, Any] = {"kind": "conv", "filters": 8, "kernel": 3, "padding": "same"}

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import rfcalc
-from rfcalc.questions.compare.variants import COUNTERFACTUALS, DoesNotApply
+from rfcalc.counterfactuals.variants import COUNTERFACTUALS, DoesNotApply
 from tests import strategies
 
 Document = dict[str, Any]

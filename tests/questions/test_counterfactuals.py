@@ -14,8 +14,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import rfcalc
+from rfcalc.counterfactuals.variants import COUNTERFACTUALS, DoesNotApply, counterfactual
 from rfcalc.engine.edit import groups
-from rfcalc.questions.compare.variants import COUNTERFACTUALS, DoesNotApply, counterfactual
 from tests.readers.test_keras_truth import cases
 
 ROOT = Path(__file__).parents[2]

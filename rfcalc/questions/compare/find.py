@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from rfcalc.counterfactuals.variants import Counterfactual, DoesNotApply, counterfactual
 from rfcalc.engine.costs import CONVOLUTIONS, DENSE, bill_of, field_of, focus_of, leaves
 from rfcalc.engine.edit import POOLS
 from rfcalc.engine.result import AnalysisResult, Row
@@ -16,7 +17,6 @@ from rfcalc.progress import Progress, stepped
 from rfcalc.questions.compare.order import in_one_order
 from rfcalc.questions.compare.report import Comparison
 from rfcalc.questions.compare.result import ORIGINAL, Entry, Refusal
-from rfcalc.questions.compare.variants import Counterfactual, DoesNotApply, counterfactual
 
 _INSTEAD: Final[Mapping[str, tuple[str, ...]]] = {
     "plain": ("unstrided",),

@@ -106,7 +106,7 @@ def variant(x: Model, name: str, **loading: Unpack[Loading]) -> LayerGraph:
     >>> load(net).layers.keys() - variant(net, "plain").layers.keys()
     {'max_pool_1'}
     """
-    from rfcalc.questions.compare.variants import counterfactual
+    from rfcalc.counterfactuals.variants import counterfactual
 
     chosen = counterfactual(name)
     with asked(x, **loading) as run:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
+from rfcalc.counterfactuals.variants import Counterfactual
 from rfcalc.engine.costs import Bill
 from rfcalc.engine.result import AnalysisResult, Row
 from rfcalc.errors import UsageError
-from rfcalc.questions.compare.variants import Counterfactual
 
 ORIGINAL: Final = "original"
 """What the model itself is called among its counterfactuals."""

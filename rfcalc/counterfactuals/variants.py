@@ -9,11 +9,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Final, NamedTuple
 
-from rfcalc.engine.edit import DoesNotApply
-from rfcalc.engine.run import Run
-from rfcalc.errors import UsageError
-from rfcalc.questions.compare.atrous import atrous, dilated
-from rfcalc.questions.compare.swaps import (
+from rfcalc.counterfactuals.atrous import atrous, dilated
+from rfcalc.counterfactuals.swaps import (
     average,
     maximum,
     median,
@@ -22,6 +19,9 @@ from rfcalc.questions.compare.swaps import (
     strided,
     unstrided,
 )
+from rfcalc.engine.edit import DoesNotApply
+from rfcalc.engine.run import Run
+from rfcalc.errors import UsageError
 
 __all__ = ["COUNTERFACTUALS", "Counterfactual", "DoesNotApply", "counterfactual"]
 

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 from rfcalc.algebra import steps as moves
 from rfcalc.algebra.axes import Met, through
 from rfcalc.algebra.number import Num, is_known, is_one
+from rfcalc.counterfactuals.swaps import rounded_up, sides
 from rfcalc.engine.edit import (
     POOLS,
     DoesNotApply,
@@ -30,7 +31,6 @@ from rfcalc.engine.run import Run
 from rfcalc.engine.shapes import LayerInfo, spec_of
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Edge, Layer, TensorSpec
-from rfcalc.questions.compare.swaps import rounded_up, sides
 from rfcalc.rules.registry import Path
 
 Spacing = tuple[Num, ...]
