@@ -338,7 +338,7 @@ def _resized(layer: Layer, dims: Mapping[str, int]) -> Layer:
         if spelled not in letters:
             has = f"its axes are {', '.join(letters)}" if letters else _NO_AXES
             raise UsageError(f"the input {layer.name!r} has no spatial axis {letter!r}; {has}")
-        if type(extent) is not int or extent < 1:
+        if not is_known(extent) or extent < 1:
             raise UsageError(f"the extent of {letter!r} must be a positive integer, got {extent!r}")
         shape[places[letters.index(spelled)]] = extent
     return replace(layer, attrs={**layer.attrs, "shape": tuple(shape)})

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from rfcalc.algebra.number import UNKNOWN, Num, cdiv, equal, maximum, minimum, prove
+from rfcalc.algebra.number import UNKNOWN, Num, cdiv, equal, is_known, maximum, minimum, prove
 from rfcalc.errors import ReadError
 
 LONGEST: Final = 500
@@ -244,7 +244,7 @@ def _bounded(value: int, text: str) -> int:
 
 def _result(value: Num) -> Num:
     """Return a result as a plain integer where it is one, once it is known not to be huge."""
-    if type(value) is int:
+    if is_known(value):
         if not -LARGEST <= value <= LARGEST:
             raise _UndefinedError("gives a number beyond 2**63")
         return value
@@ -270,8 +270,8 @@ def _power(a: Num, b: Num) -> Num:
         return UNKNOWN
     if prove(b >= 0) is False:
         raise _UndefinedError("has a negative exponent")
-    small = type(a) is int and -1 <= a <= 1
-    if type(b) is int and b > 64 and not small:
+    small = is_known(a) and -1 <= a <= 1
+    if is_known(b) and b > 64 and not small:
         raise _UndefinedError("gives a number beyond 2**63")
     return a**b
 

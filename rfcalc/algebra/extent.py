@@ -198,7 +198,7 @@ def equal(a: Num, b: Num) -> bool | None:
     return False if (least is not None and least > 0) or (most is not None and most < 0) else None
 
 
-enter("rfcalc", Family(1, larger, smaller, unknown, equal, of_no_comparison))
+enter(Extent, Family(1, larger, smaller, unknown, equal, of_no_comparison))
 
 
 # ---- inside ------------------------------------------------------------------------------------------------

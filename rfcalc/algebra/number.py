@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 import operator
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
 from typing import Any, Final, NamedTuple
 
 Num = Any
@@ -52,13 +53,31 @@ class Unknown:
 UNKNOWN: Final = Unknown()
 
 
+_KNOWN: Final[set[type]] = {int}
+"""Classes of numbers that are known: integers, and what enters here, integers of many designs at once."""
+
+
+def enter_known(kind: type) -> None:
+    """Let numbers of that class count as known."""
+    _KNOWN.add(kind)
+
+
 def is_known(value: Num) -> bool:
-    """Tell whether `value` is a plain integer.
+    """Tell whether `value` is an integer, of one design or of many.
 
     >>> is_known(3), is_known(UNKNOWN)
     (True, False)
     """
-    return type(value) is int
+    return type(value) in _KNOWN
+
+
+def as_integer(value: Num) -> Num:
+    """Return a whole number as an integer, whatever its class was; those of many designs are.
+
+    >>> as_integer(3.0)
+    3
+    """
+    return value if type(value) in _KNOWN else int(value)
 
 
 def is_open(value: Num) -> bool:
@@ -141,7 +160,7 @@ _INTEGERS: Final = Family(0, max, min, math.gcd, operator.eq, of_no_comparison)
 
 _OPEN: Final = Family(3, unknown, unknown, unknown, undecided, undecided)
 
-_FAMILIES: Final[dict[str, Family]] = {
+_FAMILIES: Final[dict[str | type, Family]] = {
     "numpy": Family(
         2,
         _of_numpy("maximum"),
@@ -151,12 +170,12 @@ _FAMILIES: Final[dict[str, Family]] = {
         _of_all_elements,
     )
 }
-"""Families by the package of their classes. The modules of formulas enter theirs, as they import this one."""
+"""Families by class, or by the package of it. The modules of other numbers enter theirs, as they import this one."""
 
 
-def enter(package: str, family: Family) -> None:
-    """Let `family` answer for numbers whose class is of `package`."""
-    _FAMILIES[package] = family
+def enter(kind: str | type, family: Family) -> None:
+    """Let `family` answer for numbers of a class, or for those whose class is of a package."""
+    _FAMILIES[kind] = family
 
 
 def _family(*values: Num) -> Family:
@@ -165,7 +184,8 @@ def _family(*values: Num) -> Family:
     for value in values:
         if value is UNKNOWN:
             return _OPEN
-        family = _FAMILIES.get(type(value).__module__.partition(".")[0], _INTEGERS)
+        kind = type(value)
+        family = _FAMILIES.get(kind) or _FAMILIES.get(kind.__module__.partition(".")[0], _INTEGERS)
         if family.rank > found.rank:
             found = family
     return found
@@ -196,6 +216,24 @@ def minimum(a: Num, b: Num) -> Num:
     2
     """
     return min(a, b) if type(a) is int and type(b) is int else _family(a, b).minimum(a, b)
+
+
+def greatest(values: Sequence[Num]) -> Num:
+    """Return the largest of some numbers.
+
+    >>> greatest([2, 5, 3])
+    5
+    """
+    return max(values) if all(type(each) is int for each in values) else reduce(maximum, values)
+
+
+def least_of(values: Sequence[Num]) -> Num:
+    """Return the smallest of some numbers.
+
+    >>> least_of([2, 5, 3])
+    2
+    """
+    return min(values) if all(type(each) is int for each in values) else reduce(minimum, values)
 
 
 def prod(values: Iterable[Num]) -> Num:

@@ -17,6 +17,7 @@ from math import gcd, inf, lcm
 from operator import le
 from typing import Final
 
+from rfcalc.algebra.number import maximum, minimum
 from rfcalc.algebra.window import Window, rises
 
 End = float  # an int, or -inf / +inf where the row has no end on that side
@@ -291,7 +292,7 @@ class Relation:
         if self.advance * other.period != other.advance * self.period:
             raise UnequalSlopes
         if self.is_interval() and other.is_interval() and self.loose == other.loose:
-            lo, hi = (min(self.lo[0], other.lo[0]),), (max(self.hi[0], other.hi[0]),)
+            lo, hi = (minimum(self.lo[0], other.lo[0]),), (maximum(self.hi[0], other.hi[0]),)
             exact = self.exact and other.exact
             return Relation(1, self.advance, lo, hi, None, self.slack, self.loose, exact, True)
         return self._joined(other)
@@ -311,8 +312,8 @@ class Relation:
         if a.taps is None or b.taps is None:
             if not (a.regular and b.regular):
                 raise NeedTaps
-            lo = tuple(map(min, a.lo, b.lo))
-            hi = tuple(map(max, a.hi, b.hi))
+            lo = tuple(map(minimum, a.lo, b.lo))
+            hi = tuple(map(maximum, a.hi, b.hi))
             union = Relation(period, a.advance, lo, hi, None, a.slack, a.loose, exact, True).reduced()
             return union.as_listed(max(self.listed, other.listed), uneven=uneven)
         if _span(a, b) * period > MAX_BITS and _apart(a, b) * period > MAX_BITS:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from rfcalc.algebra.number import Num, is_known
+from rfcalc.algebra.number import Num, as_integer, is_known
 from rfcalc.algebra.steps import Broadcast, Insert, Merge, Regroup, Split, Squeeze
 from rfcalc.engine.result import Footprint, Peak
 from rfcalc.engine.shapes import LayerInfo, known_extent, spec_of
@@ -273,7 +273,7 @@ def element_bits(dtype: str) -> int | None:
 def bytes_of(spec: TensorSpec) -> int | None:
     """Return the bytes of a tensor at batch 1; None where its extents or its type are not known."""
     size, count = element_size(spec.dtype), spec.elements
-    return None if size is None or not is_known(count) else int(count) * size
+    return None if size is None or not is_known(count) else as_integer(count) * size
 
 
 def _is_view(layer: Layer, resolved: Mapping[str, LayerInfo]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
-from rfcalc.algebra.number import Num, is_open
+from rfcalc.algebra.number import Num, is_known, is_open
 from rfcalc.algebra.steps import Cover
 from rfcalc.errors import AnalysisError, RfcalcError
 from rfcalc.graph.graph import LayerGraph
@@ -375,7 +375,7 @@ def _default_roles(shape: tuple[Num, ...], inputs: list[TensorSpec]) -> str:
 
 def known_extent(extent: Num) -> Num | None:
     """Return a number for a report: None where it is not known, a formula in its plainest form."""
-    if type(extent) is int:
+    if is_known(extent):
         return extent
     if extent is None or is_open(extent):
         return None

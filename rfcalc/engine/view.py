@@ -10,7 +10,7 @@ from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.indexing import axis_of
 from rfcalc.algebra.legs import Leg, span_of
 from rfcalc.algebra.masked import settled
-from rfcalc.algebra.number import Num, is_known, prod
+from rfcalc.algebra.number import Num, as_integer, greatest, is_known, least_of, minimum, prod
 from rfcalc.algebra.relation import Relation
 from rfcalc.engine.propagate import LayerFields
 from rfcalc.engine.result import Size, Status
@@ -181,15 +181,15 @@ def _axis_figures(dependence: Dependence, axis: int) -> _Axis:
     assert isinstance(relation, Relation)
     if folded is not None and relation.is_interval():
         first, last = relation.lo[0], relation.hi[0]
-        size = int(last - first) + 1
-        place = (None, None) if relation.loose else (-int(first), (first + last) / 2)
+        size = as_integer(last - first) + 1
+        place = (None, None) if relation.loose else (-as_integer(first), (first + last) / 2)
         return _Axis(size, size, abs(relation.advance) or None, *place)
     sizes = relation.sizes()
     if len(sizes) > 1:  # where they repeat only behind the end of the map, the last ones belong to no output
         whole = span_of(dependence.factors, leg.weights)
         count = whole if folded is None else prod(dependence.factors[folded[0]])
         sizes = sizes[: count if is_known(count) and count > 0 else None]
-    largest, least = max(sizes), min(sizes)
+    largest, least = greatest(sizes), least_of(sizes)
     stride = None
     if folded is not None and relation.advance and not relation.uneven:
         stride = _number(abs(relation.advance), relation.period)
@@ -197,10 +197,10 @@ def _axis_figures(dependence: Dependence, axis: int) -> _Axis:
     placed = relation.bounded and not relation.loose and first <= last and folded is not None
     placed = placed and not relation.uneven
     return _Axis(
-        None if largest == inf else int(largest),
-        None if least == inf else int(least),
+        None if largest == inf else as_integer(largest),
+        None if least == inf else as_integer(least),
         stride,
-        -int(first) if placed else None,
+        -as_integer(first) if placed else None,
         (first + last) / 2 if placed else None,
     )
 
@@ -249,7 +249,7 @@ def _sizes_of_union(dependence: Dependence, legs: Sequence[Leg]) -> tuple[int, i
 
 def _coverage(sizes: Sequence[Size], extents: Sequence[Num]) -> float | None:
     """Share of the input's area inside the field; its parts outside of the input do not count."""
-    share = 1.0
+    share: Num = 1.0
     for size, extent in zip(sizes, extents, strict=True):
         if size is None:
             continue
@@ -257,5 +257,5 @@ def _coverage(sizes: Sequence[Size], extents: Sequence[Num]) -> float | None:
             return 0.0
         if not is_known(extent) or extent == 0:
             return None
-        share *= min(size, extent) / extent
+        share *= minimum(size, extent) / extent
     return share

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rfcalc.algebra.expression import LARGEST
-from rfcalc.algebra.number import UNKNOWN, Num, prove
+from rfcalc.algebra.number import UNKNOWN, Num, is_known, prove
 from rfcalc.errors import RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Layer
@@ -173,14 +173,14 @@ def _parameters(raw: object, place: Place, overrides: Mapping[str, Num]) -> dict
 
 def _override(name: str, given: Any) -> Num:
     value = _as_num(given)
-    if value is None or (type(value) is int and abs(value) > LARGEST):
+    if value is None or (is_known(value) and abs(value) > LARGEST):
         raise UsageError(f"the parameter {got(name)} must be an integer below 2**63, got {got(given)}")
     return value
 
 
 def _as_num(value: Any) -> Num:
     """Return an integer, a formula or an array of integers; None for anything else."""
-    if type(value) is int:
+    if is_known(value):
         return value
     if isinstance(value, bool):
         return None
@@ -305,7 +305,7 @@ def _replaced(shape: Sequence[Num], given: Sequence[Num], name: str) -> list[Num
     except TypeError:
         raise UsageError(f"the shape for the input {got(name)} must be a sequence of integers") from None
     for extent, raw in zip(extents, given, strict=True):
-        if extent is None or prove(extent >= 1) is False or (type(extent) is int and extent > LARGEST):
+        if extent is None or prove(extent >= 1) is False or (is_known(extent) and extent > LARGEST):
             raise UsageError(
                 f"the shape for the input {got(name)} must hold positive integers, got {got(raw)}"
             )

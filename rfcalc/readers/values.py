@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.expression import LARGEST, NAME, Expression, parse, quoted
-from rfcalc.algebra.number import Num, prove
+from rfcalc.algebra.number import Num, is_known, prove
 from rfcalc.errors import ReadError
 from rfcalc.rules import registry
 from rfcalc.rules.registry import Setting
@@ -178,7 +178,9 @@ class Deferred:
             error.where = self.where
             raise
         origin = f" for {quoted(self.expression.text)}"
-        if self.plain and type(value) is not int:
+        if self.plain and is_known(value):
+            value = operator.index(value)  # designs that differ in the graph are run apart
+        elif self.plain:
             raise ReadError(f"must be a plain number, got {value}{origin}", where=self.where)
         if self.least is not None and prove(value >= self.least) is False:
             raise ReadError(f"must be {_WANTED[self.least]}, got {value}{origin}", where=self.where)

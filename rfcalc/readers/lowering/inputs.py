@@ -140,7 +140,7 @@ def _sized(inputs: Sequence[Declared], options: Options) -> tuple[Declared, ...]
     if not dims:
         return tuple(inputs)
     for name, extent in dims.items():
-        if type(extent) is not int or extent < 1:
+        if not is_known(extent) or extent < 1:
             raise UsageError(f"the extent of {name!r} must be a positive integer, got {extent!r}")
     found = {name for each in inputs for extent in each.shape or () for name in names_in(extent)}
     by_name = {name: value for name, value in dims.items() if name in found}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rfcalc.algebra.number import Num, equal, is_known, prove
+from rfcalc.algebra.number import Num, as_integer, equal, is_known, prove
 from rfcalc.graph.layer import Extras, Stage
 from rfcalc.readers.lowering import window
 from rfcalc.readers.lowering.builder import Undecided
@@ -195,7 +195,7 @@ def _as_run(
     pads, rank = settings["padding"], len(kernel)
     if x.spec is None or x.rank < rank or not all(map(is_known, x.shape[-rank:])):
         return runtimes.Pooling(pads)
-    extents = [int(extent) for extent in x.shape[-rank:]]
+    extents = [as_integer(extent) for extent in x.shape[-rank:]]
     on = runtimes.Geometry(extents, kernel, settings["stride"], settings["dilation"])
     if pads in ("same", "same_lower"):
         return runtimes.same_pooling(on, pads, runtimes.recorded(operation, rank))
