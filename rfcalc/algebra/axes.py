@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra import steps as moves
-from rfcalc.algebra.number import Num, equal, is_known, prod
+from rfcalc.algebra.number import Num, is_known, is_same, prod
 from rfcalc.algebra.steps import Step
 
 Shape = tuple[Num, ...]
@@ -201,7 +201,7 @@ def groups(old: Sequence[Num], new: Sequence[Num]) -> list[tuple[tuple[int, ...]
         sources, extents = [place], [new[put]]
         have, want = old[place], new[put]
         place, put = place + 1, put + 1
-        while not alike(have, want):
+        while not is_same(have, want):
             if (
                 not (is_known(have) and is_known(want))
                 or (place == len(old) and have < want)
@@ -219,8 +219,3 @@ def groups(old: Sequence[Num], new: Sequence[Num]) -> list[tuple[tuple[int, ...]
     if found and (rest or put < len(new)):
         found[-1] = (found[-1][0] + rest, found[-1][1] + list(new[put:]))
     return [(tuple(sources), tuple(extents)) for sources, extents in found]
-
-
-def alike(a: Num, b: Num) -> bool:
-    """Tell whether two extents are known to be the same, or are the very same unknown."""
-    return a is b or equal(a, b) is True

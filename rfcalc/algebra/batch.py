@@ -1,10 +1,10 @@
 """Numbers of many designs at once, on which the rules and both passes run as they are.
 
-A :class:`Batch` is an integer that differs from design to design. Arithmetic gives batches, and a plain integer
-where all designs agree. A comparison gives a truth value where it holds for all designs or for none. Where it
-holds for some, whoever asks for its truth ends the run with :class:`Divided`, which says for which: the designs
-are then run apart (`rfcalc.engine.designs`). So every ``if`` on the way from a file to a figure is taken by all
-designs of a run alike, and a run on a batch says of each design what a run on its numbers says.
+A :class:`Batch` is an integer that differs from design to design. Arithmetic gives batches, and a plain
+integer where all designs agree. A comparison gives a truth value where it holds for all designs or for none.
+Where it holds for some, whoever asks for its truth ends the run with :class:`Divided`, which says for which:
+the designs are then run apart (`rfcalc.engine.designs`). So every ``if`` on the way from file to figure is
+taken by all designs of a run alike, and a run on a batch says of each design what a run on its numbers says.
 
 Integers stay exact: what may not fit into 64 bits is held as Python's integers.
 """
@@ -15,14 +15,14 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rfcalc.algebra.number import UNKNOWN, Family, Num, enter, enter_known
 
-Array = NDArray[Any]
+Array: TypeAlias = Any
+"""An array of numpy's, of int64, of float64, or of objects that are Python's integers."""
 
 _LEAST: Final = -(2**63)
 _MOST: Final = 2**63 - 1
@@ -69,8 +69,9 @@ class Batch:
     Parameters
     ----------
     values : array
-        The numbers, in an array that broadcasts to the shape of the designs: int64, float64, or objects that are
-        Python's integers.
+        The numbers, in an array that broadcasts to the shape of the designs.
+    least, most : int or float
+        The smallest and the largest of them.
 
     Examples
     --------
@@ -228,8 +229,8 @@ def batch(values: Any) -> Num:
     (3, <Batch [4 0]>)
     """
     array = np.asarray(values)
-    if array.dtype == bool:
-        array = array.astype(np.int64)
+    if array.dtype.kind not in "ib":  # numpy makes floats, or numbers without a sign, of what is too large
+        array = np.array(values, dtype=object)
     return _number(array)
 
 
@@ -249,7 +250,7 @@ def smaller(a: Num, b: Num) -> Num:
 
 
 def _gcd(a: Num, b: Num) -> Num:
-    x, y = _operands(a, b, ())
+    x, y = _operands(a, b, [-end for each in (a, b) for end in _ends(each) or ()])
     if object in (getattr(x, "dtype", None), getattr(y, "dtype", None)):
         return _number(np.asarray(np.frompyfunc(math.gcd, 2, 1)(x, y)))
     return _made(x, y, np.gcd)
@@ -265,7 +266,7 @@ enter(Mixed, Family(2, larger, smaller, _gcd, lambda a, b: bool(a == b), bool))
 
 @contextmanager
 def spelling() -> Iterator[list[Batch]]:
-    """Let numbers of many designs stand in texts by their place in the list that this gives; see `spelled`."""
+    """Let numbers of many designs stand in texts by their place in the list that is given; see `parts_of`."""
     token = _spelled.set([])
     try:
         held = _spelled.get()
@@ -334,10 +335,8 @@ def _number(values: Array) -> Num:
     least, most = int(values.min()), int(values.max())
     if least == most:
         return least
-    if values.dtype == object and _LEAST <= least and most <= _MOST:
-        values = values.astype(np.int64)
-    elif values.dtype not in (np.int64, object):
-        values = values.astype(np.int64)
+    if values.dtype != object or (least >= _LEAST and most <= _MOST):
+        values = values.astype(np.int64, copy=False)
     return Batch(values, least, most)
 
 

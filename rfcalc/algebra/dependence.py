@@ -17,7 +17,6 @@ from rfcalc.algebra.digits import (
     common_digits,
     fold,
     is_mixed_radix,
-    is_same,
     merge_digits,
     mixing_window,
     placed_window,
@@ -25,7 +24,7 @@ from rfcalc.algebra.digits import (
     strided_window,
 )
 from rfcalc.algebra.legs import Factors, Leg, Weights, covered, digits_of, span_of, split, trimmed, unite
-from rfcalc.algebra.number import UNKNOWN, Num, is_known, is_one
+from rfcalc.algebra.number import UNKNOWN, Num, is_known, is_one, is_same
 from rfcalc.algebra.pattern import Pattern
 from rfcalc.algebra.places import picked_digits, plainly_spelled, reindexed, shifted, split_axis, total_of
 from rfcalc.algebra.relation import MAX_PERIOD, MAX_TAPS, Relation

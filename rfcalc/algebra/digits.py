@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import product
 from math import prod
 
-from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known, is_one
+from rfcalc.algebra.number import UNKNOWN, Num, is_known, is_one, is_same
 from rfcalc.algebra.relation import MAX_PERIOD, Relation
 from rfcalc.algebra.rows import Rows
 from rfcalc.algebra.window import Window, gather
@@ -138,11 +138,6 @@ def regroup_digits(flat: list[Digit], shape: list[Num], blank: tuple[int, ...]) 
     if shape or any(extent != 1 for extent, _ in flat):
         return None
     return [*front, *back]
-
-
-def is_same(a: Num, b: Num) -> bool:
-    """Tell whether two extents are certainly the same one; an unknown matches an unknown at its place."""
-    return a is b or equal(a, b) is True
 
 
 def _take(flat: list[Digit], extent: Num, blank: tuple[int, ...]) -> list[Digit] | None:

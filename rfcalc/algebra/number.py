@@ -1,21 +1,20 @@
-"""The number vocabulary of the rules: one spelling for integers, formulas and arrays.
+"""The number vocabulary of the rules: one spelling for integers, formulas and many designs.
 
 A rule is written once over ``Num``. Whatever is dynamic in it uses only ``+ - * //`` and the helpers
 of this module, so that the same lines yield numbers (``int``), formulas (``sympy.Expr``), a grid of
-designs (numpy integer arrays) or :data:`UNKNOWN` where the source leaves an extent open.
+designs (:mod:`rfcalc.algebra.batch`) or :data:`UNKNOWN` where the source leaves an extent open.
 """
 
 from __future__ import annotations
 
 import math
 import operator
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from typing import Any, Final, NamedTuple
 
 Num = Any
-"""An ``int``, an ``Extent``, a ``sympy.Expr``, a numpy integer array or :data:`UNKNOWN`."""
+"""An ``int``, an ``Extent``, a ``sympy.Expr``, a ``Batch`` or :data:`UNKNOWN`."""
 
 
 class Unknown:
@@ -143,34 +142,12 @@ def undecided(*_: Any) -> None:
     """Return None, whatever the numbers."""
 
 
-def _of_numpy(name: str) -> Callable[[Num, Num], Num]:
-    """Return a function of numpy."""
-
-    def call(a: Num, b: Num) -> Num:
-        return getattr(sys.modules["numpy"], name)(a, b)  # an array exists, so numpy is loaded already
-
-    return call
-
-
-def _of_all_elements(condition: Any) -> bool | None:
-    return True if condition.all() else None if condition.any() else False
-
-
 _INTEGERS: Final = Family(0, max, min, math.gcd, operator.eq, of_no_comparison)
 
 _OPEN: Final = Family(3, unknown, unknown, unknown, undecided, undecided)
 
-_FAMILIES: Final[dict[str | type, Family]] = {
-    "numpy": Family(
-        2,
-        _of_numpy("maximum"),
-        _of_numpy("minimum"),
-        _of_numpy("gcd"),
-        lambda a, b: prove(a == b),
-        _of_all_elements,
-    )
-}
-"""Families by class, or by the package of it. The modules of other numbers enter theirs, as they import this one."""
+_FAMILIES: Final[dict[str | type, Family]] = {}
+"""Families by class, or by its package. The modules of other numbers enter theirs; they import this one."""
 
 
 def enter(kind: str | type, family: Family) -> None:
@@ -201,7 +178,7 @@ def cdiv(a: Num, b: Num) -> Num:
 
 
 def maximum(a: Num, b: Num) -> Num:
-    """Return the larger of two numbers; of arrays, element by element.
+    """Return the larger of two numbers; of many designs, design by design.
 
     >>> maximum(2, 5), maximum(2, UNKNOWN)
     (5, ?)
@@ -210,7 +187,7 @@ def maximum(a: Num, b: Num) -> Num:
 
 
 def minimum(a: Num, b: Num) -> Num:
-    """Return the smaller of two numbers; of arrays, element by element.
+    """Return the smaller of two numbers; of many designs, design by design.
 
     >>> minimum(2, 5)
     2
@@ -249,7 +226,7 @@ def prod(values: Iterable[Num]) -> Num:
 
 
 def greatest_common(a: Num, b: Num) -> Num:
-    """Return the greatest common divisor; of arrays, element by element.
+    """Return the greatest common divisor; of many designs, design by design.
 
     >>> greatest_common(12, 18)
     6
@@ -275,3 +252,12 @@ def equal(a: Num, b: Num) -> bool | None:
     (True, False, None)
     """
     return a == b if type(a) is int and type(b) is int else _family(a, b).equal(a, b)
+
+
+def is_same(a: Num, b: Num) -> bool:
+    """Tell whether two extents are certainly the same one; an unknown matches an unknown at its place.
+
+    >>> is_same(3, 3), is_same(UNKNOWN, UNKNOWN), is_same(UNKNOWN, 3)
+    (True, True, False)
+    """
+    return a is b or equal(a, b) is True

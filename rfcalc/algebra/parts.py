@@ -16,13 +16,13 @@ from typing import Final
 
 from rfcalc.algebra.axes import through, worked
 from rfcalc.algebra.dependence import Dependence, Parts
-from rfcalc.algebra.digits import is_same, mixing_window, placed_window
+from rfcalc.algebra.digits import mixing_window, placed_window
 from rfcalc.algebra.hiding import stands_by
 from rfcalc.algebra.leg import Leg, span_of
 from rfcalc.algebra.legs import trimmed
 from rfcalc.algebra.legs import unite as unite_legs
 from rfcalc.algebra.masked import are_rows, bordered, crossed, follow_masked, reshaped, spelled, unite_masked
-from rfcalc.algebra.number import Num, is_known
+from rfcalc.algebra.number import Num, is_known, is_same
 from rfcalc.algebra.pattern import Pattern
 from rfcalc.algebra.places import plainly_spelled, reindexed, total_of
 from rfcalc.algebra.relation import Relation, UnequalSlopes

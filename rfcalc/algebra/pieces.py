@@ -19,8 +19,7 @@ from rfcalc.algebra import parts
 from rfcalc.algebra.axes import worked
 from rfcalc.algebra.beside import differ, framed, placed, woven
 from rfcalc.algebra.dependence import Dependence, Piece, Pieces, plain
-from rfcalc.algebra.digits import is_same
-from rfcalc.algebra.number import UNKNOWN, Num, is_known, is_one, prod, prove
+from rfcalc.algebra.number import UNKNOWN, Num, is_known, is_one, is_same, prod, prove
 from rfcalc.algebra.pattern import Pattern
 from rfcalc.algebra.relation import UnequalSlopes
 from rfcalc.algebra.steps import Broadcast, Contract, Merge, Mix, Place, Reduce, Regroup, Slide, Step

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from rfcalc.algebra.dependence import Dependence
-from rfcalc.algebra.digits import is_same
 from rfcalc.algebra.leg import Leg, Weights
+from rfcalc.algebra.number import is_same
 from rfcalc.algebra.relation import Relation
 from rfcalc.algebra.steps import Contract, Slide, Step
 from rfcalc.algebra.window import POINTWISE

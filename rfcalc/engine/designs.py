@@ -1,11 +1,11 @@
 """Many designs of one model in few runs: those that go the same way through rules and passes go it together.
 
-A run is asked on numbers of all designs at once (`rfcalc.algebra.batch`). Where these differ in what decides the way
-on (a repeat's count, whether a window fits, which of two branches sees further), it ends, and the designs are
-run apart. What comes out is exact for each of them, since every run is the one that a single design would get.
+A run is asked on numbers of all designs at once (`rfcalc.algebra.batch`). Where these differ in what decides
+the way on (a repeat's count, whether a window fits, which of two branches sees further), it ends, and the
+designs are run apart. What comes out is exact for each of them: each run is the one that one design gets.
 
-Designs lie in a box, an axis for each quantity that varies. Numbers that depend on few of them are small arrays,
-which broadcast; so a grid of a million designs takes little more time than its widest axes do.
+Designs lie in a box, an axis for each quantity that varies. Numbers that depend on few of them are small
+arrays, which broadcast; so a grid of a million designs takes little more time than its widest axes do.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Part(NamedTuple):
         return batch(chosen.reshape((1,) * (len(self.shape) - chosen.ndim) + chosen.shape))
 
     def positions(self, shape: Sequence[int]) -> Array:
-        """Return where its designs lie in the box of `shape` that it is part of, counted in row-major order."""
+        """Return where its designs lie in the box of `shape` that it is part of, in row-major order."""
         at = np.ravel_multi_index(np.broadcast_arrays(*self.places), tuple(shape)) if shape else np.zeros(())
         return np.broadcast_to(at, self.shape).ravel()
 
@@ -70,6 +70,31 @@ class Part(NamedTuple):
         flat = labels.reshape([labels.shape[axis] for axis in along])
         found: dict[Any, None] = dict.fromkeys(flat.ravel().tolist())
         return [self._chosen(along, np.nonzero(flat == label)) for label in sorted(found)]
+
+    def single(self, place: int) -> Part:
+        """Return the box of one of its designs, counted in row-major order."""
+        at = np.unravel_index(place, self.shape)
+        picked = tuple(
+            each[
+                tuple(slice(k, k + 1) if n > 1 else slice(None) for k, n in zip(at, each.shape, strict=True))
+            ]
+            for each in self.places
+        )
+        return Part((1,) * len(self.shape), picked)
+
+    def singles(self) -> Iterator[Part]:
+        """Yield the boxes of its designs, one by one."""
+        return map(self.single, range(self.size))
+
+    def value(self, values: Array, place: int) -> Any:
+        """Return what an array that broadcasts to its shape says of one design."""
+        return _plain(np.broadcast_to(values, self.shape)[np.unravel_index(place, self.shape)])
+
+    def apart(self) -> list[Part]:
+        """Return its designs one by one along the shortest axis that has several."""
+        axis = min((axis for axis, extent in enumerate(self.shape) if extent > 1), key=self.shape.__getitem__)
+        index = np.arange(self.shape[axis])
+        return self.split(index.reshape([-1 if place == axis else 1 for place in range(len(self.shape))]))
 
     def _chosen(self, along: list[int], at: tuple[Array, ...]) -> Part:
         """Return the designs at some places along some axes, of which the first holds them all afterwards."""
@@ -99,8 +124,14 @@ class Outcome(NamedTuple, Generic[T]):
     value: T | None
     refusal: Array | str = ""
 
+    def refused(self, place: int) -> str:
+        """Return why one of the designs was refused."""
+        return self.refusal if isinstance(self.refusal, str) else str(self.refusal[place])
 
-def each_way(part: Part, run: Callable[[Part], T]) -> Iterator[Outcome[T]]:
+
+def each_way(
+    part: Part, run: Callable[[Part], T], refusals: tuple[type[RfcalcError], ...] = (RfcalcError,)
+) -> Iterator[Outcome[T]]:
     """Run designs together as far as they go the same way.
 
     Parameters
@@ -109,6 +140,8 @@ def each_way(part: Part, run: Callable[[Part], T]) -> Iterator[Outcome[T]]:
         The designs.
     run : callable
         Returns what is asked of the designs of a part, whose numbers it makes by `Part.number`.
+    refusals : tuple of classes
+        Errors that are about single designs.
 
     Yields
     ------
@@ -123,8 +156,18 @@ def each_way(part: Part, run: Callable[[Part], T]) -> Iterator[Outcome[T]]:
                 yield Outcome(current, run(current))
             except Divided as divided:
                 waiting += reversed(current.split(divided.labels))
-            except RfcalcError as error:
-                yield Outcome(current, None, _texts(str(error), spelled, current))
+            except refusals as error:
+                yield Outcome(current, None, _texts(reason_of(error), spelled, current))
+            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+                # a reader that has use for plain numbers alone: the designs are taken one by one
+                if current.size == 1:
+                    raise
+                waiting += reversed(current.apart())
+
+
+def reason_of(error: RfcalcError) -> str:
+    """Say why a design cannot be built, without the name of the file, which is the same for all."""
+    return f"{error.where}: {error.message}" if error.where else error.message
 
 
 def _texts(text: str, spelled: Sequence[Batch], part: Part) -> Array | str:
@@ -132,17 +175,15 @@ def _texts(text: str, spelled: Sequence[Batch], part: Part) -> Array | str:
     pieces = parts_of(text)
     if len(pieces) == 1:
         return text
-    numbers = [
-        (head, None if place is None else np.broadcast_to(spelled[place].values, part.shape).ravel(), spec)
-        for head, place, spec in pieces
-    ]
-    return np.array(
-        [
-            "".join(
-                head if values is None else f"{head}{values[n].item() if hasattr(values[n], 'item') else values[n]:{spec}}"
-                for head, values, spec in numbers
-            )
-            for n in range(part.size)
-        ],
-        dtype=object,
-    )
+    found = np.full(part.size, "", dtype=object)
+    for head, place, spec in pieces:
+        found += head
+        if place is not None:
+            numbers = np.broadcast_to(spelled[place].values, part.shape).ravel()
+            found += np.array([format(_plain(number), spec) for number in numbers], dtype=object)
+    return found
+
+
+def _plain(number: Any) -> Any:
+    """Return a number of numpy's as Python's own."""
+    return number.item() if isinstance(number, np.generic) else number

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from rfcalc.algebra.axes import alike, groups
-from rfcalc.algebra.number import Num, equal, is_known, is_one, prod
+from rfcalc.algebra.axes import groups
+from rfcalc.algebra.number import Num, equal, is_known, is_one, is_same, prod
 from rfcalc.engine.run import Run
 from rfcalc.engine.shapes import LayerInfo, check_outputs
 from rfcalc.errors import AnalysisError
@@ -62,7 +62,7 @@ def fits_already(layer: Layer, before: Mapping[str, LayerInfo]) -> bool:
     result = before[layer.name].result
     if layer.kind != "adaptive_pool" or result is None:
         return False
-    return all(map(alike, input_of(layer, before).shape, result.outputs[0].shape))
+    return all(map(is_same, input_of(layer, before).shape, result.outputs[0].shape))
 
 
 def extents_of(layer: Layer, spec: TensorSpec) -> tuple[Num, ...]:
@@ -256,7 +256,7 @@ def _summarising(layer: Layer, old: Layer, before: Mapping[str, LayerInfo]) -> L
 
 
 def _same(a: Sequence[Num], b: Sequence[Num]) -> bool:
-    return len(a) == len(b) and all(map(alike, a, b))
+    return len(a) == len(b) and all(map(is_same, a, b))
 
 
 def _reshaped(layer: Layer, old: Sequence[Num], new: Sequence[Num], made: Sequence[Num]) -> Layer:
@@ -265,7 +265,7 @@ def _reshaped(layer: Layer, old: Sequence[Num], new: Sequence[Num], made: Sequen
         return layer
     target: list[Num] = []
     for sources, extents in groups(old, made):
-        kept = all(alike(old[place], new[place]) for place in sources)
+        kept = all(is_same(old[place], new[place]) for place in sources)
         if not kept and len(extents) != 1:
             raise AnalysisError(
                 "it splits an axis of its map into fixed parts, and that axis has another length now"

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from rfcalc.algebra.number import Num, as_integer, is_known
+from rfcalc.algebra.number import Num, as_integer, greatest, is_known
 from rfcalc.algebra.steps import Broadcast, Insert, Merge, Regroup, Split, Squeeze
 from rfcalc.engine.result import Footprint, Peak
 from rfcalc.engine.shapes import LayerInfo, known_extent, spec_of
@@ -43,12 +43,10 @@ def footprint_of(graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> Footpr
     >>> found.peak  # 4 bytes for each of 8*8*4 and 8*8*8 elements
     Peak(bytes=3072, layer='conv_1')
     """
-    outputs = _outputs(graph, resolved)
-    elements = None if outputs is None else known_extent(sum([spec.elements for spec in outputs]))
     return Footprint(
         _param_bytes(resolved),
-        elements,
-        _bytes_of_all(outputs),
+        activations_of(graph, resolved),
+        activation_bytes(graph, resolved),
         _moved(graph, resolved),
         *peaks_of(graph, resolved),
     )
@@ -57,6 +55,12 @@ def footprint_of(graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> Footpr
 def activation_bytes(graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> Num | None:
     """Return the bytes of the outputs of all layers at batch 1; None where one of them is not known."""
     return _bytes_of_all(_outputs(graph, resolved))
+
+
+def activations_of(graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> Num | None:
+    """Return the elements of the outputs of all layers at batch 1; None where one of them is not known."""
+    outputs = _outputs(graph, resolved)
+    return None if outputs is None else known_extent(sum([spec.elements for spec in outputs]))
 
 
 def _outputs(graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> list[TensorSpec] | None:
@@ -139,6 +143,15 @@ def peak_of(
     """
     tasks = _tasks(layers, resolved, outputs, in_place=in_place)
     return None if tasks is None else _peak(tasks, range(len(tasks.steps)))
+
+
+def peak_bytes(graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> Num | None:
+    """Return the most bytes of activations that are held at a time, in the file's order."""
+    tasks = _tasks(graph, resolved, graph.outputs, in_place=True)
+    if tasks is None:
+        return None
+    state = _State(tasks)
+    return greatest([state.run(place) for place in range(len(tasks.steps))])
 
 
 def peaks_of(

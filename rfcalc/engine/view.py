@@ -258,4 +258,4 @@ def _coverage(sizes: Sequence[Size], extents: Sequence[Num]) -> float | None:
         if not is_known(extent) or extent == 0:
             return None
         share *= minimum(size, extent) / extent
-    return share
+    return share  # type: ignore[no-any-return]  # a float, or one for each of many designs

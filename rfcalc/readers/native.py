@@ -179,7 +179,7 @@ def _override(name: str, given: Any) -> Num:
 
 
 def _as_num(value: Any) -> Num:
-    """Return an integer, a formula or an array of integers; None for anything else."""
+    """Return an integer, of one design or of many, or a formula; None for anything else."""
     if is_known(value):
         return value
     if isinstance(value, bool):
@@ -188,7 +188,7 @@ def _as_num(value: Any) -> Num:
         return operator.index(value)
     except TypeError:
         module = type(value).__module__.partition(".")[0]
-        return value if module in ("sympy", "numpy") else None
+        return value if module == "sympy" else None
 
 
 # ---- inputs ------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
-from rfcalc.algebra.number import Num, is_known
+from rfcalc.algebra.number import Num, is_known, is_same
 from rfcalc.algebra.steps import AtMost, Broadcast, Contract, Cover, Insert, Lose, Reduce, Slide, Step
 from rfcalc.algebra.window import gather as listed
 from rfcalc.algebra.window import slide
@@ -130,7 +130,7 @@ def gather_elements(call: Call) -> Result:
     extent = indices.shape[axis]
     steps: list[Step] = [Lose(axis, extent, _WHICH) if call["unread"] else Contract(axis, extent)]
     for place, (old, new) in enumerate(zip(data.shape, indices.shape, strict=True)):
-        if place != axis and old is not new:
+        if place != axis and not is_same(old, new):
             steps.append(Slide(place, slide(1), new))
     return Result((output,), ((Path(0, tuple(steps)), Path(1)),))
 

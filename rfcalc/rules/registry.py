@@ -2,8 +2,8 @@
 
 A rule is a function from a :class:`Call` (settings and input tensors) to a :class:`Result` (output
 tensors, dependence, weights, multiply-accumulates), written over ``Num``, so that the same lines give
-numbers, formulas and arrays. Readers, the native format, its JSON schema, ``rfcalc rules`` and the tests
-all read the settings from here.
+numbers, formulas and figures of many designs. Readers, the native format, its JSON schema, ``rfcalc rules``
+and the tests all read the settings from here.
 """
 
 from __future__ import annotations

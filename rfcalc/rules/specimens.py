@@ -1,7 +1,7 @@
 """A specimen of each kind: the call that shows its formulas, with a letter for every number.
 
-``rfcalc rules`` runs the rules on symbols of these letters; the tests run them on numbers and arrays too,
-and compare (the commuting square). Static settings (words and flags) are as given here.
+``rfcalc rules`` runs the rules on symbols of these letters; the tests run them on numbers and on many designs
+too, and compare (the commuting square). Static settings (words and flags) are as given here.
 """
 
 from __future__ import annotations

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
-from rfcalc.loading import Loading, Model
-from rfcalc.questions.sweep.by_analysis import ByAnalysis
-from rfcalc.questions.sweep.space import Block, Space
+import numpy as np
+
+from rfcalc.algebra.batch import values_of
+from rfcalc.algebra.number import Num
+from rfcalc.counterfactuals.variants import counterfactual
+from rfcalc.engine.designs import Outcome, Part, each_way
+from rfcalc.errors import AnalysisError, GraphError, ReadError, UsageError
+from rfcalc.graph.layer import SPATIAL
+from rfcalc.loading import Loading, Model, asked, read_once
+from rfcalc.questions.sweep.columns import DESIGN, ERROR, columns_of, is_real
+from rfcalc.questions.sweep.figures import Figures, figures
+from rfcalc.questions.sweep.space import WIDEST, Block, Space
+
+_CANNOT: Final = (AnalysisError, GraphError, ReadError)
+"""What is said of a design that cannot be built."""
 
 
 class Evaluator:
@@ -23,6 +36,13 @@ class Evaluator:
     loading : mapping
         The options of `load`, for all designs.
 
+    Attributes
+    ----------
+    columns : tuple of str
+        The names of all columns.
+    alone : int
+        How many designs had to be run one by one, since those that go together were not right of one of them.
+
     Raises
     ------
     RfcalcError
@@ -30,18 +50,155 @@ class Evaluator:
     """
 
     def __init__(self, model: Model, space: Space, layers: tuple[str, ...], loading: Loading) -> None:
-        self._figures = ByAnalysis(model, space, layers, loading)
+        self._model = read_once(model, at_many_sizes=True)
+        self._space, self._layers, self._loading = space, layers, loading
+        self._values = [axis.array for axis in space.axes]
+        for axis in space.axes:
+            if axis.kind == "variant":
+                for value in axis.values:
+                    counterfactual(str(value))
+        with asked(self._model, **loading) as run:
+            rank = run.chosen.attrs["axes"].count(SPATIAL)
+        self.columns: Final = columns_of(space, layers, rank)
+        self.alone = 0
+        self._check_layers()
 
     def figures(self, block: Block) -> dict[str, Any]:
         """Return the columns of a block, each as long as there are designs, in C order of the block.
 
         Whole numbers are 64-bit integers, or Python's own as objects where one of a column does not fit;
-        strides and coverage are floats. What is not known is masked (`numpy.ma`), all figures of designs that
-        cannot be built among it; a column of which all is known may be a plain array.
+        strides and coverage are floats. What is not known is masked (`numpy.ma`), all figures of a design
+        that cannot be built among it; a column of which all is known may be a plain array.
 
         Returns
         -------
         dict of str to ndarray
             By the names of `rfcalc.questions.sweep.columns.columns_of`, in their order.
         """
-        return self._figures.figures(block)
+        found: dict[str, Any] = {DESIGN: block.numbers()}
+        for place, axis in enumerate(self._space.axes):
+            found[axis.name] = block.column(place)
+        columns = {name: _Column(name, block.size) for name in self.columns[len(found) :]}
+        for outcome in self._outcomes(block):
+            at = outcome.part.positions(block.shape)
+            for name, column in columns.items():
+                if name == ERROR:
+                    column.values[at] = outcome.refusal
+                elif outcome.value is not None:
+                    column.put(at, outcome.value.get(name), outcome.part.shape)
+        return found | {name: column.made() for name, column in columns.items()}
+
+    def _outcomes(self, block: Block) -> Iterator[Outcome[Figures]]:
+        """Yield the figures of the designs of a block by parts; one design of each is run by itself too."""
+
+        def run(part: Part) -> Figures:
+            return self._run(part, block)
+
+        for outcome in each_way(Part.of(block.shape), run, _CANNOT):
+            if self._holds(outcome, run):
+                yield outcome
+            else:  # something took the numbers of many designs for what they are not
+                for single in outcome.part.singles():
+                    self.alone += 1
+                    yield from each_way(single, run, _CANNOT)
+
+    def _holds(self, outcome: Outcome[Figures], run: Callable[[Part], Figures]) -> bool:
+        """Tell whether what was worked out for all designs of a part holds for one of them by itself."""
+        part = outcome.part
+        if part.size == 1:
+            return True
+        place = part.size * 5 // 8  # not at an end, where numbers are often alike
+        (single,) = each_way(part.single(place), run, _CANNOT)
+        if single.value is None or outcome.value is None:
+            return outcome.refused(place) == single.refusal
+        return all(
+            _at(outcome.value.get(name), part, place) == value for name, value in single.value.items()
+        ) and len(single.value) == len(outcome.value)
+
+    def _run(self, part: Part, block: Block) -> Figures:
+        """Return the figures of the designs of a part, by column."""
+        numbers, variant = self._numbers(part, block)
+        with asked(self._model, **self._options(**numbers)) as run:
+            return figures(counterfactual(variant).build(run) if variant else run, self._layers)
+
+    def _numbers(self, part: Part, block: Block) -> tuple[dict[str, dict[str, Num]], str]:
+        """Return the parameters and extents of the designs of a part, and the variant of all of them."""
+        numbers: dict[str, dict[str, Num]] = {"parameter": {}, "dim": {}}
+        variant = ""
+        for axis, values, indices in zip(self._space.axes, self._values, block.indices, strict=True):
+            if axis.kind == "variant":
+                variant = str(axis.values[int(part.number(np.arange(len(values)), indices))])
+            else:
+                numbers[axis.kind][axis.name] = part.number(values, indices)
+        return numbers, variant
+
+    def _options(self, parameter: Mapping[str, Num], dim: Mapping[str, Num]) -> Loading:
+        """Return the options of `load` for some designs."""
+        return {
+            **self._loading,
+            "parameters": {**(self._loading.get("parameters") or {}), **parameter} or None,
+            "dims": {**(self._loading.get("dims") or {}), **dim} or None,
+        }
+
+    def _check_layers(self) -> None:
+        """Refuse a layer that neither the model itself nor its first or last design has."""
+        found: set[str] = set()
+        ends = self._space.chosen(np.array([0, self._space.size - 1], dtype=object))
+        parts = [Part.of((2,)).single(place) for place in range(2)]
+        for loading in (self._loading, *(self._options(**self._numbers(part, ends)[0]) for part in parts)):
+            try:
+                with asked(self._model, **loading) as run:
+                    found.update(name for layer in run.graph for name in (layer.source_name, *layer.outputs))
+                    found.update(block.name for block in run.graph.blocks.values())
+            except _CANNOT:
+                continue
+        missing = next((name for name in self._layers if name not in found), None)
+        if missing is not None:
+            raise UsageError(f"no layer is called {missing!r}")
+
+
+class _Column:
+    """A column that is being filled.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    size : int
+        How many designs it is for.
+    """
+
+    def __init__(self, name: str, size: int) -> None:
+        self._real = is_real(name)
+        if name == ERROR:
+            self.values: Any = np.full(size, "", dtype=object)
+            self._missing: Any = None
+        else:
+            self.values = np.zeros(size, dtype=np.float64 if self._real else np.int64)
+            self._missing = np.ones(size, dtype=bool)
+
+    def put(self, at: Any, value: Num | None, shape: Sequence[int]) -> None:
+        """Put in what is known of the designs at some places."""
+        if value is None:
+            return
+        numbers = values_of(value)
+        wide = not self._real and (
+            numbers.dtype == object if isinstance(numbers, np.ndarray) else not -WIDEST <= numbers < WIDEST
+        )
+        if wide and self.values.dtype != object:
+            self.values = self.values.astype(object)
+        self.values[at] = np.broadcast_to(numbers, shape).ravel() if np.ndim(numbers) else numbers
+        self._missing[at] = False
+
+    def made(self) -> Any:
+        """Return the column; what is not known in it is masked."""
+        missing = self._missing
+        return (
+            self.values if missing is None or not missing.any() else np.ma.MaskedArray(self.values, missing)
+        )
+
+
+def _at(value: Num | None, part: Part, place: int) -> Num | None:
+    """Return the figure of one design of a part."""
+    numbers = values_of(value)
+    return part.value(numbers, place) if isinstance(numbers, np.ndarray) else numbers

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from rfcalc.algebra.digits import is_same
-from rfcalc.algebra.number import Num, equal, is_known, prod
+from rfcalc.algebra.number import Num, equal, is_known, is_same, prod
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import Extras, Stage
 from rfcalc.readers.lowering.builder import Builder
