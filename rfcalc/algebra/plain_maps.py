@@ -9,7 +9,6 @@ which gives the same.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.leg import Leg, Weights
@@ -19,15 +18,20 @@ from rfcalc.algebra.steps import Contract, Slide, Step
 from rfcalc.algebra.window import POINTWISE
 
 
-@lru_cache(maxsize=1 << 12)
 def only_place(weights: Weights) -> int | None:
     """Return the axis on which a leg lies with its whole index; None where it lies on none or several.
 
     >>> only_place(((0,), (1,), (0,))), only_place(((0,), (0,)))
     (1, None)
     """
-    places = [place for place, row in enumerate(weights) if any(row)]
-    return places[0] if len(places) == 1 and weights[places[0]] == (1,) else None
+    found = None
+    for place, row in enumerate(weights):  # a loop: it runs for every layer
+        if row == (0,) or (row != (1,) and not any(row)):
+            continue
+        if found is not None or row != (1,):
+            return None
+        found = place
+    return found
 
 
 def followed_plainly(steps: Sequence[Step], dependence: Dependence, source: str) -> Dependence | None:

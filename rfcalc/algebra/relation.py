@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from copy import copy
 from math import gcd, inf, lcm
-from operator import le
+from operator import index, le
 from typing import Final
 
-from rfcalc.algebra.number import maximum, minimum
+from rfcalc.algebra.number import Num, is_known, maximum, minimum
 from rfcalc.algebra.window import Window, rises
 
 End = float  # an int, or -inf / +inf where the row has no end on that side
@@ -157,7 +157,7 @@ class Relation:
 
     # ---- the semiring ------------------------------------------------------------------------------------
 
-    def after(self, outer: Window, extent: object = None, source: str = "") -> Relation:
+    def after(self, outer: Window, extent: Num = None, source: str = "") -> Relation:
         """Compose: `outer` reads the axis that this relation describes.
 
         Parameters
@@ -191,10 +191,11 @@ class Relation:
             )
         return self._after_rows(outer, source)
 
-    def _after_listed(self, outer: Window, extent: object) -> Relation:
+    def _after_listed(self, outer: Window, extent: Num) -> Relation:
         """Compose with the rows of one map, beyond whose border there is nothing."""
-        if type(extent) is not int or not 0 < extent <= MAX_PERIOD or outer.slack:
+        if not is_known(extent) or not 0 < extent <= MAX_PERIOD or outer.slack:
             return whole(exact=False)
+        extent = index(extent)  # its rows are listed
         if self.taps is None:
             raise NeedTaps
         # the slope stays what it is for windows in general, if need be over several maps on end

@@ -124,7 +124,7 @@ def index_axes(call: Call) -> Result:
             roles.append(SPATIAL if place else BATCH)
             continue
         extent = spec.shape[place]
-        if isinstance(each, int):
+        if is_known(each):
             steps.append(_selected(place, extent, each))
             cut = _cut(cut, place, 1)
             gone.append(place)

@@ -52,7 +52,7 @@ def taken(axis: int, extent: Num, chosen: Sequence[int | tuple[int, ...]]) -> St
     several = [index for index in chosen if isinstance(index, tuple)]
     if several:
         return _taken_together(axis, extent, several)
-    indices = [index for index in chosen if isinstance(index, int)]
+    indices = [index for index in chosen if not isinstance(index, tuple)]
     if not is_known(extent):
         if any(index < 0 for index in indices):
             return Lose(axis, len(indices), "an index counts from the end of an axis of unknown extent")

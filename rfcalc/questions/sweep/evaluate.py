@@ -11,9 +11,11 @@ from rfcalc.algebra.batch import values_of
 from rfcalc.algebra.number import Num
 from rfcalc.counterfactuals.variants import counterfactual
 from rfcalc.engine.designs import Outcome, Part, each_way
+from rfcalc.engine.propagate import choose_input
 from rfcalc.errors import AnalysisError, GraphError, ReadError, UsageError
+from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import SPATIAL
-from rfcalc.loading import Loading, Model, asked, read_once
+from rfcalc.loading import Loading, Model, asked, load, read_once
 from rfcalc.questions.sweep.columns import DESIGN, ERROR, columns_of, is_real
 from rfcalc.questions.sweep.figures import Figures, figures
 from rfcalc.questions.sweep.space import WIDEST, Block, Space
@@ -57,11 +59,11 @@ class Evaluator:
             if axis.kind == "variant":
                 for value in axis.values:
                     counterfactual(str(value))
-        with asked(self._model, **loading) as run:
-            rank = run.chosen.attrs["axes"].count(SPATIAL)
-        self.columns: Final = columns_of(space, layers, rank)
+        graphs = self._some()
+        chosen = choose_input(graphs[0], loading.get("input"))
+        self.columns: Final = columns_of(space, layers, chosen.attrs["axes"].count(SPATIAL))
         self.alone = 0
-        self._check_layers()
+        _check_layers(layers, graphs)
 
     def figures(self, block: Block) -> dict[str, Any]:
         """Return the columns of a block, each as long as there are designs, in C order of the block.
@@ -103,17 +105,19 @@ class Evaluator:
                     yield from each_way(single, run, _CANNOT)
 
     def _holds(self, outcome: Outcome[Figures], run: Callable[[Part], Figures]) -> bool:
-        """Tell whether what was worked out for all designs of a part holds for one of them by itself."""
-        part = outcome.part
+        """Tell whether what was worked out for all designs of a part holds for some of them by themselves."""
+        part, value = outcome.part, outcome.value
         if part.size == 1:
             return True
-        place = part.size * 5 // 8  # not at an end, where numbers are often alike
-        (single,) = each_way(part.single(place), run, _CANNOT)
-        if single.value is None or outcome.value is None:
-            return outcome.refused(place) == single.refusal
-        return all(
-            _at(outcome.value.get(name), part, place) == value for name, value in single.value.items()
-        ) and len(single.value) == len(outcome.value)
+        for place in {part.size // 3, part.size * 5 // 6}:  # not at an end, where numbers are often alike
+            (single,) = each_way(part.single(place), run, _CANNOT)
+            if value is None or single.value is None:
+                held = outcome.refused(place) == single.refusal
+            else:
+                held = {name: _at(value[name], part, place) for name in value} == single.value
+            if not held:
+                return False
+        return True
 
     def _run(self, part: Part, block: Block) -> Figures:
         """Return the figures of the designs of a part, by column."""
@@ -140,21 +144,36 @@ class Evaluator:
             "dims": {**(self._loading.get("dims") or {}), **dim} or None,
         }
 
-    def _check_layers(self) -> None:
-        """Refuse a layer that neither the model itself nor its first or last design has."""
-        found: set[str] = set()
+    def _some(self) -> list[LayerGraph]:
+        """Return the model as it stands, its first design and its last, as far as these can be read.
+
+        Raises
+        ------
+        RfcalcError
+            None of them can; why the model itself cannot.
+        """
+        found: list[LayerGraph] = []
+        first: Exception | None = None
         ends = self._space.chosen(np.array([0, self._space.size - 1], dtype=object))
         parts = [Part.of((2,)).single(place) for place in range(2)]
         for loading in (self._loading, *(self._options(**self._numbers(part, ends)[0]) for part in parts)):
             try:
-                with asked(self._model, **loading) as run:
-                    found.update(name for layer in run.graph for name in (layer.source_name, *layer.outputs))
-                    found.update(block.name for block in run.graph.blocks.values())
-            except _CANNOT:
-                continue
-        missing = next((name for name in self._layers if name not in found), None)
-        if missing is not None:
-            raise UsageError(f"no layer is called {missing!r}")
+                found.append(load(self._model, **loading))
+            except _CANNOT as error:
+                first = first or error
+        if not found:
+            assert first is not None
+            raise first
+        return found
+
+
+def _check_layers(layers: Sequence[str], graphs: Sequence[LayerGraph]) -> None:
+    """Refuse a layer that none of some designs has."""
+    known = {name for graph in graphs for layer in graph for name in (layer.source_name, *layer.outputs)}
+    known |= {block.name for graph in graphs for block in graph.blocks.values()}
+    missing = next((name for name in layers if name not in known), None)
+    if missing is not None:
+        raise UsageError(f"no layer is called {missing!r}")
 
 
 class _Column:

@@ -42,7 +42,7 @@ def linear(
         return matmul(operation, x, kernel, bias, swap=(swap, features_last))
     units, features = kernel.shape if features_last else reversed(kernel.shape)
     have = x.shape[-2 if swap else -1]
-    if isinstance(have, int) and isinstance(features, int) and have != features:
+    if is_known(have) and is_known(features) and have != features:
         raise AnalysisError(f"a matrix for {features} features does not fit an input of {have}")
     attrs: dict[str, Any] = {"units": units}
     mask = masks_of.mask_of(kernel)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
-from rfcalc.algebra.number import Num, equal, is_one, is_open, prove
+from rfcalc.algebra.number import Num, equal, is_known, is_one, is_open, prove
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import PLAIN, Extras, Stage
 from rfcalc.readers.lowering.builder import Undecided
@@ -140,7 +140,7 @@ def transposed_conv(
     _decided(window)
     placed, extras = _placed(x, len(window), layout)
     channels = _channels(x, len(window), layout)
-    if isinstance(channels, int) and isinstance(depth, int) and channels != depth:
+    if is_known(channels) and is_known(depth) and channels != depth:
         raise AnalysisError(f"a kernel for {depth} channels does not fit an input of {channels}")
     attrs = {
         "filters": filters * groups,
