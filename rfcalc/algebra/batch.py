@@ -15,6 +15,8 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from fractions import Fraction
+from numbers import Rational
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -94,7 +96,7 @@ class Batch:
     def __add__(self, other: Num) -> Num:
         ends = _ends(other)
         if ends is None:
-            return other if _absorbs(other) else NotImplemented
+            return other if _absorbs(other) else _no_number(self, other)
         return _made(*_operands(self, other, (self.least + ends[0], self.most + ends[1])), np.add)
 
     __radd__ = __add__
@@ -108,20 +110,20 @@ class Batch:
     def __sub__(self, other: Num) -> Num:
         ends = _ends(other)
         if ends is None:
-            return -other if _absorbs(other) else NotImplemented
+            return -other if _absorbs(other) else _no_number(self, other)
         return _made(*_operands(self, other, (self.least - ends[1], self.most - ends[0])), np.subtract)
 
     def __rsub__(self, other: Num) -> Num:
         ends = _ends(other)
         if ends is None:
-            return other if _absorbs(other) else NotImplemented
+            return other if _absorbs(other) else _no_number(self, other)
         a, b = _operands(self, other, (ends[0] - self.most, ends[1] - self.least))
         return _made(b, a, np.subtract)
 
     def __mul__(self, other: Num) -> Num:
         ends = _ends(other)
         if ends is None:
-            return UNKNOWN if other is UNKNOWN else NotImplemented
+            return UNKNOWN if other is UNKNOWN else _no_number(self, other)
         corners = [a * b for a in (self.least, self.most) for b in ends]
         return _made(*_operands(self, other, corners), np.multiply)
 
@@ -193,6 +195,13 @@ class Batch:
 
     __int__ = __index__
 
+    @property
+    def numerator(self) -> int:
+        """What a fraction is made of: one number."""
+        raise Divided(self.values)
+
+    denominator = numerator
+
     def __float__(self) -> float:
         raise Divided(self.values)
 
@@ -257,6 +266,7 @@ def _gcd(a: Num, b: Num) -> Num:
 
 
 enter_known(Batch)
+Rational.register(Batch)  # so that a fraction asks for its numerator, and designs are run apart
 enter(Batch, Family(2, larger, smaller, _gcd, lambda a, b: bool(a == b), bool))
 enter(Mixed, Family(2, larger, smaller, _gcd, lambda a, b: bool(a == b), bool))
 
@@ -305,6 +315,14 @@ def _ends(number: Any) -> tuple[Any, Any] | None:
     return None
 
 
+def _no_number(a: Any, b: Any) -> Any:
+    """Say that two numbers are not for each other; a fraction takes each design for itself."""
+    for each, other in ((a, b), (b, a)):
+        if isinstance(each, Fraction):
+            raise Divided(other.values)
+    return NotImplemented
+
+
 def _absorbs(other: Any) -> bool:
     """Tell whether a sum with anything is `other` itself: what is open, or endless."""
     return other is UNKNOWN or (type(other) is float and math.isinf(other))
@@ -344,7 +362,7 @@ def _divided(a: Any, b: Any, function: Callable[[Any, Any], Any]) -> Num:
     if a is UNKNOWN or b is UNKNOWN:
         return UNKNOWN
     if _ends(a) is None or _ends(b) is None:
-        return NotImplemented
+        return _no_number(a, b)
     if not b:  # designs whose divisor is zero are run apart, and are told of it there
         raise ZeroDivisionError("division by zero")
     x, y = _operands(a, b, (-value for value in (_ends(a) or ()) if type(value) is int))
@@ -376,7 +394,7 @@ def _compared(
     """Compare with a number: by the ends alone where they tell, else design by design."""
     ends = (b, b) if type(b) is float else _ends(b)
     if ends is None:
-        return UNKNOWN if b is UNKNOWN else NotImplemented
+        return UNKNOWN if b is UNKNOWN else _no_number(a, b)
     always, never = by_ends(a.least, a.most, *ends)
     if always or never:
         return bool(always)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import pickle
 from collections.abc import Callable
+from fractions import Fraction
 from math import inf
 from typing import Any
 
@@ -123,6 +124,20 @@ def test_a_divisor_that_is_zero_for_some_designs() -> None:
         12 // batch([0, 4])
     with pytest.raises(ZeroDivisionError):
         batch([12, 8]) % 0
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        Fraction, lambda n: Fraction(n, 7), lambda n: Fraction(7, n), lambda n: n * Fraction(1, 2),
+        lambda n: Fraction(1, 2) * n, lambda n: n + Fraction(1, 2), lambda n: Fraction(1, 2) - n,
+        lambda n: n / Fraction(1, 2), lambda n: n < Fraction(1, 2), lambda n: Fraction(1, 2) == n,
+    ],
+)  # fmt: skip
+def test_a_fraction_takes_each_design_for_itself(use: Callable[[Any], Any]) -> None:
+    with pytest.raises(Divided) as divided:
+        use(batch([4, 5]))
+    assert divided.value.labels.tolist() == [4, 5]
 
 
 def test_numbers_in_texts_are_those_of_each_design() -> None:

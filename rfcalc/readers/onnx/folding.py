@@ -7,14 +7,15 @@ applies the same operators to both.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import reduce
 from typing import Any, Final
 
 import numpy as np
 
-from rfcalc.algebra.number import cdiv, is_known, is_open, maximum, minimum, prod
+from rfcalc.algebra.number import Num, cdiv, is_known, is_open, maximum, minimum, prod, prove
 from rfcalc.errors import AnalysisError
 from rfcalc.readers.lowering.builder import Undecided
 from rfcalc.readers.lowering.masks import MOST_MASKED, is_structural, mask_of, may_be_structural
@@ -97,6 +98,16 @@ def _are_floats(operation: Operation) -> bool:
     return any(value.spec is not None and value.spec.dtype.startswith("float") for value in operation.given)
 
 
+def _makes_floats(operation: Operation) -> bool:
+    return operation.op == "Cast" and dtype_name(operation.integer("to", 7)).startswith("float")
+
+
+def _varied(arrays: Sequence[Any]) -> Num | None:
+    """Return an element that is a number of many designs, if there is one."""
+    objects = (each for array in arrays if array.dtype.kind == "O" for each in array.reshape(-1).tolist())
+    return next((each for each in objects if is_known(each) and type(each) is not int), None)
+
+
 def _objects(args: list[Any]) -> bool:
     return any(array.dtype.kind == "O" for array in args)
 
@@ -130,7 +141,8 @@ def _compared(function: Callable[[Any, Any], Any]) -> Fold:
     def compare(_: Operation, args: list[Any]) -> Any:
         result = function(args[0], args[1])
         decided = [
-            each if isinstance(each, (bool, np.bool_)) else None for each in np.asarray(result).reshape(-1)
+            bool(each) if isinstance(each, (bool, np.bool_)) else prove(each)
+            for each in np.asarray(result).reshape(-1)
         ]
         if None in decided:
             raise Undecided
@@ -484,14 +496,24 @@ def fold(operation: Operation) -> tuple[Value, ...] | None:
             return None
     if not given:
         return None
+    arrays = [np.asarray(value.data) for value in given]
+    varied = _varied(arrays)
+    if varied is not None and (_are_floats(operation) or _makes_floats(operation)):
+        operator.index(varied)  # floats are rounded: each of many designs for itself
     try:
-        made = function(operation, [np.asarray(value.data) for value in given])
+        made = function(operation, arrays)
     except (ValueError, TypeError, IndexError, OverflowError, ZeroDivisionError, np.exceptions.AxisError):
+        if varied is not None:
+            operator.index(varied)
         return None
-    arrays = made if isinstance(made, tuple) else (made,)
-    if any(_is_no_mask(np.asarray(array)) for array in arrays):
+    except (AttributeError, Undecided):
+        if varied is not None:
+            operator.index(varied)  # what is not worked out for many designs at once is for each
+        raise
+    results = made if isinstance(made, tuple) else (made,)
+    if any(_is_no_mask(np.asarray(array)) for array in results):
         return None
-    values = [_value(array, operation) for array in arrays]
+    values = [_value(array, operation) for array in results]
     if any(value.computed for value in given):
         values = [replace(value, computed=True) for value in values]
     return tuple(values)
