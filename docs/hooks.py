@@ -26,7 +26,8 @@ from rfcalc.render.pictures import drawn
 DOCS = Path(__file__).parent
 
 CONSOLE = re.compile(r"(?P<why><!-- not run: [^\n]+ -->\n)?^```console\n(?P<body>.*?)^```$", re.S | re.M)
-"""Commands, each behind a dollar sign, and what they print; they are run in the root of the repository."""
+"""Commands, each behind a dollar sign, and what they print. Those of a page are run one after the other, in a
+folder that has what the root of the repository has, and keeps what they write from it."""
 
 
 def said(command: str, folder: Path) -> str:
@@ -52,17 +53,22 @@ def said(command: str, folder: Path) -> str:
 
 def filled(text: str) -> str:
     """Return a page with what comes of the commands in its ``console`` blocks."""
-    return CONSOLE.sub(lambda found: found[0] if found["why"] else _answered(found["body"]), text)
+    with tempfile.TemporaryDirectory() as folder:
+        for each in DOCS.parent.iterdir():
+            (Path(folder) / each.name).symlink_to(each)
+        return CONSOLE.sub(
+            lambda found: found[0] if found["why"] else _answered(found["body"], Path(folder)), text
+        )
 
 
-def _answered(body: str) -> str:
+def _answered(body: str, folder: Path) -> str:
     lines: list[str] = []
     for line in body.splitlines():
         if line.startswith("$ "):
             name, _, arguments = line[2:].partition(" ")
             if name != "rfcalc":
                 raise RuntimeError(f"{line!r} cannot be run here; say why above it: <!-- not run: ... -->")
-            printed = said(arguments, DOCS.parent).rstrip("\n")
+            printed = said(arguments, folder).rstrip("\n")
             lines += ([""] if lines else []) + [line, *(each.rstrip() for each in printed.splitlines())]
     return "\n".join(["```console", *lines, "```"])
 

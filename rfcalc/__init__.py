@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # for type checkers, which do not look into folders as the li
     from rfcalc.questions.explain import Explanation, explain
     from rfcalc.questions.field import Field, Phases, field, phases
     from rfcalc.questions.law import Law, law
+    from rfcalc.questions.scan import Rows, Scanned, query, scan
     from rfcalc.questions.tiles import Tiles, tiles
     from rfcalc.questions.verify import Verification, verify
 
@@ -53,6 +54,8 @@ __all__ = [
     "Phases",
     "ReadError",
     "RfcalcError",
+    "Rows",
+    "Scanned",
     "Tiles",
     "UsageError",
     "Verification",
@@ -71,6 +74,8 @@ __all__ = [
     "load",
     "phases",
     "plot",
+    "query",
+    "scan",
     "tiles",
     "variant",
     "verify",

@@ -189,6 +189,25 @@ def image(about: str = "") -> Decorator:
     )
 
 
+def workers(about: str = "") -> Decorator:
+    """Make the option ``--workers``; `about` says how many there are without it."""
+    return _option(
+        "--workers",
+        type=click.IntRange(min=1),
+        metavar="N",
+        meaning="Work in so many processes of this machine.",
+        about=about,
+        keyword="workers",
+    )
+
+
+scheduler = _option(
+    "--scheduler",
+    metavar="ADDRESS",
+    meaning="Work on the cluster of this Dask scheduler, such as tcp://host:8786.",
+    keyword="scheduler",
+)
+
 # ---- what is shown, and where ------------------------------------------------------------------------------
 
 

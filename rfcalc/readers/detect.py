@@ -18,6 +18,10 @@ MOST_ARCHIVE: Final = 1 << 30
 """Bytes of an archive that does not come from a file on disk, and so has to be held."""
 
 
+class NoModel(ReadError):
+    """It can be read, and is something else than a model."""
+
+
 class Document(NamedTuple):
     """What was read of a model, from which it can be loaded any number of times.
 
@@ -114,6 +118,12 @@ _YAML_KEY: Final = re.compile(r"""^[ \t]*["']?rfcalc["']?[ \t]*:|^\{.*\brfcalc["
 _YAML_FLOW: Final = re.compile(r"\s*\{\s*[A-Za-z_]")
 _SUFFIXES: Final = {".yaml": "YAML", ".yml": "YAML", ".toml": "TOML", ".json": "JSON"}
 
+TEXTS: Final = tuple(_SUFFIXES)
+"""How the names of files of text end, in small letters, of which some are models."""
+
+NAMES: Final = (*TEXTS, ".keras", ".onnx", ".pt2")
+"""How the names of files end that may hold a model."""
+
 
 def load(
     model: Any,
@@ -174,14 +184,22 @@ def load(
     wanted = wanted._replace(directory=document.directory, memory=document.memory)
     try:
         graph = _READERS[document.format](document.content, document.source, wanted)
-        if document.format == RFCALC and graph.name != "model":  # that is what its writer calls it
-            return graph
-        return graph.called(name_of(graph.name, document.source))
+        return graph.called(called(document.format, graph.name, document.source))
     except RfcalcError as error:
         error.source = error.source or document.source
         raise
     except RecursionError:
         raise ReadError("is nested too deeply to be a model", source=document.source) from None
+
+
+def called(format: str, name: str, source: str) -> str:
+    """Return what a model is called: as it says itself, or by its file.
+
+    >>> called("rfcalc", "graph", "net.json"), called("onnx", "graph", "net.onnx")
+    ('graph', 'net')
+    """
+    # of a native model that is what its writer calls it
+    return name if format == RFCALC and name != "model" else name_of(name, source)
 
 
 def name_of(name: str, source: str) -> str:
@@ -232,7 +250,7 @@ def _document_of(source: Source, directory: str | None, format: str | None) -> D
         return Document(TORCH, content, source.name, directory)
     content = _document(source)
     if not isinstance(content, dict):
-        raise ReadError(f"holds {got(content)}; {EXPECTED}")
+        raise NoModel(f"holds {got(content)}; {EXPECTED}")
     text = b"" if source.head.startswith(b"PK") else source.start(0)
     return Document(format or _kind_of(content, source.name), content, source.name, directory, text)
 
@@ -338,7 +356,7 @@ def _kind_of(document: Mapping[str, Any], source: str) -> str:
         return KERAS
     keys = list(document)[:5]
     held = f"has the keys {', '.join(map(got, keys))}" if keys else "is an empty object"
-    raise ReadError(f"{held}{', ...' if len(document) > len(keys) else ''}; {EXPECTED}", source=source)
+    raise NoModel(f"{held}{', ...' if len(document) > len(keys) else ''}; {EXPECTED}", source=source)
 
 
 def _document(source: Source) -> Any:
@@ -354,7 +372,7 @@ def _document(source: Source) -> Any:
     wide = head.startswith(parsing.UTF16_MARKS)
     start = head.decode("utf-16" if wide else "utf-8", errors="ignore").lstrip("\ufeff \t\r\n")
     if table := _TOML_TABLE.match(start):  # a model in TOML has the key rfcalc before any table
-        raise ReadError(f"is TOML or INI, but no model: it begins with {table[1][:40]}; {EXPECTED}")
+        raise NoModel(f"is TOML or INI, but no model: it begins with {table[1][:40]}; {EXPECTED}")
     if start.startswith(("{", "[")):
         return _json(source)
     if not wide and b"\0" in head:
@@ -377,7 +395,7 @@ def _json(source: Source) -> Any:
     text = parsing.decode(source.everything(parsing.MOST_JSON))
     # a large file is parsed only where it can be a model
     if len(text) > parsing.MOST_OTHER and not any(key in text for key in ('"rfcalc"', '"class_name"')):
-        raise ReadError(f"is JSON, but no model; {EXPECTED}")
+        raise NoModel(f"is JSON, but no model; {EXPECTED}")
     try:
         return parsing.parse_json(text)
     except ReadError:
@@ -398,7 +416,7 @@ def _other(source: Source, start: str) -> Any:
         return parsing.PARSERS[syntax](text)
     if not text.strip():
         raise ReadError("holds nothing but white space")
-    raise ReadError(f"is no model: it begins with {got(text.strip()[:20])}; {EXPECTED}")
+    raise NoModel(f"is no model: it begins with {got(text.strip()[:20])}; {EXPECTED}")
 
 
 # ---- readers -----------------------------------------------------------------------------------------------

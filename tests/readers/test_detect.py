@@ -396,15 +396,16 @@ def test_200_mb_of_garbage_fail_in_little_memory(start: str, part: str, tmp_path
             file.write(chunk)
     script = textwrap.dedent("""
         import pathlib, resource, sys
+        from rfcalc.errors import ReadError
         from rfcalc.readers.detect import load
         try:
             load(sys.argv[1])
-        except Exception as error:
+        except ReadError:
             most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             status = pathlib.Path("/proc/self/status")
             if status.exists():  # the figure above counts what the process that started this one holds
                 most = int(status.read_text().partition("VmHWM:")[2].split()[0])
-            print(type(error).__name__, most)
+            print("ReadError", most)
     """)
     command = [sys.executable, "-c", script, str(path)]
     out = subprocess.run(
