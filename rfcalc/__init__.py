@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # for type checkers, which do not look into folders as the li
     from rfcalc.questions.field import Field, Phases, field, phases
     from rfcalc.questions.law import Law, law
     from rfcalc.questions.scan import Rows, Scanned, query, scan
+    from rfcalc.questions.sweep import Sweep, sweep
     from rfcalc.questions.tiles import Tiles, tiles
     from rfcalc.questions.verify import Verification, verify
 
@@ -56,6 +57,7 @@ __all__ = [
     "RfcalcError",
     "Rows",
     "Scanned",
+    "Sweep",
     "Tiles",
     "UsageError",
     "Verification",
@@ -76,6 +78,7 @@ __all__ = [
     "plot",
     "query",
     "scan",
+    "sweep",
     "tiles",
     "variant",
     "verify",

@@ -89,6 +89,26 @@ def span(text: str, option: str) -> range:
     return range(first, last + 1, step)
 
 
+def count(text: str, option: str) -> int:
+    """Read a number of things, which may be written as ``1e6``.
+
+    >>> count("1e6", "--sample"), count("2.5e3", "--sample"), count("12", "--top")
+    (1000000, 2500, 12)
+    """
+    found = _COUNT.fullmatch(text.strip())
+    if found is None:
+        return _integer(text, option)
+    from fractions import Fraction
+
+    number = Fraction(text.strip())
+    if number.denominator != 1:
+        raise UsageError(f"{option}: {_shown(text)!r} is not a whole number")
+    return int(number)
+
+
+_COUNT: Final = re.compile(r"[0-9]{1,19}(\.[0-9]{1,19})?[eE][0-9]{1,2}")
+
+
 def _shown(text: str) -> str:
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 

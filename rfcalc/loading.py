@@ -46,6 +46,7 @@ class Loading(TypedDict, total=False):
     layout: str | Mapping[str, str] | None
     on_unknown: OnUnknown
     cut: Sequence[str]
+    design: int | None
 
 
 @contextmanager
@@ -69,6 +70,8 @@ def asked(x: Model, **loading: Unpack[Loading]) -> Iterator[Run]:
     **loading
         The options of `load`.
     """
+    if loading.get("design") is not None:
+        x, loading = _of_design(x, loading)
     graph = load(x, **loading)
     with about(graph):
         yield run_of(graph, loading, x)
@@ -80,6 +83,10 @@ def read_once(x: Model, *, at_many_sizes: bool = False) -> Model:
     Of one that is loaded at many sizes its reader remembers what stays, which costs a little at the first.
     """
     if isinstance(x, LayerGraph) or (isinstance(x, str) and detect.names_code(x)):
+        return x
+    from rfcalc.designs import is_sweep
+
+    if is_sweep(x):
         return x
     document = detect.read_document(x)
     return document._replace(memory={}) if at_many_sizes else document
@@ -95,6 +102,7 @@ def load(
     layout: str | Mapping[str, str] | None = None,
     on_unknown: OnUnknown = "report",
     cut: Sequence[str] = (),
+    design: int | None = None,
 ) -> LayerGraph:
     """Read a model.
 
@@ -122,6 +130,9 @@ def load(
     cut : sequence of str, optional
         Layers, by name or glob, at which dependence ends: what they put out is taken to depend on nothing, so
         that the fields behind them are those of the other ways.
+    design : int, optional
+        The number of a design, where `x` is the file of a sweep (`sweep`): that model, with the parameters
+        and extents of the design; what is given of these here goes first.
 
     Returns
     -------
@@ -143,6 +154,13 @@ def load(
     >>> load(model, dims={"H": 64, "W": 32}).inputs[0].attrs["shape"]
     (?, 64, 32, 3)
     """
+    if design is not None:
+        given: Loading = {
+            "parameters": parameters, "input_shape": input_shape, "dims": dims, "input": input,
+            "layout": layout, "on_unknown": on_unknown, "cut": cut, "design": design,
+        }  # fmt: skip
+        made, theirs = _of_design(x, given)
+        return load(made, **theirs)
     parameters, dims = plain(parameters), plain(dims)
     shapes = _shapes(plain(input_shape))
     layouts = {"": layout} if isinstance(layout, str) else layout
@@ -154,6 +172,33 @@ def load(
         names = ", ".join(repr(layer.name) for layer in graph.inputs)
         raise UsageError(f"say which input the shape is for: {names}", source=graph.source)
     return _with_dims(graph, dims, input) if dims else graph
+
+
+def _of_design(x: Model, given: Loading) -> tuple[Model, Loading]:
+    """Return the model of a design of a sweep's file, and how it is loaded; a counterfactual already is."""
+    from rfcalc.designs import design_of, is_sweep
+
+    if not is_sweep(x):
+        raise UsageError(
+            "a design is chosen of the file of a sweep alone, as rfcalc sweep --output writes it",
+            source=str(x),
+        )
+    made = design_of(x, plain(given["design"]))  # type: ignore[arg-type]  # the path of a file
+    theirs: dict[str, Any] = {**made.loading}
+    for name, value in given.items():
+        if name in ("parameters", "dims"):
+            theirs[name] = {**(theirs.get(name) or {}), **(value or {})} or None  # type: ignore[dict-item]
+        elif name != "design" and value and (name, value) != ("on_unknown", "report"):
+            theirs[name] = value
+    loading: Loading = theirs  # type: ignore[assignment]  # the options of `load`, as the file holds them
+    if not made.variant:
+        return made.model, loading
+    from rfcalc.counterfactuals.variants import counterfactual
+
+    graph = load(made.model, **loading)
+    with about(graph):
+        graph = counterfactual(made.variant).build(run_of(graph, loading, made.model)).graph
+    return graph, {"input": loading.get("input"), "on_unknown": loading.get("on_unknown", "report")}
 
 
 def run_of(graph: LayerGraph, loading: Loading, x: Model | None = None) -> Run:

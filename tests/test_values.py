@@ -57,6 +57,10 @@ RESULTS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
     "field": (lambda: rfcalc.field(POOLING, "conv3"), lambda: rfcalc.field(POOLING, "conv2")),
     "law": (lambda: rfcalc.law(POOLING), lambda: rfcalc.law(PLAIN)),
     "phases": (lambda: rfcalc.phases(UNET, "classes"), lambda: rfcalc.phases(RESNET, "stem")),
+    "sweep": (
+        lambda: rfcalc.sweep(RESNET, {"n": [1, 2]}),
+        lambda: rfcalc.sweep(RESNET, {"n": [1, 2]}, layers=["stem"]),
+    ),
     "tiles": (
         lambda: rfcalc.tiles(POOLING, layer="conv3", size=(64, 64)),
         lambda: rfcalc.tiles(POOLING, layer="conv2", size=(64, 64)),

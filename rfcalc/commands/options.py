@@ -138,7 +138,15 @@ _others = _together(
     ),
 )
 
-reading = _together(_shape, _dim(), _others)
+_design = _option(
+    "--design",
+    type=click.IntRange(min=0),
+    metavar="N",
+    meaning="The design of this number, where MODEL is a file that rfcalc sweep wrote.",
+    keyword="design",
+)
+
+reading = _together(_shape, _dim(), _others, _design)
 """What every command takes that reads a model."""
 
 _model = click.argument("model", shell_complete=files)
@@ -309,6 +317,7 @@ def loading(
     layout: Sequence[str],
     on_unknown: Any = None,
     cut: Sequence[str] = (),
+    design: int | None = None,
 ) -> dict[str, Any]:
     """Return the options of every command that reads a model, as the library takes them."""
     return {
@@ -319,6 +328,7 @@ def loading(
         "layout": texts(layout, "--layout") or None,
         **({"on_unknown": on_unknown} if on_unknown else {}),
         **({"cut": tuple(cut)} if cut else {}),
+        **({"design": design} if design is not None else {}),
     }
 
 

@@ -73,6 +73,10 @@ _HDF5: Final = (
     "architecture with model.to_json(), or save the model as .keras"
 )
 
+_PARQUET: Final = (
+    "is a Parquet file; of one that rfcalc sweep wrote choose a design by its number, as with --design 0"
+)
+
 _PROTOBUF: Final = re.compile(
     rb"\x08[\x01-\x20][\x12\x1a\x22\x2a\x32\x3a\x42\x72]|\x42.{0,64}\x10|\x3a.{1,5}\x0a", re.S
 )
@@ -84,6 +88,7 @@ _MAGIC: Final = (
     (re.compile(rb".{4}TFL3", re.S), "is a TensorFlow Lite file, which rfcalc does not read"),
     (re.compile(rb".{4}\0{4}\{", re.S), "is a safetensors file: weights without an architecture"),
     (re.compile(rb"\x1f\x8b|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|7z\xbc\xaf"), "is compressed; unpack it first"),
+    (re.compile(rb"PAR1"), _PARQUET),
     (re.compile(rb"\x93NUMPY"), "is a numpy array: weights without an architecture"),
     (re.compile(rb"\s*<[!?A-Za-z]"), "looks like HTML or XML; was a web page saved instead of the file?"),
 )

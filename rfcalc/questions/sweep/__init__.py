@@ -1,5 +1,18 @@
-"""Every design of a family at once: what it sees and costs, and which to choose: ``rfcalc sweep``."""
+"""What every design of a family sees and costs, and which to choose: ``rfcalc sweep``, `rfcalc.sweep`."""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from typing import TYPE_CHECKING
+
+from rfcalc.lazily import lazily
+
+if TYPE_CHECKING:
+    from rfcalc.questions.sweep.library import sweep
+    from rfcalc.questions.sweep.report import Sweep
+
+__all__ = ["Sweep", "sweep"]
+
+__getattr__ = lazily(
+    __name__,
+    {"rfcalc.questions.sweep.library": ("sweep",), "rfcalc.questions.sweep.report": ("Sweep",)},
+)

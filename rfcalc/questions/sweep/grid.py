@@ -6,13 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from rfcalc.arguments import integers, plain, span
+from rfcalc.designs import VARIANT
 from rfcalc.errors import UsageError
 
 if TYPE_CHECKING:
     from rfcalc.questions.sweep.space import Axis, Space, Value
-
-VARIANT: Final = "variant"
-"""What is varied where the counterfactuals of `compare` are."""
 
 MOST_VALUES: Final = 1_000_000
 """Values of one axis."""
@@ -123,6 +121,8 @@ def _axis(name: str, given: Values, *, parameter: bool) -> Axis:
         for each in texts:
             counterfactual(each)
         return Axis(name, "variant", values)
+    if len({type(value) for value in values}) > 1:
+        raise UsageError(f"{name!r} is to be varied over switches and numbers at once; give one or the other")
     for value in values:
         if not isinstance(value, int) or (isinstance(value, bool) and not parameter):
             raise UsageError(f"{name!r} is to be varied over {value!r}, which is no whole number")

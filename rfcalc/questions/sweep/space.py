@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import Any, Final, Literal
 
 import numpy as np
 
+from rfcalc.designs import places
 from rfcalc.errors import UsageError
 
 Value = int | bool | str
@@ -59,7 +61,7 @@ class Axis:
                 raise UsageError(f"{self.name!r} is to be varied over {spelled(value)} twice")
             seen.add((type(value), value))
 
-    @property
+    @cached_property
     def array(self) -> Any:
         """The values as an array: of integers where 64 bits hold them, of truth values, or of objects."""
         if all(type(value) is bool for value in self.values):
@@ -121,13 +123,8 @@ class Space:
         UsageError
             There is no design of that number.
         """
-        if not 0 <= number < self.size:
-            raise UsageError(f"there is no design {number:,}; they are numbered from 0 to {self.size - 1:,}")
-        found: dict[str, Value] = {}
-        for axis in reversed(self.axes):
-            number, place = divmod(number, len(axis.values))
-            found[axis.name] = axis.values[place]
-        return {axis.name: found[axis.name] for axis in self.axes}
+        chosen = places(self.lengths, number)
+        return {axis.name: axis.values[place] for axis, place in zip(self.axes, chosen, strict=True)}
 
     def block(self, first: int, last: int) -> list[Block]:
         """Return the designs from `first` up to `last`, that not included, in order, in the fewest boxes.
