@@ -1,8 +1,8 @@
 """What a design costs in a sweep, beside analysing each, and building each in a framework and counting.
 
-``python -m tests.benchmarks.sweeps`` prints ratios, all taken in one run. The family is VGG-16 with its width,
-kernel, poolings, dense layer and input size as parameters: a million designs, and ten million for how time and
-memory grow.
+``python -m tests.benchmarks.sweeps`` prints ratios, all taken in one run. The family is VGG-16 with its
+width, kernel, poolings, dense layer and input size as parameters: a million designs, and ten million for how
+time and memory grow.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MOST_PARAMS = 50_000_000
 
 
 def family(designs: int) -> Space:
-    """Return a space of about so many designs: 2 x 2 poolings, 3 kernels, 20 dense layers, widths and sizes."""
+    """Return a space of about so many designs: poolings, kernels, dense layers, sizes, and widths."""
     widths = round(designs / (2 * 2 * 3 * 20 * 42))
     over = {
         "n": range(33, 33 + 42 * 11, 11),
@@ -93,7 +93,7 @@ def in_keras(values: dict[str, Any]) -> object:
 
 
 def in_torch(values: dict[str, Any]) -> object:
-    """Build a design in PyTorch without memory for weights, run it for its shapes, and count its parameters."""
+    """Build a design in PyTorch without memory for weights, run it, and count its parameters."""
     import torch
     from torch import nn
 
