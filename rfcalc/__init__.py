@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # for type checkers, which do not look into folders as the li
     from rfcalc.questions.analyze import Analysis, analyze
     from rfcalc.questions.check import CheckReport, budget, check
     from rfcalc.questions.compare import Comparison, compare, variant
+    from rfcalc.questions.design import Design, design
     from rfcalc.questions.diff import Diff, diff
     from rfcalc.questions.effective import EffectiveField, effective
     from rfcalc.questions.explain import Explanation, explain
@@ -45,6 +46,7 @@ __all__ = [
     "CheckFailed",
     "CheckReport",
     "Comparison",
+    "Design",
     "Diff",
     "EffectiveField",
     "Explanation",
@@ -67,6 +69,7 @@ __all__ = [
     "budget",
     "check",
     "compare",
+    "design",
     "diff",
     "effective",
     "explain",

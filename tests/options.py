@@ -101,19 +101,16 @@ def tables() -> str:
 
 
 def _tables() -> Iterator[tuple[str, str]]:
-    every = options()
-    reading = {name: taken for name, taken in every.items() if taken[0].option.name in READING}
-    shared = {name: taken for name, taken in every.items() if name not in reading and len(taken) > 1}
+    every = list(_by_meaning())
+    reading = [taken for taken in every if taken[0].option.name in READING]
+    shared = [taken for taken in every if taken not in reading and len(taken) > 1]
     readers = [name for name, command in commands().items() if _reads(command)]
     yield (
         "## How a model is read",
         f"Taken by {_listed(readers)}.\n\n"
         + _table(
             ("option", "what it does", "in Python"),
-            (
-                (taken[0].spelled, _text(taken[0].meaning), _code(keyword(taken)))
-                for taken in reading.values()
-            ),
+            ((taken[0].spelled, _text(taken[0].meaning), _code(keyword(taken))) for taken in reading),
         ),
     )
     yield (
@@ -122,7 +119,7 @@ def _tables() -> Iterator[tuple[str, str]]:
             ("option", "what it does", "in Python", "commands"),
             (
                 (taken[0].spelled, _text(taken[0].meaning), _code(keyword(taken)), _takers(taken))
-                for taken in shared.values()
+                for taken in shared
             ),
         ),
     )
@@ -131,7 +128,7 @@ def _tables() -> Iterator[tuple[str, str]]:
             (command, taken[0].spelled, _text(taken[0].meaning), _code(keyword(taken)))
             for command in commands()
             if commands()[command].section == section
-            for taken in every.values()
+            for taken in every
             if len(taken) == 1 and taken[0].command == command
         ]
         if rows:
@@ -159,6 +156,13 @@ def _tables() -> Iterator[tuple[str, str]]:
             ),
         ),
     )
+
+
+def _by_meaning() -> Iterator[Sequence[Taken]]:
+    """Yield the takers of each option; where its name means several things, those of each by themselves."""
+    for taken in options().values():
+        for meaning in dict.fromkeys(each.meaning for each in taken):
+            yield [each for each in taken if each.meaning == meaning]
 
 
 def _reads(command: Question) -> bool:

@@ -24,6 +24,11 @@ POOLING, UNET = (str(MODELS / name) for name in ("pooling.json", "unet.json"))
 
 UNALIKE: Mapping[str, str] = {
     "--write": "of docs a flag, which writes documents; of sweep the number of the design that is written",
+    "--by": "of design a measure of costs; of sweep any figure, also the other way round",
+    "--input": "design makes a model, whose input is a shape; models that are read have inputs by name",
+    "--layers": "design counts layers, others name them",
+    "--output": "a figure of what is designed, as --field is; its models are written with -o",
+    "--top": "design lists some stacks by itself, a sweep keeps all designs that it is not told to leave out",
 }
 """Options whose name means several things, each with the reason."""
 

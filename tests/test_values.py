@@ -49,6 +49,10 @@ RESULTS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
         lambda: rfcalc.diff(net(3), net(3, padding=[[1, 1], [2, 0]])),
         lambda: rfcalc.diff(net(3), net(3, padding=[[1, 1], [0, 2]])),
     ),
+    "design": (
+        lambda: rfcalc.design(input=(32, 32, 3), field=">=24", layers="<=9"),
+        lambda: rfcalc.design(input=(32, 32, 3), field=">=24", layers="<=8"),
+    ),
     "effective field": (
         lambda: rfcalc.effective(POOLING, "conv3"),
         lambda: rfcalc.effective(POOLING, "conv2"),

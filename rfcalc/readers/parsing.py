@@ -56,7 +56,7 @@ def parse_json(text: str) -> Any:
         raise ReadError("holds too many values to be a model")
     try:
         # what Keras writes may hold NaN and Infinity, and is machine-made
-        if '"rfcalc"' in text:
+        if '"rfcalc' in text:
             return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
         return json.loads(text)
     except json.JSONDecodeError as error:

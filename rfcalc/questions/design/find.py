@@ -1,0 +1,272 @@
+"""How the cheapest stacks are found, confirmed, and what there is to say where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from math import inf
+from typing import Any
+
+from rfcalc.engine.result import Note, Size
+from rfcalc.engine.rows import analyze_run
+from rfcalc.engine.run import Run
+from rfcalc.errors import AnalysisError
+from rfcalc.questions.design.blocks import MEASURES, Blocks
+from rfcalc.questions.design.grammar import HEAD, Grammar
+from rfcalc.questions.design.model import Use, model_of, names_of, text_of, uses_of
+from rfcalc.questions.design.numbering import Choice, Numbering
+from rfcalc.questions.design.result import Answer, DesignResult, Figures, Nearest, Placed, Price
+from rfcalc.questions.design.search import Found, Search, Space
+from rfcalc.questions.design.targets import PER_AXIS, Target, bounds_of
+from rfcalc.readers.native import read_native
+
+Going = Callable[[], None]
+
+_LARGEST = 1 << 60
+"""More than any field has that ends."""
+
+
+class Asked:
+    """One question, and the searches that its answer takes.
+
+    Parameters
+    ----------
+    grammar : Grammar
+        Which stacks there are.
+    shape : tuple of int
+        The shape of the input.
+    by : str
+        The measure that stacks are ordered by.
+    going : callable, optional
+        Called again and again while searches run.
+    """
+
+    def __init__(self, grammar: Grammar, shape: tuple[int, ...], by: str, going: Going | None = None) -> None:
+        self.space = Space(Blocks(grammar, shape))
+        self.by = MEASURES.index(by)
+        self.going = going
+
+    def search(self, targets: Iterable[Target], top: int = 1, by: int | None = None) -> list[Found]:
+        """Return the cheapest stacks that meet targets."""
+        bounds = bounds_of(targets)
+        return Search(self.space, bounds, self.by if by is None else by, top).run(self.going)
+
+
+def design_of(
+    grammar: Grammar,
+    shape: tuple[int, ...],
+    targets: Sequence[Target],
+    by: str,
+    top: int,
+    going: Going | None = None,
+) -> DesignResult:
+    """Find the cheapest stacks that meet targets; where there is none, the targets that leave none.
+
+    Raises
+    ------
+    AnalysisError
+        The grammar has a block that stacks cannot be composed of.
+    """
+    asked = Asked(grammar, shape, by, going)
+    found = asked.search(targets, top)
+    numbering = Numbering(grammar)
+    answers = [answer_of(asked.space, numbering, each.choice) for each in found]
+    for answer, each in zip(answers, found, strict=True):
+        _agree(answer, each)
+    return DesignResult(
+        grammar.name,
+        grammar.source.replace("\\", "/").rpartition("/")[2],
+        shape,
+        tuple(targets),
+        by,
+        numbering.up_to(grammar.most_blocks),
+        grammar.most_blocks,
+        tuple(answers),
+        tuple(prices_of(asked, targets, answers[0])) if answers else (),
+        () if answers else tuple(nearest_of(asked, targets)),
+        (*(answers[0].warnings if answers else ()), *_notes(asked.space)),
+    )
+
+
+# ---- one stack ---------------------------------------------------------------------------------------------
+
+
+def answer_of(space: Space, numbering: Numbering, choice: Choice) -> Answer:
+    """Return a stack with its figures, which a full analysis of its model has confirmed.
+
+    Raises
+    ------
+    AnalysisError
+        The analysis says otherwise, which would be a fault of rfcalc.
+    """
+    uses = uses_of(space, choice)
+    assert uses is not None
+    number = numbering.number(choice)
+    document = model_of(space, number, uses)
+    figures, warnings = analysed(document, uses)
+    placed = _placed(space, uses)
+    last = [each for each in placed if each.part != HEAD][-1]
+    if (last.field, last.stride, last.output) != (figures.field, figures.stride, figures.output):
+        raise _fault(number, "sees and puts out")
+    chosen = tuple(space.grammar.globals[choice.globals].items())
+    return Answer(number, chosen, figures, placed, text_of(document), warnings)
+
+
+def analysed(document: dict[str, Any], uses: Sequence[Use]) -> tuple[Figures, tuple[Note, ...]]:
+    """Return what a full analysis says of a stack, with its warnings."""
+    graph = read_native(document)
+    result = analyze_run(Run(graph))
+    names = [name for name, use in zip(names_of(uses), uses, strict=True) if use.effect is not None]
+    row = result.layer(graph.blocks[names[-1],].outputs[0][0])
+    footprint = result.footprint
+    costs = (result.totals.params.total, result.totals.macs, result.totals.layers, footprint.activations)
+    peak = None if footprint.peak is None else footprint.peak.bytes
+    sizes: list[Any] = [row.receptive_field, row.effective_stride, row.spatial]
+    if row.status != "exact":
+        raise AnalysisError(f"what a stack sees is not known exactly: {row.reason}")
+    warnings = tuple(note for note in result.notes if note.level == "warning")
+    return Figures._make((*costs, peak, *sizes)), warnings
+
+
+def _agree(answer: Answer, found: Found) -> None:
+    """Hold what the search says of a stack to what the analysis says."""
+    if answer.figures.costs != found.costs:
+        raise _fault(answer.number, "costs")
+
+
+def _fault(number: int, what: str) -> AnalysisError:
+    return AnalysisError(
+        f"stack {number} was found by what its blocks come to, and an analysis of the whole says otherwise "
+        f"of what it {what}; please report this fault of rfcalc with the grammar"
+    )
+
+
+def _placed(space: Space, uses: Sequence[Use]) -> tuple[Placed, ...]:
+    """Return the parts of a stack with what each comes to where it stands."""
+    rank = len(space.blocks.start.extents)
+    field: tuple[Size, ...] = (1,) * rank
+    stride: tuple[int, ...] = (1,) * rank
+    placed = []
+    for use in uses:
+        chosen, effect = tuple(use.chosen.items()), use.effect
+        if effect is None:
+            placed.append(Placed(use.part.name, chosen, (), 0, (), (), (), (), use.costs))
+            continue
+        field = tuple(
+            None if whole or size is None else size + (window - 1) * step
+            for whole, size, window, step in zip(effect.whole, field, effect.field, stride, strict=True)
+        )
+        stride = tuple(a * b for a, b in zip(stride, effect.stride, strict=True))
+        made = effect.map
+        seen = (made.extents, made.channels, field, stride, effect.field, effect.stride)
+        placed.append(Placed(use.part.name, chosen, *seen, use.costs))
+    return tuple(placed)
+
+
+# ---- what one step more costs ------------------------------------------------------------------------------
+
+
+def prices_of(asked: Asked, targets: Sequence[Target], answer: Answer) -> Iterable[Price]:
+    """Yield what a stack costs that goes one step beyond the cheapest where a target bounds it."""
+    bounds = bounds_of(targets)
+    for figure in (*PER_AXIS, *MEASURES):
+        has = answer.figures.of(figure)
+        known = tuple(size for size in has if size is not None)
+        if len(known) < len(has) or figure == MEASURES[asked.by]:
+            continue  # the cheapest is the cheapest
+        if figure in bounds.low and bounds.low[figure] != bounds.high.get(figure):
+            yield _price(asked, targets, Target(figure, ">=", tuple(size + 1 for size in known)))
+        if figure in bounds.high and bounds.low.get(figure) != bounds.high[figure] and min(known) > 1:
+            yield _price(asked, targets, Target(figure, "<=", tuple(size - 1 for size in known)))
+
+
+def _price(asked: Asked, targets: Sequence[Target], more: Target) -> Price:
+    found = asked.search((*targets, more))
+    return Price(more, found[0].costs[asked.by] if found else None)
+
+
+# ---- where there is none -----------------------------------------------------------------------------------
+
+
+def nearest_of(asked: Asked, targets: Sequence[Target]) -> Iterable[Nearest]:
+    """Yield the targets of a smallest set that leaves no stack, each with the nearest that the others let be.
+
+    It is empty where the grammar has no stack at all that can be built.
+    """
+    core = list(targets)
+    for target in targets:
+        others = [each for each in core if each is not target]
+        if not asked.search(others):
+            core = others
+    for target in core:
+        others = [each for each in core if each is not target]
+        yield _nearest(asked, target, others)
+
+
+def _nearest(asked: Asked, target: Target, others: Sequence[Target]) -> Nearest:
+    """Find the nearest values on both sides of a target that others let be."""
+    low, high = target.bounds
+    below = above = None
+    if max(low) > -inf:  # too little can be had, or too much
+        below = _furthest(asked, target, others, upward=True)
+    if min(high) < inf:
+        above = _furthest(asked, target, others, upward=False)
+    return Nearest(target, below, above)
+
+
+def _furthest(
+    asked: Asked, target: Target, others: Sequence[Target], *, upward: bool
+) -> tuple[Size, ...] | None:
+    """Return the largest value that a figure comes to below a target, or the smallest above it."""
+    low, high = target.bounds
+    figure, wanted = target.figure, low if upward else high
+    sides = [*others]
+    if target.comparison == "=":
+        sides.append(Target(figure, "<=" if upward else ">=", wanted))
+    if not upward and figure in MEASURES:
+        found = asked.search(sides, by=MEASURES.index(figure))
+        return _value(found[0], figure) if found else None
+    found = asked.search(sides)
+    if not found:
+        return None
+    best, end = _value(found[0], figure), int(max(wanted) if upward else min(wanted))
+    if None in best and not upward:  # smaller than a whole axis is any size
+        found = asked.search((*sides, Target(figure, "<=", (_LARGEST,) * len(best))))
+        if not found:
+            return best
+        best = _value(found[0], figure)
+    while True:
+        near = _level(best, wanted, upward=upward)
+        if abs(end - near) <= 1:  # what lies one step beyond cannot be had
+            return best
+        middle = (near + end) // 2
+        step = tuple((min if upward else max)(middle, each) for each in wanted)
+        found = asked.search((*sides, Target(figure, ">=" if upward else "<=", step)))
+        if found:
+            best = _value(found[0], figure)
+        else:
+            end = middle
+
+
+def _level(sizes: Sequence[Size], wanted: Sequence[float], *, upward: bool) -> int:
+    """Return the size of the axis that is furthest from what is wanted; that of others does not matter."""
+    known = [inf if size is None else size for size in sizes]
+    if upward:
+        return int(min(size for size, least in zip(known, wanted, strict=True) if size < least))
+    return int(max(size for size, most in zip(known, wanted, strict=True) if most < size < inf))
+
+
+def _value(found: Found, figure: str) -> tuple[Size, ...]:
+    if figure in MEASURES:
+        return (found.costs[MEASURES.index(figure)],)
+    if figure == "field":
+        return tuple(None if size == inf else int(size) for size in found.field)
+    return found.stride if figure == "stride" else found.map.extents
+
+
+def _notes(space: Space) -> Iterable[Note]:
+    """Say which blocks could be built nowhere where they were tried."""
+    for part in space.grammar.parts:
+        reason = space.blocks.reasons.get(part.name)
+        if reason is not None and part.name not in space.blocks.built:
+            text = f"{part.name!r} could be built nowhere: {reason}"
+            yield Note("warning", "never-built", part.name, text)

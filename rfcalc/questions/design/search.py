@@ -1,0 +1,472 @@
+"""The cheapest stacks that meet targets, by branch and bound that loses none.
+
+Stacks are built block by block from the input on. Those come first whose cost, with the least that they can
+still be completed for, is lowest. That least is worked out from the end: for a site, what is left of the
+layers, and the field that is still missing there, it is what the cheapest completion costs if all other
+targets, and what the grammar says of blocks in a row, are let go. So it is never more than what a
+completion costs.
+
+A stack that is begun is given up where the least that it can come to is beyond a target; or where as many
+others as are asked for stand at the same place, are no worse in anything that counts, and come before it in
+order: whatever completes it completes these too, and for no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from heapq import heappop, heappush
+from math import inf
+from operator import mul
+from typing import NamedTuple
+
+from rfcalc.questions.design.blocks import MEASURES, Blocks, Costs, Effect, Map, Site, Sizes, joined
+from rfcalc.questions.design.grammar import BEGIN, State
+from rfcalc.questions.design.numbering import Choice
+from rfcalc.questions.design.targets import Bounds
+
+LAYERS = MEASURES.index("layers")
+
+Least = tuple[float, ...]
+"""The least that a completion costs, by measures, each for itself."""
+
+NEVER: Least = (inf,) * len(MEASURES)
+
+
+class Edge(NamedTuple):
+    """A block that can be built at a site, by its number in `Grammar.options`, and where that leads."""
+
+    option: int
+    place: int
+    site: Site
+    effect: Effect
+
+
+class Begun(NamedTuple):
+    """A stack that is begun: where it stands, and all that it has come to.
+
+    Parameters
+    ----------
+    site : Site
+        Where the next block would stand.
+    state : State
+        Which blocks may follow.
+    field : tuple of float
+        What an element of the last map sees of the input; infinite through a gate.
+    stride : tuple of int
+        How far apart the windows of neighbours are, in pixels.
+    costs : tuple of int
+        By measures.
+    choice : Choice
+        What was chosen.
+    """
+
+    site: Site
+    state: State
+    field: tuple[float, ...]
+    stride: Sizes
+    costs: Costs
+    choice: Choice
+
+
+class Found(NamedTuple):
+    """A stack that meets the targets, by what is chosen, and what it costs."""
+
+    choice: Choice
+    costs: Costs
+    field: tuple[float, ...]
+    stride: Sizes
+    map: Map
+
+
+class Space:
+    """The sites of a grammar at an input, and the blocks between them, worked out as they are asked for."""
+
+    def __init__(self, blocks: Blocks) -> None:
+        self.blocks = blocks
+        self.grammar = blocks.grammar
+        self._edges: dict[Site, Sequence[Edge]] = {}
+        self._heads: dict[Site, Sequence[tuple[int, Costs]]] = {}
+        self._ahead: dict[object, Ahead] = {}
+
+    def edges(self, site: Site) -> Sequence[Edge]:
+        """Return the blocks that can be built at a site."""
+        if site not in self._edges:
+            found = []
+            for number, (place, block, chosen) in enumerate(self.grammar.options):
+                effect = self.blocks.effect(block, chosen, site)
+                if effect is not None:
+                    after = Site(site.globals, effect.map, self.blocks.reductions(block, chosen, site))
+                    found.append(Edge(number, place, after, effect))
+            self._edges[site] = found
+        return self._edges[site]
+
+    def heads(self, site: Site) -> Sequence[tuple[int, Costs]]:
+        """Return the heads that can be built at a site, by number, with their costs; none costs nothing."""
+        head = self.grammar.head
+        if head is None:
+            return ((0, (0,) * len(MEASURES)),)
+        if site not in self._heads:
+            costs = ((number, self.blocks.head(chosen, site)) for number, chosen in enumerate(head.options))
+            self._heads[site] = [(number, each) for number, each in costs if each is not None]
+        return self._heads[site]
+
+    def ahead(self, bounds: Bounds) -> Ahead:
+        """Return what is known of completions that meet bounds."""
+        by_layers = bounds.cost(LAYERS)[1] <= self.grammar.most_blocks
+        low, high = bounds.low.get("output"), bounds.high.get("output")
+        key = (low, high, by_layers)
+        if key not in self._ahead:
+            output = Bounds(*({} if each is None else {"output": each} for each in (low, high)))
+            self._ahead[key] = Ahead(self, output, by_layers=by_layers)
+        return self._ahead[key]
+
+    def begun(self) -> Iterator[Begun]:
+        """Yield the stacks that have no block yet: the input, and behind it each stem."""
+        grammar, blocks = self.grammar, self.blocks
+        rank = len(blocks.start.extents)
+        base: Costs = (0, 0, 1, 0, blocks.input_bytes)  # the input counts as a layer, as analyze counts it
+        for number in range(len(grammar.globals)):
+            site = Site(number, blocks.start, 0)
+            start = Begun(site, BEGIN, (1,) * rank, (1,) * rank, base, Choice(number, 0, ()))
+            if grammar.stem is None:
+                yield start
+                continue
+            for which, chosen in enumerate(grammar.stem.options):
+                effect = blocks.effect(grammar.stem, chosen, site)
+                if effect is not None:
+                    after = Site(number, effect.map, blocks.reductions(grammar.stem, chosen, site))
+                    choice = Choice(number, which, ())
+                    yield _with(start, effect, after, BEGIN, choice)
+
+
+def _with(begun: Begun, effect: Effect, site: Site, state: State, choice: Choice) -> Begun:
+    """Return a stack with one more block behind it."""
+    steps = begun.stride
+    field = tuple(
+        [
+            inf if whole else size + (window - 1) * step
+            for whole, size, window, step in zip(effect.whole, begun.field, effect.field, steps, strict=True)
+        ]
+    )
+    stride = tuple(map(mul, steps, effect.stride))
+    return Begun(site, state, field, stride, joined(begun.costs, effect.costs), choice)
+
+
+def extended(begun: Begun, edge: Edge, state: State) -> Begun:
+    """Return a stack with one more block."""
+    choice = begun.choice._replace(options=(*begun.choice.options, edge.option))
+    return _with(begun, edge.effect, edge.site, state, choice)
+
+
+class _Way(NamedTuple):
+    """A block at a site, as far as it matters to what is ahead: what it spends, and where it leads."""
+
+    spent: int
+    node: _Node
+    window: Sizes
+    stride: Sizes
+    whole: tuple[bool, ...]
+    costs: Costs
+
+    def no_worse(self, other: _Way) -> bool:
+        """Tell whether it leads to the same place, sees no less, and costs no more in anything."""
+        return (
+            self.node is other.node
+            and self.stride == other.stride
+            and self.spent <= other.spent
+            and all(
+                mine or (not its and a >= b)
+                for mine, its, a, b in zip(self.whole, other.whole, self.window, other.window, strict=True)
+            )
+            and all(map(_at_most, self.costs, other.costs))
+        )
+
+
+class _Node:
+    """A site with the ways on from it, and what is known of completions from there."""
+
+    __slots__ = ("gains", "known", "site", "ways")
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.ways: list[_Way] | None = None
+        self.known: dict[tuple[int, Sizes], Least] = {}
+        self.gains: dict[int, tuple[float, ...]] = {}
+
+
+class Ahead:
+    """The least that stacks can still be completed for, by what they miss.
+
+    It depends on neither the field that is wanted nor on bounds of costs, so searches of a space share it.
+
+    Parameters
+    ----------
+    space : Space
+        The sites, and the blocks between them.
+    output : Bounds
+        What is asked of the extents of the output, and no more.
+    by_layers : bool
+        What is left is counted in layers; else in blocks.
+    """
+
+    def __init__(self, space: Space, output: Bounds, *, by_layers: bool) -> None:
+        self._space, self._bounds, self.by_layers = space, output, by_layers
+        self._nodes: dict[Site, _Node] = {}
+        self._reached = tuple(output.low.get("output", ()))
+
+    def least(self, site: Site, left: int, missing: Sizes) -> Least:
+        """Return the least that a completion costs, the costs so far left out.
+
+        Parameters
+        ----------
+        site : Site
+            Where it begins.
+        left : int
+            How many layers, or blocks, it may have.
+        missing : tuple of int
+            How much field is missing, in elements of the map.
+        """
+        return self._least(self._node(site), left, missing)
+
+    def large_enough(self, site: Site) -> bool:
+        """Tell whether a map is not smaller than the output has to be."""
+        return not self._reached or all(map(_at_most, self._reached, site.map.extents))
+
+    def _node(self, site: Site) -> _Node:
+        found = self._nodes.get(site)
+        if found is None:
+            found = self._nodes[site] = _Node(site)
+        return found
+
+    def _ways(self, node: _Node) -> list[_Way]:
+        """Return the ways on from a site, but for those that another one is no worse than."""
+        if node.ways is None:
+            kept: list[_Way] = []
+            for edge in self._space.edges(node.site):
+                if not self.large_enough(edge.site):
+                    continue
+                effect = edge.effect
+                spent = effect.costs[LAYERS] if self.by_layers else 1
+                way = _Way(
+                    spent, self._node(edge.site), effect.field, effect.stride, effect.whole, effect.costs
+                )
+                if not any(other.no_worse(way) for other in kept):
+                    kept = [other for other in kept if not way.no_worse(other)]
+                    kept.append(way)
+            node.ways = kept
+        return node.ways
+
+    def _least(self, node: _Node, left: int, missing: Sizes) -> Least:
+        found = node.known.get((left, missing))
+        if found is None:
+            found = node.known[left, missing] = self._worked_out(node, left, missing)
+        return found
+
+    def _worked_out(self, node: _Node, left: int, missing: Sizes) -> Least:
+        if not self.large_enough(node.site):
+            return NEVER
+        best: Least = NEVER
+        if not any(missing) and self._bounds.within("output", node.site.map.extents):
+            if self._space.grammar.head is None:
+                return (0,) * len(MEASURES)  # no completion costs less
+            for _, costs in self._space.heads(node.site):
+                if not self.by_layers or costs[LAYERS] <= left:
+                    best = tuple(map(min, best, costs))
+        if left <= 0 or (any(missing) and not all(map(_at_most, missing, self._gain(node, left)))):
+            return best
+        params, macs, layers, activations, peak = best
+        for way in self._ways(node):
+            if way.spent > left:
+                continue
+            then = self._least(way.node, left - way.spent, _less(missing, way))
+            if then is not NEVER:
+                costs = way.costs
+                params = min(params, costs[0] + then[0])
+                macs = min(macs, costs[1] + then[1])
+                layers = min(layers, costs[2] + then[2])
+                activations = min(activations, costs[3] + then[3])
+                peak = min(peak, max(costs[4], then[4]))
+        return NEVER if layers == inf else (params, macs, layers, activations, peak)
+
+    def _gain(self, node: _Node, left: int) -> tuple[float, ...]:
+        """Return the most that the blocks that are left can add to the field, in elements of the map."""
+        found = node.gains.get(left)
+        if found is None:
+            best: tuple[float, ...] = (0,) * len(node.site.map.extents)
+            for way in self._ways(node) if left > 0 else ():
+                if way.spent <= left:
+                    then = self._gain(way.node, left - way.spent)
+                    gain = (
+                        inf if whole else window - 1 + step * more
+                        for whole, window, step, more in zip(
+                            way.whole, way.window, way.stride, then, strict=True
+                        )
+                    )
+                    best = tuple(map(max, best, gain))
+            found = node.gains[left] = best
+        return found
+
+
+def _less(missing: Sizes, way: _Way) -> Sizes:
+    """Return what is missing of a field behind a block, in elements of its map."""
+    return tuple(
+        [
+            0 if whole or size < window else -((window - 1 - size) // step)
+            for size, whole, window, step in zip(missing, way.whole, way.window, way.stride, strict=False)
+        ]
+    )
+
+
+class Search:
+    """One search for the cheapest stacks.
+
+    Parameters
+    ----------
+    space : Space
+        The sites, and the blocks between them.
+    bounds : Bounds
+        What has to be met.
+    by : int
+        The measure that stacks are ordered by, as its number.
+    top : int
+        How many are wanted.
+    """
+
+    def __init__(self, space: Space, bounds: Bounds, by: int, top: int) -> None:
+        self._space, self._bounds, self._by, self._top = space, bounds, by, top
+        self._ahead = space.ahead(bounds)
+        self._most = [bounds.cost(which)[1] for which in range(len(MEASURES))]
+        self._floor = [which for which in range(len(MEASURES)) if bounds.cost(which)[0] > -inf]
+        self._counted = [w for w in range(len(MEASURES)) if w == by or self._most[w] < inf]
+        self._low, self._high = bounds.low.get("field"), bounds.high.get("field")
+        self._strides = bounds.high.get("stride")
+        self._passed: dict[tuple[object, ...], list[tuple[tuple[float, ...], tuple[object, ...]]]] = {}
+        self.expanded = 0
+
+    def run(self, going: Callable[[], None] | None = None) -> list[Found]:
+        """Return the cheapest stacks, in order; fewer where there are no more."""
+        queue: list[tuple[float, int, int, Begun | Found]] = []
+        number = 0
+        done: list[Found] = []
+
+        def put(cost: float, each: Begun | Found) -> None:
+            nonlocal number
+            number += 1
+            # the furthest first among equals: they are completed soonest
+            heappush(queue, (cost, -len(each.choice.options), number, each))
+
+        for begun in self._space.begun():
+            cost = self._promise(begun)
+            if cost is not None:
+                put(cost, begun)
+        while queue:
+            cost, _, _, item = heappop(queue)
+            if len(done) >= self._top and cost > self._last(done):
+                break
+            if isinstance(item, Found):
+                done.append(item)
+                continue
+            if self._beaten(item):
+                continue
+            self.expanded += 1
+            if going is not None:
+                going()
+            for found in self._completed(item):
+                put(found.costs[self._by], found)
+            for after in self._extended(item):
+                promise = self._promise(after)
+                if promise is not None:
+                    put(promise, after)
+        done.sort(key=lambda found: (found.costs[self._by], found.choice.order))
+        return done[: self._top]
+
+    def _last(self, done: Sequence[Found]) -> float:
+        """Return the cost of the last one that is wanted; stacks are found cheapest first."""
+        return done[self._top - 1].costs[self._by]
+
+    def _promise(self, begun: Begun) -> float | None:
+        """Return the least that a stack can come to; None where it can meet the targets no more."""
+        if self._high is not None and not all(map(_at_most, begun.field, self._high)):
+            return None
+        if self._strides is not None and not all(map(_at_most, begun.stride, self._strides)):
+            return None
+        least = self._ahead.least(begun.site, self._left(begun), self._missing(begun))
+        costs = begun.costs
+        for which in self._counted:
+            more = least[which]
+            all_in = max(costs[which], more) if which == len(MEASURES) - 1 else costs[which] + more
+            if all_in > self._most[which] or all_in == inf:
+                return None
+        by = self._by
+        return max(costs[by], least[by]) if by == len(MEASURES) - 1 else costs[by] + least[by]
+
+    def _missing(self, begun: Begun) -> Sizes:
+        """Return how much field is missing, in elements of the last map."""
+        if self._low is None:
+            return ()
+        return tuple(
+            [
+                -int((size - least) // step) if size < least else 0
+                for size, least, step in zip(begun.field, self._low, begun.stride, strict=True)
+            ]
+        )
+
+    def _left(self, begun: Begun) -> int:
+        """Return how many layers, or blocks, there may be more."""
+        if self._ahead.by_layers:
+            return int(self._most[LAYERS]) - begun.costs[LAYERS]
+        return self._space.grammar.most_blocks - len(begun.choice.options)
+
+    def _extended(self, begun: Begun) -> Iterator[Begun]:
+        grammar = self._space.grammar
+        if len(begun.choice.options) >= grammar.most_blocks:
+            return
+        for edge in self._space.edges(begun.site):
+            state = grammar.follows(begun.state, edge.place)
+            if state is not None and self._ahead.large_enough(edge.site):
+                yield extended(begun, edge, state)
+
+    def _completed(self, begun: Begun) -> Iterator[Found]:
+        """Yield the stacks that end here and meet the targets."""
+        bounds, choice, map = self._bounds, begun.choice, begun.site.map
+        if not choice.options or not bounds.within("output", map.extents):
+            return
+        if not bounds.within("field", begun.field) or not bounds.within("stride", begun.stride):
+            return
+        for number, costs in self._space.heads(begun.site):
+            every = joined(begun.costs, costs)
+            if all(bounds.within(name, (cost,)) for name, cost in zip(MEASURES, every, strict=True)):
+                yield Found(choice._replace(head=number), every, begun.field, begun.stride, map)
+
+    def _beaten(self, begun: Begun) -> bool:
+        """Tell whether as many others as are wanted are no worse here; else remember this one."""
+        costs = begun.costs
+        key = (
+            begun.site,
+            begun.state,
+            begun.stride,
+            begun.field if self._high is not None else (),
+            tuple(costs[which] for which in self._floor),
+        )
+        sees = self._missing(begun) if self._high is None else ()
+        worth = (*sees, *[costs[which] for which in self._counted])
+        if not self._ahead.by_layers:  # else the bound of layers is met before that of blocks
+            worth = (*worth, len(begun.choice.options))
+        order = (costs[self._by], begun.choice.order)
+        passed = self._passed.setdefault(key, [])
+        better = 0
+        for other, before in passed:
+            if before < order:
+                for mine, its in zip(worth, other, strict=True):
+                    if its > mine:
+                        break
+                else:
+                    better += 1
+                    if better >= self._top:
+                        return True
+        passed.append((worth, order))
+        return False
+
+
+def _at_most(a: float, b: float) -> bool:
+    return a <= b
