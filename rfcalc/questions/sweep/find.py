@@ -126,7 +126,7 @@ def sweep_of(
     if resume:
         raise UsageError("there is no file to go on with; name the one that was begun")
     tally = Tally()
-    columns, count = _held(request.choice, empty, _worked(task, Spans(task.count), means, tally), most)
+    columns, count = _held(request.choice, empty, _worked(task, task.spans(), means, tally), most)
     return _result(request, tally, columns, count, "")
 
 
@@ -179,7 +179,7 @@ def _written(
     done = store.begin(told, resume=resume)
     for part in done:
         tally.add(part)
-    for part in _worked(task, Spans(task.count, [part.span for part in done]), means, tally):
+    for part in _worked(task, task.spans(part.span for part in done), means, tally):
         store.put(part)
     chosen = _chosen(request.choice, empty, store.tables()) if request.choice.chooses else None
     count = tally.kept if chosen is None else rows(chosen)

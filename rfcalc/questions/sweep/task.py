@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -109,6 +111,10 @@ class Task:
             self._drawn = sampled(self.space, designs, seed, latin=latin)
         return self._drawn
 
+    def spans(self, done: Iterable[Span] = ()) -> Spans:
+        """Return the chunks of what is not done yet."""
+        return Spans(self.count, done, self.space.lengths if self.sampling is None else ())
+
     def blocks(self, span: Span) -> list[Block]:
         """Return the designs of a chunk."""
         if self.sampling is None:
@@ -143,16 +149,20 @@ class Spans:
         How many designs there are.
     done : iterable of Span
         What is done already.
+    lengths : sequence of int
+        How many values each axis of a space has of which all designs are looked at: chunks are boxes of it
+        then, which take less time than others.
     """
 
-    def __init__(self, count: int, done: Iterable[Span] = ()) -> None:
+    def __init__(self, count: int, done: Iterable[Span] = (), lengths: Sequence[int] = ()) -> None:
         self._gaps = _gaps(count, done)
         self._size = _FIRST
+        self._steps: list[int] = [1, *accumulate(reversed(lengths), operator.mul)]
 
     def told(self, part: Part) -> None:
         """Take into account how long a chunk took."""
         length = part.span.last - part.span.first
-        if part.seconds < _SOON and length >= self._size:
+        if part.seconds < _SOON and 2 * length > self._size:
             self._size = min(self._size * 4, LARGEST)
         elif part.seconds > _LATE:
             self._size = max(min(self._size, length) // 2, SMALLEST)
@@ -161,9 +171,20 @@ class Spans:
         for gap in self._gaps:
             reached = gap.first
             while reached < gap.last:
-                span = Span(reached, min(reached + self._size, gap.last))
+                span = Span(reached, min(self._end(reached), gap.last))
                 yield span
                 reached = span.last
+
+    def _end(self, first: int) -> int:
+        """Return where the largest box ends that begins there, and is no larger than a chunk."""
+        fitting = (n for n, step in enumerate(self._steps) if step <= self._size and first % step == 0)
+        place: int = max(fitting)
+        step = self._steps[place]
+        count = self._size // step
+        if place + 1 < len(self._steps):
+            around = self._steps[place + 1]
+            count = min(count, (around - first % around) // step)
+        return first + count * step
 
 
 def _gaps(count: int, done: Iterable[Span]) -> list[Span]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from rfcalc.errors import UsageError
 from rfcalc.questions.sweep.grid import dims_of, over_of, space_of
 from rfcalc.questions.sweep.space import Axis, Space
+from rfcalc.questions.sweep.task import Span, Spans
 
 
 def space(*lengths: int) -> Space:
@@ -145,3 +146,22 @@ def test_what_the_command_line_does_not_take(texts: list[str], says: str) -> Non
 def test_what_cannot_be_varied(over: dict[str, list[object]], dims: dict[str, object], says: str) -> None:
     with pytest.raises(UsageError, match=says):
         space_of(over, dims)  # type: ignore[arg-type]
+
+
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=4), st.integers(1, 40), st.data())
+def test_chunks_are_boxes_and_hold_everything_once(
+    lengths: list[int], size: int, data: st.DataObject
+) -> None:
+    made = space(*lengths)
+    first, last = sorted(data.draw(st.tuples(st.integers(0, made.size), st.integers(0, made.size))))
+    done = [Span(first, last)] if first < last else []
+    spans = Spans(made.size, done, made.lengths)
+    spans._size = size
+    found = list(spans)
+    covered = sorted([*found, *done])
+    assert covered[0].first == 0
+    assert covered[-1].last == made.size
+    assert all(before.last == behind.first for before, behind in itertools.pairwise(covered))
+    assert all(span.last - span.first <= size for span in found)
+    if not done:
+        assert all(len(made.block(*span)) == 1 for span in found)
