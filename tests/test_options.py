@@ -28,7 +28,6 @@ UNALIKE: Mapping[str, str] = {
     "--input": "design makes a model, whose input is a shape; models that are read have inputs by name",
     "--layers": "design counts layers, others name them",
     "--output": "a figure of what is designed, as --field is; its models are written with -o",
-    "--top": "design lists some stacks by itself, a sweep keeps all designs that it is not told to leave out",
 }
 """Options whose name means several things, each with the reason."""
 

@@ -216,6 +216,33 @@ scheduler = _option(
     keyword="scheduler",
 )
 
+
+def top(about: str = "", default: int | None = None) -> Decorator:
+    """Make the option ``--top``; `about` says of what, and `default` how many there are without it."""
+    return _option(
+        "--top",
+        type=click.IntRange(min=1),
+        default=default,
+        show_default=default is not None,
+        metavar="N",
+        meaning="So many alone, the first of them.",
+        about=about,
+        keyword="top",
+    )
+
+
+def pareto(about: str = "") -> Decorator:
+    """Make the option ``--pareto``; `about` says what becomes of the designs."""
+    return _option(
+        "--pareto",
+        metavar="A,B,...",
+        meaning="Weigh designs by these figures, the smaller the better, or behind a minus the larger, such "
+        "as params,macs,-field.",
+        about=about,
+        keyword="pareto",
+    )
+
+
 # ---- what is shown, and where ------------------------------------------------------------------------------
 
 

@@ -12,7 +12,13 @@ from rfcalc.commands.older import Older, Words
 from rfcalc.commands.question import SEE, question
 from rfcalc.commands.working import working
 
-_SPELLED: Final = {"layer": "LAYER", "at": "--at", "image": "--image", "variants": "--with"}
+_SPELLED: Final = {
+    "layer": "LAYER",
+    "at": "--at",
+    "image": "--image",
+    "variants": "--with",
+    "pareto": "--pareto",
+}
 
 
 def _unit(value: str) -> Words:
@@ -31,20 +37,23 @@ def _unit(value: str) -> Words:
     "rfcalc plot pooling.json --what costs --output costs.png",
     "rfcalc plot pooling.json --what lines --output lines.svg",
     "rfcalc plot pooling.json conv3 --at 1,1 --output unit.svg",
+    notes="Of a file that rfcalc sweep wrote, --what pareto draws two figures of all designs.",
     older=(Older("--compare", "A,B,...", "--with"), Older("--unit", "LAYER[@Y,X]", "LAYER --at Y,X", _unit)),
 )
 @options.model
 @options.layer
 @click.option(
     "--what",
-    type=click.Choice(["growth", "costs", "field", "effective", "lines"]),
+    type=click.Choice(["growth", "costs", "field", "effective", "lines", "pareto"]),
     help="The field against depth, parameters by layer, what a unit sees, what each position of the input "
-    "weighs in it, or the side view: lines from it down to all that it depends on. By default growth; field "
-    "where LAYER, --at or --image is given.",
+    "weighs in it, the side view: lines from it down to all that it depends on, or the designs of a file "
+    "that rfcalc sweep wrote, by two figures. By default growth; field where LAYER, --at or --image is "
+    "given.",
 )
 @options.variants
 @options.unit("By default the one in the middle.")
 @options.image()
+@options.pareto("Two of them; by default those that the file was chosen by, or params,-field.")
 @options.output_of("The name ends in .svg, .png or .pdf.", required=True)
 @options.everywhere
 def command(
@@ -55,6 +64,7 @@ def command(
     variants: str | None,
     at: str | None,
     image: str | None,
+    pareto: str | None,
     output: str,
     **loading: Any,
 ) -> None:
@@ -73,7 +83,7 @@ def command(
     if image is not None:
         check_output(output, source=image)
     what = what or ("growth" if layer is at is image is None else "field")
-    given = {"layer": layer, "at": at, "image": image, "variants": variants}
+    given = {"layer": layer, "at": at, "image": image, "variants": variants, "pareto": pareto}
     check_taken(what, given, lambda name: _SPELLED[name], "--what")
     unit = None if at is None else place(at, "--at")
     with working("plot") as progress:
@@ -85,6 +95,7 @@ def command(
             layer=layer,
             at=unit,
             image=image,
+            pareto=pareto,
             progress=progress,
             **options.loading(**loading),
         )

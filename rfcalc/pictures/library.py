@@ -24,6 +24,7 @@ TAKES: Final[Mapping[str, tuple[str, ...]]] = {
     "field": ("layer", "at", "image", "variants"),
     "effective": ("layer", "at"),
     "lines": ("layer", "at", "variants"),
+    "pareto": ("pareto",),
 }
 """The arguments of `plot` that each picture takes."""
 
@@ -32,11 +33,12 @@ def plot(
     x: Model,
     path: str | os.PathLike[str] | None = None,
     *,
-    what: Literal["growth", "costs", "effective", "field", "lines"] = "growth",
+    what: Literal["growth", "costs", "effective", "field", "lines", "pareto"] = "growth",
     variants: Sequence[str] | None = None,
     layer: str | None = None,
     at: Sequence[int] | None = None,
     image: str | os.PathLike[str] | None = None,
+    pareto: str | None = None,
     progress: Progress | None = None,
     **loading: Unpack[Loading],
 ) -> Picture:
@@ -52,7 +54,8 @@ def plot(
         ``growth``: the field against depth, for the model and its counterfactuals; ``costs``: their
         parameters by layer; ``field``: what one unit depends on, and what of its window lies in padding;
         ``effective``: what each position weighs in one unit; ``lines``: the side view, rows of units from
-        the input up, and which of them one unit depends on, with pooling and without.
+        the input up, and which of them one unit depends on, with pooling and without; ``pareto``: the designs
+        of a sweep by two figures, those that no other surpasses and the rest, where `x` is the file of one.
     variants : sequence of str, optional
         Counterfactuals, as for `compare`; for ``field`` and ``lines`` they are drawn beside the model, by
         default none for ``field``, and for ``lines`` what the model is without its pooling.
@@ -63,6 +66,9 @@ def plot(
         Its index on each spatial axis; by default the middle.
     image : path, optional
         For ``field`` an image to draw on; it is scaled to the size of the input.
+    pareto : str, optional
+        For ``pareto`` the two figures, as for `sweep`; by default those that the file was chosen by, or the
+        parameters and the field.
     progress : callable, optional
         Is told how many models are done, and of how many; of 0 where that is not known.
     **loading
@@ -91,8 +97,10 @@ def plot(
     from rfcalc.render.write import write
 
     form = None if path is None else suffix_of(str(path))
-    check_taken(what, {"layer": layer, "at": at, "image": image, "variants": variants})
-    if what in {"field", "effective", "lines"}:
+    check_taken(what, {"layer": layer, "at": at, "image": image, "variants": variants, "pareto": pareto})
+    if what == "pareto":
+        picture = _pareto(x, pareto, loading)
+    elif what in {"field", "effective", "lines"}:
         from rfcalc.pictures.beside import effective_of, field_beside, lines_beside
 
         with asked(x, **loading) as run:
@@ -111,6 +119,19 @@ def plot(
     if form is not None:
         write(drawn(picture, form), str(path))
     return picture
+
+
+def _pareto(x: Model, pareto: str | None, loading: Mapping[str, object]) -> Picture:
+    from rfcalc.designs import is_sweep
+    from rfcalc.pictures.picture_pareto import pareto_picture
+
+    if not is_sweep(x):
+        raise UsageError("is not the file of a sweep, as rfcalc sweep --output writes it", source=str(x))
+    if any(loading.values()):
+        raise UsageError("the file of a sweep says how its model was read; leave that out", source=str(x))
+    from pathlib import Path
+
+    return pareto_picture(Path(str(x)), pareto)
 
 
 def check_taken(

@@ -59,7 +59,7 @@ def _target(name: str, meaning: str) -> Callable[[Callable[..., Any]], Callable[
     show_default=True,
     help="The measure that says what is cheapest.",
 )
-@click.option("--top", type=int, default=5, show_default=True, metavar="N", help="List so many stacks.")
+@options.top("Stacks are listed, the cheapest first.", default=5)
 @click.option(
     "--grammar",
     metavar="FILE",

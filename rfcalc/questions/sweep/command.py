@@ -63,13 +63,8 @@ _FILES: Final = {".csv": "csv", ".parquet": "parquet"}
     help="Keep the designs of which this is true, such as 'params < 5e6 and field >= 224'; field, extent and "
     "stride are the smallest over the axes of the first layer.",
 )
-@click.option(
-    "--pareto",
-    metavar="A,B,...",
-    help="Keep the designs that no other surpasses in all of these figures, the smaller the better, or "
-    "behind a minus the larger: params,macs,-field.",
-)
-@click.option("--top", metavar="N", help="Keep so many designs.")
+@options.pareto("Those are kept that no other surpasses in all of them.")
+@options.top("Designs are kept, the best first with --by.")
 @click.option("--by", metavar="A", help="The designs of the smallest (or with a minus largest) figure first.")
 @click.option("--sample", metavar="N", help="Work out so many designs, by chance, none of them twice.")
 @click.option("--seed", metavar="N", default="0", show_default=True, help="Where chance begins.")
@@ -177,7 +172,7 @@ def made(
     named: Sequence[str],
     where: str | None,
     pareto: str | None,
-    top: str | None,
+    top: int | None,
     by: str | None,
     sample: str | None,
     seed: str,
@@ -203,7 +198,7 @@ def made(
         layers=named,
         where=where,
         pareto=pareto,
-        top=None if top is None else count(top, "--top"),
+        top=top,
         by=by,
         sample=None if sample is None else count(sample, "--sample"),
         seed=count(seed, "--seed"),

@@ -114,7 +114,11 @@ class Store:
 
     def first(self, count: int) -> Columns:
         """Return the first rows of the file."""
-        return self._form.first(self.path, count)
+        return next(self._form.read(self.path, count))
+
+    def read(self) -> Iterator[Columns]:
+        """Yield the rows of the file, a row group at a time."""
+        return self._form.read(self.path, ROW_GROUP)
 
 
 def other(held: Any, told: Mapping[str, Any]) -> str:
@@ -178,7 +182,7 @@ class _Form(Protocol):
     def head(self, path: Path) -> Part: ...
     def columns(self, path: Path) -> Columns: ...
     def finish(self, path: Path, told: Mapping[str, Any], source: Sequence[Path] | Columns) -> None: ...
-    def first(self, path: Path, count: int) -> Columns: ...
+    def read(self, path: Path, count: int) -> Iterator[Columns]: ...
 
 
 # ---- Parquet -----------------------------------------------------------------------------------------------
@@ -226,12 +230,16 @@ class _Parquet:
         with path.open("rb") as file:
             os.fsync(file.fileno())
 
-    def first(self, path: Path, count: int) -> Columns:
+    def read(self, path: Path, count: int) -> Iterator[Columns]:
         import pyarrow as pa
 
         with self._pq.ParquetFile(path) as file:
-            batches = list(itertools.islice(file.iter_batches(batch_size=count), 1))
-            return columns_of_arrow(pa.Table.from_batches(batches, file.schema_arrow))
+            empty = True
+            for batch in file.iter_batches(batch_size=count):
+                empty = False
+                yield columns_of_arrow(pa.Table.from_batches([batch]))
+            if empty:
+                yield columns_of_arrow(file.schema_arrow.empty_table())
 
 
 def _widest(schemas: Sequence[Any]) -> Any:
@@ -357,11 +365,13 @@ class _Csv:
             whole.flush()
             os.fsync(whole.fileno())
 
-    def first(self, path: Path, count: int) -> Columns:
+    def read(self, path: Path, count: int) -> Iterator[Columns]:
         with path.open(encoding="utf-8", newline="") as file:
             lines = csv.reader(file)
             next(lines)
-            return self._read(itertools.islice(lines, count))
+            yield self._read(itertools.islice(lines, count))
+            while held := list(itertools.islice(lines, count)):
+                yield self._read(held)
 
     def _read(self, lines: Iterable[list[str]]) -> Columns:
         held = list(lines)
