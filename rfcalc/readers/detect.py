@@ -285,6 +285,15 @@ def held_tensors(model: Any) -> dict[str, int]:
     return count(read_document(model, format=ONNX).content)
 
 
+def hash_beside(document: Document) -> str:
+    """Return a hash of what is read of other files beside a model's own; "" where nothing is."""
+    if document.format != ONNX or document.directory is None or not isinstance(document.content, bytes):
+        return ""
+    from rfcalc.readers.onnx.sidecar import hash_beside as of
+
+    return of(document.content, document.directory)
+
+
 def can_run(model: Any, graph: LayerGraph) -> bool:
     """Tell whether there is something of a model that a runtime can be given."""
     if isinstance(model, LayerGraph):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from rfcalc.errors import RfcalcError, UsageError
-from rfcalc.questions.scan.columns import LAYER, MODEL, NOTE, Column, cell, values
+from rfcalc.questions.scan.columns import LAYER, MODEL, NOTE, Column, cell
 from rfcalc.questions.scan.find import INSIDE
 from rfcalc.readers.detect import called
 
@@ -34,8 +34,8 @@ _OF_MODEL: Final = "model INTEGER NOT NULL REFERENCES models(id) ON DELETE CASCA
 
 TABLES: Final = f"""
 CREATE TABLE models (
-    id INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, version TEXT NOT NULL, path TEXT, own_name TEXT,
-    {_listed(MODEL)}, UNIQUE (sha256, version)
+    id INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, version TEXT NOT NULL, beside TEXT NOT NULL, path TEXT,
+    own_name TEXT, {_listed(MODEL)}, UNIQUE (sha256, beside, version)
 );
 CREATE TABLE layers ({_OF_MODEL}, {_listed(LAYER)}, PRIMARY KEY (model, position)) WITHOUT ROWID;
 CREATE TABLE notes ({_OF_MODEL}, {_listed(NOTE)}, PRIMARY KEY (model, position)) WITHOUT ROWID;
@@ -167,11 +167,14 @@ class Catalogue:
         return Place(row[0], row[1], look, row[6] or "", row[7] or "", row[8])
 
     def same_content(self, sha256: str) -> list[tuple[str, Place]]:
-        """Return what this version has found in this content, with the paths."""
+        """Return what this version has found in this content, with the paths.
+
+        Models that take tables from files beside them are left out: those may be others.
+        """
         rows = self._db.execute(
             "SELECT p.path, p.holds, f.kind, coalesce(f.reason, p.reason), f.allowed "
-            "FROM places p LEFT JOIN failures f USING (path) "
-            "WHERE p.sha256 = ? AND p.version = ? ORDER BY p.path",
+            "FROM places p LEFT JOIN failures f USING (path) LEFT JOIN models m ON m.id = p.model "
+            "WHERE coalesce(m.beside, '') = '' AND p.sha256 = ? AND p.version = ? ORDER BY p.path",
             (sha256, self.version),
         )
         return [
@@ -202,13 +205,25 @@ class Catalogue:
             raise
         self._db.execute("COMMIT")
 
-    def put(self, path: str, place: Place, document: Any = None) -> None:
-        """Write what was found at a path, whole or not at all; of new content its analysis document too."""
+    def put(self, path: str, place: Place, rows: Any = None, beside: str = "") -> None:
+        """Write what was found at a path, whole or not at all.
+
+        Parameters
+        ----------
+        path : str
+            What the catalogue calls it.
+        place : Place
+            What was found.
+        rows : dict, optional
+            What the tables hold of a model, where its content is new (`columns.rows_of`).
+        beside : str
+            Hash of what the analysis took from other files.
+        """
         with telling(self._source), self._transaction():
             model = None
             if place.holds == MODEL_FILE:
                 assert place.sha256 is not None
-                model = self._model(place.sha256, document)
+                model = self._model(place.sha256, beside, rows)
             self._put(path, place, model)
 
     def paths(self) -> list[str]:
@@ -259,21 +274,20 @@ class Catalogue:
                 name = called(form, own, first)
                 self._db.execute("UPDATE models SET path = ?, name = ? WHERE id = ?", (first, name, model))
 
-    def _model(self, sha256: str, document: Any) -> int:
+    def _model(self, sha256: str, beside: str, rows: Any) -> int:
         """Return the number of the model of some content, which is written where it is new."""
-        key = (sha256, self.version)
-        found = self._db.execute("SELECT id FROM models WHERE sha256 = ? AND version = ?", key).fetchone()
+        key = (sha256, self.version, beside)
+        asked = "SELECT id FROM models WHERE sha256 = ? AND version = ? AND beside = ?"
+        found = self._db.execute(asked, key).fetchone()
         if found is not None:
             number: int = found[0]
             return number
         number = int.from_bytes(hashlib.sha256("\n".join(key).encode()).digest()[:8], "big") >> 11
         while self._db.execute("SELECT 1 FROM models WHERE id = ?", (number,)).fetchone():
             number += 1
-        self._insert(
-            "models", [(number, *key, None, cell(document["model"]["name"]), *values(MODEL, document))]
-        )
-        self._insert("layers", [(number, k, *values(LAYER, row)) for k, row in enumerate(document["layers"])])
-        self._insert("notes", [(number, k, *values(NOTE, note)) for k, note in enumerate(document["notes"])])
+        self._insert("models", [(number, *key, None, rows["name"], *rows["model"])])
+        self._insert("layers", [(number, place, *row) for place, row in enumerate(rows["layers"])])
+        self._insert("notes", [(number, place, *row) for place, row in enumerate(rows["notes"])])
         return number
 
     def _insert(self, table: str, rows: Sequence[Sequence[Any]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from concurrent.futures import CancelledError
 from typing import Any, Final
 
 from rfcalc.errors import RfcalcError
@@ -11,6 +12,8 @@ from rfcalc.questions.scan.serve import ANALYSED, CRASH, Task
 from rfcalc.questions.scan.workers import Limits, Pool, Worker
 
 _CONNECTING: Final = 30.0  # seconds in which a scheduler has to answer
+
+_WARNS_FROM: Final = "distributed.admin.large-graph-warning-threshold"
 
 _HERE = threading.local()
 """Of a thread of a Dask worker, the process that it has its files analysed in."""
@@ -58,6 +61,7 @@ class Cluster:
 
     def __init__(self, scheduler: str, limits: Limits, function: str = ANALYSED) -> None:
         try:
+            import dask
             import distributed
         except ImportError:
             raise RfcalcError("a cluster needs the dask package: pip install 'rfcalc[dask]'") from None
@@ -66,6 +70,7 @@ class Cluster:
         except (OSError, ValueError, TimeoutError) as error:
             raise RfcalcError(f"the scheduler does not answer: {error}", source=scheduler) from None
         self._limits, self._function = limits, function
+        self._configured = dask.config.set
         self._local = Pool(0, limits)
         self.reader = self._local.reader
         self._done: queue.SimpleQueue[tuple[Any, Any]] = queue.SimpleQueue()
@@ -80,7 +85,8 @@ class Cluster:
     def submit(self, ticket: Any, task: Task) -> None:
         """Let a file be analysed by some worker; by another where that one dies."""
         self.held += 1
-        future = self._client.submit(analysed_there, task, self._limits, self._function, pure=False)
+        with self._configured({_WARNS_FROM: "1TB"}):  # of large files it would say that they are large
+            future = self._client.submit(analysed_there, task, self._limits, self._function, pure=False)
         future.add_done_callback(lambda done: self._done.put((ticket, done)))
 
     def finished(self, *, wait: bool) -> tuple[Any, dict[str, Any]] | None:
@@ -96,14 +102,15 @@ class Cluster:
         except queue.Empty:
             return None
         self.held -= 1
-        if future.status == "cancelled":
-            raise RfcalcError("the cluster is gone; run the same command again, and the scan goes on")
-        error = future.exception()
-        if error is None:
+        try:
             return ticket, future.result()
-        if type(error).__name__ == "KilledWorker":
-            return ticket, {"failure": "ended several workers of the cluster", "kind": CRASH}
-        raise RfcalcError(f"the workers of the cluster cannot analyse files: {error}") from error
+        except (CancelledError, OSError):
+            gone = "the cluster is gone; run the same command again, and the scan goes on"
+            raise RfcalcError(gone) from None
+        except Exception as error:
+            if type(error).__name__ == "KilledWorker":
+                return ticket, {"failure": "ended several workers of the cluster", "kind": CRASH}
+            raise RfcalcError(f"the workers of the cluster cannot analyse files: {error}") from error
 
     def close(self) -> None:
         """Take back what is not done, and leave the cluster as it was."""

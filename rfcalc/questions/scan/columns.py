@@ -151,6 +151,16 @@ def _sum(params: Data) -> Any:
     return sum(counts) if all(isinstance(count, int) for count in counts) else None
 
 
+def rows_of(document: Data) -> dict[str, Any]:
+    """Return what the tables hold of an analysis document: cells that JSON and SQLite take alike."""
+    return {
+        "name": cell(document["model"]["name"]),
+        "model": values(MODEL, document),
+        "layers": [values(LAYER, row) for row in document["layers"]],
+        "notes": [values(NOTE, note) for note in document["notes"]],
+    }
+
+
 def values(columns: Sequence[Column], data: Data) -> list[Any]:
     """Return the cells of a row, as SQLite takes them."""
     return [cell(column.value(data)) for column in columns]

@@ -96,6 +96,7 @@ class _Open:
     """An archive whose members are not all done."""
 
     look: Look | None
+    file: str
     left: int = 1  # the reading itself
     ended: Ended | None = None
 
@@ -203,7 +204,8 @@ class Scan:
 
     def _read_archive(self, path: str, found: Found, look: Look) -> None:
         """Meet the members of an archive; what it holds no more is forgotten."""
-        self._archives[path] = _Open(look)
+        os.close(regular_file(found.file))  # whoever reads a pipe waits for a writer
+        self._archives[path] = _Open(look, found.file)
         met = set()
         try:
             for member in self._pool.reader.members(found.file):
@@ -237,7 +239,7 @@ class Scan:
         del self._archives[path]
         place = Place(ARCHIVE, None, settled(opened.look))
         if opened.ended is not None:
-            place = self._failed(opened.ended.kind, opened.ended.reason, None, opened.look)
+            place = self._failed(opened.ended.kind, opened.ended.reason, _hash(opened.file), opened.look)
         self._catalogue.put(path, place)
         self._count(path, place, new=True)
 
@@ -247,7 +249,7 @@ class Scan:
         """Look content up; let it be analysed where it is new, and nobody is at it."""
         known = self._same_content(given)
         if known is not None:
-            self._write(given, known._replace(look=settled(given.look)), new=False)
+            self._write(given, known._replace(look=settled(given.look)), {}, new=False)
         elif given.sha256 in self._flying:
             self._flying[given.sha256].append(given)
         else:
@@ -273,7 +275,7 @@ class Scan:
         if given.file and not self._is_still(given):
             self._again(given)
         else:
-            self._write(given, self._place(given, answer), answer.get("document"))
+            self._write(given, self._place(given, answer), answer)
         for each in waiting:
             self._have(each)
 
@@ -296,8 +298,8 @@ class Scan:
 
     def _place(self, given: Given, answer: dict[str, Any]) -> Place:
         look = settled(given.look)
-        if "document" in answer:
-            return Place(MODEL_FILE, given.sha256, look)
+        if "rows" in answer:  # what took tables from other files is looked at again each time
+            return Place(MODEL_FILE, given.sha256, None if answer.get("beside") else look)
         if "other" in answer and not given.named:
             return Place(OTHER, given.sha256, look, reason=answer["other"])
         reason = answer["other"] if "other" in answer else answer["failure"]
@@ -307,9 +309,9 @@ class Scan:
         allowed = {TIME: self._limits.seconds, MEMORY: self._limits.megabytes}.get(kind)
         return Place(FAILURE, sha256, settled(look), kind, reason, allowed)
 
-    def _write(self, given: Given, place: Place, document: Any = None, *, new: bool = True) -> None:
+    def _write(self, given: Given, place: Place, answer: dict[str, Any], *, new: bool = True) -> None:
         if new or self._catalogue.place(given.path) != place:
-            self._catalogue.put(given.path, place, document)
+            self._catalogue.put(given.path, place, answer.get("rows"), answer.get("beside", ""))
         self._count(given.path, place, new=new)
         if given.archive:
             self._close_archive(given.archive)
@@ -322,6 +324,17 @@ class Scan:
     def _count(self, path: str, place: Place, *, new: bool) -> None:
         self.tally.places[path] = place
         self.tally.unchanged += not new and place.holds != ARCHIVE
+
+
+def _hash(file: str) -> str | None:
+    digest = hashlib.sha256()
+    try:
+        with open(file, "rb") as stream:  # noqa: PTH123  the path is a string throughout
+            while part := stream.read(_PIECE):
+                digest.update(part)
+    except OSError:
+        return None
+    return digest.hexdigest()
 
 
 def look_at(file: str) -> Look:

@@ -49,7 +49,7 @@ class Task(NamedTuple):
 
 
 def analysed(task: Task) -> dict[str, Any]:
-    """Return the analysis document of a file, or ``{"other": why}`` where it is no model.
+    """Return what the tables hold of a file, ``{"rows": ...}``, or ``{"other": why}`` where it is no model.
 
     Raises
     ------
@@ -58,7 +58,8 @@ def analysed(task: Task) -> dict[str, Any]:
     """
     from rfcalc.engine.rows import analyze_run
     from rfcalc.loading import asked
-    from rfcalc.readers.detect import TEXTS, NoModel, read_document
+    from rfcalc.questions.scan.columns import rows_of
+    from rfcalc.readers.detect import TEXTS, NoModel, hash_beside, read_document
     from rfcalc.render.document import analysis_document
 
     try:
@@ -72,7 +73,8 @@ def analysed(task: Task) -> dict[str, Any]:
     if not task.path and task.folder:
         read = read._replace(directory=task.folder)
     with asked(read._replace(source=UNNAMED)) as run:
-        return {"document": analysis_document(analyze_run(run))}
+        document = analysis_document(analyze_run(run))
+    return {"rows": rows_of(document), "beside": hash_beside(read)}
 
 
 _BY_HAND: Final = (".yaml", ".yml", ".toml")
@@ -102,7 +104,7 @@ def _Named(task: Task) -> IO[bytes]:  # noqa: N802
 
 
 def answer(task: Task, analyse: Callable[[Task], dict[str, Any]]) -> dict[str, Any]:
-    """Return what is in a file: ``document``, ``other`` or ``failure`` and ``kind``."""
+    """Return what is in a file: ``rows``, ``other`` or ``failure`` and ``kind``."""
     from rfcalc.errors import RfcalcError
 
     try:

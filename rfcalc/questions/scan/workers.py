@@ -80,7 +80,7 @@ class Worker:
         self._lock = threading.Lock()
 
     def ask(self, task: Task) -> dict[str, Any]:
-        """Return what a worker says of a file: ``document``, ``other``, or ``failure`` and ``kind``."""
+        """Return what a worker says of a file: ``rows``, ``other``, or ``failure`` and ``kind``."""
         header = {"name": task.name, "path": task.path, "folder": task.folder, "size": len(task.content)}
         try:
             self._send(header, task.content)

@@ -6,6 +6,7 @@ file in the model's own directory is opened, and no more of it is read than a ta
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
@@ -94,6 +95,30 @@ def take_tables(model: onnx.ModelProto, directory: str) -> dict[str, list[str]]:
         tensor.data_location = onnx.TensorProto.DEFAULT
         tensor.raw_data = data
     return unread
+
+
+def hash_beside(data: bytes, directory: str) -> str:
+    """Return a hash of the tables beside a model's file, or of why they cannot be read; "" where none are.
+
+    Parameters
+    ----------
+    data : bytes
+        What the file holds.
+    directory : str
+        The one that it is in.
+    """
+    if b"location" not in data:  # every tensor that lies elsewhere says so in that word
+        return ""
+    model = onnx.load_model_from_string(data)
+    names = [tensor.name for tensor in _outside(model)]
+    if not names:
+        return ""
+    digest = hashlib.sha256(repr((names, sorted(take_tables(model, directory).items()))).encode())
+    for graph in graphs_of(model.graph):
+        for tensor in graph.initializer:
+            if tensor.name in names:
+                digest.update(tensor.raw_data)
+    return digest.hexdigest()
 
 
 def _outside(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
