@@ -188,7 +188,8 @@ def _axis_figures(dependence: Dependence, axis: int) -> _Axis:
     if len(sizes) > 1:  # where they repeat only behind the end of the map, the last ones belong to no output
         whole = span_of(dependence.factors, leg.weights)
         count = whole if folded is None else prod(dependence.factors[folded[0]])
-        sizes = sizes[: count if is_known(count) and count > 0 else None]
+        if is_known(count) and count > 0:
+            sizes = sizes[: minimum(count, len(sizes))]
     largest, least = greatest(sizes), least_of(sizes)
     stride = None
     if folded is not None and relation.advance and not relation.uneven:
