@@ -19,6 +19,9 @@ ALONG: Final = ("extent", "receptive_field", "effective_stride", "effective_padd
 
 COVERAGE: Final = "coverage"
 
+STATUS: Final = "status"
+"""Whether the field of a layer is exact, a bound, or not known; empty where there is no such layer."""
+
 _REAL: Final = ("effective_stride", COVERAGE)
 
 
@@ -41,8 +44,8 @@ def columns_of(space: Space, layers: Sequence[str], rank: int) -> tuple[str, ...
 
     Examples
     --------
-    >>> columns_of(Space(()), (), 1)[-5:]
-    ('extent_0', 'receptive_field_0', 'effective_stride_0', 'effective_padding_0', 'coverage')
+    >>> columns_of(Space(()), (), 1)[-6:]
+    ('extent_0', 'receptive_field_0', 'effective_stride_0', 'effective_padding_0', 'coverage', 'status')
     """
     axes = [axis.name for axis in space.axes]
     figures = [name for before in prefixes(layers) for name in figures_of(before, rank)]
@@ -65,8 +68,17 @@ def figures_of(before: str, rank: int) -> list[str]:
     """Return the names of the columns of one layer."""
     return [
         f"{before}{name}"
-        for name in (*(f"{each}_{axis}" for axis in range(rank) for each in ALONG), COVERAGE)
+        for name in (*(f"{each}_{axis}" for axis in range(rank) for each in ALONG), COVERAGE, STATUS)
     ]
+
+
+def is_text(column: str) -> bool:
+    """Tell whether a column of figures holds words.
+
+    >>> is_text("error"), is_text("conv1.status"), is_text("coverage")
+    (True, True, False)
+    """
+    return column == ERROR or column.rpartition(".")[2] == STATUS
 
 
 def is_real(column: str) -> bool:

@@ -16,7 +16,7 @@ from rfcalc.errors import AnalysisError, GraphError, ReadError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import SPATIAL
 from rfcalc.loading import Loading, Model, asked, load, read_once
-from rfcalc.questions.sweep.columns import DESIGN, ERROR, columns_of, is_real
+from rfcalc.questions.sweep.columns import DESIGN, ERROR, columns_of, is_real, is_text
 from rfcalc.questions.sweep.figures import Figures, figures
 from rfcalc.questions.sweep.space import WIDEST, Block, Space
 
@@ -85,7 +85,7 @@ class Evaluator:
             at = outcome.part.positions(block.shape)
             for name, column in columns.items():
                 if name == ERROR:
-                    column.values[at] = outcome.refusal
+                    column.put(at, outcome.refusal, outcome.part.shape)
                 elif outcome.value is not None:
                     column.put(at, outcome.value.get(name), outcome.part.shape)
         return found | {name: column.made() for name, column in columns.items()}
@@ -189,7 +189,7 @@ class _Column:
 
     def __init__(self, name: str, size: int) -> None:
         self._real = is_real(name)
-        if name == ERROR:
+        if is_text(name):
             self.values: Any = np.full(size, "", dtype=object)
             self._missing: Any = None
         else:
@@ -199,6 +199,9 @@ class _Column:
     def put(self, at: Any, value: Num | None, shape: Sequence[int]) -> None:
         """Put in what is known of the designs at some places."""
         if value is None:
+            return
+        if self._missing is None:
+            self.values[at] = value
             return
         numbers = values_of(value)
         wide = not self._real and (

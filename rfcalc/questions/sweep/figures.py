@@ -11,9 +11,9 @@ from rfcalc.engine.rows import figures_of
 from rfcalc.engine.run import Run
 from rfcalc.engine.shapes import spec_of
 from rfcalc.engine.totals import totals_of
-from rfcalc.questions.sweep.columns import prefixes
+from rfcalc.questions.sweep.columns import COVERAGE, STATUS, prefixes
 
-Figures = dict[str, Num | None]
+Figures = dict[str, Num | str | None]
 """Figures by column; what is not known is None, or missing."""
 
 
@@ -68,9 +68,9 @@ def _of_row(row: Row, before: str) -> Figures:
         "effective_stride": row.effective_stride,
         "effective_padding": row.effective_padding,
     }
-    found = {
+    found: Figures = {
         f"{before}{name}_{axis}": value
         for name, values in along.items()
         for axis, value in enumerate(values or ())
     }
-    return {**found, f"{before}coverage": row.coverage}
+    return {**found, f"{before}{COVERAGE}": row.coverage, f"{before}{STATUS}": row.status}

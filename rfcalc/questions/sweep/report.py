@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from rfcalc.questions.sweep.columns import ALONG, DESIGN, ERROR, TOTALS, is_real
+from rfcalc.questions.sweep.columns import ALONG, DESIGN, ERROR, TOTALS, is_real, is_text
 from rfcalc.questions.sweep.result import Designs
 from rfcalc.render import humanise
 from rfcalc.render.escape import cells
@@ -143,7 +143,7 @@ def table(result: Designs) -> Table:
         titles.append(ERROR)
         strips.append(errors)
     words = {axis.name for axis in result.space.axes if axis.kind == "variant"}
-    aligns = tuple(LEFT if title in {ERROR, *words} else RIGHT for title in titles)
+    aligns = tuple(LEFT if is_text(title) or title in words else RIGHT for title in titles)
     return Table(tuple(titles), aligns, tuple(zip(*strips, strict=True)))
 
 
@@ -152,6 +152,8 @@ def _joined(lists: dict[str, list[Any]]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     seen: set[tuple[str, str]] = set()
     for name, values in lists.items():
+        if is_text(name) and set(values) <= {"", "exact"}:
+            continue  # as nearly always
         layer, point, figure = name.rpartition(".")
         kind, _, axis = figure.rpartition("_")
         if kind not in ALONG or not axis.isdecimal():

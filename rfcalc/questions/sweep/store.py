@@ -18,7 +18,7 @@ import numpy as np
 
 from rfcalc.designs import KEY, VARIANT, beside
 from rfcalc.errors import RfcalcError, UsageError
-from rfcalc.questions.sweep.columns import ERROR, is_real
+from rfcalc.questions.sweep.columns import is_real, is_text
 from rfcalc.questions.sweep.space import WIDEST, spelled
 from rfcalc.questions.sweep.tables import Columns, known, listed
 from rfcalc.questions.sweep.task import Part, Span
@@ -293,7 +293,7 @@ def _arrow(name: str, values: Any, pa: Any) -> Any:
     if plain.dtype != object:
         return pa.array(plain.astype(np.int64, copy=False), pa.int64(), mask=mask)
     held = listed(values)
-    if name in (ERROR, VARIANT):
+    if is_text(name) or name == VARIANT:
         return pa.array(held, pa.string())
     largest = max((abs(value) for value in held if value is not None), default=0)
     if largest < WIDEST:
@@ -406,7 +406,7 @@ _SWITCHES: Final = {"true": True, "false": False}
 
 
 def _read_cells(name: str, cells: Sequence[str]) -> Any:
-    if name == ERROR or any(cell and not _is_number(cell) for cell in cells):
+    if is_text(name) or any(cell and not _is_number(cell) for cell in cells):
         if all(cell in _SWITCHES for cell in cells):
             return np.array([_SWITCHES[cell] for cell in cells], dtype=bool)
         found = np.empty(len(cells), dtype=object)

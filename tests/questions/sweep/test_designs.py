@@ -145,6 +145,7 @@ def by_itself(model: Any, values: dict[str, Any], dims: Any, layers: tuple[str, 
             if each is not None and len(each) == len(row.receptive_field or ()):
                 found |= {f"{before}{name}_{axis}": value for axis, value in enumerate(each)}
         found[f"{before}coverage"] = row.coverage
+        found[f"{before}status"] = row.status
     return found
 
 
@@ -159,8 +160,8 @@ def last(one: rfcalc.Analysis) -> Any:
 
 
 def agree(found: dict[str, Any], alone: dict[str, Any]) -> None:
-    known = {name: value for name, value in found.items() if value is not None}
-    assert known == {name: value for name, value in alone.items() if value is not None}
+    known = {name: value for name, value in found.items() if value not in (None, "")}
+    assert known == {name: value for name, value in alone.items() if value not in (None, "")}
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -51,7 +51,7 @@ def test_columns_and_their_order() -> None:
     assert list(found) == [
         "design", "width", "H", "error", "params", "macs", "activations", "peak_activations",
         "extent_0", "receptive_field_0", "effective_stride_0", "effective_padding_0",
-        "extent_1", "receptive_field_1", "effective_stride_1", "effective_padding_1", "coverage",
+        "extent_1", "receptive_field_1", "effective_stride_1", "effective_padding_1", "coverage", "status",
     ]  # fmt: skip
     assert found["design"] == [0, 1, 2, 3]
     assert found["H"] == [12, 14, 12, 14]

@@ -174,7 +174,7 @@ def read(path: Path) -> list[dict[str, Any]]:
     if path.suffix == ".parquet":
         return polars.read_parquet(path).to_dicts()
     found = polars.read_csv(path, infer_schema_length=None).to_dicts()
-    return [{**row, "error": row["error"] or ""} for row in found]
+    return [{**row, "error": row["error"] or "", "status": row["status"] or ""} for row in found]
 
 
 @pytest.mark.dataframes
