@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -166,8 +166,8 @@ class Catalogue:
         look = None if row[2] is None else Look(*row[2:6])
         return Place(row[0], row[1], look, row[6] or "", row[7] or "", row[8])
 
-    def same_content(self, sha256: str) -> list[tuple[str, Place]]:
-        """Return what this version has found in this content, with the paths.
+    def same_content(self, sha256: str) -> Generator[tuple[str, Place], None, None]:
+        """Give what this version has found in this content, with the paths, one by one: they may be many.
 
         Models that take tables from files beside them are left out: those may be others.
         """
@@ -177,10 +177,9 @@ class Catalogue:
             "WHERE coalesce(m.beside, '') = '' AND p.sha256 = ? AND p.version = ? ORDER BY p.path",
             (sha256, self.version),
         )
-        return [
-            (path, Place(holds, sha256, None, kind or "", reason or "", allowed))
-            for path, holds, kind, reason, allowed in rows
-        ]
+        with contextlib.closing(rows):
+            for path, holds, kind, reason, allowed in rows:
+                yield path, Place(holds, sha256, None, kind or "", reason or "", allowed)
 
     def inside(self, archive: str) -> list[tuple[str, Place]]:
         """Return what is known of the members of an archive, with their paths."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rfcalc.errors import UsageError
 from rfcalc.progress import Progress
-from rfcalc.questions.scan.catalogue import FAILURE, MODEL_FILE, OTHER, Catalogue, check_target
+from rfcalc.questions.scan.catalogue import Catalogue, check_target
 from rfcalc.questions.scan.find import LIST, files_of
 from rfcalc.questions.scan.report import Scanned
 from rfcalc.questions.scan.result import Failure
@@ -81,16 +81,17 @@ def scan(
     limits = _limits(limit_time, limit_memory)
     target = os.fspath(into)
     check_target(target)
-    found = list(files_of(given))
+    own = os.path.abspath(target)  # noqa: PTH100  resolve() would follow links
+    found = [each for each in files_of(given) if each.file != own]
     catalogue = Catalogue(target, VERSION)
     try:
         pool = _pool(workers, limits, scheduler)
         try:
-            scanning = Scan(catalogue, pool, limits, retry=retry)
+            scanning = Scan(catalogue, pool, limits, retry=retry, remember=prune)
             scanning.run(found, progress)
         finally:
             pool.close()
-        gone = _pruned(catalogue, given, scanning.tally) if prune else 0
+        gone = _pruned(catalogue, given, scanning.tally.met or ()) if prune else 0
     finally:
         catalogue.close()
     return _told(target, scanning.tally, gone)
@@ -115,17 +116,13 @@ def _pool(workers: int | None, limits: Limits, scheduler: str | None) -> Analysi
     return Pool(workers or usable_cores(), limits, ANALYSED)
 
 
-def _pruned(catalogue: Catalogue, given: Iterable[str], tally: Tally) -> int:
+def _pruned(catalogue: Catalogue, given: Iterable[str], met: Iterable[str]) -> int:
     roots = [each for each in given if not each.startswith(LIST) or os.path.lexists(each)]
-    return prune(catalogue, roots, tally.places)
+    return prune(catalogue, roots, met)
 
 
 def _told(target: str, tally: Tally, gone: int) -> Scanned:
-    models = [place.sha256 for place in tally.places.values() if place.holds == MODEL_FILE]
-    failures = (
-        Failure(path, place.kind, place.reason)
-        for path, place in sorted(tally.places.items())
-        if place.holds == FAILURE
+    failures = (Failure(path, place.kind, place.reason) for path, place in sorted(tally.failures.items()))
+    return Scanned(
+        target, len(tally.models), tally.files, tuple(failures), tally.others, tally.unchanged, gone
     )
-    others = sum(place.holds == OTHER for place in tally.places.values())
-    return Scanned(target, len(set(models)), len(models), tuple(failures), others, tally.unchanged, gone)

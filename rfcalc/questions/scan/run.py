@@ -6,6 +6,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -85,10 +86,38 @@ class Given(NamedTuple):
 
 @dataclass
 class Tally:
-    """What a scan has met: by path, what it holds, and how many of them were known."""
+    """What a scan has met.
 
-    places: dict[str, Place] = field(default_factory=dict)
+    Parameters
+    ----------
+    models : set of bytes
+        Hashes of the contents that are models.
+    files, others, unchanged : int
+        Files that hold a model, that hold something else, and that were known, of all.
+    failures : dict of str to Place
+        What failed, by path.
+    met : set of str, optional
+        All paths, where they are to be remembered.
+    """
+
+    models: set[bytes] = field(default_factory=set)
+    files: int = 0
+    others: int = 0
     unchanged: int = 0
+    failures: dict[str, Place] = field(default_factory=dict)
+    met: set[str] | None = None
+
+    def count(self, path: str, place: Place, *, new: bool) -> None:
+        """Count what was met at a path."""
+        if self.met is not None:
+            self.met.add(path)
+        if place.holds == MODEL_FILE and place.sha256 is not None:
+            self.models.add(bytes.fromhex(place.sha256))
+            self.files += 1
+        elif place.holds == FAILURE:
+            self.failures[path] = place
+        self.others += place.holds == OTHER
+        self.unchanged += not new and place.holds != ARCHIVE
 
 
 @dataclass
@@ -114,13 +143,23 @@ class Scan:
         What one file may take, which tells whether it is worth another try.
     retry : bool
         Failures are tried again.
+    remember : bool
+        The tally holds all paths that were met.
     """
 
-    def __init__(self, catalogue: Catalogue, pool: Analysing, limits: Limits, *, retry: bool = False) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        pool: Analysing,
+        limits: Limits,
+        *,
+        retry: bool = False,
+        remember: bool = False,
+    ) -> None:
         self._catalogue, self._pool, self._limits, self._retry = catalogue, pool, limits, retry
         self._flying: dict[str, list[Given]] = {}
         self._archives: dict[str, _Open] = {}
-        self.tally = Tally()
+        self.tally = Tally(met=set() if remember else None)
 
     def run(self, files: Sequence[Found], progress: Progress | None = None) -> None:
         """Meet all files."""
@@ -184,7 +223,7 @@ class Scan:
         if not all(self._stands(each, False) for _, each in inside):
             return False
         for each, place in (*inside, (path, known)):
-            self._count(each, place, new=False)
+            self.tally.count(each, place, new=False)
         return True
 
     def _stands(self, place: Place, named: bool) -> bool:
@@ -241,7 +280,7 @@ class Scan:
         if opened.ended is not None:
             place = self._failed(opened.ended.kind, opened.ended.reason, _hash(opened.file), opened.look)
         self._catalogue.put(path, place)
-        self._count(path, place, new=True)
+        self.tally.count(path, place, new=True)
 
     # ---- content -------------------------------------------------------------------------------------------
 
@@ -257,13 +296,12 @@ class Scan:
             self._pool.submit(given, given.task)
 
     def _same_content(self, given: Given) -> Place | None:
-        for path, place in self._catalogue.same_content(given.sha256):
-            if place.holds == MODEL_FILE:
-                return place
-            # whether something else is broken, or none, is a matter of its name too
-            alike = _ending(path) == _ending(given.path)
-            if alike and self._stands(place, given.named):
-                return place
+        with closing(self._catalogue.same_content(given.sha256)) as found:
+            for path, place in found:
+                # whether it is broken, or something else, is a matter of its name too
+                alike = place.holds == MODEL_FILE or _ending(path) == _ending(given.path)
+                if alike and self._stands(place, given.named):
+                    return place
         return None
 
     def _settle(self, answered: tuple[Any, dict[str, Any]] | None) -> None:
@@ -312,18 +350,14 @@ class Scan:
     def _write(self, given: Given, place: Place, answer: dict[str, Any], *, new: bool = True) -> None:
         if new or self._catalogue.place(given.path) != place:
             self._catalogue.put(given.path, place, answer.get("rows"), answer.get("beside", ""))
-        self._count(given.path, place, new=new)
+        self.tally.count(given.path, place, new=new)
         if given.archive:
             self._close_archive(given.archive)
 
     def _fail(self, path: str, kind: str, reason: str) -> None:
         place = Place(FAILURE, None, None, kind, reason)
         self._catalogue.put(path, place)
-        self._count(path, place, new=True)
-
-    def _count(self, path: str, place: Place, *, new: bool) -> None:
-        self.tally.places[path] = place
-        self.tally.unchanged += not new and place.holds != ARCHIVE
+        self.tally.count(path, place, new=True)
 
 
 def _hash(file: str) -> str | None:

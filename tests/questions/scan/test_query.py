@@ -7,6 +7,8 @@ import io
 import json
 import pickle
 import sqlite3
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -93,6 +95,15 @@ def test_what_is_refused_in_one_line(
     assert "\n" not in str(raised.value)
     assert catalogue.read_bytes() == before
     assert not list(tmp_path.iterdir())
+
+
+def test_a_question_loads_nothing_heavy(catalogue: Path) -> None:
+    code = "import rfcalc, sys; rfcalc.query(sys.argv[1], 'SELECT 1'); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(catalogue)], capture_output=True, text=True, check=True
+    )
+    heavy = {"numpy", "onnx", "torch", "sympy", "networkx", "pyarrow", "polars", "dask"}
+    assert not heavy & set(done.stdout.split())
 
 
 def test_a_catalogue_that_is_none(tmp_path: Path) -> None:
@@ -262,7 +273,7 @@ def test_an_export_that_fails_leaves_what_was_there(catalogue: Path, tmp_path: P
 
 
 def test_parquet_without_pyarrow(catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     got = call("scan", "--into", str(catalogue), "--export", str(tmp_path / "m.parquet"))
     assert got.exit_code == 3
     assert "pip install 'rfcalc[sweep]'" in got.stderr

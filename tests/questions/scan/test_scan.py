@@ -315,6 +315,22 @@ OTHERS: dict[str, bytes] = {
 }
 
 
+def test_the_catalogue_is_not_scanned_itself(tmp_path: Path) -> None:
+    write(tmp_path / "net.json")
+    for _ in range(2):
+        found = scan(tmp_path, into=tmp_path / "catalogue.json")
+        assert figures(found)[:4] == (1, 1, 0, 0)
+
+
+def test_many_files_of_the_same_content(tmp_path: Path, calls: Callable[[], list[str]]) -> None:
+    for k in range(300):
+        (tmp_path / "zoo" / f"{k % 7}").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "zoo" / f"{k % 7}" / f"{k}.json").write_bytes(net_bytes() if k % 2 else b"{}")
+    found = scan(tmp_path / "zoo", into=tmp_path / "c.db")
+    assert figures(found) == (1, 150, 0, 150, 298)
+    assert len(calls()) == 2
+
+
 def test_what_is_no_model_is_passed_over(tmp_path: Path) -> None:
     for name, content in OTHERS.items():
         (tmp_path / name).write_bytes(content)
