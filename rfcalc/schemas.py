@@ -11,20 +11,23 @@ from rfcalc.commands.question import WRITE, question
 @question(
     "schema",
     WRITE,
-    "Print the JSON Schema of the native format, or of a budget.",
+    "Print the JSON Schema of the native format, of a budget or a grammar.",
     "rfcalc schema --output model.schema.json",
     "rfcalc schema budget",
+    "rfcalc schema grammar",
 )
-@click.argument("document", type=click.Choice(["model", "budget"]), default="model")
+@click.argument("document", type=click.Choice(["model", "budget", "grammar"]), default="model")
 @options.output
 @options.everywhere
 def command(document: str, *, output: str) -> None:
-    """Print the JSON Schema of the native format, or of a budget for rfcalc check."""
+    """Print the JSON Schema of the native format, of a budget for check, or of a grammar for design."""
     from rfcalc.render.write import check_output, write
 
     check_output(output)
     if document == "budget":
         from rfcalc.questions.check.budget_text import schema_text as text
+    elif document == "grammar":
+        from rfcalc.questions.design.grammar_text import schema_text as text
     else:
         from rfcalc.readers.schema import schema_text as text
     write(text(), output)

@@ -41,13 +41,13 @@ REDUCTIONS: Final = "reductions"
 GIVEN: Final = (WIDTH, CHANNELS, REDUCTIONS)
 """What expressions of layers may use beside choices."""
 
-MOST_BLOCKS: Final = 32
+MOST_BLOCKS: Final = 12
 """Blocks of a stack, where a grammar does not say."""
 
 MOST_OPTIONS: Final = 1_000
 """Combinations of choices, of a part or of the whole grammar."""
 
-LARGEST_COUNT: Final = 1_000
+LARGEST_COUNT: Final = 200
 
 Values = Mapping[str, int]
 """What choices are set to, by name."""
@@ -241,9 +241,9 @@ def _grammar(document: Any, source: str) -> Grammar:
     root = Place("")
     table = values.an_object(document, root)
     if KEY not in table:
-        raise root.key(KEY).error(f'is missing; a grammar starts with "{KEY}": {VERSION}')
+        raise Place(KEY).error(f'is missing; a grammar starts with "{KEY}": {VERSION}')
     if table[KEY] is True or table[KEY] != VERSION:
-        raise root.key(KEY).error(f"is version {got(table[KEY])}; this rfcalc reads version {VERSION}")
+        raise Place(KEY).error(f"is version {got(table[KEY])}; this rfcalc reads version {VERSION}")
     values.known_keys(table, KEYS, root, "a grammar")
     for key, most in (("$schema", values.LONGEST_TEXT), ("description", 100_000)):
         values.text(table.get(key, ""), root.key(key), most)

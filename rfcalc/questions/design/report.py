@@ -89,7 +89,7 @@ class Design(Documented, Shown, DesignResult):
         if len(self.answers) > 1:
             found.append(_stacks_table(self))
             spelled = enumerate(map(_spelled, self.answers), 1)
-            found += [Paragraph(f"{rank} is {text}.") for rank, text in spelled if rank > 1]
+            found += [Paragraph(f"Stack {rank}: {text}.") for rank, text in spelled if rank > 1]
         return found
 
     def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
@@ -261,10 +261,11 @@ def _composed(answer: Answer) -> Iterator[str]:
         alone = 1 + sum(window for window, _ in terms)
         reductions = [placed for placed in seen if placed.step[axis] > 1]
         if reductions and alone < size:
-            by = _listed(dict.fromkeys(placed.name for placed in reductions))
+            names = dict.fromkeys(placed.name for placed in reductions)
+            by = f"{_listed(names)} {'brings' if len(names) == 1 else 'bring'}"
             yield (
-                f"With a stride of 1 throughout the same windows would see {alone:,}: {by} bring the other "
-                f"{size - alone:,}, and make the map {answer.figures.stride[axis]:,} times coarser."
+                f"With a stride of 1 throughout the same windows would see {alone:,}: {by} the other "
+                f"{size - alone:,}, for a map {answer.figures.stride[axis]:,} times coarser."
             )
 
 
@@ -325,12 +326,16 @@ def _priced(result: DesignResult, price: Price) -> str:
     return f"{step} the cheapest has {_value(Target(result.by, '=', (price.value,)))}{share}."
 
 
+def _article(noun: str) -> str:
+    return "an" if noun[0] in "aeiou" else "a"
+
+
 def _step(target: Target) -> str:
     """Spell a bound that is one step beyond what the cheapest comes to."""
     noun = NOUNS[target.figure]
     value = _value(target)
     if target.figure in PER_AXIS:
-        return f"a {noun} of {value} or {'more' if target.comparison == '>=' else 'less'}"
+        return f"{_article(noun)} {noun} of {value} or {'more' if target.comparison == '>=' else 'less'}"
     return f"{'at least' if target.comparison == '>=' else 'at most'} {value}"
 
 
@@ -354,7 +359,8 @@ def _target(target: Target) -> str:
     words = {"<=": "at most ", ">=": "at least ", "=": "exactly ", "<": "less than ", ">": "more than "}
     how = words[target.comparison]
     if target.figure in PER_AXIS:
-        return f"{'an' if target.figure == 'output' else 'a'} {NOUNS[target.figure]} of {how}{_value(target)}"
+        noun = NOUNS[target.figure]
+        return f"{_article(noun)} {noun} of {how}{_value(target)}"
     return f"{how}{_value(target)}"
 
 
@@ -388,10 +394,10 @@ def _near(nearest: Nearest, others: Sequence[str]) -> Iterator[str]:
             shown = "x".join("all" if each is None else f"{each:,}" for each in value)
             yield f"{behind} the {which} is {shown}."
         else:
-            near = (
-                f"the nearest {side} it" if nearest.target.comparison == "=" else f"the {word} that there is"
-            )
-            yield f"{behind} {near} is {_value(Target(figure, '=', (value[0] or 0,)))}."
+            near = {"most": "there are at most", "least": "it takes at least"}[word]
+            if nearest.target.comparison == "=":
+                near = f"the nearest {side} it is"
+            yield f"{behind} {near} {_value(Target(figure, '=', (value[0] or 0,)))}."
 
 
 def _listed(items: Iterable[str]) -> str:

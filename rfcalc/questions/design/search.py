@@ -13,6 +13,8 @@ order: whatever completes it completes these too, and for no more.
 
 from __future__ import annotations
 
+import itertools
+from bisect import insort
 from collections.abc import Callable, Iterator, Sequence
 from heapq import heappop, heappush
 from math import inf
@@ -25,6 +27,12 @@ from rfcalc.questions.design.numbering import Choice
 from rfcalc.questions.design.targets import Bounds
 
 LAYERS = MEASURES.index("layers")
+
+MOST_LAYERS = 4
+"""With no more layers for each block what is left is counted in layers, else in blocks."""
+
+DEEPEST = 200
+"""How many layers are counted so; blocks are no more either, in any grammar."""
 
 Least = tuple[float, ...]
 """The least that a completion costs, by measures, each for itself."""
@@ -112,7 +120,7 @@ class Space:
 
     def ahead(self, bounds: Bounds) -> Ahead:
         """Return what is known of completions that meet bounds."""
-        by_layers = bounds.cost(LAYERS)[1] <= self.grammar.most_blocks
+        by_layers = bounds.cost(LAYERS)[1] <= min(DEEPEST, MOST_LAYERS * self.grammar.most_blocks)
         low, high = bounds.low.get("output"), bounds.high.get("output")
         key = (low, high, by_layers)
         if key not in self._ahead:
@@ -317,6 +325,18 @@ def _less(missing: Sizes, way: _Way) -> Sizes:
     )
 
 
+_Order = tuple[int, tuple[int, int, int, tuple[int, ...], int]]
+"""What stacks are ordered by: their cost, and then their place in the grammar."""
+
+
+class _Standing(NamedTuple):
+    """Where a stack that is begun stands, what it is worth there, the less the better, and its order."""
+
+    place: tuple[object, ...]
+    worth: tuple[float, ...]
+    order: _Order
+
+
 class Search:
     """One search for the cheapest stacks.
 
@@ -340,49 +360,45 @@ class Search:
         self._counted = [w for w in range(len(MEASURES)) if w == by or self._most[w] < inf]
         self._low, self._high = bounds.low.get("field"), bounds.high.get("field")
         self._strides = bounds.high.get("stride")
-        self._passed: dict[tuple[object, ...], list[tuple[tuple[float, ...], tuple[object, ...]]]] = {}
+        self._passed: dict[object, list[tuple[tuple[float, ...], _Order]]] = {}
+        self._same: dict[object, list[_Order]] = {}
         self.expanded = 0
 
     def run(self, going: Callable[[], None] | None = None) -> list[Found]:
         """Return the cheapest stacks, in order; fewer where there are no more."""
-        queue: list[tuple[float, int, int, Begun | Found]] = []
-        number = 0
+        queue: list[tuple[float, int, int, Begun | Found, _Standing | None]] = []
+        count = itertools.count()
         done: list[Found] = []
 
-        def put(cost: float, each: Begun | Found) -> None:
-            nonlocal number
-            number += 1
-            # the furthest first among equals: they are completed soonest
-            heappush(queue, (cost, -len(each.choice.options), number, each))
+        def begin(begun: Begun) -> None:
+            promise = self._promise(begun)
+            if promise is not None:
+                standing = self._standing(begun)
+                if not self._is_one_too_many(standing):
+                    # the furthest first among equals: they are completed soonest
+                    entry = (promise, -len(begun.choice.options), next(count), begun, standing)
+                    heappush(queue, entry)
 
         for begun in self._space.begun():
-            cost = self._promise(begun)
-            if cost is not None:
-                put(cost, begun)
+            begin(begun)
         while queue:
-            cost, _, _, item = heappop(queue)
-            if len(done) >= self._top and cost > self._last(done):
-                break
+            cost, _, _, item, standing = heappop(queue)
+            if len(done) >= self._top and cost > done[self._top - 1].costs[self._by]:
+                break  # they are found cheapest first
             if isinstance(item, Found):
                 done.append(item)
                 continue
-            if self._beaten(item):
+            if standing is None or self._is_beaten(standing):
                 continue
             self.expanded += 1
             if going is not None:
                 going()
             for found in self._completed(item):
-                put(found.costs[self._by], found)
+                heappush(queue, (found.costs[self._by], 0, next(count), found, None))
             for after in self._extended(item):
-                promise = self._promise(after)
-                if promise is not None:
-                    put(promise, after)
+                begin(after)
         done.sort(key=lambda found: (found.costs[self._by], found.choice.order))
         return done[: self._top]
-
-    def _last(self, done: Sequence[Found]) -> float:
-        """Return the cost of the last one that is wanted; stacks are found cheapest first."""
-        return done[self._top - 1].costs[self._by]
 
     def _promise(self, begun: Begun) -> float | None:
         """Return the least that a stack can come to; None where it can meet the targets no more."""
@@ -438,24 +454,38 @@ class Search:
             if all(bounds.within(name, (cost,)) for name, cost in zip(MEASURES, every, strict=True)):
                 yield Found(choice._replace(head=number), every, begun.field, begun.stride, map)
 
-    def _beaten(self, begun: Begun) -> bool:
-        """Tell whether as many others as are wanted are no worse here; else remember this one."""
+    def _standing(self, begun: Begun) -> _Standing:
+        """Return where a stack stands, and what it is worth there."""
         costs = begun.costs
-        key = (
+        place = (
             begun.site,
             begun.state,
             begun.stride,
             begun.field if self._high is not None else (),
-            tuple(costs[which] for which in self._floor),
+            tuple([costs[which] for which in self._floor]),
         )
+        # a field beyond what is asked for is worth no more
         sees = self._missing(begun) if self._high is None else ()
         worth = (*sees, *[costs[which] for which in self._counted])
-        if not self._ahead.by_layers:  # else the bound of layers is met before that of blocks
+        if self._most[LAYERS] > self._space.grammar.most_blocks:  # else there can never be too many
             worth = (*worth, len(begun.choice.options))
-        order = (costs[self._by], begun.choice.order)
-        passed = self._passed.setdefault(key, [])
+        return _Standing(place, worth, (costs[self._by], begun.choice.order))
+
+    def _is_one_too_many(self, standing: _Standing) -> bool:
+        """Tell whether as many others as are wanted are begun already, worth the same, and come before."""
+        same = self._same.setdefault(standing[:2], [])
+        if len(same) >= self._top and same[-1] < standing.order:
+            return True
+        insort(same, standing.order)
+        del same[self._top :]
+        return False
+
+    def _is_beaten(self, standing: _Standing) -> bool:
+        """Tell whether as many others as are wanted are no worse here; else remember this one."""
+        place, worth, order = standing
+        passed = self._passed.setdefault(place, [])
         better = 0
-        for other, before in passed:
+        for number, (other, before) in enumerate(passed):
             if before < order:
                 for mine, its in zip(worth, other, strict=True):
                     if its > mine:
@@ -463,6 +493,8 @@ class Search:
                 else:
                     better += 1
                     if better >= self._top:
+                        # what beats one beats many: it is looked at first the next time
+                        passed.insert(0, passed.pop(number))
                         return True
         passed.append((worth, order))
         return False
