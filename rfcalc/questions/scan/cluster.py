@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import threading
 from concurrent.futures import CancelledError
@@ -67,7 +68,7 @@ class Cluster:
             raise RfcalcError("a cluster needs the dask package: pip install 'rfcalc[dask]'") from None
         try:
             self._client = distributed.Client(scheduler, timeout=_CONNECTING, set_as_default=False)
-        except (OSError, ValueError, TimeoutError) as error:
+        except (OSError, ValueError, asyncio.TimeoutError) as error:
             raise RfcalcError(f"the scheduler does not answer: {error}", source=scheduler) from None
         self._limits, self._function = limits, function
         self._configured = dask.config.set

@@ -239,6 +239,9 @@ def _warm_up(name: str) -> None:
             import_module(wanted)
 
 
+_MOST_SECONDS: Final = 1e8
+_MOST_MEGABYTES: Final = 1e10
+"""Limits from which on there are none: the system takes no larger numbers."""
 _LATE: Final = 5
 """Seconds after the limit when the system itself ends a worker, whose parent may be gone."""
 
@@ -249,7 +252,7 @@ def _limited(megabytes: float, seconds: float) -> Iterator[None]:
     import signal
 
     alarm = getattr(signal, "alarm", None)
-    if alarm is not None and seconds:
+    if alarm is not None and 0 < seconds < _MOST_SECONDS:
         alarm(int(seconds) + _LATE)
     try:
         with _address_space(megabytes):
@@ -267,7 +270,7 @@ def _address_space(megabytes: float) -> Iterator[None]:
             taken = int(file.read().split()[0]) * os.sysconf("SC_PAGESIZE")
     except OSError:
         taken = 0
-    if not (megabytes and taken):
+    if not (0 < megabytes < _MOST_MEGABYTES and taken):
         yield
         return
     import resource

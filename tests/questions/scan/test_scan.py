@@ -459,6 +459,13 @@ def test_a_hostile_file_is_reported_and_the_scan_goes_on(
     assert calls() == []
 
 
+@pytest.mark.parametrize("limit", [0, 1e30, float("inf")])
+def test_limits_that_are_none(tmp_path: Path, limit: float) -> None:
+    write(tmp_path / "net.json")
+    found = scan(tmp_path, into=tmp_path / "c.db", limit_time=limit, limit_memory=limit)
+    assert (found.models, found.failures) == (1, ())
+
+
 def test_what_failed_is_tried_again_where_that_may_help(
     tmp_path: Path, calls: Callable[[], list[str]]
 ) -> None:
