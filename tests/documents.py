@@ -10,6 +10,7 @@ OPTIONAL = {
     "torch": "torch",
     "pandas": "dataframes",
     "polars": "dataframes",
+    "duckdb": "dataframes",
 }
 """For each package the mark of tests that need it."""
 

@@ -227,11 +227,10 @@ def _words(request: Request) -> str:
     found = [] if where is None else [f"those of which {where.text} is true"]
     if choice.pareto:
         found.append(f"no other is as good in {_listed(choice.pareto)}, and better in one of them")
-    if choice.top is not None:
-        found.append(f"the first {choice.top:,}")
-    if choice.by is not None:
-        found.append(f"by {'the largest' if choice.by.largest else 'the smallest'} {choice.by.name}")
-    return ", ".join(found)
+    first = "" if choice.top is None else f"the first {choice.top:,}"
+    order = f"by the {'largest' if choice.by.largest else 'smallest'} {choice.by.name}" if choice.by else ""
+    found += [" ".join(filter(None, (first, order)))] if first or order else []
+    return "; ".join(found)
 
 
 def _listed(measures: Iterable[Any]) -> str:

@@ -23,6 +23,7 @@ _REASONS: Final = 3
 _REASON: Final = 30  # columns of the terminal that a reason gets
 
 _TITLES: Final = {"peak_activations": "peak", "receptive_field": "field", "effective_stride": "stride"}
+_LEAST: Final = ("stride", "activations", "peak", "extent")
 _LEFT_OUT: Final = (ALONG[3],)  # the padding, which few ask for
 
 
@@ -111,11 +112,15 @@ def _text(result: Designs, width: int, *, unicode: bool) -> str:
 
 
 def _fitting(made: Table, width: int) -> tuple[Table, list[str]]:
-    """Leave out columns that a terminal has no room for, from the last but one on; the number stays."""
+    """Leave out columns that a terminal has no room for: those first that say least of a design."""
     left_out: list[str] = []
-    while len(made.titles) > 2 and _wide(made) > width:
-        place = len(made.titles) - 2 if made.titles[-1] == ERROR else len(made.titles) - 1
-        left_out.insert(0, made.titles[place])
+    for title in (*_LEAST, *reversed(made.titles[1:])):
+        if _wide(made) <= width:
+            break
+        place = next((n for n, each in enumerate(made.titles) if each.rpartition(".")[2] == title), None)
+        if place is None or title == ERROR:
+            continue
+        left_out.append(made.titles[place])
         made = Table(
             made.titles[:place] + made.titles[place + 1 :],
             made.aligns[:place] + made.aligns[place + 1 :],
@@ -191,7 +196,8 @@ def sentences(result: Designs) -> list[str]:
     size, looked_at = result.space.size, result.looked_at
     found = [f"{humanise.sentence(size, 'design')}{_sampled(size, looked_at)}; {_buildable(result)}."]
     if result.reasons:
-        most = "; ".join(f"{each.designs:,}: {each.reason}" for each in result.reasons[:_REASONS])
+        shown = result.reasons[:_REASONS]
+        most = "; ".join(f"{humanise.sentence(each.designs, 'design')}: {each.reason}" for each in shown)
         more = len(result.reasons) - _REASONS
         found.append(
             f"Why not, the commonest first: {most}{f'; and {more:,} other reasons' if more > 0 else ''}."

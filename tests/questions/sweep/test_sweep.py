@@ -96,6 +96,7 @@ def test_what_is_chosen_is_chosen_of_all() -> None:
     assert rows(top=5, by="-macs") == first
     assert rows(top=2, by="macs", pareto="params,-field") == sorted(best, key=lambda row: row["macs"])[:2]
     assert rows(top=3) == every[:3]
+    assert rows(where="error == ''") == there
     assert rows(where="params < 0") == rows(where="params < 0", pareto="macs") == []
 
 
@@ -412,7 +413,7 @@ def test_the_command_shows_a_table() -> None:
 def test_the_command_says_why_designs_cannot_be_built() -> None:
     result = call("sweep", str(POOLING), "--dim", "H=4:28:12", "--dim", "W=28")
     assert "3 designs; 2 cannot be built." in said(result)
-    assert "Why not, the commonest first: 1: layer 'conv" in said(result)
+    assert "Why not, the commonest first: 1 design: layer 'conv" in said(result)
 
 
 def test_the_formats_of_the_command(tmp_path: Path) -> None:
