@@ -85,9 +85,17 @@ The digit was drawn by hand for the tutorial, in 28x28 pixels.
 """
 
 
+SWEPT = "models/resnet.json --over n=1:9 --over width=4:64:4"
+"""The designs of docs/pictures/designs.svg."""
+
+
 def draw(folder: Path) -> None:
     """Draw all pictures of pages into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as held:
+        swept, drawing = shlex.quote(f"{held}/designs.csv"), shlex.quote(str(folder / "designs.svg"))
+        said(f"sweep {SWEPT} --output {swept}", DOCS)
+        said(f"plot {swept} --what pareto --output {drawing}", DOCS)
     (folder / "words.svg").write_bytes(drawn(words(), "svg"))
     for name, arguments in PICTURES.items():
         said(f"plot {arguments} --output {shlex.quote(str(folder / name))}", DOCS)
