@@ -111,7 +111,7 @@ def test_none_is_an_answer(tmp_path: Path) -> None:
         (("--input", "8,8,3", "--params", "<=x"), 2, "--params: 'x' is no number"),
         (("--input", "8,8,3", "--peak", "<=8XB"), 2, "--peak: '8XB' is no number of bytes"),
         (("--input", "8,8,3", "--output", "=1x2x3"), 2, "has 3 sizes; the input has 2 spatial axes"),
-        (("--input", "8,8,3", "--top", "0"), 2, "0 stacks cannot be listed"),
+        (("--input", "8,8,3", "--top", "0"), 2, "0 is not in the range"),
         (("--input", "8,8,3", "--grammar", "none.json"), 3, "none.json: no such file"),
         (("--input", "8,8,3", "-o", "no/where/net.json"), 2, "lies in a directory that does not exist"),
     ],

@@ -87,6 +87,8 @@ class Blocks:
         The grammar.
     shape : sequence of int
         The shape of the input, without a batch.
+    peaks : bool
+        Work out the peak of activation memory too; else it is 0.
 
     Raises
     ------
@@ -94,13 +96,13 @@ class Blocks:
         No map can have that shape.
     """
 
-    def __init__(self, grammar: Grammar, shape: tuple[int, ...]) -> None:
-        self.grammar = grammar
+    def __init__(self, grammar: Grammar, shape: tuple[int, ...], *, peaks: bool = True) -> None:
+        self.grammar, self.peaks = grammar, peaks
         self.shape = shape
         run = self._run_of(shape, {}, ["identity"])
         self._spec = run.spec
         self.start = _map_of(self._spec)
-        self.input_bytes = _peak(run) or 0
+        self.input_bytes = (_peak(run) or 0) if peaks else 0
         self._bases: dict[tuple[str, tuple[tuple[str, int], ...], int], Run] = {}
         self._known: dict[tuple[str, tuple[tuple[str, int], ...], Map], Effect | Costs | str] = {}
         self.reasons: dict[str, str] = {}
@@ -186,7 +188,7 @@ class Blocks:
             raise AnalysisError("has no layer")
         made = [each.result for each in run.resolved.values()]
         elements = [spec.elements for result in made if result is not None for spec in result.outputs]
-        params, macs, peak = totals.params.total, totals.macs, _peak(run)
+        params, macs, peak = totals.params.total, totals.macs, _peak(run) if self.peaks else 0
         known = None not in made and peak is not None and all(map(is_known, elements))
         if not known or not isinstance(params, int) or not isinstance(macs, int):
             raise NotComposedError(f"what {part.name!r} costs is not known")

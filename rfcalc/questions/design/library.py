@@ -77,7 +77,7 @@ def design(
     --------
     >>> found = design(input=(64, 64, 3), field=">=32", layers="<=12")
     >>> found.answers[0].figures.field, found.answers[0].figures.params
-    ((35, 35), 1464)
+    ((32, 32), 16120)
     """
     from rfcalc.questions.design.blocks import MEASURES
     from rfcalc.questions.design.find import design_of

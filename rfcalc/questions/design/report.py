@@ -134,7 +134,9 @@ def _placed_document(placed: Placed) -> dict[str, Any]:
     if placed.part != HEAD:
         sees = {"output": placed.output, "channels": placed.channels, "field": placed.field}
         document.update(_lists({**sees, "stride": placed.stride}))
-    return {**document, **dict(zip(MEASURES, placed.costs, strict=True))}
+    costs = dict(zip(MEASURES, placed.costs, strict=True))
+    del costs["peak"]  # that of the whole is what counts
+    return {**document, **costs}
 
 
 def _lists(document: dict[str, Any]) -> dict[str, Any]:

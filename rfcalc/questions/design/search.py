@@ -356,7 +356,8 @@ class Search:
         self._space, self._bounds, self._by, self._top = space, bounds, by, top
         self._ahead = space.ahead(bounds)
         self._most = [bounds.cost(which)[1] for which in range(len(MEASURES))]
-        self._floor = [which for which in range(len(MEASURES)) if bounds.cost(which)[0] > -inf]
+        floors = [(which, bounds.cost(which)[0]) for which in range(len(MEASURES))]
+        self._floor = [(which, least) for which, least in floors if least > -inf]
         self._counted = [w for w in range(len(MEASURES)) if w == by or self._most[w] < inf]
         self._low, self._high = bounds.low.get("field"), bounds.high.get("field")
         self._strides = bounds.high.get("stride")
@@ -371,13 +372,15 @@ class Search:
         done: list[Found] = []
 
         def begin(begun: Begun) -> None:
-            promise = self._promise(begun)
+            missing = self._missing(begun)
+            standing = self._standing(begun, missing)
+            if self._is_one_too_many(standing):
+                return
+            promise = self._promise(begun, missing)
             if promise is not None:
-                standing = self._standing(begun)
-                if not self._is_one_too_many(standing):
-                    # the furthest first among equals: they are completed soonest
-                    entry = (promise, -len(begun.choice.options), next(count), begun, standing)
-                    heappush(queue, entry)
+                # the furthest first among equals: they are completed soonest
+                entry = (promise, -len(begun.choice.options), next(count), begun, standing)
+                heappush(queue, entry)
 
         for begun in self._space.begun():
             begin(begun)
@@ -400,13 +403,13 @@ class Search:
         done.sort(key=lambda found: (found.costs[self._by], found.choice.order))
         return done[: self._top]
 
-    def _promise(self, begun: Begun) -> float | None:
+    def _promise(self, begun: Begun, missing: Sizes) -> float | None:
         """Return the least that a stack can come to; None where it can meet the targets no more."""
         if self._high is not None and not all(map(_at_most, begun.field, self._high)):
             return None
         if self._strides is not None and not all(map(_at_most, begun.stride, self._strides)):
             return None
-        least = self._ahead.least(begun.site, self._left(begun), self._missing(begun))
+        least = self._ahead.least(begun.site, self._left(begun), missing)
         costs = begun.costs
         for which in self._counted:
             more = least[which]
@@ -454,7 +457,7 @@ class Search:
             if all(bounds.within(name, (cost,)) for name, cost in zip(MEASURES, every, strict=True)):
                 yield Found(choice._replace(head=number), every, begun.field, begun.stride, map)
 
-    def _standing(self, begun: Begun) -> _Standing:
+    def _standing(self, begun: Begun, missing: Sizes) -> _Standing:
         """Return where a stack stands, and what it is worth there."""
         costs = begun.costs
         place = (
@@ -462,11 +465,11 @@ class Search:
             begun.state,
             begun.stride,
             begun.field if self._high is not None else (),
-            tuple([costs[which] for which in self._floor]),
         )
-        # a field beyond what is asked for is worth no more
-        sees = self._missing(begun) if self._high is None else ()
-        worth = (*sees, *[costs[which] for which in self._counted])
+        # beyond what is asked for a field, or a cost that has to be large, is worth no more
+        sees = missing if self._high is None else ()
+        short = [-min(costs[which], least) for which, least in self._floor]
+        worth = (*sees, *short, *[costs[which] for which in self._counted])
         if self._most[LAYERS] > self._space.grammar.most_blocks:  # else there can never be too many
             worth = (*worth, len(begun.choice.options))
         return _Standing(place, worth, (costs[self._by], begun.choice.order))
