@@ -92,6 +92,35 @@ def test_each_stack_that_is_listed_can_be_written(tmp_path: Path) -> None:
         assert sum(each["params"] for each in answer["stack"]) == figures["params"]
 
 
+def test_a_stack_is_found_again_by_its_number() -> None:
+    found = rfcalc.design(SMALL, input=(16, 16, 2), field=">=9", top=3)
+    for answer in found.answers:
+        again = rfcalc.design(SMALL, input=(16, 16, 2), stack=answer.number)
+        assert again.answers == (answer,)
+        assert f"Stack {answer.number} of the 30 stacks of up to 4 blocks" in str(again)
+    got = run("--input", "64,64,3", "--stack", "2000", "--format", "json")
+    assert json.loads(got.output)["answers"][0]["number"] == 2000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("--input", "64,64,3", "--stack", "-1"), 2, "the grammar has no stack -1"),
+        (("--input", "64,64,3", "--stack", str(10**40)), 2, "from 0 on"),
+        (("--input", "64,64,3", "--stack", "1", "--field", ">=9"), 2, "leave the targets out"),
+        (
+            ("--input", "1,1,3", "--stack", "9"),
+            3,
+            "stack 9 cannot be built at this input: pooled does not fit",
+        ),
+    ],
+)
+def test_stacks_that_there_are_none_of(arguments: tuple[str, ...], code: int, message: str) -> None:
+    got = run(*arguments)
+    assert got.exit_code == code
+    assert message in got.stderr
+
+
 def test_none_is_an_answer(tmp_path: Path) -> None:
     file = tmp_path / "net.json"
     got = run("--input", "32,32,3", "--field", ">=40", "--layers", "<=5", "-o", str(file))

@@ -41,7 +41,7 @@ def _target(name: str, meaning: str) -> Callable[[Callable[..., Any]], Callable[
     "rfcalc design --input 32,32,3 --output =8x8 --top 3 -o 'net-{rank}.json'",
     "rfcalc design --show-grammar",
     notes=_NOTES,
-    tables=Tables("input field output stride params macs layers activations peak by top", ()),
+    tables=Tables("input field output stride params macs layers activations peak stack by top", ()),
 )
 @click.option("--input", "input", metavar="N,N,...", help="The shape of the input, as 224,224,3.")
 @_target("field", "The receptive field in pixels, as '>=224'.")
@@ -60,6 +60,7 @@ def _target(name: str, meaning: str) -> Callable[[Callable[..., Any]], Callable[
     help="The measure that says what is cheapest.",
 )
 @options.top("Stacks are listed, the cheapest first.", default=5)
+@click.option("--stack", type=int, metavar="N", help="Show the stack of this number; without targets.")
 @click.option(
     "--grammar",
     metavar="FILE",

@@ -79,7 +79,7 @@ def design_of(
         _agree(answer, each, peaks=peaks)
     return DesignResult(
         grammar.name,
-        grammar.source.replace("\\", "/").rpartition("/")[2],
+        _file(grammar),
         shape,
         tuple(targets),
         by,
@@ -90,6 +90,30 @@ def design_of(
         () if answers else tuple(nearest_of(asked, targets)),
         (*(answers[0].warnings if answers else ()), *_notes(asked.space)),
     )
+
+
+def stack_of(grammar: Grammar, shape: tuple[int, ...], number: int) -> DesignResult:
+    """Return the stack of a number.
+
+    Raises
+    ------
+    UsageError
+        The grammar has no such stack.
+    AnalysisError
+        It cannot be built at the input.
+    """
+    space, numbering = Space(Blocks(grammar, shape, peaks=False)), Numbering(grammar)
+    answer = answer_of(space, numbering, numbering.choice(number))
+    name, count = _file(grammar), numbering.up_to(grammar.most_blocks)
+    return DesignResult(
+        grammar.name, name, shape, (), MEASURES[0], count, grammar.most_blocks, (answer,), number=number,
+        notes=answer.warnings,
+    )  # fmt: skip
+
+
+def _file(grammar: Grammar) -> str:
+    """Return the name of a grammar's file, wherever it lies."""
+    return grammar.source.replace("\\", "/").rpartition("/")[2]
 
 
 # ---- one stack ---------------------------------------------------------------------------------------------
@@ -103,9 +127,18 @@ def answer_of(space: Space, numbering: Numbering, choice: Choice) -> Answer:
     AnalysisError
         The analysis says otherwise, which would be a fault of rfcalc.
     """
-    uses = uses_of(space, choice)
-    assert uses is not None
-    number = numbering.number(choice)
+    number, uses = numbering.number(choice), uses_of(space, choice)
+    if uses is None:
+        reasons = space.blocks.reasons
+        why = next(
+            (
+                f": {part.name} does not fit: {reasons[part.name]}"
+                for part in space.grammar.parts
+                if part.name in reasons
+            ),
+            "",
+        )
+        raise AnalysisError(f"stack {number} cannot be built at this input{why}")
     document = model_of(space, number, uses)
     figures, warnings = analysed(document, uses)
     placed = _placed(space, uses)

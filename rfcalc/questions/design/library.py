@@ -29,6 +29,7 @@ def design(
     layers: str | None = None,
     activations: str | None = None,
     peak: str | None = None,
+    stack: int | None = None,
     by: str = "params",
     top: int = 5,
     progress: Progress | None = None,
@@ -50,6 +51,8 @@ def design(
     params, macs, layers, activations, peak : str, optional
         What parameters, multiply-accumulates, layers (the input among them), activations and bytes of
         activations at their peak have to be.
+    stack : int, optional
+        In place of targets: the number of a stack of the grammar, which alone is shown.
     by : str
         The measure that says what is cheapest: ``params``, ``macs``, ``layers``, ``activations``, ``peak``.
         Among equals those with fewer blocks come first, and then those with the smaller number.
@@ -80,7 +83,7 @@ def design(
     ((32, 32), 16120)
     """
     from rfcalc.questions.design.blocks import MEASURES
-    from rfcalc.questions.design.find import design_of
+    from rfcalc.questions.design.find import design_of, stack_of
     from rfcalc.questions.design.grammar import read_grammar
     from rfcalc.questions.design.report import Design
     from rfcalc.questions.design.targets import read_targets
@@ -102,9 +105,14 @@ def design(
         },
         len(shape) - 1,
     )  # fmt: skip
+    if stack is not None and targets:
+        raise UsageError("a stack by its number is what it is; leave the targets out")
     going = None if progress is None else lambda: progress(0, 0)
     try:
-        found = design_of(read, shape, targets, by, top, going)
+        if stack is not None:
+            found = stack_of(read, shape, plain(stack))
+        else:
+            found = design_of(read, shape, targets, by, top, going)
     except RfcalcError as error:
         error.source = error.source or read.source
         raise

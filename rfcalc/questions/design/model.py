@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from rfcalc.questions.design.blocks import Costs, Effect, Site
 from rfcalc.questions.design.grammar import Part, Values
 from rfcalc.questions.design.numbering import Choice
 from rfcalc.questions.design.search import Space
+
+_LONGEST: Final = 80
+"""Characters of a grammar's name, and digits of a number, in the name of a model."""
 
 
 class Use(NamedTuple):
@@ -77,7 +80,8 @@ def names_of(uses: Sequence[Use]) -> list[str]:
 def model_of(space: Space, number: int, uses: Sequence[Use]) -> dict[str, Any]:
     """Return the model of a stack as a document."""
     grammar = space.grammar
-    head: dict[str, Any] = {"rfcalc": 1, "name": f"{grammar.name}-{number}"}
+    name = f"{grammar.name[:_LONGEST]}-{str(number)[:_LONGEST]}"
+    head: dict[str, Any] = {"rfcalc": 1, "name": name}
     if grammar.layout != "channels_last":
         head["layout"] = grammar.layout
     head["input"] = list(space.blocks.shape)

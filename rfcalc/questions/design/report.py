@@ -212,11 +212,14 @@ def _title(result: DesignResult) -> str:
     """Say what was asked, and of how many stacks."""
     asked = _listed([_target(target) for target in result.targets])
     wanted = f"Wanted: {asked}" if asked else "Nothing is asked for"
-    stacks = (
-        f"Of the {_count(result.stacks)} stacks of up to {humanise.sentence(result.blocks, 'block')} that "
-        f"the grammar {result.grammar!r} has"
+    of = (
+        f"f the {_count(result.stacks)} stacks of up to {humanise.sentence(result.blocks, 'block')} that the "
+        f"grammar {result.grammar!r} has"
     )
-    at = f"{wanted}, at an input of {humanise.extents(result.input)}. {stacks}"
+    size = f"at an input of {humanise.extents(result.input)}"
+    if result.number is not None:
+        return f"Stack {result.number} o{of}, {size}."
+    at = f"{wanted}, {size}. O{of}"
     if not result.answers:
         return f"{at}, none meets that."
     least = _value(Target(result.by, "=", (result.answers[0].figures.of(result.by)[0] or 0,)))

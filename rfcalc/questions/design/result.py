@@ -171,6 +171,8 @@ class DesignResult:
         Where there is no answer: the targets that cannot be had together.
     notes : tuple of Note
         What else there is to say.
+    number : int, optional
+        The one stack that was asked for, by its number; then there are neither targets nor others.
     """
 
     grammar: str
@@ -184,6 +186,7 @@ class DesignResult:
     prices: tuple[Price, ...] = ()
     nearest: tuple[Nearest, ...] = ()
     notes: tuple[Note, ...] = ()
+    number: int | None = None
 
     def __bool__(self) -> bool:
         return bool(self.answers)
