@@ -109,9 +109,9 @@ def test_a_stack_is_found_again_by_its_number() -> None:
         (("--input", "64,64,3", "--stack", str(10**40)), 2, "from 0 on"),
         (("--input", "64,64,3", "--stack", "1", "--field", ">=9"), 2, "leave the targets out"),
         (
-            ("--input", "1,1,3", "--stack", "9"),
+            ("--input", "1,1,3", "--stack", "11"),
             3,
-            "stack 9 cannot be built at this input: pooled does not fit",
+            "stack 11 cannot be built at this input: pooled does not fit",
         ),
     ],
 )
