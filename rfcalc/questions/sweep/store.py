@@ -23,7 +23,7 @@ from rfcalc.questions.sweep.space import WIDEST, spelled
 from rfcalc.questions.sweep.tables import Columns, known, listed
 from rfcalc.questions.sweep.task import Part, Span
 
-ROW_GROUP: Final = 1 << 17
+ROW_GROUP: Final = 1 << 16
 """Rows of a row group of a Parquet file."""
 
 PARTS: Final = ".parts"
@@ -222,7 +222,7 @@ class _Parquet:
             schema, tables = table.schema, iter([table])
         else:
             schema = _widest([self._pq.read_schema(file) for file in source])
-            tables = map(self._pq.read_table, source)
+            tables = (self._pq.read_table(file, use_threads=False) for file in source)
         schema = schema.with_metadata({KEY: json.dumps(told)})
         with self._pq.ParquetWriter(path, schema) as writer:
             for group in _groups(tables, schema):
@@ -261,12 +261,17 @@ def _groups(tables: Iterator[Any], schema: Any) -> Iterator[Any]:
     held: list[Any] = []
     count = 0
     for table in tables:
-        held.append(table.cast(schema))
-        count += table.num_rows
-        while count >= ROW_GROUP:
-            whole = pa.concat_tables(held).combine_chunks()
-            yield whole.slice(0, ROW_GROUP).combine_chunks()
-            held, count = [whole.slice(ROW_GROUP)], count - ROW_GROUP
+        rest = table.cast(schema)
+        del table  # so that no part is held twice
+        while count + rest.num_rows >= ROW_GROUP:
+            room = ROW_GROUP - count
+            held.append(rest.slice(0, room))
+            rest = rest.slice(room)
+            yield pa.concat_tables(held).combine_chunks()
+            held, count = [], 0
+        if rest.num_rows:
+            held.append(rest)
+            count += rest.num_rows
     if count:
         yield pa.concat_tables(held).combine_chunks()
 
