@@ -146,7 +146,8 @@ def design_of(path: str | os.PathLike[str], number: int) -> Design:
         loading: dict[str, Any] = dict(document["loading"])
         found: dict[str, dict[str, Any]] = {"parameter": {}, "dim": {}, VARIANT: {}}
         for axis, place in zip(axes, chosen, strict=True):
-            found[axis["kind"]][axis["name"]] = axis["values"][place]
+            value = axis["values"][place]
+            found[axis["kind"]][axis["name"]] = int(value) if isinstance(value, bool) else value
         loading["parameters"] = {**(loading.get("parameters") or {}), **found["parameter"]} or None
         loading["dims"] = {**(loading.get("dims") or {}), **found["dim"]} or None
         return Design(_model_of(document["model"], Path(path)), loading, found[VARIANT].get(VARIANT, ""))

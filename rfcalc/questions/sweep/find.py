@@ -173,6 +173,8 @@ def _written(
 ) -> Sweep:
     """Run a sweep into a file."""
     store, told = Store(path, list(empty)), request.told
+    if resume and told["model"]["sha256"] is None:
+        raise UsageError("a model that was no file cannot be told from another, so its sweep cannot go on")
     if resume and is_sweep(path) and not store.folder.exists():
         return _read(request, store, told, most)
     tally = Tally()

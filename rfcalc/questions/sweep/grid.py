@@ -95,7 +95,10 @@ def space_of(
     >>> space.lengths, fixed
     ((4, 2), {'W': 32})
     """
-    from rfcalc.questions.sweep.space import Space
+    try:
+        from rfcalc.questions.sweep.space import Space
+    except ImportError:
+        raise UsageError("a sweep needs numpy: pip install 'rfcalc[sweep]'") from None
 
     axes = [_axis(name, values, parameter=True) for name, values in (over or {}).items()]
     fixed: dict[str, int] = {}

@@ -191,6 +191,20 @@ def test_the_front_is_that_of_the_definition_and_of_its_parts(
     assert choice.of(joined(parts))["design"].tolist() == expected
 
 
+def test_the_front_of_many_designs() -> None:
+    chance = np.random.default_rng(0)
+    columns = {f"m{n}": chance.integers(-30, 30, 3000) for n in range(3)}
+    columns["m3"] = chance.random(3000).round(2)
+    for by in ("m0", "m0,-m1", "m0,m1,-m2", "-m3,m0,m1,m2"):
+        told = np.stack([(-1 if each.largest else 1) * columns[each.name] for each in measures(by)], axis=1)
+        expected = [
+            place
+            for place, point in enumerate(told)
+            if not np.any(np.all(told <= point, axis=1) & np.any(told < point, axis=1))
+        ]
+        assert np.flatnonzero(front(columns, measures(by))).tolist() == expected
+
+
 def test_fronts_of_fields_that_are_the_whole_input_and_of_wide_numbers() -> None:
     assert np.flatnonzero(front(COLUMNS, measures("macs,-field"))).tolist() == [0, 2]
     assert np.flatnonzero(front(COLUMNS, measures("-params"))).tolist() == [2]

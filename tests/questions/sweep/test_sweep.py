@@ -327,6 +327,34 @@ def test_a_design_by_its_number(swept: Path) -> None:
 
 
 @pytest.mark.dataframes
+def test_designs_of_switches_by_number(tmp_path: Path) -> None:
+    net = {"rfcalc": 1, "parameters": {"pool": 1}, "input": [9, 9, 1], "layers": [
+        {"kind": "max_pool", "name": "p", "kernel": "1 + pool"},
+    ]}  # fmt: skip
+    path = tmp_path / "sweep.parquet"
+    found = rfcalc.sweep(net, {"pool": [True, False]}, path=path)
+    assert [row["pool"] for row in found] == [True, False]
+    for row in found:
+        assert rfcalc.analyze(path, design=row["design"]).layer("p").spatial == (row["extent_0"],) * 2
+    result = call("sweep", str(path), "--write", "1", "-o", str(tmp_path / "net.json"))
+    assert result.exit_code == 0, said(result)
+    assert rfcalc.analyze(tmp_path / "net.json").layer("p").spatial == (9, 9)
+
+
+@pytest.mark.dataframes
+def test_a_graph_that_was_loaded_is_swept_but_does_not_go_on(tmp_path: Path) -> None:
+    graph = rfcalc.load(POOLING)
+    found = rfcalc.sweep(graph, {"variant": ["plain", "strided"]}, path=tmp_path / "sweep.parquet")
+    assert [row["params"] for row in found] == [
+        row["params"] for row in rfcalc.sweep(POOLING, {"variant": ["plain", "strided"]})
+    ]
+    with pytest.raises(UsageError, match="cannot be told from another"):
+        rfcalc.sweep(graph, {"variant": ["plain"]}, path=tmp_path / "sweep.parquet", resume=True)
+    with pytest.raises(ReadError, match="of a model that was no file"):
+        rfcalc.analyze(tmp_path / "sweep.parquet", design=0)
+
+
+@pytest.mark.dataframes
 def test_designs_of_counterfactuals(tmp_path: Path) -> None:
     path = tmp_path / "variants.parquet"
     found = rfcalc.sweep(POOLING, {"variant": ["plain", "strided"]}, dims={"H": [28, 32]}, path=path)
