@@ -62,9 +62,22 @@ _held: dict[str, Task] = {}
 
 def _begin(payload: bytes) -> None:
     import signal
+    import threading
 
+    # a parent that is killed says nothing, and its workers would wait for work forever
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
     _held["task"] = pickle.loads(payload)
+
+
+def _leave_with_parent() -> None:
+    import multiprocessing
+    import os
+
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _work(span: Span) -> Part:

@@ -32,6 +32,7 @@ PARTS: Final = ".parts"
 _DIGITS: Final = 38  # of a decimal of 128 bits
 _PART: Final = b"rfcalc.part"
 _TOLD: Final = "sweep.json"
+_WHOLE: Final = "whole.tmp"
 
 
 class Store:
@@ -99,8 +100,9 @@ class Store:
         chosen : dict of str to ndarray, optional
             What it holds; by default all that is in the parts.
         """
-        temporary = _beside(self.path)
+        temporary = self.folder / _WHOLE  # where it goes with the parts, whatever becomes of this process
         with _writing(self.path):
+            temporary.unlink(missing_ok=True)
             try:
                 self._form.finish(temporary, told, self._files() if chosen is None else chosen)
                 if self.path.exists():

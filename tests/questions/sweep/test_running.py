@@ -76,6 +76,30 @@ def test_workers_that_always_die_end_the_sweep(tmp_path: Path, monkeypatch: pyte
         rfcalc.sweep(RESNET, OVER, path=tmp_path / "sweep.parquet", workers=2)
 
 
+def test_processes_end_with_the_one_that_began_them(tmp_path: Path) -> None:
+    script, path = tmp_path / "run.py", tmp_path / "sweep.parquet"
+    script.write_text(_SLOW, encoding="utf-8")
+    words = [sys.executable, str(script), str(path), "2", "60", str(RESNET)]
+    process = subprocess.Popen(words, start_new_session=True)
+    until = time.monotonic() + 60
+    while not list(path.with_name(path.name + ".parts").glob("0*")) and time.monotonic() < until:
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    while _alive(process.pid) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not _alive(process.pid)
+
+
+def _alive(group: int) -> bool:
+    """Tell whether a process of a group is there."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 # ---- Dask --------------------------------------------------------------------------------------------------
 
 
