@@ -59,6 +59,7 @@ law MODEL                                 1      1      6     1    1      1     
 explain MODEL sum                         1      1      6     1    1      1      5     1
 tiles MODEL                               0      9      105   1    0      9      63    1
 tiles MODEL --size 500,500 --tile 64      0      17     147   1    0      17     92    1
+sweep MODEL --dim H=32:64:4               3      3      19    1    3      3      31    1
 plot MODEL -o OUT                         1      4      14    1    1      4      13    1
 plot MODEL --what costs -o OUT            1      4      14    1    1      4      13    1
 plot MODEL --what effective -o OUT        1      1      6     1    1      1      5     1

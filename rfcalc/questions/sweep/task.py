@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from rfcalc.questions.sweep.choose import Choice
-from rfcalc.questions.sweep.columns import ERROR
+from rfcalc.questions.sweep.columns import ERROR, is_real
 from rfcalc.questions.sweep.evaluate import Evaluator
 from rfcalc.questions.sweep.sample import sampled
 from rfcalc.questions.sweep.space import Block, Space
@@ -136,8 +136,10 @@ class Task:
 
     def empty(self) -> Columns:
         """Return the columns without any design."""
-        (block,) = self.space.block(0, 1)
-        return picked(self.evaluator.figures(block), slice(0, 0))
+        axes = {axis.name: axis.array[:0] for axis in self.space.axes}
+        types = {name: np.float64 if is_real(name) else np.int64 for name in self.evaluator.columns}
+        made = {name: np.empty(0, dtype=form) for name, form in types.items()}
+        return made | axes | {ERROR: np.empty(0, dtype=object)}
 
 
 class Spans:
