@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from typing import Any, Final
 
@@ -100,7 +100,9 @@ def _form_of(values: Any) -> str:
 
 def _text(result: Designs, width: int, *, unicode: bool) -> str:
     """Return what a terminal shows."""
-    made, left_out = _fitting(table(result), width)
+    made, left_out = _fitting(
+        table(result), width, {DESIGN, ERROR, *(axis.name for axis in result.space.axes)}
+    )
     lines = [result.model, ""]
     if result.shown:
         lines += [*laid_out(made, width, unicode=unicode), ""]
@@ -111,15 +113,15 @@ def _text(result: Designs, width: int, *, unicode: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _fitting(made: Table, width: int) -> tuple[Table, list[str]]:
-    """Leave out columns that a terminal has no room for: those first that say least of a design."""
+def _fitting(made: Table, width: int, kept: Set[str]) -> tuple[Table, list[str]]:
+    """Leave out figures that a terminal has no room for: those first that say least of a design."""
     left_out: list[str] = []
-    for title in (*_LEAST, *reversed(made.titles[1:])):
+    figures = [title for title in reversed(made.titles) if title not in kept]
+    least = [title for name in _LEAST for title in figures if title.rpartition(".")[2] == name]
+    for title in dict.fromkeys((*least, *figures)):
         if _wide(made) <= width:
             break
-        place = next((n for n, each in enumerate(made.titles) if each.rpartition(".")[2] == title), None)
-        if place is None or title == ERROR:
-            continue
+        place = made.titles.index(title)
         left_out.append(made.titles[place])
         made = Table(
             made.titles[:place] + made.titles[place + 1 :],
