@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from math import inf
 from typing import Any
 
+from rfcalc.collecting import collector_paused
 from rfcalc.engine.result import Note, Size
 from rfcalc.engine.rows import analyze_run
 from rfcalc.engine.run import Run
@@ -52,7 +53,8 @@ class Asked:
     def search(self, targets: Iterable[Target], top: int = 1, by: int | None = None) -> list[Found]:
         """Return the cheapest stacks that meet targets."""
         bounds = bounds_of(targets)
-        return Search(self.space, bounds, self.by if by is None else by, top).run(self.going)
+        with collector_paused():
+            return Search(self.space, bounds, self.by if by is None else by, top).run(self.going)
 
 
 def design_of(
