@@ -14,7 +14,7 @@ from rfcalc.questions.design.blocks import MEASURES, Blocks
 from rfcalc.questions.design.grammar import read_grammar
 from rfcalc.questions.design.model import uses_of
 from rfcalc.questions.design.numbering import Numbering
-from rfcalc.questions.design.search import Space
+from rfcalc.questions.design.space import Space
 from rfcalc.questions.design.targets import read_targets
 from tests.questions.design_brute import Enumerator, Stack, choices_of, grammar_of, targets_of
 

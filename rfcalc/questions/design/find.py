@@ -16,7 +16,8 @@ from rfcalc.questions.design.grammar import HEAD, Grammar
 from rfcalc.questions.design.model import Use, model_of, names_of, text_of, uses_of
 from rfcalc.questions.design.numbering import Choice, Numbering
 from rfcalc.questions.design.result import Answer, DesignResult, Figures, Nearest, Placed, Price
-from rfcalc.questions.design.search import Found, Search, Space
+from rfcalc.questions.design.search import Search
+from rfcalc.questions.design.space import Found, Space
 from rfcalc.questions.design.targets import PER_AXIS, Target, bounds_of
 from rfcalc.readers.native import read_native
 

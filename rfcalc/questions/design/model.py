@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from rfcalc.questions.design.blocks import Costs, Effect, Site
 from rfcalc.questions.design.grammar import Part, Values
 from rfcalc.questions.design.numbering import Choice
-from rfcalc.questions.design.search import Space
+from rfcalc.questions.design.space import Space
 
 _LONGEST: Final = 80
 """Characters of a grammar's name, and digits of a number, in the name of a model."""

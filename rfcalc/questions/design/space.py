@@ -1,0 +1,316 @@
+"""Where blocks of a grammar may stand, what leads from one place to another, and the least that is ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import inf
+from operator import mul
+from typing import NamedTuple
+
+from rfcalc.questions.design.blocks import MEASURES, Blocks, Costs, Effect, Map, Site, Sizes, joined
+from rfcalc.questions.design.grammar import BEGIN, State
+from rfcalc.questions.design.numbering import Choice
+from rfcalc.questions.design.targets import Bounds
+
+LAYERS = MEASURES.index("layers")
+
+MOST_LAYERS = 4
+"""With no more layers for each block what is left is counted in layers, else in blocks."""
+
+DEEPEST = 200
+"""How many layers are counted so; blocks are no more either, in any grammar."""
+
+Least = tuple[float, ...]
+"""The least that a completion costs, by measures, each for itself."""
+
+NEVER: Least = (inf,) * len(MEASURES)
+
+
+class Edge(NamedTuple):
+    """A block that can be built at a site, by its number in `Grammar.options`, and where that leads."""
+
+    option: int
+    place: int
+    site: Site
+    effect: Effect
+
+
+class Begun(NamedTuple):
+    """A stack that is begun: where it stands, and all that it has come to.
+
+    Parameters
+    ----------
+    site : Site
+        Where the next block would stand.
+    state : State
+        Which blocks may follow.
+    field : tuple of float
+        What an element of the last map sees of the input; infinite through a gate.
+    stride : tuple of int
+        How far apart the windows of neighbours are, in pixels.
+    costs : tuple of int
+        By measures.
+    choice : Choice
+        What was chosen.
+    """
+
+    site: Site
+    state: State
+    field: tuple[float, ...]
+    stride: Sizes
+    costs: Costs
+    choice: Choice
+
+
+class Found(NamedTuple):
+    """A stack that meets the targets, by what is chosen, and what it costs."""
+
+    choice: Choice
+    costs: Costs
+    field: tuple[float, ...]
+    stride: Sizes
+    map: Map
+
+
+class Space:
+    """The sites of a grammar at an input, and the blocks between them, worked out as they are asked for."""
+
+    def __init__(self, blocks: Blocks) -> None:
+        self.blocks = blocks
+        self.grammar = blocks.grammar
+        self._edges: dict[Site, Sequence[Edge]] = {}
+        self._heads: dict[Site, Sequence[tuple[int, Costs]]] = {}
+        self._ahead: dict[object, Ahead] = {}
+
+    def edges(self, site: Site) -> Sequence[Edge]:
+        """Return the blocks that can be built at a site."""
+        if site not in self._edges:
+            found = []
+            for number, (place, block, chosen) in enumerate(self.grammar.options):
+                effect = self.blocks.effect(block, chosen, site)
+                if effect is not None:
+                    after = Site(site.globals, effect.map, self.blocks.reductions(block, chosen, site))
+                    found.append(Edge(number, place, after, effect))
+            self._edges[site] = found
+        return self._edges[site]
+
+    def heads(self, site: Site) -> Sequence[tuple[int, Costs]]:
+        """Return the heads that can be built at a site, by number, with their costs; none costs nothing."""
+        head = self.grammar.head
+        if head is None:
+            return ((0, (0,) * len(MEASURES)),)
+        if site not in self._heads:
+            costs = ((number, self.blocks.head(chosen, site)) for number, chosen in enumerate(head.options))
+            self._heads[site] = [(number, each) for number, each in costs if each is not None]
+        return self._heads[site]
+
+    def ahead(self, bounds: Bounds) -> Ahead:
+        """Return what is known of completions that meet bounds."""
+        by_layers = bounds.cost(LAYERS)[1] <= min(DEEPEST, MOST_LAYERS * self.grammar.most_blocks)
+        low, high = bounds.low.get("output"), bounds.high.get("output")
+        key = (low, high, by_layers)
+        if key not in self._ahead:
+            output = Bounds(*({} if each is None else {"output": each} for each in (low, high)))
+            self._ahead[key] = Ahead(self, output, by_layers=by_layers)
+        return self._ahead[key]
+
+    def begun(self) -> Iterator[Begun]:
+        """Yield the stacks that have no block yet: the input, and behind it each stem."""
+        grammar, blocks = self.grammar, self.blocks
+        rank = len(blocks.start.extents)
+        base: Costs = (0, 0, 1, 0, blocks.input_bytes)  # the input counts as a layer, as analyze counts it
+        for number in range(len(grammar.globals)):
+            site = Site(number, blocks.start, 0)
+            start = Begun(site, BEGIN, (1,) * rank, (1,) * rank, base, Choice(number, 0, ()))
+            if grammar.stem is None:
+                yield start
+                continue
+            for which, chosen in enumerate(grammar.stem.options):
+                effect = blocks.effect(grammar.stem, chosen, site)
+                if effect is not None:
+                    after = Site(number, effect.map, blocks.reductions(grammar.stem, chosen, site))
+                    choice = Choice(number, which, ())
+                    yield _with(start, effect, after, BEGIN, choice)
+
+
+def _with(begun: Begun, effect: Effect, site: Site, state: State, choice: Choice) -> Begun:
+    """Return a stack with one more block behind it."""
+    steps = begun.stride
+    field = tuple(
+        [
+            inf if whole else size + (window - 1) * step
+            for whole, size, window, step in zip(effect.whole, begun.field, effect.field, steps, strict=True)
+        ]
+    )
+    stride = tuple(map(mul, steps, effect.stride))
+    return Begun(site, state, field, stride, joined(begun.costs, effect.costs), choice)
+
+
+def extended(begun: Begun, edge: Edge, state: State) -> Begun:
+    """Return a stack with one more block."""
+    choice = begun.choice._replace(options=(*begun.choice.options, edge.option))
+    return _with(begun, edge.effect, edge.site, state, choice)
+
+
+class _Way(NamedTuple):
+    """A block at a site, as far as it matters to what is ahead: what it spends, and where it leads."""
+
+    spent: int
+    node: _Node
+    window: Sizes
+    stride: Sizes
+    whole: tuple[bool, ...]
+    costs: Costs
+
+    def no_worse(self, other: _Way) -> bool:
+        """Tell whether it leads to the same place, sees no less, and costs no more in anything."""
+        return (
+            self.node is other.node
+            and self.stride == other.stride
+            and self.spent <= other.spent
+            and all(
+                mine or (not its and a >= b)
+                for mine, its, a, b in zip(self.whole, other.whole, self.window, other.window, strict=True)
+            )
+            and all(map(at_most, self.costs, other.costs))
+        )
+
+
+class _Node:
+    """A site with the ways on from it, and what is known of completions from there."""
+
+    __slots__ = ("gains", "known", "site", "ways")
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.ways: list[_Way] | None = None
+        self.known: dict[tuple[int, Sizes], Least] = {}
+        self.gains: dict[int, tuple[float, ...]] = {}
+
+
+class Ahead:
+    """The least that stacks can still be completed for, by what they miss.
+
+    It depends on neither the field that is wanted nor on bounds of costs, so searches of a space share it.
+
+    Parameters
+    ----------
+    space : Space
+        The sites, and the blocks between them.
+    output : Bounds
+        What is asked of the extents of the output, and no more.
+    by_layers : bool
+        What is left is counted in layers; else in blocks.
+    """
+
+    def __init__(self, space: Space, output: Bounds, *, by_layers: bool) -> None:
+        self._space, self._bounds, self.by_layers = space, output, by_layers
+        self._nodes: dict[Site, _Node] = {}
+        self._reached = tuple(output.low.get("output", ()))
+
+    def least(self, site: Site, left: int, missing: Sizes) -> Least:
+        """Return the least that a completion costs, the costs so far left out.
+
+        Parameters
+        ----------
+        site : Site
+            Where it begins.
+        left : int
+            How many layers, or blocks, it may have.
+        missing : tuple of int
+            How much field is missing, in elements of the map.
+        """
+        return self._least(self._node(site), left, missing)
+
+    def large_enough(self, site: Site) -> bool:
+        """Tell whether a map is not smaller than the output has to be."""
+        return not self._reached or all(map(at_most, self._reached, site.map.extents))
+
+    def _node(self, site: Site) -> _Node:
+        found = self._nodes.get(site)
+        if found is None:
+            found = self._nodes[site] = _Node(site)
+        return found
+
+    def _ways(self, node: _Node) -> list[_Way]:
+        """Return the ways on from a site, but for those that another one is no worse than."""
+        if node.ways is None:
+            kept: list[_Way] = []
+            for edge in self._space.edges(node.site):
+                if not self.large_enough(edge.site):
+                    continue
+                effect = edge.effect
+                spent = effect.costs[LAYERS] if self.by_layers else 1
+                way = _Way(
+                    spent, self._node(edge.site), effect.field, effect.stride, effect.whole, effect.costs
+                )
+                if not any(other.no_worse(way) for other in kept):
+                    kept = [other for other in kept if not way.no_worse(other)]
+                    kept.append(way)
+            node.ways = kept
+        return node.ways
+
+    def _least(self, node: _Node, left: int, missing: Sizes) -> Least:
+        found = node.known.get((left, missing))
+        if found is None:
+            found = node.known[left, missing] = self._worked_out(node, left, missing)
+        return found
+
+    def _worked_out(self, node: _Node, left: int, missing: Sizes) -> Least:
+        if not self.large_enough(node.site):
+            return NEVER
+        best: Least = NEVER
+        if not any(missing) and self._bounds.within("output", node.site.map.extents):
+            if self._space.grammar.head is None:
+                return (0,) * len(MEASURES)  # no completion costs less
+            for _, costs in self._space.heads(node.site):
+                if not self.by_layers or costs[LAYERS] <= left:
+                    best = tuple(map(min, best, costs))
+        if left <= 0 or (any(missing) and not all(map(at_most, missing, self._gain(node, left)))):
+            return best
+        params, macs, layers, activations, peak = best
+        for way in self._ways(node):
+            if way.spent > left:
+                continue
+            then = self._least(way.node, left - way.spent, _less(missing, way))
+            if then is not NEVER:
+                costs = way.costs
+                params = min(params, costs[0] + then[0])
+                macs = min(macs, costs[1] + then[1])
+                layers = min(layers, costs[2] + then[2])
+                activations = min(activations, costs[3] + then[3])
+                peak = min(peak, max(costs[4], then[4]))
+        return NEVER if layers == inf else (params, macs, layers, activations, peak)
+
+    def _gain(self, node: _Node, left: int) -> tuple[float, ...]:
+        """Return the most that the blocks that are left can add to the field, in elements of the map."""
+        found = node.gains.get(left)
+        if found is None:
+            best: tuple[float, ...] = (0,) * len(node.site.map.extents)
+            for way in self._ways(node) if left > 0 else ():
+                if way.spent <= left:
+                    then = self._gain(way.node, left - way.spent)
+                    gain = (
+                        inf if whole else window - 1 + step * more
+                        for whole, window, step, more in zip(
+                            way.whole, way.window, way.stride, then, strict=True
+                        )
+                    )
+                    best = tuple(map(max, best, gain))
+            found = node.gains[left] = best
+        return found
+
+
+def _less(missing: Sizes, way: _Way) -> Sizes:
+    """Return what is missing of a field behind a block, in elements of its map."""
+    return tuple(
+        [
+            0 if whole or size < window else -((window - 1 - size) // step)
+            for size, whole, window, step in zip(missing, way.whole, way.window, way.stride, strict=False)
+        ]
+    )
+
+
+def at_most(a: float, b: float) -> bool:
+    """Tell whether a number is no more than another."""
+    return a <= b
