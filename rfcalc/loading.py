@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
+    from rfcalc.readers.torch.capture import Capture
+
 Model: TypeAlias = (
     "str | os.PathLike[str] | IO[str] | IO[bytes] | Mapping[str, Any] | LayerGraph | detect.Document"
 )
@@ -256,11 +258,13 @@ def from_torch(
     *,
     layout: str | Mapping[str, str] | None = None,
     on_unknown: OnUnknown = "report",
+    capture: Capture = "auto",
 ) -> LayerGraph:
     """Read a PyTorch module, without computing anything and without memory for weights.
 
-    The module is exported by `torch.export` on tensors without elements, as it is for inference; its weights
-    may lie on the meta device. It is left as it was.
+    The module runs once on tensors without elements, as it is for inference, and the operators that it calls
+    are recorded; its weights may lie on the meta device. It is left as it was. What decides its way by the
+    elements of tensors cannot be recorded so, and is exported by `torch.export`, as it is with `dynamic`.
 
     Parameters
     ----------
@@ -275,6 +279,8 @@ def from_torch(
         What the axes of the input are, or of inputs by name: ``NCHW``, ``NHWC``, ``NTC``.
     on_unknown : str
         As for `load`.
+    capture : str
+        ``record`` or ``export`` for one of the two ways alone; by default the first that holds.
 
     Returns
     -------
@@ -285,7 +291,7 @@ def from_torch(
     Raises
     ------
     ReadError
-        PyTorch is not installed, or `torch.export` cannot take the module.
+        PyTorch is not installed, or the module can be neither recorded nor exported.
     UsageError
         It is no module, or what it is called with does not fit it.
 
@@ -305,7 +311,11 @@ def from_torch(
 
     layouts = {"": layout} if isinstance(layout, str) else layout
     return read_module(
-        module, example_inputs, dynamic, options=Options(layout=layouts, on_unknown=on_unknown)
+        module,
+        example_inputs,
+        dynamic,
+        options=Options(layout=layouts, on_unknown=on_unknown),
+        capture=capture,
     )
 
 

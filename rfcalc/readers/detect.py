@@ -321,8 +321,7 @@ def running(model: Any, graph: LayerGraph, shapes: Mapping[str, Sequence[int]]) 
     from rfcalc.readers.torch.run import TorchRun
 
     if graph.origin is not None and isinstance(model, LayerGraph):
-        module, arguments = graph.origin
-        return TorchRun(module, arguments)
+        return TorchRun(*graph.origin)
     from rfcalc.readers.torch.factory import build_module
 
     return TorchRun(build_module(model), list(shapes.values()))
@@ -341,9 +340,10 @@ def at_shapes(
     """Read the module behind a graph anew, called with other shapes."""
     from rfcalc.readers.torch.capture import read_module
 
-    module, _ = graph.origin
+    module, _, capture = graph.origin
     layouts = {"": layout} if isinstance(layout, str) else layout
-    return read_module(module, [tuple(each) for each in shapes.values()], options=Options(layout=layouts))
+    called_with = [tuple(each) for each in shapes.values()]
+    return read_module(module, called_with, options=Options(layout=layouts), capture=capture)
 
 
 def _is_program(source: Source) -> bool:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final, Literal
 
 from rfcalc.errors import ReadError, RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.readers.options import Options
 from rfcalc.readers.torch.exported import Exported
 from rfcalc.readers.torch.graph import Spelled, read_program
+from rfcalc.readers.torch.recorded import Recorded, Unrecorded, record
 
 Shapes = Any
 """A tensor, a tuple of tensors, a shape, or a list of shapes."""
+
+Capture = Literal["auto", "record", "export"]
+"""How a module becomes a program."""
+
+CAPTURES: Final = ("auto", "record", "export")
 
 
 def read_exported(
@@ -53,8 +59,9 @@ def read_module(
     *,
     options: Options | None = None,
     source: str = "",
+    capture: Capture = "auto",
 ) -> LayerGraph:
-    """Export a module and read the program.
+    """Record a module as it runs, or export it, and read the program.
 
     Parameters
     ----------
@@ -68,29 +75,79 @@ def read_module(
         Layouts and names.
     source : str
         Its name, for messages.
+    capture : str
+        ``record``, ``export``, or ``auto``: recorded where that holds, otherwise exported.
     """
     import torch
 
     if not isinstance(module, torch.nn.Module):
         raise UsageError(f"a PyTorch model is a torch.nn.Module, not a {type(module).__name__}")
+    if capture not in CAPTURES:
+        raise UsageError(f"capture is one of {', '.join(CAPTURES)}, not {capture!r}")
     name = type(module).__name__
     source = source or f"<{name}>"
     try:
         tensors = dict(module.named_parameters(remove_duplicate=False))
         tensors.update(module.named_buffers(remove_duplicate=False))
-        with evaluating(module), _stand_ins(module, tensors) as mode:
-            given = listed_arguments(example_inputs)
-            names = argument_names(module, len(given))
-            shapes, spelled = dynamic_shapes(names, given, dynamic)
-            program = exported(module, candidates_for(given, shapes, tensors, mode), shapes)
-        graph = read_exported(
-            program, source=source, options=options, name=name, tensors=tensors, spelled=spelled
-        )
-        graph.origin = (module, example_inputs)
+        given = listed_arguments(example_inputs)
+        names = argument_names(module, len(given))
+        recorded, why = recorded_module(module, names, given, dynamic, tensors, capture)
+        if recorded is not None:
+            graph = read_program(recorded, source=source, options=options or Options())
+        else:
+            with evaluating(module), _stand_ins(module, tensors) as mode:
+                shapes, spelled = dynamic_shapes(names, given, dynamic)
+                program = exported(module, candidates_for(given, shapes, tensors, mode), shapes)
+            graph = read_exported(
+                program, source=source, options=options, name=name, tensors=tensors, spelled=spelled
+            )
+            if why:
+                message = f"exported, since it cannot be recorded as it runs: {why}"
+                graph = graph.with_notes([("capture", next(iter(graph.layers), ""), message)])
+        graph.origin = (module, example_inputs, "export" if recorded is None else "record")
         return graph
     except RfcalcError as error:
         error.source = error.source or source
         raise
+
+
+def recorded_module(
+    module: Any,
+    names: Sequence[str],
+    given: Sequence[Any],
+    dynamic: Any,
+    tensors: Mapping[str, Any],
+    capture: Capture,
+) -> tuple[Recorded | None, str]:
+    """Record a module as it runs: the program, or None and why it could not be, where that is worth saying.
+
+    Raises
+    ------
+    ReadError
+        It could not, and nothing else is wanted.
+    """
+    if capture == "export" or dynamic not in (None, False):
+        if capture == "record":
+            raise UsageError("open extents are traced by torch.export: leave out capture, or dynamic")
+        return None, ""
+    first = ""
+    with evaluating(module), unfused():
+        for arguments in candidates_for(given, None, tensors, None):
+            try:
+                return record(module, names, [_without_elements(each) for each in arguments], tensors), ""
+            except Unrecorded as error:
+                first = first or " ".join(str(error).split())[:300]
+    if capture == "record":
+        raise ReadError(f"the module cannot be recorded as it runs: {first}")
+    return None, first
+
+
+def _without_elements(value: Any) -> Any:
+    import torch
+
+    if not isinstance(value, torch.Tensor) or value.device.type == "meta":
+        return value
+    return torch.empty_strided(value.shape, value.stride(), dtype=value.dtype, device="meta")
 
 
 @contextmanager
@@ -164,9 +221,12 @@ def is_shape(value: Any) -> bool:
 
 
 def candidates_for(
-    given: tuple[Any, ...], shapes: Any, tensors: Mapping[str, Any], mode: Any
+    given: Sequence[Any], shapes: Any, tensors: Mapping[str, Any], mode: Any
 ) -> Iterator[tuple[Any, ...]]:
-    """Yield what the module may be called with: shapes as tensors of its own type, then as indices."""
+    """Yield what the module may be called with: shapes as tensors of its own type, then as indices.
+
+    Tensors are made under `mode`; without one they lie on the meta device.
+    """
     import torch
 
     floats = [each for each in tensors.values() if each.dtype.is_floating_point]
@@ -196,6 +256,8 @@ def _made(shape: Sequence[int], open_axes: Mapping[int, Any], kind: Any, device:
     if min(shape) < 1:
         raise UsageError(f"an extent must be positive, got {min(shape)}")
     extents = tuple(2 if extent == 1 and axis in open_axes else extent for axis, extent in enumerate(shape))
+    if mode is None:
+        return torch.empty(extents, dtype=kind, device="meta")
     with mode:
         return torch.empty(extents, dtype=kind, device=device)
 
@@ -322,7 +384,7 @@ def _export(module: Any, inputs: tuple[Any, ...], shapes: Any, *, strict: bool) 
             warnings.catch_warnings(),
             contextlib.redirect_stderr(io.StringIO()),
             torch.no_grad(),
-            _unfused(),
+            unfused(),
         ):
             warnings.simplefilter("ignore")
             return torch.export.export(module, inputs, dynamic_shapes=shapes, strict=strict)
@@ -331,7 +393,7 @@ def _export(module: Any, inputs: tuple[Any, ...], shapes: Any, *, strict: bool) 
 
 
 @contextmanager
-def _unfused() -> Iterator[None]:
+def unfused() -> Iterator[None]:
     """Let torch's transformer layers run as the operations that they consist of, with the masks given.
 
     Their fused form is one operation for a whole layer. Whether a mask is the causal one they find out from

@@ -51,7 +51,7 @@ class Exported:
         self._tensors = {**program.state_dict, **program.constants, **(tensors or {})}
         self._first: dict[Any, str] = {}
         for path, tensor in self._tensors.items():
-            self._first.setdefault(_storage(tensor), path)
+            self._first.setdefault(storage_of(tensor), path)
 
     def read(self, symbols: Mapping[str, Num]) -> Program:
         """Return the program with these numbers in the place of symbols."""
@@ -75,11 +75,12 @@ class Exported:
         if tensor is None:
             return Given(node.name, role, path, meta)
         data = known_data(tensor, learned=role == PARAMETER)
-        identity = self._first.get(_storage(tensor), path)  # tied tensors go by the name of the first
+        identity = self._first.get(storage_of(tensor), path)  # tied tensors go by the name of the first
         return Given(node.name, role, path, meta, identity, bool(tensor.requires_grad), data)
 
 
-def _storage(tensor: Any) -> Any:
+def storage_of(tensor: Any) -> Any:
+    """Return what is the same for tensors of the same elements in the same shape."""
     try:
         return (tensor.untyped_storage()._cdata, tensor.storage_offset(), tuple(tensor.shape))
     except (AttributeError, NotImplementedError, RuntimeError):
@@ -162,7 +163,7 @@ class _Graph:
             (str(key), str(path), kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}")
             for key, (path, kind) in (node.meta.get("nn_module_stack") or {}).items()
         )
-        return Call(node.name, _target(node.target), self._arguments(node), outputs, stack)
+        return Call(node.name, target_of(node.target), self._arguments(node), outputs, stack)
 
     def _arguments(self, node: Any) -> dict[str, Any]:
         schema = getattr(node.target, "_schema", None)
@@ -228,7 +229,7 @@ def _takes_part(node: Any) -> bool:
     return node.op == "call_function" and node.target is operator.getitem
 
 
-def _target(target: Any) -> str:
+def target_of(target: Any) -> str:
     """Spell an operator as saved programs do, without the namespace that all have."""
     schema = getattr(target, "_schema", None)
     if schema is not None:

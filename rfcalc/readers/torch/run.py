@@ -1,4 +1,4 @@
-"""Run a PyTorch module with stand-in weights, operator by operator of what `torch.export` makes of it."""
+"""Run a PyTorch module with stand-in weights, operator by operator of the program that was read of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,18 @@ import numpy as np
 
 from rfcalc.errors import ReadError
 from rfcalc.readers.running import Pass, Values, is_structure, stand_in
-from rfcalc.readers.torch.capture import candidates_for, evaluating, exported, listed_arguments
+from rfcalc.readers.torch.capture import (
+    Capture,
+    argument_names,
+    candidates_for,
+    evaluating,
+    exported,
+    listed_arguments,
+    recorded_module,
+)
+from rfcalc.readers.torch.exported import dtype_name
+from rfcalc.readers.torch.program import USER, Call
+from rfcalc.readers.torch.recorded import Recorded
 
 PRIME: Final = 7919
 """Where the random numbers of weights begin, so that they are not those of inputs."""
@@ -25,34 +36,33 @@ class TorchRun:
         The module, with values of its own: those of buffers are used.
     example_inputs : tensor, tuple of tensors, shape or list of shapes
         What it is called with.
+    capture : str
+        How it was read, so that tensors have the same names.
     """
 
-    def __init__(self, module: Any, example_inputs: Any) -> None:
+    def __init__(self, module: Any, example_inputs: Any, capture: Capture = "auto") -> None:
         import torch
 
         tensors = dict(module.named_parameters(remove_duplicate=False))
         tensors.update(module.named_buffers(remove_duplicate=False))
         if any(each.device.type == "meta" for each in tensors.values()):
             raise ReadError("its weights and buffers have no values")
-        with evaluating(module):
-            given = candidates_for(listed_arguments(example_inputs), None, tensors, nullcontext())
-            program = exported(module, given, None)
+        arguments = listed_arguments(example_inputs)
+        names = argument_names(module, len(arguments))
         self.runtime = f"torch {torch.__version__.partition('+')[0]}"
-        self._program = program
         self.weights = tuple(name for name, _ in module.named_parameters())
+        recorded, _ = recorded_module(module, names, arguments, None, tensors, capture)
+        self._macs: dict[str, int] = {}
+        if recorded is not None:
+            self._played: _Played | _Interpreted = _Played(recorded, tensors)
+        else:
+            with evaluating(module):
+                given = candidates_for(arguments, None, tensors, nullcontext())
+                self._played = _Interpreted(exported(module, given, None))
         self.smeared: frozenset[str] = frozenset()
         self.summed: frozenset[str] = frozenset()
-        self._held = {**program.constants, **program.state_dict}
-        self.inputs = [
-            (node.name, tuple(node.meta["val"].shape), _dtype(node.meta["val"]))
-            for node, spec in self._given()
-            if spec.kind.name == "USER_INPUT" and isinstance(node.meta.get("val"), torch.Tensor)
-        ]
-        self._macs: dict[str, int] = {}
-
-    def _given(self) -> list[tuple[Any, Any]]:
-        nodes = [node for node in self._program.graph_module.graph.nodes if node.op == "placeholder"]
-        return list(zip(nodes, self._program.graph_signature.input_specs, strict=True))
+        self._held = self._played.held
+        self.inputs = self._played.inputs
 
     def start(
         self, values: Pass, tensors: Iterable[str], *, nudged: str = ""
@@ -62,22 +72,15 @@ class TorchRun:
 
         held = self._filled(values, nudged)
         wanted = frozenset(tensors)
-        given = self._given()
         counts = None if self._macs else self._macs
 
         def run(feeds: Values) -> tuple[Values, Sequence[Any]]:
             kept: dict[str, Any] = {}
-            arguments = [
-                torch.from_numpy(feeds[node.name].copy())
-                if node.name in feeds
-                else held[spec.target]
-                if spec.target in held
-                else getattr(spec.arg, "value", None)
-                for node, spec in given
-            ]
+            given = {name: torch.from_numpy(each.copy()) for name, each in feeds.items()}
+            listener = _Listener(wanted, kept, counts)
             try:
                 with torch.no_grad():
-                    found = _recorder(self._program.graph_module, wanted, kept, counts).run(*_own(arguments))
+                    found = self._played.run(given, held, listener)
             except Exception as error:  # whatever an operator raises
                 reason = str(error).strip().partition("\n")[0][:200]
                 raise ReadError(f"torch cannot run it with stand-in weights: {reason}") from error
@@ -110,33 +113,111 @@ class TorchRun:
         return held
 
 
-def _own(arguments: Sequence[Any]) -> list[Any]:
-    """Return copies, for the program may write into what it is given."""
-    return [each.detach().clone() if hasattr(each, "detach") else each for each in arguments]
+class _Listener:
+    """Keeps the values of some tensors while operators run; with `counts` it counts what they compute too."""
+
+    def __init__(self, wanted: frozenset[str], kept: dict[str, Any], counts: dict[str, int] | None) -> None:
+        self._wanted, self._kept, self._counts = wanted, kept, counts
+
+    def run(self, name: str, work: Callable[[], Any]) -> Any:
+        """Run one operator, and return its results."""
+        from torch.utils.flop_counter import FlopCounterMode
+
+        if self._counts is None:
+            return work()
+        with FlopCounterMode(display=False) as counter:
+            value = work()
+        self._counts[name] = counter.get_total_flops() // 2
+        return value
+
+    def keep(self, name: str, value: Any) -> None:
+        """Keep a value as it is now, if it is one of those."""
+        array = _array(value) if name in self._wanted else None
+        if array is not None:
+            self._kept[name] = array
 
 
-def _recorder(
-    module: Any, wanted: frozenset[str], kept: dict[str, Any], counts: dict[str, int] | None
-) -> Any:
-    """Return what runs a graph and keeps the values of some nodes; with `counts` it counts operations too."""
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
+class _Played:
+    """A program that was recorded, to be run.
 
-    class Recorder(torch.fx.Interpreter):  # type: ignore[misc, unused-ignore]  # torch is optional
-        def run_node(self, node: Any) -> Any:
-            if counts is None or node.op != "call_function":
-                value = super().run_node(node)
-            else:
-                with FlopCounterMode(display=False) as counter:
-                    value = super().run_node(node)
-                counts[node.name] = counter.get_total_flops() // 2
-            if node.name in wanted:
-                array = _array(value)
-                if array is not None:
-                    kept[node.name] = array
-            return value
+    Parameters
+    ----------
+    recorded : Recorded
+        The program.
+    tensors : mapping
+        The module's parameters and buffers by path.
+    """
 
-    return Recorder(module)
+    def __init__(self, recorded: Recorded, tensors: Mapping[str, Any]) -> None:
+        self._recorded = recorded
+        self.held = dict(tensors)
+        self.inputs = [
+            (each.name, each.meta.shape, _dtype(each.meta.dtype))
+            for each in recorded.program.inputs
+            if each.role == USER
+        ]
+
+    def run(self, feeds: Mapping[str, Any], held: Mapping[str, Any], listener: _Listener) -> Any:
+        """Return the outputs for inputs and weights."""
+
+        def heard(call: Call, work: Callable[[], Any]) -> Any:
+            name = call.outputs[0][0] if call.outputs else call.name
+            result = listener.run(name, work)
+            parts = result if isinstance(result, (tuple, list)) else [result]
+            for (part, _), value in zip(call.outputs, parts, strict=False):
+                listener.keep(part, value)
+            return result
+
+        given = self._recorded.program.inputs
+        state = {each.name: held[each.path].detach().clone() for each in given if each.role != USER}
+        return self._recorded.play({**state, **feeds}, heard)
+
+
+class _Interpreted:
+    """A program that was exported, to be run.
+
+    Parameters
+    ----------
+    program : torch.export.ExportedProgram
+        The program.
+    """
+
+    def __init__(self, program: Any) -> None:
+        import torch
+
+        nodes = [node for node in program.graph_module.graph.nodes if node.op == "placeholder"]
+        self._program = program
+        self._given = list(zip(nodes, program.graph_signature.input_specs, strict=True))
+        self.held = {**program.constants, **program.state_dict}
+        self.inputs = [
+            (node.name, tuple(node.meta["val"].shape), _dtype(dtype_name(node.meta["val"].dtype)))
+            for node, spec in self._given
+            if spec.kind.name == "USER_INPUT" and isinstance(node.meta.get("val"), torch.Tensor)
+        ]
+
+    def run(self, feeds: Mapping[str, Any], held: Mapping[str, Any], listener: _Listener) -> Any:
+        """Return the outputs for inputs and weights."""
+        import torch
+
+        class Recorder(torch.fx.Interpreter):  # type: ignore[misc, unused-ignore]  # torch is optional
+            def run_node(self, node: Any) -> Any:
+                work = super().run_node
+                calls = node.op == "call_function"
+                value = listener.run(node.name, lambda: work(node)) if calls else work(node)
+                listener.keep(node.name, value)
+                return value
+
+        arguments: list[Any] = [
+            feeds[node.name]
+            if node.name in feeds
+            else held[spec.target]
+            if spec.target in held
+            else getattr(spec.arg, "value", None)
+            for node, spec in self._given
+        ]
+        # copies, for the program may write into what it is given
+        own = [each.detach().clone() if hasattr(each, "detach") else each for each in arguments]
+        return Recorder(self._program.graph_module).run(*own)
 
 
 def _array(value: Any) -> Any:
@@ -152,9 +233,8 @@ def _leaves(found: Any) -> list[Any]:
     return [leaf for each in found for leaf in _leaves(each)] if isinstance(found, (tuple, list)) else [found]
 
 
-def _dtype(tensor: Any) -> Any:
+def _dtype(name: str) -> Any:
+    """Return numpy's type of elements for one of PyTorch's."""
     import torch
 
-    return (
-        torch.empty(0, dtype=torch.float32 if tensor.dtype is torch.bfloat16 else tensor.dtype).numpy().dtype
-    )
+    return torch.empty(0, dtype=torch.float32 if name == "bfloat16" else getattr(torch, name)).numpy().dtype
