@@ -131,6 +131,8 @@ class _Tape:
         self.calls: list[Call] = []
         self.played: list[tuple[Any, Any, Any]] = []
         self.stack: list[tuple[str, str, str]] = []
+        self.mixed = False
+        """Tensors that have elements are among the arguments of the last call."""
         self._names: dict[int, str] = {}
         self._elements: dict[Any, str] = {}
         self._held: list[Any] = []  # an identity stands for a tensor as long as that lives
@@ -178,6 +180,7 @@ class _Tape:
 
         if isinstance(value, torch.Tensor):
             name = self.known(value)
+            self.mixed = self.mixed or (value.device.type != "meta" and value.dim() > 0)
             if name is not None:
                 return Ref(name)
             if value.device.type == "meta":
@@ -196,14 +199,19 @@ class _Tape:
         if isinstance(value, torch.Tensor):
             name = self.known(value)
             return value if name is None else Ref(name)
+        if isinstance(value, (list, tuple)):
+            return type(value)(map(self.marked, value))
         return torch.device("cpu") if isinstance(value, torch.device) else value
 
     def call(self, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Spell the arguments of a call by their names."""
-        from torch.utils import _pytree
-
-        self.played.append((function, *_pytree.tree_map(self.marked, (tuple(args), dict(kwargs)))))
-        names = [each.name for each in function._schema.arguments]
+        schema = function._schema
+        if schema.is_mutable and args and isinstance(args[0], _tensor()) and self.known(args[0]) is None:
+            raise Unrecorded("it writes into a tensor that is no buffer")
+        self.mixed = False
+        marked = {name: self.marked(value) for name, value in kwargs.items()}
+        self.played.append((function, tuple(map(self.marked, args)), marked))
+        names = [each.name for each in schema.arguments]
         found = {names[place]: self.ref(value) for place, value in enumerate(args)}
         return found | {name: self.ref(value) for name, value in kwargs.items()}
 
@@ -260,6 +268,12 @@ class _Tape:
         around = self.stack[-1][1]
         below = [path for path in paths if path.startswith(f"{around}.")] if around else paths
         return (below or paths)[0]
+
+
+def _tensor() -> Any:
+    import torch
+
+    return torch.Tensor
 
 
 def _meta(tensor: Any) -> Tensor:
@@ -372,6 +386,20 @@ def _together(given: Any) -> Any:
         return _pytree.tree_map(moved, given)
 
 
+def _batch_norm(x: Any, *others: Any) -> Any:
+    """Return what batch normalisation makes of a tensor without elements: one like it.
+
+    Half of the time of a convolutional network goes into how PyTorch finds that out.
+    """
+    import torch
+
+    weight, bias, mean, variance, training, *_ = others
+    sizes = {each.shape for each in (weight, bias, mean, variance) if each is not None}
+    if training or not x.dim() > 1 or sizes - {x.shape[1:2]} or x.device.type != "meta":
+        return torch.ops.aten.batch_norm.default(x, *others)  # which refuses what does not fit
+    return torch.empty_like(x)
+
+
 _MODES: Final[list[Any]] = []
 
 
@@ -383,6 +411,8 @@ def _mode() -> Any:
     from torch._subclasses.schema_check_mode import SchemaCheckMode
     from torch.utils._python_dispatch import TorchDispatchMode
 
+    norm = torch.ops.aten.batch_norm.default
+
     # of the modes that the dispatcher lets listen before it takes operators apart this is the plainest
     class Listener(SchemaCheckMode):  # type: ignore[misc]  # PyTorch's class has no types
         def __init__(self, tape: _Tape, plainly: Any) -> None:
@@ -393,9 +423,10 @@ def _mode() -> Any:
         def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             kwargs = kwargs or {}
             spelled = self._tape.call(function, args, kwargs)
-            args, kwargs = _together((args, kwargs))
+            if self._tape.mixed:
+                args, kwargs = _together((args, kwargs))
             with self._plainly():
-                result = function(*args, **kwargs)
+                result = _batch_norm(*args) if function is norm else function(*args, **kwargs)
             self._tape.made(function, spelled, result)
             return result
 
