@@ -179,17 +179,33 @@ def test_nothing_changes_where_the_module_fails() -> None:
     assert not torch.nn.modules.module._global_forward_pre_hooks
 
 
+def filled(m: Any, x: Tensor) -> Tensor:
+    y = torch.zeros(1, 3, 12)  # where no device is said it has elements
+    y[:, :, ::2] = x
+    return y
+
+
 @pytest.mark.parametrize(
     ("function", "says"),
     [
+        (filled, "writes into a tensor that it made on another device"),
         (lambda m, x: x if x.sum() > 0 else -x, "Tensor"),
         (lambda m, x: x[: int(x.max().item())], "meta"),
         (lambda m, x: x[x > 0], "meta"),
     ],
 )
 def test_elements_that_decide_cannot_be_recorded(function: Any, says: str) -> None:
+    shape = (1, 3, 6) if function is filled else (2, 3)
     with pytest.raises(ReadError, match=f"cannot be recorded as it runs: .*{says}"):
-        rfcalc.from_torch(Of(function), (2, 3), capture="record")
+        rfcalc.from_torch(Of(function), shape, capture="record")
+
+
+def test_a_tensor_that_is_no_buffer_stays_as_it_was() -> None:
+    module = Of(lambda m, x: x * m.count.add_(1))
+    module.count = torch.zeros(3)
+    with pytest.raises(ReadError, match="it writes into a tensor that is no buffer"):
+        rfcalc.from_torch(module, (2, 3), capture="record")
+    assert torch.equal(module.count, torch.zeros(3))
 
 
 def test_what_cannot_be_recorded_is_exported_and_said() -> None:

@@ -155,10 +155,7 @@ class _Tape:
 
         What makes a tensor from nothing hands on a copy of what the dispatcher made.
         """
-        name = self._names.get(id(tensor))
-        if name is not None or tensor.device.type != "meta":
-            return name
-        return self._elements.get((storage_of(tensor), tensor.stride()))
+        return self._names.get(id(tensor)) or self._elements.get((storage_of(tensor), tensor.stride()))
 
     def input(self, name: str, tensor: Any) -> None:
         """Enter an argument of the module."""
@@ -206,14 +203,31 @@ class _Tape:
     def call(self, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Spell the arguments of a call by their names."""
         schema = function._schema
-        if schema.is_mutable and args and isinstance(args[0], _tensor()) and self.known(args[0]) is None:
-            raise Unrecorded("it writes into a tensor that is no buffer")
+        if schema.is_mutable:
+            self._check_written(schema, args, kwargs)
         self.mixed = False
         marked = {name: self.marked(value) for name, value in kwargs.items()}
         self.played.append((function, tuple(map(self.marked, args)), marked))
         names = [each.name for each in schema.arguments]
         found = {names[place]: self.ref(value) for place, value in enumerate(args)}
         return found | {name: self.ref(value) for name, value in kwargs.items()}
+
+    def _check_written(self, schema: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Refuse what writes into tensors that have elements: they would not hold what the module computes."""
+        import torch
+        from torch.utils import _pytree
+
+        given = dict(zip([each.name for each in schema.arguments], args, strict=False)) | dict(kwargs)
+        leaves = [each for each in _pytree.tree_leaves(given) if isinstance(each, torch.Tensor)]
+        for each in schema.arguments:
+            written = given.get(each.name)
+            info = each.alias_info
+            if not isinstance(written, torch.Tensor) or info is None or not info.is_write:
+                continue
+            if self.known(written) is None:
+                raise Unrecorded("it writes into a tensor that is no buffer")
+            if written.device.type != "meta" and any(leaf.device.type == "meta" for leaf in leaves):
+                raise Unrecorded("it writes into a tensor that it made on another device")
 
     def made(self, function: Any, args: dict[str, Any], result: Any) -> None:
         """Enter a call and its results."""
@@ -268,12 +282,6 @@ class _Tape:
         around = self.stack[-1][1]
         below = [path for path in paths if path.startswith(f"{around}.")] if around else paths
         return (below or paths)[0]
-
-
-def _tensor() -> Any:
-    import torch
-
-    return torch.Tensor
 
 
 def _meta(tensor: Any) -> Tensor:
