@@ -213,7 +213,7 @@ class _Tape:
         return found | {name: self.ref(value) for name, value in kwargs.items()}
 
     def _check_written(self, schema: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        """Refuse what writes into tensors that have elements: they would not hold what the module computes."""
+        """Refuse what writes into tensors with elements: they would not hold what the module computes."""
         import torch
         from torch.utils import _pytree
 
