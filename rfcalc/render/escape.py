@@ -175,6 +175,15 @@ def shorten(text: str, width: int, ellipsis: str = "…") -> str:
     return head + ellipsis + tail
 
 
+def cut(text: str, width: int, ellipsis: str = "…") -> str:
+    """Cut the end off a text that is wider than `width` columns.
+
+    >>> cut("the map is too small", 12), cut("conv1", 12)
+    ('the map is…', 'conv1')
+    """
+    return text if cells(text) <= width else _take(text, width - len(ellipsis)).rstrip() + ellipsis
+
+
 def _take(text: str, width: int) -> str:
     used = 0
     for place, char in enumerate(text):

@@ -121,6 +121,13 @@ def test_stacks_that_there_are_none_of(arguments: tuple[str, ...], code: int, me
     assert message in got.stderr
 
 
+def test_a_target_that_is_given_twice_holds_twice() -> None:
+    once = run("--input", "32,32,3", "--field", ">=9,<=12", "--format", "json")
+    twice = run("--input", "32,32,3", "--field", ">=9", "--field", "<=12", "--format", "json")
+    assert twice.exit_code == 0
+    assert twice.output == once.output
+
+
 def test_none_is_an_answer(tmp_path: Path) -> None:
     file = tmp_path / "net.json"
     got = run("--input", "32,32,3", "--field", ">=40", "--layers", "<=5", "-o", str(file))

@@ -22,14 +22,19 @@ RANK: Final = "{rank}"
 _MEASURES: Final = ("params", "macs", "layers", "activations", "peak")
 
 _NOTES: Final = """A target is a comparison: '>=224', '<=1e6'; along each axis '>=7x7'; and several with
-commas, '>=7,<=14'. Field, output and stride are those of the last map before the head, all else is that of
-the whole model.
+commas, '>=7,<=14', or with the option once for each. Field, output and stride are those of the last map
+before the head, all else is that of the whole model.
 
 Exit codes: 0 a stack meets the targets, 1 none does, 2 wrong usage, 3 the grammar cannot be read."""
 
 
 def _target(name: str, meaning: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    return click.option(f"--{name}", metavar="TARGET", help=meaning)
+    return click.option(f"--{name}", metavar="TARGET", multiple=True, callback=_together, help=meaning)
+
+
+def _together(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> str | None:
+    """Return what an option is given as, several times as once with commas."""
+    return ",".join(given) if given else None
 
 
 @question(

@@ -11,6 +11,7 @@ from rfcalc.engine.rows import figures_of
 from rfcalc.engine.run import Run
 from rfcalc.engine.shapes import spec_of
 from rfcalc.engine.totals import totals_of
+from rfcalc.graph.graph import LayerGraph
 from rfcalc.questions.sweep.columns import COVERAGE, STATUS, prefixes
 
 Figures = dict[str, Num | str | None]
@@ -30,7 +31,7 @@ def figures(run: Run, layers: Sequence[str]) -> Figures:
     }
     names: Sequence[str | None] = layers or (None,)
     for name, before in zip(names, prefixes(layers), strict=True):
-        row = last_map(rows) if name is None else _named(rows, name)
+        row = last_map(rows) if name is None else _named(graph, rows, name)
         if row is not None:
             found.update(_of_row(row, before))
     return found
@@ -49,8 +50,11 @@ def last_map(rows: Sequence[Row]) -> Row | None:
     return None
 
 
-def _named(rows: Sequence[Row], name: str) -> Row | None:
-    return next((row for row in rows if name == row.name or name in row.outputs), None)
+def _named(graph: LayerGraph, rows: Sequence[Row], name: str) -> Row | None:
+    """Return the row of a layer or an output tensor; of a block, of the layer that puts out its result."""
+    ends = [block.outputs[0][0] for block in graph.blocks.values() if block.name == name]
+    names = {name, *(graph[end].source_name for end in ends[:1])}
+    return next((row for row in rows if row.name in names or name in row.outputs), None)
 
 
 def _elements(run: Run, held: Num | None) -> Num | None:

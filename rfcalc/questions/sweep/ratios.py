@@ -41,9 +41,10 @@ class Truth(NamedTuple):
 
 
 class Text(NamedTuple):
-    """Words of designs, such as the names of counterfactuals."""
+    """Words of designs, such as the names of counterfactuals, and where there is one."""
 
     values: Any
+    known: Any = np.True_
 
 
 Term: TypeAlias = "Number | Truth | Text"
@@ -212,7 +213,8 @@ def compare(a: Term, sign: str, b: Term, text: str) -> Truth:
         if sign not in ("==", "!="):
             raise UsageError(f"{quoted(text)}: words are compared with == and != alone")
         found = np.asarray(_COMPARE[sign](a.values, b.values), dtype=bool)
-        return Truth(found, ~found)
+        both = a.known & b.known
+        return Truth(found & both, ~found & both)
     if isinstance(a, Text) or isinstance(b, Text):
         word = next(each for each in (a, b) if isinstance(each, Text)).values
         hint = f"; there is no column {word.item()!r}" if np.ndim(word) == 0 else ""

@@ -9,7 +9,7 @@ from typing import Any, Final
 from rfcalc.questions.sweep.columns import ALONG, DESIGN, ERROR, TOTALS, is_real, is_text
 from rfcalc.questions.sweep.result import Designs
 from rfcalc.render import humanise
-from rfcalc.render.escape import cells
+from rfcalc.render.escape import cells, cut
 from rfcalc.render.fold import fold
 from rfcalc.render.frames import FLAG, INTEGER, REAL, TEXT, Series, Tabular, chosen, series
 from rfcalc.render.pieces import Paragraph, Piece
@@ -103,6 +103,7 @@ def _text(result: Designs, width: int, *, unicode: bool) -> str:
     made, left_out = _fitting(
         table(result), width, {DESIGN, ERROR, *(axis.name for axis in result.space.axes)}
     )
+    made = _with_reasons_cut(made, width, "…" if unicode else "...")
     lines = [result.model, ""]
     if result.shown:
         lines += [*laid_out(made, width, unicode=unicode), ""]
@@ -129,6 +130,14 @@ def _fitting(made: Table, width: int, kept: Set[str]) -> tuple[Table, list[str]]
             tuple(row[:place] + row[place + 1 :] for row in made.rows),
         )
     return made, left_out
+
+
+def _with_reasons_cut(made: Table, width: int, ellipsis: str) -> Table:
+    """End reasons where the terminal does; those below the table are whole."""
+    if made.titles[-1] != ERROR:
+        return made
+    room = max(width - _wide(made), 0) + _REASON
+    return made._replace(rows=tuple((*row[:-1], cut(row[-1], room, ellipsis)) for row in made.rows))
 
 
 def _wide(made: Table) -> int:

@@ -19,7 +19,7 @@ import numpy as np
 from rfcalc.algebra.expression import DEEPEST, LONGEST, quoted
 from rfcalc.designs import VARIANT
 from rfcalc.errors import UsageError
-from rfcalc.questions.sweep.columns import ALONG, COVERAGE, ERROR
+from rfcalc.questions.sweep.columns import ALONG, COVERAGE, ERROR, is_text
 from rfcalc.questions.sweep.ratios import (
     ARITHMETIC,
     SIGNS,
@@ -290,11 +290,9 @@ def _column(name: str, columns: Columns) -> Number | Text:
     plain = np.ma.filled(values, 0)
     if plain.dtype.kind in "fc":
         return Number(0, 1, there, plain)
-    if (
-        plain.dtype == object
-        and name in (ERROR, VARIANT)
-        and all(isinstance(each, str) for each in plain[:1])
-    ):
+    if is_text(name):
+        return Text(plain, np.True_ if name == ERROR else plain != "")
+    if name == VARIANT and plain.dtype == object and all(isinstance(each, str) for each in plain[:1]):
         return Text(plain)
     top = plain.astype(np.int64) if plain.dtype.kind in "bui" else plain
     before, figure = _figure(name)

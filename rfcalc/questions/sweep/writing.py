@@ -37,7 +37,8 @@ def model_file(design: Design) -> str:
         raise UsageError(f"no model file says the counterfactual {design.variant!r}; {_INSTEAD}")
     loading: Loading = design.loading  # type: ignore[assignment]  # the options of `load`, as they were given
     document = _document(read, loading)
-    with asked(read, **loading) as before, asked(document, **_of_question(loading)) as after:
+    written = read._replace(content=document, text=b"", memory=None)  # with its name, for messages
+    with asked(read, **loading) as before, asked(written, **_of_question(loading)) as after:
         if figures_of(before) != figures_of(after):
             raise RfcalcError("the design cannot be written so that it comes to the same", source=read.source)
     return dump(document)

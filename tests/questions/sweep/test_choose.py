@@ -45,6 +45,7 @@ COLUMNS: Columns = {
     "receptive_field_1": ma([12, 15, None, None, None]),
     "effective_stride_1": ma([2.0, 1.0, 0.5, 4.0, None]),
     "coverage": ma([0.1, 0.5, 1.0, 0.9, None]),
+    "status": np.array(["exact", "bound", "exact", "unknown", ""], dtype=object),
 }
 
 
@@ -53,6 +54,9 @@ COLUMNS: Columns = {
     [
         ("params < 5e6", [0, 3]),
         ("params < 100.5 and params > 99.5", [0]),
+        ("status == 'exact'", [0, 2]),
+        ("status != 'exact'", [1, 3]),  # of a design that cannot be built it is neither
+        ("not (status == 'exact' or status == 'bound')", [3]),
         ("not params < 5e6", [1, 2]),  # what is not known is not so either
         ("params >= 2**62 and params <= 2 ** 70", [1, 2]),
         ("params * 4 >= 2**64", [1, 2]),

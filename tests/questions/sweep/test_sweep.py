@@ -444,6 +444,30 @@ def test_the_command_says_why_designs_cannot_be_built() -> None:
     assert "Why not, the commonest first: 1 design: layer 'conv" in said(result)
 
 
+def test_a_reason_in_the_table_keeps_its_beginning() -> None:
+    lines = call("sweep", str(POOLING), "--dim", "H=4:28:12", "--dim", "W=28").stdout.splitlines()
+    cut = [line for line in lines if line.endswith(("…", "..."))]
+    assert len(cut) == 2
+    assert all("  layer 'conv" in line and len(line) <= 80 for line in cut)
+
+
+def test_a_table_of_several_layers_leaves_out_figures_of_layers_first() -> None:
+    words = ("--over", "n=1:2", "--over", "width=8,16", "--layer", "stem", "--layer", "stages/0/first/relu")
+    lines = call("sweep", str(RESNET), *words).stdout.splitlines()
+    titles = lines[2].split()
+    assert titles[:5] == ["design", "n", "width", "params", "macs"]
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_block_is_a_layer_too() -> None:
+    found = rfcalc.sweep(RESNET, {"n": [1, 2, 3]}, layers=["stages"])
+    for row in found:
+        one = rfcalc.analyze(RESNET, depth=1, parameters={"n": row["n"]}).layer("stages")
+        assert (row["receptive_field_0"], row["receptive_field_1"]) == one.receptive_field
+        assert (row["extent_0"], row["extent_1"]) == one.spatial
+        assert (row["coverage"], row["status"]) == (one.coverage, "exact")
+
+
 def test_the_formats_of_the_command(tmp_path: Path) -> None:
     words = ("sweep", str(RESNET), "--over", "width=8,16", "--where", "params < 1e6")
     lines = list(csv.DictReader(call(*words, "--format", "csv").stdout.splitlines()))
@@ -486,6 +510,12 @@ def test_a_design_is_written_as_a_model_file(tmp_path: Path) -> None:
         again = tmp_path / "again.json"
         call("sweep", str(tmp_path / "sweep.parquet"), "--write", str(number), "-o", str(again))
         assert again.read_bytes() == made.read_bytes()
+
+
+def test_a_design_that_cannot_be_built_is_told_by_the_name_of_its_file() -> None:
+    result = call("sweep", str(POOLING), "--dim", "H=4,28", "--write", "0")
+    assert result.exit_code == 3
+    assert said(result).startswith(f"rfcalc: error: {POOLING}: layer 'conv2': the window of 3")
 
 
 @pytest.mark.parametrize(
