@@ -60,8 +60,10 @@ _FILES: Final = {".csv": "csv", ".parquet": "parquet"}
 @click.option(
     "--where",
     metavar="CONDITION",
+    multiple=True,
+    callback=lambda _context, _option, given: _all_of(given),
     help="Keep the designs of which this is true, such as 'params < 5e6 and field >= 224'; field, extent and "
-    "stride are the smallest over the axes of the first layer.",
+    "stride are the smallest over the axes of the first layer. May be repeated.",
 )
 @options.pareto("Those are kept that no other surpasses in all of them.")
 @options.top("Designs are kept, the best first with --by.")
@@ -132,6 +134,13 @@ def _file(output: str, form: str) -> str | None:
     if form == "parquet" and (output == "-" or named != form):
         raise UsageError("a Parquet file has to be named; give --output a name that ends in .parquet")
     return output if named is not None and form in ("text", named) else None
+
+
+def _all_of(conditions: Sequence[str]) -> str | None:
+    """Return the condition that several conditions are true."""
+    if len(conditions) < 2:
+        return conditions[0] if conditions else None
+    return " and ".join(f"({each})" for each in conditions)
 
 
 def _write(

@@ -444,6 +444,14 @@ def test_the_command_says_why_designs_cannot_be_built() -> None:
     assert "Why not, the commonest first: 1 design: layer 'conv" in said(result)
 
 
+def test_conditions_that_are_given_apart_hold_together() -> None:
+    words = ("sweep", str(RESNET), "--over", "n=1:3", "--over", "width=8,16,32", "--format", "csv")
+    apart = call(*words, "--where", "params < 8e4 or n == 3", "--where", "width > 8")
+    at_once = call(*words, "--where", "(params < 8e4 or n == 3) and width > 8")
+    assert apart.stdout == at_once.stdout
+    assert len(apart.stdout.splitlines()) == 1 + 3  # n=1 with 16, n=3 with 16 and 32
+
+
 def test_a_reason_in_the_table_keeps_its_beginning() -> None:
     lines = call("sweep", str(POOLING), "--dim", "H=4:28:12", "--dim", "W=28").stdout.splitlines()
     cut = [line for line in lines if line.endswith(("…", "..."))]
