@@ -347,6 +347,8 @@ def _made(a: Any, b: Any, function: Callable[[Any, Any], Any]) -> Num:
 
 def _number(values: Array) -> Num:
     """Return a batch, or the one number that all designs have."""
+    if values.dtype == object and type(values.flat[0]) is float:  # of a share and integers beyond 64 bits
+        values = values.astype(np.float64)
     if values.dtype == np.float64:
         least, most = float(values.min()), float(values.max())
         return least if least == most else Batch(values, least, most)

@@ -154,3 +154,14 @@ def test_a_batch_can_be_pickled() -> None:
     again = pickle.loads(pickle.dumps(batch([1, 2**70])))
     assert again.values.tolist() == [1, 2**70]
     assert again.most == 2**70
+
+
+def test_shares_of_numbers_beyond_64_bits_stay_shares() -> None:
+    numbers = [2**64, 2**70 + 1, 1, 2]
+    wide = batch(numbers)
+    for found, truth in (
+        (0.25 * wide, [0.25 * each for each in numbers]),
+        (wide + 0.5, [each + 0.5 for each in numbers]),
+        (wide * (batch([1, 2, 3, 4]) / 8), [each * (n + 1) / 8 for n, each in enumerate(numbers)]),
+    ):
+        assert values_of(found).tolist() == truth
