@@ -225,7 +225,7 @@ def top(about: str = "", default: int | None = None) -> Decorator:
         default=default,
         show_default=default is not None,
         metavar="N",
-        meaning="So many alone, the first of them.",
+        meaning="Keep the first N alone.",
         about=about,
         keyword="top",
     )

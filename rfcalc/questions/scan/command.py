@@ -134,6 +134,8 @@ def _check_export(export: str, into: str) -> None:
         raise UsageError("--export lies in a directory that does not exist; make it first", source=export)
     if target.exists() and Path(into).exists() and target.samefile(into):
         raise UsageError("--export is the catalogue itself; name another file", source=export)
+    if target.suffix.lower() in (".csv", ".json", ".md"):
+        raise UsageError("--export writes Parquet; for other forms say --query ... --format", source=export)
 
 
 def _put(result: Any, form: str, output: str) -> None:

@@ -69,7 +69,7 @@ _FILES: Final = {".csv": "csv", ".parquet": "parquet"}
 @options.top("Designs are kept, the best first with --by.")
 @click.option("--by", metavar="A", help="The designs of the smallest (or with a minus largest) figure first.")
 @click.option("--sample", metavar="N", help="Work out so many designs, by chance, none of them twice.")
-@click.option("--seed", metavar="N", default="0", show_default=True, help="Where chance begins.")
+@click.option("--seed", metavar="N", default="0", show_default=True, help="The seed of a random sample.")
 @click.option(
     "--latin",
     is_flag=True,

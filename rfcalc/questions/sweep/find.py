@@ -29,6 +29,9 @@ MOST_HELD: Final = 5_000_000
 _FIRST: Final = 20  # designs of a file that its result holds
 _REASONS: Final = 20
 
+MOST_DESIGNS: Final = 10**13
+"""Designs of a grid that are worked out: what a cluster of a hundred cores does in about a week."""
+
 
 class Request(NamedTuple):
     """What is asked.
@@ -116,6 +119,11 @@ def sweep_of(
         request.sampling,
     )
     empty = task.empty()
+    if request.sampling is None and request.space.size > MOST_DESIGNS:
+        raise UsageError(
+            f"a grid of {request.space.size:,} designs is too large to be worked out whole; draw from it, as "
+            "with --sample 1e6"
+        )
     if request.where is not None:
         request.where.holds(empty)  # before any work is done
     request.choice.of(empty)

@@ -65,7 +65,7 @@ def sweep(
     sample : int, optional
         Work out a random sample of so many designs, none of them twice.
     seed : int
-        Where chance begins: the same seed gives the same designs.
+        The seed of a random sample: the same seed gives the same designs.
     latin : bool
         Draw the sample as a Latin hypercube: the values of each axis come equally often. Designs that it
         hits twice count once, so there may be fewer.

@@ -6,6 +6,7 @@ What comes of it is the same: chunks are handed back in the order in which they 
 from __future__ import annotations
 
 import pickle
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -163,6 +164,8 @@ def _on_dask(task: Task, spans: Spans, scheduler: str) -> Iterator[Part]:
         from distributed import Client
     except ImportError:
         raise UsageError("--scheduler needs Dask: pip install 'rfcalc[dask]'") from None
+    if not re.fullmatch(r"(?:[a-z]+://)?.+:\d+", scheduler):
+        raise UsageError(f"{scheduler!r} is no address of a scheduler, such as tcp://host:8786")
     try:
         client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:

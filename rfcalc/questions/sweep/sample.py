@@ -24,7 +24,7 @@ def sampled(space: Space, count: int, seed: int, *, latin: bool = False) -> list
         How many designs; all of them where there are no more. A Latin hypercube may hold fewer, as designs
         that it hits twice count once.
     seed : int
-        Where chance begins. The numbers are those of the generator PCG64, drawn in a way of rfcalc's own, so
+        The seed. The numbers are those of the generator PCG64, drawn in a way of rfcalc's own, so
         that they do not change with releases of numpy; those of a Latin hypercube are scipy's.
     latin : bool
         Spread the sample so that the values of each axis come equally often.

@@ -137,6 +137,7 @@ def test_a_sample_of_a_space_larger_than_64_bits() -> None:
         ({"latin": True}, "say of how many"),
         ({"layers": ["lst"]}, "no layer is called 'lst'"),
         ({"resume": True}, "no file to go on with"),
+        ({"scheduler": "foo"}, "no address of a scheduler, such as tcp://host:8786"),
         ({"path": "sweep.parquet", "scheduler": "tcp://127.0.0.1:1"}, "no Dask scheduler answers"),
     ],
 )
@@ -149,6 +150,13 @@ def test_what_cannot_be_asked(
         monkeypatch.setattr("rfcalc.questions.sweep.running.PATIENCE", 1)
     with pytest.raises(UsageError, match=says):
         rfcalc.sweep(NET, OVER, **how)
+
+
+def test_a_grid_that_nobody_can_finish_is_refused() -> None:
+    names = [f"p{k}" for k in range(14)]
+    net = {"rfcalc": 1, "parameters": dict.fromkeys(names, 1), "input": [8, 8, 3], "layers": ["relu"]}
+    with pytest.raises(UsageError, match="too large to be worked out whole; draw from it"):
+        rfcalc.sweep(net, {name: range(1, 11) for name in names}, top=3, by="macs")
 
 
 # ---- files -------------------------------------------------------------------------------------------------
