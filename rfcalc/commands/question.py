@@ -31,15 +31,19 @@ class Tables(NamedTuple):
         The names of those parameters that only choose what is in the table, beside those of the input.
     models : tuple of str
         Which of its arguments name models.
+    lacks : str
+        The names of those parameters that say how a model is read which it does not take.
     """
 
     settings: str
     models: tuple[str, ...] = ("model",)
+    lacks: str = ""
 
     @property
     def allowed(self) -> frozenset[str]:
         """The names of all parameters that a marker may give."""
-        return frozenset(self.settings.split()) | (frozenset(READING) if self.models else frozenset())
+        read = frozenset(READING) - set(self.lacks.split()) if self.models else frozenset()
+        return frozenset(self.settings.split()) | read
 
 
 class Question(click.Command):

@@ -18,7 +18,8 @@ from rfcalc.rules.registry import of_family
 from tests.rules import test_commuting_square as square
 
 assert "min_pool" in of_family("pooling") and cause_of("min_pool") == "pooling"
-square.test_numbers_formulas_and_arrays_agree(MIN_POOL)
+square.test_numbers_and_formulas_agree(MIN_POOL)
+square.test_designs_that_are_run_together_agree_with_each_by_itself(MIN_POOL, square.wild)
 
 
 def net(kind):

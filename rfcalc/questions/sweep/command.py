@@ -39,7 +39,7 @@ _FILES: Final = {".csv": "csv", ".parquet": "parquet"}
     "rfcalc sweep resnet.json --over n=1:4 --over width=8,16 --pareto macs,-field",
     "rfcalc sweep pooling.json --over variant=plain,strided --dim H=28:40:4",
     notes=_EPILOG,
-    tables=Tables("over named where pareto top by sample seed latin"),
+    tables=Tables("over named where pareto top by sample seed latin", lacks="design"),
 )
 @options.family("FIRST:LAST:STEP, both included, or A,B,... varies it, behind what --over varies.")
 @click.option(
