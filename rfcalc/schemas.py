@@ -11,7 +11,7 @@ from rfcalc.commands.question import WRITE, question
 @question(
     "schema",
     WRITE,
-    "Print the JSON Schema of the native format, of a budget or a grammar.",
+    "Print the JSON Schema of models, budgets or grammars.",
     "rfcalc schema --output model.schema.json",
     "rfcalc schema budget",
     "rfcalc schema grammar",
