@@ -267,8 +267,8 @@ def _gcd(a: Num, b: Num) -> Num:
 
 enter_known(Batch)
 Rational.register(Batch)  # so that a fraction asks for its numerator, and designs are run apart
-enter(Batch, Family(2, larger, smaller, _gcd, lambda a, b: bool(a == b), bool))
-enter(Mixed, Family(2, larger, smaller, _gcd, lambda a, b: bool(a == b), bool))
+for _kind in (Batch, Mixed):
+    enter(_kind, Family(2, larger, smaller, _gcd, lambda a, b: bool(a == b), bool))
 
 
 # ---- texts -------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from rfcalc.graph.graph import LayerGraph
 from rfcalc.readers.options import Options
 from rfcalc.readers.torch.exported import Exported
 from rfcalc.readers.torch.graph import Spelled, read_program
-from rfcalc.readers.torch.recorded import Recorded, Unrecorded, record
+from rfcalc.readers.torch.recorded import Recorded, Unrecorded, record, without_elements
 
 Shapes = Any
 """A tensor, a tuple of tensors, a shape, or a list of shapes."""
@@ -130,24 +130,19 @@ def recorded_module(
         if capture == "record":
             raise UsageError("open extents are traced by torch.export: leave out capture, or dynamic")
         return None, ""
+    import torch
+
     first = ""
     with evaluating(module), unfused():
         for arguments in candidates_for(given, None, tensors, None):
+            empty = [without_elements(each) if isinstance(each, torch.Tensor) else each for each in arguments]
             try:
-                return record(module, names, [_without_elements(each) for each in arguments], tensors), ""
+                return record(module, names, empty, tensors), ""
             except Unrecorded as error:
                 first = first or " ".join(str(error).split())[:300]
     if capture == "record":
         raise ReadError(f"the module cannot be recorded as it runs: {first}")
     return None, first
-
-
-def _without_elements(value: Any) -> Any:
-    import torch
-
-    if not isinstance(value, torch.Tensor) or value.device.type == "meta":
-        return value
-    return torch.empty_strided(value.shape, value.stride(), dtype=value.dtype, device="meta")
 
 
 @contextmanager

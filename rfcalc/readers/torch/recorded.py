@@ -331,6 +331,13 @@ def _swapped_lists(module: Any, stand_ins: Mapping[int, Any]) -> list[tuple[dict
     return before
 
 
+def without_elements(tensor: Any) -> Any:
+    """Return a tensor of the same shape, strides and type that has no elements."""
+    import torch
+
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+
+
 def _stand_in(tensor: Any) -> Any:
     import torch
 
@@ -338,7 +345,7 @@ def _stand_in(tensor: Any) -> Any:
         raise Unrecorded(f"it holds a {type(tensor).__name__}")
     if tensor.layout is not torch.strided or tensor.is_quantized:
         raise Unrecorded("it holds a sparse or quantised tensor")
-    made = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+    made = without_elements(tensor)
     if isinstance(tensor, torch.nn.Parameter):
         return torch.nn.Parameter(made, requires_grad=tensor.requires_grad)
     return made
