@@ -210,7 +210,7 @@ class Scan:
                 digest.update(part)
                 if self._pool.whole:
                     parts.append(part)
-        folder = os.path.dirname(found.file)  # noqa: PTH120
+        folder = os.path.dirname(found.file)  # noqa: PTH120  the path is a string throughout
         task = Task(found.file, "" if self._pool.whole else found.file, b"".join(parts), folder)
         self._have(Given(path, found.file, digest.hexdigest(), look, found.named, task, tries=tries))
 

@@ -65,7 +65,7 @@ def analysed(task: Task) -> dict[str, Any]:
     try:
         if not _says_model(task):
             return {"other": "does not have the key rfcalc"}
-        read = read_document(task.path or _Named(task))
+        read = read_document(task.path or _named(task))
     except NoModel as error:
         if not task.name.lower().endswith(TEXTS):  # it says that it is a model
             raise
@@ -94,7 +94,7 @@ def _says_model(task: Task) -> bool:
     return any(key.encode(code) in data for key in _KEYS for code in ("utf-8", "utf-16-le", "utf-16-be"))
 
 
-def _Named(task: Task) -> IO[bytes]:  # noqa: N802
+def _named(task: Task) -> IO[bytes]:
     from io import BytesIO
 
     class Content(BytesIO):
@@ -266,7 +266,7 @@ def _limited(megabytes: float, seconds: float) -> Iterator[None]:
 def _address_space(megabytes: float) -> Iterator[None]:
     """Bound the addresses that may be taken beside those that are, where the system tells and bounds them."""
     try:
-        with open("/proc/self/statm", "rb") as file:  # noqa: PTH123
+        with open("/proc/self/statm", "rb") as file:  # noqa: PTH123  no path of anybody's
             taken = int(file.read().split()[0]) * os.sysconf("SC_PAGESIZE")
     except OSError:
         taken = 0

@@ -24,7 +24,7 @@ _BOOT: Final = (
 """What a worker runs. It looks for modules where its parent does, before it looks for any: a folder that is
 scanned may lie in the working directory, and hold modules."""
 
-_LOOKS: Final = 0.05 if os.path.exists("/proc/self/statm") else 0.5  # noqa: PTH110
+_LOOKS: Final = 0.05 if os.path.exists("/proc/self/statm") else 0.5  # noqa: PTH110  no path of anybody's
 """Seconds between two looks at what workers take."""
 _MOST_SERVED: Final = 1000
 """Files after which a worker is started anew, since libraries keep what they once made."""
@@ -227,7 +227,7 @@ class Worker:
 def memory_of(process: int) -> int:
     """Return the bytes of memory that a process holds; 0 where nothing tells."""
     try:
-        with open(f"/proc/{process}/statm", "rb") as file:  # noqa: PTH123
+        with open(f"/proc/{process}/statm", "rb") as file:  # noqa: PTH123  no path of anybody's
             pages = int(file.read().split()[1])
         return pages * os.sysconf("SC_PAGESIZE")
     except (OSError, ValueError, IndexError, AttributeError):

@@ -47,7 +47,7 @@ def model_file(design: Design) -> str:
 def _of_question(loading: Loading) -> Loading:
     """Return the options that are no part of a model, but of what is asked about it."""
     kept = ("input", "on_unknown", "cut")
-    return {key: value for key, value in loading.items() if key in kept}  # type: ignore[return-value]
+    return {key: value for key, value in loading.items() if key in kept}  # type: ignore[return-value]  # some of its keys
 
 
 def _document(read: Document, loading: Loading) -> dict[str, Any]:
