@@ -14,6 +14,9 @@ from rfcalc.errors import UsageError
 
 _LONGEST_SHOWN: Final = 40
 
+_MOST_DIGITS: Final = 100
+"""Those of a whole number on the command line: of larger ones nobody could tell what they are."""
+
 _BETWEEN: Final = re.compile(r"\s*[xX×*;:/ ]\s*")  # noqa: RUF001  what people write between extents
 _EXTENT: Final = re.compile(r"[0-9]{1,9}|\?|none|null", re.I)
 _OPEN: Final = ("?", "none", "null")
@@ -145,8 +148,10 @@ def _pair(text: str, option: str) -> tuple[str, str]:
 def _integer(text: str, option: str) -> int:
     digits = text.strip()
     unsigned = digits.removeprefix("-")
-    if not (unsigned.isascii() and unsigned.isdigit() and len(unsigned) < 20):
+    if not (unsigned.isascii() and unsigned.isdigit()):
         raise UsageError(f"{option}: {_shown(text)!r} is not a whole number")
+    if len(unsigned) > _MOST_DIGITS:
+        raise UsageError(f"{option}: {_shown(text)!r} has more than {_MOST_DIGITS} digits")
     return int(digits)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def check_output(path: str, *, source: str = "", kind: str = "model") -> None:
+def check_output(path: str, *, source: str = "", kind: str = "model", option: str = "--output") -> None:
     """Refuse an output file that could not be written, before any work is done.
 
     Parameters
@@ -26,6 +26,8 @@ def check_output(path: str, *, source: str = "", kind: str = "model") -> None:
         The file that is read, which must not be overwritten by its own report.
     kind : str
         What it is.
+    option : str
+        What the option is called that names the output.
 
     Raises
     ------
@@ -38,13 +40,13 @@ def check_output(path: str, *, source: str = "", kind: str = "model") -> None:
 
     target = Path(path)
     if target.is_dir():
-        raise UsageError("--output is a directory; name a file in it", source=path)
+        raise UsageError(f"{option} is a directory; name a file in it", source=path)
     if not target.resolve().parent.is_dir():
-        raise UsageError("--output lies in a directory that does not exist; make it first", source=path)
+        raise UsageError(f"{option} lies in a directory that does not exist; make it first", source=path)
     if target.exists() and not os.access(target, os.W_OK):
-        raise UsageError("--output may not be written to", source=path)
+        raise UsageError(f"{option} may not be written to", source=path)
     if source and source != "-" and target.exists() and Path(source).exists() and target.samefile(source):
-        raise UsageError(f"--output is the {kind} file itself; name another file", source=path)
+        raise UsageError(f"{option} is the {kind} file itself; name another file", source=path)
 
 
 def write(report: str | bytes, path: str = "-") -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from rfcalc.algebra.number import is_known
 from rfcalc.algebra.plain_maps import only_place
@@ -61,7 +61,10 @@ class Effect(NamedTuple):
     costs: Costs
 
 
-def joined(a: Costs, b: Costs) -> Costs:
+_Number = TypeVar("_Number", int, float)
+
+
+def joined(a: tuple[_Number, ...], b: tuple[_Number, ...]) -> tuple[_Number, ...]:
     """Return what two pieces cost one after the other: sums, but for the peak, which is the larger.
 
     >>> joined((1, 2, 3, 4, 50), (1, 1, 1, 1, 20))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +13,8 @@ from rfcalc.commands import options
 from rfcalc.commands.question import COMPARE, Tables, question
 from rfcalc.commands.say import say_notes
 from rfcalc.commands.working import working
+from rfcalc.errors import CheckFailed, UsageError
+from rfcalc.questions.design.effort import LIMIT
 
 if TYPE_CHECKING:
     from rfcalc.questions.design.report import Design
@@ -25,7 +28,11 @@ _NOTES: Final = """A target is a comparison: '>=224', '<=1e6'; along each axis '
 commas, '>=7,<=14', or with the option once for each. Field, output and stride are those of the last map
 before the head, all else is that of the whole model.
 
-Exit codes: 0 a stack meets the targets, 1 none does, 2 wrong usage, 3 the grammar cannot be read."""
+A search that would take very long, as of several costs that have to be exact, ends with an error after as
+many states as --limit-states says; a million of them take about a minute.
+
+Exit codes: 0 a stack meets the targets, 1 none does, 2 wrong usage, 3 the grammar cannot be read, or the
+search was given up."""
 
 
 def _target(name: str, meaning: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -67,6 +74,14 @@ def _together(_context: click.Context, _option: click.Parameter, given: tuple[st
 @options.top("Stacks are listed, the cheapest first.", default=5)
 @click.option("--stack", type=int, metavar="N", help="Show the stack of this number; without targets.")
 @click.option(
+    "--limit-states",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=LIMIT,
+    show_default=True,
+    help="States that the search looks at before it is given up; 0 for no limit.",
+)
+@click.option(
     "--grammar",
     metavar="FILE",
     shell_complete=options.files,
@@ -78,7 +93,8 @@ def _together(_context: click.Context, _option: click.Parameter, given: tuple[st
     "-o",
     metavar="FILE",
     shell_complete=options.files,
-    help="Write the cheapest stack as a model file; with {rank} in its name, every one that is listed.",
+    help="Write the cheapest stack as a model file; with {rank} in its name, every one that is listed, by "
+    "its rank.",
 )
 @options.form
 @options.everywhere
@@ -96,7 +112,6 @@ def command(
     The answer is exact: no stack that meets the targets is cheaper, and where there is none it says which
     targets cannot be had together, and the nearest to each that can.
     """
-    from rfcalc.errors import CheckFailed
     from rfcalc.render.write import check_output, write
 
     if show_grammar:
@@ -106,7 +121,7 @@ def command(
         return
     files = _files(model_file, top)
     for file in files:
-        check_output(file, source=how["grammar"] or "", kind="grammar")
+        check_output(file, source=how["grammar"] or "", kind="grammar", option="--model-file")
     with working("design") as progress:
         found = made(input=input, top=top, progress=progress, **how)
     for file, answer in zip(files, found.answers, strict=False):
@@ -122,12 +137,16 @@ def _files(name: str | None, top: int) -> list[str]:
     """Return the files that models are written to, the cheapest first."""
     if name is None:
         return []
+    unknown = [each for each in re.findall(r"\{\w*\}", name) if each != RANK]
+    if unknown:
+        raise UsageError(
+            f"--model-file: {unknown[0]} stands for nothing; {RANK} stands for the rank of a stack"
+        )
     return [name.replace(RANK, str(rank)) for rank in range(1, top + 1)] if RANK in name else [name]
 
 
 def made(*, input: str | None, progress: Any = None, **how: Any) -> Design:
     """Return what the command shows, by its options as they are given."""
-    from rfcalc.errors import UsageError
     from rfcalc.questions.design.library import design
 
     if input is None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import contextlib
+from collections.abc import Iterable, Sequence
 from math import inf
-from typing import Any
+from typing import Any, Final
 
 from rfcalc.collecting import collector_paused
 from rfcalc.engine.result import Note, Size
@@ -12,6 +13,7 @@ from rfcalc.engine.rows import analyze_run
 from rfcalc.engine.run import Run
 from rfcalc.errors import AnalysisError
 from rfcalc.questions.design.blocks import MEASURES, PEAK, Blocks
+from rfcalc.questions.design.effort import GIVEN_UP, Effort, TooManyStates
 from rfcalc.questions.design.grammar import HEAD, Grammar
 from rfcalc.questions.design.model import Use, model_of, names_of, text_of, uses_of
 from rfcalc.questions.design.numbering import Choice, Numbering
@@ -21,9 +23,7 @@ from rfcalc.questions.design.space import Found, Space
 from rfcalc.questions.design.targets import PER_AXIS, Target, bounds_of
 from rfcalc.readers.native import read_native
 
-Going = Callable[[], None]
-
-_LARGEST = 1 << 60
+_LARGEST: Final = 1 << 60
 """More than any field has that ends."""
 
 
@@ -40,22 +40,29 @@ class Asked:
         The measure that stacks are ordered by.
     peaks : bool
         The peak of activation memory counts for something.
-    going : callable, optional
-        Called again and again while searches run.
+    effort : Effort
+        How much is looked at.
     """
 
     def __init__(
-        self, grammar: Grammar, shape: tuple[int, ...], by: str, *, peaks: bool, going: Going | None = None
+        self, grammar: Grammar, shape: tuple[int, ...], by: str, *, peaks: bool, effort: Effort
     ) -> None:
         self.space = Space(Blocks(grammar, shape, peaks=peaks))
+        self.space.effort = effort
         self.by = MEASURES.index(by)
-        self.going = going
 
     def search(self, targets: Iterable[Target], top: int = 1, by: int | None = None) -> list[Found]:
         """Return the cheapest stacks that meet targets."""
-        bounds = bounds_of(targets)
+        return self._found(targets, self.by if by is None else by, top)
+
+    def any(self, targets: Iterable[Target]) -> Found | None:
+        """Return any stack that meets targets; None where there is none."""
+        found = self._found(targets, None, 1)
+        return found[0] if found else None
+
+    def _found(self, targets: Iterable[Target], by: int | None, top: int) -> list[Found]:
         with collector_paused():
-            return Search(self.space, bounds, self.by if by is None else by, top).run(self.going)
+            return Search(self.space, bounds_of(targets), by, top).run()
 
 
 def design_of(
@@ -64,22 +71,25 @@ def design_of(
     targets: Sequence[Target],
     by: str,
     top: int,
-    going: Going | None = None,
+    effort: Effort,
 ) -> DesignResult:
     """Find the cheapest stacks that meet targets; where there is none, the targets that leave none.
 
     Raises
     ------
     AnalysisError
-        The grammar has a block that stacks cannot be composed of.
+        The grammar has a block that stacks cannot be composed of; or the search takes more effort than it
+        may. What there is to say beside has as much again, and is left out where that is too little.
     """
     peaks = "peak" in (by, *(target.figure for target in targets))
-    asked = Asked(grammar, shape, by, peaks=peaks, going=going)
+    asked = Asked(grammar, shape, by, peaks=peaks, effort=effort)
     found = asked.search(targets, top)
     numbering = Numbering(grammar)
     answers = [answer_of(asked.space, numbering, each.choice) for each in found]
     for answer, each in zip(answers, found, strict=True):
         _agree(answer, each, peaks=peaks)
+    asked.space.effort = effort.again()
+    prices, nearest, given_up = _beside(asked, targets, answers)
     return DesignResult(
         grammar.name,
         _file(grammar),
@@ -89,10 +99,33 @@ def design_of(
         numbering.up_to(grammar.most_blocks),
         grammar.most_blocks,
         tuple(answers),
-        tuple(prices_of(asked, targets, answers[0])) if answers else (),
-        () if answers else tuple(nearest_of(asked, targets)),
-        (*(answers[0].warnings if answers else ()), *_notes(asked.space)),
+        prices,
+        nearest,
+        (*(answers[0].warnings if answers else ()), *given_up, *_notes(asked.space)),
     )
+
+
+def _beside(
+    asked: Asked, targets: Sequence[Target], answers: Sequence[Answer]
+) -> tuple[tuple[Price, ...], tuple[Nearest, ...], tuple[Note, ...]]:
+    """Return what steps cost, or what leaves no stack; and what was given up of that, as a note."""
+    prices: list[Price] = []
+    nearest: list[Nearest] = []
+    with contextlib.suppress(TooManyStates):
+        if answers:
+            prices.extend(prices_of(asked, targets, answers[0]))
+        else:
+            core = core_of(asked, targets)
+            nearest = [_nearest(asked, each, [other for other in core if other is not each]) for each in core]
+    effort = asked.space.effort
+    if not effort.is_spent:
+        return tuple(prices), tuple(nearest), ()
+    what = "how near stacks come to some targets" if nearest else "what rules every stack out"
+    text = (
+        f"{'what some steps more cost' if answers else what} is left out: it takes more than "
+        f"{effort.limit:,} states to search; --limit-states raises that"
+    )
+    return tuple(prices), tuple(nearest), (Note("info", GIVEN_UP, "", text),)
 
 
 def stack_of(grammar: Grammar, shape: tuple[int, ...], number: int) -> DesignResult:
@@ -229,29 +262,28 @@ def _price(asked: Asked, targets: Sequence[Target], more: Target) -> Price:
 # ---- where there is none -----------------------------------------------------------------------------------
 
 
-def nearest_of(asked: Asked, targets: Sequence[Target]) -> Iterable[Nearest]:
-    """Yield the targets of a smallest set that leaves no stack, each with the nearest that the others let be.
+def core_of(asked: Asked, targets: Sequence[Target]) -> list[Target]:
+    """Return the targets of a smallest set that leaves no stack.
 
     It is empty where the grammar has no stack at all that can be built.
     """
     core = list(targets)
     for target in targets:
         others = [each for each in core if each is not target]
-        if not asked.search(others):
+        if asked.any(others) is None:
             core = others
-    for target in core:
-        others = [each for each in core if each is not target]
-        yield _nearest(asked, target, others)
+    return core
 
 
 def _nearest(asked: Asked, target: Target, others: Sequence[Target]) -> Nearest:
-    """Find the nearest values on both sides of a target that others let be."""
+    """Find the nearest values on both sides of a target that others let be, as far as the effort goes."""
     low, high = target.bounds
     below = above = None
-    if max(low) > -inf:  # too little can be had, or too much
-        below = _furthest(asked, target, others, upward=True)
-    if min(high) < inf:
-        above = _furthest(asked, target, others, upward=False)
+    with contextlib.suppress(TooManyStates):
+        if max(low) > -inf:  # too little can be had, or too much
+            below = _furthest(asked, target, others, upward=True)
+        if min(high) < inf:
+            above = _furthest(asked, target, others, upward=False)
     return Nearest(target, below, above)
 
 
@@ -265,26 +297,26 @@ def _furthest(
     if target.comparison == "=":
         sides.append(Target(figure, "<=" if upward else ">=", wanted))
     if not upward and figure in MEASURES:
-        found = asked.search(sides, by=MEASURES.index(figure))
-        return _value(found[0], figure) if found else None
-    found = asked.search(sides)
-    if not found:
+        least = asked.search(sides, by=MEASURES.index(figure))
+        return _value(least[0], figure) if least else None
+    found = asked.any(sides)
+    if found is None:
         return None
-    best, end = _value(found[0], figure), int(max(wanted) if upward else min(wanted))
+    best, end = _value(found, figure), int(max(wanted) if upward else min(wanted))
     if None in best and not upward:  # smaller than a whole axis is any size
-        found = asked.search((*sides, Target(figure, "<=", (_LARGEST,) * len(best))))
-        if not found:
+        found = asked.any((*sides, Target(figure, "<=", (_LARGEST,) * len(best))))
+        if found is None:
             return best
-        best = _value(found[0], figure)
+        best = _value(found, figure)
     while True:
         near = _level(best, wanted, upward=upward)
         if abs(end - near) <= 1:  # what lies one step beyond cannot be had
             return best
         middle = (near + end) // 2
         step = tuple((min if upward else max)(middle, each) for each in wanted)
-        found = asked.search((*sides, Target(figure, ">=" if upward else "<=", step)))
-        if found:
-            best = _value(found[0], figure)
+        found = asked.any((*sides, Target(figure, ">=" if upward else "<=", step)))
+        if found is not None:
+            best = _value(found, figure)
         else:
             end = middle
 

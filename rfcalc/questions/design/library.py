@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rfcalc.arguments import plain
 from rfcalc.errors import RfcalcError, UsageError
+from rfcalc.questions.design.effort import LIMIT
 
 if TYPE_CHECKING:
     from rfcalc.progress import Progress
@@ -32,6 +33,7 @@ def design(
     stack: int | None = None,
     by: str = "params",
     top: int = 5,
+    limit_states: int = LIMIT,
     progress: Progress | None = None,
 ) -> Design:
     """Find the cheapest stacks of blocks that meet targets: exactly, of all that a grammar allows.
@@ -58,6 +60,9 @@ def design(
         Among equals those with fewer blocks come first, and then those with the smaller number.
     top : int
         How many stacks are listed.
+    limit_states : int
+        How many states the search may look at before it is given up, and as many for what there is to say
+        beside its answer; 0 for no limit.
     progress : callable, optional
         Is told, again and again, that the search goes on.
 
@@ -74,7 +79,8 @@ def design(
     UsageError
         A target means nothing.
     AnalysisError
-        The grammar has a block that stacks cannot be composed of.
+        The grammar has a block that stacks cannot be composed of; or the search looks at more states than it
+        may.
 
     Examples
     --------
@@ -83,6 +89,7 @@ def design(
     ((32, 32), 16120)
     """
     from rfcalc.questions.design.blocks import MEASURES
+    from rfcalc.questions.design.effort import Effort
     from rfcalc.questions.design.find import design_of, stack_of
     from rfcalc.questions.design.grammar import read_grammar
     from rfcalc.questions.design.report import Design
@@ -97,6 +104,9 @@ def design(
         raise UsageError(f"stacks are ordered by {', '.join(MEASURES)}, not by {by!r}")
     if type(top) is not int or not 1 <= top <= MOST:
         raise UsageError(f"{top!r} stacks cannot be listed; give a whole number from 1 to {MOST:,}")
+    limit = plain(limit_states)
+    if type(limit) is not int or limit < 0:
+        raise UsageError(f"{limit_states!r} is no number of states; give a whole number, 0 for no limit")
     read = read_grammar(grammar)
     targets = read_targets(
         {
@@ -112,7 +122,7 @@ def design(
         if stack is not None:
             found = stack_of(read, shape, plain(stack))
         else:
-            found = design_of(read, shape, targets, by, top, going)
+            found = design_of(read, shape, targets, by, top, Effort(limit, going))
     except RfcalcError as error:
         error.source = error.source or read.source
         raise

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from rfcalc.engine.result import Size
 from rfcalc.questions.design.blocks import MEASURES
+from rfcalc.questions.design.effort import GIVEN_UP
 from rfcalc.questions.design.grammar import HEAD
 from rfcalc.questions.design.result import Answer, DesignResult, Figures, Nearest, Placed, Price
 from rfcalc.questions.design.targets import PER_AXIS, Target
@@ -371,6 +372,9 @@ def _target(target: Target) -> str:
 
 def _none(result: DesignResult) -> Iterator[str]:
     """Say which targets rule every stack out, and how near one comes."""
+    if not result.nearest and any(note.code == GIVEN_UP for note in result.notes):
+        yield "What rules it out is not known: the search for that was given up."
+        return
     if not result.nearest:
         yield "Its blocks cannot be built at this input at all."
         return

@@ -15,17 +15,27 @@ from __future__ import annotations
 
 import itertools
 from bisect import insort
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from heapq import heappop, heappush
 from math import inf
 from typing import NamedTuple
 
-from rfcalc.questions.design.blocks import MEASURES, Sizes, joined
-from rfcalc.questions.design.space import LAYERS, Begun, Found, Space, at_most, extended
+from rfcalc.questions.design.blocks import MEASURES, PEAK, Sizes, joined
+from rfcalc.questions.design.space import LAYERS, NEVER, Begun, Found, Space, at_most, extended
 from rfcalc.questions.design.targets import Bounds
+
+_Promise = tuple[float, int]
+"""What a stack will cost at least, and how many blocks it will have where that much is all it costs.
+
+Blocks are counted where the cost has to be large or exact, since very many stacks may be as cheap then.
+"""
 
 _Order = tuple[int, tuple[int, int, int, tuple[int, ...], int]]
 """What stacks are ordered by: their cost, and then their place in the grammar."""
+
+
+_ANY: _Order = (0, (0, 0, 0, (), 0))
+"""The order of all where any will do."""
 
 
 class _Standing(NamedTuple):
@@ -45,13 +55,13 @@ class Search:
         The sites, and the blocks between them.
     bounds : Bounds
         What has to be met.
-    by : int
-        The measure that stacks are ordered by, as its number.
+    by : int, optional
+        The measure that stacks are ordered by, as its number; without it any will do.
     top : int
         How many are wanted.
     """
 
-    def __init__(self, space: Space, bounds: Bounds, by: int, top: int) -> None:
+    def __init__(self, space: Space, bounds: Bounds, by: int | None, top: int) -> None:
         self._space, self._bounds, self._by, self._top = space, bounds, by, top
         self._ahead = space.ahead(bounds)
         self._most = [bounds.cost(which)[1] for which in range(len(MEASURES))]
@@ -62,15 +72,21 @@ class Search:
         self._strides = bounds.high.get("stride")
         self._passed: dict[object, list[tuple[tuple[float, ...], _Order]]] = {}
         self._same: dict[object, list[_Order]] = {}
-        self.expanded = 0
 
-    def run(self, going: Callable[[], None] | None = None) -> list[Found]:
-        """Return the cheapest stacks, in order; fewer where there are no more."""
-        queue: list[tuple[float, int, int, Begun | Found, _Standing | None]] = []
+    def run(self) -> list[Found]:
+        """Return the cheapest stacks, in order; fewer where there are no more.
+
+        Raises
+        ------
+        TooManyStates
+            The space has a limit, and the search is not done when it is reached.
+        """
+        queue: list[tuple[_Promise, int, int, Begun | Found, _Standing | None]] = []
         count = itertools.count()
-        done: list[Found] = []
+        done: list[tuple[_Promise, Found]] = []
 
         def begin(begun: Begun) -> None:
+            self._space.effort.step()
             missing = self._missing(begun)
             standing = self._standing(begun, missing)
             if self._is_one_too_many(standing):
@@ -84,39 +100,68 @@ class Search:
         for begun in self._space.begun():
             begin(begun)
         while queue:
-            cost, _, _, item, standing = heappop(queue)
-            if len(done) >= self._top and cost > done[self._top - 1].costs[self._by]:
+            promise, _, _, item, standing = heappop(queue)
+            if len(done) >= self._top and promise > done[self._top - 1][0]:
                 break  # they are found cheapest first
             if isinstance(item, Found):
-                done.append(item)
+                done.append((promise, item))
+                if self._by is None:
+                    break
                 continue
             if standing is None or self._is_beaten(standing):
                 continue
-            self.expanded += 1
-            if going is not None:
-                going()
             for found in self._completed(item):
-                heappush(queue, (found.costs[self._by], 0, next(count), found, None))
+                heappush(queue, (self._kept(found), 0, next(count), found, None))
             for after in self._extended(item):
                 begin(after)
-        done.sort(key=lambda found: (found.costs[self._by], found.choice.order))
-        return done[: self._top]
+        return sorted((found for _, found in done), key=self._place)[: self._top]
 
-    def _promise(self, begun: Begun, missing: Sizes) -> float | None:
+    def _place(self, found: Found) -> _Order:
+        return (0 if self._by is None else found.costs[self._by], found.choice.order)
+
+    def _kept(self, found: Found) -> _Promise:
+        """Return the promise that a stack has kept."""
+        by = self._by
+        if by is None:
+            return (0, 0)
+        return (found.costs[by], len(found.choice.options) if self._has_floor(by) else 0)
+
+    def _has_floor(self, which: int) -> bool:
+        return any(each == which for each, _ in self._floor)
+
+    def _promise(self, begun: Begun, missing: Sizes) -> _Promise | None:
         """Return the least that a stack can come to; None where it can meet the targets no more."""
         if self._high is not None and not all(map(at_most, begun.field, self._high)):
             return None
         if self._strides is not None and not all(map(at_most, begun.stride, self._strides)):
             return None
         least = self._ahead.least(begun.site, self._left(begun), missing)
-        costs = begun.costs
-        for which in self._counted:
-            more = least[which]
-            all_in = max(costs[which], more) if which == len(MEASURES) - 1 else costs[which] + more
-            if all_in > self._most[which] or all_in == inf:
+        if least is NEVER:
+            return None
+        costs, by = joined(begun.costs, least), self._by
+        if any(costs[which] > self._most[which] for which in self._counted):
+            return None
+        promise: _Promise = (0 if by is None else costs[by], 0)
+        for which, floor in self._floor:
+            enough = self._enough(begun, which, floor)
+            if enough[0] > self._most[which] or enough[0] == inf:
                 return None
-        by = self._by
-        return max(costs[by], least[by]) if by == len(MEASURES) - 1 else costs[by] + least[by]
+            if which == by:
+                promise = (max(costs[by], enough[0]), enough[1] if enough[0] >= costs[by] else 0)
+        return promise
+
+    def _enough(self, begun: Begun, which: int, floor: float) -> _Promise:
+        """Return the least of what a cost can come to that is no less than a floor, and with how many blocks.
+
+        The cost is infinite where it can never be so large.
+        """
+        cost, site, placed = begun.costs[which], begun.site, len(begun.choice.options)
+        left = self._space.grammar.most_blocks - placed
+        ahead = self._space.ahead(self._bounds, by_layers=False)
+        if which == PEAK:
+            return (floor if max(cost, ahead.most(site, left)[which]) >= floor else inf, placed)
+        more, blocks = self._space.sums(ahead, which).least(site, left, floor - cost)
+        return cost + more, placed + blocks
 
     def _missing(self, begun: Begun) -> Sizes:
         """Return how much field is missing, in elements of the last map."""
@@ -159,24 +204,29 @@ class Search:
     def _standing(self, begun: Begun, missing: Sizes) -> _Standing:
         """Return where a stack stands, and what it is worth there."""
         costs = begun.costs
+        # beyond what is asked for a field, or a cost that has to be large, is worth no more
+        reached = {which: min(costs[which], least) for which, least in self._floor}
         place = (
             begun.site,
             begun.state,
             begun.stride,
             begun.field if self._high is not None else (),
+            # of a cost that had better be small, and yet has to be large, only as much is no worse
+            tuple([value for which, value in reached.items() if which in self._counted]),
         )
-        # beyond what is asked for a field, or a cost that has to be large, is worth no more
         sees = missing if self._high is None else ()
-        short = [-min(costs[which], least) for which, least in self._floor]
+        short = [-value for which, value in reached.items() if which not in self._counted]
         worth = (*sees, *short, *[costs[which] for which in self._counted])
         if self._most[LAYERS] > self._space.grammar.most_blocks:  # else there can never be too many
             worth = (*worth, len(begun.choice.options))
+        if self._by is None:
+            return _Standing(place, worth, _ANY)
         return _Standing(place, worth, (costs[self._by], begun.choice.order))
 
     def _is_one_too_many(self, standing: _Standing) -> bool:
         """Tell whether as many others as are wanted are begun already, worth the same, and come before."""
         same = self._same.setdefault(standing[:2], [])
-        if len(same) >= self._top and same[-1] < standing.order:
+        if len(same) >= self._top and same[-1] <= standing.order:
             return True
         insort(same, standing.order)
         del same[self._top :]
@@ -188,7 +238,7 @@ class Search:
         passed = self._passed.setdefault(place, [])
         better = 0
         for number, (other, before) in enumerate(passed):
-            if before < order:
+            if before <= order:
                 for mine, its in zip(worth, other, strict=True):
                     if its > mine:
                         break
