@@ -11,6 +11,7 @@ import pytest
 
 import rfcalc
 from rfcalc.questions.design.blocks import MEASURES, Blocks
+from rfcalc.questions.design.effort import GIVEN_UP
 from rfcalc.questions.design.grammar import read_grammar
 from rfcalc.questions.design.model import uses_of
 from rfcalc.questions.design.numbering import Numbering
@@ -142,3 +143,70 @@ def _sized(value: tuple[int | None, ...]) -> tuple[float, ...]:
 
 def _within(value: tuple[float, ...], most: tuple[float, ...]) -> bool:
     return all(a <= b for a, b in zip(value, most, strict=True))
+
+
+# ---- costs that have to be large, or exact -----------------------------------------------------------------
+
+FEW = 60_000
+"""States that each of these may look at; without sums from the end there would be many millions."""
+
+
+@pytest.mark.parametrize(
+    ("targets", "params"),
+    [
+        ({"params": ">=1e7"}, 10_000_000),
+        ({"params": "=5000"}, 5_000),
+        ({"params": ">=1e5,<=2e5"}, 100_000),
+        ({"activations": ">=1e6", "params": "<=5000"}, 1_248),
+    ],
+)
+def test_costs_that_have_to_be_large_or_exact(targets: dict[str, str], params: int) -> None:
+    """The default grammar, whose stacks nobody can enumerate; figures are confirmed by an analysis."""
+    found = rfcalc.design(input=(64, 64, 3), limit_states=FEW, **targets)
+    assert found.answers[0].figures.params == params
+    assert not [note for note in found.notes if note.code == GIVEN_UP]
+    for answer in found.answers:
+        assert rfcalc.analyze(answer.model).totals.params.total == answer.figures.params
+
+
+def test_more_than_any_stack_has_is_said_with_the_most() -> None:
+    """The most multiply-accumulates are those of dilated blocks throughout, after the larger stem."""
+    found = rfcalc.design(input=(64, 64, 3), params="<=1e6", macs=">=1e12", limit_states=FEW)
+    assert not found.answers
+    assert [(each.target.figure, each.below) for each in found.nearest] == [("macs", (341_508_096,))]
+    widest = rfcalc.design(input=(64, 64, 3), macs="=341508096", limit_states=FEW).answers[0]
+    assert [placed.name for placed in widest.placed] == ["stem (kernel 3)", *["dilated (depth 3)"] * 12]
+
+
+def test_a_search_that_is_too_large_ends_with_an_error() -> None:
+    hard = {"input": (64, 64, 3), "params": "=123456", "macs": ">=5e7", "by": "macs"}
+    with pytest.raises(rfcalc.AnalysisError, match=r"given up after 5,000 states, and .* is not known"):
+        rfcalc.design(**hard, limit_states=5_000)  # type: ignore[arg-type]  # each of its type
+
+
+@pytest.mark.parametrize(
+    ("targets", "limit", "left_out", "said"),
+    [
+        # what leaves none is found, and how near one comes is not
+        ({"params": "=5001"}, 6_000, "how near stacks come", "is what no stack"),
+        ({"field": ">=40", "layers": "<=5"}, 300, "what rules every stack out", "rules it out is not known"),
+        (
+            {"field": ">=20", "output": "=16x16", "stride": "<=4", "layers": "<=12"},
+            480,
+            "what some steps more cost",
+            "cheapest",
+        ),
+    ],
+)
+def test_what_is_beside_the_answer_is_left_out_where_it_takes_too_long(
+    targets: dict[str, str], limit: int, left_out: str, said: str
+) -> None:
+    """The answer is the same; what is missing of the rest is said."""
+    found = rfcalc.design(input=(64, 64, 3), top=1, limit_states=limit, **targets)
+    whole = rfcalc.design(input=(64, 64, 3), top=1, limit_states=FEW, **targets)
+    notes = [note.message for note in found.notes if note.code == GIVEN_UP]
+    assert len(notes) == 1
+    assert left_out in notes[0]
+    assert said in " ".join(str(found).split())
+    assert found.answers == whole.answers
+    assert set(found.prices) <= set(whole.prices)

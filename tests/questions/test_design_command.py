@@ -149,7 +149,27 @@ def test_none_is_an_answer(tmp_path: Path) -> None:
         (("--input", "8,8,3", "--output", "=1x2x3"), 2, "has 3 sizes; the input has 2 spatial axes"),
         (("--input", "8,8,3", "--top", "0"), 2, "0 is not in the range"),
         (("--input", "8,8,3", "--grammar", "none.json"), 3, "none.json: no such file"),
-        (("--input", "8,8,3", "-o", "no/where/net.json"), 2, "lies in a directory that does not exist"),
+        (
+            ("--input", "8,8,3", "-o", "no/where/net.json"),
+            2,
+            "no/where/net.json: --model-file lies in a directory that does not exist",
+        ),
+        (
+            ("--input", "8,8,3", "-o", "d-{foo}.json"),
+            2,
+            "{foo} stands for nothing; {rank} stands for the rank",
+        ),
+        (("--input", "8,8,3", "--limit-states", "-1"), 2, "-1 is not in the range"),
+        (
+            ("--input", "64,64,3", "--params", "=123456", "--macs", ">=5e7", "--limit-states", "2e3"),
+            2,
+            "'2e3' is not a valid integer",
+        ),
+        (
+            ("--input", "64,64,3", "--params", "=123456", "--by", "macs", "--limit-states", "2000"),
+            3,
+            "given up after 2,000 states",
+        ),
     ],
 )
 def test_what_is_refused(arguments: tuple[str, ...], code: int, message: str) -> None:

@@ -45,7 +45,7 @@ class Sums:
         self._heads = {node: {costs[which] for _, costs in ahead.heads(node)} for node in nodes}
         self._ways = {node: {(way.node, way.costs[which]) for way in ahead.every_way(node)} for node in nodes}
         every = {cost for ways in self._ways.values() for _, cost in ways}.union(*self._heads.values())
-        divisor = gcd(*every) or 1
+        self._divisor = divisor = gcd(*every) or 1
         places = sum(len(node.most) for node in nodes) or 1
         bits = max(1, min(_BITS, _ALL_BITS // places))
         self._unit = divisor * max(1, -(-int(max(largest, 0)) // (divisor * bits)))
@@ -65,7 +65,8 @@ class Sums:
             What the sum has to be at least.
         """
         node = self._ahead.node(site)
-        place = _first_bit(self._told(node, blocks), max(0, int(floor)) // self._unit)
+        floor = max(0, -(-int(floor) // self._divisor) * self._divisor)
+        place = _first_bit(self._told(node, blocks), floor // self._unit)
         if place is None:
             return inf, blocks
         fewest = blocks
