@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from rfcalc.errors import RfcalcError, UsageError
+from rfcalc.errors import ReadError, RfcalcError, UsageError
 from rfcalc.questions.scan.columns import LAYER, MODEL, NOTE, Column, cell
 from rfcalc.questions.scan.find import INSIDE
 from rfcalc.readers.detect import called
@@ -308,14 +308,14 @@ def check(db: sqlite3.Connection) -> None:
 
     Raises
     ------
-    UsageError
+    ReadError
         It is one.
     """
     if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
-        raise UsageError("is no catalogue of rfcalc; name another file")
+        raise ReadError("is no catalogue of rfcalc; name another file")
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if version != SCHEMA:
-        raise UsageError(
+        raise ReadError(
             f"is a catalogue with tables of version {version}, and this rfcalc has version {SCHEMA}; "
             "scan into a new file"
         )
@@ -328,9 +328,9 @@ def telling(path: str) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         if "not a database" in str(error):
-            raise UsageError("is no catalogue of rfcalc; name another file", source=path) from None
+            raise ReadError("is no catalogue of rfcalc; name another file", source=path) from None
         raise RfcalcError(f"cannot be used: {error}", source=path) from None
-    except UsageError as error:
+    except RfcalcError as error:
         error.source = error.source or path
         raise
 

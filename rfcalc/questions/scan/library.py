@@ -68,9 +68,9 @@ def scan(
     Raises
     ------
     UsageError
-        `into` is no catalogue, or a number is out of range.
+        A number is out of range.
     ReadError
-        One of `paths` does not exist.
+        `into` is no catalogue, or one of `paths` does not exist.
 
     Examples
     --------

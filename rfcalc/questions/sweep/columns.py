@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
+from rfcalc.designs import VARIANT
 from rfcalc.errors import UsageError
 from rfcalc.questions.sweep.space import Space
 
@@ -79,6 +80,20 @@ def is_text(column: str) -> bool:
     (True, True, False)
     """
     return column == ERROR or column.rpartition(".")[2] == STATUS
+
+
+def holds_words(column: str, values: Any) -> bool:
+    """Tell whether a column, of figures or of what is varied, holds words.
+
+    What is called ``variant`` may be counterfactuals, or a parameter of the model.
+
+    >>> import numpy as np
+    >>> counterfactuals, large = np.array(["plain"], dtype=object), np.array([2**70], dtype=object)
+    >>> holds_words("variant", counterfactuals), holds_words("variant", large), holds_words("n", large)
+    (True, False, False)
+    """
+    is_variant = column == VARIANT and values.dtype == object
+    return is_text(column) or (is_variant and all(isinstance(each, str) for each in values[:1]))
 
 
 def is_real(column: str) -> bool:

@@ -148,7 +148,7 @@ def _write(
 ) -> None:
     """Write a design as a model file."""
     from rfcalc.designs import Design, design_of, is_sweep
-    from rfcalc.questions.sweep.grid import dims_of, over_of, space_of
+    from rfcalc.questions.sweep.grid import check_set, dims_of, over_of, space_of
     from rfcalc.questions.sweep.writing import model_file
     from rfcalc.render.write import write
 
@@ -163,6 +163,7 @@ def _write(
         space, _ = space_of(over_of(over), spans)
         reading = {key: value for key, value in how.items() if key in READING}
         loading = {**options.loading(dim=(), **reading), "dims": fixed}
+        check_set(space, loading.get("parameters"))
         values = space.design(number)
         for axis in space.axes:
             if axis.kind != "variant":

@@ -49,10 +49,9 @@ def _values(name: str, text: str, option: str) -> list[Value]:
             found.append(switch)
             continue
         numbers = span(part, f"{option} {name}")
-        if len(numbers) > MOST_VALUES:
-            raise UsageError(
-                f"{option}: {name!r} takes {len(numbers):,} values; at most {MOST_VALUES:,} are read"
-            )
+        count = (numbers[-1] - numbers[0]) // numbers.step + 1  # which may be beyond what len holds
+        if count > MOST_VALUES:
+            raise UsageError(f"{option}: {name!r} takes {count:,} values; at most {MOST_VALUES:,} are read")
         found += numbers
     return found
 
@@ -110,6 +109,20 @@ def space_of(
     if not axes:
         raise UsageError("nothing is varied; say what, as with --over width=16:256:16 or --dim H=128:512:32")
     return Space(tuple(axes)), fixed
+
+
+def check_set(space: Space, parameters: Mapping[str, object] | None) -> None:
+    """Refuse parameters that are set to one value and varied at once.
+
+    Raises
+    ------
+    UsageError
+        There is one.
+    """
+    varied = {axis.name for axis in space.axes if axis.kind == "parameter"}
+    twice = next((name for name in parameters or {} if name in varied), None)
+    if twice is not None:
+        raise UsageError(f"{twice!r} is varied, and set to one value at once; leave one of the two out")
 
 
 def _axis(name: str, given: Values, *, parameter: bool) -> Axis:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rfcalc.arguments import plain
+from rfcalc.designs import is_sweep
 from rfcalc.errors import UsageError
 from rfcalc.loading import Loading, Model, read_once
 from rfcalc.progress import Progress
@@ -109,11 +110,18 @@ def sweep(
     """
     from rfcalc.questions.sweep.choose import Choice, measure, measures
     from rfcalc.questions.sweep.find import Means, Request, sweep_of
-    from rfcalc.questions.sweep.grid import space_of
+    from rfcalc.questions.sweep.grid import check_set, space_of
     from rfcalc.questions.sweep.task import Sampling
     from rfcalc.questions.sweep.where import condition
 
+    if is_sweep(x) and loading.get("design") is None:
+        raise UsageError(
+            "is the file of a sweep; write a design of it as a model, with --write 0 --output net.json, and "
+            "vary that",
+            source=str(x),
+        )
     space, fixed = space_of(over, loading.get("dims"))
+    check_set(space, loading.get("parameters"))
     by_all = () if pareto is None else measures(pareto if isinstance(pareto, str) else ",".join(pareto))
     if top is not None and top < 1:
         raise UsageError(f"the first {top} designs are none; give a number from 1 on")

@@ -16,9 +16,9 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from rfcalc.designs import KEY, VARIANT, beside
+from rfcalc.designs import KEY, beside
 from rfcalc.errors import RfcalcError, UsageError
-from rfcalc.questions.sweep.columns import is_real, is_text
+from rfcalc.questions.sweep.columns import holds_words, is_real, is_text
 from rfcalc.questions.sweep.space import WIDEST, spelled
 from rfcalc.questions.sweep.tables import Columns, known, listed
 from rfcalc.questions.sweep.task import Part, Span
@@ -300,7 +300,7 @@ def _arrow(name: str, values: Any, pa: Any) -> Any:
     if plain.dtype != object:
         return pa.array(plain.astype(np.int64, copy=False), pa.int64(), mask=mask)
     held = listed(values)
-    if is_text(name) or name == VARIANT:
+    if holds_words(name, plain):
         return pa.array(held, pa.string())
     largest = max((abs(value) for value in held if value is not None), default=0)
     if largest < WIDEST:

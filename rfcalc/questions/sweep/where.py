@@ -17,9 +17,8 @@ from typing import Any, Final
 import numpy as np
 
 from rfcalc.algebra.expression import DEEPEST, LONGEST, quoted
-from rfcalc.designs import VARIANT
 from rfcalc.errors import UsageError
-from rfcalc.questions.sweep.columns import ALONG, COVERAGE, ERROR, is_text
+from rfcalc.questions.sweep.columns import ALONG, COVERAGE, ERROR, holds_words
 from rfcalc.questions.sweep.ratios import (
     ARITHMETIC,
     SIGNS,
@@ -290,10 +289,8 @@ def _column(name: str, columns: Columns) -> Number | Text:
     plain = np.ma.filled(values, 0)
     if plain.dtype.kind in "fc":
         return Number(0, 1, there, plain)
-    if is_text(name):
+    if holds_words(name, plain):
         return Text(plain, np.True_ if name == ERROR else plain != "")
-    if name == VARIANT and plain.dtype == object and all(isinstance(each, str) for each in plain[:1]):
-        return Text(plain)
     top = plain.astype(np.int64) if plain.dtype.kind in "bui" else plain
     before, figure = _figure(name)
     if figure.startswith("receptive_field_") and not there.all():

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import rfcalc
-from rfcalc.errors import RfcalcError, UsageError
+from rfcalc.errors import ReadError, RfcalcError, UsageError
 from rfcalc.questions.scan.asking import export
 from tests.calling import call
 from tests.questions.scan.files import net, write
@@ -111,11 +111,11 @@ def test_a_catalogue_that_is_none(tmp_path: Path) -> None:
         rfcalc.query(tmp_path / "none.db", "SELECT 1")
     assert not list(tmp_path.iterdir())
     (tmp_path / "text.db").write_text("text" * 999)
-    with pytest.raises(UsageError, match="is no catalogue of rfcalc"):
+    with pytest.raises(ReadError, match="is no catalogue of rfcalc"):
         rfcalc.query(tmp_path / "text.db", "SELECT 1")
     sqlite3.connect(tmp_path / "empty.db").close()
     (tmp_path / "empty.db").touch()
-    with pytest.raises(UsageError, match="is no catalogue of rfcalc"):
+    with pytest.raises(ReadError, match="is no catalogue of rfcalc"):
         rfcalc.query(tmp_path / "empty.db", "SELECT 1")
 
 
@@ -217,6 +217,8 @@ def test_what_the_command_says_of_a_scan(tmp_path: Path, monkeypatch: pytest.Mon
         (["zoo"], 2, "Missing option '--into'"),
         (["none", "--into", "c.db"], 3, "none: no such file or folder"),
         (["--into", "none.db", "--query", "SELECT 1"], 3, "none.db: no such catalogue"),
+        (["zoo", "--into", "text.db"], 3, "text.db: is no catalogue of rfcalc"),
+        (["--into", "text.db", "--query", "SELECT 1"], 3, "text.db: is no catalogue of rfcalc"),
         (["zoo", "--into", "c.db", "--query", "SELEC"], 2, 'c.db: --query: near "SELEC": syntax error'),
         (["zoo", "--into", "zoo"], 2, "zoo: --into is a directory"),
         (["zoo", "--into", "c.db", "-o", "no/x"], 2, "no/x: --output lies in a directory"),
@@ -230,6 +232,7 @@ def test_wrong_usage(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "zoo").mkdir()
+    (tmp_path / "text.db").write_text("text" * 999)
     got = call("scan", *arguments)
     assert got.exit_code == code
     assert message in got.stderr

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import rfcalc
-from rfcalc.errors import RfcalcError, UsageError
+from rfcalc.errors import ReadError, RfcalcError, UsageError
 from rfcalc.questions.scan import catalogue as catalogues
 from rfcalc.questions.scan import run as scanning
 from rfcalc.questions.scan.report import Scanned
@@ -600,7 +600,7 @@ def test_what_is_no_catalogue_stays_as_it_is(tmp_path: Path, content: bytes | st
         db.execute(content)
         db.close()
     before = into.read_bytes()
-    with pytest.raises(UsageError) as raised:
+    with pytest.raises(ReadError) as raised:
         scan(tmp_path, into=into)
     assert str(raised.value).startswith(f"{into}: {message}")
     assert into.read_bytes() == before

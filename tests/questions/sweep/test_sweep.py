@@ -10,11 +10,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import rfcalc
 from rfcalc.errors import AnalysisError, ReadError, UsageError
 from rfcalc.questions.sweep import task
+from rfcalc.questions.sweep.store import arrow_of
+from rfcalc.questions.sweep.where import condition
 from tests.calling import Called, call
 
 MODELS = Path(__file__).parents[3] / "docs" / "models"
@@ -224,6 +227,24 @@ def test_numbers_that_64_bits_do_not_hold_are_decimals(tmp_path: Path) -> None:
     assert [row["macs"] for row in rfcalc.sweep(net, {"w": [2, 2**40]}, path=tmp_path / "wide.csv")] == [
         row["macs"] for row in every
     ]
+
+
+@pytest.mark.dataframes
+@pytest.mark.parametrize(
+    ("values", "form", "where", "kept"),
+    [
+        (["plain", "dilated"], "string", "variant == 'plain'", [True, False]),
+        ([2**70, 3], "decimal128(38, 0)", "variant > 3", [True, False]),
+        ([2, 3], "int64", "variant > 2", [False, True]),
+    ],
+)
+def test_what_is_called_variant_may_be_numbers(
+    values: list[Any], form: str, where: str, kept: list[bool]
+) -> None:
+    """A column of that name holds counterfactuals, or the values of a parameter."""
+    column = np.array(values, dtype=object)
+    assert str(arrow_of({"variant": column}).schema.field("variant").type) == form
+    assert condition(where).holds({"variant": column}).tolist() == kept
 
 
 @pytest.mark.dataframes
@@ -544,6 +565,11 @@ def test_a_design_that_cannot_be_built_is_told_by_the_name_of_its_file() -> None
         (("--over", "n=1:2", "--resume"), "which --output names"),
         (("--over", "n=1:2", "--format", "parquet"), "ends in .parquet"),
         (("--over", "n=1:2", "--sample", "1.5"), "is not a whole number"),
+        (("--over", "n=1:3", "--set", "n=2"), "'n' is varied, and set to one value at once"),
+        (("--over", "n=1:3", "--set", "n=2", "--write", "0"), "'n' is varied, and set to one value at once"),
+        (("--over", f"n=1:{10**20}"), "takes 100,000,000,000,000,000,000 values; at most 1,000,000"),
+        (("--over", "n=1:2", "--write", str(10**20)), "no design 100,000,000,000,000,000,000"),
+        (("--over", "n=1:2", "--sample", "1", "--seed", "9" * 101), "has more than 100 digits"),
         (("--over", "m=1:2"), "no parameter 'm'"),
         (("--dim", "Q=1:2"), "no spatial axis 'Q'"),
         (("--over", "n=1:2", "--dim", "H=8", "--dim", "H=9:12"), "given twice for 'H'"),
@@ -554,6 +580,30 @@ def test_what_the_command_does_not_take(words: tuple[str, ...], says: str) -> No
     assert result.exit_code == 2
     assert says in said(result)
     assert len(said(result).strip().splitlines()) == 1
+
+
+def test_a_seed_may_have_twenty_digits_and_more() -> None:
+    seed = str(10**30)
+    result = call(
+        "sweep", str(RESNET), "--over", "n=1:9", "--sample", "3", "--seed", seed, "--format", "json"
+    )
+    drawn = rfcalc.sweep(RESNET, {"n": range(1, 10)}, sample=3, seed=10**30)
+    assert [row["n"] for row in json.loads(result.stdout)["table"]] == [row["n"] for row in drawn]
+
+
+@pytest.mark.dataframes
+def test_the_file_of_a_sweep_is_swept_by_a_design_of_it(tmp_path: Path) -> None:
+    """What the error says to do is done here."""
+    file, model = str(tmp_path / "sweep.parquet"), str(tmp_path / "net.json")
+    assert call("sweep", str(RESNET), "--over", "n=1:3", "-o", file).exit_code == 0
+    for words in ((), ("--over", "width=8,16")):
+        result = call("sweep", file, *words)
+        assert result.exit_code == 2
+        assert f"{file}: is the file of a sweep; write a design of it as a model" in said(result)
+        assert "--write 0 --output net.json" in said(result)
+    assert call("sweep", file, "--write", "0", "--output", model).exit_code == 0
+    assert call("sweep", model, "--over", "width=8,16").exit_code == 0
+    assert len(rfcalc.sweep(file, {"width": [8, 16]}, design=0)) == 2
 
 
 def test_a_model_of_another_format_is_not_written(tmp_path: Path) -> None:
