@@ -1,0 +1,146 @@
+// What the field of a unit is, in words.
+import type { Fields, Model, Row, Sized } from "../report";
+import { extents, number, percent } from "./figures";
+import { type Interval, axesOf, readOf, tapsOf, windowOf } from "./units";
+
+/** What positions along each axis are called: rows and columns of an image, samples, frames. */
+export function axisNames(model: Model): string[] {
+    const { units } = model;
+    if (units.length === 2 && units[0] === units[1]) return ["rows", "columns"];
+    if (units.length === 3 && units[1] === units[2]) {
+        return [units[0] === units[1] ? "slices" : (units[0] as string), "rows", "columns"];
+    }
+    return units.length === new Set(units).size ? units : units.map((unit, axis) => `${unit} of axis ${axis}`);
+}
+
+export function singular(noun: string): string {
+    return noun.replace(/^(\w+?)s\b/, "$1");
+}
+
+/** What the whole input is called. */
+export function whole(model: Model): string {
+    return model.units.length === 2 && model.units.every((unit) => unit === "pixels") ? "image" : "input";
+}
+
+/** A time, in seconds or parts of them. */
+export function seconds(positions: number, rate: number): string {
+    const time = positions / rate;
+    if (time === 0) return "0 s";
+    if (Math.abs(time) < 1e-3) return `${Number((time * 1e6).toPrecision(3))} µs`;
+    if (Math.abs(time) < 1) return `${Number((time * 1e3).toPrecision(3))} ms`;
+    return `${Number(time.toPrecision(4))} s`;
+}
+
+/** What is known of a unit's field, axis by axis. */
+export interface AxisField {
+    name: string;
+    all: boolean; // all of the axis, whatever its size
+    read: Interval; // first > last: nothing
+    size: number;
+    taps: number; // of those, how many are read
+    padding: [before: number, after: number] | null; // positions beyond the border; null: not known
+    exact: boolean;
+}
+
+export function unitField(
+    model: Model,
+    sized: Sized,
+    row: number,
+    unit: readonly number[],
+    gates = false,
+): AxisField[] | null {
+    const fields = sized.fields;
+    const axes = fields && axesOf(fields, row, gates);
+    if (!axes) return null;
+    const names = axisNames(model);
+    const layer = sized.analysis.layers[row] as Row;
+    const sizes = gates ? layer.receptive_field : layer.local_receptive_field;
+    return axes.map((axis, place) => {
+        const index = Math.min(unit[place] ?? 0, axis.extent - 1);
+        const read = readOf(axis, index);
+        const span = windowOf(axis, index);
+        const end = (sized.extents[place] ?? read.last + 1) - 1;
+        return {
+            name: names[place] ?? `axis ${place}`,
+            all: sizes?.[place] === null,
+            read: [read.first, read.last],
+            size: Math.max(read.last - read.first + 1, 0),
+            taps: tapsOf(fields as Fields, read),
+            padding: span && [Math.max(-span.first, 0), Math.max(span.last - end, 0)],
+            exact: axis.exact,
+        };
+    });
+}
+
+function stretch({ name, all, read, size }: AxisField): string {
+    if (all) return `all ${name}, whatever the size`;
+    if (size === 0) return `no ${name}`;
+    return size === 1 ? `${singular(name)} ${read[0]}` : `${name} ${read[0]}-${read[1]}`;
+}
+
+function padded(axes: readonly AxisField[]): string {
+    const known = axes.filter((axis) => axis.padding !== null && !axis.all);
+    if (known.length === 0) return "";
+    const parts = known.flatMap(({ name, padding }) => {
+        const count = (padding as [number, number])[0] + (padding as [number, number])[1];
+        return count ? [`${number(count)} ${count === 1 ? singular(name) : name}`] : [];
+    });
+    return parts.length ? `${parts.join(" and ")} in padding` : "0 in padding";
+}
+
+/** Which unit it is: "conv3, unit (1, 1) of 3x3". */
+export function unitName(sized: Sized, row: number, unit: readonly number[]): string {
+    const layer = sized.analysis.layers[row] as Row;
+    const axes = sized.fields && axesOf(sized.fields, row);
+    if (!axes || axes.every((axis) => axis.extent === 1)) return `${layer.name}, its one unit`;
+    const at = unit.length === 1 ? String(unit[0]) : `(${unit.join(", ")})`;
+    return `${layer.name}, unit ${at} of ${extents(axes.map((axis) => axis.extent))}`;
+}
+
+/** The whole sentence that stands beside the picture of a field. */
+export function sentence(
+    model: Model,
+    sized: Sized,
+    row: number,
+    unit: readonly number[],
+    rate: number | null = null,
+    gates = false,
+): string {
+    const layer = sized.analysis.layers[row] as Row;
+    const axes = unitField(model, sized, row, unit, gates);
+    if (!axes) return `${layer.name}: ${whyNot(sized, row)}`;
+    const subject = unitName(sized, row, unit);
+    if (axes.length === 0) return `${layer.name}: the input has no axis with places`;
+    if (axes.some((axis) => axis.size === 0)) return `${subject}: reads nothing of the ${whole(model)}`;
+    const sizes = axes.map((axis) => axis.size);
+    const area = sizes.reduce((product, size) => product * size, 1);
+    const everything = sized.extents.reduce<number>((product, size) => product * (size ?? 1), 1);
+    const parts = [axes.map(stretch).join(", ")];
+    const most = axes.every((axis) => axis.exact) ? "" : "at most ";
+    const taps = axes.map((axis) => axis.taps);
+    const holes = taps.some((count, place) => count !== sizes[place]) ? `, of which it reads ${extents(taps)}` : "";
+    parts.push(
+        `${most}${extents(sizes)} of ${extents(sized.extents)} (${percent(area / everything)} of the ${whole(model)})${holes}`,
+    );
+    const [only] = axes;
+    if (rate && axes.length === 1 && only) {
+        const [from, to] = only.read;
+        parts.push(`${seconds(from, rate)} to ${seconds(to + 1, rate)}, ${seconds(only.size, rate)} long`);
+    }
+    const padding = padded(axes);
+    return `${subject}: ${parts.join(": ")}${padding && `; ${padding}`}`;
+}
+
+/** Why there is no picture of a row's field. */
+export function whyNot(sized: Sized, row: number): string {
+    const layer = sized.analysis.layers[row] as Row;
+    if (!sized.fields) return sized.fields_missing || "the fields of units are not in this report";
+    if (layer.receptive_field?.length && layer.receptive_field.every((size) => size === 0)) {
+        return "it depends on no position of the input";
+    }
+    if (layer.container) return "it stands for several layers; choose one of them";
+    return (
+        layer.reason ??
+        (layer.status === "unknown" ? "its field is not known" : "which positions its units read is not known")
+    );
+}

@@ -1,0 +1,92 @@
+// The page that `rfcalc report` writes: the report in it, shown; what is shown is kept in the address.
+import { effect } from "@preact/signals";
+import { options, render } from "preact";
+
+import { type Place, read, write } from "../model/hash";
+import type { Report } from "../report";
+import { ReportView } from "../view/ReportView";
+import { Session } from "../view/session";
+import "../view/style.css";
+
+function start(): void {
+    const root = document.getElementById("rfcalc");
+    const text = document.getElementById("rfcalc-report")?.textContent;
+    if (!root || !text) return;
+    const report = JSON.parse(text) as Report;
+    const session = new Session(report);
+    follow(session);
+    render(<ReportView report={report} session={session} />, root);
+    goTo(session);
+    print(session);
+}
+
+/** Keep the address and the session in step: each layer is a step of the history, a unit is not. */
+function follow(session: Session): void {
+    const enter = () => {
+        const place = read(location.hash);
+        const models = session.report.peek().models.length;
+        session.model.value = place.model !== undefined && place.model < models ? place.model : 0;
+        if (place.beside !== undefined && (place.beside === null || place.beside < models))
+            session.beside.value = place.beside;
+        session.size.value = place.size ?? null;
+        session.pane.value = place.pane ?? null;
+        session.layer.value = !place.layer ? null : { model: session.model.value, name: place.layer };
+        const side = session.sides.peek()[0];
+        const layer = session.layer.peek();
+        session.at.value =
+            side && layer && place.unit ? session.atUnit(side, session.shown(side, layer).index, place.unit) : null;
+    };
+    enter();
+    let entering = false;
+    addEventListener("hashchange", () => {
+        if (location.hash.slice(1) === last) return;
+        entering = true;
+        enter();
+        entering = false;
+        last = location.hash.slice(1);
+        goTo(session);
+    });
+
+    let last = location.hash.slice(1);
+    let known: Place | null = null;
+    effect(() => {
+        const { model } = session;
+        const at = session.at.value;
+        const place: Place = {
+            model: model.value,
+            beside: session.beside.value,
+            size: session.size.value,
+            layer: session.layer.value?.name ?? null,
+            unit: at && session.layer.value && at.model === session.sides.value[0]?.index ? at.unit : null,
+            pane: session.pane.value,
+        };
+        const before = known;
+        known = place;
+        const text = write(place);
+        if (!before || entering || text === last) return;
+        last = text;
+        const further = before.layer !== place.layer || before.model !== place.model || before.size !== place.size;
+        if (further) location.hash = text;
+        else history.replaceState(null, "", `#${text}`);
+    });
+}
+
+function goTo(session: Session): void {
+    const pane = session.pane.peek();
+    if (pane) document.getElementById(`pane-${pane}`)?.scrollIntoView();
+}
+
+/** On paper the table is whole: its rows are made before the page is laid out for it. */
+function print(session: Session): void {
+    const now = (printing: boolean) => {
+        const { debounceRendering } = options;
+        options.debounceRendering = (work) => work();
+        session.printing.value = printing;
+        options.debounceRendering = debounceRendering;
+    };
+    addEventListener("beforeprint", () => now(true));
+    addEventListener("afterprint", () => now(false));
+    matchMedia("print").addEventListener("change", (event) => now(event.matches));
+}
+
+start();

@@ -1,0 +1,398 @@
+// The field of one unit on the input, and the other way round the units that see one position.
+import { useComputed } from "@preact/signals";
+import { useId, useMemo, useState } from "preact/hooks";
+
+import { number, percent } from "../model/figures";
+import {
+    type Progression,
+    countOf,
+    readOf,
+    stretches,
+    unitsReading,
+    weightAxesOf,
+    weightsOf,
+    windowOf,
+} from "../model/units";
+import { axisNames, sentence, singular, whole, whyNot } from "../model/words";
+import type { Axis, Fields, Row } from "../report";
+import { PixelList } from "./PixelList";
+import { type AxisScene, Plane } from "./Plane";
+import { Strip } from "./Strip";
+import { UnitMap } from "./UnitMap";
+import type { Session, Side } from "./session";
+
+interface FieldProps {
+    session: Session;
+    side: Side;
+}
+
+/** How far windows reach beyond the input along an axis, over all layers, so that pictures of all have one scale. */
+function marginOf(fields: Fields, axis: number, extent: number): number {
+    let most = 0;
+    for (const map of fields.maps) {
+        const each = fields.axes[map[axis] as number] as Axis;
+        for (const unit of [0, each.extent - 1]) {
+            const span = windowOf(each, unit);
+            if (span) most = Math.max(most, -span.first, span.last - extent + 1);
+        }
+    }
+    return Math.min(most, Math.ceil(extent * 0.25));
+}
+
+export function Field({ session, side }: FieldProps) {
+    const shown = useComputed(() => session.shown(side, session.focus.value)).value;
+    const fields = side.sized.fields;
+    const axes = session.axes(side, shown.index);
+    const focus = session.focus.value;
+    const layer = side.sized.analysis.layers[shown.index] as Row;
+    const several = session.sides.value.length > 1;
+    return (
+        <section class="field" aria-label={`Field in ${side.model.title}`} data-testid="field">
+            <h3>
+                {several && <span class="model-name">{side.model.title}: </span>}
+                <span class="layer-name">{layer.name}</span> <span class="kind">{layer.kind}</span>
+            </h3>
+            {!shown.same && (
+                <p class="aside">
+                    {side.model.title} has no {focus.name}; {layer.name}, the last one before it, is shown.
+                </p>
+            )}
+            {fields && axes?.length ? (
+                <Picture session={session} side={side} row={shown.index} axes={axes} fields={fields} />
+            ) : (
+                <p class="words" data-testid="words" aria-live="polite">
+                    {axes
+                        ? "The input has no axis with places."
+                        : `No picture of its field: ${whyNot(side.sized, shown.index)}.`}
+                </p>
+            )}
+        </section>
+    );
+}
+
+interface PictureProps extends FieldProps {
+    row: number;
+    axes: Axis[];
+    fields: Fields;
+}
+
+function Picture({ session, side, row, axes, fields }: PictureProps) {
+    const { model, sized } = side;
+    const extents = sized.extents.map((extent) => extent ?? 1);
+    const names = axisNames(model);
+    const picking = session.mode.value === "pixel";
+    const pixel = extents.map((extent, axis) =>
+        Math.min(session.pixel.value?.[axis] ?? Math.floor(extent / 2), extent - 1),
+    );
+    const unit = session.unit(side, row);
+    const weights = session.weights.value;
+    const rate = session.report.value.rate;
+    const layer = sized.analysis.layers[row] as Row;
+    const theme = session.theme.value;
+    const gates = session.gates.value;
+    const sees = gates ? layer.receptive_field : layer.local_receptive_field;
+
+    const margins = useMemo(
+        () => extents.map((extent, axis) => marginOf(fields, axis, extent)),
+        // eslint-disable-next-line react-hooks/exhaustive-deps
+        [fields],
+    );
+    const weighed = weights ? weightAxesOf(fields.weights, row) : null;
+    const unitKey = unit.join(",");
+    const scenes: AxisScene[] = useMemo(
+        () =>
+            axes.map((axis, place) => {
+                const index = unit[place] as number;
+                const span = windowOf(axis, index);
+                const weightAxis = weighed?.[place];
+                return {
+                    extent: extents[place] as number,
+                    margin: margins[place] as number,
+                    stretches: picking ? [] : stretches(fields, readOf(axis, index)),
+                    window: span && !picking ? [span.first, span.last] : null,
+                    weight: weightAxis ? weightsOf(fields.weights, weightAxis, index) : null,
+                };
+            }),
+        // eslint-disable-next-line react-hooks/exhaustive-deps
+        [axes, unitKey, picking, weights, margins],
+    );
+    const pixelKey = pixel.join(",");
+    const seeing = useMemo(
+        () => (picking ? axes.map((axis, place) => unitsReading(fields, axis, pixel[place] as number)) : null),
+        // eslint-disable-next-line react-hooks/exhaustive-deps
+        [axes, picking, pixelKey],
+    );
+
+    /** Go to a position of the input, along some of its axes. */
+    const go = (part: Record<number, number>, settled: boolean) => {
+        if (picking) {
+            session.pixel.value = pixel.map((old, axis) =>
+                Math.min(Math.max(Math.round(part[axis] ?? old), 0), (extents[axis] as number) - 1),
+            );
+            return;
+        }
+        const now = session.at.peek()?.place ?? session.atUnit(side, row, unit)?.place ?? [];
+        const at = session.atPlace(
+            side,
+            row,
+            extents.map((_, axis) => part[axis] ?? now[axis] ?? 0),
+        );
+        if (settled) session.at.value = at;
+        session.hoveredAt.value = settled ? null : at;
+    };
+    const goUnit = (index: readonly number[], settled: boolean) => {
+        const at = session.atUnit(side, row, index);
+        if (settled) session.at.value = at;
+        session.hoveredAt.value = settled ? null : at;
+    };
+    const leave = () => {
+        session.hoveredAt.value = null;
+    };
+    const step = (axis: number, by: number) => {
+        if (picking) go({ [axis]: (pixel[axis] as number) + by }, true);
+        else
+            goUnit(
+                unit.map((index, place) => (place === axis ? index + by : index)),
+                true,
+            );
+    };
+
+    const words = picking
+        ? seenWords(names, pixel, layer, axes, seeing ?? [])
+        : sentence(model, sized, row, unit, rate, session.gates.value);
+    const flat = extents.length >= 2 ? ([extents.length - 2, extents.length - 1] as const) : null;
+    const lines = flat ? extents.slice(0, -2).map((_, axis) => axis) : [0];
+    const [slices, setSlices] = useState<Record<number, number>>({});
+    const slice = (axis: number) => {
+        if (picking) return pixel[axis] as number;
+        const read = readOf(axes[axis] as Axis, unit[axis] as number);
+        const middle = Math.floor((Math.max(read.first, 0) + Math.max(read.last, 0)) / 2);
+        return Math.min(slices[axis] ?? middle, (extents[axis] as number) - 1);
+    };
+    const inSlice =
+        !flat ||
+        lines.every((axis) =>
+            (scenes[axis] as AxisScene).stretches.some(([a, b]) => slice(axis) >= a && slice(axis) <= b),
+        );
+    const label = picking ? `The ${whole(model)}; ${words}` : `What one unit sees of the ${whole(model)}; ${words}`;
+
+    return (
+        <div class="picture">
+            <p class="words" data-testid="words" aria-live="polite">
+                {words}
+            </p>
+            <div class="scene">
+                <div class="input-picture">
+                    {lines.map((axis) => (
+                        <div key={axis}>
+                            {flat && <div class="axis-name">{names[axis]}</div>}
+                            <Strip
+                                scene={scenes[axis] as AxisScene}
+                                name={names[axis] ?? ""}
+                                rate={extents.length === 1 ? rate : null}
+                                weights={weights && !picking}
+                                pixel={picking ? (pixel[axis] as number) : null}
+                                label={label}
+                                theme={theme}
+                                pick={(position, settled) => go({ [axis]: position }, settled)}
+                                leave={leave}
+                                step={(by) => step(axis, by)}
+                            />
+                            {flat && !picking && (
+                                <label class="slice">
+                                    {singular(names[axis] ?? "")} {slice(axis)}
+                                    <input
+                                        type="range"
+                                        min={0}
+                                        max={(extents[axis] as number) - 1}
+                                        value={slice(axis)}
+                                        data-testid="slice"
+                                        onInput={(event) =>
+                                            setSlices({ ...slices, [axis]: Number(event.currentTarget.value) })
+                                        }
+                                    />
+                                </label>
+                            )}
+                        </div>
+                    ))}
+                    {flat && (
+                        <Plane
+                            rows={scenes[flat[0]] as AxisScene}
+                            columns={scenes[flat[1]] as AxisScene}
+                            shown={inSlice && !picking}
+                            weights={weights}
+                            everything={[sees?.[flat[0]] === null, sees?.[flat[1]] === null]}
+                            pixel={picking ? [pixel[flat[0]] as number, pixel[flat[1]] as number] : null}
+                            image={extents.length === 2 ? session.report.value.image : null}
+                            label={label}
+                            theme={theme}
+                            most={session.sides.value.length > 1 ? 380 : 460}
+                            pick={(y, x, settled) => {
+                                if (!picking || settled) go({ [flat[0]]: y, [flat[1]]: x }, settled);
+                            }}
+                            leave={leave}
+                            step={(y, x) => (y ? step(flat[0], y) : step(flat[1], x))}
+                        />
+                    )}
+                    {flat && lines.length > 0 && !inSlice && !picking && (
+                        <p class="aside">The unit reads nothing of this slice.</p>
+                    )}
+                </div>
+                <div class="controls">
+                    <Units
+                        session={session}
+                        side={side}
+                        row={row}
+                        axes={axes}
+                        unit={unit}
+                        seeing={seeing}
+                        goUnit={goUnit}
+                        leave={leave}
+                    />
+                    {picking ? (
+                        <Numbers
+                            legend={singular(model.units[0] ?? "pixel")}
+                            names={names}
+                            values={pixel}
+                            extents={extents}
+                            set={(axis, to) => go({ [axis]: to }, true)}
+                        />
+                    ) : (
+                        <Numbers
+                            legend="unit"
+                            names={names}
+                            values={unit}
+                            extents={axes.map((axis) => axis.extent)}
+                            set={(axis, to) =>
+                                goUnit(
+                                    unit.map((index, place) => (place === axis ? to : index)),
+                                    true,
+                                )
+                            }
+                        />
+                    )}
+                    {weights && !picking && <Weighed fields={fields} row={row} unit={unit} />}
+                </div>
+            </div>
+            {picking && <PixelList session={session} side={side} pixel={pixel} />}
+        </div>
+    );
+}
+
+function seenWords(
+    names: string[],
+    pixel: readonly number[],
+    layer: Row,
+    axes: readonly Axis[],
+    seeing: readonly (readonly Progression[])[],
+): string {
+    const count = seeing.reduce((product, units) => product * countOf(units), 1);
+    const all = axes.reduce((product, axis) => product * axis.extent, 1);
+    const where = names.map((name, axis) => `${singular(name)} ${pixel[axis]}`).join(", ");
+    const most = axes.every((axis) => axis.exact) ? "" : "at most ";
+    return `${where}: seen by ${most}${number(count)} of the ${number(all)} ${all === 1 ? "unit" : "units"} of ${layer.name} (${percent(all ? count / all : 0)})`;
+}
+
+interface UnitsProps extends FieldProps {
+    row: number;
+    axes: Axis[];
+    unit: number[];
+    seeing: Progression[][] | null;
+    goUnit: (index: readonly number[], settled: boolean) => void;
+    leave: () => void;
+}
+
+/** The map of units: of more than two axes the last two, at the place of the unit along the others. */
+function Units({ session, side, row, axes, unit, seeing, goUnit, leave }: UnitsProps) {
+    const last = axes.length - 1;
+    const extents: [number, number] = [last > 0 ? (axes[last - 1] as Axis).extent : 1, (axes[last] as Axis).extent];
+    const index: [number, number] = [last > 0 ? (unit[last - 1] as number) : 0, unit[last] as number];
+    const to = (y: number, x: number) => [...unit.slice(0, Math.max(last - 1, 0)), ...(last > 0 ? [y] : []), x];
+    const name = side.sized.analysis.layers[row]?.name ?? "";
+    const one: Progression[] = [{ first: 0, last: 0, step: 1 }];
+    const marked: [Progression[], Progression[]] | null = seeing && [
+        last > 0 ? (seeing[last - 1] as Progression[]) : one,
+        seeing[last] as Progression[],
+    ];
+    const size = axes.map((axis) => axis.extent).join("x");
+    return (
+        <div class="units">
+            <div class="axis-name">
+                units of {name}: {size}
+            </div>
+            <UnitMap
+                extents={extents}
+                unit={seeing ? null : index}
+                seeing={marked}
+                label={`Units of ${name}, ${size}${seeing ? "; those that see the position are marked" : `; unit ${unit.join(", ")} is chosen`}`}
+                theme={session.theme.value}
+                pick={(y, x, settled) => goUnit(to(y, x), settled)}
+                leave={leave}
+                step={(y, x) => goUnit(to(index[0] + y, index[1] + x), true)}
+            />
+        </div>
+    );
+}
+
+interface NumbersProps {
+    legend: string;
+    names: string[];
+    values: readonly number[];
+    extents: readonly number[];
+    set: (axis: number, to: number) => void;
+}
+
+function Numbers({ legend, names, values, extents, set }: NumbersProps) {
+    const id = useId();
+    return (
+        <fieldset class="numbers">
+            <legend>{legend}</legend>
+            {values.map((value, axis) => (
+                <label key={axis} for={`${id}-${axis}`}>
+                    {singular(names[axis] ?? `axis ${axis}`)}
+                    <input
+                        id={`${id}-${axis}`}
+                        type="number"
+                        inputMode="numeric"
+                        min={0}
+                        max={(extents[axis] ?? 1) - 1}
+                        value={value}
+                        disabled={extents[axis] === 1}
+                        data-testid={`at-${axis}`}
+                        onInput={(event) => {
+                            const to = event.currentTarget.valueAsNumber;
+                            if (Number.isInteger(to)) set(axis, Math.min(Math.max(to, 0), (extents[axis] ?? 1) - 1));
+                        }}
+                    />
+                </label>
+            ))}
+        </fieldset>
+    );
+}
+
+/** What the weights say: how few positions hold most of it. */
+function Weighed({ fields, row, unit }: { fields: Fields; row: number; unit: readonly number[] }) {
+    const axes = weightAxesOf(fields.weights, row);
+    if (!axes)
+        return (
+            <p class="aside">
+                Weights of this layer are not known{fields.weights.missing && `: ${fields.weights.missing}`}.
+            </p>
+        );
+    const middle = axes.every((axis, place) => axis.middle === unit[place]);
+    return (
+        <div class="weighed">
+            <div class="ramp" role="img" aria-label="Dark: little weight; bright: the largest weight" />
+            <div class="ramp-ends">
+                <span>little</span>
+                <span>most weight</span>
+            </div>
+            {fields.weights.shares.map((share, place) => (
+                <p key={share}>
+                    {percent(share)} of {middle ? "its weight" : "the middle unit's weight"} lies in{" "}
+                    <b>{axes.map((axis) => axis.widths[place]).join("x")}</b>
+                </p>
+            ))}
+        </div>
+    );
+}

@@ -1,0 +1,5 @@
+import type { Session } from "./session";
+
+export function Notes(_: { session: Session }) {
+    return null;
+}
