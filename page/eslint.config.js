@@ -29,7 +29,10 @@ export default tseslint.config(
                         "CallExpression[callee.property.name=/^(insertAdjacentHTML|write|writeln|setHTMLUnsafe)$/]",
                     message: MARKUP,
                 },
-                { selector: "JSXAttribute[name.name=/^(dangerouslySetInnerHTML|innerHTML|srcdoc)$/]", message: MARKUP },
+                {
+                    selector: "JSXAttribute[name.name=/^(dangerouslySetInnerHTML|innerHTML|srcdoc)$/]",
+                    message: MARKUP,
+                },
                 {
                     selector: "JSXAttribute[name.name='style'][value.type='Literal']",
                     message: "A style attribute is refused by the page's policy.",

@@ -35,14 +35,17 @@ function packageOf(id: string): string | null {
     let folder = dirname(id.replace(/^\0/, "").replace(/\?.*$/, ""));
     while (!folder.endsWith("/node_modules")) {
         const file = join(folder, "package.json");
-        if (existsSync(file) && (JSON.parse(readFileSync(file, "utf8")) as Partial<Package>).version) return folder;
+        if (existsSync(file) && (JSON.parse(readFileSync(file, "utf8")) as Partial<Package>).version)
+            return folder;
         folder = dirname(folder);
     }
     return null;
 }
 
 function textOf(folder: string): string {
-    const { name, version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Package;
+    const { name, version, license } = JSON.parse(
+        readFileSync(join(folder, "package.json"), "utf8"),
+    ) as Package;
     const file = readdirSync(folder).find((each) => /^licen[cs]e/i.test(each));
     if (!file) throw new Error(`${name} has no licence file`);
     const text = readFileSync(join(folder, file), "utf8").replace(/\r\n/g, "\n").trim();

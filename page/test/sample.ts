@@ -124,7 +124,13 @@ export function modelOf({ extents, steps, title = "chain", weights = true }: Sam
     const profiles: string[] = [];
     let reads: Reads[] = extents.map((extent) => Array.from({ length: extent }, (_, position) => [position]));
     let counts = extents.map((extent) => Array.from({ length: extent }, (_, at) => new Map([[at, 1]])));
-    let [size, stride, start, channels, taps] = [1, 1, 0, 3, [0]] as [number, number, number, number, number[]];
+    let [size, stride, start, channels, taps] = [1, 1, 0, 3, [0]] as [
+        number,
+        number,
+        number,
+        number,
+        number[],
+    ];
     const memory: number[] = [];
 
     const put = (step: Step | null) => {
@@ -134,7 +140,8 @@ export function modelOf({ extents, steps, title = "chain", weights = true }: Sam
         if (weights) weightMaps.push(counts.map((each) => weightAxis(each)));
         const params =
             step && step.kind === "conv"
-                ? step.kernel ** extents.length * (rows.at(-1)?.output_shape?.at(-1) as number) * channels + channels
+                ? step.kernel ** extents.length * (rows.at(-1)?.output_shape?.at(-1) as number) * channels +
+                  channels
                 : 0;
         rows.push(
             row({
@@ -154,7 +161,8 @@ export function modelOf({ extents, steps, title = "chain", weights = true }: Sam
             }),
         );
         memory.push(
-            4 * channels * product(map) + (rows.length > 1 ? 4 * (rows[rows.length - 2]?.activations as number) : 0),
+            4 * channels * product(map) +
+                (rows.length > 1 ? 4 * (rows[rows.length - 2]?.activations as number) : 0),
         );
     };
 
@@ -177,7 +185,9 @@ export function modelOf({ extents, steps, title = "chain", weights = true }: Sam
         const { kernel, padding, dilation = 1 } = step;
         taps = [
             ...new Set(
-                Array.from({ length: kernel }, (_, tap) => taps.map((at) => at + tap * dilation * stride)).flat(),
+                Array.from({ length: kernel }, (_, tap) =>
+                    taps.map((at) => at + tap * dilation * stride),
+                ).flat(),
             ),
         ];
         start -= padding * stride;
@@ -327,7 +337,13 @@ export function pooling(): Report {
         }),
         about: "every pooling removed",
     };
-    const steps = [conv("conv1", 32), pool("pool1", 32), conv("conv2", 64), pool("pool2", 64), conv("conv3", 128)];
+    const steps = [
+        conv("conv1", 32),
+        pool("pool1", 32),
+        conv("conv2", 64),
+        pool("pool2", 64),
+        conv("conv3", 128),
+    ];
     return reportOf(modelOf({ extents: [28, 28], steps, title: "pooling" }), plain);
 }
 

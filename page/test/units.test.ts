@@ -90,7 +90,9 @@ describe.each(CHAINS)("%s", (_, extent, steps) => {
 
     it("weighs what is read and nothing else", () => {
         reads.forEach((units, row) => {
-            const [axis] = weightAxesOf(fields.weights, row) as [NonNullable<ReturnType<typeof weightAxesOf>>[number]];
+            const [axis] = weightAxesOf(fields.weights, row) as [
+                NonNullable<ReturnType<typeof weightAxesOf>>[number],
+            ];
             units.forEach((read, unit) => {
                 const weight = weightsOf(fields.weights, axis, unit);
                 const weighed = [...(weight?.bytes ?? [])].flatMap((byte, i) =>
@@ -149,7 +151,9 @@ describe("weights on fewer cells than positions", () => {
         const bytes = Uint8Array.from({ length: 25 }, (_, i) => (i * 37) % 256);
         const found = resampled({ first: 5, bytes }, 5, 29, count);
         const wanted = Array.from({ length: count }, (_, cell) =>
-            Math.max(...[...bytes].filter((_, i) => (i * count) / 25 < cell + 1 && ((i + 1) * count) / 25 > cell)),
+            Math.max(
+                ...[...bytes].filter((_, i) => (i * count) / 25 < cell + 1 && ((i + 1) * count) / 25 > cell),
+            ),
         );
         expect([...found]).toEqual(wanted);
     });

@@ -7,7 +7,7 @@ import { firstChoice } from "../src/model/lookup";
 import { totalsOf } from "../src/model/totals";
 import { sentence, whyNot } from "../src/model/words";
 import type { Model, Row, Sized } from "../src/report";
-import { chain, modelOf, pooling } from "./sample";
+import { modelOf, pooling } from "./sample";
 
 const row = (more: Partial<Row>): Row =>
     ({ ...((pooling().models[0] as Model).sizes[0] as Sized).analysis.layers[1], ...more }) as Row;
@@ -31,10 +31,9 @@ describe("figures read as in rfcalc's own tables", () => {
             ["118 M", "3.86 G", "1.00 M", "640", "?"][i],
         ]),
     )("%s in short", (value, text) => expect(figures.short(value as number | null)).toBe(text));
-    it.each([154792, 640, 24016495008, null].map((value, i) => [value, ["155 kB", "640 B", "24.0 GB", "?"][i]]))(
-        "%s bytes",
-        (value, text) => expect(figures.bytes(value as number | null)).toBe(text),
-    );
+    it.each(
+        [154792, 640, 24016495008, null].map((value, i) => [value, ["155 kB", "640 B", "24.0 GB", "?"][i]]),
+    )("%s bytes", (value, text) => expect(figures.bytes(value as number | null)).toBe(text));
     it("shapes", () => {
         expect(figures.shape([null, 112, 112, 64])).toBe("112x112x64");
         expect(figures.shape([1, 10])).toBe("1x10");
@@ -76,7 +75,9 @@ describe("a field in words", () => {
     it("says what lies in padding, and what is left out", () => {
         const padded = modelOf({
             extents: [9, 9],
-            steps: [{ name: "conv", kind: "conv", kernel: 3, stride: 1, padding: 2, dilation: 2, channels: 1 }],
+            steps: [
+                { name: "conv", kind: "conv", kernel: 3, stride: 1, padding: 2, dilation: 2, channels: 1 },
+            ],
         });
         expect(said(padded, "conv", [0, 4])).toBe(
             "conv, unit (0, 4) of 9x9: rows 0-2, columns 2-6: 3x5 of 9x9 (19% of the image), of which it reads 2x3; 2 rows in padding",

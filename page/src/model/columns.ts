@@ -19,9 +19,12 @@ const area = (sizes: readonly (number | string | null)[] | null): Figure =>
         : sizes.reduce<number>((product, size) => product * (typeof size === "number" ? size : Infinity), 1);
 
 const total = (sizes: readonly (number | string | null)[] | null): Figure =>
-    sizes === null ? null : sizes.reduce<number>((product, size) => product * (typeof size === "number" ? size : 1), 1);
+    sizes === null
+        ? null
+        : sizes.reduce<number>((product, size) => product * (typeof size === "number" ? size : 1), 1);
 
-const first = (sizes: readonly (number | null)[] | null): Figure => sizes?.find((size) => size !== null) ?? null;
+const first = (sizes: readonly (number | null)[] | null): Figure =>
+    sizes?.find((size) => size !== null) ?? null;
 
 export const COLUMNS: readonly Column[] = [
     {
@@ -211,7 +214,11 @@ export interface Line {
 
 function compare(one: Figure, other: Figure, down: boolean): number {
     const rank = (value: Figure, text: boolean) =>
-        value === null || value === undefined || Number.isNaN(value) ? 2 : typeof value === "string" && !text ? 1 : 0;
+        value === null || value === undefined || Number.isNaN(value)
+            ? 2
+            : typeof value === "string" && !text
+              ? 1
+              : 0;
     const text = typeof one === "string" && typeof other === "string";
     const by = rank(one, text) - rank(other, text);
     if (by !== 0 || one === null || other === null || one === undefined || other === undefined) return by;

@@ -35,7 +35,9 @@ export function bytes(value: Figure): string {
 
 function extent(size: number | string | null, missing: string): string {
     if (size === null) return missing;
-    return typeof size === "number" && !Number.isInteger(size) ? String(Number(size.toPrecision(4))) : String(size);
+    return typeof size === "number" && !Number.isInteger(size)
+        ? String(Number(size.toPrecision(4)))
+        : String(size);
 }
 
 /** Extents with a cross between them; with a formula among them as a tuple. */
@@ -68,7 +70,8 @@ function fieldOf(sizes: Extents | null, local: Extents | null = null): string {
         const inside = local !== null && !local.includes(null) && local.some((size) => size !== 0);
         return inside ? `global (${extents(local)})` : "global";
     }
-    if (sizes.includes(null)) return sizes.map((size) => (size === null ? "global" : number(size))).join(" x ");
+    if (sizes.includes(null))
+        return sizes.map((size) => (size === null ? "global" : number(size))).join(" x ");
     return sizes.some((size) => size !== 0) ? extents(sizes) : "none";
 }
 
@@ -95,7 +98,9 @@ export function grid(values: Extents | null): string {
 /** Signed figures, which a cross between them would garble. */
 export function tuple(values: Extents | null): string {
     if (values === null) return "?";
-    return values.every((value) => value === null) ? "-" : values.map((value) => extent(value, "-")).join(", ");
+    return values.every((value) => value === null)
+        ? "-"
+        : values.map((value) => extent(value, "-")).join(", ");
 }
 
 export function coverage(row: Row): string {

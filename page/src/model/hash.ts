@@ -18,7 +18,9 @@ export function write(place: Place): string {
     if (place.unit) parts.push(["unit", place.unit.join(",")]);
     if (place.pane) parts.push(["pane", place.pane]);
     return parts
-        .map(([key, value]) => `${key}=${encodeURIComponent(value).replace(/%2F/g, "/").replace(/%2C/g, ",")}`)
+        .map(
+            ([key, value]) => `${key}=${encodeURIComponent(value).replace(/%2F/g, "/").replace(/%2C/g, ",")}`,
+        )
         .join("&");
 }
 

@@ -17,7 +17,11 @@ interface Totals {
     activations?: number | string | null;
     activation_bytes?: number | string | null;
     param_bytes?: Record<string, number | string | null> | null;
-    peak_memory?: { bytes: number | string | null; layer: string | null; reordered: number | string | null } | null;
+    peak_memory?: {
+        bytes: number | string | null;
+        layer: string | null;
+        reordered: number | string | null;
+    } | null;
     complete?: boolean;
     at_least?: Record<string, number | string | null>;
 }
@@ -25,7 +29,11 @@ interface Totals {
 const UNKNOWN = "not known";
 
 /** A figure as it is known: in three digits, "at least" so much, or "not known"; in full beside it. */
-function told(totals: Totals, key: "params" | "macs" | "activations", detail: string): Pick<Total, "value" | "detail"> {
+function told(
+    totals: Totals,
+    key: "params" | "macs" | "activations",
+    detail: string,
+): Pick<Total, "value" | "detail"> {
     const value = totals[key];
     if (value !== null && value !== undefined) {
         const brief = short(value);
@@ -40,13 +48,17 @@ function told(totals: Totals, key: "params" | "macs" | "activations", detail: st
 
 function byType(totals: Totals): Pick<Total, "value" | "detail"> {
     const kinds = Object.entries(totals.param_bytes ?? {});
-    if (!totals.param_bytes || kinds.some(([, count]) => count === null)) return { value: UNKNOWN, detail: "" };
+    if (!totals.param_bytes || kinds.some(([, count]) => count === null))
+        return { value: UNKNOWN, detail: "" };
     if (kinds.some(([, count]) => typeof count === "string")) {
         return { value: kinds.map(([kind, count]) => `${number(count)} B ${kind}`).join(" + "), detail: "" };
     }
     const sum = kinds.reduce((total, [, count]) => total + (count as number), 0);
     const detail = kinds.length === 1 ? `in ${(kinds[0] as [string, unknown])[0]}` : "";
-    return { value: bytes(sum), detail: detail || kinds.map(([kind, count]) => `${bytes(count)} ${kind}`).join(", ") };
+    return {
+        value: bytes(sum),
+        detail: detail || kinds.map(([kind, count]) => `${bytes(count)} ${kind}`).join(", "),
+    };
 }
 
 /** What a model costs and how far it sees: nothing is left blank where it is not known. */

@@ -171,7 +171,9 @@ export function countOf(units: readonly Progression[]): number {
 }
 
 export function has(units: readonly Progression[], unit: number): boolean {
-    return units.some(({ first, last, step }) => unit >= first && unit <= last && (unit - first) % step === 0);
+    return units.some(
+        ({ first, last, step }) => unit >= first && unit <= last && (unit - first) % step === 0,
+    );
 }
 
 /** Where the field of a unit has its middle; that of the window without border where it is known. */
@@ -240,7 +242,9 @@ const decoded = new WeakMap<Weights, (Uint8Array | undefined)[]>();
 function profile(weights: Weights, index: number): Uint8Array {
     let known = decoded.get(weights);
     if (!known) decoded.set(weights, (known = []));
-    return (known[index] ??= Uint8Array.from(atob(weights.profiles[index] ?? ""), (char) => char.charCodeAt(0)));
+    return (known[index] ??= Uint8Array.from(atob(weights.profiles[index] ?? ""), (char) =>
+        char.charCodeAt(0),
+    ));
 }
 
 /** What each position weighs in unit k: bytes from position `first` on; null where there is nothing. */

@@ -10,7 +10,9 @@ export function axisNames(model: Model): string[] {
     if (units.length === 3 && units[1] === units[2]) {
         return [units[0] === units[1] ? "slices" : (units[0] as string), "rows", "columns"];
     }
-    return units.length === new Set(units).size ? units : units.map((unit, axis) => `${unit} of axis ${axis}`);
+    return units.length === new Set(units).size
+        ? units
+        : units.map((unit, axis) => `${unit} of axis ${axis}`);
 }
 
 export function singular(noun: string): string {
@@ -118,7 +120,9 @@ export function sentence(
     const parts = [axes.map(stretch).join(", ")];
     const most = axes.every((axis) => axis.exact) ? "" : "at most ";
     const taps = axes.map((axis) => axis.taps);
-    const holes = taps.some((count, place) => count !== sizes[place]) ? `, of which it reads ${extents(taps)}` : "";
+    const holes = taps.some((count, place) => count !== sizes[place])
+        ? `, of which it reads ${extents(taps)}`
+        : "";
     parts.push(
         `${most}${extents(sizes)} of ${extents(sized.extents)} (${percent(area / everything)} of the ${whole(model)})${holes}`,
     );
@@ -141,6 +145,8 @@ export function whyNot(sized: Sized, row: number): string {
     if (layer.container) return "it stands for several layers; choose one of them";
     return (
         layer.reason ??
-        (layer.status === "unknown" ? "its field is not known" : "which positions its units read is not known")
+        (layer.status === "unknown"
+            ? "its field is not known"
+            : "which positions its units read is not known")
     );
 }

@@ -34,7 +34,9 @@ function follow(session: Session): void {
         const side = session.sides.peek()[0];
         const layer = session.layer.peek();
         session.at.value =
-            side && layer && place.unit ? session.atUnit(side, session.shown(side, layer).index, place.unit) : null;
+            side && layer && place.unit
+                ? session.atUnit(side, session.shown(side, layer).index, place.unit)
+                : null;
     };
     enter();
     let entering = false;
@@ -65,7 +67,8 @@ function follow(session: Session): void {
         const text = write(place);
         if (!before || entering || text === last) return;
         last = text;
-        const further = before.layer !== place.layer || before.model !== place.model || before.size !== place.size;
+        const further =
+            before.layer !== place.layer || before.model !== place.model || before.size !== place.size;
         if (further) location.hash = text;
         else history.replaceState(null, "", `#${text}`);
     });

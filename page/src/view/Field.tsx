@@ -118,7 +118,8 @@ function Picture({ session, side, row, axes, fields }: PictureProps) {
     );
     const pixelKey = pixel.join(",");
     const seeing = useMemo(
-        () => (picking ? axes.map((axis, place) => unitsReading(fields, axis, pixel[place] as number)) : null),
+        () =>
+            picking ? axes.map((axis, place) => unitsReading(fields, axis, pixel[place] as number)) : null,
         // eslint-disable-next-line react-hooks/exhaustive-deps
         [axes, picking, pixelKey],
     );
@@ -174,7 +175,9 @@ function Picture({ session, side, row, axes, fields }: PictureProps) {
         lines.every((axis) =>
             (scenes[axis] as AxisScene).stretches.some(([a, b]) => slice(axis) >= a && slice(axis) <= b),
         );
-    const label = picking ? `The ${whole(model)}; ${words}` : `What one unit sees of the ${whole(model)}; ${words}`;
+    const label = picking
+        ? `The ${whole(model)}; ${words}`
+        : `What one unit sees of the ${whole(model)}; ${words}`;
 
     return (
         <div class="picture">
@@ -208,7 +211,10 @@ function Picture({ session, side, row, axes, fields }: PictureProps) {
                                         value={slice(axis)}
                                         data-testid="slice"
                                         onInput={(event) =>
-                                            setSlices({ ...slices, [axis]: Number(event.currentTarget.value) })
+                                            setSlices({
+                                                ...slices,
+                                                [axis]: Number(event.currentTarget.value),
+                                            })
                                         }
                                     />
                                 </label>
@@ -305,9 +311,16 @@ interface UnitsProps extends FieldProps {
 /** The map of units: of more than two axes the last two, at the place of the unit along the others. */
 function Units({ session, side, row, axes, unit, seeing, goUnit, leave }: UnitsProps) {
     const last = axes.length - 1;
-    const extents: [number, number] = [last > 0 ? (axes[last - 1] as Axis).extent : 1, (axes[last] as Axis).extent];
+    const extents: [number, number] = [
+        last > 0 ? (axes[last - 1] as Axis).extent : 1,
+        (axes[last] as Axis).extent,
+    ];
     const index: [number, number] = [last > 0 ? (unit[last - 1] as number) : 0, unit[last] as number];
-    const to = (y: number, x: number) => [...unit.slice(0, Math.max(last - 1, 0)), ...(last > 0 ? [y] : []), x];
+    const to = (y: number, x: number) => [
+        ...unit.slice(0, Math.max(last - 1, 0)),
+        ...(last > 0 ? [y] : []),
+        x,
+    ];
     const name = side.sized.analysis.layers[row]?.name ?? "";
     const one: Progression[] = [{ first: 0, last: 0, step: 1 }];
     const marked: [Progression[], Progression[]] | null = seeing && [
@@ -361,7 +374,8 @@ function Numbers({ legend, names, values, extents, set }: NumbersProps) {
                         data-testid={`at-${axis}`}
                         onInput={(event) => {
                             const to = event.currentTarget.valueAsNumber;
-                            if (Number.isInteger(to)) set(axis, Math.min(Math.max(to, 0), (extents[axis] ?? 1) - 1));
+                            if (Number.isInteger(to))
+                                set(axis, Math.min(Math.max(to, 0), (extents[axis] ?? 1) - 1));
                         }}
                     />
                 </label>

@@ -58,7 +58,9 @@ export function Head({ session }: { session: Session }) {
                         {totalsOf(side.sized).map((total) => (
                             <div class="total" key={total.key} data-total={total.key}>
                                 <dt>{total.label}</dt>
-                                <dd class={total.value === "not known" ? "value unknown" : "value"}>{total.value}</dd>
+                                <dd class={total.value === "not known" ? "value unknown" : "value"}>
+                                    {total.value}
+                                </dd>
                                 <dd class="detail">{total.detail}</dd>
                             </div>
                         ))}
@@ -78,7 +80,11 @@ export function Head({ session }: { session: Session }) {
                         }}
                     >
                         {title}
-                        {pane === "notes" && counts.length > 0 && <span class="badge">{counts}</span>}
+                        {pane === "notes" && counts.length > 0 && (
+                            <span class={`badge ${/warning|error/.test(counts.join()) ? "warning" : ""}`}>
+                                {counts.join(", ")}
+                            </span>
+                        )}
                     </a>
                 ))}
             </nav>
@@ -93,13 +99,13 @@ export const PANES: readonly (readonly [string, string])[] = [
     ["layers", "Layers"],
 ];
 
-function countLevels(side: Side): string {
+function countLevels(side: Side): string[] {
     const levels = side.sized.analysis.notes.map((note) => note.level);
     const of = (level: string, one: string) => {
         const count = levels.filter((each) => each === level).length;
         return count ? [`${count} ${one}${count === 1 ? "" : "s"}`] : [];
     };
-    return [...of("error", "error"), ...of("warning", "warning"), ...of("info", "note")].join(", ");
+    return [...of("error", "error"), ...of("warning", "warning"), ...of("info", "note")];
 }
 
 function Sizes({ session }: { session: Session }) {

@@ -40,7 +40,15 @@ function seenBy(side: Side, pixel: readonly number[], gates: boolean): Seen[] {
 
 const HEIGHT = 26;
 
-export function PixelList({ session, side, pixel }: { session: Session; side: Side; pixel: readonly number[] }) {
+export function PixelList({
+    session,
+    side,
+    pixel,
+}: {
+    session: Session;
+    side: Side;
+    pixel: readonly number[];
+}) {
     const gates = session.gates.value;
     const key = pixel.join(",");
     // eslint-disable-next-line react-hooks/exhaustive-deps

@@ -117,7 +117,8 @@ export function Plane(props: PlaneProps) {
         if (!element || width === 0) return;
         const colours = paint.coloursOf(element);
         const context = paint.prepare(element, place.width, place.height);
-        if (context) draw(context, colours, place, { rows, columns, shown, weights, everything, pixel }, image);
+        if (context)
+            draw(context, colours, place, { rows, columns, shown, weights, everything, pixel }, image);
     }, [rows, columns, shown, weights, everything, pixel, image, place, width, scheme]);
 
     const at = (event: PointerEvent): [number, number] => {
@@ -214,6 +215,16 @@ function boxOf(place: Place, rows: Interval, columns: Interval): paint.Rect {
     };
 }
 
+function within(rect: paint.Rect, room: paint.Rect): paint.Rect {
+    const [x, y] = [Math.max(rect.x, room.x), Math.max(rect.y, room.y)];
+    return {
+        x,
+        y,
+        width: Math.min(rect.x + rect.width, room.x + room.width) - x,
+        height: Math.min(rect.y + rect.height, room.y + room.height) - y,
+    };
+}
+
 function drawField(
     context: CanvasRenderingContext2D,
     colours: paint.Colours,
@@ -222,7 +233,13 @@ function drawField(
     input: paint.Rect,
 ): void {
     if (rows.window && columns.window) {
-        paint.hatch(context, boxOf(place, rows.window, columns.window), input, colours.hatch);
+        const room = {
+            x: RULER.left,
+            y: RULER.top,
+            width: place.width - RULER.left - RULER.right,
+            height: place.height - RULER.top - RULER.bottom,
+        };
+        paint.hatch(context, within(boxOf(place, rows.window, columns.window), room), input, colours.hatch);
     }
     const [high, wide] = [ends(rows.stretches), ends(columns.stretches)];
     if (!high || !wide) return;
@@ -233,7 +250,10 @@ function drawField(
         paint.cellsFor(wide[1] - wide[0] + 1, box.width * ratio),
     ] as const;
     if (weights && rows.weight && columns.weight) {
-        const [down, along] = [resampled(rows.weight, ...high, cells[0]), resampled(columns.weight, ...wide, cells[1])];
+        const [down, along] = [
+            resampled(rows.weight, ...high, cells[0]),
+            resampled(columns.weight, ...wide, cells[1]),
+        ];
         paint.paintProduct(context, box, down, along, HEAT);
         return;
     }
@@ -286,7 +306,12 @@ function rulers(
         const close = field && (field[1] - field[0]) * size < apart;
         marks.forEach((at, index) => {
             if (index === 1 && close) return;
-            mark(at, colours.accent, close && marks.length === 2 ? `${marks[0]}–${marks[1]}` : undefined, true);
+            mark(
+                at,
+                colours.accent,
+                close && marks.length === 2 ? `${marks[0]}–${marks[1]}` : undefined,
+                true,
+            );
         });
 
         function mark(at: number, colour: string, text = String(at), strong = false): void {

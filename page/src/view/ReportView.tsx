@@ -53,7 +53,11 @@ export function ReportView({ report, session: given }: ReportViewProps) {
                 </section>
                 <section id="pane-growth" class="pane charts" aria-label="Growth and costs">
                     <Growth session={session} />
-                    <Costs session={session} />
+                    <div class="sides">
+                        {sides.map((side) => (
+                            <Costs key={side.index} session={session} side={side} />
+                        ))}
+                    </div>
                 </section>
                 <section id="pane-layers" class="pane" aria-label="Layers">
                     <h2>Layers</h2>

@@ -98,7 +98,12 @@ export function Strip(props: StripProps) {
             />
             <div class="segments" role="group" aria-label={`${name} shown`}>
                 {(["whole", "field", "close"] as const).map((each) => (
-                    <button key={each} type="button" aria-pressed={zoom === each} onClick={() => setZoom(each)}>
+                    <button
+                        key={each}
+                        type="button"
+                        aria-pressed={zoom === each}
+                        onClick={() => setZoom(each)}
+                    >
                         {{ whole: `all ${name}`, field: "around the field", close: "close up" }[each]}
                     </button>
                 ))}
@@ -139,7 +144,8 @@ function draw(
     /** Show which part of the whole is close up. */
     function lens(): void {
         if (view[0] <= 0 && view[1] >= scene.extent - 1) return;
-        const at = (position: number) => EDGE + (Math.min(Math.max(position, 0), scene.extent) / scene.extent) * long;
+        const at = (position: number) =>
+            EDGE + (Math.min(Math.max(position, 0), scene.extent) / scene.extent) * long;
         context.strokeStyle = colours.line;
         context.beginPath();
         context.moveTo(at(view[0]), OVERVIEW + 3);
@@ -186,11 +192,22 @@ function draw(
                 if (close) curve(part, profile);
             } else {
                 const mask = paint.maskOf(scene.stretches, ...shown, cells);
-                paint.paintProduct(context, part, new Uint8Array([255]), mask, paint.flat(colours.accent, 0.42));
+                paint.paintProduct(
+                    context,
+                    part,
+                    new Uint8Array([255]),
+                    mask,
+                    paint.flat(colours.accent, 0.42),
+                );
             }
             context.strokeStyle = colours.accent;
             context.lineWidth = 2;
-            context.strokeRect(at(field[0]), rect.y, Math.max((field[1] - field[0] + 1) * size, 2), rect.height);
+            context.strokeRect(
+                at(field[0]),
+                rect.y,
+                Math.max((field[1] - field[0] + 1) * size, 2),
+                rect.height,
+            );
         }
         if (pixel !== null) {
             context.strokeStyle = colours.second;

@@ -22,7 +22,10 @@ export function Table({ session, side }: { session: Session; side: Side }) {
     const [order, setOrder] = useState<Order | null>(null);
     const [opened, setOpened] = useState<ReadonlySet<number>>(new Set());
     const columns = COLUMNS.filter((column) => keys.includes(column.key));
-    const shown = useMemo(() => lines(rows, { text, kind }, order, opened), [rows, text, kind, order, opened]);
+    const shown = useMemo(
+        () => lines(rows, { text, kind }, order, opened),
+        [rows, text, kind, order, opened],
+    );
     const kinds = useMemo(() => [...new Set(rows.map((row) => row.kind))].sort(), [rows]);
     const marked = useMemo(() => {
         const found = new Map<number, Mark[]>();
@@ -42,14 +45,18 @@ export function Table({ session, side }: { session: Session; side: Side }) {
         if (!focusing.current) return;
         focusing.current = false;
         requestAnimationFrame(() => {
-            scroller.current?.querySelector<HTMLElement>(`tr[data-row="${chosen}"]`)?.focus({ preventScroll: true });
+            scroller.current
+                ?.querySelector<HTMLElement>(`tr[data-row="${chosen}"]`)
+                ?.focus({ preventScroll: true });
         });
         // only where the choice, or the order, has changed
         // eslint-disable-next-line react-hooks/exhaustive-deps
     }, [chosen, order, text, kind]);
 
     const move = (event: KeyboardEvent) => {
-        const by = { ArrowUp: -1, ArrowDown: 1, PageUp: -15, PageDown: 15, Home: -Infinity, End: Infinity }[event.key];
+        const by = { ArrowUp: -1, ArrowDown: 1, PageUp: -15, PageDown: 15, Home: -Infinity, End: Infinity }[
+            event.key
+        ];
         if (by === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
         const target = event.target as HTMLElement;
         if (target.tagName !== "TR") return;
@@ -92,7 +99,11 @@ export function Table({ session, side }: { session: Session; side: Side }) {
                 </label>
                 <label>
                     kind{" "}
-                    <select value={kind} data-testid="kind" onChange={(event) => setKind(event.currentTarget.value)}>
+                    <select
+                        value={kind}
+                        data-testid="kind"
+                        onChange={(event) => setKind(event.currentTarget.value)}
+                    >
                         <option value="">all</option>
                         {kinds.map((each) => (
                             <option key={each} value={each}>
@@ -146,7 +157,11 @@ export function Table({ session, side }: { session: Session; side: Side }) {
                                     scope="col"
                                     class={column.text ? "" : "figure"}
                                     aria-sort={
-                                        order?.key === column.key ? (order.down ? "descending" : "ascending") : "none"
+                                        order?.key === column.key
+                                            ? order.down
+                                                ? "descending"
+                                                : "ascending"
+                                            : "none"
                                     }
                                 >
                                     <button
@@ -193,7 +208,10 @@ export function Table({ session, side }: { session: Session; side: Side }) {
                                                     toggle={toggle}
                                                 />
                                             ) : column.key === "coverage" ? (
-                                                <Coverage share={line.row.coverage} text={column.cell(line.row)} />
+                                                <Coverage
+                                                    share={line.row.coverage}
+                                                    text={column.cell(line.row)}
+                                                />
                                             ) : (
                                                 column.cell(line.row)
                                             )}
@@ -258,7 +276,11 @@ function Coverage({ share, text }: { share: number | null; text: string }) {
             {share !== null && (
                 <svg class="bar" width="44" height="8" aria-hidden="true">
                     <rect class="bar-ground" width="44" height="8" />
-                    <rect class="bar-share" width={share > 0 ? Math.max(Math.min(share, 1) * 44, 1) : 0} height="8" />
+                    <rect
+                        class="bar-share"
+                        width={share > 0 ? Math.max(Math.min(share, 1) * 44, 1) : 0}
+                        height="8"
+                    />
                 </svg>
             )}
             {text}

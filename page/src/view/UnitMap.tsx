@@ -40,7 +40,9 @@ export function UnitMap({ extents, unit, seeing, label, theme, pick, leave, step
         context.fillStyle = colours.surface;
         context.fillRect(rect.x, rect.y, width, height);
         if (seeing) {
-            const masks = seeing.map((units, axis) => mask(units, extents[axis] as number, axis ? width : height));
+            const masks = seeing.map((units, axis) =>
+                mask(units, extents[axis] as number, axis ? width : height),
+            );
             paint.paintProduct(
                 context,
                 rect,
@@ -83,7 +85,9 @@ export function UnitMap({ extents, unit, seeing, label, theme, pick, leave, step
             onPointerMove={(event) => send(event, event.buttons > 0)}
             onPointerLeave={leave}
             onKeyDown={(event) => {
-                const by = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+                const by = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[
+                    event.key
+                ];
                 if (!by || event.altKey || event.ctrlKey || event.metaKey) return;
                 event.preventDefault();
                 const times = event.shiftKey ? 10 : 1;

@@ -22,7 +22,9 @@ export function useWidth<T extends HTMLElement>(): [RefObject<T | null>, number]
 export function useScheme(theme: unknown): number {
     const [count, setCount] = useState(0);
     useEffect(() => {
-        const queries = ["(prefers-color-scheme: dark)", "print"].map((query) => globalThis.matchMedia?.(query));
+        const queries = ["(prefers-color-scheme: dark)", "print"].map((query) =>
+            globalThis.matchMedia?.(query),
+        );
         const change = () => setCount((before) => before + 1);
         for (const query of queries) query?.addEventListener("change", change);
         return () => {

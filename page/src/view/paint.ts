@@ -34,7 +34,11 @@ export function coloursOf(element: Element): Colours {
 }
 
 /** Make the canvas so many CSS pixels large, sharp on any screen, and empty. */
-export function prepare(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D | null {
+export function prepare(
+    canvas: HTMLCanvasElement,
+    width: number,
+    height: number,
+): CanvasRenderingContext2D | null {
     const ratio = Math.min(globalThis.devicePixelRatio || 1, 3);
     const [w, h] = [Math.max(Math.round(width * ratio), 1), Math.max(Math.round(height * ratio), 1)];
     if (canvas.width !== w) canvas.width = w;
@@ -86,7 +90,8 @@ export function heat(): Ramp {
         const low = Math.min(Math.floor(at), CIVIDIS.length - 2);
         const [one, other] = [channels(CIVIDIS[low] as string), channels(CIVIDIS[low + 1] as string)];
         const part = at - low;
-        for (let c = 0; c < 3; c++) ramp[i * 4 + c] = (one[c] as number) * (1 - part) + (other[c] as number) * part;
+        for (let c = 0; c < 3; c++)
+            ramp[i * 4 + c] = (one[c] as number) * (1 - part) + (other[c] as number) * part;
         ramp[i * 4 + 3] = 110 + 130 * Math.sqrt(i / 255);
     }
     return ramp;

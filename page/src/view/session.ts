@@ -107,7 +107,9 @@ export class Session {
         if (at.model === side.index && at.row === row) {
             return axes.map((axis, place) => Math.min(Math.max(at.unit[place] ?? 0, 0), axis.extent - 1));
         }
-        return axes.map((axis, place) => nearest(axis, at.place[place] ?? middleOf(axis, middle[place] as number)));
+        return axes.map((axis, place) =>
+            nearest(axis, at.place[place] ?? middleOf(axis, middle[place] as number)),
+        );
     }
 
     /** A unit of a row, with the place of its field. */
@@ -118,7 +120,9 @@ export class Session {
         const before = this.at.value?.place;
         // a map that keeps no grid along an axis says nothing of the place along it
         const place = axes.map((axis, index) =>
-            axis.extent === 1 ? (before?.[index] ?? middleOf(axis, 0)) : middleOf(axis, kept[index] as number),
+            axis.extent === 1
+                ? (before?.[index] ?? middleOf(axis, 0))
+                : middleOf(axis, kept[index] as number),
         );
         return { model: side.index, row, unit: kept, place };
     }
@@ -127,7 +131,12 @@ export class Session {
     atPlace(side: Side, row: number, place: readonly number[]): At | null {
         const axes = this.axes(side, row);
         if (!axes) return null;
-        return { model: side.index, row, unit: axes.map((axis, i) => nearest(axis, place[i] ?? 0)), place: [...place] };
+        return {
+            model: side.index,
+            row,
+            unit: axes.map((axis, i) => nearest(axis, place[i] ?? 0)),
+            place: [...place],
+        };
     }
 
     choose(side: Side, row: number): void {
@@ -141,6 +150,7 @@ export class Session {
         const name = row === null ? undefined : side.sized.analysis.layers[row]?.name;
         const now = this.hovered.peek();
         if (name === undefined) this.hovered.value = null;
-        else if (now?.name !== name || now.model !== side.index) this.hovered.value = { model: side.index, name };
+        else if (now?.name !== name || now.model !== side.index)
+            this.hovered.value = { model: side.index, name };
     }
 }

@@ -17,7 +17,12 @@ export interface Window {
 }
 
 /** The rows that are in sight of a scrolling element. */
-export function useVirtual(scroller: RefObject<HTMLElement | null>, count: number, height: number, head = 0): Window {
+export function useVirtual(
+    scroller: RefObject<HTMLElement | null>,
+    count: number,
+    height: number,
+    head = 0,
+): Window {
     const [, redraw] = useState(0);
     const options = {
         count,
