@@ -69,7 +69,7 @@ export function totalsOf(sized: Sized): Total[] {
     const last: Row | undefined = analysis.layers[lastMap(analysis)];
     return [
         { key: "params", label: "parameters", ...told(totals, "params", "") },
-        { key: "macs", label: "MACs", ...told(totals, "macs", "at batch 1") },
+        { key: "macs", label: "MACs at batch 1", ...told(totals, "macs", "") },
         { key: "param_bytes", label: "weights", ...byType(totals) },
         {
             key: "activations",

@@ -80,6 +80,10 @@ function stretch({ name, all, read, size }: AxisField): string {
     return size === 1 ? `${singular(name)} ${read[0]}` : `${name} ${read[0]}-${read[1]}`;
 }
 
+function listed(parts: readonly string[]): string {
+    return parts.length > 1 ? `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}` : (parts[0] ?? "");
+}
+
 function padded(axes: readonly AxisField[]): string {
     const known = axes.filter((axis) => axis.padding !== null && !axis.all);
     if (known.length === 0) return "";
@@ -87,7 +91,7 @@ function padded(axes: readonly AxisField[]): string {
         const count = (padding as [number, number])[0] + (padding as [number, number])[1];
         return count ? [`${number(count)} ${count === 1 ? singular(name) : name}`] : [];
     });
-    return parts.length ? `${parts.join(" and ")} in padding` : "0 in padding";
+    return `${parts.length ? listed(parts) : "0"} in padding`;
 }
 
 /** Which unit it is: "conv3, unit (1, 1) of 3x3". */

@@ -36,7 +36,7 @@ function marginOf(fields: Fields, axis: number, extent: number): number {
             if (span) most = Math.max(most, -span.first, span.last - extent + 1);
         }
     }
-    return Math.min(most, Math.ceil(extent * 0.25));
+    return Math.min(most, Math.ceil(extent * 0.15));
 }
 
 export function Field({ session, side }: FieldProps) {
@@ -89,13 +89,22 @@ function Picture({ session, side, row, axes, fields }: PictureProps) {
     const rate = session.report.value.rate;
     const layer = sized.analysis.layers[row] as Row;
     const theme = session.theme.value;
+    const sides = session.sides.value;
     const gates = session.gates.value;
     const sees = gates ? layer.receptive_field : layer.local_receptive_field;
 
     const margins = useMemo(
-        () => extents.map((extent, axis) => marginOf(fields, axis, extent)),
+        // models side by side are drawn at one scale
+        () =>
+            extents.map((extent, axis) =>
+                Math.max(
+                    ...sides
+                        .filter((each) => each.sized.fields && each.sized.extents[axis] === extent)
+                        .map((each) => marginOf(each.sized.fields as Fields, axis, extent)),
+                ),
+            ),
         // eslint-disable-next-line react-hooks/exhaustive-deps
-        [fields],
+        [fields, sides],
     );
     const weighed = weights ? weightAxesOf(fields.weights, row) : null;
     const unitKey = unit.join(",");
@@ -190,6 +199,7 @@ function Picture({ session, side, row, axes, fields }: PictureProps) {
                         <div key={axis}>
                             {flat && <div class="axis-name">{names[axis]}</div>}
                             <Strip
+                                low={flat !== null}
                                 scene={scenes[axis] as AxisScene}
                                 name={names[axis] ?? ""}
                                 rate={extents.length === 1 ? rate : null}
@@ -257,7 +267,7 @@ function Picture({ session, side, row, axes, fields }: PictureProps) {
                     />
                     {picking ? (
                         <Numbers
-                            legend={singular(model.units[0] ?? "pixel")}
+                            legend="position"
                             names={names}
                             values={pixel}
                             extents={extents}

@@ -43,7 +43,7 @@ export function Graph({ session, side }: { session: Session; side: Side }) {
     }, [node, drawn, factor, pane]);
     useEffect(() => {
         if (!wanted.current || !drawn) return;
-        pane.current?.querySelector<SVGGElement>(`[data-node="${wanted.current}"]`)?.focus();
+        pane.current?.querySelector<SVGElement>(`[data-node="${wanted.current}"]`)?.focus();
         wanted.current = null;
     }, [drawn, pane]);
 
@@ -129,7 +129,14 @@ export function Graph({ session, side }: { session: Session; side: Side }) {
                     </button>
                 )}
             </p>
-            <div class="graph-pane" ref={pane} onPointerLeave={() => session.hover(side, null)}>
+            <div
+                class="graph-pane"
+                ref={pane}
+                tabIndex={0}
+                role="group"
+                aria-label={`Graph of ${side.model.title}, scrolled`}
+                onPointerLeave={() => session.hover(side, null)}
+            >
                 {drawn ? (
                     <Drawing
                         drawn={drawn}
@@ -197,7 +204,7 @@ function Drawing({ drawn, session, side, factor, toggle, current }: DrawingProps
     const tabbed = current ?? seen.nodes[0]?.id;
 
     const go = (id: string | undefined) =>
-        id && svg.current?.querySelector<SVGGElement>(`[data-node="${id}"]`)?.focus();
+        id && svg.current?.querySelector<SVGElement>(`[data-node="${id}"]`)?.focus();
     const beside = (id: string, by: number) => {
         const here = layout.nodes.get(id);
         if (!here) return undefined;
@@ -230,27 +237,24 @@ function Drawing({ drawn, session, side, factor, toggle, current }: DrawingProps
             {layout.boxes.map((box) => (
                 <g key={box.id}>
                     <rect class="box" x={box.x} y={box.y} width={box.width} height={box.height} rx={8} />
-                    <g
-                        class="tab"
-                        role="button"
-                        tabIndex={0}
-                        aria-label={`Close ${box.title}`}
-                        data-testid="close-group"
-                        onClick={() => toggle(box.id)}
-                        onKeyDown={(event) => {
-                            if (event.key !== "Enter" && event.key !== " ") return;
-                            event.preventDefault();
-                            toggle(box.id);
-                        }}
-                    >
+                    <g class="tab" onClick={() => toggle(box.id)}>
                         <rect
                             x={box.x}
                             y={box.y - 9}
                             width={Math.min(box.title.length * 6.4 + 26, box.width)}
                             height={17}
                             rx={4}
+                            role="button"
+                            tabIndex={0}
+                            aria-label={`Close ${box.title}`}
+                            data-testid="close-group"
+                            onKeyDown={(event) => {
+                                if (event.key !== "Enter" && event.key !== " ") return;
+                                event.preventDefault();
+                                toggle(box.id);
+                            }}
                         />
-                        <text x={box.x + 7} y={box.y + 3}>
+                        <text class="node-text" x={box.x + 7} y={box.y + 3} aria-hidden="true">
                             − {clip(box.title, Math.floor((box.width - 26) / 6.4))}
                         </text>
                     </g>
@@ -267,20 +271,38 @@ function Drawing({ drawn, session, side, factor, toggle, current }: DrawingProps
                         key={node.id}
                         class={node.children ? "node group-node" : "node"}
                         transform={`translate(${place.x - NODE.width / 2} ${place.y - (node.children ? NODE.group : NODE.row) / 2})`}
-                        role="button"
-                        tabIndex={node.id === tabbed ? 0 : -1}
-                        data-node={node.id}
                         data-testid={node.children ? "graph-group" : "graph-node"}
                         data-layer={node.children ? undefined : node.title}
-                        aria-expanded={node.children ? false : undefined}
-                        aria-current={node.id === current ? "true" : undefined}
-                        aria-label={labelOf(analysis, node, nodeMarks.get(node.id))}
+                        data-current={node.id === current ? "true" : undefined}
                         onClick={() => act(node)}
-                        onKeyDown={(event) => key(event, node)}
-                        onFocus={() => session.hover(side, node.row)}
-                        onBlur={() => session.hover(side, null)}
                         onPointerEnter={() => session.hover(side, node.row)}
                     >
+                        <title>{titleOf(node, nodeMarks.get(node.id))}</title>
+                        {node.children && (
+                            <rect
+                                class="face behind"
+                                x={3}
+                                y={3}
+                                width={NODE.width}
+                                height={NODE.group}
+                                rx={6}
+                            />
+                        )}
+                        <rect
+                            class={`face ${familyOf((analysis.layers[node.row] as Row).kind)}`}
+                            width={NODE.width}
+                            height={node.children ? NODE.group : NODE.row}
+                            rx={6}
+                            role="button"
+                            tabIndex={node.id === tabbed ? 0 : -1}
+                            data-node={node.id}
+                            aria-expanded={node.children ? false : undefined}
+                            aria-current={node.id === current ? "true" : undefined}
+                            aria-label={labelOf(analysis, node, nodeMarks.get(node.id))}
+                            onKeyDown={(event) => key(event, node)}
+                            onFocus={() => session.hover(side, node.row)}
+                            onBlur={() => session.hover(side, null)}
+                        />
                         <NodeFace analysis={analysis} node={node} marks={nodeMarks.get(node.id)} />
                     </g>
                 );
@@ -297,6 +319,11 @@ function clip(text: string, most: number): string {
 
 function times(node: Node): string {
     return node.times > 1 ? ` ×${node.times}` : "";
+}
+
+/** What is shown when the pointer rests on a node. */
+function titleOf(node: Node, marks: readonly Mark[] | undefined): string {
+    return [node.title + times(node), ...new Set(marks?.map((mark) => mark.message))].join("\n");
 }
 
 function labelOf(analysis: Analysis, node: Node, marks: readonly Mark[] | undefined): string {
@@ -317,31 +344,22 @@ function NodeFace({
     marks: readonly Mark[] | undefined;
 }) {
     const row = analysis.layers[node.row] as Row;
-    const height = node.children ? NODE.group : NODE.row;
     const shown = [...new Map(marks?.map((mark) => [mark.code, mark])).values()].slice(0, 3);
     const room = Math.floor((NODE.width - 18 - shown.length * 19) / 6.7);
     return (
-        <>
-            {node.children && (
-                <rect class="face behind" x={3} y={3} width={NODE.width} height={height} rx={6} />
-            )}
-            <rect class={`face ${familyOf(row.kind)}`} width={NODE.width} height={height} rx={6} />
+        <g class="node-text" aria-hidden="true">
             <text class="node-title" x={10} y={16}>
                 {node.children
                     ? `+ ${clip(node.title, room - 2 - times(node).length)}${times(node)}`
                     : clip(row.name, room)}
-                <title>{node.children ? node.title : row.name}</title>
             </text>
             <text class="node-detail" x={10} y={31}>
                 {node.children
                     ? `${number(node.size)} ${node.size === 1 ? "layer" : "layers"}`
-                    : clip(row.kind, 14)}
+                    : row.kind.slice(0, Math.max(21 - shape(row.output_shape).length, 5))}
             </text>
             <text class="node-detail end" x={NODE.width - 9} y={31}>
-                {clip(
-                    shape(row.output_shape),
-                    node.children ? 13 : Math.max(24 - Math.min(row.kind.length, 14), 9),
-                )}
+                {clip(shape(row.output_shape), node.children ? 14 : 17)}
             </text>
             {shown.map((mark, place) => (
                 <g
@@ -357,10 +375,9 @@ function NodeFace({
                     <text x={8} y={11}>
                         {markLetter(mark)}
                     </text>
-                    <title>{mark.message}</title>
                 </g>
             ))}
-        </>
+        </g>
     );
 }
 

@@ -21,7 +21,8 @@ export function Head({ session }: { session: Session }) {
                     {input && (
                         <>
                             {" "}
-                            · input {analysis.input} <b>{shape(input.shape)}</b>
+                            · input {analysis.inputs.length > 1 && `${analysis.input} `}
+                            <b>{shape(input.shape)}</b>
                         </>
                     )}{" "}
                     · {analysis.layers.length.toLocaleString("en-GB")} layers

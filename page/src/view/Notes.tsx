@@ -10,7 +10,7 @@ const RANK = ["error", "warning", "info"];
 export function Notes({ session }: { session: Session }) {
     const sides = session.sides.value;
     return (
-        <section class="notes" aria-label="Notes" data-testid="notes">
+        <div class="notes" data-testid="notes">
             <div class="sides">
                 {sides.map((side) => (
                     <div class="card" key={side.index}>
@@ -23,7 +23,7 @@ export function Notes({ session }: { session: Session }) {
                     </div>
                 ))}
             </div>
-        </section>
+        </div>
     );
 }
 

@@ -64,7 +64,7 @@ export function PixelList({
             data-testid="pixel-list"
             tabIndex={0}
             role="region"
-            aria-label="Units that see the position"
+            aria-label={`Units of ${side.model.title} that see the position`}
         >
             <table aria-rowcount={seen.length + 1}>
                 <thead>

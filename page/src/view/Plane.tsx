@@ -69,6 +69,7 @@ const KEYS: Record<string, [number, number]> = {
 };
 
 const HEAT = paint.heat();
+const FILLED = 0.42; // how opaque what is read is
 
 const images = new Map<string, HTMLImageElement>();
 
@@ -115,7 +116,7 @@ export function Plane(props: PlaneProps) {
     useLayoutEffect(() => {
         const element = canvas.current;
         if (!element || width === 0) return;
-        const colours = paint.coloursOf(element);
+        const colours = paint.coloursOf(element, scheme);
         const context = paint.prepare(element, place.width, place.height);
         if (context)
             draw(context, colours, place, { rows, columns, shown, weights, everything, pixel }, image);
@@ -257,11 +258,15 @@ function drawField(
         paint.paintProduct(context, box, down, along, HEAT);
         return;
     }
+    if (rows.stretches.length === 1 && columns.stretches.length === 1) {
+        paint.fill(context, box, colours.accent, FILLED);
+        return;
+    }
     const masks = [
         paint.maskOf(rows.stretches, ...high, cells[0]),
         paint.maskOf(columns.stretches, ...wide, cells[1]),
     ] as const;
-    paint.paintProduct(context, box, ...masks, paint.flat(colours.accent, 0.42));
+    paint.paintProduct(context, box, ...masks, paint.flat(colours.accent, FILLED));
 }
 
 function outline(

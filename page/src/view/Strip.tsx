@@ -18,11 +18,13 @@ export interface StripProps {
     pick: (position: number, settled: boolean) => void;
     leave: () => void;
     step: (by: number) => void;
+    low?: boolean; // one of several axes
 }
 
 const EDGE = 12;
 const OVERVIEW = 16;
-const DETAIL = 74;
+const LENS = 22; // between the whole and what is close up
+const ZOOMABLE = 200; // shorter axes are shown whole
 const HEAT = paint.heat();
 
 type Zoom = "whole" | "field" | "close";
@@ -32,14 +34,21 @@ function fieldOf(scene: AxisScene): readonly [number, number] | null {
     return first && last ? [first[0], last[1]] : null;
 }
 
+/** How high the parts of the picture are. */
+function heights(scene: AxisScene, low: boolean): { top: number; detail: number } {
+    return { top: scene.extent > ZOOMABLE ? OVERVIEW + LENS : 2, detail: low ? 30 : 74 };
+}
+
 /** The positions that are shown close up. */
-function viewOf(scene: AxisScene, zoom: Zoom, width: number): [number, number] {
+function viewOf(scene: AxisScene, zoom: Zoom, width: number, pixel: number | null): [number, number] {
     const margin = Math.min(scene.margin, scene.extent);
     const field = fieldOf(scene);
     const all: [number, number] = [-margin, scene.extent - 1 + margin];
-    if (zoom === "whole" || !field) return all;
-    const size = field[1] - field[0] + 1;
-    const middle = (field[0] + field[1]) / 2;
+    if (zoom === "whole" || scene.extent <= ZOOMABLE) return all;
+    if (!field && (pixel === null || zoom === "field")) return all;
+    const [first, last] = field ?? [pixel ?? 0, pixel ?? 0];
+    const size = last - first + 1;
+    const middle = (first + last) / 2;
     const half = Math.max(zoom === "field" ? size * 0.75 : width / 16, 12);
     return [Math.max(Math.floor(middle - half), all[0]), Math.min(Math.ceil(middle + half), all[1])];
 }
@@ -50,23 +59,24 @@ export function Strip(props: StripProps) {
     const canvas = useRef<HTMLCanvasElement>(null);
     const scheme = useScheme(theme);
     const [zoom, setZoom] = useState<Zoom>(scene.extent > 2000 ? "field" : "whole");
-    const view = viewOf(scene, zoom, width);
+    const view = viewOf(scene, zoom, width, pixel);
     // while the pointer is on the picture it stays where it is
     const held = useRef<[number, number] | null>(null);
     const [from, to] = held.current ?? view;
+    const { top, detail } = heights(scene, props.low ?? false);
 
     useLayoutEffect(() => {
         const element = canvas.current;
         if (!element || width === 0) return;
-        const colours = paint.coloursOf(element);
-        const context = paint.prepare(element, width, OVERVIEW + DETAIL + 46);
-        if (context) draw(context, colours, width, scene, [from, to], { weights, rate, pixel });
-    }, [scene, weights, rate, pixel, width, from, to, scheme]);
+        const colours = paint.coloursOf(element, scheme);
+        const context = paint.prepare(element, width, top + detail + 24);
+        if (context) draw(context, colours, width, scene, [from, to], { weights, rate, pixel, top, detail });
+    }, [scene, weights, rate, pixel, width, from, to, scheme, top, detail]);
 
     const at = (event: PointerEvent): number => {
         const corner = (event.currentTarget as HTMLElement).getBoundingClientRect();
         const across = (event.clientX - corner.left - EDGE) / (width - 2 * EDGE);
-        const overview = event.clientY - corner.top < OVERVIEW + 12;
+        const overview = top > LENS && event.clientY - corner.top < OVERVIEW + 12;
         const place = overview ? across * scene.extent - 0.5 : from + across * (to - from + 1) - 0.5;
         return Math.min(Math.max(place, 0), scene.extent - 1);
     };
@@ -96,20 +106,30 @@ export function Strip(props: StripProps) {
                     step(by * (event.shiftKey ? 10 : 1));
                 }}
             />
-            <div class="segments" role="group" aria-label={`${name} shown`}>
-                {(["whole", "field", "close"] as const).map((each) => (
-                    <button
-                        key={each}
-                        type="button"
-                        aria-pressed={zoom === each}
-                        onClick={() => setZoom(each)}
-                    >
-                        {{ whole: `all ${name}`, field: "around the field", close: "close up" }[each]}
-                    </button>
-                ))}
-            </div>
+            {scene.extent > ZOOMABLE && (
+                <div class="segments" role="group" aria-label={`${name} shown`}>
+                    {(["whole", "field", "close"] as const).map((each) => (
+                        <button
+                            key={each}
+                            type="button"
+                            aria-pressed={zoom === each}
+                            onClick={() => setZoom(each)}
+                        >
+                            {{ whole: `all ${name}`, field: "around the field", close: "close up" }[each]}
+                        </button>
+                    ))}
+                </div>
+            )}
         </div>
     );
+}
+
+interface Drawn {
+    weights: boolean;
+    rate: number | null;
+    pixel: number | null;
+    top: number;
+    detail: number;
 }
 
 function draw(
@@ -118,26 +138,28 @@ function draw(
     width: number,
     scene: AxisScene,
     view: readonly [number, number],
-    { weights, rate, pixel }: { weights: boolean; rate: number | null; pixel: number | null },
+    { weights, rate, pixel, top, detail }: Drawn,
 ): void {
     const long = width - 2 * EDGE;
     const field = fieldOf(scene);
-    bar({ x: EDGE, y: 2, width: long, height: OVERVIEW }, [0, scene.extent - 1], false);
-    const top = OVERVIEW + 22;
+    if (top > LENS) bar({ x: EDGE, y: 2, width: long, height: OVERVIEW }, [0, scene.extent - 1], false);
     const scale = long / (view[1] - view[0] + 1);
     lens();
-    bar({ x: EDGE, y: top, width: long, height: DETAIL }, view, true);
+    bar({ x: EDGE, y: top, width: long, height: detail }, view, true);
     context.font = "11px system-ui, sans-serif";
     context.fillStyle = colours.text;
     context.textAlign = "center";
-    for (const at of paint.ticks(Math.max(view[0], 0), Math.min(view[1], scene.extent - 1), 90 / scale)) {
-        if (scale < 1 && at % 1) continue;
+    // round numbers of seconds, where they are seconds
+    const unit = rate ?? 1;
+    const [begin, end] = [Math.max(view[0], 0) / unit, Math.min(view[1], scene.extent - 1) / unit];
+    for (const tick of paint.ticks(begin, end, Math.max(90 / scale, rate ? 0 : 1) / unit)) {
+        const at = tick * unit;
         const x = EDGE + (at - view[0] + 0.5) * scale;
-        context.fillRect(x, top + DETAIL, 1, 4);
+        context.fillRect(x, top + detail, 1, 4);
         context.fillText(
             rate ? seconds(at, rate) : at.toLocaleString("en-GB"),
             Math.min(Math.max(x, 22), width - 26),
-            top + DETAIL + 16,
+            top + detail + 16,
         );
     }
 

@@ -33,7 +33,7 @@ export function UnitMap({ extents, unit, seeing, label, theme, pick, leave, step
     useLayoutEffect(() => {
         const element = canvas.current;
         if (!element) return;
-        const colours = paint.coloursOf(element);
+        const colours = paint.coloursOf(element, scheme);
         const context = paint.prepare(element, width + 4, height + 4);
         if (!context) return;
         const rect = { x: 2, y: 2, width, height };

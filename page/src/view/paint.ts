@@ -17,8 +17,18 @@ export interface Rect {
     height: number;
 }
 
-/** The colours of the theme that an element stands in. */
-export function coloursOf(element: Element): Colours {
+const known = new WeakMap<Element, { scheme: number; colours: Colours }>();
+
+/** The colours of the theme that an element stands in, looked up once for a scheme. */
+export function coloursOf(element: Element, scheme: number): Colours {
+    const before = known.get(element);
+    if (before?.scheme === scheme) return before.colours;
+    const colours = lookUp(element);
+    known.set(element, { scheme, colours });
+    return colours;
+}
+
+function lookUp(element: Element): Colours {
     const style = getComputedStyle(element);
     const of = (name: string) => style.getPropertyValue(`--${name}`).trim() || "#888";
     return {
@@ -95,6 +105,14 @@ export function heat(): Ramp {
         ramp[i * 4 + 3] = 110 + 130 * Math.sqrt(i / 255);
     }
     return ramp;
+}
+
+/** Fill a rectangle, and let through what is below. */
+export function fill(context: CanvasRenderingContext2D, rect: Rect, colour: string, alpha: number): void {
+    context.globalAlpha = alpha;
+    context.fillStyle = colour;
+    context.fillRect(rect.x, rect.y, rect.width, rect.height);
+    context.globalAlpha = 1;
 }
 
 let scratch: HTMLCanvasElement | null = null;

@@ -33,6 +33,7 @@ export function useVirtual(
         observeElementOffset,
         overscan: 12,
         initialRect: { width: 800, height: 480 },
+        scrollMargin: head,
         scrollPaddingStart: head,
         onChange: () => redraw((before) => before + 1),
     };
@@ -44,8 +45,8 @@ export function useVirtual(
     const [first, last] = [items[0], items.at(-1)];
     return {
         items,
-        before: first?.start ?? 0,
-        after: last ? Math.max(count * height - last.end, 0) : 0,
+        before: first ? first.start - head : 0,
+        after: last ? Math.max(head + count * height - last.end, 0) : 0,
         show: (index) => virtual.scrollToIndex(index, { align: "auto" }),
     };
 }
