@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # for type checkers, which do not look into folders as the li
     from rfcalc.errors import AnalysisError, CheckFailed, GraphError, ReadError, RfcalcError, UsageError
     from rfcalc.graph.graph import LayerGraph
     from rfcalc.loading import from_torch, load
+    from rfcalc.page import Report, report
     from rfcalc.pictures import plot
     from rfcalc.questions.align import Alignment, align
     from rfcalc.questions.analyze import Analysis, analyze
@@ -56,6 +57,7 @@ __all__ = [
     "LayerGraph",
     "Phases",
     "ReadError",
+    "Report",
     "RfcalcError",
     "Rows",
     "Scanned",
@@ -80,6 +82,7 @@ __all__ = [
     "phases",
     "plot",
     "query",
+    "report",
     "scan",
     "sweep",
     "tiles",
@@ -93,6 +96,7 @@ _HOMES = {
     "rfcalc.errors": ("AnalysisError", "CheckFailed", "GraphError", "ReadError", "RfcalcError", "UsageError"),
     "rfcalc.graph.graph": ("LayerGraph",),
     "rfcalc.loading": ("from_torch", "load"),
+    "rfcalc.page": ("Report", "report"),
     "rfcalc.pictures": ("plot",),
 }
 """Names that no question offers, by the module that has them."""

@@ -92,6 +92,15 @@ def span(text: str, option: str) -> range:
     return range(first, last + 1, step)
 
 
+def sizes(text: str, option: str) -> list[int]:
+    """Read sizes: between commas numbers, and ranges as of `span`.
+
+    >>> sizes("224,320:384:32", "--sizes")
+    [224, 320, 352, 384]
+    """
+    return [size for part in _parts(text, option) for size in span(part, option)]
+
+
 def count(text: str, option: str) -> int:
     """Read a number of things, which may be written as ``1e6``.
 

@@ -14,6 +14,7 @@ from rfcalc.version import VERSION
 _OF_SEVERAL: Final = {
     "docs": "rfcalc.docs.command",
     "plot": "rfcalc.pictures.command",
+    "report": "rfcalc.page.command",
     "schema": "rfcalc.schemas",
 }
 """Commands that are made of several questions, and their modules."""

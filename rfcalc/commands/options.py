@@ -278,6 +278,26 @@ layers = _option(
 )
 
 
+sizes = _option(
+    "--sizes",
+    metavar="A,B,...|A:B[:STEP]",
+    meaning="Look at inputs of these sizes too, in pixels along every axis; B is included.",
+    keyword="sizes",
+)
+
+
+def rate(about: str) -> Decorator:
+    """Make the option ``--rate``."""
+    return _option(
+        "--rate",
+        type=float,
+        metavar="HZ",
+        meaning="Positions of a time axis in a second.",
+        about=about,
+        keyword="rate",
+    )
+
+
 def every(about: str) -> Decorator:
     """Make the flag ``--all``; `about` says what is left out without it."""
     return _option(

@@ -154,6 +154,21 @@ def peak_bytes(graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> Num | No
     return greatest([state.run(place) for place in range(len(tasks.steps))])
 
 
+def held_by_layer(graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> Mapping[str, int] | None:
+    """Return the bytes of activations that are held while each layer runs, in the file's order.
+
+    Of a source layer that is called several times it is the most; None where a shape or a type is not known.
+    """
+    tasks = _tasks(graph, resolved, graph.outputs, in_place=True)
+    if tasks is None:
+        return None
+    state = _State(tasks)
+    held: dict[str, int] = {}
+    for place, step in enumerate(tasks.steps):
+        held[step.name] = max(state.run(place), held.get(step.name, 0))
+    return held
+
+
 def peaks_of(
     graph: LayerGraph, resolved: Mapping[str, LayerInfo], *, in_place: bool = True
 ) -> tuple[Peak | None, Peak | None]:

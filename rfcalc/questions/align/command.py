@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from rfcalc.arguments import span
+from rfcalc.arguments import sizes as sizes_in
 from rfcalc.commands import options
 from rfcalc.commands.question import REVIEW, Tables, question
 from rfcalc.commands.say import say_notes
@@ -27,11 +25,7 @@ if TYPE_CHECKING:
     tables=Tables("sizes"),
 )
 @options.model
-@click.option(
-    "--sizes",
-    metavar="A:B[:STEP]",
-    help="Look at inputs from A to B pixels along every axis too, both included.",
-)
+@options.sizes
 @options.form
 @options.output
 @options.everywhere
@@ -58,5 +52,5 @@ def made(model: str, *, sizes: str | None, progress: Progress | None = None, **l
     """Return what the command shows, by its options as they are given."""
     from rfcalc.questions.align.library import align
 
-    chosen = None if sizes is None else span(sizes, "--sizes")
+    chosen = None if sizes is None else sizes_in(sizes, "--sizes")
     return align(model, chosen, progress=progress, **options.loading(**loading))

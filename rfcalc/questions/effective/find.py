@@ -79,17 +79,17 @@ def _spec(edge: Edge, resolved: Mapping[str, LayerInfo]) -> TensorSpec:
 
 # ---- where the axis is -------------------------------------------------------------------------------------
 
-_GONE: Final = -1
+GONE: Final = -1
 """The place of an axis all of whose positions were read together."""
 
 
-class _Spot(NamedTuple):
+class Spot(NamedTuple):
     """Where the axis is in a tensor.
 
     Parameters
     ----------
     place : int
-        Its place, or `_GONE`.
+        Its place, or `GONE`.
     length : int
         Its positions there; 1 where it is gone.
     merged : bool
@@ -101,25 +101,25 @@ class _Spot(NamedTuple):
     merged: bool = False
 
 
-_NOWHERE: Final = _Spot(_GONE, 1)
+NOWHERE: Final = Spot(GONE, 1)
 
 
-class _Way(NamedTuple):
+class Way(NamedTuple):
     """One path of a rule, and where the axis is before each of its steps, and behind the last."""
 
     path: Path
-    spots: Sequence[_Spot]
+    spots: Sequence[Spot]
 
 
-def _walked(layer: Layer, path: Path, shape: Sequence[Num], spot: _Spot) -> _Way:
+def _walked(layer: Layer, path: Path, shape: Sequence[Num], spot: Spot) -> Way:
     """Follow the axis of an input of some shape through a path."""
     spots = [spot]
     for met in through(path.steps, shape):
         spots.append(_behind(layer, met, spots[-1]))
-    return _Way(path, spots)
+    return Way(path, spots)
 
 
-def _behind(layer: Layer, met: Met, spot: _Spot) -> _Spot:
+def _behind(layer: Layer, met: Met, spot: Spot) -> Spot:
     """Return where the axis is behind a step."""
     step = met.step
     along = isinstance(step, (moves.Lose, moves.Slide, moves.Scan)) and step.axis == spot.place
@@ -128,13 +128,13 @@ def _behind(layer: Layer, met: Met, spot: _Spot) -> _Spot:
     places = met.behind(spot.place)
     long = [place for place in places if met.after[place] != 1] or places[:1]
     if not long:
-        return _NOWHERE
+        return NOWHERE
     if len(long) > 1:
         raise _lost(layer)
     others = [axis for axis in met.sources[long[0]] if axis != spot.place and met.before[axis] != 1]
     merged = spot.merged or bool(others)
     kept = merged or isinstance(step, moves.Regroup)
-    return _Spot(long[0], spot.length if kept else _extent(met.after[long[0]]), merged)
+    return Spot(long[0], spot.length if kept else _extent(met.after[long[0]]), merged)
 
 
 def _lost(layer: Layer) -> AnalysisError:
@@ -176,7 +176,7 @@ def _weighed(
             handed = _handed_back(weights, way)
             before = held.get(source)
             held[source] = handed if before is None else [a + b for a, b in zip(before, handed, strict=True)]
-    return _summed_up(held.get((start[0], 0), []), None if spot.place == _GONE else index, edge[0])
+    return _summed_up(held.get((start[0], 0), []), None if spot.place == GONE else index, edge[0])
 
 
 def _extent(extent: Num) -> int:
@@ -184,42 +184,61 @@ def _extent(extent: Num) -> int:
     return int(extent)
 
 
-_Ways = Mapping[str, list[tuple[int, _Way]]]
+_Ways = Mapping[str, list[tuple[int, Way]]]
 
 
 def _followed(
     chain: Sequence[Layer], resolved: Mapping[str, LayerInfo], start: Edge
-) -> tuple[Mapping[Edge, _Spot], _Ways]:
+) -> tuple[Mapping[Edge, Spot], _Ways]:
     """Follow an axis of the input through all layers: where it is in each tensor, the way of each path."""
-    count = _extent(_spec((start[0], 0), resolved).shape[start[1]])
-    spots: dict[Edge, _Spot] = {(start[0], 0): _Spot(start[1], count)}
-    ways: dict[str, list[tuple[int, _Way]]] = {}
+    spots = {(start[0], 0): begin(resolved, start)}
+    ways: dict[str, list[tuple[int, Way]]] = {}
     for layer in chain:
         if layer.cut:
             spots.pop((layer.name, 0), None)  # of the input, which has one before its turn
-            continue
-        if layer.name == start[0] or not any(edge in spots for edge in layer.inputs):
-            continue
-        result = resolved[layer.name].result
-        if result is None or resolved[layer.name].unknown:
-            raise AnalysisError(f"no rule knows {layer.op}", where=f"layer {layer.name!r}")
-        for output in range(len(result.outputs)):
-            for path in _paths(layer, result, output, spots):
-                source = layer.inputs[path.input]
-                way = _walked(layer, path, _spec(source, resolved).shape, spots[source])
-                ways.setdefault(layer.name, []).append((output, way))
-                known, spot = spots.get((layer.name, output), _NOWHERE), way.spots[-1]
-                if known != _NOWHERE and spot not in (known, _NOWHERE):
-                    raise _lost(layer)
-                spots[layer.name, output] = spot if known == _NOWHERE else known
+        elif layer.name != start[0] and (found := ways_of(layer, resolved, spots)):
+            ways[layer.name] = found
     return spots, ways
 
 
-def _paths(layer: Layer, result: Result, output: int, spots: Mapping[Edge, _Spot]) -> Sequence[Path]:
+def begin(resolved: Mapping[str, LayerInfo], start: Edge) -> Spot:
+    """Return where the axis at place ``start[1]`` of the input ``start[0]`` is in that input."""
+    return Spot(start[1], _extent(_spec((start[0], 0), resolved).shape[start[1]]))
+
+
+def ways_of(
+    layer: Layer, resolved: Mapping[str, LayerInfo], spots: dict[Edge, Spot]
+) -> list[tuple[int, Way]]:
+    """Follow an axis through one layer; say in `spots` where it is in what the layer puts out.
+
+    Raises
+    ------
+    AnalysisError
+        The layer regroups the axis, or no rule knows it.
+    """
+    ways: list[tuple[int, Way]] = []
+    if not any(edge in spots for edge in layer.inputs):
+        return ways
+    result = resolved[layer.name].result
+    if result is None or resolved[layer.name].unknown:
+        raise AnalysisError(f"no rule knows {layer.op}", where=f"layer {layer.name!r}")
+    for output in range(len(result.outputs)):
+        for path in _paths(layer, result, output, spots):
+            source = layer.inputs[path.input]
+            way = _walked(layer, path, _spec(source, resolved).shape, spots[source])
+            ways.append((output, way))
+            known, spot = spots.get((layer.name, output), NOWHERE), way.spots[-1]
+            if known != NOWHERE and spot not in (known, NOWHERE):
+                raise _lost(layer)
+            spots[layer.name, output] = spot if known == NOWHERE else known
+    return ways
+
+
+def _paths(layer: Layer, result: Result, output: int, spots: Mapping[Edge, Spot]) -> Sequence[Path]:
     """Return the paths to an output that depend on the axis, with gates cut."""
     given = [spots.get(edge) for edge in layer.inputs]
-    grid = any(spot is not None and spot != _NOWHERE for spot in given)
-    gates = [spot == _NOWHERE and grid and result.gate for spot in given]
+    grid = any(spot is not None and spot != NOWHERE for spot in given)
+    gates = [spot == NOWHERE and grid and result.gate for spot in given]
     return [
         path
         for path in result.gated or result.paths[output]
@@ -227,22 +246,22 @@ def _paths(layer: Layer, result: Result, output: int, spots: Mapping[Edge, _Spot
     ]
 
 
-def _handed_back(weights: Weights, way: _Way) -> Weights:
+def _handed_back(weights: Weights, way: Way) -> Weights:
     """Hand the weights of an output back to the input of a path."""
-    if way.spots[-1] == _NOWHERE:
+    if way.spots[-1] == NOWHERE:
         weights = [sum(weights)]  # it may have been stretched over a map that another branch has
     for step, spot in zip(reversed(way.path.steps), way.spots[-2::-1], strict=True):
         weights = _back(weights, step, spot)
     return weights
 
 
-def _back(weights: Weights, step: Step, spot: _Spot) -> Weights:
+def _back(weights: Weights, step: Step, spot: Spot) -> Weights:
     """Hand weights back over one step; `spot` is where the axis was before it."""
     beside = isinstance(step, moves.Place) and (step.axis != spot.place or spot.merged)
     if isinstance(step, moves.Place) and beside:
         part, whole = _extent(step.extent), _extent(step.total)
         return [weight * part / whole for weight in weights]  # so many of the channels are its own
-    if spot.place == _GONE:
+    if spot.place == GONE:
         return [sum(weights)]
     if isinstance(step, (moves.Slide, moves.Place, moves.Scan)):
         return _BACK[type(step)](weights, step, spot.length) if step.axis == spot.place else weights

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @click.option(
     "--memory", metavar="SIZE", help="The largest tile whose activations take this at most, as 8GB or 512MiB."
 )
-@click.option("--rate", type=float, metavar="HZ", help="Samples a second, for latencies in milliseconds.")
+@options.rate("Latencies are told in milliseconds then.")
 @click.option(
     "--cut-gates", is_flag=True, help="Leave out gates and statistics over the map: tiles come near, no more."
 )

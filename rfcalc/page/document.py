@@ -1,0 +1,136 @@
+"""The document that a page shows: ``rfcalc/report/1``, made from one run of each model at each size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from rfcalc.algebra.number import is_known
+from rfcalc.engine.memory import held_by_layer
+from rfcalc.engine.result import AnalysisResult, Row
+from rfcalc.engine.rows import analyze_run
+from rfcalc.engine.run import Run
+from rfcalc.errors import RfcalcError, UsageError
+from rfcalc.graph.layer import Edge
+from rfcalc.page.fields import fields_document
+from rfcalc.page.marks import marks_document, marks_of
+from rfcalc.page.tree import tree_of
+from rfcalc.questions.compare.growth_lines import Growth, Series, growth_of
+from rfcalc.questions.compare.report import Comparison, comparison_document
+from rfcalc.questions.diff.nodes import settings_of
+from rfcalc.render.document import analysis_document
+from rfcalc.render.humanise import plain
+
+SCHEMA: Final = "rfcalc/report/1"
+
+_LONGEST_SETTING: Final = 200
+"""Characters of a setting that is shown; longer ones are tables of constants."""
+
+
+def model_document(run: Run, title: str, about: str, sizes: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """Return all that a page shows of one model.
+
+    Parameters
+    ----------
+    run : Run
+        The model, at the size that is asked about.
+    title, about : str
+        What it is called, and what it is, where it is a counterfactual.
+    sizes : sequence of sequence of int
+        Further extents of the chosen input.
+    """
+    result = analyze_run(run)
+    first = _sized(run, result)
+    sized, left_out = [first], []
+    for extents in sizes:
+        try:
+            other = run.at(*extents)
+            analysis = analyze_run(other)
+            if [row.name for row in analysis] != [row.name for row in result]:
+                raise UsageError("at this size it has other layers")
+            sized.append(_sized(other, analysis))
+        except RfcalcError as error:
+            left_out.append({"extents": list(extents), "reason": str(error)})
+    return {
+        "title": title,
+        "about": about,
+        "units": list(run.units),
+        "tree": tree_of(result).to_dict(),
+        "settings": [_settings(run, row) for row in result],
+        "sizes": sized,
+        "left_out": left_out,
+    }
+
+
+def _sized(run: Run, result: AnalysisResult) -> dict[str, Any]:
+    """Return what a page shows of a model at one size."""
+    fields, missing = fields_document(run, [_edge(run, row) for row in result])
+    held = held_by_layer(run.graph, run.resolved)
+    return {
+        "extents": [int(extent) if is_known(extent) else None for extent in run.extents],
+        "analysis": analysis_document(result),
+        "marks": marks_document(marks_of(run, result), _places(run, result)),
+        "memory": None if held is None else [held.get(row.name) for row in result],
+        "fields": fields,
+        "fields_missing": missing,
+    }
+
+
+def _edge(run: Run, row: Row) -> Edge:
+    """Return the tensor whose figures a row shows."""
+    return run.graph.find_tensor(row.name)
+
+
+def _places(run: Run, result: AnalysisResult) -> Mapping[str, int]:
+    """Return the number of the row of each layer; calls of one layer share theirs."""
+    rows = {row.name: place for place, row in reversed(list(enumerate(result)))}
+    return {layer.name: rows[layer.source_name] for layer in run.graph if layer.source_name in rows}
+
+
+def _settings(run: Run, row: Row) -> dict[str, Any]:
+    """Return what the kind of a row was set to, where it says something."""
+    layer = run.graph.layers.get(row.name)
+    if layer is None:
+        return {}
+    found = settings_of(layer, run.graph, run.resolved)
+    return {
+        name: _plain(value)
+        for name, value in found.items()
+        if value not in (None, False, "", ()) and len(str(value)) <= _LONGEST_SETTING
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return value if isinstance(value, (bool, str, float)) else plain(value)
+
+
+def comparison_parts(comparison: Comparison, rank: int) -> dict[str, Any]:
+    """Return a comparison, and the lines of its picture of growth, as plain data."""
+    document = comparison_document(comparison)
+    # their layers would be most of the page; those that are shown stand under models
+    document["entries"] = [
+        {name: value for name, value in entry.items() if name != "layers"} for entry in document["entries"]
+    ]
+    return {
+        "comparison": document,
+        "growth": [_growth(axis, growth_of(comparison, axis)) for axis in range(rank)],
+    }
+
+
+def _growth(axis: int, growth: Growth) -> dict[str, Any]:
+    return {
+        "axis": axis,
+        "layers": list(growth.layers),
+        "joins": [place for place, name in enumerate(growth.layers) if name in growth.joins],
+        "series": [_series(series) for series in growth.series],
+    }
+
+
+def _series(series: Series) -> dict[str, Any]:
+    return {
+        "names": list(series.names),
+        "lines": [[list(point) for point in line] for line in series.lines],
+        "everywhere": list(series.everywhere),
+    }

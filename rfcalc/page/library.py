@@ -1,0 +1,201 @@
+"""A page to look at: a model, what each unit sees of the input, what layers cost, what pooling bought."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rfcalc.errors import UsageError
+from rfcalc.loading import Loading, Model, asked, load, run_of
+from rfcalc.render.document import dump
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+    from typing_extensions import Unpack
+
+    from rfcalc.engine.run import Run
+    from rfcalc.graph.graph import LayerGraph
+    from rfcalc.questions.compare.report import Comparison
+
+
+@dataclass(frozen=True, repr=False)
+class Report:
+    """The result of `rfcalc.report`: a document, and the page that shows it.
+
+    Parameters
+    ----------
+    model : str
+        What the page is about.
+    document : mapping
+        ``rfcalc/report/1``, as plain data.
+    """
+
+    model: str
+    document: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the document, ``rfcalc/report/1``, as plain data."""
+        return dict(self.document)
+
+    def to_json(self) -> str:
+        """Return the document as JSON, the same bytes from run to run."""
+        return dump(self.to_dict())
+
+    def to_html(self) -> str:
+        """Return the page: one file that needs no network and no server."""
+        from rfcalc.page.shell import page
+
+        return page(self.document, self.model)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the page to a file.
+
+        Raises
+        ------
+        RfcalcError
+            It cannot be written.
+        """
+        from rfcalc.render.write import write
+
+        write(self.to_html(), str(path))
+
+    def __repr__(self) -> str:
+        return f"<Report of {self.model}>"
+
+    def _repr_html_(self) -> str:
+        # a frame of its own: neither its styles nor those of the notebook reach into the other
+        return (
+            f'<iframe srcdoc="{html.escape(self.to_html())}" title="{html.escape(self.model)}" '
+            'sandbox="allow-scripts" width="100%" height="860" style="border:0"></iframe>'
+        )
+
+
+def report(
+    x: Model,
+    other: Model | None = None,
+    *,
+    variants: Sequence[str] | None = None,
+    sizes: Sequence[int | Sequence[int]] = (),
+    image: str | os.PathLike[str] | None = None,
+    rate: float | None = None,
+    **loading: Unpack[Loading],
+) -> Report:
+    """Make a page that shows a model: its layers, what each unit of them sees, what they cost.
+
+    Parameters
+    ----------
+    x : path, open file, mapping or LayerGraph
+        The model, as for `load`.
+    other : path, open file, mapping or LayerGraph, optional
+        A model to put beside it; the page says what changed.
+    variants : sequence of str, optional
+        Counterfactuals to put beside it, as for `variant`; by default what it is without its pooling, or
+        else without its strides, where it has that.
+    sizes : sequence of int or of sequence of int, optional
+        Further sizes of the input to switch between: one extent for all its axes, or one each.
+    image : path, optional
+        A PNG or JPEG picture to draw fields on.
+    rate : float, optional
+        Positions of the input in a second, for a time axis.
+    **loading
+        The options of `load`, for both models.
+
+    Returns
+    -------
+    Report
+        To write to a file with ``save``; in a notebook it is shown.
+
+    Raises
+    ------
+    RfcalcError
+        Of the kinds that `compare` raises; also where the picture cannot be read.
+
+    Examples
+    --------
+    >>> made = report({"rfcalc": 1, "input": [28, 28, 1], "layers": [
+    ...     {"kind": "conv", "filters": 8, "kernel": 3}, {"kind": "max_pool", "kernel": 2},
+    ... ]})
+    >>> [model["title"] for model in made.to_dict()["models"]], made.to_html()[:15]
+    (['rfcalc model', 'without pooling'], '<!doctype html>')
+    """
+    if other is not None and variants is not None:
+        raise UsageError("counterfactuals are of one model; leave them out beside another model")
+    picture = None
+    if image is not None:
+        from rfcalc.page.image import image_url
+
+        picture = image_url(str(image))
+    with asked(x, **loading) as run:
+        extents = [_extents(run, size) for size in sizes]
+        if other is None:
+            models, comparison = _with_variants(run, variants, extents)
+            found: Mapping[str, Any] | None = None
+        else:
+            models, comparison, found = _with_other(run, load(other, **loading), loading, extents)
+        return _made(run, models, comparison, found, picture, rate)
+
+
+def _made(
+    run: Run,
+    models: list[dict[str, Any]],
+    comparison: Comparison,
+    found: Mapping[str, Any] | None,
+    picture: str | None,
+    rate: float | None,
+) -> Report:
+    from rfcalc.page.document import SCHEMA, comparison_parts
+    from rfcalc.version import VERSION
+
+    document = {
+        "schema": SCHEMA,
+        "rfcalc": VERSION,
+        "models": models,
+        **comparison_parts(comparison, len(run.extents)),
+        "diff": found,
+        "image": picture,
+        "rate": rate,
+    }
+    return Report(models[0]["title"], document)
+
+
+def _extents(run: Run, size: int | Sequence[int]) -> tuple[int, ...]:
+    """Return the extents of the chosen input for one of the sizes that are asked for."""
+    rank = len(run.extents)
+    found = (size,) * rank if isinstance(size, int) else tuple(size)
+    if len(found) != rank:
+        raise UsageError(f"a size of {len(found)} extents, but the input has {rank} spatial axes")
+    return found
+
+
+def _with_variants(
+    run: Run, variants: Sequence[str] | None, extents: Sequence[Sequence[int]]
+) -> tuple[list[dict[str, Any]], Comparison]:
+    """Return the model and its counterfactuals."""
+    from rfcalc.page.document import model_document
+    from rfcalc.pictures.beside import others
+    from rfcalc.questions.compare.find import compare_counterfactuals
+
+    models = [model_document(run, run.graph.name, "", extents)]
+    for phrase, changed in others(run, variants):
+        models.append(model_document(changed, phrase, f"{run.graph.name} {phrase}", extents))
+    return models, compare_counterfactuals(run, variants)
+
+
+def _with_other(
+    run: Run, graph: LayerGraph, loading: Loading, extents: Sequence[Sequence[int]]
+) -> tuple[list[dict[str, Any]], Comparison, Mapping[str, Any]]:
+    """Return two models, and what changed from one to the other."""
+    from rfcalc.page.document import model_document
+    from rfcalc.questions.compare.find import compare_models
+    from rfcalc.questions.diff.find import diff_graphs
+
+    second = run_of(graph, loading)
+    models = [model_document(each, each.graph.name, "", extents) for each in (run, second)]
+    changed = diff_graphs(
+        run.graph, graph, input=loading.get("input"), on_unknown=loading.get("on_unknown", "report")
+    )
+    return models, compare_models([run, second]), changed.to_dict()
