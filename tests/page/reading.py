@@ -26,7 +26,9 @@ def masks_on(fields: dict[str, Any], row: int, axis: int, which: str = "of") -> 
     if number is None:
         return None
     told = fields["axes"][fields["maps"][number][axis]]
-    stretches = [Stretch(*head, tuple(Span(*span) for span in spans)) for *head, spans in _parted(told["runs"])]
+    stretches = [
+        Stretch(*head, tuple(Span(*span) for span in spans)) for *head, spans in _parted(told["runs"])
+    ]
     found = []
     for first, last, holes in spans_in(stretches):
         if holes < 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from rfcalc.loading import asked
 from tests.page.reading import masks_on, weights_on
 
 DOCS = Path(__file__).parents[2] / "docs" / "models"
-DATA = Path(__file__).parents[1] / "data"
 
 DILATED = {"rfcalc": 1, "input": [40, 30, 1], "layers": [
     {"kind": "conv", "name": "a", "filters": 1, "kernel": 3, "dilation": 3, "padding": "same"},
@@ -97,11 +95,11 @@ def test_weights_are_those_of_effective(model: Any) -> None:
         if any(axis is None for axis in found):
             continue
         at = [draw.randrange(len(axis)) for axis in found if axis is not None]
-        try:
-            told = rfcalc.effective(model, layer["name"], at)
-        except RfcalcError as error:
-            assert "depend" in str(error)
-            continue
+        if not any(
+            levels for axis, unit in zip(found, at, strict=True) for _, levels in (axis or ())[unit:][:1]
+        ):
+            continue  # it reads padding alone
+        told = rfcalc.effective(model, layer["name"], at)
         for axis, unit, expected in zip(found, at, told.axes, strict=True):
             assert axis is not None
             start, levels = axis[unit]
@@ -198,7 +196,9 @@ def test_sizes_can_be_switched_between() -> None:
     assert left_out["extents"] == [100, 100]
     with pytest.raises(RfcalcError) as refusal:
         rfcalc.analyze(MODELS["unet"], dims={"H": 100, "W": 100})
-    assert str(refusal.value).partition(": ")[2] in left_out["reason"] or left_out["reason"] in str(refusal.value)
+    assert str(refusal.value).partition(": ")[2] in left_out["reason"] or left_out["reason"] in str(
+        refusal.value
+    )
 
 
 def test_a_size_has_an_extent_for_each_axis() -> None:
@@ -210,17 +210,18 @@ def test_a_size_has_an_extent_for_each_axis() -> None:
 
 
 def test_an_open_size_has_no_units() -> None:
-    sized = first({"rfcalc": 1, "input": [None, None, 3], "layers": [{"kind": "conv", "filters": 1, "kernel": 3}]})
+    sized = first(
+        {"rfcalc": 1, "input": [None, None, 3], "layers": [{"kind": "conv", "filters": 1, "kernel": 3}]}
+    )
     assert sized["fields"] is None
     assert "open" in sized["fields_missing"]
 
 
 def test_what_no_rule_knows_has_no_map() -> None:
-    model = json.loads((DATA / "keras" / "unknown.json").read_text()) if (DATA / "keras" / "unknown.json").exists() else {
-        "class_name": "Sequential", "config": {"name": "m", "layers": [
-            {"class_name": "InputLayer", "config": {"name": "in", "batch_shape": [None, 8, 8, 1]}},
-            {"class_name": "Riddle", "config": {"name": "riddle"}},
-        ]}}  # fmt: skip
+    model = {"class_name": "Sequential", "config": {"name": "m", "layers": [
+        {"class_name": "InputLayer", "config": {"name": "in", "batch_shape": [None, 8, 8, 1]}},
+        {"class_name": "Riddle", "config": {"name": "riddle"}},
+    ]}}  # fmt: skip
     sized = first(model)
     assert sized["analysis"]["layers"][-1]["status"] == "unknown"
     assert sized["fields"]["of"][-1] is None
@@ -243,7 +244,10 @@ def test_layers_are_marked_where_a_reviewer_would_look() -> None:
     idle = first({"rfcalc": 1, "input": [8, 8, 1], "layers": [
         {"kind": "conv", "name": f"c{k}", "filters": 1, "kernel": 5, "padding": "same"} for k in range(4)
     ]})  # fmt: skip
-    assert [(mark["row"], mark["code"]) for mark in idle["marks"]] == [(3, "unproductive"), (4, "unproductive")]
+    assert [(mark["row"], mark["code"]) for mark in idle["marks"]] == [
+        (3, "unproductive"),
+        (4, "unproductive"),
+    ]
 
 
 def test_joins_out_of_line_are_marked_as_align_says() -> None:
