@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any, Final
 
 from rfcalc.algebra.dependence import Dependence
@@ -13,12 +14,19 @@ from rfcalc.algebra.relation import Relation
 from rfcalc.algebra.rows import Row, Rows
 from rfcalc.engine.propagate import LayerFields
 from rfcalc.engine.run import Run
+from rfcalc.engine.shapes import spec_of
 from rfcalc.engine.taps import opens, suspects
 from rfcalc.errors import RfcalcError
 from rfcalc.graph.layer import Edge
 from rfcalc.page.stretches import NOTHING, WHOLE, Span, stretches_of
 from rfcalc.page.weights import weights_document
 from rfcalc.questions.effective.every import every_unit
+
+_MOST_UNITS: Final = 1 << 16
+"""Units of a map along an axis, up to which they are listed."""
+
+_MOST_ELEMENTS: Final = 1 << 12
+"""Elements of a vector, as behind a flatten, up to which they are listed: who would go through more?"""
 
 _LONGEST_PERIOD: Final = 64
 """Units after which fields repeat, up to which runs are told by periods."""
@@ -44,17 +52,36 @@ def fields_document(run: Run, edges: Sequence[Edge | None]) -> tuple[dict[str, A
         return None, f"what each unit reads is not listed: {error}"
     table = _Table(len(run.extents))
     free = _without_border(run)
-    full = [_map(table, seen, free, edge, gates=True) for edge in edges]
-    local = [_map(table, seen, free, edge, gates=False) for edge in edges]
+    small = [edge if edge is not None and _is_small(run, seen, edge) else None for edge in edges]
     document = {
-        "of": full,
-        "local": local,
+        "of": [_map(table, seen, free, edge, gates=True) for edge in small],
+        "local": [_map(table, seen, free, edge, gates=False) for edge in small],
         "maps": [list(each) for each in table.maps],
         "axes": table.axes,
         "taps": table.taps,
         "weights": weights_document(every_unit(run), edges, len(run.extents)),
     }
     return document, ""
+
+
+def _is_small(run: Run, seen: Mapping[str, LayerFields], edge: Edge) -> bool:
+    """Tell whether there are so few units in a tensor that what each of them reads can be listed."""
+    name, output = edge
+    dependence = seen[name].full[output]
+    if dependence is None:
+        return False
+    most = _MOST_UNITS if spec_of(run.resolved, edge).spatial else _MOST_ELEMENTS
+    return _units(dependence) <= most
+
+
+def _units(dependence: Dependence) -> int:
+    """Return how many elements lie along the longest of the axes whose elements do not all read the same."""
+    moved = [place for place in range(len(dependence.factors)) if dependence.moves(place)]
+    counts = (
+        prod(int(extent) if is_known(extent) else 1 for extent in dependence.factors[place])
+        for place in moved
+    )
+    return max(counts, default=1)
 
 
 @dataclass
