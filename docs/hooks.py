@@ -152,6 +152,15 @@ def _identified(path: Path) -> str:
     return found[1] if found else ""
 
 
+def on_files(files: Any, config: Any) -> Any:
+    """Put the report that docs/report.md shows on the site."""
+    from mkdocs.structure.files import File
+
+    report = rfcalc.report(DOCS / "models" / "pooling.json")
+    files.append(File.generated(config, "reports/pooling.html", content=report.to_html()))
+    return files
+
+
 def on_page_content(html: str, page: Any, **_: Any) -> str:
     """Hold the page of the library to be complete: a public name that it leaves out fails the build."""
     if page.file.src_uri == "library.md":

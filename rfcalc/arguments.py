@@ -92,13 +92,14 @@ def span(text: str, option: str) -> range:
     return range(first, last + 1, step)
 
 
-def sizes(text: str, option: str) -> list[int]:
+def sizes(text: str, option: str) -> Iterator[int]:
     """Read sizes: between commas numbers, and ranges as of `span`.
 
-    >>> sizes("224,320:384:32", "--sizes")
+    >>> list(sizes("224,320:384:32", "--sizes"))
     [224, 320, 352, 384]
     """
-    return [size for part in _parts(text, option) for size in span(part, option)]
+    ranges = [span(part, option) for part in text.split(",")]
+    return (size for each in ranges for size in each)
 
 
 def count(text: str, option: str) -> int:

@@ -18,7 +18,7 @@ from rfcalc.docs.tables import tabulated
 from rfcalc.questions import home_of, questions
 
 FOLDER = Path(rfcalc.__file__).parent / "questions"
-OF_SEVERAL = {"docs", "plot", "schema"}
+OF_SEVERAL = {"docs", "plot", "report", "schema"}
 """Commands that are made of several questions, and lie above them."""
 
 

@@ -21,8 +21,8 @@ from rfcalc.errors import UsageError
     SEE,
     "Make a page that shows a model and what each unit sees.",
     "rfcalc report pooling.json --output report.html",
-    "rfcalc report old.json new.json --output report.html",
-    "rfcalc report resnet50.json --sizes 192,256 --output report.html",
+    "rfcalc report pooling.json plain.json --output report.html",
+    "rfcalc report unet.json --sizes 128,192 --output report.html",
     notes="The page needs no network and no server: open it in a browser.",
 )
 @click.argument("model", shell_complete=options.files)

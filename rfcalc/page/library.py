@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from rfcalc.errors import UsageError
 from rfcalc.loading import Loading, Model, asked, load, run_of
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from rfcalc.engine.run import Run
     from rfcalc.graph.graph import LayerGraph
     from rfcalc.questions.compare.report import Comparison
+
+
+_MOST_SIZES: Final = 50
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, repr=False)
@@ -79,7 +85,7 @@ def report(
     other: Model | None = None,
     *,
     variants: Sequence[str] | None = None,
-    sizes: Sequence[int | Sequence[int]] = (),
+    sizes: Iterable[int | Sequence[int]] = (),
     image: str | os.PathLike[str] | None = None,
     rate: float | None = None,
     **loading: Unpack[Loading],
@@ -95,7 +101,7 @@ def report(
     variants : sequence of str, optional
         Counterfactuals to put beside it, as for `variant`; by default what it is without its pooling, or
         else without its strides, where it has that.
-    sizes : sequence of int or of sequence of int, optional
+    sizes : iterable of int or of sequence of int, optional
         Further sizes of the input to switch between: one extent for all its axes, or one each.
     image : path, optional
         A PNG or JPEG picture to draw fields on.
@@ -130,7 +136,7 @@ def report(
 
         picture = image_url(str(image))
     with asked(x, **loading) as run:
-        extents = [_extents(run, size) for size in sizes]
+        extents = [_extents(run, size) for size in _few(sizes)]
         if other is None:
             models, comparison = _with_variants(run, variants, extents)
             found: Mapping[str, Any] | None = None
@@ -162,10 +168,20 @@ def _made(
     return Report(models[0]["title"], document)
 
 
+def _few(sizes: Iterable[T]) -> list[T]:
+    """Return the sizes, if a page can hold so many."""
+    found = list(islice(sizes, _MOST_SIZES + 1))
+    if len(found) > _MOST_SIZES:
+        raise UsageError(f"more than {_MOST_SIZES} sizes are too many for one page; take larger steps")
+    return found
+
+
 def _extents(run: Run, size: int | Sequence[int]) -> tuple[int, ...]:
     """Return the extents of the chosen input for one of the sizes that are asked for."""
     rank = len(run.extents)
     found = (size,) * rank if isinstance(size, int) else tuple(size)
+    if any(extent < 1 for extent in found):
+        raise UsageError(f"{size!r} is no size of an input; give pixels from 1 on")
     if len(found) != rank:
         raise UsageError(f"a size of {len(found)} extents, but the input has {rank} spatial axes")
     return found

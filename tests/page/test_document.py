@@ -194,6 +194,8 @@ def test_the_command_writes_the_page(tmp_path: Path) -> None:
         (("none.json",), "none.json: no such file"),
         (("{model}", "--image", "none.png"), "none.png: cannot be read"),
         (("{model}", "--sizes", "a"), "--sizes"),
+        (("{model}", "--sizes", "0"), "0 is no size"),
+        (("{model}", "--sizes", "1:1000000000"), "too many for one page"),
         (("{model}", "--with", "fast"), "fast"),
         (("{model}", "{model}", "--with", "plain"), "one model"),
     ],

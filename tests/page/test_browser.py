@@ -1,0 +1,365 @@
+"""The page in Chromium: what it says is what the commands say, and all of it can be reached."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import random
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import rfcalc
+from rfcalc.render import humanise
+from tests.page.browsing import Shown, started
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs" / "models"
+
+
+def keras(name: str) -> rfcalc.LayerGraph:
+    """Return one of keras.applications."""
+    file = ROOT / "tests" / "data" / "keras" / "applications.json.gz"
+    document = json.loads(gzip.decompress(file.read_bytes()))[name]
+    return rfcalc.load(document["model"])
+
+
+def onnx(name: str) -> rfcalc.LayerGraph:
+    """Return one of torchvision's models, as ONNX."""
+    pytest.importorskip("onnx")
+    packed = ROOT / "tests" / "data" / "onnx" / f"tv.{name}.onnx.gz"
+    return rfcalc.load(io.BytesIO(gzip.decompress(packed.read_bytes())))
+
+
+MODELS: dict[str, Callable[[], rfcalc.LayerGraph]] = {
+    "VGG16": partial(keras, "VGG16"),
+    "ResNet-50": partial(keras, "ResNet50"),
+    "MobileNetV3": partial(onnx, "mobilenet_v3_small"),
+    "U-Net": partial(rfcalc.load, str(DOCS / "unet.json")),
+    "Swin": partial(onnx, "swin_t"),
+    "ViT": partial(onnx, "vit_b_16"),
+    "WaveNet": partial(rfcalc.load, str(DOCS / "wavenet.json"), dims={"L": 4000}),
+    "3-D": partial(rfcalc.load, str(DOCS / "video.json")),
+}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with started() as one:
+        yield one
+
+
+@pytest.fixture
+def show(browser: Browser, tmp_path: Path) -> Iterator[Any]:
+    """Return what shows a report in a window of some size; nothing may be complained of, or fetched."""
+    shown: list[Shown] = []
+
+    def open_report(report: rfcalc.Report, width: int = 1400, height: int = 900, **settings: Any) -> Shown:
+        path = tmp_path / f"report{len(shown)}.html"
+        report.save(path)
+        page = browser.new_page(viewport={"width": width, "height": height}, **settings)
+        shown.append(Shown(page, path))
+        return shown[-1]
+
+    yield open_report
+    for each in shown:
+        assert each.complaints == []
+        assert [url for url in each.asked if not url.startswith(("file:", "data:", "blob:"))] == []
+        each.page.close()
+
+
+# ---- what it says is what the commands say -----------------------------------------------------------------
+
+
+def names_of(axes: int, units: tuple[str, ...]) -> list[str]:
+    if axes == 1:
+        return [units[0]]
+    return (["frames" if units[0] == "frames" else "slices"] if axes == 3 else []) + ["rows", "columns"]
+
+
+def told(field: rfcalc.Field, whole: list[bool]) -> list[str]:
+    """Return how a sentence says what a unit reads along each axis, and its size, by what `field` found."""
+    said, sizes = [], []
+    for axis, name, everything in zip(field.axes, names_of(len(field.axes), field.units), whole, strict=True):
+        span = axis.rows[0]
+        if span is None:
+            return ["reads nothing"]
+        first, last, _ = span
+        size = last - first + 1
+        sizes.append(str(size))
+        if everything:
+            said.append(f"all {name}, whatever the size")
+        else:
+            said.append(f"{name[:-1]} {first}" if size == 1 else f"{name} {first}-{last}")
+    inputs = "x".join(str(axis.input_extent) for axis in field.axes)
+    most = "" if all(axis.status == "exact" for axis in field.axes) else "at most "
+    return [", ".join(said), f"{most}{'x'.join(sizes)} of {inputs} ("]
+
+
+@pytest.mark.onnx
+@pytest.mark.parametrize("name", list(MODELS))
+def test_units_see_what_field_says(name: str, show: Any) -> None:
+    graph = MODELS[name]()
+    page = show(rfcalc.report(graph, variants=[]))
+    analysis = rfcalc.analyze(graph)
+    if page.find("gates").count():
+        page.find("gates").check()
+    draw = random.Random(7)
+    rows = [row for row in analysis if row.spatial and row.status == "exact" and row.receptive_field]
+    for row in draw.sample(rows, min(8, len(rows))):
+        whole = rfcalc.field(graph, row.name)
+        unit = tuple(draw.randrange(axis.extent) for axis in whole.axes)
+        one = rfcalc.field(graph, row.name, at=unit)
+        said = page.go(row.name, unit)
+        assert said.startswith(f"{row.name}, ")
+        for part in told(one, [size is None for size in row.receptive_field or ()]):
+            assert part in said, f"{row.name} {unit}"
+        if all(axis.extent > 1 for axis in one.axes):
+            place = str(unit[0]) if len(unit) == 1 else f"({', '.join(map(str, unit))})"
+            assert f"unit {place} of " in said
+
+
+def test_weights_hold_what_effective_says(show: Any) -> None:
+    page = show(rfcalc.report(str(DOCS / "pooling.json"), variants=[]))
+    page.go("conv3")
+    page.find("weights").check()
+    effective = rfcalc.effective(str(DOCS / "pooling.json"), "conv3")
+    text = page.page.locator(".weighed").inner_text()
+    for share, *widths in zip((50, 90, 99), *(axis.widths for axis in effective.axes), strict=True):
+        assert f"{share}% of its weight lies in {'x'.join(map(str, widths))}" in text
+
+
+def test_the_table_says_what_analyze_says(show: Any) -> None:
+    page = show(rfcalc.report(str(DOCS / "pooling.json"), variants=[]))
+    for row in rfcalc.analyze(str(DOCS / "pooling.json")):
+        text = page.row(row.name).inner_text()
+        shape = "x".join(str(extent) for extent in (row.output_shape or ())[1:])
+        assert shape in text
+        if row.receptive_field and None not in row.receptive_field:
+            assert "x".join(map(str, row.receptive_field)) in text
+        assert f"{row.params.total:,}" in text
+        assert humanise.short(row.macs) in text or not row.macs
+
+
+def test_totals_are_those_of_analyze(show: Any) -> None:
+    page = show(rfcalc.report(str(DOCS / "pooling.json"), variants=[]))
+    text = page.find("totals").inner_text()
+    for figure in ("104,202", "3,100,032", "18x18", "41%"):
+        assert figure in text
+
+
+# ---- going through it --------------------------------------------------------------------------------------
+
+
+def test_what_pooling_is_for(show: Any) -> None:
+    """The question that rfcalc began with, answered by two pictures side by side."""
+    page = show(rfcalc.report(str(DOCS / "pooling.json")))
+    page.row("conv3").click()
+    assert "18x18 of 28x28" in page.says()
+    assert "7x7 of 28x28" in page.says(1)
+
+
+def test_hovering_a_row_shows_its_field_and_leaving_goes_back(show: Any) -> None:
+    page = show(rfcalc.report(str(DOCS / "pooling.json"), variants=[]))
+    page.row("conv3").click()
+    page.row("conv2").hover()
+    assert page.says().startswith("conv2, ")
+    page.page.mouse.move(1, 1)
+    assert page.says().startswith("conv3, ")
+
+
+def test_a_unit_is_moved_with_keys_mouse_and_numbers(show: Any) -> None:
+    page = show(rfcalc.report(str(DOCS / "pooling.json"), variants=[]))
+    page.row("conv3").click()
+    assert "unit (1, 1) of 3x3: rows 4-21, columns 4-21" in page.says()
+    page.find("unit-map").focus()
+    page.page.keyboard.press("ArrowRight")
+    assert "unit (1, 2) of 3x3: rows 4-21, columns 8-25" in page.says()
+    page.find("at-0").fill("0")
+    assert "unit (0, 2) of 3x3: rows 0-17, columns 8-25" in page.says()
+    box = page.find("unit-map").bounding_box()
+    assert box is not None
+    page.page.mouse.click(box["x"] + 6, box["y"] + box["height"] - 6)
+    assert "unit (2, 0) of 3x3: rows 8-25, columns 0-17" in page.says()
+
+
+def test_a_pixel_is_picked_and_the_units_that_see_it_are_counted(show: Any) -> None:
+    path = str(DOCS / "pooling.json")
+    page = show(rfcalc.report(path, variants=[]))
+    page.row("conv3").click()
+    page.find("mode-pixel").click()
+    page.find("at-0").fill("3")
+    page.find("at-1").fill("20")
+    said = page.says()
+    assert said.startswith("row 3, column 20: ")
+    counts = {}
+    for row in rfcalc.analyze(path):
+        if len(row.spatial) == 2:
+            axes = rfcalc.field(path, row.name).axes
+            counts[row.name] = sum(mask >> 3 & 1 for mask in axes[0].masks) * sum(
+                mask >> 20 & 1 for mask in axes[1].masks
+            )
+    assert f"seen by {counts['conv3']} of the 9 units of conv3" in said
+    text = page.find("pixel-list").inner_text()
+    for name, count in counts.items():
+        assert f"{name}\t{count:,}\t" in text
+
+
+def test_rows_are_sorted_and_filtered(show: Any) -> None:
+    page = show(rfcalc.report(str(DOCS / "pooling.json"), variants=[]))
+    names = [row.name for row in rfcalc.analyze(str(DOCS / "pooling.json"))]
+    assert page.rows() == names
+    page.find("filter").fill("conv")
+    assert page.rows() == [name for name in names if "conv" in name]
+    page.find("filter").fill("")
+    page.find("sort-params").click()
+    by_params = [
+        row.params.total
+        for name in page.rows()
+        for row in [rfcalc.analyze(str(DOCS / "pooling.json")).layer(name)]
+    ]
+    assert by_params == sorted(by_params) or by_params == sorted(by_params, reverse=True)
+
+
+def test_groups_open_and_close(show: Any) -> None:
+    page = show(rfcalc.report(str(DOCS / "resnet50.json"), variants=[]))
+    group = page.page.get_by_test_id("graph-group").first
+    group.wait_for()
+    nodes = page.page.get_by_test_id("graph-node")
+    before = nodes.count()
+    group.focus()
+    page.page.keyboard.press("Enter")
+    page.page.get_by_test_id("close-group").first.wait_for()
+    assert nodes.count() > before
+    page.find("close-all").click()
+    page.page.get_by_test_id("close-group").first.wait_for(state="detached")
+    assert nodes.count() == before
+
+
+def test_sizes_are_switched(show: Any) -> None:
+    path = str(DOCS / "unet.json")
+    page = show(rfcalc.report(path, variants=[], sizes=[128, 100]))
+    assert "256x256" in page.find("size").inner_text()
+    page.go("down2/conv1")
+    page.find("size").select_option(label="128x128")
+    rows = [row for row in rfcalc.analyze(path, dims={"H": 128, "W": 128}) if row.name.startswith("down2")]
+    assert "of 128x128" in page.go(rows[0].name)
+    assert "100x100" in page.page.locator("header, .head").first.inner_text(), "what does not fit is said"
+
+
+def test_two_models_go_in_step(show: Any) -> None:
+    page = show(rfcalc.report(str(DOCS / "pooling.json"), str(DOCS / "plain.json")))
+    page.row("conv3").click()
+    assert page.says().startswith("conv3")
+    assert page.says(1).startswith("conv3")
+
+
+def test_the_address_holds_the_place(show: Any) -> None:
+    page = show(rfcalc.report(str(DOCS / "pooling.json"), variants=[]))
+    page.row("conv2").click()
+    page.row("conv3").click()
+    assert "layer=conv3" in page.page.url
+    page.page.go_back()
+    assert page.says().startswith("conv2, ")
+    page.page.reload()
+    page.words().wait_for()
+    assert page.says().startswith("conv2, ")
+
+
+def test_what_is_not_known_is_said(show: Any) -> None:
+    page = show(rfcalc.report({"rfcalc": 1, "input": [None, None, 3], "layers": [
+        {"kind": "conv", "name": "c", "filters": 1, "kernel": 3}]}, variants=[]))  # fmt: skip
+    assert "open" in page.says()
+    body = page.page.locator("body").inner_text()
+    assert "NaN" not in body
+    assert "undefined" not in body
+
+
+# ---- safe, and for everybody -------------------------------------------------------------------------------
+
+
+def test_a_hostile_model_is_harmless(show: Any) -> None:
+    from tests.page.test_document import HOSTILE, hostile
+
+    page = show(rfcalc.report(hostile(), variants=[]))
+    page.page.evaluate("window.alert = () => { window.hurt = true }")
+    assert page.rows()[1:] == list(HOSTILE)
+    for name in HOSTILE[:5]:
+        page.page.locator("[data-testid=layer-row]").nth(1 + HOSTILE.index(name)).click()
+    page.find("open-all").click()
+    assert page.page.evaluate("window.hurt") is None
+    assert page.page.locator("img, iframe, object, a[href^='javascript']").count() == 0
+    assert page.page.locator("script").count() == 2
+    width = page.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert width <= 0, "a long name does not widen the page"
+
+
+def test_the_policy_blocks_what_is_put_into_the_page(browser: Browser, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    rfcalc.report(str(DOCS / "plain.json")).save(path)
+    text = path.read_text(encoding="utf-8")
+    injected = (
+        "<script>window.hurt = 1</script><img src=x onerror='window.hurt = 1'>"
+        "<style>body { background: rgb(1, 2, 3) }</style><link rel=stylesheet href=x.css>"
+    )
+    path.write_text(text.replace("<noscript>", injected + "<noscript>"), encoding="utf-8")
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    page.get_by_test_id("words").first.wait_for()
+    assert page.evaluate("window.hurt") is None
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(1, 2, 3)"
+    refused = page.evaluate("fetch('https://example.org').then(() => 'fetched', () => 'refused')")
+    assert refused == "refused"
+    page.close()
+
+
+VIEWS = [
+    pytest.param({"width": 1400}, id="wide"),
+    pytest.param({"width": 390, "height": 800}, id="phone"),
+    pytest.param({"color_scheme": "dark"}, id="dark"),
+    pytest.param({"reduced_motion": "reduce"}, id="calm"),
+]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_axe_finds_nothing(view: dict[str, Any], show: Any) -> None:
+    axe = ROOT / "page" / "node_modules" / "axe-core" / "axe.min.js"
+    if not axe.exists():
+        pytest.skip("needs axe-core: npm ci in page/")
+    page = show(rfcalc.report(str(DOCS / "resnet.json")), **view)
+    page.page.get_by_test_id("graph-node").first.wait_for()
+    page.page.evaluate(axe.read_text(encoding="utf-8"))
+    result = page.page.evaluate("axe.run()")
+    told = [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in result["violations"]]
+    assert told == []
+
+
+def test_it_fits_a_phone(show: Any) -> None:
+    page = show(rfcalc.report(str(DOCS / "pooling.json")), width=390, height=800)
+    wider = page.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wider <= 0
+
+
+def test_the_whole_table_is_printed(show: Any) -> None:
+    path = str(DOCS / "wavenet.json")
+    page = show(rfcalc.report(rfcalc.load(path, dims={"L": 400}), variants=[]))
+    assert len(page.rows()) < 277, "on a screen rows are made as they come into view"
+    page.page.emulate_media(media="print")
+    page.page.wait_for_function("() => document.querySelectorAll('[data-testid=layer-row]').length >= 277")
+
+
+def test_a_thousand_layers_are_made_as_they_come_into_view(show: Any) -> None:
+    chain = {"rfcalc": 1, "input": [64, 4], "layers": [{"repeat": 3000, "layers": [
+        {"kind": "conv", "filters": 4, "kernel": 3, "padding": "same"}]}]}  # fmt: skip
+    page = show(rfcalc.report(chain, variants=[]))
+    assert len(page.rows()) < 200
+    assert page.page.locator("svg [data-node]").count() < 500
