@@ -69,19 +69,20 @@ class _Told:
         self.axes: list[dict[str, Any]] = []
         self.profiles: list[str] = []
         self._axes: dict[tuple[object, ...], int | None] = {}
-        self._profiles: dict[tuple[float, ...], int] = {}
+        self._profiles: dict[int, int] = {}
         self._room = _MOST_BYTES
 
     def axis(self, axis: int, units: Sequence[Placed | None]) -> int | None:
         """Return the number of the units along an axis; None where there is no room for them."""
-        key = tuple(units)
+        # equal profiles are one object, and told apart by that: there are thousands, and they are long
+        key = tuple([None if each is None else (id(each.profile), each.first) for each in units])
         if key not in self._axes:
             self._axes[key] = self._new(units)
         return self._axes[key]
 
     def _new(self, units: Sequence[Placed | None]) -> int | None:
-        fresh = {each.profile for each in units if each is not None and each.profile not in self._profiles}
-        size = sum(map(len, fresh))
+        profiles = {id(each.profile): each.profile for each in units if each is not None}
+        size = sum(len(profile) for name, profile in profiles.items() if name not in self._profiles)
         if size > self._room:
             return None
         self._room -= size
@@ -106,10 +107,10 @@ class _Told:
         return len(self.axes) - 1
 
     def _profile(self, profile: tuple[float, ...]) -> int:
-        if profile not in self._profiles:
-            self._profiles[profile] = len(self.profiles)
+        if id(profile) not in self._profiles:
+            self._profiles[id(profile)] = len(self.profiles)
             most = max(profile, default=0) or 1
             # no weight is shown as none at all
             levels = bytes(max(round(_LARGEST * each / most), 1) if each else 0 for each in profile)
             self.profiles.append(base64.b64encode(levels).decode())
-        return self._profiles[profile]
+        return self._profiles[id(profile)]

@@ -19,14 +19,20 @@ from rfcalc.graph.layer import SPATIAL, Edge, Layer
 from rfcalc.questions.effective.find import GONE, NOWHERE, Spot, Way, begin, ways_of
 
 _MOST_WORK: Final = 4_000_000
-"""Sums of two weights that are made for one axis, which takes about a second."""
+"""Sums of two weights that are made, which takes about a second."""
 
 _UNIT: Final = 40
 """Sums that one unit takes as long as, beside its own."""
 
 
+_ONE: Final = (1.0,)
+
+
 class Placed(NamedTuple):
-    """What the positions of an axis weigh in a unit: `profile` from position `first` on, 0 elsewhere."""
+    """What the positions of an axis weigh in a unit: `profile` from position `first` on, 0 elsewhere.
+
+    Profiles that are equal are one object.
+    """
 
     profile: tuple[float, ...]
     first: int
@@ -59,7 +65,7 @@ def every_unit(run: Run, most_work: int = _MOST_WORK) -> list[Every]:
     run : Run
         The model, at a size that is known.
     most_work : int
-        How many sums of two weights are made for one axis; layers that need more are missing.
+        How many sums of two weights are made; layers that need more are missing.
 
     Examples
     --------
@@ -71,7 +77,8 @@ def every_unit(run: Run, most_work: int = _MOST_WORK) -> list[Every]:
     """
     name = run.chosen.name
     places = [place for place, role in enumerate(run.spec.axes) if role == SPATIAL]
-    return [_along(run, (name, place), most_work) for place in places]
+    mixer = _Mixer(most_work)  # of all axes: those of one extent are worked out once
+    return [_along(run, (name, place), mixer) for place in places]
 
 
 class _TooMuch(Exception):
@@ -125,12 +132,11 @@ class _Mixer:
         return Placed(self._same.setdefault(profile, profile), 0)
 
 
-def _along(run: Run, start: Edge, most_work: int) -> Every:
+def _along(run: Run, start: Edge, mixer: _Mixer) -> Every:
     """Weigh the positions of the axis at place ``start[1]`` of the input ``start[0]``."""
-    mixer = _Mixer(most_work)
     spot = begin(run.resolved, start)
     spots: dict[Edge, Spot] = {(start[0], 0): spot}
-    held: dict[Edge, Units] = {(start[0], 0): tuple(Placed((1.0,), place) for place in range(spot.length))}
+    held: dict[Edge, Units] = {(start[0], 0): tuple(Placed(_ONE, place) for place in range(spot.length))}
     missing: dict[str, str] = {}
     for layer in run.graph:
         why = next((missing[producer] for producer, _ in layer.inputs if producer in missing), "")
