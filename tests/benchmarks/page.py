@@ -1,7 +1,7 @@
 """How soon a report is on the screen, how soon it follows the mouse, and what making it takes.
 
-``python -m tests.benchmarks.page`` needs Chromium, Playwright, and Keras for DenseNet-201. Each page is opened
-several times in a browser that is running already; the least time is told. What a move of the mouse takes is
+``python -m tests.benchmarks.page`` needs Chromium, Playwright, and Keras for DenseNet-201. Each page is
+opened several times in a browser that is running; the least time is told. What a move of the mouse takes is
 the time that the page's thread was busy until two frames later, as Chromium counts it.
 """
 
