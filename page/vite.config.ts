@@ -7,7 +7,7 @@ import { licences } from "./scripts/licences.ts";
 export default defineConfig({
     build: {
         target: "es2022",
-        outDir: "../rfcalc/report/assets",
+        outDir: "../rfcalc/page/assets",
         emptyOutDir: false,
         cssCodeSplit: false,
         modulePreload: false,
