@@ -12,6 +12,7 @@ from rfcalc.algebra.indexing import axis_of, rows_of_axis
 from rfcalc.algebra.number import is_known
 from rfcalc.algebra.relation import Relation
 from rfcalc.algebra.rows import Row, Rows
+from rfcalc.engine.open_sizes import open_size_of
 from rfcalc.engine.propagate import LayerFields
 from rfcalc.engine.run import Run
 from rfcalc.engine.shapes import spec_of
@@ -26,7 +27,7 @@ _MOST_UNITS: Final = 1 << 16
 """Units of a map along an axis, up to which they are listed."""
 
 _MOST_ELEMENTS: Final = 1 << 12
-"""Elements of a vector, as behind a flatten, up to which they are listed: who would go through more?"""
+"""Elements of what is no map, as behind a flatten, up to which they are listed: who would go through more?"""
 
 _LONGEST_PERIOD: Final = 64
 """Units after which fields repeat, up to which runs are told by periods."""
@@ -45,7 +46,10 @@ def fields_document(run: Run, edges: Sequence[Edge | None]) -> tuple[dict[str, A
     if not run.extents:
         return None, "the input has no spatial axes, so that there is nothing to see on a map"
     if not all(map(is_known, run.extents)):
-        return None, "the size of the input is open; give one to see what each unit reads"
+        return (
+            None,
+            f"the size of the input is open; give one{_size_to_give(run)} to see what each unit reads",
+        )
     try:
         seen = run.rows
     except RfcalcError as error:
@@ -64,13 +68,23 @@ def fields_document(run: Run, edges: Sequence[Edge | None]) -> tuple[dict[str, A
     return document, ""
 
 
+def _size_to_give(run: Run) -> str:
+    """Return how a size is given that the model was likely made for, where that is known."""
+    found = open_size_of(run.graph, run.resolved, run.chosen)
+    if found is None or not found.likely:
+        return ""
+    pairs = zip(found.names, found.likely, strict=True)
+    return f", such as {' '.join(f'--dim {name}={extent}' for name, extent in pairs)},"
+
+
 def _is_small(run: Run, seen: Mapping[str, LayerFields], edge: Edge) -> bool:
     """Tell whether there are so few units in a tensor that what each of them reads can be listed."""
     name, output = edge
     dependence = seen[name].full[output]
     if dependence is None:
         return False
-    most = _MOST_UNITS if spec_of(run.resolved, edge).spatial else _MOST_ELEMENTS
+    is_map = len(spec_of(run.resolved, edge).spatial) == len(run.extents)
+    most = _MOST_UNITS if is_map else _MOST_ELEMENTS
     return _units(dependence) <= most
 
 

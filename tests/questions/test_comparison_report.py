@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 from pathlib import Path
@@ -105,3 +106,12 @@ def test_what_changes_nothing_is_said_and_not_shown() -> None:
     assert "it has nothing to change" in sentences
     assert "plain" not in tables
     assert "unstrided" not in tables
+
+
+@pytest.mark.onnx
+def test_a_map_may_have_steps_with_pooling_alone() -> None:
+    """Without its poolings its last map keeps no grid, so that there is no step to say."""
+    pytest.importorskip("onnx")
+    packed = Path(__file__).parents[1] / "data" / "onnx" / "own.strips_pyramid.onnx.gz"
+    answer = rfcalc.compare(gzip.decompress(packed.read_bytes())).to_dict()["answer"]
+    assert any("gives up position: the last map has one unit every" in each for each in answer)
