@@ -203,9 +203,9 @@ def _position(comparison: ComparisonResult, bill: Bill) -> Iterable[str]:
         return
     plain = next((each.bill for each in comparison.entries if each.name == "plain"), None)
     what, without = "the model", ""
-    if comparison.pooling and plain is not None and plain.stride != bill.stride:
-        if any(stride is not None for stride in plain.stride or ()):
-            what, without = "pooling", f", without pooling one every {_every(plain)}"
+    steps = () if plain is None else plain.stride or ()
+    if comparison.pooling and plain is not None and steps != bill.stride and any(steps):
+        what, without = "pooling", f", without pooling one every {_every(plain)}"
     yield (
         f"In exchange, {what} gives up position: the last map has one unit every {_every(bill)}{without}."
         f"{_shifts(bill)}"
