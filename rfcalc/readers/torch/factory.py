@@ -14,6 +14,7 @@ from rfcalc.errors import ReadError, RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.readers.options import Options
 from rfcalc.readers.torch.capture import argument_names, read_module
+from rfcalc.readers.torch.hubs import is_of_hub, of_hub
 from rfcalc.readers.values import closest
 
 BATCH, EXTENT = 2, 224
@@ -26,7 +27,8 @@ def read_factory(name: str, options: Options) -> LayerGraph:
     Parameters
     ----------
     name : str
-        ``package.module:factory``: a class, a function without arguments, or a module.
+        ``package.module:factory``: a class, a function without arguments, or a module; or ``timm:resnet50``,
+        an architecture of a library.
     options : Options
         The shapes of its inputs above all.
 
@@ -37,17 +39,24 @@ def read_factory(name: str, options: Options) -> LayerGraph:
     UsageError
         The shape of an input is missing.
     """
-    shapes = options.shapes or {}
     try:
-        if not shapes:
-            raise UsageError("say what the module is called with: --input-shape 1,3,224,224")
         with _beside_here():
-            module = _built(_found(name), name)
+            built = of_hub(name) if is_of_hub(name) else None
+            shapes = options.shapes or ({"": built.shape} if built is not None and built.shape else {})
+            if not shapes:
+                why = (
+                    "say what the module is called with"
+                    if built is None
+                    else "its library says no input size"
+                )
+                raise UsageError(f"{why}: --input-shape 1,3,224,224")
+            module = _built(_found(name), name) if built is None else built.module
             given = _ordered(module, shapes)
             examples = [_example(shape) for _, shape in given]
             open_axes = {each: _open(shape) for each, shape in given if _open(shape)}
             settled = options._replace(shapes=None)
-            return read_module(module, examples, open_axes or None, options=settled, source=name)
+            graph = read_module(module, examples, open_axes or None, options=settled, source=name)
+            return graph if built is None else graph.called(name.partition(":")[2])
     except RfcalcError as error:
         error.source = error.source or name
         raise
@@ -55,6 +64,8 @@ def read_factory(name: str, options: Options) -> LayerGraph:
 
 def build_module(name: str) -> Any:
     """Build the module that the user named, with values for its weights and buffers."""
+    if is_of_hub(name):
+        return of_hub(name, meta=False).module
     with _beside_here():
         return _built(_found(name), name, meta=False)
 
