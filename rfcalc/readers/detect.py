@@ -362,6 +362,21 @@ def names_code(model: str) -> bool:
     return ":" in model and bool(_FACTORY.fullmatch(model)) and not os.path.lexists(model)
 
 
+def architectures(pattern: str) -> list[tuple[str, bytes]] | None:
+    """List the architectures of a library that a text names, as ``timm:resnet*``; None where it names a file.
+
+    Each comes with what tells whether it is still the same.
+    """
+    import os
+
+    if ":" not in pattern or os.path.lexists(pattern):
+        return None
+    from rfcalc.readers.torch.hubs import architectures as named
+    from rfcalc.readers.torch.hubs import is_of_hub
+
+    return named(pattern) if is_of_hub(pattern) else None
+
+
 def _kind_of(document: Mapping[str, Any], source: str) -> str:
     """Tell the format of a parsed document by its keys."""
     if "rfcalc" in document:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from rfcalc.errors import ReadError, UsageError
-from rfcalc.readers.detect import NAMES
+from rfcalc.readers.detect import NAMES, architectures
 
 LIST: Final = "@"
 """What stands before the name of a file that lists others, one a line; ``@-`` is standard input."""
@@ -38,11 +38,14 @@ class Found(NamedTuple):
         It was named itself, or in a list; else a folder was.
     trouble : str
         Why it cannot be looked at, where that is known.
+    built : bytes
+        Of an architecture of a library, which is no file, what tells whether it is still the same.
     """
 
     file: str
     named: bool = False
     trouble: str = ""
+    built: bytes = b""
 
     @property
     def archive(self) -> bool:
@@ -75,7 +78,7 @@ def files_of(paths: Iterable[str]) -> Iterator[Found]:
     Parameters
     ----------
     paths : iterable of str
-        Folders, files, archives, and lists of these: ``@list.txt``.
+        Folders, files, archives, architectures of libraries (``timm:*``), and lists of these: ``@list.txt``.
 
     Raises
     ------
@@ -85,7 +88,8 @@ def files_of(paths: Iterable[str]) -> Iterator[Found]:
     seen: set[str] = set()
     for path in paths:
         for found in _files_of(path):
-            file = os.path.abspath(found.file)  # noqa: PTH100  resolve() would follow links
+            # of a file; resolve() would follow links
+            file = found.file if found.built else os.path.abspath(found.file)  # noqa: PTH100
             if file not in seen:
                 seen.add(file)
                 yield found._replace(file=file)
@@ -94,14 +98,28 @@ def files_of(paths: Iterable[str]) -> Iterator[Found]:
 def _files_of(path: str) -> Iterator[Found]:
     if path.startswith(LIST) and not os.path.lexists(path):
         for each in _listed(path[len(LIST) :]):
-            if not os.path.lexists(each):
+            if (built := _architectures(each)) is not None:
+                yield from built
+            elif not os.path.lexists(each):
                 yield Found(each, True, "no such file")
             else:
                 yield from _named(each)
+    elif (named := _architectures(path)) is not None:
+        yield from named
     elif not os.path.lexists(path):
         raise ReadError("no such file or folder", source=path)
     else:
         yield from _named(path)
+
+
+def _architectures(path: str) -> list[Found] | None:
+    """Return the architectures of a library that a path names; None where it names a file or a folder."""
+    try:
+        found = architectures(path)
+    except ReadError as error:
+        error.source = error.source or path
+        raise
+    return None if found is None else [Found(name, True, built=mark) for name, mark in found]
 
 
 def _named(path: str) -> Iterator[Found]:

@@ -44,7 +44,8 @@ def scan(
     Parameters
     ----------
     paths : path or iterable of path
-        Folders, archives (zip, wheel, tar), model files, and lists of these, a path a line: ``@list.txt``.
+        Folders, archives (zip, wheel, tar), model files, architectures of libraries (``timm:resnet*``), and
+        lists of these, a path a line: ``@list.txt``.
     into : path
         The catalogue; it is made where there is none.
     workers : int, optional

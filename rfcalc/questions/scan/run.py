@@ -184,6 +184,11 @@ class Scan:
     # ---- files ---------------------------------------------------------------------------------------------
 
     def _meet(self, found: Found) -> None:
+        if found.built:
+            digest = hashlib.sha256(found.built).hexdigest()
+            task = Task(found.file, content=found.built, built=True)
+            self._have(Given(found.file, "", digest, None, True, task))
+            return
         path = self._catalogue.called(found.file)
         if found.trouble:
             self._fail(path, READ, found.trouble)

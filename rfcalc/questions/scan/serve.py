@@ -40,12 +40,15 @@ class Task(NamedTuple):
         What it holds, where it lies in an archive or elsewhere.
     folder : str
         Where files that it names may lie.
+    built : bool
+        It is no file: `name` is that of an architecture, which its library builds.
     """
 
     name: str
     path: str = ""
     content: bytes = b""
     folder: str = ""
+    built: bool = False
 
 
 def analysed(task: Task) -> dict[str, Any]:
@@ -62,6 +65,9 @@ def analysed(task: Task) -> dict[str, Any]:
     from rfcalc.readers.detect import TEXTS, NoModel, hash_beside, read_document
     from rfcalc.render.document import analysis_document
 
+    if task.built:
+        with asked(task.name) as run:
+            return {"rows": rows_of(analysis_document(analyze_run(run)))}
     try:
         if not _says_model(task):
             return {"other": "does not have the key rfcalc"}
@@ -157,7 +163,7 @@ def main(function: str, megabytes: float, seconds: float) -> None:
                 continue
             content = source.read(asked.pop("size"))
             task = Task(**asked, content=content)
-            _warm_up(task.name)
+            _warm_up(task)
             with _limited(megabytes, seconds):
                 answered = answer(task, analyse)
             _say(out, answered)
@@ -229,13 +235,16 @@ def _tell_members(path: str, out: IO[bytes]) -> None:
 # ---- limits ------------------------------------------------------------------------------------------------
 
 
-def _warm_up(name: str) -> None:
-    """Import what reads files of this kind, before memory is counted."""
-    wanted = {".onnx": "rfcalc.readers.onnx.graph", ".pt2": "torch"}.get(name[name.rfind(".") :].lower(), "")
+def _warm_up(task: Task) -> None:
+    """Import what reads files of this kind, or builds architectures, before memory is counted."""
+    ending = task.name[task.name.rfind(".") :].lower()
+    wanted = {".onnx": "rfcalc.readers.onnx.graph", ".pt2": "torch"}.get(ending, "")
+    if task.built:
+        wanted = task.name.partition(":")[0]
     if wanted and wanted not in sys.modules:
         from importlib import import_module
 
-        with contextlib.suppress(ImportError):  # which whoever reads such a file says
+        with contextlib.suppress(Exception):  # which whoever reads such a file says
             import_module(wanted)
 
 

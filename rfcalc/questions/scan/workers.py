@@ -81,7 +81,13 @@ class Worker:
 
     def ask(self, task: Task) -> dict[str, Any]:
         """Return what a worker says of a file: ``rows``, ``other``, or ``failure`` and ``kind``."""
-        header = {"name": task.name, "path": task.path, "folder": task.folder, "size": len(task.content)}
+        header = {
+            "name": task.name,
+            "path": task.path,
+            "folder": task.folder,
+            "built": task.built,
+            "size": len(task.content),
+        }
         try:
             self._send(header, task.content)
             answer = self._reply()

@@ -6,6 +6,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from fnmatch import fnmatchcase
 from types import ModuleType
 from typing import Any, Final, NamedTuple
 
@@ -36,6 +37,30 @@ class Built(NamedTuple):
 
     module: Any
     shape: tuple[int, ...] | None
+
+
+def architectures(pattern: str) -> list[tuple[str, bytes]]:
+    """List architectures of an installed library, each with what tells whether it is still the same.
+
+    Parameters
+    ----------
+    pattern : str
+        The library, a colon, and a glob: ``timm:resnet*``.
+
+    Raises
+    ------
+    ReadError
+        The library is not installed, or has none of that name.
+    """
+    from importlib.metadata import version
+
+    library, _, glob = pattern.partition(":")
+    known = _HUBS[library].names(_imported(library))
+    found = [name for name in known if fnmatchcase(name, glob)]
+    if not found:
+        raise ReadError(f"{library} has no {glob!r}{closest(glob, known)}")
+    versions = ", ".join(f"{package} {version(package)}" for package in dict.fromkeys((library, "torch")))
+    return [(f"{library}:{name}", f"{library}:{name} of {versions}".encode()) for name in found]
 
 
 def is_of_hub(name: str) -> bool:
