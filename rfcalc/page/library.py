@@ -126,7 +126,7 @@ def report(
     ...     {"kind": "conv", "filters": 8, "kernel": 3}, {"kind": "max_pool", "kernel": 2},
     ... ]})
     >>> [model["title"] for model in made.to_dict()["models"]], made.to_html()[:15]
-    (['rfcalc model', 'without pooling'], '<!doctype html>')
+    (['model', 'without pooling'], '<!doctype html>')
     """
     if other is not None and variants is not None:
         raise UsageError("counterfactuals are of one model; leave them out beside another model")

@@ -52,9 +52,10 @@ def stretches_of(spans: Sequence[Span], periods: Sequence[int] = (1,)) -> list[S
 
     Examples
     --------
-    >>> stretches_of([Span(0, 1), Span(0, 2), Span(1, 3), Span(2, 4), Span(3, 4)])
-    [Stretch(units=2, first_step=0, last_step=1, spans=(Span(first=0, last=1, holes=-1),)), \
-Stretch(units=3, first_step=1, last_step=1, spans=(Span(first=1, last=3, holes=-1),))]
+    >>> for stretch in stretches_of([Span(0, 1), Span(0, 2), Span(1, 3), Span(2, 4)]):
+    ...     print(stretch.units, stretch.first_step, stretch.last_step, *stretch.spans)
+    2 0 1 Span(first=0, last=1, holes=-1)
+    2 1 1 Span(first=1, last=3, holes=-1)
     """
     found: list[Stretch] = []
     place = 0
