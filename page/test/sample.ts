@@ -112,6 +112,12 @@ function row(base: Partial<Row> & { name: string; kind: string }): Row {
     };
 }
 
+function tapsBehind(taps: number[], kernel: number, apart: number): number[] {
+    return [
+        ...new Set(Array.from({ length: kernel }, (_, tap) => taps.map((at) => at + tap * apart)).flat()),
+    ];
+}
+
 const product = (numbers: readonly number[]) => numbers.reduce((all, each) => all * each, 1);
 
 /** The layers, fields and costs of a chain. */
@@ -124,18 +130,16 @@ export function modelOf({ extents, steps, title = "chain", weights = true }: Sam
     const profiles: string[] = [];
     let reads: Reads[] = extents.map((extent) => Array.from({ length: extent }, (_, position) => [position]));
     let counts = extents.map((extent) => Array.from({ length: extent }, (_, at) => new Map([[at, 1]])));
-    let [size, stride, start, channels, taps] = [1, 1, 0, 3, [0]] as [
-        number,
-        number,
-        number,
-        number,
-        number[],
-    ];
+    let taps: number | number[] = 1; // how many, where there is no hole between them
+    let [size, stride, start, channels] = [1, 1, 0, 3] as [number, number, number, number];
     const memory: number[] = [];
 
     const put = (step: Step | null) => {
         const map = reads.map((each) => each.length);
-        const window: Axis["window"] = { advance: stride, spans: [[start, start + size - 1, taps.length]] };
+        const window: Axis["window"] = {
+            advance: stride,
+            spans: [[start, start + size - 1, typeof taps === "number" ? taps : taps.length]],
+        };
         maps.push(reads.map((each) => builder.axis(each, window)));
         if (weights) weightMaps.push(counts.map((each) => weightAxis(each)));
         const params =
@@ -183,13 +187,15 @@ export function modelOf({ extents, steps, title = "chain", weights = true }: Sam
     put(null);
     for (const step of steps) {
         const { kernel, padding, dilation = 1 } = step;
-        taps = [
-            ...new Set(
-                Array.from({ length: kernel }, (_, tap) =>
-                    taps.map((at) => at + tap * dilation * stride),
-                ).flat(),
-            ),
-        ];
+        // without holes before, and none opened: the taps are all positions
+        taps =
+            typeof taps === "number" && dilation * stride <= taps
+                ? taps + (kernel - 1) * dilation * stride
+                : tapsBehind(
+                      typeof taps === "number" ? Array.from({ length: taps }, (_, at) => at) : taps,
+                      kernel,
+                      dilation * stride,
+                  );
         start -= padding * stride;
         size += (kernel - 1) * dilation * stride;
         const lengthOf = (extent: number) =>

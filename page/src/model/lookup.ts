@@ -1,5 +1,5 @@
 // Rows by name, sizes by extents, and the layer of one model that stands for a layer of another.
-import type { Analysis, Model, Report, Row, Sized } from "../report";
+import type { Analysis, Model, Row, Sized } from "../report";
 import { extents } from "./figures";
 
 const indices = new WeakMap<Analysis, Map<string, number>>();
@@ -34,43 +34,14 @@ export function sizedAs(model: Model, name: string | null): Sized {
     return model.sizes.find((sized) => sizeName(sized) === name) ?? (model.sizes[0] as Sized);
 }
 
-/**
- * The row of `other` that stands for row `index` of `one`: that of the same name, of the same place in the table of
- * depths that a comparison has, or else the last one before it that both have.
- */
-export function counterpart(
-    one: Analysis,
-    index: number,
-    other: Analysis,
-    paired: (name: string) => string | null = (name) => name,
-): { index: number; same: boolean } {
+/** The row of `other` that is called as row `index` of `one`, or else as the last one before it that both have. */
+export function counterpart(one: Analysis, index: number, other: Analysis): { index: number; same: boolean } {
     for (let at = index; at >= 0; at--) {
         const name = (one.layers[at] as Row).name;
-        const found = rowOf(other, paired(name) ?? name);
+        const found = rowOf(other, name);
         if (found >= 0) return { index: found, same: at === index };
     }
     return { index: 0, same: false };
-}
-
-interface Depth {
-    label: string;
-    layers: (string | null)[];
-}
-
-/** How a comparison pairs the layers of two of its models, by their names; null where it says nothing. */
-export function pairing(report: Report, from: number, to: number): (name: string) => string | null {
-    const comparison = report.comparison as { depths?: Depth[]; entries?: { name: string }[] } | null;
-    const names = comparison?.entries?.map((entry) => entry.name) ?? [];
-    const placeOf = (index: number) => (index === 0 ? 0 : names.indexOf(report.models[index]?.title ?? ""));
-    const [one, other] = [placeOf(from), placeOf(to)];
-    const pairs = new Map<string, string | null>();
-    if (one >= 0 && other >= 0) {
-        for (const { layers } of comparison?.depths ?? []) {
-            const name = layers[one];
-            if (name) pairs.set(name, layers[other] ?? null);
-        }
-    }
-    return (name) => pairs.get(name) ?? null;
 }
 
 /** The layer that a page shows first: the last one on whose field there is something to see. */

@@ -70,7 +70,7 @@ export function totalsOf(sized: Sized): Total[] {
     return [
         { key: "params", label: "parameters", ...told(totals, "params", "") },
         { key: "macs", label: "MACs at batch 1", ...told(totals, "macs", "") },
-        { key: "param_bytes", label: "weights", ...byType(totals) },
+        { key: "param_bytes", label: "parameter memory", ...byType(totals) },
         {
             key: "activations",
             label: "activations",

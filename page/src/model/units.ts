@@ -176,6 +176,22 @@ export function has(units: readonly Progression[], unit: number): boolean {
     );
 }
 
+/** The units that read a position of the input: how many, of how many, and which, along each axis. */
+export interface Seeing {
+    count: number;
+    all: number;
+    units: Progression[][];
+}
+
+export function seeing(fields: Fields, axes: readonly Axis[], position: readonly number[]): Seeing {
+    const units = axes.map((axis, place) => unitsReading(fields, axis, position[place] ?? 0));
+    return {
+        units,
+        count: units.reduce((product, each) => product * countOf(each), 1),
+        all: axes.reduce((product, axis) => product * axis.extent, 1),
+    };
+}
+
 /** Where the field of a unit has its middle; that of the window without border where it is known. */
 export function middleOf(axis: Axis, unit: number): number {
     const span = windowOf(axis, unit) ?? readOf(axis, unit);

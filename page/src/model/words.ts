@@ -99,8 +99,9 @@ export function unitName(sized: Sized, row: number, unit: readonly number[]): st
     const layer = sized.analysis.layers[row] as Row;
     const axes = sized.fields && axesOf(sized.fields, row);
     if (!axes || axes.every((axis) => axis.extent === 1)) return `${layer.name}, its one unit`;
-    const at = unit.length === 1 ? String(unit[0]) : `(${unit.join(", ")})`;
-    return `${layer.name}, unit ${at} of ${extents(axes.map((axis) => axis.extent))}`;
+    const sizes = axes.map((axis) => axis.extent);
+    const at = sizes.length === 1 ? String(unit[0]) : `(${unit.join(", ")})`;
+    return `${layer.name}, unit ${at} of ${extents(sizes)}`;
 }
 
 /** The whole sentence that stands beside the picture of a field. */

@@ -34,7 +34,7 @@ function follow(session: Session): void {
         const side = session.sides.peek()[0];
         const layer = session.layer.peek();
         session.at.value =
-            side && layer && place.unit
+            side && layer && place.unit?.length
                 ? session.atUnit(side, session.shown(side, layer).index, place.unit)
                 : null;
     };
@@ -52,14 +52,15 @@ function follow(session: Session): void {
     let last = location.hash.slice(1);
     let known: Place | null = null;
     effect(() => {
-        const { model } = session;
         const at = session.at.value;
+        const side = session.sides.value[0];
+        const chosen = session.chosen.value;
         const place: Place = {
-            model: model.value,
+            model: session.model.value,
             beside: session.beside.value,
             size: session.size.value,
-            layer: session.layer.value?.name ?? null,
-            unit: at && session.layer.value && at.model === session.sides.value[0]?.index ? at.unit : null,
+            layer: session.layer.value || at ? chosen.name : null,
+            unit: at && side ? session.unit(side, session.shown(side, chosen).index, at) : null,
             pane: session.pane.value,
         };
         const before = known;
@@ -68,7 +69,10 @@ function follow(session: Session): void {
         if (!before || entering || text === last) return;
         last = text;
         const further =
-            before.layer !== place.layer || before.model !== place.model || before.size !== place.size;
+            before.layer !== place.layer ||
+            before.model !== place.model ||
+            before.beside !== place.beside ||
+            before.size !== place.size;
         if (further) location.hash = text;
         else history.replaceState(null, "", `#${text}`);
     });

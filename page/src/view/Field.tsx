@@ -5,10 +5,10 @@ import { useId, useMemo, useState } from "preact/hooks";
 import { number, percent } from "../model/figures";
 import {
     type Progression,
-    countOf,
+    type Seeing,
     readOf,
     stretches,
-    unitsReading,
+    seeing,
     weightAxesOf,
     weightsOf,
     windowOf,
@@ -126,16 +126,17 @@ function Picture({ session, side, row, axes, fields }: PictureProps) {
         [axes, unitKey, picking, weights, margins],
     );
     const pixelKey = pixel.join(",");
-    const seeing = useMemo(
-        () =>
-            picking ? axes.map((axis, place) => unitsReading(fields, axis, pixel[place] as number)) : null,
+    const seen = useMemo(
+        () => (picking ? seeing(fields, axes, pixel) : null),
         // eslint-disable-next-line react-hooks/exhaustive-deps
         [axes, picking, pixelKey],
     );
+    const sizes = axes.map((axis) => axis.extent);
 
     /** Go to a position of the input, along some of its axes. */
     const go = (part: Record<number, number>, settled: boolean) => {
         if (picking) {
+            if (!settled) return; // a position is picked by a click
             session.pixel.value = pixel.map((old, axis) =>
                 Math.min(Math.max(Math.round(part[axis] ?? old), 0), (extents[axis] as number) - 1),
             );
@@ -160,15 +161,11 @@ function Picture({ session, side, row, axes, fields }: PictureProps) {
     };
     const step = (axis: number, by: number) => {
         if (picking) go({ [axis]: (pixel[axis] as number) + by }, true);
-        else
-            goUnit(
-                unit.map((index, place) => (place === axis ? index + by : index)),
-                true,
-            );
+        else goUnit(moved(unit, axis, by), true);
     };
 
     const words = picking
-        ? seenWords(names, pixel, layer, axes, seeing ?? [])
+        ? seenWords(names, pixel, layer, axes, seen)
         : sentence(model, sized, row, unit, rate, session.gates.value);
     const flat = extents.length >= 2 ? ([extents.length - 2, extents.length - 1] as const) : null;
     const lines = flat ? extents.slice(0, -2).map((_, axis) => axis) : [0];
@@ -242,10 +239,10 @@ function Picture({ session, side, row, axes, fields }: PictureProps) {
                             image={extents.length === 2 ? session.report.value.image : null}
                             label={label}
                             theme={theme}
+                            near={session.near.value}
+                            come={(near) => (session.near.value = near)}
                             most={session.sides.value.length > 1 ? 380 : 460}
-                            pick={(y, x, settled) => {
-                                if (!picking || settled) go({ [flat[0]]: y, [flat[1]]: x }, settled);
-                            }}
+                            pick={(y, x, settled) => go({ [flat[0]]: y, [flat[1]]: x }, settled)}
                             leave={leave}
                             step={(y, x) => (y ? step(flat[0], y) : step(flat[1], x))}
                         />
@@ -259,9 +256,9 @@ function Picture({ session, side, row, axes, fields }: PictureProps) {
                         session={session}
                         side={side}
                         row={row}
-                        axes={axes}
+                        sizes={sizes}
                         unit={unit}
-                        seeing={seeing}
+                        seeing={seen?.units ?? null}
                         goUnit={goUnit}
                         leave={leave}
                     />
@@ -278,13 +275,8 @@ function Picture({ session, side, row, axes, fields }: PictureProps) {
                             legend="unit"
                             names={names}
                             values={unit}
-                            extents={axes.map((axis) => axis.extent)}
-                            set={(axis, to) =>
-                                goUnit(
-                                    unit.map((index, place) => (place === axis ? to : index)),
-                                    true,
-                                )
-                            }
+                            extents={sizes}
+                            set={(axis, to) => goUnit(moved(unit, axis, to - (unit[axis] as number)), true)}
                         />
                     )}
                     {weights && !picking && <Weighed fields={fields} row={row} unit={unit} />}
@@ -295,15 +287,18 @@ function Picture({ session, side, row, axes, fields }: PictureProps) {
     );
 }
 
+function moved(unit: readonly number[], axis: number, by: number): number[] {
+    return unit.map((index, place) => (place === axis ? index + by : index));
+}
+
 function seenWords(
     names: string[],
     pixel: readonly number[],
     layer: Row,
     axes: readonly Axis[],
-    seeing: readonly (readonly Progression[])[],
+    seen: Seeing | null,
 ): string {
-    const count = seeing.reduce((product, units) => product * countOf(units), 1);
-    const all = axes.reduce((product, axis) => product * axis.extent, 1);
+    const { count, all } = seen ?? { count: 0, all: 0 };
     const where = names.map((name, axis) => `${singular(name)} ${pixel[axis]}`).join(", ");
     const most = axes.every((axis) => axis.exact) ? "" : "at most ";
     return `${where}: seen by ${most}${number(count)} of the ${number(all)} ${all === 1 ? "unit" : "units"} of ${layer.name} (${percent(all ? count / all : 0)})`;
@@ -311,7 +306,7 @@ function seenWords(
 
 interface UnitsProps extends FieldProps {
     row: number;
-    axes: Axis[];
+    sizes: number[];
     unit: number[];
     seeing: Progression[][] | null;
     goUnit: (index: readonly number[], settled: boolean) => void;
@@ -319,12 +314,9 @@ interface UnitsProps extends FieldProps {
 }
 
 /** The map of units: of more than two axes the last two, at the place of the unit along the others. */
-function Units({ session, side, row, axes, unit, seeing, goUnit, leave }: UnitsProps) {
-    const last = axes.length - 1;
-    const extents: [number, number] = [
-        last > 0 ? (axes[last - 1] as Axis).extent : 1,
-        (axes[last] as Axis).extent,
-    ];
+function Units({ session, side, row, sizes, unit, seeing, goUnit, leave }: UnitsProps) {
+    const last = sizes.length - 1;
+    const extents: [number, number] = [last > 0 ? (sizes[last - 1] as number) : 1, sizes[last] as number];
     const index: [number, number] = [last > 0 ? (unit[last - 1] as number) : 0, unit[last] as number];
     const to = (y: number, x: number) => [
         ...unit.slice(0, Math.max(last - 1, 0)),
@@ -337,7 +329,7 @@ function Units({ session, side, row, axes, unit, seeing, goUnit, leave }: UnitsP
         last > 0 ? (seeing[last - 1] as Progression[]) : one,
         seeing[last] as Progression[],
     ];
-    const size = axes.map((axis) => axis.extent).join("x");
+    const size = sizes.join("x");
     return (
         <div class="units">
             <div class="axis-name">

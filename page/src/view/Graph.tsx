@@ -345,7 +345,7 @@ function NodeFace({
 }) {
     const row = analysis.layers[node.row] as Row;
     const shown = [...new Map(marks?.map((mark) => [mark.code, mark])).values()].slice(0, 3);
-    const room = Math.floor((NODE.width - 18 - shown.length * 19) / 6.7);
+    const room = Math.floor((NODE.width - 18 - shown.length * 19) / 7);
     return (
         <g class="node-text" aria-hidden="true">
             <text class="node-title" x={10} y={16}>

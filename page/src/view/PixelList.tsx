@@ -2,9 +2,8 @@
 import { useMemo, useRef } from "preact/hooks";
 
 import { number } from "../model/figures";
-import { axesOf, countOf, mapOf, unitsReading } from "../model/units";
+import { axesOf, mapOf, seeing } from "../model/units";
 import { singular } from "../model/words";
-import type { Axis } from "../report";
 import type { Session, Side } from "./session";
 import { useVirtual } from "./virtual";
 
@@ -25,13 +24,8 @@ function seenBy(side: Side, pixel: readonly number[], gates: boolean): Seen[] {
         if (!fields || !axes || map === null) return { row, count: null, all: null, exact: true };
         let seen = known.get(map);
         if (!seen) {
-            const one = (axis: Axis, place: number) => countOf(unitsReading(fields, axis, pixel[place] ?? 0));
-            seen = {
-                row,
-                count: axes.reduce((product, axis, place) => product * one(axis, place), 1),
-                all: axes.reduce((product, axis) => product * axis.extent, 1),
-                exact: axes.every((axis) => axis.exact),
-            };
+            const { count, all } = seeing(fields, axes, pixel);
+            seen = { row, count, all, exact: axes.every((axis) => axis.exact) };
             known.set(map, seen);
         }
         return { ...seen, row };

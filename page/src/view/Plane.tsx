@@ -2,9 +2,9 @@
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import type { Interval } from "../model/units";
-import { resampled } from "../model/units";
 import { useScheme, useWidth } from "./hooks";
 import * as paint from "./paint";
+import { type Views, draw, ends, placed } from "./plane-drawing";
 
 /** What is drawn along one axis. */
 export interface AxisScene {
@@ -26,39 +26,23 @@ export interface PlaneProps {
     label: string;
     theme: unknown;
     most: number; // pixels high at most
+    near: boolean; // show what lies around the field, where the whole is large
+    come: (near: boolean) => void;
     pick: (row: number, column: number, settled: boolean) => void;
     leave: () => void;
     step: (rows: number, columns: number) => void;
 }
 
-interface Place {
-    x: number;
-    y: number;
-    wide: number; // pixels of a position
-    high: number;
-    width: number;
-    height: number;
-}
+const ZOOMABLE = 100; // shorter axes are shown whole
 
-const RULER = { left: 34, top: 18, right: 8, bottom: 8 };
-
-/** Where the input lies on the canvas: its cells are square, unless it were a thread. */
-function placed(rows: AxisScene, columns: AxisScene, width: number, most: number): Place {
-    const wideFor = columns.extent + 2 * columns.margin;
-    const highFor = rows.extent + 2 * rows.margin;
-    const room = Math.max(width - RULER.left - RULER.right, 40);
-    const roomy = Math.max(most - RULER.top - RULER.bottom, 40);
-    let wide = room / wideFor;
-    let high = roomy / highFor;
-    if (wide / high < 8 && high / wide < 8) wide = high = Math.min(wide, high, 40);
-    return {
-        x: RULER.left + columns.margin * wide,
-        y: RULER.top + rows.margin * high,
-        wide,
-        high,
-        width: RULER.left + RULER.right + wideFor * wide,
-        height: RULER.top + RULER.bottom + highFor * high,
-    };
+/** The positions of an axis that are on view. */
+function viewOf(scene: AxisScene, near: boolean, pixel: number | null, least: number): Interval {
+    const all: Interval = [-scene.margin, scene.extent - 1 + scene.margin];
+    const field = ends(scene.stretches) ?? (pixel === null ? null : ([pixel, pixel] as const));
+    if (!near || !field) return all;
+    const half = Math.max((field[1] - field[0] + 1) * 0.8, least);
+    const middle = (field[0] + field[1]) / 2;
+    return [Math.max(Math.floor(middle - half), all[0]), Math.min(Math.ceil(middle + half), all[1])];
 }
 
 const KEYS: Record<string, [number, number]> = {
@@ -67,9 +51,6 @@ const KEYS: Record<string, [number, number]> = {
     ArrowLeft: [0, -1],
     ArrowRight: [0, 1],
 };
-
-const HEAT = paint.heat();
-const FILLED = 0.42; // how opaque what is read is
 
 const images = new Map<string, HTMLImageElement>();
 
@@ -106,11 +87,22 @@ export function Plane(props: PlaneProps) {
     const canvas = useRef<HTMLCanvasElement>(null);
     const scheme = useScheme(theme);
     const image = useImage(props.image);
+    const { near } = props;
+    const zoomable = Math.max(rows.extent, columns.extent) > ZOOMABLE;
+    const least = Math.max(rows.extent, columns.extent) / 64 + 6;
+    const closer = zoomable && near;
+    const [rowsOn, columnsOn] = [
+        viewOf(rows, closer, pixel?.[0] ?? null, least),
+        viewOf(columns, closer, pixel?.[1] ?? null, least),
+    ];
+    // while the pointer is on the picture it stays where it is
+    const held = useRef<Views | null>(null);
+    const views = closer && held.current ? held.current : { rows: rowsOn, columns: columnsOn };
+    const viewKey = [...views.rows, ...views.columns].join(",");
     const place = useMemo(
-        () => placed(rows, columns, width, most),
-        // the scenes are new for each unit; where the input lies does not change with them
+        () => placed(views, rows.extent, width, most),
         // eslint-disable-next-line react-hooks/exhaustive-deps
-        [rows.extent, rows.margin, columns.extent, columns.margin, width, most],
+        [viewKey, rows.extent, width, most],
     );
 
     useLayoutEffect(() => {
@@ -141,6 +133,9 @@ export function Plane(props: PlaneProps) {
                 aria-roledescription="picture, moved with arrow keys"
                 aria-label={label}
                 data-testid="field-canvas"
+                onPointerEnter={() => {
+                    held.current = views;
+                }}
                 onPointerDown={(event) => {
                     const where = at(event);
                     if (inside(where)) pick(...where, true);
@@ -150,7 +145,10 @@ export function Plane(props: PlaneProps) {
                     if (inside(where)) pick(...where, event.buttons > 0);
                     else leave();
                 }}
-                onPointerLeave={leave}
+                onPointerLeave={() => {
+                    held.current = null;
+                    leave();
+                }}
                 onKeyDown={(event) => {
                     const by = KEYS[event.key];
                     if (!by || event.altKey || event.ctrlKey || event.metaKey) return;
@@ -159,188 +157,21 @@ export function Plane(props: PlaneProps) {
                     step(by[0] * times, by[1] * times);
                 }}
             />
+            {zoomable && (
+                <div class="segments" role="group" aria-label="How much is shown">
+                    <button type="button" aria-pressed={!near} onClick={() => props.come(false)}>
+                        all of it
+                    </button>
+                    <button
+                        type="button"
+                        aria-pressed={near}
+                        data-testid="near"
+                        onClick={() => props.come(true)}
+                    >
+                        around the field
+                    </button>
+                </div>
+            )}
         </div>
     );
-}
-
-type Scene = Pick<PlaneProps, "rows" | "columns" | "shown" | "weights" | "everything" | "pixel">;
-
-function draw(
-    context: CanvasRenderingContext2D,
-    colours: paint.Colours,
-    place: Place,
-    scene: Scene,
-    image: HTMLImageElement | null,
-): void {
-    const { rows, columns, pixel, everything } = scene;
-    const input: paint.Rect = {
-        x: place.x,
-        y: place.y,
-        width: columns.extent * place.wide,
-        height: rows.extent * place.high,
-    };
-    context.fillStyle = colours.surface;
-    context.fillRect(input.x, input.y, input.width, input.height);
-    if (image) {
-        context.imageSmoothingEnabled = true;
-        context.drawImage(image, input.x, input.y, input.width, input.height);
-    } else paint.gridLines(context, input, rows.extent, columns.extent, colours.faint);
-
-    if (scene.shown) drawField(context, colours, place, scene, input);
-    context.strokeStyle = colours.line;
-    context.lineWidth = 1;
-    context.strokeRect(input.x - 0.5, input.y - 0.5, input.width + 1, input.height + 1);
-    if (scene.shown) outline(context, colours, place, scene, everything);
-    if (pixel) {
-        const [width, height] = [Math.max(place.wide, 7), Math.max(place.high, 7)];
-        const x = place.x + (pixel[1] + 0.5) * place.wide - width / 2;
-        const y = place.y + (pixel[0] + 0.5) * place.high - height / 2;
-        context.strokeStyle = colours.second;
-        context.lineWidth = 2.5;
-        context.strokeRect(x, y, width, height);
-    }
-    rulers(context, colours, place, scene, input);
-}
-
-function ends(stretches: readonly Interval[]): Interval | null {
-    const [first, last] = [stretches[0], stretches.at(-1)];
-    return first && last ? [first[0], last[1]] : null;
-}
-
-function boxOf(place: Place, rows: Interval, columns: Interval): paint.Rect {
-    return {
-        x: place.x + columns[0] * place.wide,
-        y: place.y + rows[0] * place.high,
-        width: (columns[1] - columns[0] + 1) * place.wide,
-        height: (rows[1] - rows[0] + 1) * place.high,
-    };
-}
-
-function within(rect: paint.Rect, room: paint.Rect): paint.Rect {
-    const [x, y] = [Math.max(rect.x, room.x), Math.max(rect.y, room.y)];
-    return {
-        x,
-        y,
-        width: Math.min(rect.x + rect.width, room.x + room.width) - x,
-        height: Math.min(rect.y + rect.height, room.y + room.height) - y,
-    };
-}
-
-function drawField(
-    context: CanvasRenderingContext2D,
-    colours: paint.Colours,
-    place: Place,
-    { rows, columns, weights }: Scene,
-    input: paint.Rect,
-): void {
-    if (rows.window && columns.window) {
-        const room = {
-            x: RULER.left,
-            y: RULER.top,
-            width: place.width - RULER.left - RULER.right,
-            height: place.height - RULER.top - RULER.bottom,
-        };
-        paint.hatch(context, within(boxOf(place, rows.window, columns.window), room), input, colours.hatch);
-    }
-    const [high, wide] = [ends(rows.stretches), ends(columns.stretches)];
-    if (!high || !wide) return;
-    const box = boxOf(place, high, wide);
-    const ratio = Math.min(globalThis.devicePixelRatio || 1, 2);
-    const cells = [
-        paint.cellsFor(high[1] - high[0] + 1, box.height * ratio),
-        paint.cellsFor(wide[1] - wide[0] + 1, box.width * ratio),
-    ] as const;
-    if (weights && rows.weight && columns.weight) {
-        const [down, along] = [
-            resampled(rows.weight, ...high, cells[0]),
-            resampled(columns.weight, ...wide, cells[1]),
-        ];
-        paint.paintProduct(context, box, down, along, HEAT);
-        return;
-    }
-    if (rows.stretches.length === 1 && columns.stretches.length === 1) {
-        paint.fill(context, box, colours.accent, FILLED);
-        return;
-    }
-    const masks = [
-        paint.maskOf(rows.stretches, ...high, cells[0]),
-        paint.maskOf(columns.stretches, ...wide, cells[1]),
-    ] as const;
-    paint.paintProduct(context, box, ...masks, paint.flat(colours.accent, FILLED));
-}
-
-function outline(
-    context: CanvasRenderingContext2D,
-    colours: paint.Colours,
-    place: Place,
-    { rows, columns }: Scene,
-    everything: readonly [boolean, boolean],
-): void {
-    const [high, wide] = [ends(rows.stretches), ends(columns.stretches)];
-    if (!high || !wide) return;
-    context.strokeStyle = colours.accent;
-    if (rows.window && columns.window) {
-        const box = boxOf(place, rows.window, columns.window);
-        context.lineWidth = 1;
-        context.setLineDash([3, 3]);
-        context.strokeRect(box.x, box.y, box.width, box.height);
-        context.setLineDash([]);
-    }
-    const box = boxOf(place, high, wide);
-    context.lineWidth = everything[0] && everything[1] ? 3 : 2;
-    context.strokeRect(box.x, box.y, Math.max(box.width, 2), Math.max(box.height, 2));
-}
-
-function rulers(
-    context: CanvasRenderingContext2D,
-    colours: paint.Colours,
-    place: Place,
-    { rows, columns, shown }: Scene,
-    input: paint.Rect,
-): void {
-    context.font = "11px system-ui, sans-serif";
-    context.lineWidth = 1;
-    const one = (scene: AxisScene, across: boolean) => {
-        const size = across ? place.wide : place.high;
-        const field = shown ? ends(scene.stretches) : null;
-        const marks = field ? [...new Set(field)] : [];
-        const apart = across ? 34 : 14;
-        const far = (at: number) => marks.every((mark) => Math.abs(mark - at) * size >= apart);
-        for (const at of paint.ticks(0, scene.extent - 1, (across ? 52 : 30) / size).filter(far))
-            mark(at, colours.text);
-        const close = field && (field[1] - field[0]) * size < apart;
-        marks.forEach((at, index) => {
-            if (index === 1 && close) return;
-            mark(
-                at,
-                colours.accent,
-                close && marks.length === 2 ? `${marks[0]}–${marks[1]}` : undefined,
-                true,
-            );
-        });
-
-        function mark(at: number, colour: string, text = String(at), strong = false): void {
-            const middle = (across ? input.x : input.y) + (at + 0.5) * size;
-            context.fillStyle = colour;
-            context.font = `${strong ? "600 " : ""}11px system-ui, sans-serif`;
-            const edge = across ? RULER.top - 5 : RULER.left - 6;
-            if (across) {
-                context.textAlign = "center";
-                context.textBaseline = "alphabetic";
-                context.fillText(text, Math.min(Math.max(middle, 10), place.width - 12), edge - 1);
-            } else {
-                context.textAlign = "right";
-                context.textBaseline = "middle";
-                context.fillText(text, edge - 2, middle);
-            }
-            context.fillRect(
-                across ? middle - 0.5 : edge,
-                across ? edge + 1 : middle - 0.5,
-                across ? 1 : 4,
-                across ? 4 : 1,
-            );
-        }
-    };
-    one(rows, false);
-    one(columns, true);
 }

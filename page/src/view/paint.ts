@@ -39,7 +39,7 @@ function lookUp(element: Element): Colours {
         text: of("muted"),
         accent: of("accent"),
         second: of("second"),
-        hatch: of("muted"),
+        hatch: of("line"),
     };
 }
 

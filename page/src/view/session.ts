@@ -2,7 +2,7 @@
 import { type ReadonlySignal, type Signal, computed, signal } from "@preact/signals";
 
 import type { Axis, Model, Report, Sized } from "../report";
-import { counterpart, firstChoice, pairing, rowOf, sizedAs } from "../model/lookup";
+import { counterpart, firstChoice, rowOf, sizedAs } from "../model/lookup";
 import { axesOf, middleOf, nearest } from "../model/units";
 
 /** A layer, by the model that it was chosen in and its name. */
@@ -48,6 +48,7 @@ export class Session {
     readonly pixel = signal<number[] | null>(null);
     readonly weights = signal(false);
     readonly gates = signal(false);
+    readonly near = signal(false);
     readonly pane = signal<string | null>(null);
     readonly theme = signal<Theme>(null);
     readonly printing = signal(false);
@@ -88,8 +89,7 @@ export class Session {
         const other = this.sides.value.find((each) => each.index === layer.model);
         const row = other ? rowOf(other.sized.analysis, layer.name) : -1;
         if (!other || row < 0) return { index: Math.max(here, 0), same: here >= 0 };
-        const pairs = pairing(this.report.value, other.index, side.index);
-        return counterpart(other.sized.analysis, row, side.sized.analysis, pairs);
+        return counterpart(other.sized.analysis, row, side.sized.analysis);
     }
 
     /** The axes of a row's map. */
@@ -97,19 +97,17 @@ export class Session {
         return side.sized.fields && axesOf(side.sized.fields, row, this.gates.value);
     }
 
-    /** The unit of a row that is shown. */
-    unit(side: Side, row: number): number[] {
+    /** The unit of a row that is shown: where the pointer is, or else at the chosen one. */
+    unit(side: Side, row: number, at = this.hoveredAt.value ?? this.at.value): number[] {
         const axes = this.axes(side, row);
         if (!axes) return [];
-        const at = this.hoveredAt.value ?? this.at.value;
         const middle = axes.map((axis) => Math.floor(axis.extent / 2));
         if (!at) return middle;
         if (at.model === side.index && at.row === row) {
             return axes.map((axis, place) => Math.min(Math.max(at.unit[place] ?? 0, 0), axis.extent - 1));
         }
-        return axes.map((axis, place) =>
-            nearest(axis, at.place[place] ?? middleOf(axis, middle[place] as number)),
-        );
+        const place = axes.map((axis, index) => at.place[index] ?? middleOf(axis, middle[index] as number));
+        return axes.map((axis, index) => nearest(axis, place[index] as number));
     }
 
     /** A unit of a row, with the place of its field. */
@@ -131,12 +129,8 @@ export class Session {
     atPlace(side: Side, row: number, place: readonly number[]): At | null {
         const axes = this.axes(side, row);
         if (!axes) return null;
-        return {
-            model: side.index,
-            row,
-            unit: axes.map((axis, i) => nearest(axis, place[i] ?? 0)),
-            place: [...place],
-        };
+        const unit = axes.map((axis, index) => nearest(axis, place[index] ?? 0));
+        return { model: side.index, row, unit, place: [...place] };
     }
 
     choose(side: Side, row: number): void {

@@ -1,0 +1,150 @@
+// @vitest-environment happy-dom
+// The page in a browser without pictures: what it says, what it does when it is used.
+import { render } from "preact";
+import { act } from "preact/test-utils";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+import type { Model, Report, Sized } from "../src/report";
+import { ReportView } from "../src/view/ReportView";
+import { chain, modelOf, pooling, reportOf } from "./sample";
+
+// there is no layout here: everything is as large as a pane
+for (const side of ["offsetWidth", "offsetHeight", "clientWidth", "clientHeight"]) {
+    Object.defineProperty(HTMLElement.prototype, side, { configurable: true, get: () => 480 });
+}
+
+let root: HTMLElement;
+
+beforeEach(() => {
+    root = document.createElement("div");
+    document.body.append(root);
+});
+
+afterEach(() => {
+    render(null, root);
+    root.remove();
+});
+
+const show = (report: Report) => act(() => render(<ReportView report={report} />, root));
+const all = (hook: string) => [...root.querySelectorAll<HTMLElement>(`[data-testid="${hook}"]`)];
+const words = () => all("words").map((each) => each.textContent);
+const rowOf = (name: string, side = 0) =>
+    all("layers")[side]?.querySelector(`[data-layer="${name}"]`) as HTMLElement;
+const send = (element: Element | undefined, event: Event) => act(() => void element?.dispatchEvent(event));
+const click = (element: Element | undefined) => send(element, new MouseEvent("click", { bubbles: true }));
+const sizedOf = (report: Report) => (report.models[0] as Model).sizes[0] as Sized;
+
+describe("a model beside what it is without pooling", () => {
+    it("shows what a unit of the last map sees in each", async () => {
+        await show(pooling());
+        expect(words()).toEqual([
+            expect.stringContaining("18x18 of 28x28 (41% of the image)"),
+            expect.stringContaining("7x7 of 28x28 (6% of the image)"),
+        ]);
+    });
+
+    it("follows the pointer over the layers, in step, and goes back to the chosen one", async () => {
+        await show(pooling());
+        await send(rowOf("conv2"), new PointerEvent("pointerenter"));
+        expect(words()).toEqual([expect.stringMatching(/^conv2.*8x8/), expect.stringMatching(/^conv2.*5x5/)]);
+        await send(
+            all("layers")[0]?.querySelector(".table-pane") ?? undefined,
+            new PointerEvent("pointerleave"),
+        );
+        expect(words()[0]).toMatch(/^conv3/);
+    });
+
+    it("shows the last layer before one that the other has not", async () => {
+        await show(pooling());
+        await click(rowOf("pool2"));
+        expect(words()).toEqual([expect.stringMatching(/^pool2/), expect.stringMatching(/^conv2/)]);
+        expect(root.textContent).toContain("plain has no pool2; conv2, the last one before it, is shown.");
+    });
+
+    it("goes along the table by keys", async () => {
+        await show(pooling());
+        await send(rowOf("conv3"), new KeyboardEvent("keydown", { key: "ArrowUp", bubbles: true }));
+        expect(rowOf("pool2").getAttribute("aria-selected")).toBe("true");
+    });
+
+    it("counts who sees a position, layer by layer", async () => {
+        await show(pooling());
+        await click(all("mode-pixel")[0]);
+        const counts = [...(all("pixel-list")[0]?.querySelectorAll("tbody tr") ?? [])].map((row) =>
+            [...row.children].map((cell) => cell.textContent).join(" "),
+        );
+        // row 14 and column 14 lie in windows of conv1 at 12, 13, 14; of pool1 at 6, 7; and so on
+        expect(counts).toEqual([
+            "input 1 784",
+            "conv1 9 676",
+            "pool1 4 169",
+            "conv2 16 121",
+            "pool2 4 25",
+            "conv3 9 9",
+        ]);
+    });
+});
+
+describe("another report of the same model", () => {
+    it("is shown where the one before it was", async () => {
+        await show(pooling());
+        await click(rowOf("conv1"));
+        await show(pooling());
+        expect(words()[0]).toMatch(/^conv1/);
+    });
+
+    it("is shown from its own last map where it has no such layer", async () => {
+        await show(pooling());
+        await show(chain(3));
+        expect(words()).toEqual([expect.stringMatching(/^conv2, unit/)]);
+    });
+});
+
+describe("what a document says", () => {
+    const HOSTILE = ["<img src=x onerror=alert(1)>", "</script><script>alert(1)</script>", "__proto__"];
+
+    it("stays text", async () => {
+        const steps = HOSTILE.map((name) => ({
+            name,
+            kind: name,
+            kernel: 3,
+            stride: 1,
+            padding: 1,
+            channels: 2,
+        }));
+        const report = reportOf(modelOf({ extents: [8, 8], steps, title: HOSTILE[0] ?? "" }));
+        report.image = "javascript:alert(1)";
+        sizedOf(report).analysis.notes = HOSTILE.map((text) => ({
+            level: "warning",
+            code: text,
+            layer: text,
+            message: text,
+        }));
+        await show(report);
+        expect(root.querySelector("img, script, iframe, object")).toBeNull();
+        for (const name of HOSTILE) expect(rowOf(CSS.escape(name)).textContent).toContain(name);
+        const links = [...root.querySelectorAll("a")].map((link) => link.getAttribute("href"));
+        expect(links.every((href) => href?.startsWith("#"))).toBe(true);
+        expect(root.querySelector("[onerror]")).toBeNull();
+    });
+
+    it("is said to be unknown where it is", async () => {
+        const report = pooling();
+        const sized = sizedOf(report);
+        sized.fields = null;
+        sized.fields_missing = "the size of the input is open";
+        Object.assign(sized.analysis.totals, { macs: null, peak_memory: null });
+        await show(report);
+        expect(words()[0]).toContain("the size of the input is open");
+        expect(root.querySelector('[data-total="macs"]')?.textContent).toContain("not known");
+        expect(root.textContent).not.toMatch(/NaN|undefined|Infinity/);
+    });
+});
+
+describe("thousands of layers", () => {
+    it("have few rows in the page", async () => {
+        await show(chain(3000));
+        expect(all("layer-row").length).toBeLessThan(100);
+        expect(root.querySelector('[role="grid"]')?.getAttribute("aria-rowcount")).toBe("3002");
+    });
+});
