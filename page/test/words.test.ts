@@ -130,6 +130,18 @@ describe("totals", () => {
         });
     });
 
+    it("say where later layers with places see everything, as behind attention", () => {
+        const layers = [...sized.analysis.layers];
+        const detail = (more: Partial<Row>) =>
+            totalsOf({ ...sized, analysis: { ...sized.analysis, layers: [...layers, row(more)] } }).find(
+                ({ key }) => key === "receptive_field",
+            )?.detail;
+        const everything = { receptive_field: [null, null], local_receptive_field: [null, null] };
+        const gridless = { effective_stride: [null, null] };
+        expect(detail({ ...everything, ...gridless, spatial: [9] })).toMatch(/^one unit of conv3; /);
+        expect(detail({ ...everything, ...gridless, spatial: [] })).toBe("one unit of conv3");
+    });
+
     it("take the last map that keeps a grid", () => {
         expect(said({})).toMatchObject({ receptive_field: "18x18", coverage: "41%" });
         expect(sized.analysis.layers[firstChoice(sized.analysis)]?.name).toBe("conv3");

@@ -61,6 +61,18 @@ function byType(totals: Totals): Pick<Total, "value" | "detail"> {
     };
 }
 
+/** Whether a later layer that still has places, as tokens are, sees all of the input whatever its size. */
+function seesAllBehind(analysis: Analysis): boolean {
+    return analysis.layers
+        .slice(lastMap(analysis) + 1)
+        .some(
+            (row) =>
+                row.spatial.length > 0 &&
+                row.receptive_field?.every((size) => size === null) === true &&
+                row.receptive_field.length > 0,
+        );
+}
+
 /** What a model costs and how far it sees: nothing is left blank where it is not known. */
 export function totalsOf(sized: Sized): Total[] {
     const analysis: Analysis = sized.analysis;
@@ -86,7 +98,9 @@ export function totalsOf(sized: Sized): Total[] {
             key: "receptive_field",
             label: "field of the last map",
             value: last ? field(last).replace("?", UNKNOWN) : "none",
-            detail: last ? `one unit of ${last.name}` : "no layer keeps a grid",
+            detail: last
+                ? `one unit of ${last.name}${seesAllBehind(analysis) ? "; layers behind it see everything" : ""}`
+                : "no layer keeps a grid",
         },
         {
             key: "coverage",
