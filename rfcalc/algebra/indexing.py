@@ -57,11 +57,37 @@ def rows_of_axis(dependence: Dependence, axis: int) -> Rows:
     """
     dependence = settled(dependence)
     legs = [leg for leg in dependence.legs if leg.axis == axis]
-    places = [place for leg in legs if (place := _place_of(dependence, leg)) is not None]
-    # a query's rows and a key's, a map and its transpose: all that goes with an index of the first axis
-    first = min(places, default=None)
+    first = _first_place(dependence, axis)
     found = [_rows_along(dependence, leg, first) for leg in legs] or [Rows([0])]
     return reduce(Rows.join, found)
+
+
+def indices_of(dependence: Dependence, rank: int) -> tuple[int, ...]:
+    """Tell for each axis of the input which index of the tensor its rows go with; the first is 0.
+
+    Axes with one number share an index, as the rows and columns of a map do that was flattened. An axis whose
+    rows go with none has a number of its own.
+
+    Parameters
+    ----------
+    dependence : Dependence
+        What a tensor depends on, at a size that is known.
+    rank : int
+        How many axes the input has.
+    """
+    dependence = settled(dependence)
+    places = [_first_place(dependence, axis) for axis in range(rank)]
+    keys = [-axis - 1 if place is None else place for axis, place in enumerate(places)]
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    return tuple([numbers[key] for key in keys])
+
+
+def _first_place(dependence: Dependence, axis: int) -> int | None:
+    """Return the axis of the tensor that the rows along an axis of the input go with, or None."""
+    legs = [leg for leg in dependence.legs if leg.axis == axis]
+    places = [place for leg in legs if (place := _place_of(dependence, leg)) is not None]
+    # a query's rows and a key's, a map and its transpose: all that goes with an index of the first axis
+    return min(places, default=None)
 
 
 def _place_of(dependence: Dependence, leg: Leg) -> int | None:

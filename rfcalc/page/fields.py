@@ -8,7 +8,7 @@ from math import prod
 from typing import Any, Final
 
 from rfcalc.algebra.dependence import Dependence
-from rfcalc.algebra.indexing import axis_of, rows_of_axis
+from rfcalc.algebra.indexing import axis_of, indices_of, rows_of_axis
 from rfcalc.algebra.number import is_known
 from rfcalc.algebra.relation import Relation
 from rfcalc.algebra.rows import Row, Rows
@@ -60,7 +60,8 @@ def fields_document(run: Run, edges: Sequence[Edge | None]) -> tuple[dict[str, A
     document = {
         "of": [_map(table, seen, free, edge, gates=True) for edge in small],
         "local": [_map(table, seen, free, edge, gates=False) for edge in small],
-        "maps": [list(each) for each in table.maps],
+        "maps": [list(axes) for axes, _ in table.maps],
+        "indices": [list(indices) for _, indices in table.maps],
         "axes": table.axes,
         "taps": table.taps,
         "weights": weights_document(every_unit(run), edges, len(run.extents)),
@@ -103,7 +104,7 @@ class _Table:
     """Maps and axes that were told already, each once."""
 
     rank: int
-    maps: dict[tuple[int, ...], int] = field(default_factory=dict)
+    maps: dict[tuple[tuple[int, ...], tuple[int, ...]], int] = field(default_factory=dict)
     axes: list[dict[str, Any]] = field(default_factory=list)
     taps: list[list[int]] = field(default_factory=list)
     _known: dict[int, tuple[Dependence, int | None]] = field(default_factory=dict)
@@ -115,7 +116,8 @@ class _Table:
         if id(dependence) not in self._known:
             try:
                 found = tuple(self._axis(dependence, free, axis) for axis in range(self.rank))
-                number: int | None = self.maps.setdefault(found, len(self.maps))
+                told = found, indices_of(dependence, self.rank)
+                number: int | None = self.maps.setdefault(told, len(self.maps))
             except RfcalcError:  # of a map that is too large
                 number = None
             self._known[id(dependence)] = dependence, number

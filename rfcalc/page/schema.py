@@ -109,6 +109,11 @@ _FIELDS: Final = _object(
         "of": _list(_or_null(_COUNT, "for each row one of `maps`; null where that is not known")),
         "local": _list(_or_null(_COUNT, "the same with gates cut")),
         "maps": _list(_list(_COUNT), "for each axis of the input one of `axes`"),
+        "indices": _list(
+            _list(_COUNT),
+            "for each of `maps` the number of the layer's index that goes with each axis of the input: axes "
+            "with one number share it, as those of a map do that was flattened",
+        ),
         "axes": _list(_AXIS),
         "taps": _list(_list(_COUNT), "how many positions are read, left out, read again, and so on"),
         "weights": _WEIGHTS,

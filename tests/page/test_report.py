@@ -60,6 +60,8 @@ def test_each_unit_reads_what_field_says(model: Any) -> None:
             assert not layer["spatial"], "a long vector"
             continue
         told = rfcalc.field(model, layer["name"])
+        indices = tuple(fields["indices"][fields["of"][row]])
+        assert indices == (told.indices or tuple(range(len(told.axes))))
         for axis, expected in enumerate(told.axes):
             assert masks_on(fields, row, axis) == list(expected.masks), layer["name"]
             number = fields["maps"][fields["of"][row]][axis]

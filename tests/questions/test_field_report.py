@@ -310,3 +310,48 @@ def test_a_terminal_gets_steady_rows_in_one_line(layer: dict[str, object], lines
     outputs = len(result.axes[0].rows)
     below = 2 if result.touching and result.touching[0] else 0
     assert len(result.to_text().splitlines()) == outputs + 3 + below
+
+
+# ---- one index for several axes ----------------------------------------------------------------------------
+
+FLAT = {"rfcalc": 1, "input": [4, 6, 1], "layers": [
+    {"kind": "max_pool", "name": "p", "kernel": 2}, {"kind": "flatten", "name": "f"},
+]}  # fmt: skip
+
+
+def test_a_flattened_map_has_one_index() -> None:
+    """2x3 units in one row: the fifth is that of row 1, column 1."""
+    found = rfcalc.field(FLAT, "f")
+    assert (found.indices, found.count) == ((0, 0), 6)
+    assert found.to_dict()["indices"] == [0, 0]
+    assert found.to_dict()["units"] == 6
+    assert found.unit((4,)).box == rfcalc.field(FLAT, "p", at=(1, 1)).box == ((2, 3), (2, 3))
+    assert rfcalc.field(FLAT, "f", at=[4]).box == found.unit((4, 4)).box
+    with pytest.raises(UsageError, match="one index goes with all axes in 'f'"):
+        rfcalc.field(FLAT, "f", at=(1, 2))
+
+
+def test_a_map_has_an_index_for_each_axis() -> None:
+    found = rfcalc.field(FLAT, "p")
+    assert (found.indices, found.count) == ((), 6)
+    assert "indices" not in found.to_dict()
+
+
+@pytest.mark.parametrize("pixel", [(0, 0), (1, 5), (3, 2)])
+def test_units_of_a_flattened_map_are_counted_once(pixel: tuple[int, int]) -> None:
+    seeing = rfcalc.field(FLAT, "f").seeing(pixel)
+    expected = pixel[0] // 2 * 3 + pixel[1] // 2
+    assert seeing.units == 1
+    assert seeing.box == ((expected, expected),) * 2
+    assert f"is seen by unit {expected} of f (6): 1 of 6 units" in seeing.to_text()
+
+
+def test_tokens_of_a_film_share_an_index_and_frames_have_theirs() -> None:
+    """Rows and columns are merged, and the first axis stays."""
+    model = {"rfcalc": 1, "input": [3, 4, 4, 1], "layers": [
+        {"kind": "reshape", "name": "r", "shape": [None, 3, 16, 1]},
+    ]}  # fmt: skip
+    found = rfcalc.field(model, "r")
+    assert (found.indices, found.count) == ((0, 1, 1), 48)
+    assert found.seeing((2, 1, 3)).units == 1
+    assert rfcalc.field(model, "r", at=(2, 7)).box == ((2, 2), (1, 1), (3, 3))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rfcalc.algebra.dependence import Dependence
-from rfcalc.algebra.indexing import axis_of, rows_of_axis
+from rfcalc.algebra.indexing import axis_of, indices_of, rows_of_axis
 from rfcalc.algebra.number import is_known
 from rfcalc.algebra.relation import Relation
 from rfcalc.algebra.rows import Masks, mask_of, require_room, span_of_row
@@ -21,7 +21,7 @@ from rfcalc.engine.totals import asked_notes
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import Layer
 from rfcalc.questions.field.report import Field
-from rfcalc.questions.field.result import _LARGE, FieldAxis, check_output, check_places
+from rfcalc.questions.field.result import _LARGE, FieldAxis, check_output, places_of
 from rfcalc.rules.registry import Result
 
 
@@ -46,15 +46,17 @@ def field_of(run: Run, layer: str, at: Sequence[int] | None = None) -> Field:
     seen = run.rows_to(chain, asked=at is not None and max(spec.spatial, default=0) > _LARGE)
     dependence = required(seen.full[output], seen, layer)
     free = _without_border(run, chain)[name].full[output]
+    indices = indices_of(dependence, len(spec.spatial))
     if at is not None:
-        check_places(at, len(spec.spatial))
+        at = places_of(at, indices, layer)
     axes = tuple(
         _axis(dependence, free, axis, extent, None if at is None else at[axis])
         for axis, extent in enumerate(spec.spatial)
     )
     notes = [*asked_notes(chain, run.resolved), *bound_note(dependence, layer)]
     place = None if at is None else tuple(at)
-    return Field(graph.name, layer, run.chosen.name, axes, tuple(notes), tuple(run.units), place)
+    shared = indices if len(set(indices)) < len(indices) else ()
+    return Field(graph.name, layer, run.chosen.name, axes, tuple(notes), tuple(run.units), shared, place)
 
 
 def _require_few(result: Result | None, output: int, layer: str) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import chain, groupby, pairwise, zip_longest
 from math import prod
-from typing import Any, Final, Literal, NamedTuple
+from operator import and_
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from rfcalc.algebra.rows import row_span
 from rfcalc.engine.result import Note, Status
 from rfcalc.errors import UsageError
-from rfcalc.questions.field.result import FieldAxis, FieldResult, Span, check_output, check_places
+from rfcalc.questions.field.result import FieldAxis, FieldResult, Span, check_output, check_places, places_of
 from rfcalc.render.escape import terminal
 from rfcalc.render.fold import fold
 from rfcalc.render.humanise import percent
@@ -19,6 +21,8 @@ from rfcalc.render.pieces import Paragraph, Piece
 from rfcalc.render.shown import Documented, Shown
 from rfcalc.render.table import RIGHT, Table, aligned
 from rfcalc.wording import axis_names, few
+
+T = TypeVar("T")
 
 SCHEMA: Final = "rfcalc/field/1"
 SEEING: Final = "rfcalc/seeing/1"
@@ -49,8 +53,8 @@ class Field(Documented, Shown, FieldResult):
         UsageError
             The index has too many or too few places, or lies outside of the layer's output.
         """
-        check_places(at, len(self.axes))
-        return replace(self, axes=tuple(map(_axis_at, self.axes, at)), at=tuple(at))
+        places = places_of(at, self.indices or range(len(self.axes)), self.layer)
+        return replace(self, axes=tuple(map(_axis_at, self.axes, places)), at=places)
 
     def shortened(self) -> Field:
         """Return it with one line of the text for rows on end that are each the same step further on."""
@@ -78,8 +82,13 @@ class Field(Documented, Shown, FieldResult):
         """
         check_places(pixel, len(self.axes))
         units = self.units or ("pixels",) * len(self.axes)
-        seen = tuple(map(_seeing_at, self.axes, pixel, units))
-        return Seeing(self.model, self.layer, self.input, tuple(pixel), seen, self.notes)
+        seen = list(map(_seeing_at, self.axes, pixel, units))
+        for number in set(self.indices):  # a unit sees it that does along all axes of its index
+            together = [place for place, each in enumerate(self.indices) if each == number]
+            mask = reduce(and_, [seen[place].mask for place in together])
+            for place in together:
+                seen[place] = seen[place]._replace(units=row_span(mask), mask=mask)
+        return Seeing(self.model, self.layer, self.input, tuple(pixel), tuple(seen), self.notes, self.indices)
 
     @property
     def lost(self) -> float | None:
@@ -92,14 +101,18 @@ class Field(Documented, Shown, FieldResult):
     @property
     def touching(self) -> tuple[int, int] | None:
         """How many units lose part of their window to padding, and of how many; None where not known."""
-        counts = [axis.touching for axis in self.axes]
-        if any(count is None for count in counts):
-            return None
-        units = prod(axis.extent for axis in self.axes)
-        free = prod(
-            axis.extent - count for axis, count in zip(self.axes, counts, strict=True) if count is not None
-        )
-        return units - free, units
+        free = 1
+        for together in self.shared:
+            shares = [axis.lost for axis in together if axis.lost is not None]
+            if len(shares) < len(together):
+                return None
+            free *= sum(not any(unit) for unit in zip(*shares, strict=True))
+        return self.count - free, self.count
+
+    @property
+    def count(self) -> int:
+        """How many units the layer has, by the indices that go with axes of the input."""
+        return prod(together[0].extent for together in self.shared)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the field document, ``rfcalc/field/1``, as plain data."""
@@ -121,7 +134,9 @@ class Field(Documented, Shown, FieldResult):
             document["lost"] = self.lost
         else:
             document["touching"] = None if self.touching is None else self.touching[0]
-            document["units"] = prod(axis.extent for axis in self.axes)
+            document["units"] = self.count
+        if self.indices:
+            document["indices"] = list(self.indices)
         return document
 
     def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
@@ -159,7 +174,7 @@ def _head(field: Field) -> str:
         return f"{field.layer} ({field.model}): the part that each output index sees {of}{bound}"
     sees = " x ".join(_words(axis.rows[0], name) for axis, name in _named(field))
     lost = f"; {percent(field.lost)} of its window lie in padding" if field.lost else ""
-    return f"{field.layer} at {_tuple(field.at)} sees {sees} {of}{bound}{lost}"
+    return f"{field.layer} at {_tuple(_once(field.at, field.indices))} sees {sees} {of}{bound}{lost}"
 
 
 def _below(field: Field) -> list[str]:
@@ -228,6 +243,8 @@ class Seeing(Documented, Shown):
         One for each of these axes; a unit sees the pixel where it is named on all of them.
     notes : tuple of Note
         What else there is to say.
+    indices : tuple of int
+        As of `Field`.
     """
 
     model: str
@@ -236,6 +253,7 @@ class Seeing(Documented, Shown):
     pixel: tuple[int, ...]
     axes: tuple[SeeingAxis, ...]
     notes: tuple[Note, ...] = ()
+    indices: tuple[int, ...] = ()
 
     @property
     def box(self) -> tuple[tuple[int, int] | None, ...]:
@@ -245,7 +263,7 @@ class Seeing(Documented, Shown):
     @property
     def units(self) -> int:
         """How many units see the pixel."""
-        return prod(0 if axis.units is None else axis.units[2] for axis in self.axes)
+        return prod(0 if axis.units is None else axis.units[2] for axis in _once(self.axes, self.indices))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document, ``rfcalc/seeing/1``, as plain data."""
@@ -264,6 +282,7 @@ class Seeing(Documented, Shown):
                 }
                 for axis in self.axes
             ],
+            **({"indices": list(self.indices)} if self.indices else {}),
         }
 
     def pieces(self) -> list[Piece]:
@@ -285,10 +304,18 @@ class Seeing(Documented, Shown):
 
 def _seen(result: Seeing) -> str:
     size = "x".join(str(axis.input_extent) for axis in result.axes)
-    extent = "x".join(str(axis.extent) for axis in result.axes)
+    axes = _once(result.axes, result.indices)
+    extent = "x".join(str(axis.extent) for axis in axes)
     names = axis_names(len(result.axes))
-    seen = " x ".join(_words(axis.units, name) for axis, name in zip(result.axes, names, strict=True))
-    total = prod(axis.extent for axis in result.axes)
+    if result.indices:  # an index that goes with several axes is that of neither
+        names = [
+            "unit" if result.indices.count(n) > 1 else name
+            for n, name in zip(result.indices, names, strict=True)
+        ]
+    seen = " x ".join(
+        _words(axis.units, name) for axis, name in zip(axes, _once(names, result.indices), strict=True)
+    )
+    total = prod(axis.extent for axis in axes)
     bound = ", at most" if any(axis.status != "exact" for axis in result.axes) else ""
     where = f"{_tuple(result.pixel)} of {result.input} ({size}) is seen by"
     if not result.units:
@@ -313,6 +340,13 @@ def _axis_at(axis: FieldAxis, place: int) -> FieldAxis:
     check_output(place, extent)
     windows = None if axis.windows is None else (axis.windows[place],)
     return replace(axis, rows=(axis.rows[place],), masks=(axis.masks[place],), windows=windows)
+
+
+def _once(values: Sequence[T], indices: Sequence[int]) -> Sequence[T]:
+    """Return the first of the values, an axis each, that go with each index."""
+    if not indices:
+        return values
+    return [values[indices.index(number)] for number in dict.fromkeys(indices)]
 
 
 def _tuple(index: Sequence[int]) -> str:

@@ -104,6 +104,9 @@ class FieldResult:
         What else there is to say.
     units : tuple of str
         What the positions of the input are counted in, along each axis; several of them.
+    indices : tuple of int
+        For each axis the number of the layer's index that its rows go with: axes with one number share it, as
+        those of a map do that was flattened. Empty where each has its own.
     """
 
     model: str
@@ -112,6 +115,43 @@ class FieldResult:
     axes: tuple[FieldAxis, ...]
     notes: tuple[Note, ...] = ()
     units: tuple[str, ...] = ()
+    indices: tuple[int, ...] = ()
+
+    @property
+    def shared(self) -> tuple[tuple[FieldAxis, ...], ...]:
+        """The axes that each index of the layer goes with, in the order of the indices."""
+        numbers = self.indices or tuple(range(len(self.axes)))
+        groups: dict[int, list[FieldAxis]] = {}
+        for number, axis in zip(numbers, self.axes, strict=True):
+            groups.setdefault(number, []).append(axis)
+        return tuple(map(tuple, groups.values()))
+
+
+def places_of(index: Sequence[int], indices: Sequence[int], layer: str) -> tuple[int, ...]:
+    """Return a unit of a layer as a place for each axis of the input.
+
+    Parameters
+    ----------
+    index : sequence of int
+        A place for each index of the layer, or for each axis of the input.
+    indices : sequence of int
+        For each axis of the input the number of the layer's index.
+    layer : str
+        The name of the layer.
+
+    Raises
+    ------
+    UsageError
+        It has too many or too few, or others for axes that share an index.
+    """
+    count = len(set(indices))
+    if len(index) == count:
+        return tuple(index[number] for number in indices)
+    check_places(index, len(indices))
+    if len(set(zip(indices, index, strict=True))) > count:
+        one = "one index goes" if count == 1 else f"{count} indices go"
+        raise UsageError(f"{one} with all axes in {layer!r}, as its map was reshaped; give {count}")
+    return tuple(index)
 
 
 def check_places(index: Sequence[int], rank: int) -> None:
