@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # for type checkers, which do not look into folders as the li
     from rfcalc.pictures import plot
     from rfcalc.questions.align import Alignment, align
     from rfcalc.questions.analyze import Analysis, analyze
+    from rfcalc.questions.annotate import Annotated, annotate
     from rfcalc.questions.check import CheckReport, budget, check
     from rfcalc.questions.compare import Comparison, compare, variant
     from rfcalc.questions.design import Design, design
@@ -44,6 +45,7 @@ __all__ = [
     "Alignment",
     "Analysis",
     "AnalysisError",
+    "Annotated",
     "CheckFailed",
     "CheckReport",
     "Comparison",
@@ -68,6 +70,7 @@ __all__ = [
     "__version__",
     "align",
     "analyze",
+    "annotate",
     "budget",
     "check",
     "compare",

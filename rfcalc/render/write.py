@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
@@ -49,8 +49,12 @@ def check_output(path: str, *, source: str = "", kind: str = "model", option: st
         raise UsageError(f"{option} is the {kind} file itself; name another file", source=path)
 
 
-def write(report: str | bytes, path: str = "-") -> None:
-    """Write a report, or a picture, to a file, or to standard output for ``-``.
+Report = str | bytes | Iterable[bytes | memoryview]
+"""Text, or bytes, or pieces of bytes that together are too large to be put together first."""
+
+
+def write(report: Report, path: str = "-") -> None:
+    """Write a report, a picture or a model to a file, or to standard output for ``-``.
 
     Raises
     ------
@@ -62,7 +66,7 @@ def write(report: str | bytes, path: str = "-") -> None:
             write_stream(report, sys.stdout)
         else:
             with _writing(sys.stdout, "standard output") as stream:
-                stream.buffer.write(report)
+                stream.buffer.writelines(_pieces(report))
                 stream.flush()
         return
     from pathlib import Path
@@ -125,13 +129,19 @@ def forget(stream: TextIO | None) -> None:
             sys.stdout = None
 
 
-def write_file(report: str | bytes, path: Path) -> None:
+def _pieces(report: Report) -> Iterable[bytes | memoryview]:
+    if isinstance(report, str):
+        return (report.encode("utf-8", "backslashreplace"),)
+    return (report,) if isinstance(report, bytes) else report
+
+
+def write_file(report: Report, path: Path) -> None:
     """Replace a file in one step, keeping its mode; a failure leaves it as it was."""
-    data = report if isinstance(report, bytes) else report.encode("utf-8", "backslashreplace")
     path = path.resolve()  # a link stays a link, and the file behind it changes
     mode = path.stat().st_mode if path.exists() else None
     if mode is not None and not stat.S_ISREG(mode):
-        path.write_bytes(data)  # a device or a pipe: replacing it would destroy it
+        with path.open("wb") as device:  # or a pipe: replacing it would destroy it
+            device.writelines(_pieces(report))
         return
     temporary = path.with_name(f".rfcalc-{os.urandom(8).hex()}.tmp")
     file = temporary.open("xb")
@@ -139,7 +149,7 @@ def write_file(report: str | bytes, path: Path) -> None:
         with file:
             if mode is not None:
                 temporary.chmod(stat.S_IMODE(mode))
-            file.write(data)
+            file.writelines(_pieces(report))
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -48,8 +48,10 @@ Exit codes: 0 done, 1 --strict did not hold, 2 wrong usage, 3 the model cannot b
     *MARKUP,
     "csv",
     "json",
+    "model-explorer",
     about="Text leaves out columns that the terminal (or COLUMNS; else 80) has no room for, and says which; "
-    "long formulas move below the table.",
+    "long formulas move below the table. model-explorer is node data for Model Explorer: the field, or the "
+    "figure that --columns names.",
 )
 @click.option(
     "--columns",
@@ -167,6 +169,11 @@ def _render(
         from rfcalc.questions.analyze.exports import analysis_csv
 
         return analysis_csv(result, columns)
+    if form == "model-explorer":
+        from rfcalc.questions.analyze.explorer import node_data
+        from rfcalc.render.document import dump
+
+        return dump(node_data(result, columns))
     return options.render(_table(result, columns), form, output, every=every)
 
 

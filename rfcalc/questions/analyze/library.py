@@ -58,6 +58,24 @@ class Analysis(Tabular, Documented, Shown, AnalysisResult):
 
         return analysis_document(self)
 
+    def to_node_data(self, column: str = "receptive_field") -> dict[str, Any]:
+        """Return a figure of each node for Model Explorer, as plain data that is saved as JSON.
+
+        Parameters
+        ----------
+        column : str
+            Which figure, by its key of a row in the document; of several axes the largest.
+
+        Raises
+        ------
+        UsageError
+            There is no such column, or the model is no ONNX file and no PyTorch program.
+        """
+        from rfcalc.questions.analyze.explorer import node_data
+        from rfcalc.render.columns import choose
+
+        return node_data(self, choose([column]))
+
     def to_markdown(self, columns: Sequence[str] | None = None) -> str:
         """Return the layers as a Markdown table.
 

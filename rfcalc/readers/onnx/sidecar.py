@@ -121,16 +121,39 @@ def hash_beside(data: bytes, directory: str) -> str:
     return digest.hexdigest()
 
 
+def files_beside(data: bytes) -> list[str]:
+    """Return the names of the files beside a model's own that it says its tensors are in.
+
+    Parameters
+    ----------
+    data : bytes
+        What the model's file holds.
+    """
+    if b"location" not in data:
+        return []
+    model = onnx.load_model_from_string(data)
+    held = _held(model)
+    for graph in graphs_of(model.graph):
+        held += [each for sparse in graph.sparse_initializer for each in (sparse.values, sparse.indices)]
+    outside = (tensor for tensor in held if tensor.data_location == onnx.TensorProto.EXTERNAL)
+    said = (each.value for tensor in outside for each in tensor.external_data if each.key == "location")
+    return list(dict.fromkeys(said))
+
+
 def _outside(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
     """Find the tables whose elements are not in the model."""
+    for tensor in _held(model):
+        if tensor.data_location == onnx.TensorProto.EXTERNAL and tensor.data_type in _WIDTHS:
+            yield tensor
+
+
+def _held(model: onnx.ModelProto) -> list[onnx.TensorProto]:
+    """Return all tensors that a model holds, wherever their elements are."""
     graphs = list(graphs_of(model.graph))
     nodes = [node for graph in graphs for node in graph.node]
     nodes += [node for function in model.functions for node in function.node]
     held = [tensor for graph in graphs for tensor in graph.initializer]
-    held += [each.t for node in nodes for each in node.attribute if each.HasField("t")]
-    for tensor in held:
-        if tensor.data_location == onnx.TensorProto.EXTERNAL and tensor.data_type in _WIDTHS:
-            yield tensor
+    return held + [each.t for node in nodes for each in node.attribute if each.HasField("t")]
 
 
 def _read(tensor: onnx.TensorProto, directory: str, left: int) -> bytes:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from onnx import defs
+from onnx import ModelProto, defs, shape_inference
 
 from rfcalc.readers.onnx.tensors import dtype_name, named_type
 
@@ -81,3 +81,29 @@ def _signature(op: str, domain: str, version: int) -> _Signature | None:
     )
     fixed.update((name, named_type(name)) for name in outputs if name.startswith("tensor("))
     return _Signature(inputs, outputs, fixed)
+
+
+Inferred: TypeAlias = tuple[int, "tuple[int | None, ...] | None"]
+"""The number of a type, and a shape as far as it is known, None for an extent that is open."""
+
+
+def inferred_types(data: bytes) -> dict[str, Inferred]:
+    """Return the types that ONNX itself infers for the tensors inside of a model; none where it fails.
+
+    Parameters
+    ----------
+    data : bytes
+        What the model's file holds; the elements of large tensors may be missing.
+    """
+    try:
+        whole = shape_inference.infer_shapes(data)
+        model = whole if isinstance(whole, ModelProto) else ModelProto.FromString(whole)
+    except Exception:  # of whatever kind the library has for a model that it does not understand
+        return {}
+    found: dict[str, Inferred] = {}
+    for info in model.graph.value_info:
+        kind = info.type.tensor_type
+        if kind.elem_type:
+            dims = tuple(dim.dim_value if dim.HasField("dim_value") else None for dim in kind.shape.dim)
+            found[info.name] = (kind.elem_type, dims if kind.HasField("shape") else None)
+    return found
