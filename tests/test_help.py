@@ -51,6 +51,11 @@ def test_the_examples_run(command: str, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(folder)
     if command == "plot":
         pytest.importorskip("matplotlib")
+    if command == "annotate":
+        pytest.importorskip("onnx")
+        from tests.readers.onnx_build import small
+
+        (folder / "net.onnx").write_bytes(small().SerializeToString())
     for line in examples(help_of(*([command] if command else []))):
         name, *arguments = shlex.split(line)
         assert name == "rfcalc"

@@ -63,6 +63,7 @@ sweep MODEL --dim H=32:64:4               3      3      19    1    3      3     
 plot MODEL -o OUT                         1      4      14    1    1      4      13    1
 plot MODEL --what costs -o OUT            1      4      14    1    1      4      13    1
 plot MODEL --what effective -o OUT        1      1      6     1    1      1      5     1
+annotate MODEL -o OUT                     -      -      -     -    1      1      5     1
 docs PAGE                                 1      1      6     1    1      1      5     1
 """
 """For a MODEL of the layers above in each format. OTHER is the same again, OUT a picture to write, HOLDS and

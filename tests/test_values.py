@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import rfcalc
+from rfcalc import Annotated
 
 MODELS = Path(__file__).parents[1] / "docs/models"
 POOLING, PLAIN, UNET = (str(MODELS / f"{name}.json") for name in ("pooling", "plain", "unet"))
@@ -21,6 +22,10 @@ RESNET = str(MODELS / "resnet.json")
 def net(filters: int, **more: Any) -> dict[str, Any]:
     conv = {"kind": "conv", "name": "c", "filters": filters, "kernel": 3, **more}
     return {"rfcalc": 1, "input": [28, 28, 1], "layers": [conv]}
+
+
+def _annotated(shapes: int) -> Annotated:
+    return Annotated("net", "out.onnx", 3, 3, shapes)
 
 
 RESULTS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
@@ -40,6 +45,7 @@ RESULTS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
         lambda: rfcalc.compare(PLAIN, POOLING),
     ),
     "alignment": (lambda: rfcalc.align(RESNET, range(64, 68)), lambda: rfcalc.align(RESNET)),
+    "annotated file": (lambda: _annotated(3), lambda: _annotated(4)),
     "check": (
         lambda: rfcalc.check(POOLING, {"max_params": 400}),
         lambda: rfcalc.check(POOLING, {"max_params": 401}),

@@ -17,7 +17,9 @@ model computes. A model whose tensors lie in files beside it is written to the s
 @question(
     "annotate",
     SEE,
-    "Write fields, costs and shapes into a copy of an ONNX file, for viewers.",
+    "Write fields, costs and shapes into an ONNX file.",
+    "rfcalc annotate net.onnx --output annotated.onnx",
+    "rfcalc annotate net.onnx --dim H=224 --dim W=224 --output annotated.onnx",
     notes=_NOTES,
 )
 @options.model

@@ -58,7 +58,7 @@ def annotate(x: Model, path: str | os.PathLike[str], **loading: Unpack[Loading])
     Examples
     --------
     >>> annotate("net.onnx", "annotated.onnx")  # doctest: +SKIP
-    <Annotated of net: 12 of 12 nodes>
+    <Annotated of net: 12 of 12 nodes, 11 shapes>
     """
     from rfcalc.questions.annotate.file import OnnxFile
     from rfcalc.questions.annotate.find import about_of, figures_of_nodes, shapes_of
@@ -70,8 +70,8 @@ def annotate(x: Model, path: str | os.PathLike[str], **loading: Unpack[Loading])
     if isinstance(x, (str, os.PathLike)):
         check_output(target, source=os.fspath(x))
     data = _bytes_of(document)
-    _check_beside(data, document, target)
     with asked(document, **loading) as run:
+        _check_beside(data, document, target)
         file = OnnxFile(data)
         nodes = figures_of_nodes(file.nodes, figures_of(run))
         about = about_of(run)

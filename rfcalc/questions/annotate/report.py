@@ -38,6 +38,10 @@ class Annotated(Documented, Shown):
     annotated: int
     shapes: int
 
+    def _about(self) -> str:
+        nodes, shapes = sentence(self.nodes, "node"), sentence(self.shapes, "shape")
+        return f" of {self.model}: {self.annotated:,} of {nodes}, {shapes}"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the document, ``rfcalc/annotate/1``."""
         return {

@@ -17,6 +17,7 @@ from rfcalc.questions.design.effort import GIVEN_UP, Effort, TooManyStates
 from rfcalc.questions.design.grammar import HEAD, Grammar
 from rfcalc.questions.design.model import Use, model_of, names_of, text_of, uses_of
 from rfcalc.questions.design.numbering import Choice, Numbering
+from rfcalc.questions.design.outlook import Outlook
 from rfcalc.questions.design.result import Answer, DesignResult, Figures, Nearest, Placed, Price
 from rfcalc.questions.design.search import Search
 from rfcalc.questions.design.space import Found, Space
@@ -49,6 +50,7 @@ class Asked:
     ) -> None:
         self.space = Space(Blocks(grammar, shape, peaks=peaks))
         self.space.effort = effort
+        self._outlook = Outlook(self.space)
         self.by = MEASURES.index(by)
 
     def search(self, targets: Iterable[Target], top: int = 1, by: int | None = None) -> list[Found]:
@@ -62,7 +64,7 @@ class Asked:
 
     def _found(self, targets: Iterable[Target], by: int | None, top: int) -> list[Found]:
         with collector_paused():
-            return Search(self.space, bounds_of(targets), by, top).run()
+            return Search(self._outlook, bounds_of(targets), by, top).run()
 
 
 def design_of(

@@ -20,8 +20,10 @@ from heapq import heappop, heappush
 from math import inf
 from typing import NamedTuple
 
+from rfcalc.questions.design.ahead import NEVER
 from rfcalc.questions.design.blocks import MEASURES, PEAK, Sizes, joined
-from rfcalc.questions.design.space import LAYERS, NEVER, Begun, Found, Space, at_most, extended
+from rfcalc.questions.design.outlook import Outlook
+from rfcalc.questions.design.space import LAYERS, Begun, Found, at_most, extended
 from rfcalc.questions.design.targets import Bounds
 
 _Promise = tuple[float, int]
@@ -51,8 +53,8 @@ class Search:
 
     Parameters
     ----------
-    space : Space
-        The sites, and the blocks between them.
+    outlook : Outlook
+        The space, with what is ahead in it.
     bounds : Bounds
         What has to be met.
     by : int, optional
@@ -61,9 +63,10 @@ class Search:
         How many are wanted.
     """
 
-    def __init__(self, space: Space, bounds: Bounds, by: int | None, top: int) -> None:
-        self._space, self._bounds, self._by, self._top = space, bounds, by, top
-        self._ahead = space.ahead(bounds)
+    def __init__(self, outlook: Outlook, bounds: Bounds, by: int | None, top: int) -> None:
+        self._outlook, self._space = outlook, outlook.space
+        self._bounds, self._by, self._top = bounds, by, top
+        self._ahead = outlook.ahead(bounds)
         self._most = [bounds.cost(which)[1] for which in range(len(MEASURES))]
         floors = [(which, bounds.cost(which)[0]) for which in range(len(MEASURES))]
         self._floor = [(which, least) for which, least in floors if least > -inf]
@@ -157,10 +160,10 @@ class Search:
         """
         cost, site, placed = begun.costs[which], begun.site, len(begun.choice.options)
         left = self._space.grammar.most_blocks - placed
-        ahead = self._space.ahead(self._bounds, by_layers=False)
+        ahead = self._outlook.ahead(self._bounds, by_layers=False)
         if which == PEAK:
             return (floor if max(cost, ahead.most(site, left)[which]) >= floor else inf, placed)
-        more, blocks = self._space.sums(ahead, which).least(site, left, floor - cost)
+        more, blocks = self._outlook.sums(ahead, which).least(site, left, floor - cost)
         return cost + more, placed + blocks
 
     def _missing(self, begun: Begun) -> Sizes:

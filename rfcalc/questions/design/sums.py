@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import gcd, inf
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from rfcalc.questions.design.ahead import Ahead, Node
 from rfcalc.questions.design.blocks import Site
-
-if TYPE_CHECKING:
-    from rfcalc.questions.design.space import Ahead, Node
 
 _BITS: Final = 1 << 20
 """How many sums are told apart at most."""
