@@ -34,7 +34,7 @@ from rfcalc.engine.propagate import LayerFields, ancestors
 from rfcalc.engine.result import Note, Params, Size, Status
 from rfcalc.engine.run import Run
 from rfcalc.engine.shapes import LayerInfo
-from rfcalc.engine.totals import asked_notes, count_params, has_weights, macs_of
+from rfcalc.engine.totals import asked_notes, count_params, fresh_of, has_weights, macs_of
 from rfcalc.engine.trace import SIDES, Move, Side, Trace, Untraceable, Which, trace
 from rfcalc.engine.view import FieldView, Views
 from rfcalc.graph.layer import Edge, Layer
@@ -295,8 +295,7 @@ def _costs(chain: Iterable[Layer], resolved: Mapping[str, LayerInfo]) -> tuple[C
         known = resolved[layer.name]
         fresh = None
         if has_weights(layer, known):
-            fresh = [weight for weight in known.weights or () if weight.identity not in counted]
-            counted.update(weight.identity for weight in fresh)
+            fresh = fresh_of(known.weights or (), counted)
         costs.append(Cost(layer.name, layer.kind, layer.op, count_params(fresh), macs_of(known)))
     return tuple(costs)
 

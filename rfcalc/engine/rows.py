@@ -18,6 +18,7 @@ from rfcalc.engine.taps import opens, suspects
 from rfcalc.engine.totals import (
     assumption_of,
     count_params,
+    fresh_of,
     has_weights,
     macs_of,
     notes_of,
@@ -238,8 +239,7 @@ def _layer_row(context: _Context, layer: Layer, counted: set[str]) -> Row:
     if has_weights(layer, known):
         fresh = ()
         if known.weights:
-            fresh = [weight for weight in known.weights if weight.identity not in counted]
-            counted.update([weight.identity for weight in fresh])
+            fresh = fresh_of(known.weights, counted)
     result = known.result
     head = (
         layer.name,

@@ -35,6 +35,16 @@ def count_params(weights: Sequence[Weight] | None) -> Params:
     return _added([(weight.trainable, weight.count) for weight in weights])
 
 
+def fresh_of(weights: Iterable[Weight], counted: set[str]) -> list[Weight]:
+    """Return the weights that no layer counted before, each once, and remember them."""
+    fresh = []
+    for weight in weights:
+        if weight.identity not in counted:
+            counted.add(weight.identity)
+            fresh.append(weight)
+    return fresh
+
+
 def _added(counts: Iterable[tuple[bool, Num]]) -> Params:
     """Add up the elements of weights, each with whether it is trained."""
     trainable: Num = 0

@@ -227,7 +227,7 @@ def _random(given: Any) -> np.ndarray:
     return chance.integers(0, 2, size=shape).astype(given.type.removeprefix("tensor(").removesuffix(")"))
 
 
-@pytest.mark.parametrize("name", ["own.convtasnet_gln.ts17", "own.added_causal_mask"])
+@pytest.mark.parametrize("name", ["own.convtasnet_bn", "own.convtasnet_gln.ts17", "own.added_causal_mask"])
 def test_operations_cost_together_what_the_model_costs(name: str, tmp_path: Path) -> None:
     """Every layer belongs to one operation of the graph; ONNX finds no fault with types and shapes."""
     data = graph_bytes(name)
@@ -306,7 +306,7 @@ KERAS = {"class_name": "Sequential", "config": {"name": "s", "layers": [
             "keras.json",
             json.dumps(KERAS).encode(),
             2,
-            "export it, with model.export('net.onnx', format='onnx')",
+            "export it to ONNX first, with model.export('net.onnx'",
         ),
         ("cut.onnx", small().SerializeToString()[:-9], 3, "is truncated or damaged"),
         ("none.onnx", None, 3, "no such file"),

@@ -74,6 +74,20 @@ def test_statistics_are_not_trainable_there_either() -> None:
     assert (totals.params.trainable, totals.params.non_trainable) == (8, 8)
 
 
+def test_a_tensor_that_an_operation_takes_twice_counts_once() -> None:
+    """Exporters keep equal tensors once: here the scale of a normalisation is its variance as well."""
+    nodes = [
+        node("BatchNormalization", "x ones b m ones", "n"),
+        node("BatchNormalization", "n ones b m ones", "y"),
+    ]
+    held = [weight("ones", 4), weight("b", 4), weight("m", 4)]
+    net = model(nodes, {"x": (1, 4, 8, 8)}, "y", held)
+    found = rfcalc.analyze(net)
+    assert found.totals.params.total == 12
+    assert [row.params.total for row in found.rows] == [0, 12, 0]
+    assert [cost.params.total for cost in rfcalc.explain(net, "y").costs] == [0, 12, 0]
+
+
 def test_weights_in_the_body_of_a_loop_count_once() -> None:
     body = helper.make_graph(
         [

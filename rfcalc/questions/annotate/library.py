@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from rfcalc.questions.annotate.report import Annotated
 
 _INSTEAD: Final = {
-    "keras": "export it, with model.export('net.onnx', format='onnx')",
-    "torch": "export it, with torch.onnx.export",
+    "keras": "export it to ONNX first, with model.export('net.onnx', format='onnx')",
+    "torch": "export it to ONNX first, with torch.onnx.export",
     "rfcalc": "rfcalc analyze shows the same figures",
 }
 """What to do with a model of another format."""

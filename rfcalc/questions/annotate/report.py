@@ -55,12 +55,9 @@ class Annotated(Documented, Shown):
 
     def pieces(self) -> list[Paragraph]:
         """Return it as a sentence."""
-        return [
-            Paragraph(
-                f"{self.path}: {self.annotated:,} of {sentence(self.nodes, 'node')} annotated, "
-                f"{sentence(self.shapes, 'shape')} added"
-            )
-        ]
+        where = "standard output" if self.path == "-" else self.path
+        nodes, shapes = sentence(self.nodes, "node"), sentence(self.shapes, "shape")
+        return [Paragraph(f"{where}: {self.annotated:,} of {nodes} annotated, {shapes} added")]
 
     def to_text(self, width: int = 80, *, unicode: bool = True) -> str:
         """Return it for a terminal.
