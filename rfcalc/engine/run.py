@@ -37,7 +37,7 @@ from rfcalc.engine.shapes import (
 from rfcalc.engine.symbolic import with_symbols
 from rfcalc.engine.taps import AxisTaps, taps_on
 from rfcalc.engine.view import Views
-from rfcalc.errors import RfcalcError
+from rfcalc.errors import RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import CHANNEL, SPATIAL, Extras, Layer, Stage, TensorSpec
 from rfcalc.rules.apply import RuleMemo
@@ -240,8 +240,13 @@ class Run:
         ------
         RfcalcError
             Of the kinds that reading raises; what the rules refuse is said when the layers are asked for.
+            UsageError where it has another number of spatial axes.
         """
         shape, axes = self.chosen.attrs["shape"], self.chosen.attrs["axes"]
+        if len(extents) != axes.count(SPATIAL):
+            raise UsageError(
+                f"a size of {len(extents)} extents, but the input has {axes.count(SPATIAL)} spatial axes"
+            )
         if extents == tuple([n for n, role in zip(shape, axes, strict=True) if role == SPATIAL]):
             return self
         if extents not in self._sizes:

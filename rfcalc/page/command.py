@@ -55,9 +55,9 @@ def command(
     from rfcalc.page.library import report
     from rfcalc.render.write import check_output, write
 
-    for source in (model, other, image):
+    for source, kind in ((model, "model"), (other, "model"), (image, "picture")):
         if source is not None:
-            check_output(output, source=source)
+            check_output(output, source=source, kind=kind)
     if form == "html" and output == "-" and is_terminal(sys.stdout):
         raise UsageError("a page is for a browser; name a file for it, as with --output report.html")
     with working("report"):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rfcalc.algebra.number import is_known
+from rfcalc.engine.costs import focus_of
 from rfcalc.engine.memory import held_by_layer
 from rfcalc.engine.result import AnalysisResult, Row
 from rfcalc.engine.rows import analyze_run
@@ -55,6 +56,7 @@ def model_document(run: Run, title: str, about: str, sizes: Sequence[Sequence[in
         "title": title,
         "about": about,
         "units": list(run.units),
+        "last": _last(result),
         "tree": tree_of(result).to_dict(),
         "settings": [_settings(run, row) for row in result],
         "sizes": sized,
@@ -74,6 +76,12 @@ def _sized(run: Run, result: AnalysisResult) -> dict[str, Any]:
         "fields": fields,
         "fields_missing": missing,
     }
+
+
+def _last(result: AnalysisResult) -> int | None:
+    """Return the row whose field is meant where a model is asked how far it sees; None where none has one."""
+    focus = focus_of(result.rows)
+    return next((place for place, row in enumerate(result) if row.name == focus), None)
 
 
 def _edge(run: Run, row: Row) -> Edge:
@@ -96,7 +104,8 @@ def _settings(run: Run, row: Row) -> dict[str, Any]:
     return {
         name: _plain(value)
         for name, value in found.items()
-        if value not in (None, False, "", ()) and len(str(value)) <= _LONGEST_SETTING
+        if value is not None and value is not False and value not in ("", ())
+        if len(str(value)) <= _LONGEST_SETTING
     }
 
 

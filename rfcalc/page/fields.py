@@ -29,6 +29,8 @@ _MOST_UNITS: Final = 1 << 16
 _MOST_ELEMENTS: Final = 1 << 12
 """Elements of what is no map, as behind a flatten, up to which they are listed: who would go through more?"""
 
+_ONE_UNIT: Final = "rfcalc field --at tells it of one"
+
 _LONGEST_PERIOD: Final = 64
 """Units after which fields repeat, up to which runs are told by periods."""
 
@@ -53,18 +55,20 @@ def fields_document(run: Run, edges: Sequence[Edge | None]) -> tuple[dict[str, A
     try:
         seen = run.rows
     except RfcalcError as error:
-        return None, f"what each unit reads is not listed: {error}"
+        return None, f"what each unit reads is not listed ({error}); {_ONE_UNIT}"
     table = _Table(len(run.extents))
     free = _without_border(run)
-    small = [edge if edge is not None and _is_small(run, seen, edge) else None for edge in edges]
+    why = {row: reason for row, edge in enumerate(edges) if (reason := _too_many(run, seen, edge))}
+    listed = [None if row in why else edge for row, edge in enumerate(edges)]
     document = {
-        "of": [_map(table, seen, free, edge, gates=True) for edge in small],
-        "local": [_map(table, seen, free, edge, gates=False) for edge in small],
+        "of": [_map(table, seen, free, edge, gates=True) for edge in listed],
+        "local": [_map(table, seen, free, edge, gates=False) for edge in listed],
+        "why": {str(row): reason for row, reason in why.items()},
         "maps": [list(axes) for axes, _ in table.maps],
         "indices": [list(indices) for _, indices in table.maps],
         "axes": table.axes,
         "taps": table.taps,
-        "weights": weights_document(every_unit(run), edges, len(run.extents)),
+        "weights": weights_document(every_unit(run), edges),
     }
     return document, ""
 
@@ -78,15 +82,14 @@ def _size_to_give(run: Run) -> str:
     return f", such as {' '.join(f'--dim {name}={extent}' for name, extent in pairs)},"
 
 
-def _is_small(run: Run, seen: Mapping[str, LayerFields], edge: Edge) -> bool:
-    """Tell whether there are so few units in a tensor that what each of them reads can be listed."""
-    name, output = edge
-    dependence = seen[name].full[output]
-    if dependence is None:
-        return False
+def _too_many(run: Run, seen: Mapping[str, LayerFields], edge: Edge | None) -> str:
+    """Say that there are too many units in a tensor to list what each of them reads; else an empty string."""
+    dependence = None if edge is None else seen[edge[0]].full[edge[1]]
+    if edge is None or dependence is None:
+        return ""
     is_map = len(spec_of(run.resolved, edge).spatial) == len(run.extents)
-    most = _MOST_UNITS if is_map else _MOST_ELEMENTS
-    return _units(dependence) <= most
+    most, count = _MOST_UNITS if is_map else _MOST_ELEMENTS, _units(dependence)
+    return "" if count <= most else f"what each of {count:,} units reads is not listed; {_ONE_UNIT}"
 
 
 def _units(dependence: Dependence) -> int:
@@ -127,7 +130,7 @@ class _Table:
         rows = rows_of_axis(dependence, axis)
         exact = rows.exact and not dependence.reason
         window = _window(free, axis) if exact else None
-        key = (_listed(rows), exact, None if window is None else tuple(window["spans"]))
+        key = (_listed(rows), exact, None if window is None else (window["advance"], *window["spans"]))
         if key not in self._axes:
             self._axes[key] = len(self.axes)
             self.axes.append(self._told(rows, exact, window))

@@ -26,8 +26,9 @@ def image_url(path: str) -> str:
     try:
         with Path(path).open("rb") as file:
             content = file.read(_LARGEST + 1)
-    except OSError as error:
-        raise ReadError(f"cannot be read: {error.strerror or error}", source=path) from None
+    except (OSError, ValueError) as error:  # a name with a zero in it is no OSError
+        reason = getattr(error, "strerror", None) or error
+        raise ReadError(f"cannot be read: {reason}", source=path) from None
     kind = next((name for begin, name in _TYPES if content.startswith(begin)), None)
     if kind is None:
         raise ReadError("is neither a PNG nor a JPEG picture", source=path)

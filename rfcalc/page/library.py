@@ -6,8 +6,9 @@ import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
+from rfcalc.arguments import plain
 from rfcalc.errors import UsageError
 from rfcalc.loading import Loading, Model, asked, load, run_of
 from rfcalc.render.document import dump
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 
 _MOST_SIZES: Final = 50
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, repr=False)
@@ -130,23 +129,19 @@ def report(
     """
     if other is not None and variants is not None:
         raise UsageError("counterfactuals are of one model; leave them out beside another model")
-    picture = None
-    if image is not None:
-        from rfcalc.page.image import image_url
-
-        picture = image_url(str(image))
     with asked(x, **loading) as run:
-        extents = [_extents(run, size) for size in _few(sizes)]
+        picture = _picture(image, len(run.extents))
+        _check_rate(plain(rate), len(run.extents))
+        extents = _all_extents(run, _few(plain(sizes)))
         if other is None:
             models, comparison = _with_variants(run, variants, extents)
             found: Mapping[str, Any] | None = None
         else:
             models, comparison, found = _with_other(run, load(other, **loading), loading, extents)
-        return _made(run, models, comparison, found, picture, rate)
+        return _made(models, comparison, found, picture, rate)
 
 
 def _made(
-    run: Run,
     models: list[dict[str, Any]],
     comparison: Comparison,
     found: Mapping[str, Any] | None,
@@ -160,7 +155,7 @@ def _made(
         "schema": SCHEMA,
         "rfcalc": VERSION,
         "models": models,
-        **comparison_parts(comparison, len(run.extents)),
+        **comparison_parts(comparison, min(len(model["units"]) for model in models)),
         "diff": found,
         "image": picture,
         "rate": rate,
@@ -168,23 +163,54 @@ def _made(
     return Report(models[0]["title"], document)
 
 
-def _few(sizes: Iterable[T]) -> list[T]:
+def _picture(image: str | os.PathLike[str] | None, rank: int) -> str | None:
+    """Return the picture that fields are drawn on, as a page holds it."""
+    if image is None:
+        return None
+    if rank != 2:
+        raise UsageError(f"a picture has rows and columns; this input has {rank} spatial axes")
+    from rfcalc.page.image import image_url
+
+    return image_url(str(image))
+
+
+def _check_rate(rate: object, rank: int) -> None:
+    """Refuse a rate that is none, or for an input without a time axis alone."""
+    if rate is None:
+        return
+    if not isinstance(rate, (int, float)) or isinstance(rate, bool) or not 0 < rate < float("inf"):
+        raise UsageError("the rate has to be a positive number of positions a second")
+    if rank != 1:
+        raise UsageError(f"a rate is for sequences; this input has {rank} spatial axes")
+
+
+def _few(sizes: object) -> list[Any]:
     """Return the sizes, if a page can hold so many."""
+    if not isinstance(sizes, Iterable) or isinstance(sizes, (str, bytes)):
+        raise UsageError(f"sizes are a list of sizes, not {sizes!r}")
     found = list(islice(sizes, _MOST_SIZES + 1))
     if len(found) > _MOST_SIZES:
         raise UsageError(f"more than {_MOST_SIZES} sizes are too many for one page; take larger steps")
     return found
 
 
+def _all_extents(run: Run, sizes: Iterable[int | Sequence[int]]) -> list[tuple[int, ...]]:
+    """Return the extents of the chosen input for the sizes that are asked for, each once."""
+    found = dict.fromkeys(_extents(run, plain(size)) for size in sizes)
+    return [extents for extents in found if extents != run.extents]
+
+
 def _extents(run: Run, size: int | Sequence[int]) -> tuple[int, ...]:
-    """Return the extents of the chosen input for one of the sizes that are asked for."""
+    """Return the extents of the chosen input for one size."""
     rank = len(run.extents)
-    found = (size,) * rank if isinstance(size, int) else tuple(size)
-    if any(extent < 1 for extent in found):
-        raise UsageError(f"{size!r} is no size of an input; give pixels from 1 on")
+    if not rank:
+        raise UsageError("the input has no spatial axes, and so no other sizes")
+    found = tuple(size) if isinstance(size, (list, tuple)) else (size,) * rank
+    if any(type(extent) is not int or extent < 1 for extent in found):
+        raise UsageError(f"{size!r} is no size of an input; give whole numbers from 1 on")
     if len(found) != rank:
         raise UsageError(f"a size of {len(found)} extents, but the input has {rank} spatial axes")
-    return found
+    return found  # type: ignore[return-value]  # of whole numbers, as was seen
 
 
 def _with_variants(
@@ -196,8 +222,8 @@ def _with_variants(
     from rfcalc.questions.compare.find import compare_counterfactuals
 
     models = [model_document(run, run.graph.name, "", extents)]
-    for phrase, changed in others(run, variants):
-        models.append(model_document(changed, phrase, f"{run.graph.name} {phrase}", extents))
+    for each, changed in others(run, variants):
+        models.append(model_document(changed, each.phrase, f"{each.name}: {each.summary}", extents))
     return models, compare_counterfactuals(run, variants)
 
 
@@ -210,8 +236,12 @@ def _with_other(
     from rfcalc.questions.diff.find import diff_graphs
 
     second = run_of(graph, loading)
-    models = [model_document(each, each.graph.name, "", extents) for each in (run, second)]
+    comparison = compare_models([run, second])
+    models = [
+        model_document(each, entry.name, "", extents)
+        for each, entry in zip((run, second), comparison.entries, strict=True)
+    ]
     changed = diff_graphs(
         run.graph, graph, input=loading.get("input"), on_unknown=loading.get("on_unknown", "report")
     )
-    return models, compare_models([run, second]), changed.to_dict()
+    return models, comparison, changed.to_dict()

@@ -82,9 +82,16 @@ _AXIS: Final = _object(
     }
 )
 
+_REASONS: Final[Schema] = {
+    "type": "object",
+    "additionalProperties": {"type": "string"},
+    "description": "by the numbers of rows why they have none, where their `reason` does not say it",
+}
+
 _WEIGHTS: Final = _object(
     {
         "of": _list(_or_null(_COUNT, "one of `maps`; null where it was not worked out")),
+        "why": _REASONS,
         "maps": _list(_list(_COUNT), "for each axis of the input one of `axes`"),
         "axes": _list(
             _object(
@@ -99,7 +106,6 @@ _WEIGHTS: Final = _object(
         ),
         "profiles": _list(_text("base64 of a byte a position; 255 is the largest"), ""),
         "shares": _list({"type": "number"}),
-        "missing": _text("why some rows have none"),
     },
     "what each position of the input weighs in each unit, gates cut, as `rfcalc effective` says of one",
 )
@@ -108,6 +114,7 @@ _FIELDS: Final = _object(
     {
         "of": _list(_or_null(_COUNT, "for each row one of `maps`; null where that is not known")),
         "local": _list(_or_null(_COUNT, "the same with gates cut")),
+        "why": _REASONS,
         "maps": _list(_list(_COUNT), "for each axis of the input one of `axes`"),
         "indices": _list(
             _list(_COUNT),
@@ -133,7 +140,7 @@ _SIZED: Final = _object(
     {
         "extents": {**_NUMBERS, "description": "of the chosen input's spatial axes; null where open"},
         "analysis": _document("rfcalc/analysis/1", "as `rfcalc analyze` gives it"),
-        "marks": _list(_MARK, "what there is to say of single rows: misaligned, unproductive, holes, global"),
+        "marks": _list(_MARK, "what there is to say of single rows, by the codes of notes"),
         "memory": _or_null(_NUMBERS, "bytes of activations held while each row is computed"),
         "fields": _or_null(_FIELDS, "what each unit of each row reads of the input"),
         "fields_missing": _text("why `fields` is null"),
@@ -145,6 +152,7 @@ _MODEL: Final = _object(
         "title": _text("its name, or that of the counterfactual"),
         "about": _text("what it is, of a counterfactual"),
         "units": _list(_text(), "what positions of the input are counted in, for each axis"),
+        "last": _or_null(_COUNT, "the row whose field is meant where the model is asked how far it sees"),
         "tree": {"$ref": "#/$defs/group"},
         "settings": _list({"type": "object"}, "for each row what its kind was set to"),
         "sizes": _list(_SIZED, "the size that was asked for, and those of `--sizes`; the rows are the same"),

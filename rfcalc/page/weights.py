@@ -14,13 +14,15 @@ from rfcalc.questions.effective.result import SHARES, narrowest
 _MOST_BYTES: Final = 300_000
 """Bytes of profiles in one document: enough for most models, and a page stays small."""
 
+_ONE_UNIT: Final = "rfcalc effective tells them of one unit"
+
 _LARGEST: Final = 255
 
 _PERIODS: Final = (1, 2, 4, 8, 16, 32)
 """Units after which weights may repeat, as they do behind an upsampling."""
 
 
-def weights_document(every: Sequence[Every], edges: Sequence[Edge | None], rank: int) -> dict[str, Any]:
+def weights_document(every: Sequence[Every], edges: Sequence[Edge | None]) -> dict[str, Any]:
     """Return the weights of all units of some tensors.
 
     Parameters
@@ -29,37 +31,40 @@ def weights_document(every: Sequence[Every], edges: Sequence[Edge | None], rank:
         For each axis of the input what was found.
     edges : sequence of (Edge or None)
         The tensor of each row of the analysis.
-    rank : int
-        The axes of the input.
     """
     told = _Told()
     maps: dict[tuple[int, ...], int] = {}
     found: list[int | None] = []
-    lost = ""
-    for edge in edges:
-        if edge is None:
-            found.append(None)
-            continue
-        missing = next((why for each in every if (why := each.missing.get(edge[0]))), "")
-        units = [each.units.get(edge) for each in every]
-        lost = lost or missing
-        if missing or any(each is None for each in units):
-            found.append(None)
-            continue
-        axes = [told.axis(axis, placed) for axis, placed in enumerate(units) if placed is not None]
-        if any(each is None for each in axes):
-            lost = lost or "the weights of further layers would make this document too large"
-            found.append(None)
-            continue
-        found.append(maps.setdefault(tuple(each for each in axes if each is not None), len(maps)))
+    why: dict[str, str] = {}
+    for row, edge in enumerate(edges):
+        reason = "" if edge is None else _missing(every, edge)
+        axes = [told.axis(each.units[edge]) for each in every] if edge is not None and not reason else []
+        if edge is not None and not reason and None in axes:
+            reason = f"the weights of all units would make this document too large; {_ONE_UNIT}"
+        if reason:
+            why[str(row)] = reason
+        known = [each for each in axes if each is not None]
+        found.append(None if edge is None or reason else maps.setdefault(tuple(known), len(maps)))
     return {
         "of": found,
+        "why": why,
         "maps": [list(each) for each in maps],
         "axes": told.axes,
         "profiles": told.profiles,
         "shares": list(SHARES),
-        "missing": lost,
     }
+
+
+def _missing(every: Sequence[Every], edge: Edge) -> str:
+    """Say why the weights in the units of a tensor are not known; an empty string where they are."""
+    for each in every:
+        if edge[0] in each.missing:
+            return each.missing[edge[0]]
+        if edge in each.merged:
+            return "its positions are merged with channels"
+        if edge not in each.units:
+            return "it does not depend on the input along every axis"
+    return ""
 
 
 class _Told:
@@ -72,7 +77,7 @@ class _Told:
         self._profiles: dict[int, int] = {}
         self._room = _MOST_BYTES
 
-    def axis(self, axis: int, units: Sequence[Placed | None]) -> int | None:
+    def axis(self, units: Sequence[Placed | None]) -> int | None:
         """Return the number of the units along an axis; None where there is no room for them."""
         # equal profiles are one object, and told apart by that: there are thousands, and they are long
         key = tuple([None if each is None else (id(each.profile), each.first) for each in units])

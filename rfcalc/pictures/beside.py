@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from rfcalc.counterfactuals.variants import DoesNotApply, counterfactual
+from rfcalc.counterfactuals.variants import Counterfactual, DoesNotApply, counterfactual
 from rfcalc.engine.edit import POOLS
 from rfcalc.engine.rows import focus_or
 from rfcalc.engine.run import Run
@@ -55,11 +55,11 @@ def lines_beside(
     base = side_of(run, layer, axis, None if at is None else at[axis])
     top = base.rows[-1]
     panels = [Panel(_title(run), base)]
-    for phrase, changed in others(run, variants):
-        if _has(changed, top.layer, phrase, needed=variants is not None):
+    for each, changed in others(run, variants):
+        if _has(changed, top.layer, each.phrase, needed=variants is not None):
             other = side_of(changed, top.layer, axis, near=top.at(base.unit))
             if variants is not None or other.sees != base.sees:
-                panels.append(Panel(phrase, other))
+                panels.append(Panel(each.phrase, other))
     if len(panels) == 1:
         panels = [Panel("", base)]
     return lines_picture(panels, _words(run, axis))
@@ -115,14 +115,14 @@ def field_beside(
         Of the kinds that `rfcalc.plot` raises.
     """
     layer = focus_or(run, layer)
-    beside = list(others(run, variants or ()))
+    beside = [(each.phrase, changed) for each, changed in others(run, variants or ())]
     for phrase, changed in beside:
         _has(changed, layer, phrase, needed=True)
     return field_picture(run, layer, at, image, beside=beside, title=_title(run))
 
 
-def others(run: Run, variants: Sequence[str] | None) -> Iterator[tuple[str, Run]]:
-    """List counterfactuals of a model, each with how a title says it.
+def others(run: Run, variants: Sequence[str] | None) -> Iterator[tuple[Counterfactual, Run]]:
+    """List counterfactuals of a model, each with the model that it makes.
 
     Where none are named it is the model without its pooling, or else without its strides.
 
@@ -141,7 +141,7 @@ def others(run: Run, variants: Sequence[str] | None) -> Iterator[tuple[str, Run]
             continue
         if variants is None and changed.graph is run.graph:
             continue
-        yield each.phrase, changed
+        yield each, changed
         if variants is None:
             return
 

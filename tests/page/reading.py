@@ -6,17 +6,18 @@ import base64
 from collections.abc import Sequence
 from typing import Any
 
-from rfcalc.page.stretches import Span, Stretch
+Span = tuple[int, int, int]
+"""The first and the last position, and the number of the holes between them."""
 
 
-def spans_in(stretches: Sequence[Stretch]) -> list[Span]:
+def spans_in(stretches: Sequence[tuple[int, int, int, Sequence[Span]]]) -> list[Span]:
     """Return the spans that stretches stand for, one a unit."""
     found = []
     for units, first_step, last_step, spans in stretches:
         for unit in range(units):
             times, place = divmod(unit, len(spans))
             first, last, holes = spans[place]
-            found.append(Span(first + times * first_step, last + times * last_step, holes))
+            found.append((first + times * first_step, last + times * last_step, holes))
     return found
 
 
@@ -26,9 +27,7 @@ def masks_on(fields: dict[str, Any], row: int, axis: int, which: str = "of") -> 
     if number is None:
         return None
     told = fields["axes"][fields["maps"][number][axis]]
-    stretches = [
-        Stretch(*head, tuple(Span(*span) for span in spans)) for *head, spans in _parted(told["runs"])
-    ]
+    stretches = [(units, first, last, spans) for units, first, last, *spans in told["runs"]]
     found = []
     for first, last, holes in spans_in(stretches):
         if holes < 0:
@@ -43,10 +42,6 @@ def masks_on(fields: dict[str, Any], row: int, axis: int, which: str = "of") -> 
         found.append(mask)
     assert len(found) == told["extent"]
     return found
-
-
-def _parted(runs: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
-    return [(units, first, last, spans) for units, first, last, *spans in runs]
 
 
 def weights_on(fields: dict[str, Any], row: int, axis: int) -> list[tuple[int, bytes]] | None:

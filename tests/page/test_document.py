@@ -56,7 +56,7 @@ def test_documents_are_as_the_schema_says(name: str) -> None:
 
 def test_two_models_and_further_sizes_are_too() -> None:
     made = rfcalc.report(
-        str(DOCS / "models" / "pooling.json"), str(DOCS / "models" / "plain.json"), sizes=[32, 2], rate=1.0
+        str(DOCS / "models" / "pooling.json"), str(DOCS / "models" / "plain.json"), sizes=[32, 2]
     )
     jsonschema.Draft202012Validator(schema.schema()).validate(made.to_dict())
 
@@ -195,6 +195,10 @@ def test_the_command_writes_the_page(tmp_path: Path) -> None:
         (("{model}", "--image", "none.png"), "none.png: cannot be read"),
         (("{model}", "--sizes", "a"), "--sizes"),
         (("{model}", "--sizes", "0"), "0 is no size"),
+        (("{model}", "--rate", "8000"), "a rate is for sequences"),
+        (("{wavenet}", "--rate", "nan"), "positive number"),
+        (("{wavenet}", "--rate", "-5"), "positive number"),
+        (("{wavenet}", "--image", "{digit}"), "a picture has rows and columns"),
         (("{model}", "--sizes", "1:1000000000"), "too many for one page"),
         (("{model}", "--with", "fast"), "fast"),
         (("{model}", "{model}", "--with", "plain"), "one model"),
@@ -202,7 +206,8 @@ def test_the_command_writes_the_page(tmp_path: Path) -> None:
 )
 def test_bad_input_is_one_line(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
     model = str(DOCS / "models" / "pooling.json")
-    given = [each.format(model=model) for each in arguments]
+    others = {"wavenet": DOCS / "models" / "wavenet.json", "digit": DOCS / "pictures" / "digit.png"}
+    given = [each.format(model=model, **others) for each in arguments]
     done = call("report", *given, "--output", str(tmp_path / "report.html"))
     assert done.exit_code in (2, 3)
     assert message in done.stderr

@@ -274,3 +274,79 @@ def test_elements_of_a_long_vector_are_not_listed() -> None:
     }
     (flatten,) = [name for name, known in found.items() if not known]
     assert rfcalc.analyze(rfcalc.variant(MODELS["pooling"], "plain")).layer(flatten).spatial == ()
+
+
+# ---- two models --------------------------------------------------------------------------------------------
+
+
+def test_two_models_have_lines_of_growth_each() -> None:
+    growth = rfcalc.report(MODELS["pooling"], str(DOCS / "plain.json")).to_dict()["growth"][0]
+    last = {series["names"][0]: series["lines"][0][-1][1] for series in growth["series"]}
+    assert "conv3" in growth["layers"]
+    assert last == {"pooling": 18, "plain": 7}
+
+
+def test_two_models_of_one_name_are_told_apart() -> None:
+    assert titles(rfcalc.report(DILATED, GATED)) == ["model", "model (2)"]
+
+
+@pytest.mark.parametrize("pair", [(DILATED, TOKENS), (TOKENS, DILATED)])
+def test_models_of_other_ranks_stand_side_by_side(pair: tuple[Any, Any]) -> None:
+    document = rfcalc.report(*pair, sizes=[16]).to_dict()
+    assert len(document["growth"]) == 1
+    (left_out,) = document["models"][1]["left_out"]
+    assert "spatial axes" in left_out["reason"]
+
+
+# ---- what is not there has its own reason ------------------------------------------------------------------
+
+
+def test_each_row_has_its_own_reason() -> None:
+    model = {"rfcalc": 1, "input": [80, 80, 1], "layers": [
+        {"kind": "conv", "name": "c", "filters": 1, "kernel": 3},
+        {"kind": "flatten", "name": "f"},
+    ]}  # fmt: skip
+    fields = first(model, variants=[])["fields"]
+    assert fields["why"] == {
+        "2": "what each of 6,084 units reads is not listed; rfcalc field --at tells it of one"
+    }
+    assert fields["weights"]["why"] == {"2": "its positions are merged with channels"}
+    assert fields["weights"]["of"][2] is None
+
+
+def test_an_axis_too_long_says_which_command_tells_of_one_unit() -> None:
+    sized = first({"rfcalc": 1, "input": [10**6, 1], "layers": [{"kind": "conv", "filters": 1, "kernel": 3}]})
+    assert sized["fields"] is None
+    assert sized["fields_missing"].endswith("rfcalc field --at tells it of one")
+
+
+def test_windows_of_other_strides_are_told_apart() -> None:
+    """Both see all of the 4 pixels by windows of 101; how far these move from unit to unit is not the same."""
+    model = {"rfcalc": 1, "input": [4, 4, 1], "layers": [
+        {"kind": "conv", "name": "a", "filters": 1, "kernel": 101, "padding": [50, 50]},
+        {"kind": "conv", "name": "b", "filters": 1, "kernel": 101, "padding": [50, 53], "stride": 2,
+         "inputs": "input"},
+    ]}  # fmt: skip
+    fields = first(model, variants=[])["fields"]
+    windows = [fields["axes"][fields["maps"][number][0]]["window"] for number in fields["of"]]
+    assert [window["advance"] for window in windows] == [1, 1, 2]
+
+
+def test_the_last_map_is_that_of_compare() -> None:
+    for name in ("pooling", "capsnet", "video"):
+        model = rfcalc.report(MODELS[name], variants=[]).to_dict()["models"][0]
+        (entry,) = rfcalc.compare(MODELS[name], variants=[]).entries
+        assert entry.bill is not None
+        rows = model["sizes"][0]["analysis"]["layers"]
+        assert rows[model["last"]]["name"] == entry.bill.field_layer
+
+
+@pytest.mark.parametrize("sizes", [20, "20", [20.5], [[20, "20"]], [True]])
+def test_what_is_no_size_is_refused(sizes: Any) -> None:
+    with pytest.raises(UsageError):
+        rfcalc.report(MODELS["unet"], sizes=sizes)
+
+
+def test_a_size_stands_once() -> None:
+    model = rfcalc.report(MODELS["pooling"], sizes=[28, 32, [32, 32]], variants=[]).to_dict()["models"][0]
+    assert [size["extents"] for size in model["sizes"]] == [[28, 28], [32, 32]]

@@ -89,7 +89,7 @@ def growth_of(comparison: ComparisonResult, axis: int) -> Growth:
     axis : int
         The spatial axis whose fields are drawn.
     """
-    windows = {label for label, _ in comparison.depths}
+    windows = {row.name for _, rows in comparison.depths for row in rows if row is not None}
     graphs = [
         {} if entry.result is None else _nodes(entry.result, windows, axis) for entry in comparison.entries
     ]

@@ -49,11 +49,14 @@ class Every(NamedTuple):
     ----------
     units : mapping of Edge to Units
         For each tensor that depends on the axis; not of those whose positions are merged with others.
+    merged : frozenset of Edge
+        The tensors whose positions are merged with others.
     missing : mapping of str to str
         Layers whose weights are not known, and why.
     """
 
     units: Mapping[Edge, Units]
+    merged: frozenset[Edge]
     missing: Mapping[str, str]
 
 
@@ -152,10 +155,9 @@ def _along(run: Run, start: Edge, mixer: _Mixer) -> Every:
                 held.update(_behind(layer, ways_of(layer, run.resolved, spots), spots, held, mixer))
             except (AnalysisError, _TooMuch) as error:
                 missing[layer.name] = str(error)
-    merged = [edge for edge in held if spots[edge].merged]
-    for edge in merged:
-        del held[edge]
-    return Every(held, missing)
+    merged = frozenset(edge for edge in held if spots[edge].merged)
+    units = {edge: each for edge, each in held.items() if edge not in merged}
+    return Every(units, merged, missing)
 
 
 def _behind(

@@ -98,7 +98,12 @@ def files_of(paths: Iterable[str]) -> Iterator[Found]:
 def _files_of(path: str) -> Iterator[Found]:
     if path.startswith(LIST) and not os.path.lexists(path):
         for each in _listed(path[len(LIST) :]):
-            if (built := _architectures(each)) is not None:
+            try:
+                built = _architectures(each)
+            except ReadError as error:
+                yield Found(each, True, error.message)
+                continue
+            if built is not None:
                 yield from built
             elif not os.path.lexists(each):
                 yield Found(each, True, "no such file")

@@ -149,7 +149,10 @@ def _torchvision_build(torchvision: ModuleType, name: str) -> Any:
     return torchvision.models.get_model(name, **none)
 
 
-def _torchvision_shape(torchvision: ModuleType, name: str, _module: Any) -> tuple[int, ...] | None:
+def _torchvision_shape(torchvision: ModuleType, name: str, module: Any) -> tuple[int, ...] | None:
+    own = getattr(module, "image_size", None)  # what it was built for, where that is one size alone
+    if isinstance(own, int):
+        return (3, own, own)
     weights = next(iter(torchvision.models.get_model_weights(name)), None)
     settings = {} if weights is None else getattr(weights.transforms, "keywords", {})
     size = settings.get("crop_size")

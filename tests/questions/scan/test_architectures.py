@@ -67,8 +67,9 @@ def test_known_ones_are_not_built_again_until_the_library_is_another(zoo: Path) 
 
 
 def test_a_list_may_name_them(zoo: Path) -> None:
-    (zoo / "list.txt").write_text("timm:other\n")
-    assert rfcalc.scan(f"@{zoo / 'list.txt'}", zoo / "catalogue.db", workers=1).models == 1
+    (zoo / "list.txt").write_text("timm:other\ntimm:none\n")
+    found = rfcalc.scan(f"@{zoo / 'list.txt'}", zoo / "catalogue.db", workers=1)
+    assert (found.models, len(found.failures)) == (1, 1), "what is not there is a failure, as a file is"
 
 
 def test_a_glob_that_names_nothing_is_one_line(zoo: Path) -> None:
