@@ -321,7 +321,7 @@ def test_an_axis_too_long_says_which_command_tells_of_one_unit() -> None:
 
 
 def test_windows_of_other_strides_are_told_apart() -> None:
-    """Both see all of the 4 pixels by windows of 101; how far these move from unit to unit is not the same."""
+    """Both see all 4 pixels by windows of 101; how far these move from unit to unit is not the same."""
     model = {"rfcalc": 1, "input": [4, 4, 1], "layers": [
         {"kind": "conv", "name": "a", "filters": 1, "kernel": 101, "padding": [50, 50]},
         {"kind": "conv", "name": "b", "filters": 1, "kernel": 101, "padding": [50, 53], "stride": 2,
