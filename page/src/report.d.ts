@@ -63,6 +63,9 @@ export interface Fields {
   of: (number | null)[]; // for each row of the analysis an index into maps; null where it is not known or the row sees nothing
   local: (number | null)[]; // the same with gates cut
   maps: number[][]; // for each axis of the input an index into axes
+  // for each of maps the number of the layer's index that goes with each axis of the input: axes with one number share it,
+  // as those of a map do that was flattened
+  indices: number[][];
   axes: Axis[];
   taps: number[][]; // holes: how many positions are read, left out, read, ... from the first one on
   weights: Weights;

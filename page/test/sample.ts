@@ -251,6 +251,7 @@ export function modelOf({ extents, steps, title = "chain", weights = true }: Sam
             of: rows.map((_, index) => index),
             local: rows.map((_, index) => index),
             maps,
+            indices: maps.map((axes) => axes.map((_, axis) => axis)),
             axes: builder.axes,
             taps: builder.taps,
             weights: {

@@ -2,7 +2,6 @@
 import { describe, expect, it } from "vitest";
 
 import {
-    axesOf,
     countOf,
     has,
     middleOf,
@@ -15,6 +14,7 @@ import {
     weightAxesOf,
     weightsOf,
 } from "../src/model/units";
+import { gridOf } from "../src/model/grid";
 import type { Axis, Fields, Run, Sized } from "../src/report";
 import { type Reads, type Step, behind, modelOf } from "./sample";
 
@@ -45,6 +45,8 @@ function tried(extent: number, steps: Step[]): { fields: Fields; reads: Reads[] 
     return { fields: sized.fields as Fields, reads: all };
 }
 
+const axisOf = (fields: Fields, row: number) => gridOf(fields, row)?.axes[0] as Axis;
+
 function positions(fields: Fields, axis: Axis, unit: number): number[] {
     return stretches(fields, readOf(axis, unit)).flatMap(([first, last]) =>
         Array.from({ length: last - first + 1 }, (_, i) => first + i),
@@ -56,7 +58,7 @@ describe.each(CHAINS)("%s", (_, extent, steps) => {
 
     it("gives each unit the positions that it reads", () => {
         reads.forEach((units, row) => {
-            const [axis] = axesOf(fields, row) as [Axis];
+            const axis = axisOf(fields, row);
             expect(axis.extent).toBe(units.length);
             units.forEach((read, unit) => {
                 expect(positions(fields, axis, unit)).toEqual(read);
@@ -67,7 +69,7 @@ describe.each(CHAINS)("%s", (_, extent, steps) => {
 
     it("gives each position the units that read it", () => {
         reads.forEach((units, row) => {
-            const [axis] = axesOf(fields, row) as [Axis];
+            const axis = axisOf(fields, row);
             for (let position = -1; position <= extent; position++) {
                 const wanted = units.flatMap((read, unit) => (read.includes(position) ? [unit] : []));
                 const found = unitsReading(fields, axis, position);
@@ -79,7 +81,7 @@ describe.each(CHAINS)("%s", (_, extent, steps) => {
 
     it("finds the unit whose field has its middle nearest to a place", () => {
         reads.forEach((units, row) => {
-            const [axis] = axesOf(fields, row) as [Axis];
+            const axis = axisOf(fields, row);
             for (let place = -2; place < extent + 2; place += 0.5) {
                 const away = (unit: number) => Math.abs(middleOf(axis, unit) - place);
                 const best = Math.min(...units.map((_, unit) => away(unit)));

@@ -45,13 +45,28 @@ describe("a model beside what it is without pooling", () => {
 
     it("follows the pointer over the layers, in step, and goes back to the chosen one", async () => {
         await show(pooling());
-        await send(rowOf("conv2"), new PointerEvent("pointerenter"));
+        await send(rowOf("conv2"), new PointerEvent("pointermove", { bubbles: true }));
         expect(words()).toEqual([expect.stringMatching(/^conv2.*8x8/), expect.stringMatching(/^conv2.*5x5/)]);
         await send(
             all("layers")[0]?.querySelector(".table-pane") ?? undefined,
             new PointerEvent("pointerleave"),
         );
         expect(words()[0]).toMatch(/^conv3/);
+    });
+
+    it.each([
+        ["keys on the map of units", "unit-map", "(1, 2)"],
+        ["a number", "at-1", "(1, 2)"],
+    ])("acts on the chosen layer by %s while the pointer rests on another", async (_, hook, unit) => {
+        await show(pooling());
+        await send(rowOf("pool1"), new PointerEvent("pointermove", { bubbles: true }));
+        expect(words()[0]).toMatch(/^pool1/);
+        const element = all(hook)[0] as HTMLElement;
+        if (element instanceof HTMLInputElement) {
+            element.value = "2";
+            await send(element, new Event("input", { bubbles: true }));
+        } else await send(element, new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true }));
+        expect(words()[0]).toContain(`conv3, unit ${unit} of 3x3`);
     });
 
     it("shows the last layer before one that the other has not", async () => {

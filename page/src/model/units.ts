@@ -176,22 +176,6 @@ export function has(units: readonly Progression[], unit: number): boolean {
     );
 }
 
-/** The units that read a position of the input: how many, of how many, and which, along each axis. */
-export interface Seeing {
-    count: number;
-    all: number;
-    units: Progression[][];
-}
-
-export function seeing(fields: Fields, axes: readonly Axis[], position: readonly number[]): Seeing {
-    const units = axes.map((axis, place) => unitsReading(fields, axis, position[place] ?? 0));
-    return {
-        units,
-        count: units.reduce((product, each) => product * countOf(each), 1),
-        all: axes.reduce((product, axis) => product * axis.extent, 1),
-    };
-}
-
 /** Where the field of a unit has its middle; that of the window without border where it is known. */
 export function middleOf(axis: Axis, unit: number): number {
     const span = windowOf(axis, unit) ?? readOf(axis, unit);
@@ -234,18 +218,6 @@ export function mapOf(fields: Fields, row: number, gates: boolean): number | nul
     const [whole, local] = [fields.of[row] ?? null, fields.local[row] ?? null];
     return gates ? (whole ?? local) : (local ?? whole);
 }
-
-/** The axes of a row's map, one for each axis of the input; null where its fields are not known. */
-export function axesOf(fields: Fields, row: number, gates = false): Axis[] | null {
-    const map = mapOf(fields, row, gates);
-    const axes = map === null ? undefined : fields.maps[map];
-    if (!axes) return null;
-    let listed = lists.get(axes);
-    if (!listed) lists.set(axes, (listed = axes.map((index) => fields.axes[index] as Axis)));
-    return listed;
-}
-
-const lists = new WeakMap<number[], Axis[]>();
 
 export function weightAxesOf(weights: Weights, row: number): WeightAxis[] | null {
     const map = weights.of[row];

@@ -1,7 +1,8 @@
 // What the field of a unit is, in words.
 import type { Fields, Model, Row, Sized } from "../report";
 import { extents, number, percent } from "./figures";
-import { type Interval, axesOf, readOf, tapsOf, windowOf } from "./units";
+import { gridOf, placesOf } from "./grid";
+import { type Interval, readOf, tapsOf, windowOf } from "./units";
 
 /** What positions along each axis are called: rows and columns of an image, samples, frames. */
 export function axisNames(model: Model): string[] {
@@ -52,13 +53,14 @@ export function unitField(
     gates = false,
 ): AxisField[] | null {
     const fields = sized.fields;
-    const axes = fields && axesOf(fields, row, gates);
-    if (!axes) return null;
+    const grid = fields && gridOf(fields, row, gates);
+    if (!grid) return null;
+    const places = placesOf(grid, unit);
     const names = axisNames(model);
     const layer = sized.analysis.layers[row] as Row;
     const sizes = gates ? layer.receptive_field : layer.local_receptive_field;
-    return axes.map((axis, place) => {
-        const index = Math.min(unit[place] ?? 0, axis.extent - 1);
+    return grid.axes.map((axis, place) => {
+        const index = Math.min(places[place] as number, axis.extent - 1);
         const read = readOf(axis, index);
         const span = windowOf(axis, index);
         const end = (sized.extents[place] ?? read.last + 1) - 1;
@@ -94,12 +96,11 @@ function padded(axes: readonly AxisField[]): string {
     return `${parts.length ? listed(parts) : "0"} in padding`;
 }
 
-/** Which unit it is: "conv3, unit (1, 1) of 3x3". */
-export function unitName(sized: Sized, row: number, unit: readonly number[]): string {
+/** Which unit it is: "conv3, unit (1, 1) of 3x3", "flatten, unit 5 of 576". */
+export function unitName(sized: Sized, row: number, unit: readonly number[], gates = false): string {
     const layer = sized.analysis.layers[row] as Row;
-    const axes = sized.fields && axesOf(sized.fields, row);
-    if (!axes || axes.every((axis) => axis.extent === 1)) return `${layer.name}, its one unit`;
-    const sizes = axes.map((axis) => axis.extent);
+    const sizes = (sized.fields && gridOf(sized.fields, row, gates)?.sizes) ?? [];
+    if (sizes.every((size) => size === 1)) return `${layer.name}, its one unit`;
     const at = sizes.length === 1 ? String(unit[0]) : `(${unit.join(", ")})`;
     return `${layer.name}, unit ${at} of ${extents(sizes)}`;
 }
@@ -116,7 +117,7 @@ export function sentence(
     const layer = sized.analysis.layers[row] as Row;
     const axes = unitField(model, sized, row, unit, gates);
     if (!axes) return `${layer.name}: ${whyNot(sized, row)}`;
-    const subject = unitName(sized, row, unit);
+    const subject = unitName(sized, row, unit, gates);
     if (axes.length === 0) return `${layer.name}: the input has no axis with places`;
     if (axes.some((axis) => axis.size === 0)) return `${subject}: reads nothing of the ${whole(model)}`;
     const sizes = axes.map((axis) => axis.size);

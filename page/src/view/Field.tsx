@@ -3,16 +3,8 @@ import { useComputed } from "@preact/signals";
 import { useId, useMemo, useState } from "preact/hooks";
 
 import { number, percent } from "../model/figures";
-import {
-    type Progression,
-    type Seeing,
-    readOf,
-    stretches,
-    seeing,
-    weightAxesOf,
-    weightsOf,
-    windowOf,
-} from "../model/units";
+import { type Grid, type Seeing, kept, neighbour, placesOf, seeing } from "../model/grid";
+import { type Progression, readOf, stretches, weightAxesOf, weightsOf, windowOf } from "../model/units";
 import { axisNames, sentence, singular, whole, whyNot } from "../model/words";
 import type { Axis, Fields, Row } from "../report";
 import { PixelList } from "./PixelList";
@@ -42,12 +34,17 @@ function marginOf(fields: Fields, axis: number, extent: number): number {
 export function Field({ session, side }: FieldProps) {
     const shown = useComputed(() => session.shown(side, session.focus.value)).value;
     const fields = side.sized.fields;
-    const axes = session.axes(side, shown.index);
+    const grid = session.grid(side, shown.index);
     const focus = session.focus.value;
     const layer = side.sized.analysis.layers[shown.index] as Row;
     const several = session.sides.value.length > 1;
     return (
-        <section class="field" aria-label={`Field in ${side.model.title}`} data-testid="field">
+        <section
+            class="field"
+            aria-label={`Field in ${side.model.title}`}
+            data-testid="field"
+            onFocusIn={() => (session.hovered.value = null)}
+        >
             <h3>
                 {several && <span class="model-name">{side.model.title}: </span>}
                 <span class="layer-name">{layer.name}</span> <span class="kind">{layer.kind}</span>
@@ -57,11 +54,11 @@ export function Field({ session, side }: FieldProps) {
                     {side.model.title} has no {focus.name}; {layer.name}, the last one before it, is shown.
                 </p>
             )}
-            {fields && axes?.length ? (
-                <Picture session={session} side={side} row={shown.index} axes={axes} fields={fields} />
+            {fields && grid?.axes.length ? (
+                <Picture session={session} side={side} row={shown.index} grid={grid} fields={fields} />
             ) : (
                 <p class="words" data-testid="words" aria-live="polite">
-                    {axes
+                    {grid
                         ? "The input has no axis with places."
                         : `No picture of its field: ${whyNot(side.sized, shown.index)}.`}
                 </p>
@@ -72,11 +69,12 @@ export function Field({ session, side }: FieldProps) {
 
 interface PictureProps extends FieldProps {
     row: number;
-    axes: Axis[];
+    grid: Grid;
     fields: Fields;
 }
 
-function Picture({ session, side, row, axes, fields }: PictureProps) {
+function Picture({ session, side, row, grid, fields }: PictureProps) {
+    const { axes, sizes } = grid;
     const { model, sized } = side;
     const extents = sized.extents.map((extent) => extent ?? 1);
     const names = axisNames(model);
@@ -85,6 +83,7 @@ function Picture({ session, side, row, axes, fields }: PictureProps) {
         Math.min(session.pixel.value?.[axis] ?? Math.floor(extent / 2), extent - 1),
     );
     const unit = session.unit(side, row);
+    const places = placesOf(grid, unit);
     const weights = session.weights.value;
     const rate = session.report.value.rate;
     const layer = sized.analysis.layers[row] as Row;
@@ -111,7 +110,7 @@ function Picture({ session, side, row, axes, fields }: PictureProps) {
     const scenes: AxisScene[] = useMemo(
         () =>
             axes.map((axis, place) => {
-                const index = unit[place] as number;
+                const index = places[place] as number;
                 const span = windowOf(axis, index);
                 const weightAxis = weighed?.[place];
                 return {
@@ -123,15 +122,26 @@ function Picture({ session, side, row, axes, fields }: PictureProps) {
                 };
             }),
         // eslint-disable-next-line react-hooks/exhaustive-deps
-        [axes, unitKey, picking, weights, margins],
+        [grid, unitKey, picking, weights, margins],
     );
     const pixelKey = pixel.join(",");
     const seen = useMemo(
-        () => (picking ? seeing(fields, axes, pixel) : null),
+        () => (picking ? seeing(fields, grid, pixel) : null),
         // eslint-disable-next-line react-hooks/exhaustive-deps
-        [axes, picking, pixelKey],
+        [grid, picking, pixelKey],
     );
-    const sizes = axes.map((axis) => axis.extent);
+
+    /** Keys and numbers end a hover: what they move is the unit of the chosen layer. */
+    const chosen = () => {
+        session.hovered.value = null;
+        session.hoveredAt.value = null;
+        const index = session.shown(side, session.chosen.peek()).index;
+        return { row: index, grid: session.grid(side, index), unit: session.unit(side, index) };
+    };
+    const goChosen = (to: (grid: Grid, unit: readonly number[]) => readonly number[]) => {
+        const { row, grid, unit } = chosen();
+        if (grid) session.at.value = session.atUnit(side, row, kept(grid, to(grid, unit)));
+    };
 
     /** Go to a position of the input, along some of its axes. */
     const go = (part: Record<number, number>, settled: boolean) => {
@@ -160,8 +170,10 @@ function Picture({ session, side, row, axes, fields }: PictureProps) {
         session.hoveredAt.value = null;
     };
     const step = (axis: number, by: number) => {
-        if (picking) go({ [axis]: (pixel[axis] as number) + by }, true);
-        else goUnit(moved(unit, axis, by), true);
+        if (picking) {
+            chosen();
+            go({ [axis]: (pixel[axis] as number) + by }, true);
+        } else goChosen((grid, unit) => neighbour(grid, unit, axis, by));
     };
 
     const words = picking
@@ -172,7 +184,7 @@ function Picture({ session, side, row, axes, fields }: PictureProps) {
     const [slices, setSlices] = useState<Record<number, number>>({});
     const slice = (axis: number) => {
         if (picking) return pixel[axis] as number;
-        const read = readOf(axes[axis] as Axis, unit[axis] as number);
+        const read = readOf(axes[axis] as Axis, places[axis] as number);
         const middle = Math.floor((Math.max(read.first, 0) + Math.max(read.last, 0)) / 2);
         return Math.min(slices[axis] ?? middle, (extents[axis] as number) - 1);
     };
@@ -261,6 +273,7 @@ function Picture({ session, side, row, axes, fields }: PictureProps) {
                         seeing={seen?.units ?? null}
                         goUnit={goUnit}
                         leave={leave}
+                        step={(index, by) => goChosen((_, unit) => moved(unit, index, by))}
                     />
                     {picking ? (
                         <Numbers
@@ -268,23 +281,36 @@ function Picture({ session, side, row, axes, fields }: PictureProps) {
                             names={names}
                             values={pixel}
                             extents={extents}
-                            set={(axis, to) => go({ [axis]: to }, true)}
+                            set={(axis, to) => {
+                                chosen();
+                                go({ [axis]: to }, true);
+                            }}
                         />
                     ) : (
                         <Numbers
                             legend="unit"
-                            names={names}
+                            names={indexNames(grid, names)}
                             values={unit}
                             extents={sizes}
-                            set={(axis, to) => goUnit(moved(unit, axis, to - (unit[axis] as number)), true)}
+                            set={(index, to) =>
+                                goChosen((_, unit) => moved(unit, index, to - (unit[index] as number)))
+                            }
                         />
                     )}
-                    {weights && !picking && <Weighed fields={fields} row={row} unit={unit} />}
+                    {weights && !picking && <Weighed fields={fields} row={row} places={places} />}
                 </div>
             </div>
             {picking && <PixelList session={session} side={side} pixel={pixel} />}
         </div>
     );
+}
+
+/** What the indices of a unit are called: by the axis of the input that goes with it, where one alone does. */
+function indexNames({ indices, sizes }: Grid, names: readonly string[]): string[] {
+    return sizes.map((_, index) => {
+        const axes = indices.flatMap((each, axis) => (each === index ? [axis] : []));
+        return axes.length === 1 ? (names[axes[0] as number] ?? "") : "index";
+    });
 }
 
 function moved(unit: readonly number[], axis: number, by: number): number[] {
@@ -311,10 +337,11 @@ interface UnitsProps extends FieldProps {
     seeing: Progression[][] | null;
     goUnit: (index: readonly number[], settled: boolean) => void;
     leave: () => void;
+    step: (index: number, by: number) => void;
 }
 
 /** The map of units: of more than two axes the last two, at the place of the unit along the others. */
-function Units({ session, side, row, sizes, unit, seeing, goUnit, leave }: UnitsProps) {
+function Units({ session, side, row, sizes, unit, seeing, goUnit, leave, step }: UnitsProps) {
     const last = sizes.length - 1;
     const extents: [number, number] = [last > 0 ? (sizes[last - 1] as number) : 1, sizes[last] as number];
     const index: [number, number] = [last > 0 ? (unit[last - 1] as number) : 0, unit[last] as number];
@@ -343,7 +370,10 @@ function Units({ session, side, row, sizes, unit, seeing, goUnit, leave }: Units
                 theme={session.theme.value}
                 pick={(y, x, settled) => goUnit(to(y, x), settled)}
                 leave={leave}
-                step={(y, x) => goUnit(to(index[0] + y, index[1] + x), true)}
+                step={(y, x) => {
+                    if (x) step(last, x);
+                    else if (last > 0) step(last - 1, y);
+                }}
             />
         </div>
     );
@@ -376,8 +406,7 @@ function Numbers({ legend, names, values, extents, set }: NumbersProps) {
                         data-testid={`at-${axis}`}
                         onInput={(event) => {
                             const to = event.currentTarget.valueAsNumber;
-                            if (Number.isInteger(to))
-                                set(axis, Math.min(Math.max(to, 0), (extents[axis] ?? 1) - 1));
+                            if (Number.isInteger(to)) set(axis, to);
                         }}
                     />
                 </label>
@@ -387,7 +416,7 @@ function Numbers({ legend, names, values, extents, set }: NumbersProps) {
 }
 
 /** What the weights say: how few positions hold most of it. */
-function Weighed({ fields, row, unit }: { fields: Fields; row: number; unit: readonly number[] }) {
+function Weighed({ fields, row, places }: { fields: Fields; row: number; places: readonly number[] }) {
     const axes = weightAxesOf(fields.weights, row);
     if (!axes)
         return (
@@ -395,7 +424,7 @@ function Weighed({ fields, row, unit }: { fields: Fields; row: number; unit: rea
                 Weights of this layer are not known{fields.weights.missing && `: ${fields.weights.missing}`}.
             </p>
         );
-    const middle = axes.every((axis, place) => axis.middle === unit[place]);
+    const middle = axes.every((axis, place) => axis.middle === places[place]);
     return (
         <div class="weighed">
             <div class="ramp" role="img" aria-label="Dark: little weight; bright: the largest weight" />

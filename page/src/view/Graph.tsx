@@ -275,7 +275,7 @@ function Drawing({ drawn, session, side, factor, toggle, current }: DrawingProps
                         data-layer={node.children ? undefined : node.title}
                         data-current={node.id === current ? "true" : undefined}
                         onClick={() => act(node)}
-                        onPointerEnter={() => session.hover(side, node.row)}
+                        onPointerMove={() => session.hover(side, node.row)}
                     >
                         <title>{titleOf(node, nodeMarks.get(node.id))}</title>
                         {node.children && (

@@ -2,7 +2,8 @@
 import { useMemo, useRef } from "preact/hooks";
 
 import { number } from "../model/figures";
-import { axesOf, mapOf, seeing } from "../model/units";
+import { gridOf, seeing } from "../model/grid";
+import { mapOf } from "../model/units";
 import { singular } from "../model/words";
 import type { Session, Side } from "./session";
 import { useVirtual } from "./virtual";
@@ -20,12 +21,12 @@ function seenBy(side: Side, pixel: readonly number[], gates: boolean): Seen[] {
     const known = new Map<number, Seen>();
     return analysis.layers.map((_, row) => {
         const map = fields && mapOf(fields, row, gates);
-        const axes = fields && axesOf(fields, row, gates);
-        if (!fields || !axes || map === null) return { row, count: null, all: null, exact: true };
+        const grid = fields && gridOf(fields, row, gates);
+        if (!fields || !grid || map === null) return { row, count: null, all: null, exact: true };
         let seen = known.get(map);
         if (!seen) {
-            const { count, all } = seeing(fields, axes, pixel);
-            seen = { row, count, all, exact: axes.every((axis) => axis.exact) };
+            const { count, all } = seeing(fields, grid, pixel);
+            seen = { row, count, all, exact: grid.axes.every((axis) => axis.exact) };
             known.set(map, seen);
         }
         return { ...seen, row };

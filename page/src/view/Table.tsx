@@ -183,6 +183,7 @@ export function Table({ session, side }: { session: Session; side: Side }) {
                         {!printing && virtual.before > 0 && (
                             <tr aria-hidden="true" style={{ height: `${virtual.before}px` }} />
                         )}
+                        {/* a row that is scrolled under the pointer is not hovered: the pointer has to move */}
                         {visible.map(({ line, at }) => {
                             const is = line.index === chosen && line.call < 0;
                             return (
@@ -196,7 +197,7 @@ export function Table({ session, side }: { session: Session; side: Side }) {
                                     tabIndex={is || (place < 0 && at === 0) ? 0 : -1}
                                     class={`${is ? "chosen" : ""} ${line.call < 0 ? "" : "call"} ${line.row.container ? "container" : ""}`}
                                     onClick={() => session.choose(side, line.index)}
-                                    onPointerEnter={() => session.hover(side, line.index)}
+                                    onPointerMove={() => session.hover(side, line.index)}
                                 >
                                     {columns.map((column) => (
                                         <td key={column.key} class={column.text ? "" : "figure"}>

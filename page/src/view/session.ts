@@ -1,9 +1,10 @@
 // What a view of a report is at: which model, size, layer and unit. One session belongs to one ReportView.
 import { type ReadonlySignal, type Signal, computed, signal } from "@preact/signals";
 
-import type { Axis, Model, Report, Sized } from "../report";
+import type { Model, Report, Sized } from "../report";
 import { counterpart, firstChoice, rowOf, sizedAs } from "../model/lookup";
-import { axesOf, middleOf, nearest } from "../model/units";
+import { type Grid, gridOf, kept, middleUnit, nearestUnit, placesOf, unitTold } from "../model/grid";
+import { middleOf } from "../model/units";
 
 /** A layer, by the model that it was chosen in and its name. */
 export interface Layer {
@@ -15,8 +16,8 @@ export interface Layer {
 export interface At {
     model: number;
     row: number;
-    unit: number[];
-    place: number[];
+    unit: number[]; // a place for each index of its layer
+    place: number[]; // one for each axis of the input
 }
 
 export type Mode = "unit" | "pixel";
@@ -92,45 +93,39 @@ export class Session {
         return counterpart(other.sized.analysis, row, side.sized.analysis);
     }
 
-    /** The axes of a row's map. */
-    axes(side: Side, row: number): Axis[] | null {
-        return side.sized.fields && axesOf(side.sized.fields, row, this.gates.value);
+    /** The units of a row. */
+    grid(side: Side, row: number): Grid | null {
+        return side.sized.fields && gridOf(side.sized.fields, row, this.gates.value);
     }
 
     /** The unit of a row that is shown: where the pointer is, or else at the chosen one. */
     unit(side: Side, row: number, at = this.hoveredAt.value ?? this.at.value): number[] {
-        const axes = this.axes(side, row);
-        if (!axes) return [];
-        const middle = axes.map((axis) => Math.floor(axis.extent / 2));
-        if (!at) return middle;
-        if (at.model === side.index && at.row === row) {
-            return axes.map((axis, place) => Math.min(Math.max(at.unit[place] ?? 0, 0), axis.extent - 1));
-        }
-        const place = axes.map((axis, index) => at.place[index] ?? middleOf(axis, middle[index] as number));
-        return axes.map((axis, index) => nearest(axis, place[index] as number));
+        const grid = this.grid(side, row);
+        if (!grid) return [];
+        if (!at) return middleUnit(grid);
+        const here = at.model === side.index && at.row === row;
+        if (here && at.unit.length === grid.sizes.length) return kept(grid, at.unit);
+        return nearestUnit(grid, at.place);
     }
 
-    /** A unit of a row, with the place of its field. */
-    atUnit(side: Side, row: number, unit: readonly number[]): At | null {
-        const axes = this.axes(side, row);
-        if (!axes) return null;
-        const kept = axes.map((axis, place) => Math.min(Math.max(unit[place] ?? 0, 0), axis.extent - 1));
+    /** A unit of a row, told by a place for each index or each axis of the input, with the place of its field. */
+    atUnit(side: Side, row: number, told: readonly number[]): At | null {
+        const grid = this.grid(side, row);
+        const unit = grid && unitTold(grid, told);
+        if (!unit) return null;
         const before = this.at.value?.place;
         // a map that keeps no grid along an axis says nothing of the place along it
-        const place = axes.map((axis, index) =>
-            axis.extent === 1
-                ? (before?.[index] ?? middleOf(axis, 0))
-                : middleOf(axis, kept[index] as number),
-        );
-        return { model: side.index, row, unit: kept, place };
+        const place = placesOf(grid, unit).map((index, axis) => {
+            const units = grid.axes[axis] as Grid["axes"][number];
+            return units.extent === 1 ? (before?.[axis] ?? middleOf(units, 0)) : middleOf(units, index);
+        });
+        return { model: side.index, row, unit, place };
     }
 
     /** The unit of a row whose field has its middle nearest to a place in the input. */
     atPlace(side: Side, row: number, place: readonly number[]): At | null {
-        const axes = this.axes(side, row);
-        if (!axes) return null;
-        const unit = axes.map((axis, index) => nearest(axis, place[index] ?? 0));
-        return { model: side.index, row, unit, place: [...place] };
+        const grid = this.grid(side, row);
+        return grid && { model: side.index, row, unit: nearestUnit(grid, place), place: [...place] };
     }
 
     choose(side: Side, row: number): void {
