@@ -100,6 +100,47 @@ describe("a model beside what it is without pooling", () => {
     });
 });
 
+describe("two models with other names for their layers", () => {
+    const report = pooling();
+    const names = ["input", "first", "conv1", "conv3"]; // conv1 stands for conv2
+    const other = report.models[1] as Model;
+    other.sizes[0]?.analysis.layers.forEach((row, index) => (row.name = names[index] as string));
+    const pairs = [
+        ["input", "input"],
+        ["conv1", "first"],
+        ["pool1", null],
+        ["conv2", "conv1"],
+        ["pool2", null],
+    ]; // of conv3 the difference says nothing
+    report.diff = {
+        layers: pairs.map(([old, now]) => ({ old: old && { name: old }, new: now && { name: now } })),
+        answer: [],
+        summary: {},
+    };
+
+    it.each([
+        ["conv1", "first", "first stands for conv1 of pooling."],
+        ["conv2", "conv1", "conv1 stands for conv2 of pooling."],
+        ["pool2", "conv1", "plain has no pool2; conv1, the last one before it, is shown."],
+        ["conv3", "conv3", ""],
+    ])("show of %s %s", async (name, found, said) => {
+        await show(report);
+        await click(rowOf(name));
+        expect(words()).toEqual([expect.stringMatching(`^${name}, `), expect.stringMatching(`^${found}, `)]);
+        expect(all("stands-for").length).toBe(said.includes("stands for") ? 1 : 0);
+        expect(root.textContent).toContain(said);
+    });
+
+    it("go in step the other way round", async () => {
+        await show(report);
+        await click(rowOf("conv1", 1));
+        expect(words()).toEqual([expect.stringMatching(/^conv2, /), expect.stringMatching(/^conv1, /)]);
+        expect(all("stands-for").map((each) => each.textContent)).toEqual([
+            "conv2 stands for conv1 of plain.",
+        ]);
+    });
+});
+
 describe("another report of the same model", () => {
     it("is shown where the one before it was", async () => {
         await show(pooling());

@@ -1,5 +1,5 @@
 // Rows by name, sizes by extents, and the layer of one model that stands for a layer of another.
-import type { Analysis, Model, Row, Sized } from "../report";
+import type { Analysis, Model, Report, Row, Sized } from "../report";
 import { extents } from "./figures";
 
 const indices = new WeakMap<Analysis, Map<string, number>>();
@@ -34,11 +34,49 @@ export function sizedAs(model: Model, name: string | null): Sized {
     return model.sizes.find((sized) => sizeName(sized) === name) ?? (model.sizes[0] as Sized);
 }
 
-/** The row of `other` that is called as row `index` of `one`, or else as the last one before it that both have. */
-export function counterpart(one: Analysis, index: number, other: Analysis): { index: number; same: boolean } {
+interface Layers {
+    layers: { old: { name: string } | null; new: { name: string } | null }[];
+}
+
+/** By the name of a layer of one model that of the layer which stands for it in another; null where none does. */
+export type Pairing = (name: string) => string | null;
+
+const pairings = new WeakMap<object, [ahead: Pairing, back: Pairing]>();
+
+/** How layers of two models are paired: as their difference says, and else by equal names. */
+export function pairing(report: Report, from: number, to: number): Pairing {
+    const diff = report.diff as Layers | null;
+    if (!diff || from === to || Math.max(from, to) > 1) return (name) => name;
+    let known = pairings.get(diff);
+    if (!known) pairings.set(diff, (known = pairingsOf(diff)));
+    return known[from as 0 | 1];
+}
+
+function pairingsOf({ layers }: Layers): [Pairing, Pairing] {
+    const [ahead, back] = [new Map<string, string>(), new Map<string, string>()];
+    for (const each of layers) {
+        if (!each.old || !each.new) continue;
+        if (!ahead.has(each.old.name)) ahead.set(each.old.name, each.new.name);
+        if (!back.has(each.new.name)) back.set(each.new.name, each.old.name);
+    }
+    // a name that stands for another layer already is not taken for this one as well
+    const through =
+        (pairs: Map<string, string>, others: Map<string, string>): Pairing =>
+        (name) =>
+            pairs.get(name) ?? (others.has(name) ? null : name);
+    return [through(ahead, back), through(back, ahead)];
+}
+
+/** The row of `other` that stands for row `index` of `one`, or else for the last one before it that has such a row. */
+export function counterpart(
+    one: Analysis,
+    index: number,
+    other: Analysis,
+    paired: Pairing,
+): { index: number; same: boolean } {
     for (let at = index; at >= 0; at--) {
-        const name = (one.layers[at] as Row).name;
-        const found = rowOf(other, name);
+        const name = paired((one.layers[at] as Row).name);
+        const found = name === null ? -1 : rowOf(other, name);
         if (found >= 0) return { index: found, same: at === index };
     }
     return { index: 0, same: false };

@@ -3,6 +3,7 @@ import { effect } from "@preact/signals";
 import { options, render } from "preact";
 
 import { type Place, read, write } from "../model/hash";
+import { rowOf } from "../model/lookup";
 import type { Report } from "../report";
 import { ReportView } from "../view/ReportView";
 import { Session } from "../view/session";
@@ -30,8 +31,11 @@ function follow(session: Session): void {
             session.beside.value = place.beside;
         session.size.value = place.size ?? null;
         session.pane.value = place.pane ?? null;
-        session.layer.value = !place.layer ? null : { model: session.model.value, name: place.layer };
-        const side = session.sides.peek()[0];
+        const sides = session.sides.peek();
+        const [side] = sides;
+        const name = place.layer;
+        const of = name ? sides.find((each) => rowOf(each.sized.analysis, name) >= 0) : undefined;
+        session.layer.value = name ? { model: (of ?? side)?.index ?? 0, name } : null;
         const layer = session.layer.peek();
         session.at.value =
             side && layer && place.unit?.length
@@ -55,12 +59,14 @@ function follow(session: Session): void {
         const at = session.at.value;
         const side = session.sides.value[0];
         const chosen = session.chosen.value;
+        const shown = side && session.shown(side, chosen);
+        const here = shown?.same ? side?.sized.analysis.layers[shown.index]?.name : undefined;
         const place: Place = {
             model: session.model.value,
             beside: session.beside.value,
             size: session.size.value,
-            layer: session.layer.value || at ? chosen.name : null,
-            unit: at && side ? session.unit(side, session.shown(side, chosen).index, at) : null,
+            layer: session.layer.value || at ? (here ?? chosen.name) : null,
+            unit: at && side && shown ? session.unit(side, shown.index, at) : null,
             pane: session.pane.value,
         };
         const before = known;

@@ -37,6 +37,7 @@ export function Field({ session, side }: FieldProps) {
     const grid = session.grid(side, shown.index);
     const focus = session.focus.value;
     const layer = side.sized.analysis.layers[shown.index] as Row;
+    const renamed = focus.model !== side.index && layer.name !== focus.name;
     const several = session.sides.value.length > 1;
     return (
         <section
@@ -52,6 +53,11 @@ export function Field({ session, side }: FieldProps) {
             {!shown.same && (
                 <p class="aside">
                     {side.model.title} has no {focus.name}; {layer.name}, the last one before it, is shown.
+                </p>
+            )}
+            {shown.same && renamed && (
+                <p class="aside" data-testid="stands-for">
+                    {layer.name} stands for {focus.name} of {session.report.value.models[focus.model]?.title}.
                 </p>
             )}
             {fields && grid?.axes.length ? (

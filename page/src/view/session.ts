@@ -2,7 +2,7 @@
 import { type ReadonlySignal, type Signal, computed, signal } from "@preact/signals";
 
 import type { Model, Report, Sized } from "../report";
-import { counterpart, firstChoice, rowOf, sizedAs } from "../model/lookup";
+import { counterpart, firstChoice, pairing, rowOf, sizedAs } from "../model/lookup";
 import { type Grid, gridOf, kept, middleUnit, nearestUnit, placesOf, unitTold } from "../model/grid";
 import { middleOf } from "../model/units";
 
@@ -90,7 +90,8 @@ export class Session {
         const other = this.sides.value.find((each) => each.index === layer.model);
         const row = other ? rowOf(other.sized.analysis, layer.name) : -1;
         if (!other || row < 0) return { index: Math.max(here, 0), same: here >= 0 };
-        return counterpart(other.sized.analysis, row, side.sized.analysis);
+        const paired = pairing(this.report.value, other.index, side.index);
+        return counterpart(other.sized.analysis, row, side.sized.analysis, paired);
     }
 
     /** The units of a row. */
