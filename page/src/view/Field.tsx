@@ -40,12 +40,7 @@ export function Field({ session, side }: FieldProps) {
     const renamed = focus.model !== side.index && layer.name !== focus.name;
     const several = session.sides.value.length > 1;
     return (
-        <section
-            class="field"
-            aria-label={`Field in ${side.model.title}`}
-            data-testid="field"
-            onFocusIn={() => (session.hovered.value = null)}
-        >
+        <section class="field" aria-label={`Field in ${side.model.title}`} data-testid="field">
             <h3>
                 {several && <span class="model-name">{side.model.title}: </span>}
                 <span class="layer-name">{layer.name}</span> <span class="kind">{layer.kind}</span>
@@ -182,6 +177,8 @@ function Picture({ session, side, row, grid, fields }: PictureProps) {
         } else goChosen((grid, unit) => neighbour(grid, unit, axis, by));
     };
 
+    const stepUnit = (index: number, by: number) => goChosen((_, unit) => moved(unit, index, by));
+
     const words = picking
         ? seenWords(names, pixel, layer, axes, seen)
         : sentence(model, sized, row, unit, rate, session.gates.value);
@@ -279,7 +276,7 @@ function Picture({ session, side, row, grid, fields }: PictureProps) {
                         seeing={seen?.units ?? null}
                         goUnit={goUnit}
                         leave={leave}
-                        step={(index, by) => goChosen((_, unit) => moved(unit, index, by))}
+                        step={stepUnit}
                     />
                     {picking ? (
                         <Numbers
@@ -287,6 +284,7 @@ function Picture({ session, side, row, grid, fields }: PictureProps) {
                             names={names}
                             values={pixel}
                             extents={extents}
+                            step={step}
                             set={(axis, to) => {
                                 chosen();
                                 go({ [axis]: to }, true);
@@ -298,6 +296,7 @@ function Picture({ session, side, row, grid, fields }: PictureProps) {
                             names={indexNames(grid, names)}
                             values={unit}
                             extents={sizes}
+                            step={stepUnit}
                             set={(index, to) =>
                                 goChosen((_, unit) => moved(unit, index, to - (unit[index] as number)))
                             }
@@ -391,9 +390,10 @@ interface NumbersProps {
     values: readonly number[];
     extents: readonly number[];
     set: (axis: number, to: number) => void;
+    step: (axis: number, by: number) => void;
 }
 
-function Numbers({ legend, names, values, extents, set }: NumbersProps) {
+function Numbers({ legend, names, values, extents, set, step }: NumbersProps) {
     const id = useId();
     return (
         <fieldset class="numbers">
@@ -410,6 +410,13 @@ function Numbers({ legend, names, values, extents, set }: NumbersProps) {
                         value={value}
                         disabled={extents[axis] === 1}
                         data-testid={`at-${axis}`}
+                        onKeyDown={(event) => {
+                            // the number that stands here may be that of another layer, which is hovered
+                            const by = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+                            if (!by || event.altKey || event.ctrlKey || event.metaKey) return;
+                            event.preventDefault();
+                            step(axis, by);
+                        }}
                         onInput={(event) => {
                             const to = event.currentTarget.valueAsNumber;
                             if (Number.isInteger(to)) set(axis, to);
