@@ -71,6 +71,13 @@ class Shown:
         self.page.wait_for_function(_TWO_FRAMES)
         return self.says()
 
+    def pick(self, position: tuple[int, ...]) -> str:
+        """Pick a position of the input, and return what the page says of who sees it."""
+        self.find("mode-pixel").click()
+        for axis, place in enumerate(position):
+            self.find(f"at-{axis}").fill(str(place))
+        return self.says()
+
     def row(self, layer: str) -> Locator:
         """Return the row of the table of a layer."""
         return self.page.locator(f"[data-testid=layer-row][data-layer='{layer}']").first

@@ -86,6 +86,20 @@ def names_of(axes: int, units: tuple[str, ...]) -> list[str]:
     return (["frames" if units[0] == "frames" else "slices"] if axes == 3 else []) + ["rows", "columns"]
 
 
+def sizes_of(field: rfcalc.Field) -> list[int]:
+    """Return how many units there are along each index of a layer."""
+    indices = field.indices or tuple(range(len(field.axes)))
+    return [field.axes[indices.index(number)].extent for number in range(max(indices) + 1)]
+
+
+def called(unit: tuple[int, ...], sizes: list[int]) -> str:
+    """Return how a sentence calls a unit."""
+    if all(size == 1 for size in sizes):
+        return "its one unit: "
+    place = str(unit[0]) if len(unit) == 1 else f"({', '.join(map(str, unit))})"
+    return f"unit {place} of {'x'.join(map(str, sizes))}: "
+
+
 def told(field: rfcalc.Field, whole: list[bool]) -> list[str]:
     """Return how a sentence says what a unit reads along each axis, and its size, by what `field` found."""
     said, sizes = [], []
@@ -117,15 +131,13 @@ def test_units_see_what_field_says(name: str, show: Any) -> None:
     rows = [row for row in analysis if row.spatial and row.status == "exact" and row.receptive_field]
     for row in draw.sample(rows, min(8, len(rows))):
         whole = rfcalc.field(graph, row.name)
-        unit = tuple(draw.randrange(axis.extent) for axis in whole.axes)
+        sizes = sizes_of(whole)
+        unit = tuple(map(draw.randrange, sizes))
         one = rfcalc.field(graph, row.name, at=unit)
         said = page.go(row.name, unit)
-        assert said.startswith(f"{row.name}, ")
+        assert said.startswith(f"{row.name}, {called(unit, sizes)}"), unit
         for part in told(one, [size is None for size in row.receptive_field or ()]):
             assert part in said, f"{row.name} {unit}"
-        if all(axis.extent > 1 for axis in one.axes):
-            place = str(unit[0]) if len(unit) == 1 else f"({', '.join(map(str, unit))})"
-            assert f"unit {place} of " in said
 
 
 def test_weights_hold_what_effective_says(show: Any) -> None:
@@ -196,10 +208,7 @@ def test_a_pixel_is_picked_and_the_units_that_see_it_are_counted(show: Any) -> N
     path = str(DOCS / "pooling.json")
     page = show(rfcalc.report(path, variants=[]))
     page.row("conv3").click()
-    page.find("mode-pixel").click()
-    page.find("at-0").fill("3")
-    page.find("at-1").fill("20")
-    said = page.says()
+    said = page.pick((3, 20))
     assert said.startswith("row 3, column 20: ")
     counts = {}
     for row in rfcalc.analyze(path):
@@ -212,6 +221,71 @@ def test_a_pixel_is_picked_and_the_units_that_see_it_are_counted(show: Any) -> N
     text = page.find("pixel-list").inner_text()
     for name, count in counts.items():
         assert f"{name}\t{count:,}\t" in text
+
+
+def test_units_of_a_flattened_map_have_one_index(show: Any) -> None:
+    path = str(DOCS / "pooling.json")
+    page = show(rfcalc.report(path, variants=[]))
+    said = page.go("flatten", (5,))
+    assert said.startswith("flatten, unit 5 of 1152: rows 0-17, columns 0-17: ")
+    assert page.go("flatten", (5, 5)) == said, "a place for each axis of the input will do"
+    assert page.page.get_by_test_id("at-0").count() == 1
+    assert page.page.get_by_test_id("at-1").count() == 0
+    page.find("field-canvas").focus()
+    # channels come last: 128 of them at each place of the 3x3
+    for key, unit in (("ArrowRight", 133), ("ArrowDown", 133 + 384), ("ArrowLeft", 5 + 384), ("ArrowUp", 5)):
+        page.page.keyboard.press(key)
+        assert f"unit {unit} of 1152: " in page.says()
+        for part in told(rfcalc.field(path, "flatten", at=(unit,)), [False, False]):
+            assert part in page.says()
+    page.find("unit-map").focus()
+    page.page.keyboard.press("ArrowRight")
+    assert "unit 6 of 1152: " in page.says()
+    page.find("at-0").fill("700")
+    assert "unit 700 of 1152: " in page.says()
+    assert page.page.url.endswith("layer=flatten&unit=700")
+
+
+@pytest.mark.parametrize(("pixel", "count"), [((14, 14), "1,152"), ((3, 20), "256"), ((27, 0), "0")])
+def test_units_of_a_flattened_map_are_counted_once(pixel: tuple[int, int], count: str, show: Any) -> None:
+    path = str(DOCS / "pooling.json")
+    assert f"{rfcalc.field(path, 'flatten').seeing(pixel).units:,}" == count
+    page = show(rfcalc.report(path, variants=[]))
+    page.go("flatten")
+    assert f"seen by {count} of the 1,152 units of flatten" in page.pick(pixel)
+    assert f"flatten\t{count}\t1,152" in page.find("pixel-list").inner_text()
+
+
+@pytest.mark.onnx
+def test_tokens_have_one_index(show: Any) -> None:
+    graph = MODELS["ViT"]()
+    page = show(rfcalc.report(graph, variants=[]))
+    tokens = rfcalc.field(graph, "node_cat")
+    assert "node_cat, unit 0 of 197: reads nothing" in page.go("node_cat", (0,)), "the class token"
+    assert "unit 1 of 197: rows 0-15, columns 0-15: " in page.go("node_cat", (1,))
+    page.find("field-canvas").focus()
+    page.page.keyboard.press("ArrowDown")
+    assert "unit 15 of 197: rows 16-31, columns 0-15: " in page.says()
+    page.page.keyboard.press("ArrowRight")
+    assert "unit 16 of 197: rows 16-31, columns 16-31: " in page.says()
+    for pixel in ((14, 14), (100, 223)):
+        count = tokens.seeing(pixel).units
+        assert f"seen by {count} of the 197 units of node_cat" in page.pick(pixel)
+
+
+def test_tokens_of_a_film_have_an_index_beside_that_of_the_frame(show: Any) -> None:
+    film = {"rfcalc": 1, "input": [3, 4, 4, 1], "layers": [
+        {"kind": "reshape", "name": "r", "shape": [None, 3, 16, 1]}]}  # fmt: skip
+    page = show(rfcalc.report(film, variants=[]))
+    said = page.go("r", (2, 7))
+    assert said.startswith("r, unit (2, 7) of 3x16: ")
+    for part in told(rfcalc.field(film, "r", at=(2, 7)), [False, False, False]):
+        assert part in said
+    page.find("at-1").fill("8")
+    assert "unit (2, 8) of 3x16: " in page.says()
+    page.find("at-0").fill("0")
+    assert "unit (0, 8) of 3x16: " in page.says()
+    assert "seen by 1 of the 48 units of r" in page.pick((2, 1, 3))
 
 
 def test_rows_are_sorted_and_filtered(show: Any) -> None:
@@ -255,6 +329,35 @@ def test_sizes_are_switched(show: Any) -> None:
     assert "of 128x128" in page.go(rows[0].name)
     page.page.get_by_text("1 left out").click()
     assert page.page.get_by_text("100x100").first.is_visible(), "what does not fit is said"
+
+
+def test_models_go_in_step_whose_layers_have_other_names(show: Any) -> None:
+    old = json.loads((DOCS / "pooling.json").read_text(encoding="utf-8"))
+    new = json.loads(json.dumps(old).replace('"conv', '"part'))
+    for layer in new["layers"]:
+        layer["kind"] = layer["kind"].replace("part", "conv")
+    page = show(rfcalc.report(old, new))
+    page.row("conv2").click()
+    assert page.says(1).startswith("part2, ")
+    assert "part2 stands for conv2" in page.find("field", 1).inner_text()
+    assert "stands for" not in page.find("field").inner_text()
+
+
+def test_keys_and_numbers_act_on_the_chosen_layer_wherever_the_mouse_rests(show: Any) -> None:
+    page = show(rfcalc.report(str(DOCS / "pooling.json"), variants=[]))
+    page.row("conv3").click()
+    page.row("pool1").hover()
+    assert page.says().startswith("pool1, ")
+    page.find("unit-map").press("ArrowDown")
+    assert "conv3, unit (2, 1) of 3x3" in page.says()
+    page.row("pool1").hover(position={"x": 30, "y": 5})
+    page.row("pool1").hover(position={"x": 40, "y": 5})
+    assert page.says().startswith("pool1, ")
+    page.find("at-1").fill("0")
+    assert "conv3, unit (2, 0) of 3x3" in page.says()
+    page.row("pool1").hover(position={"x": 30, "y": 5})
+    page.find("at-1").press("ArrowUp")
+    assert "conv3, unit (2, 1) of 3x3" in page.says()
 
 
 def test_two_models_go_in_step(show: Any) -> None:
