@@ -1,0 +1,19 @@
+import { defineConfig } from "vite";
+
+// The playground: a page of the documentation's site in which rfcalc runs, from files beside it alone. What is not
+// TypeScript (Python, rfcalc, examples) is put there by scripts/playground.mjs.
+export default defineConfig({
+    root: "src/playground",
+    base: "./",
+    publicDir: "../../dist/playground-files",
+    worker: { format: "es" },
+    build: {
+        target: "es2022",
+        outDir: "../../dist/playground",
+        emptyOutDir: true,
+        modulePreload: { polyfill: false },
+        sourcemap: false,
+        reportCompressedSize: false,
+        chunkSizeWarningLimit: 1000,
+    },
+});
