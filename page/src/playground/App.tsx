@@ -1,6 +1,7 @@
 // The page: a model on the one side, its report on the other.
 import { useEffect, useState } from "preact/hooks";
 
+import type { Report } from "../report";
 import { ReportView } from "../view/ReportView";
 import type { Bench } from "./bench";
 import { Changes } from "./Changes";
@@ -35,7 +36,7 @@ export function App({ bench }: { bench: Bench }) {
             <Changes bench={bench} theme={theme} />
             <div class="shown" data-testid="shown">
                 {report && session ? (
-                    <ReportView report={report} session={session} />
+                    <ReportView key={layersOf(report)} report={report} session={session} />
                 ) : (
                     <Waiting bench={bench} />
                 )}
@@ -45,6 +46,12 @@ export function App({ bench }: { bench: Bench }) {
             )}
         </div>
     );
+}
+
+/** The layers of a report: other layers get a view of their own, since rows and nodes are numbered by them. */
+function layersOf(report: Report): string {
+    const names = report.models.map((model) => model.sizes[0]?.analysis.layers.map((row) => row.name));
+    return JSON.stringify(names);
 }
 
 function Top({ bench }: { bench: Bench }) {

@@ -163,9 +163,12 @@ export class Bench {
             if (!report) return;
             const session = this.session.value;
             if (!session) this.session.value = this.sessionOf(report);
-            // a model that has got its first counterfactual shows it, unless the reader wanted none
-            else if (this.report.value?.models.length === 1 && report.models.length > 1)
-                session.beside.value = 1;
+            else {
+                // a model that has got its first counterfactual shows it, unless the reader wanted none
+                if (session.report.value.models.length === 1 && report.models.length > 1)
+                    session.beside.value = 1;
+                session.report.value = report;
+            }
             this.report.value = report;
             this.opened.value ??= report;
         });
