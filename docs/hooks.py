@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -159,6 +160,37 @@ def on_files(files: Any, config: Any) -> Any:
     report = rfcalc.report(DOCS / "models" / "pooling.json")
     files.append(File.generated(config, "reports/pooling.html", content=report.to_html()))
     return files
+
+
+PLAYGROUND = DOCS.parent / "page" / "dist" / "playground"
+"""What ``npm run build:playground`` makes. It lies below playground/app/ of the site, if it was built."""
+
+_EMBEDDED = re.compile(r"^<!-- playground: (?P<model>\w+) -->$", re.M)
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Put the playground where a page asks for it: behind a click, since it is large."""
+    from mkdocs.utils import get_relative_url
+
+    app = get_relative_url("playground/app/", page.url)
+    return _EMBEDDED.sub(lambda found: _embedded(f"{app}?model={found['model']}"), markdown)
+
+
+def _embedded(address: str) -> str:
+    if not (PLAYGROUND / "index.html").exists():
+        return "*This site was built without the playground.*"
+    return (
+        f'<p><a class="md-button" href="{address}" target="_blank">Open the playground</a></p>\n'
+        '<details class="playground"><summary>Or open it here, on this page</summary>\n'
+        f'<iframe src="{address}" title="The playground" loading="lazy"></iframe>\n</details>'
+    )
+
+
+def on_post_build(config: Any, **_: Any) -> None:
+    """Copy the playground to the site."""
+    if (PLAYGROUND / "index.html").exists():
+        to = Path(config.site_dir) / "playground" / "app"
+        shutil.copytree(PLAYGROUND, to, dirs_exist_ok=True)
 
 
 def on_page_content(html: str, page: Any, **_: Any) -> str:

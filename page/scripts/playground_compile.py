@@ -1,6 +1,7 @@
-"""Write /rfcalc.zip from /sources: each module compiled, without its source. Pyodide runs it, for playground.mjs.
+"""Write /rfcalc.zip from /sources: each module compiled, without its source.
 
-The zip is the same from build to build: a hash of a source stands in place of its time.
+Pyodide runs it, for playground.mjs. The zip is the same from build to build: a hash of each source stands in
+place of its time.
 """
 
 import py_compile

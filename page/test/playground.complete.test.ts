@@ -32,6 +32,8 @@ describe("completion", () => {
         expect(keys).toEqual(expect.arrayContaining(["filters", "stride", "dilation", "padding"]));
         expect(keys).not.toContain("kernel");
         expect(keys).not.toContain("units");
+        expect(keys[0]).toBe("filters"); // it has to be there
+        expect(keys.indexOf("stride")).toBeLessThan(keys.indexOf("inputs")); // those of any layer come last
     });
 
     it("knows the kinds, whatever is written there already", () => {

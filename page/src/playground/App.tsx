@@ -62,10 +62,10 @@ function Top({ bench }: { bench: Bench }) {
                 <p class="brand">
                     rfcalc <span>playground</span>
                 </p>
-                <label class="choice">
-                    example{" "}
+                <span class="choice">
                     <select
                         data-testid="example"
+                        aria-label="Example"
                         value={example?.key ?? ""}
                         onChange={(event) => {
                             bench.remark.value = "";
@@ -79,7 +79,7 @@ function Top({ bench }: { bench: Bench }) {
                             </option>
                         ))}
                     </select>
-                </label>
+                </span>
                 <label class="file">
                     open a file
                     <input
@@ -168,6 +168,7 @@ function Status({ bench }: { bench: Bench }) {
     const { engine } = bench;
     const failure = bench.failure.value;
     const state = engine.state.value;
+    const said = failure?.where ?? bench.file.value?.name;
     const slow = useSlow(state === "busy");
     return (
         <div class={`status ${failure ? "wrong" : ""}`} role="status" data-testid="status" data-state={state}>
@@ -179,7 +180,7 @@ function Status({ bench }: { bench: Bench }) {
             ) : (
                 failure && (
                     <p data-testid="failure">
-                        {failure.where && <b>{failure.where}: </b>}
+                        {said && <b>{said}: </b>}
                         {failure.message}
                     </p>
                 )

@@ -26,7 +26,7 @@ export function Share({ bench }: { bench: Bench }) {
     };
     const link = made?.text === text ? made.link : "";
     return (
-        <div class="share">
+        <div class="sharing">
             <button
                 type="button"
                 data-testid="copy-link"

@@ -9,8 +9,10 @@ export function SwitchList({ bench }: { bench: Bench }) {
     const text = bench.text.value;
     const chosen = bench.session.value?.chosen.value.name;
     return (
-        <div class="switches" data-testid="switches">
-            <h2>Turn and switch</h2>
+        <fieldset class="switches" data-testid="switches" disabled={bench.broken.value}>
+            <legend>
+                <h2>Turn and switch</h2>
+            </legend>
             {parameters.length > 0 && (
                 <div class="layer" role="group" aria-label="parameters">
                     <div class="who">
@@ -38,7 +40,7 @@ export function SwitchList({ bench }: { bench: Bench }) {
                     chosen={layer.name === chosen}
                 />
             ))}
-        </div>
+        </fieldset>
     );
 }
 

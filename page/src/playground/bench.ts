@@ -22,6 +22,7 @@ export class Bench {
     readonly text = signal("");
     readonly switches = signal<Switches[]>([]);
     readonly parameters = signal<Parameter[]>([]);
+    readonly broken = signal(false); // whether the text is no JSON now
     readonly example = signal<Example | null>(null);
     readonly file = signal<Given | null>(null); // in place of the text
     readonly report = signal<Report | null>(null);
@@ -139,7 +140,10 @@ export class Bench {
     private show(text: string): void {
         batch(() => {
             this.text.value = text;
-            this.switches.value = switchesOf(text);
+            const found = switchesOf(text);
+            this.broken.value = found === null;
+            if (!found) return; // they stay where they are till the text can be read again
+            this.switches.value = found;
             this.parameters.value = parametersOf(text);
         });
     }

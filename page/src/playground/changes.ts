@@ -14,6 +14,7 @@ interface Bill {
     field: (number | null)[] | null;
     coverage: number | null;
     last_map: (number | null)[] | null;
+    dense_layer: string | null;
     dense_inputs: number | null;
     params: number | null;
     macs: number | null;
@@ -25,28 +26,46 @@ function billOf(report: Report): Bill | null {
     return comparison?.entries?.[0]?.bill ?? null;
 }
 
-function lines(bill: Bill): [what: string, value: string][] {
-    const field = bill.field && extents(bill.field, "global");
-    const share = bill.coverage === null ? "" : ` (${percent(bill.coverage)})`;
+function fieldOf({ field, coverage }: Bill): string {
+    if (!field) return "?";
+    return extents(field, "global") + (coverage === null ? "" : ` (${percent(coverage)})`);
+}
+
+function costs(bill: Bill): [what: string, value: string][] {
     return [
-        [`what a unit of ${bill.field_layer ?? "the last map"} sees`, field ? field + share : "?"],
-        ["last map", bill.last_map ? shape(bill.last_map) : "-"],
-        ["inputs of the classifier", number(bill.dense_inputs)],
+        ["last map", bill.last_map ? shape(bill.last_map) : "none"],
+        ["inputs of the classifier", bill.dense_layer === null ? "none" : number(bill.dense_inputs)],
         ["parameters", number(bill.params)],
         ["multiply-accumulates", short(bill.macs)],
         ["activation memory", bytes(bill.memory)],
     ];
 }
 
+/** How far a unit of the last map sees: of one layer, or where another one is the last now, of both by their names. */
+function sight(before: Bill, now: Bill): Change[] {
+    const [was, is] = [fieldOf(before), fieldOf(now)];
+    if (before.field_layer !== now.field_layer) {
+        const named = (bill: Bill, field: string) =>
+            bill.field_layer ? `${bill.field_layer}: ${field}` : "none";
+        return [
+            { what: "what a unit of the last map sees", before: named(before, was), now: named(now, is) },
+        ];
+    }
+    return was === is
+        ? []
+        : [{ what: `what a unit of ${now.field_layer ?? "it"} sees`, before: was, now: is }];
+}
+
 /** The figures that differ; none where there is nothing to compare. */
 export function changesOf(opened: Report, report: Report): Change[] {
     const [before, now] = [billOf(opened), billOf(report)];
     if (!before || !now) return [];
-    const old = lines(before);
-    return lines(now).flatMap(([what, value], index) => {
-        const [, was] = old[index] as [string, string];
+    const old = costs(before);
+    const changed = costs(now).flatMap(([what, value], index) => {
+        const was = old[index]?.[1] ?? "";
         return was === value ? [] : [{ what, before: was, now: value }];
     });
+    return [...sight(before, now), ...changed];
 }
 
 /** What rfcalc says of the model beside its counterfactuals. */

@@ -31,6 +31,7 @@ export interface Suggestions {
     options: Suggestion[];
 }
 
+const EVERYWHERE = ["name", "inputs", "repeat", "trainable"]; // keys of any layer: others come first
 const MANY = 8; // alternatives, of which nobody has yet said which one it is
 
 /** What may be written at an offset; null where the schema says nothing. */
@@ -97,7 +98,9 @@ function keysAt(root: Schema, tree: Node | undefined, path: JSONPath, colon: boo
             found.set(key, { label: key, insert, info: described(root, property), role: "key" });
         }
     }
-    return [...found.values()];
+    const rank = ({ label }: Suggestion) =>
+        alternatives.some((each) => each.required?.includes(label)) ? 0 : EVERYWHERE.includes(label) ? 2 : 1;
+    return [...found.values()].sort((one, other) => rank(one) - rank(other));
 }
 
 function valuesAt(root: Schema, tree: Node | undefined, path: JSONPath, text: string): Suggestion[] {

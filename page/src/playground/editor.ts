@@ -31,7 +31,7 @@ const COLOURS = HighlightStyle.define([
 
 const LOOK = EditorView.theme({
     "&": { fontSize: "12.5px", color: "var(--ink)", backgroundColor: "var(--panel)", height: "100%" },
-    "&.cm-focused": { outline: "2px solid var(--accent)", outlineOffset: "-2px" },
+    "&.cm-focused": { outline: "none" }, // the page draws it around all of the editor
     ".cm-scroller": {
         fontFamily: "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace",
         lineHeight: "1.5",
@@ -109,7 +109,11 @@ export function edit({ parent, text, schema, onChange }: Options): Editor {
                 meaning(schema),
                 keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, ...completionKeymap]),
                 EditorView.lineWrapping,
-                EditorView.contentAttributes.of({ "aria-label": "The model, as JSON", spellcheck: "false" }),
+                EditorView.contentAttributes.of({
+                    "aria-label": "The model, as JSON",
+                    spellcheck: "false",
+                    tabindex: "0",
+                }),
                 EditorView.updateListener.of((update) => {
                     if (update.docChanged) onChange(update.state.doc.toString());
                 }),

@@ -34,10 +34,10 @@ const MOST = { kernel: 11, stride: 4, dilation: 8 } as const;
 const WINDOWS = /^(?:conv|depthwise_conv|separable_conv|transposed_conv|conv_transpose|deconv)(?:[123]d)?$/;
 const POOLINGS = /^(?:max_?pool|average_pool|avg_?pool|lp_pool|median_pool)(?:[123]d)?$/;
 
-/** The convolutions and poolings of a model, in order; none where the text is not JSON. */
-export function switchesOf(text: string): Switches[] {
+/** The convolutions and poolings of a model, in order; null where the text is not JSON. */
+export function switchesOf(text: string): Switches[] | null {
     const root = rootOf(text);
-    if (!root) return [];
+    if (!root) return null;
     const found: Switches[] = [];
     const walk = (entries: Node | undefined, path: JSONPath, inside: string) => {
         entries?.children?.forEach((entry, index) => {
