@@ -1,5 +1,5 @@
 import type { Bench } from "./bench";
-import { answerOf, changesOf } from "./changes";
+import { type Sight, answerOf, changesOf, sightOf } from "./changes";
 
 interface ChangesProps {
     bench: Bench;
@@ -12,14 +12,16 @@ export function Changes({ bench, theme }: ChangesProps) {
     const { value: report } = bench.report;
     if (!opened || !report) return null;
     const changes = bench.changed ? changesOf(opened, report) : [];
+    const sight = sightOf(bench.changed ? opened : report, report);
     const [answer] = report.models.length > 1 ? answerOf(report) : [];
     return (
         <section class="report said" data-theme={theme} aria-label="What changed">
             {bench.failure.value && <p class="old">The report is still that of the model before.</p>}
+            {sight && <Sketch sight={sight} />}
             {changes.length > 0 ? (
                 <dl data-testid="changes">
-                    {changes.map(({ what, before, now }) => (
-                        <div key={what}>
+                    {changes.map(({ what, main, before, now }) => (
+                        <div key={what} class={main ? "" : "further"}>
                             <dt>{what}</dt>
                             <dd>
                                 <span class="before">{before}</span> <span aria-label="is now">→</span>{" "}
@@ -39,5 +41,40 @@ export function Changes({ bench, theme }: ChangesProps) {
                 </button>
             )}
         </section>
+    );
+}
+
+const SKETCH = 56;
+
+/** The input, and in its middle how much of it a unit of the last map sees: filled now, dashed as it was. */
+function Sketch({ sight: { input, before, now } }: { sight: Sight }) {
+    const scale = SKETCH / Math.max(...input);
+    const [width, height] = [
+        input.at(-1) ?? 1,
+        input.length > 1 ? (input[0] as number) : Math.max(...input) / 4,
+    ];
+    const box = (field: number[]) => {
+        const [w, h] = [field.at(-1) ?? 1, field.length > 1 ? (field[0] as number) : height];
+        return {
+            x: ((width - w) * scale) / 2,
+            y: ((height - h) * scale) / 2,
+            width: w * scale,
+            height: h * scale,
+        };
+    };
+    const same = before.every((extent, axis) => extent === now[axis]);
+    return (
+        <svg
+            class="sketch"
+            viewBox={`-1 -1 ${width * scale + 2} ${height * scale + 2}`}
+            width={width * scale + 2}
+            height={height * scale + 2}
+            aria-hidden="true"
+            data-testid="sketch"
+        >
+            <rect class="input" width={width * scale} height={height * scale} />
+            <rect class="now" {...box(now)} />
+            {!same && <rect class="was" {...box(before)} />}
+        </svg>
     );
 }

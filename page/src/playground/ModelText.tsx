@@ -5,6 +5,9 @@ import type { Schema } from "./complete";
 import { edit } from "./editor";
 import { placeOf } from "./place";
 
+/** Where there is room for it beside the report, the text is open at first. */
+const wide = matchMedia("(min-width: 1001px)").matches;
+
 let schema: Schema | null = null;
 
 /** The text of the model, to edit. */
@@ -31,7 +34,12 @@ export function ModelText({ bench }: { bench: Bench }) {
             failure?.message ?? "",
         );
     }, [bench, failure]);
-    return <div class="text" data-testid="editor" ref={place} />;
+    return (
+        <details class="source" open={wide}>
+            <summary>The model as text</summary>
+            <div class="text" data-testid="editor" ref={place} />
+        </details>
+    );
 }
 
 async function loadSchema(): Promise<void> {

@@ -4,6 +4,7 @@ import type { Report } from "../report";
 
 export interface Change {
     what: string;
+    main: boolean; // whether it is shown where there is little room
     before: string;
     now: string;
 }
@@ -13,6 +14,7 @@ interface Bill {
     field_layer: string | null;
     field: (number | null)[] | null;
     coverage: number | null;
+    stride: (number | null)[] | null;
     last_map: (number | null)[] | null;
     dense_layer: string | null;
     dense_inputs: number | null;
@@ -31,13 +33,18 @@ function fieldOf({ field, coverage }: Bill): string {
     return extents(field, "global") + (coverage === null ? "" : ` (${percent(coverage)})`);
 }
 
-function costs(bill: Bill): [what: string, value: string][] {
+function costs(bill: Bill): Omit<Change, "before">[] {
     return [
-        ["last map", bill.last_map ? shape(bill.last_map) : "none"],
-        ["inputs of the classifier", bill.dense_layer === null ? "none" : number(bill.dense_inputs)],
-        ["parameters", number(bill.params)],
-        ["multiply-accumulates", short(bill.macs)],
-        ["activation memory", bytes(bill.memory)],
+        { what: "step between its units", main: true, now: bill.stride ? extents(bill.stride, "-") : "?" },
+        { what: "last map", main: false, now: bill.last_map ? shape(bill.last_map) : "none" },
+        {
+            what: "inputs of the classifier",
+            main: true,
+            now: bill.dense_layer === null ? "none" : number(bill.dense_inputs),
+        },
+        { what: "parameters", main: true, now: number(bill.params) },
+        { what: "multiply-accumulates", main: false, now: short(bill.macs) },
+        { what: "activation memory", main: false, now: bytes(bill.memory) },
     ];
 }
 
@@ -47,13 +54,31 @@ function sight(before: Bill, now: Bill): Change[] {
     if (before.field_layer !== now.field_layer) {
         const named = (bill: Bill, field: string) =>
             bill.field_layer ? `${bill.field_layer}: ${field}` : "none";
-        return [
-            { what: "what a unit of the last map sees", before: named(before, was), now: named(now, is) },
-        ];
+        const what = "a unit of the last map sees";
+        return [{ what, main: true, before: named(before, was), now: named(now, is) }];
     }
-    return was === is
-        ? []
-        : [{ what: `what a unit of ${now.field_layer ?? "it"} sees`, before: was, now: is }];
+    if (was === is) return [];
+    return [{ what: `a unit of ${now.field_layer ?? "it"} sees`, main: true, before: was, now: is }];
+}
+
+/** What the sketch of a field shows: how large the input is, and how much of it a unit saw and sees, axis by axis. */
+export interface Sight {
+    input: number[];
+    before: number[];
+    now: number[];
+}
+
+/** Of the last two axes, or the only one; null where a size is open or a field not known. */
+export function sightOf(opened: Report, report: Report): Sight | null {
+    const sizes = report.models[0]?.sizes[0]?.extents ?? [];
+    if (!sizes.length || sizes.some((extent) => extent === null)) return null;
+    const input = (sizes as number[]).slice(-2);
+    const [before, now] = [billOf(opened), billOf(report)].map((bill) => {
+        const field = bill?.field;
+        if (field?.length !== sizes.length) return null;
+        return field.slice(-2).map((extent, axis) => Math.min(extent ?? Infinity, input[axis] as number));
+    });
+    return before && now ? { input, before, now } : null;
 }
 
 /** The figures that differ; none where there is nothing to compare. */
@@ -61,9 +86,9 @@ export function changesOf(opened: Report, report: Report): Change[] {
     const [before, now] = [billOf(opened), billOf(report)];
     if (!before || !now) return [];
     const old = costs(before);
-    const changed = costs(now).flatMap(([what, value], index) => {
-        const was = old[index]?.[1] ?? "";
-        return was === value ? [] : [{ what, before: was, now: value }];
+    const changed = costs(now).flatMap((each, index) => {
+        const was = old[index]?.now ?? "";
+        return was === each.now ? [] : [{ ...each, before: was }];
     });
     return [...sight(before, now), ...changed];
 }

@@ -10,7 +10,9 @@ export const EXAMPLES: readonly Example[] = [
     {
         key: "pooling",
         title: "digits, with pooling",
-        hint: "Switch pool1 and pool2 off, and watch what one unit of conv3 sees, and what the model then costs.",
+        hint:
+            "Switch pool1 and pool2 off, and watch what one unit of conv3 sees, and what the model then costs. Each " +
+            "pooling doubles the step between units, so that all windows behind it reach twice as far.",
     },
     {
         key: "plain",
