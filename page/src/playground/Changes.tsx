@@ -16,7 +16,12 @@ export function Changes({ bench, theme }: ChangesProps) {
     const [answer] = report.models.length > 1 ? answerOf(report) : [];
     return (
         <section class="report said" data-theme={theme} aria-label="What changed">
-            {bench.failure.value && <p class="old">The report is still that of the model before.</p>}
+            {bench.failure.value && (
+                <p class="old">
+                    <span class="why">{bench.failure.value.message}. </span>
+                    The report is still that of the model before.
+                </p>
+            )}
             {sight && <Sketch sight={sight} />}
             {changes.length > 0 ? (
                 <dl data-testid="changes">
