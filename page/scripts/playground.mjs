@@ -82,6 +82,13 @@ mkdirSync(join(TO, "pyodide"), { recursive: true });
 for (const name of ["pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip"])
     cpSync(join(PYODIDE, name), join(TO, "pyodide", name));
 
+const { version, license } = JSON.parse(readFileSync(join(PYODIDE, "package.json"), "utf8"));
+writeFileSync(
+    join(TO, "pyodide", "licences.txt"),
+    `Pyodide ${version}: ${license}, https://github.com/pyodide/pyodide\n` +
+        `Python ${info.python}: PSF-2.0, https://docs.python.org/3/license.html\n`,
+);
+
 const { folder, names } = wheels();
 FS.mkdirTree("/sources");
 for (const name of names) {
@@ -137,4 +144,4 @@ const WARM = [
 ];
 for (const text of WARM) asked(warm, "model.json", text);
 run(warm, "import gc; gc.collect()");
-writeFileSync(join(TO, "snapshot.bin.gz"), gzipSync(warm.makeMemorySnapshot(), { level: 9 }));
+writeFileSync(join(TO, "snapshot.bin"), gzipSync(warm.makeMemorySnapshot(), { level: 9 }));

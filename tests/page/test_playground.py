@@ -381,7 +381,7 @@ def test_the_page_is_open_to_everybody(bench: Any, width: int, scheme: str) -> N
 
 def test_without_its_snapshot_rfcalc_starts_all_the_same(browser: Browser, address: str) -> None:
     page = Bench(browser, address, "empty")  # nothing there yet, so that what comes can be refused
-    page.context.route("**/snapshot.bin.gz", lambda route: route.abort())
+    page.context.route("**/snapshot.bin", lambda route: route.abort())
     page.page.goto(address)
     page.ready().switch("pool1")
     assert f"{size(pooling(pool1=0), 'conv3')} of 28x28" in page.words()

@@ -18,7 +18,7 @@ export function Changes({ bench, theme }: ChangesProps) {
         <section class="report said" data-theme={theme} aria-label="What changed">
             {bench.failure.value && (
                 <p class="old">
-                    <span class="why">{bench.failure.value.message}. </span>
+                    <span class="why">{bench.failure.value.message}</span>
                     The report is still that of the model before.
                 </p>
             )}

@@ -10,7 +10,7 @@ type Ask = (content: Uint8Array, name: string) => string;
 const base = new URL("../", self.location.href); // the worker lies in assets/
 const began = performance.now();
 const program = fetched("rfcalc.zip");
-const memory = unpacked("snapshot.bin.gz");
+const memory = unpacked("snapshot.bin");
 const started = start();
 const PAGE = 1 << 16; // bytes in which WebAssembly counts memory
 let waiting: Question | null = null;
@@ -29,7 +29,10 @@ function say(what: Said): void {
     self.postMessage(what);
 }
 
-/** The bytes of a file that was compressed when the page was built, since few servers would do that. */
+/**
+ * The bytes of a file that was compressed when the page was built, since few servers would do that. Its name does not
+ * say so: some servers then have the browser unpack it, and others not.
+ */
 async function unpacked(name: string): Promise<Uint8Array> {
     const response = await fetch(new URL(name, base));
     if (!response.ok || !response.body) throw new Error(`${name} cannot be had (${response.status})`);
