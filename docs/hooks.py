@@ -170,9 +170,7 @@ _EMBEDDED = re.compile(r"^<!-- playground: (?P<model>\w+) -->$", re.M)
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Put the playground where a page asks for it: behind a click, since it is large."""
-    from mkdocs.utils import get_relative_url
-
-    app = get_relative_url("playground/app/", page.url)
+    app = "../" * page.url.count("/") + "playground/app/"
     return _EMBEDDED.sub(lambda found: _embedded(f"{app}?model={found['model']}"), markdown)
 
 

@@ -7,6 +7,7 @@ RFCALC_BUILD_PLAYGROUND=1 it is made first.
 from __future__ import annotations
 
 import http.server
+import importlib.util
 import json
 import os
 import re
@@ -15,8 +16,10 @@ import subprocess
 import threading
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -56,6 +59,15 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve a folder, and nothing else."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """Serve the playground as any server of files does."""
@@ -63,10 +75,8 @@ def address() -> Iterator[str]:
         subprocess.run([npm, "--prefix", "page", "run", "build:playground"], cwd=ROOT, check=True)
     if not (BUILT / "index.html").exists():
         pytest.skip("needs the playground: npm --prefix page run build:playground")
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=BUILT)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
+    with served(BUILT) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -396,3 +406,52 @@ def test_where_python_cannot_start_the_examples_are_shown(browser: Browser, addr
     assert "could not be started" in page.find("status").inner_text()
     assert "18x18 of 28x28" in page.words()
     page.context.close()
+
+
+# ---- on the site -------------------------------------------------------------------------------------------
+
+
+def site(built: Path) -> Any:
+    """Return what builds the site, where the playground was built, or was not."""
+    spec = importlib.util.spec_from_file_location("hooks", ROOT / "docs" / "hooks.py")
+    assert spec is not None
+    assert spec.loader is not None
+    hooks = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hooks)
+    hooks.PLAYGROUND = built
+    return hooks
+
+
+@pytest.mark.parametrize("page", ["pooling.md", "playground.md"])
+def test_a_page_of_the_site_holds_the_playground_and_fetches_it_when_asked(
+    browser: Browser, address: str, page: str, tmp_path: Path
+) -> None:
+    """The pages as they are built, without their theme."""
+    hooks = site(BUILT)
+    url = f"{page.removesuffix('.md')}/"
+    text = hooks.on_page_markdown((ROOT / "docs" / page).read_text("utf-8"), SimpleNamespace(url=url))
+    (tmp_path / url).mkdir()
+    (tmp_path / url / "index.html").write_text(f"<!doctype html><meta charset=utf-8>{text}", "utf-8")
+    hooks.on_post_build(SimpleNamespace(site_dir=str(tmp_path)))
+    with served(tmp_path) as home:
+        opened = browser.new_page()
+        asked: list[str] = []
+        opened.on("request", lambda request: asked.append(request.url))
+        opened.goto(home + url)
+        opened.locator("details.playground").scroll_into_view_if_needed()
+        opened.wait_for_timeout(500)
+        assert [each for each in asked if "/app/" in each] == []
+        opened.locator("details.playground summary").click()
+        inside = opened.frame_locator("details.playground iframe")
+        inside.locator("[data-testid=status][data-state=ready]").wait_for(timeout=LONG)
+        assert "18x18 of 28x28" in inside.get_by_test_id("words").first.inner_text()
+        opened.close()
+
+
+def test_a_site_without_the_playground_says_so(tmp_path: Path) -> None:
+    hooks = site(tmp_path / "nothing")
+    text = hooks.on_page_markdown("<!-- playground: pooling -->\n", SimpleNamespace(url="pooling/"))
+    assert "without the playground" in text
+    assert "iframe" not in text
+    hooks.on_post_build(SimpleNamespace(site_dir=str(tmp_path)))
+    assert not (tmp_path / "playground").exists()

@@ -169,30 +169,33 @@ function Status({ bench }: { bench: Bench }) {
     const failure = bench.failure.value;
     const state = engine.state.value;
     const said = failure?.where ?? bench.file.value?.name;
-    const slow = useSlow(state === "busy");
+    const busy = useAfter(400, state === "busy"); // most answers come sooner, and need no word
+    const slow = useAfter(2000, state === "busy");
     return (
-        <div class={`status ${failure ? "wrong" : ""}`} role="status" data-testid="status" data-state={state}>
-            {state === "lost" ? (
-                <p>
-                    <b>rfcalc could not be started in this browser:</b> {engine.lost.value}. The examples can
-                    be looked at all the same.
-                </p>
-            ) : (
-                failure && (
-                    <p data-testid="failure">
-                        {said && <b>{said}: </b>}
-                        {failure.message}
+        <div class={`status ${failure ? "wrong" : ""}`} data-testid="status" data-state={state}>
+            <div role="status">
+                {state === "lost" ? (
+                    <p>
+                        <b>rfcalc could not be started in this browser:</b> {engine.lost.value}. The examples
+                        can be looked at all the same.
                     </p>
-                )
-            )}
-            {state === "loading" && <p>rfcalc is loading; after that it answers as you type.</p>}
-            {state === "busy" && <p>rfcalc is at work{slow ? " on a model that takes longer" : ""}…</p>}
+                ) : (
+                    failure && (
+                        <p data-testid="failure">
+                            {said && <b>{said}: </b>}
+                            {failure.message}
+                        </p>
+                    )
+                )}
+                {state === "loading" && <p>rfcalc is loading; after that it answers as you type.</p>}
+                {busy && <p>rfcalc is at work{slow ? " on a model that takes longer" : ""}…</p>}
+            </div>
             {slow && (
                 <button type="button" onClick={() => bench.stop()}>
                     stop
                 </button>
             )}
-            {state === "ready" && !failure && (
+            {(state === "ready" || state === "busy") && !busy && !failure && (
                 <p class="aside">
                     {engine.answers.value > 0
                         ? `rfcalc answered in ${Math.round(engine.took.value)} ms`
@@ -203,15 +206,16 @@ function Status({ bench }: { bench: Bench }) {
     );
 }
 
-function useSlow(busy: boolean): boolean {
-    const [slow, setSlow] = useState(false);
+/** Whether something has been so for a while. */
+function useAfter(milliseconds: number, so: boolean): boolean {
+    const [long, setLong] = useState(false);
     useEffect(() => {
-        setSlow(false);
-        if (!busy) return;
-        const timer = setTimeout(() => setSlow(true), 2000);
+        setLong(false);
+        if (!so) return;
+        const timer = setTimeout(() => setLong(true), milliseconds);
         return () => clearTimeout(timer);
-    }, [busy]);
-    return slow;
+    }, [milliseconds, so]);
+    return so && long;
 }
 
 function Waiting({ bench }: { bench: Bench }) {
