@@ -9,14 +9,14 @@ export interface Example {
 export const EXAMPLES: readonly Example[] = [
     {
         key: "pooling",
-        title: "digits, with pooling",
+        title: "pooling (tutorial)",
         hint:
             "Switch pool1 and pool2 off, and watch what one unit of conv3 sees, and what the model then costs. Each " +
             "pooling doubles the step between units, so that all windows behind it reach twice as far.",
     },
     {
         key: "plain",
-        title: "digits, without pooling",
+        title: "no pooling (tutorial)",
         hint: "Set the stride of conv1 and conv2 to 2: strides widen what conv3 sees as pooling does. Or try dilation.",
     },
     {
