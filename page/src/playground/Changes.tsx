@@ -14,6 +14,8 @@ export function Changes({ bench, theme }: ChangesProps) {
     const changes = bench.changed ? changesOf(opened, report) : [];
     const sight = sightOf(bench.changed ? opened : report, report);
     const [answer] = report.models.length > 1 ? answerOf(report) : [];
+    // of the model as it was opened: what was asked of it stays answered while it is taken apart
+    const [, ...further] = opened.models.length > 1 ? answerOf(opened) : [];
     return (
         <section class="report said" data-theme={theme} aria-label="What changed">
             {bench.failure.value && (
@@ -36,14 +38,24 @@ export function Changes({ bench, theme }: ChangesProps) {
                     ))}
                 </dl>
             ) : (
-                <p data-testid="answer">
-                    {bench.changed ? "These changes leave all figures as they were." : answer}
-                </p>
+                !bench.failure.value && (
+                    <p data-testid="answer">
+                        {bench.changed ? "These changes leave all figures as they were." : answer}
+                    </p>
+                )
             )}
             {bench.changed && (
                 <button type="button" data-testid="reset" onClick={() => bench.reset()}>
                     undo all
                 </button>
+            )}
+            {further.length > 0 && (
+                <details data-testid="further">
+                    <summary>What it gives up, and what else would do the same</summary>
+                    {further.map((sentence) => (
+                        <p key={sentence}>{sentence}</p>
+                    ))}
+                </details>
             )}
         </section>
     );

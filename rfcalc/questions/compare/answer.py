@@ -243,9 +243,10 @@ def _shifts(bill: Bill) -> str:
     if all(stride == shift for stride in bill.stride or ()):
         said = f" A shift of the input by {number(shift)} pixels moves it by exactly one unit"
     hidden = {shift for shift in bill.tolerated_shift or () if shift}
-    if len(hidden) != 1:
+    # what moves the map by a unit is hidden by none
+    most = number(min(hidden.pop(), shift - 1)) if len(hidden) == 1 else "0"
+    if most == "0":
         return f"{said}."
-    most = number(hidden.pop())
     return f"{said}; a shift of up to {most} max pooling may hide, if maxima stay in their windows."
 
 

@@ -29,6 +29,7 @@ from rfcalc.readers.torch.program import (
     Ref,
     Tensor,
 )
+from rfcalc.readers.torch.shortcuts import shortcuts
 
 Stack = tuple[tuple[str, str, str], ...]
 
@@ -401,20 +402,6 @@ def _together(given: Any) -> Any:
         return _pytree.tree_map(moved, given)
 
 
-def _batch_norm(x: Any, *others: Any) -> Any:
-    """Return what batch normalisation makes of a tensor without elements: one like it.
-
-    Half of the time of a convolutional network goes into how PyTorch finds that out.
-    """
-    import torch
-
-    weight, bias, mean, variance, training, *_ = others
-    sizes = {each.shape for each in (weight, bias, mean, variance) if each is not None}
-    if training or not x.dim() > 1 or sizes - {x.shape[1:2]} or x.device.type != "meta":
-        return torch.ops.aten.batch_norm.default(x, *others)  # which refuses what does not fit
-    return torch.empty_like(x)
-
-
 _MODES: Final[list[Any]] = []
 
 
@@ -426,7 +413,7 @@ def _mode() -> Any:
     from torch._subclasses.schema_check_mode import SchemaCheckMode
     from torch.utils._python_dispatch import TorchDispatchMode
 
-    norm = torch.ops.aten.batch_norm.default
+    short = shortcuts()
 
     # of the modes that the dispatcher lets listen before it takes operators apart this is the plainest
     class Listener(SchemaCheckMode):  # type: ignore[misc]  # PyTorch's class has no types
@@ -441,7 +428,10 @@ def _mode() -> Any:
             if self._tape.mixed:
                 args, kwargs = _together((args, kwargs))
             with self._plainly():
-                result = _batch_norm(*args) if function is norm else function(*args, **kwargs)
+                shortcut = short.get(function)
+                result = None if shortcut is None or kwargs else shortcut(*args)
+                if result is None:
+                    result = function(*args, **kwargs)
             self._tape.made(function, spelled, result)
             return result
 
