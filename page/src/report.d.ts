@@ -33,6 +33,7 @@ export interface Model {
   settings: Record<string, unknown>[]; // for each row what its kind was set to (kernel, stride, padding, ...), {} for none
   sizes: Sized[]; // the first is the one asked for, then --sizes; all have the same rows
   left_out: { extents: number[]; reason: string }[]; // sizes at which the model cannot be built
+  last: number | null; // the row of the last map, which is shown at first and whose field stands among the totals
 }
 
 // Each row stands once in the tree: in `rows` of one group. Rows of containers (analysis.layers[i].container) too.
@@ -40,7 +41,6 @@ export interface Group {
   title: string;
   rows: number[]; // directly in it, in order
   groups: Group[]; // folded parts, in order of their first row
-  times?: number; // this group stands for a block that repeats so often (information; rows are all there)
 }
 
 export interface Sized {
@@ -54,7 +54,15 @@ export interface Sized {
 
 export interface Mark {
   row: number;
-  code: "misaligned" | "unproductive" | "holes" | "global" | "bound" | "unknown";
+  code:
+    | "misaligned"
+    | "unproductive"
+    | "holes"
+    | "global"
+    | "unequal-strides"
+    | "unknown-op"
+    | "assumed"
+    | "cut";
   level: "info" | "warning" | "error";
   message: string;
 }
@@ -68,6 +76,7 @@ export interface Fields {
   indices: number[][];
   axes: Axis[];
   taps: number[][]; // holes: how many positions are read, left out, read, ... from the first one on
+  why: Record<string, string>; // for rows that have no map, by their number: why, in a sentence
   weights: Weights;
 }
 
@@ -92,7 +101,7 @@ export interface Weights {
   axes: WeightAxis[];
   profiles: string[]; // base64 of bytes, one a position; 255 is the largest of that profile
   shares: number[]; // [0.5, 0.95]: of the middle unit's weight, for `widths`
-  missing: string; // why some rows have none; "" where all have
+  why: Record<string, string>; // for rows that have none, by their number: why, in a sentence
 }
 export interface WeightAxis {
   units: WeightRun[]; // counts add up to the extent of the map's axis

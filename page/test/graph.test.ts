@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 
 import { MOST, countSeen, openAll, seenOf, treeOf, wayTo } from "../src/model/graph";
 import { layOut } from "../src/model/layout";
-import type { Analysis, Group, Model, Sized } from "../src/report";
+import { rowOf } from "../src/model/lookup";
+import type { Analysis, Group, Model, Row, Sized } from "../src/report";
 import { chain, modelOf } from "./sample";
 
 const analysisOf = (model: Model | undefined): Analysis => ((model as Model).sizes[0] as Sized).analysis;
@@ -17,7 +18,7 @@ describe("a model with blocks", () => {
         title: "",
         rows: [0, 6],
         groups: [
-            { title: "a", rows: [1, 2], groups: [], times: 2 },
+            { title: "a", rows: [1, 2], groups: [] },
             { title: "b", rows: [5], groups: [{ title: "in", rows: [3, 4], groups: [] }] },
         ],
     };
@@ -81,5 +82,26 @@ describe("a chain of 10,000 layers", () => {
     it("has a way to any layer", () => {
         const open = new Set(wayTo(root, 7777));
         expect(seenOf(analysis, root, open).nodeOf.get(7777)).toBe("r7777");
+    });
+});
+
+describe("a layer that is called twice", () => {
+    const step = (name: string) => ({ name, kind: "conv", kernel: 3, stride: 1, padding: 1, channels: 4 });
+    const analysis = analysisOf(modelOf({ extents: [8], steps: ["a", "shared", "b", "join"].map(step) }));
+    const [shared, b, join] = analysis.layers.slice(2) as [Row, Row, Row];
+    shared.calls = [
+        { ...shared, name: "shared" },
+        { ...shared, name: "shared@2", inputs: ["b"], outputs: ["shared@2:0"] },
+    ];
+    b.inputs = ["a"];
+    join.inputs = ["shared", "shared@2:0"];
+
+    it("is found by the names of its calls, with the edges of all", () => {
+        expect(rowOf(analysis, "shared@2")).toBe(2);
+        expect(rowOf(analysis, "shared@2:0")).toBe(2);
+        const tree = { title: "", rows: analysis.layers.map((_, row) => row), groups: [] };
+        const { edges } = seenOf(analysis, treeOf(analysis, tree), new Set());
+        const told = edges.map(({ from, to }) => `${from} > ${to}`);
+        expect(told).toEqual(["r0 > r1", "r1 > r2", "r3 > r2", "r1 > r3", "r2 > r4"]);
     });
 });

@@ -90,7 +90,8 @@ const fieldsOf = ({ spans, indices }: Case): Fields => ({
         window: null,
     })),
     taps: [[1, 1, 1, 1, 1]],
-    weights: { of: [], maps: [], axes: [], profiles: [], shares: [], missing: "" },
+    why: {},
+    weights: { of: [], maps: [], axes: [], profiles: [], shares: [], why: {} },
 });
 
 /** Every element of a product, the last index the fastest. */

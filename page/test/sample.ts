@@ -254,13 +254,16 @@ export function modelOf({ extents, steps, title = "chain", weights = true }: Sam
             indices: maps.map((axes) => axes.map((_, axis) => axis)),
             axes: builder.axes,
             taps: builder.taps,
+            why: {},
             weights: {
                 of: rows.map((_, index) => (weights ? index : null)),
                 maps: weightMaps,
                 axes: weightAxes,
                 profiles,
                 shares: [0.5, 0.95],
-                missing: weights ? "" : "they were not asked for",
+                why: weights
+                    ? {}
+                    : Object.fromEntries(rows.map((_, index) => [index, "they were not asked for"])),
             },
         },
         fields_missing: "",
@@ -281,6 +284,7 @@ export function modelOf({ extents, steps, title = "chain", weights = true }: Sam
         ],
         sizes: [sized],
         left_out: [],
+        last: rows.length - 1,
     };
 }
 

@@ -4,7 +4,7 @@ import { render } from "preact";
 import { act } from "preact/test-utils";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import type { Model, Report, Sized } from "../src/report";
+import type { Fields, Model, Report, Row, Sized } from "../src/report";
 import { ReportView } from "../src/view/ReportView";
 import { chain, modelOf, pooling, reportOf } from "./sample";
 
@@ -194,6 +194,65 @@ describe("what a document says", () => {
         expect(words()[0]).toContain("the size of the input is open");
         expect(root.querySelector('[data-total="macs"]')?.textContent).toContain("not known");
         expect(root.textContent).not.toMatch(/NaN|undefined|Infinity/);
+    });
+});
+
+describe("several sizes", () => {
+    const at = (extent: number) => {
+        const steps = [{ name: "conv", kind: "conv", kernel: 3, stride: 1, padding: 0, channels: 1 }];
+        return modelOf({ extents: [extent, extent], steps, title: "model" });
+    };
+    const several = () => {
+        const [model, other] = [at(16), { ...at(16), title: "other" }];
+        model.sizes.push(...at(8).sizes);
+        other.left_out.push({ extents: [8, 8], reason: "too small" });
+        return reportOf(model, other);
+    };
+
+    it("say where one of them cannot be shown, and which it is instead", async () => {
+        await show(several());
+        expect(all("lacks")).toEqual([]);
+        const select = all("size")[0] as HTMLSelectElement;
+        select.value = "8x8";
+        await send(select, new Event("change", { bubbles: true }));
+        expect(words()).toEqual([expect.stringContaining("of 8x8"), expect.stringContaining("of 16x16")]);
+        expect(all("lacks").map((each) => each.textContent)).toEqual([
+            "other cannot be built at 8x8: too small; shown at 16x16.",
+        ]);
+    });
+
+    it("say of which of them growth is", async () => {
+        await show(several());
+        expect(all("growth")[0]?.querySelector("h2")?.textContent).toBe("Field against depth at 16x16");
+        await show(reportOf(at(16)));
+        expect(all("growth")[0]?.querySelector("h2")?.textContent).toBe("Field against depth");
+    });
+});
+
+describe("weights", () => {
+    it("are told along each axis by itself, or why they are not", async () => {
+        const report = pooling();
+        const fields = sizedOf(report).fields as Fields;
+        fields.weights.of[4] = null;
+        fields.weights.why = { "4": "there was no room" };
+        await show(report);
+        await click(all("weights")[0]);
+        expect(root.querySelector(".weighed")?.textContent).toContain(
+            "Along each axis by itself:50% of its weight lies within 18 rows, 18 columns",
+        );
+        await click(rowOf("pool2"));
+        expect(root.textContent).toContain("Weights of this layer are not known: there was no room.");
+    });
+});
+
+describe("a layer that is called twice", () => {
+    it("says that its field is that of the first call", async () => {
+        const report = pooling();
+        const row = sizedOf(report).analysis.layers[3] as Row;
+        row.calls = [row, { ...row, name: "conv2@2" }];
+        await show(report);
+        await click(rowOf("conv2"));
+        expect(all("which-call").map((each) => each.textContent)).toEqual(["The first of 2 calls of it."]);
     });
 });
 

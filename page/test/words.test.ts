@@ -3,11 +3,10 @@ import { describe, expect, it } from "vitest";
 import * as figures from "../src/model/figures";
 import { lines } from "../src/model/columns";
 import { read, write } from "../src/model/hash";
-import { firstChoice } from "../src/model/lookup";
 import { totalsOf } from "../src/model/totals";
 import { sentence, whyNot } from "../src/model/words";
-import type { Model, Row, Sized } from "../src/report";
-import { modelOf, pooling } from "./sample";
+import type { Fields, Model, Row, Sized } from "../src/report";
+import { type Step, modelOf, pooling } from "./sample";
 
 const row = (more: Partial<Row>): Row =>
     ({ ...((pooling().models[0] as Model).sizes[0] as Sized).analysis.layers[1], ...more }) as Row;
@@ -80,9 +79,31 @@ describe("a field in words", () => {
             ],
         });
         expect(said(padded, "conv", [0, 4])).toBe(
-            "conv, unit (0, 4) of 9x9: rows 0-2, columns 2-6: 3x5 of 9x9 (19% of the image), of which it reads 2x3; 2 rows in padding",
+            "conv, unit (0, 4) of 9x9: rows 0-2, columns 2-6: 3x5 of 9x9 (19% of the image), of which it reads 2x3; 1 of 3 taps along rows in padding",
         );
     });
+
+    const conv = { name: "conv", kind: "conv", kernel: 3, stride: 1, padding: 1, channels: 1 };
+    const pool = { name: "pool", kind: "max_pool", kernel: 3, stride: 3, padding: 0, channels: 1 };
+    const crop = { name: "crop", kind: "crop", kernel: 1, stride: 1, padding: -8, channels: 1 };
+    const apart = { ...conv, dilation: 6, padding: 6 };
+    it.each([
+        ["1 row of its window is cut off or in padding", 32, [crop, conv], [0, 5]],
+        ["1 row and 1 column of its window are cut off or in padding", 32, [crop, conv], [0, 0]],
+        ["3 rows in padding", 10, [pool, conv], [0, 1]],
+        ["3 rows of its window are cut off or in padding", 10, [pool, conv], [2, 1]],
+        ["1 of 3 taps along rows in padding", 32, [apart], [0, 9]],
+        ["1 of 3 taps along rows and 1 of 3 taps along columns in padding", 32, [apart], [5, 30]],
+        ["0 in padding", 32, [apart], [6, 9]],
+        ["1 of 3 taps along rows is cut off or in padding", 32, [crop, apart], [0, 6]],
+    ] as [string, number, Step[], number[]][])(
+        "says what is not read of it: %s",
+        (text, extent, steps, unit) => {
+            const cut = modelOf({ extents: [extent, extent], steps });
+            const told = sentence(cut, cut.sizes[0] as Sized, steps.length, unit);
+            expect(told.split("; ")[1]).toBe(text);
+        },
+    );
 
     it("says times where there is a rate", () => {
         const sound = modelOf({
@@ -99,14 +120,17 @@ describe("a field in words", () => {
         const sized = { ...(model.sizes[0] as Sized), fields: null, fields_missing: "the size is open" };
         expect(sentence(model, sized, 1, [0, 0])).toBe("conv1: the size is open");
         expect(whyNot({ ...sized, fields_missing: "" }, 1)).not.toBe("");
+        const fields = { ...((model.sizes[0] as Sized).fields as Fields), why: { "1": "too many units" } };
+        expect(whyNot({ ...sized, fields }, 1)).toBe("too many units");
     });
 });
 
 describe("totals", () => {
-    const sized = (pooling().models[0] as Model).sizes[0] as Sized;
+    const model = pooling().models[0] as Model;
+    const sized = model.sizes[0] as Sized;
     const said = (totals: object) =>
         Object.fromEntries(
-            totalsOf({
+            totalsOf(model, {
                 ...sized,
                 analysis: { ...sized.analysis, totals: { ...sized.analysis.totals, ...totals } },
             }).map(({ key, value }) => [key, value]),
@@ -133,18 +157,20 @@ describe("totals", () => {
     it("say where later layers with places see everything, as behind attention", () => {
         const layers = [...sized.analysis.layers];
         const detail = (more: Partial<Row>) =>
-            totalsOf({ ...sized, analysis: { ...sized.analysis, layers: [...layers, row(more)] } }).find(
-                ({ key }) => key === "receptive_field",
-            )?.detail;
+            totalsOf(model, {
+                ...sized,
+                analysis: { ...sized.analysis, layers: [...layers, row(more)] },
+            }).find(({ key }) => key === "receptive_field")?.detail;
         const everything = { receptive_field: [null, null], local_receptive_field: [null, null] };
         const gridless = { effective_stride: [null, null] };
         expect(detail({ ...everything, ...gridless, spatial: [9] })).toMatch(/^one unit of conv3; /);
         expect(detail({ ...everything, ...gridless, spatial: [] })).toBe("one unit of conv3");
     });
 
-    it("take the last map that keeps a grid", () => {
+    it("take the last map, where there is one", () => {
         expect(said({})).toMatchObject({ receptive_field: "18x18", coverage: "41%" });
-        expect(sized.analysis.layers[firstChoice(sized.analysis)]?.name).toBe("conv3");
+        const none = totalsOf({ ...model, last: null }, sized).map(({ key, value }) => [key, value]);
+        expect(Object.fromEntries(none)).toMatchObject({ receptive_field: "none", coverage: "not known" });
     });
 });
 

@@ -9,7 +9,6 @@ export interface Node {
     row: number; // the row, or the last of the group
     first: number;
     size: number; // how many rows
-    times: number; // how often a block repeats; 1 else
     children: Node[] | null; // null: a row
 }
 
@@ -43,16 +42,14 @@ function leaf(analysis: Analysis, row: number): Node {
         row,
         first: row,
         size: 1,
-        times: 1,
         children: null,
     };
 }
 
-function group(id: string, title: string, times: number, children: Node[]): Node {
+function group(id: string, title: string, children: Node[]): Node {
     return {
         id,
         title,
-        times,
         children,
         first: children[0]?.first ?? 0,
         row: children.at(-1)?.row ?? 0,
@@ -68,7 +65,7 @@ function cut(id: string, parts: Node[]): Node[] {
     for (let at = 0; at < parts.length; at += length) {
         const some = parts.slice(at, at + length);
         const title = `${(some[0] as Node).title} … ${(some.at(-1) as Node).title}`;
-        stretches.push(group(`${id}~${at}`, title, 1, cut(`${id}~${at}`, some)));
+        stretches.push(group(`${id}~${at}`, title, cut(`${id}~${at}`, some)));
     }
     return stretches;
 }
@@ -79,7 +76,7 @@ function nodeFor(analysis: Analysis, from: Group, id: string): Node {
         ...from.groups.map((each, place) => nodeFor(analysis, each, `${id}.${place}`)),
     ].filter((node) => node.size > 0);
     parts.sort((one, other) => one.first - other.first);
-    return group(id, from.title, from.times ?? 1, cut(id, parts));
+    return group(id, from.title, cut(id, parts));
 }
 
 /** The tree of a model as nodes. */
@@ -153,7 +150,8 @@ export function seenOf(analysis: Analysis, root: Node, open: ReadonlySet<string>
     analysis.layers.forEach((row, index) => {
         const to = seen.nodeOf.get(index);
         if (to === undefined) return;
-        for (const name of row.inputs) {
+        const calls = row.calls ?? [];
+        for (const name of [row, ...calls].flatMap((each) => each.inputs)) {
             const from = seen.nodeOf.get(rowOf(analysis, name));
             if (from === undefined || from === to || known.has(`${from}>${to}`)) continue;
             known.add(`${from}>${to}`);

@@ -8,18 +8,25 @@ function namesOf(analysis: Analysis): Map<string, number> {
     let known = indices.get(analysis);
     if (!known) {
         known = new Map();
-        for (const [index, row] of analysis.layers.entries()) {
-            if (!known.has(row.name)) known.set(row.name, index);
-        }
-        for (const [index, row] of analysis.layers.entries()) {
-            for (const output of row.outputs ?? []) if (!known.has(output)) known.set(output, index);
-        }
+        const rows = [...analysis.layers.entries()];
+        // names of rows come before those of tensors and calls, which may be called alike
+        const told = [
+            ...rows.map(([index, row]) => [row.name, index] as const),
+            ...rows.flatMap(([index, row]) => tensorsOf(row).map((name) => [name, index] as const)),
+        ];
+        for (const [name, index] of told) if (!known.has(name)) known.set(name, index);
         indices.set(analysis, known);
     }
     return known;
 }
 
-/** The row of this name, or whose output tensor is called so; -1 where there is none. */
+/** What a row's output tensors, its calls and theirs are called. */
+function tensorsOf(row: Row): string[] {
+    const calls = row.calls ?? [];
+    return [...(row.outputs ?? []), ...calls.flatMap((call) => [call.name, ...(call.outputs ?? [])])];
+}
+
+/** The row of this name, or of a call or an output tensor that is called so; -1 where there is none. */
 export function rowOf(analysis: Analysis, name: string): number {
     return namesOf(analysis).get(name) ?? -1;
 }
@@ -29,9 +36,27 @@ export function sizeName(sized: Sized): string {
     return sized.extents.length ? extents(sized.extents) : "as it is";
 }
 
-/** The size of a model with this name; the first where it has none of it. */
-export function sizedAs(model: Model, name: string | null): Sized {
-    return model.sizes.find((sized) => sizeName(sized) === name) ?? (model.sizes[0] as Sized);
+/** Of a report with several sizes, the one that its comparison and its growth are of: " at 28x28"; "" else. */
+export function atFirstSize({ models }: Report): string {
+    const first = models[0]?.sizes[0];
+    return first && models.some(({ sizes }) => sizes.length > 1) ? ` at ${sizeName(first)}` : "";
+}
+
+/** What a model is shown at, and where that is not the size that was asked for, why. */
+export interface Asked {
+    sized: Sized;
+    lacks: string; // "" where it is the size that was asked for
+}
+
+/** The size of a model with this name; the first, and why, where it has none of it. */
+export function sizedAs(model: Model, name: string | null): Asked {
+    const first = model.sizes[0] as Sized;
+    if (name === null) return { sized: first, lacks: "" };
+    const found = model.sizes.find((sized) => sizeName(sized) === name);
+    if (found) return { sized: found, lacks: "" };
+    const left = model.left_out.find((each) => extents(each.extents) === name);
+    const why = left ? `cannot be built at ${name}: ${left.reason}` : `is not in this report at ${name}`;
+    return { sized: first, lacks: `${why}; shown at ${sizeName(first)}` };
 }
 
 interface Layers {
@@ -80,21 +105,4 @@ export function counterpart(
         if (found >= 0) return { index: found, same: at === index };
     }
     return { index: 0, same: false };
-}
-
-/** The layer that a page shows first: the last one on whose field there is something to see. */
-export function firstChoice(analysis: Analysis): number {
-    return Math.max(lastMap(analysis), 0);
-}
-
-/** The last row that keeps a grid and whose field is known and does not see all of some axis; else the last with a grid. */
-export function lastMap(analysis: Analysis): number {
-    const keepsGrid = (row: Row) =>
-        !row.container && (row.effective_stride?.some((stride) => stride !== null) ?? false);
-    const sizeable = (sizes: Row["receptive_field"]) =>
-        sizes !== null && sizes.length > 0 && !sizes.includes(null) && sizes.some((size) => size !== 0);
-    const layers = analysis.layers;
-    const finite = layers.findLastIndex((row) => keepsGrid(row) && sizeable(row.receptive_field));
-    const local = layers.findLastIndex((row) => keepsGrid(row) && sizeable(row.local_receptive_field));
-    return Math.max(finite, local) >= 0 ? Math.max(finite, local) : layers.findLastIndex(keepsGrid);
 }

@@ -1,7 +1,6 @@
 // The figures at the head of the page.
-import type { Analysis, Row, Sized } from "../report";
+import type { Model, Row, Sized } from "../report";
 import { bytes, field, number, percent, short } from "./figures";
-import { lastMap } from "./lookup";
 
 export interface Total {
     key: string;
@@ -62,9 +61,9 @@ function byType(totals: Totals): Pick<Total, "value" | "detail"> {
 }
 
 /** Whether a later layer that still has places, as tokens are, sees all of the input whatever its size. */
-function seesAllBehind(analysis: Analysis): boolean {
-    return analysis.layers
-        .slice(lastMap(analysis) + 1)
+function seesAllBehind({ layers }: Sized["analysis"], last: number): boolean {
+    return layers
+        .slice(last + 1)
         .some(
             (row) =>
                 row.spatial.length > 0 &&
@@ -74,11 +73,10 @@ function seesAllBehind(analysis: Analysis): boolean {
 }
 
 /** What a model costs and how far it sees: nothing is left blank where it is not known. */
-export function totalsOf(sized: Sized): Total[] {
-    const analysis: Analysis = sized.analysis;
+export function totalsOf(model: Model, { analysis }: Sized): Total[] {
     const totals = analysis.totals as Totals;
     const peak = totals.peak_memory;
-    const last: Row | undefined = analysis.layers[lastMap(analysis)];
+    const last: Row | undefined = model.last === null ? undefined : analysis.layers[model.last];
     return [
         { key: "params", label: "parameters", ...told(totals, "params", "") },
         { key: "macs", label: "MACs at batch 1", ...told(totals, "macs", "") },
@@ -99,7 +97,7 @@ export function totalsOf(sized: Sized): Total[] {
             label: "field of the last map",
             value: last ? field(last).replace("?", UNKNOWN) : "none",
             detail: last
-                ? `one unit of ${last.name}${seesAllBehind(analysis) ? "; layers behind it see everything" : ""}`
+                ? `one unit of ${last.name}${seesAllBehind(analysis, model.last as number) ? "; layers behind it see everything" : ""}`
                 : "no layer keeps a grid",
         },
         {

@@ -2,7 +2,8 @@
 import type { Fields, Model, Row, Sized } from "../report";
 import { extents, number, percent } from "./figures";
 import { gridOf, placesOf } from "./grid";
-import { type Interval, readOf, tapsOf, windowOf } from "./units";
+import { type Interval, readOf, tapsOf } from "./units";
+import { type Lost, lostOf } from "./window";
 
 /** What positions along each axis are called: rows and columns of an image, samples, frames. */
 export function axisNames(model: Model): string[] {
@@ -41,7 +42,7 @@ export interface AxisField {
     read: Interval; // first > last: nothing
     size: number;
     taps: number; // of those, how many are read
-    padding: [before: number, after: number] | null; // positions beyond the border; null: not known
+    lost: Lost | null; // what of its window is not read; null: not known
     exact: boolean;
 }
 
@@ -62,15 +63,13 @@ export function unitField(
     return grid.axes.map((axis, place) => {
         const index = Math.min(places[place] as number, axis.extent - 1);
         const read = readOf(axis, index);
-        const span = windowOf(axis, index);
-        const end = (sized.extents[place] ?? read.last + 1) - 1;
         return {
             name: names[place] ?? `axis ${place}`,
             all: sizes?.[place] === null,
             read: [read.first, read.last],
             size: Math.max(read.last - read.first + 1, 0),
             taps: tapsOf(fields as Fields, read),
-            padding: span && [Math.max(-span.first, 0), Math.max(span.last - end, 0)],
+            lost: lostOf(fields as Fields, axis, index, sized.extents[place] ?? read.last + 1),
             exact: axis.exact,
         };
     });
@@ -86,14 +85,21 @@ function listed(parts: readonly string[]): string {
     return parts.length > 1 ? `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}` : (parts[0] ?? "");
 }
 
-function padded(axes: readonly AxisField[]): string {
-    const known = axes.filter((axis) => axis.padding !== null && !axis.all);
+/** What of the window is not read, and why, as far as that is known. */
+function notRead(axes: readonly AxisField[]): string {
+    const known = axes.filter((axis) => axis.lost !== null && !axis.all);
     if (known.length === 0) return "";
-    const parts = known.flatMap(({ name, padding }) => {
-        const count = (padding as [number, number])[0] + (padding as [number, number])[1];
-        return count ? [`${number(count)} ${count === 1 ? singular(name) : name}`] : [];
+    const lost = known.filter((axis) => axis.lost?.count);
+    if (lost.length === 0) return "0 in padding";
+    const parts = lost.map(({ name, lost }) => {
+        const { count, of } = lost as Lost;
+        if (of !== null) return `${number(count)} of ${number(of)} taps along ${name}`;
+        return `${number(count)} ${count === 1 ? singular(name) : name}`;
     });
-    return `${parts.length ? listed(parts) : "0"} in padding`;
+    if (lost.every((axis) => axis.lost?.beyond)) return `${listed(parts)} in padding`;
+    const one = lost.length === 1 && lost[0]?.lost?.count === 1;
+    const whose = lost.some((axis) => axis.lost?.of !== null) ? "" : " of its window";
+    return `${listed(parts)}${whose} ${one ? "is" : "are"} cut off or in padding`;
 }
 
 /** Which unit it is: "conv3, unit (1, 1) of 3x3", "flatten, unit 5 of 576". */
@@ -137,14 +143,16 @@ export function sentence(
         const [from, to] = only.read;
         parts.push(`${seconds(from, rate)} to ${seconds(to + 1, rate)}, ${seconds(only.size, rate)} long`);
     }
-    const padding = padded(axes);
-    return `${subject}: ${parts.join(": ")}${padding && `; ${padding}`}`;
+    const lost = notRead(axes);
+    return `${subject}: ${parts.join(": ")}${lost && `; ${lost}`}`;
 }
 
 /** Why there is no picture of a row's field. */
 export function whyNot(sized: Sized, row: number): string {
     const layer = sized.analysis.layers[row] as Row;
     if (!sized.fields) return sized.fields_missing || "the fields of units are not in this report";
+    const why = sized.fields.why[row];
+    if (why) return why;
     if (layer.receptive_field?.length && layer.receptive_field.every((size) => size === 0)) {
         return "it depends on no position of the input";
     }

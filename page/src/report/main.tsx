@@ -31,18 +31,17 @@ function follow(session: Session): void {
             session.beside.value = place.beside;
         session.size.value = place.size ?? null;
         session.pane.value = place.pane ?? null;
-        const sides = session.sides.peek();
-        const [side] = sides;
-        const name = place.layer;
-        const of = name ? sides.find((each) => rowOf(each.sized.analysis, name) >= 0) : undefined;
-        session.layer.value = name ? { model: (of ?? side)?.index ?? 0, name } : null;
-        const layer = session.layer.peek();
+        const name = place.layer ?? null;
+        const side = name === null ? undefined : session.home(name);
+        session.layer.value = side && name !== null ? { model: side.index, name } : null;
         session.at.value =
-            side && layer && place.unit?.length
-                ? session.atUnit(side, session.shown(side, layer).index, place.unit)
+            side && name !== null && place.unit?.length
+                ? session.atUnit(side, rowOf(side.sized.analysis, name), place.unit)
                 : null;
     };
     enter();
+    // a frame that was given its page in an attribute, as those of notebooks, has no address of its own
+    if (location.protocol === "about:") return;
     let entering = false;
     addEventListener("hashchange", () => {
         if (location.hash.slice(1) === last) return;
@@ -57,16 +56,19 @@ function follow(session: Session): void {
     let known: Place | null = null;
     effect(() => {
         const at = session.at.value;
-        const side = session.sides.value[0];
         const chosen = session.chosen.value;
-        const shown = side && session.shown(side, chosen);
-        const here = shown?.same ? side?.sized.analysis.layers[shown.index]?.name : undefined;
+        const [first] = session.sides.value;
+        const shown = first && session.shown(first, chosen);
+        // told by the layer of the first model that it stands for, where there is one
+        const here = shown?.same ? first?.sized.analysis.layers[shown.index]?.name : undefined;
+        const name = here ?? chosen.name;
+        const side = session.home(name);
         const place: Place = {
             model: session.model.value,
             beside: session.beside.value,
             size: session.size.value,
-            layer: session.layer.value || at ? (here ?? chosen.name) : null,
-            unit: at && side && shown ? session.unit(side, shown.index, at) : null,
+            layer: session.layer.value || at ? name : null,
+            unit: at && side ? session.unit(side, rowOf(side.sized.analysis, name), at) : null,
             pane: session.pane.value,
         };
         const before = known;

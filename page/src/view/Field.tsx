@@ -5,6 +5,7 @@ import { useId, useMemo, useState } from "preact/hooks";
 import { number, percent } from "../model/figures";
 import { type Grid, type Seeing, kept, neighbour, placesOf, seeing } from "../model/grid";
 import { type Progression, readOf, stretches, weightAxesOf, weightsOf, windowOf } from "../model/units";
+import { lostOf } from "../model/window";
 import { axisNames, sentence, singular, whole, whyNot } from "../model/words";
 import type { Axis, Fields, Row } from "../report";
 import { PixelList } from "./PixelList";
@@ -45,6 +46,11 @@ export function Field({ session, side }: FieldProps) {
                 {several && <span class="model-name">{side.model.title}: </span>}
                 <span class="layer-name">{layer.name}</span> <span class="kind">{layer.kind}</span>
             </h3>
+            {layer.calls && layer.calls.length > 1 && (
+                <p class="aside" data-testid="which-call">
+                    The first of {layer.calls.length} calls of it.
+                </p>
+            )}
             {!shown.same && (
                 <p class="aside">
                     {side.model.title} has no {focus.name}; {layer.name}, the last one before it, is shown.
@@ -119,6 +125,7 @@ function Picture({ session, side, row, grid, fields }: PictureProps) {
                     margin: margins[place] as number,
                     stretches: picking ? [] : stretches(fields, readOf(axis, index)),
                     window: span && !picking ? [span.first, span.last] : null,
+                    lost: picking ? [] : (lostOf(fields, axis, index, extents[place] as number)?.where ?? []),
                     weight: weightAxis ? weightsOf(fields.weights, weightAxis, index) : null,
                 };
             }),
@@ -302,7 +309,9 @@ function Picture({ session, side, row, grid, fields }: PictureProps) {
                             }
                         />
                     )}
-                    {weights && !picking && <Weighed fields={fields} row={row} places={places} />}
+                    {weights && !picking && (
+                        <Weighed fields={fields} row={row} places={places} names={names} />
+                    )}
                 </div>
             </div>
             {picking && <PixelList session={session} side={side} pixel={pixel} />}
@@ -428,16 +437,15 @@ function Numbers({ legend, names, values, extents, set, step }: NumbersProps) {
     );
 }
 
-/** What the weights say: how few positions hold most of it. */
-function Weighed({ fields, row, places }: { fields: Fields; row: number; places: readonly number[] }) {
+/** What the weights say: how few positions hold most of it along each axis. */
+function Weighed({ fields, row, places, names }: WeighedProps) {
     const axes = weightAxesOf(fields.weights, row);
-    if (!axes)
-        return (
-            <p class="aside">
-                Weights of this layer are not known{fields.weights.missing && `: ${fields.weights.missing}`}.
-            </p>
-        );
+    if (!axes) {
+        const why = fields.weights.why[row];
+        return <p class="aside">Weights of this layer are not known{why && `: ${why}`}.</p>;
+    }
     const middle = axes.every((axis, place) => axis.middle === places[place]);
+    const whose = middle ? "its weight" : "the middle unit's weight";
     return (
         <div class="weighed">
             <div class="ramp" role="img" aria-label="Dark: little weight; bright: the largest weight" />
@@ -445,12 +453,24 @@ function Weighed({ fields, row, places }: { fields: Fields; row: number; places:
                 <span>little</span>
                 <span>most weight</span>
             </div>
+            {axes.length > 1 && <p>Along each axis by itself:</p>}
             {fields.weights.shares.map((share, place) => (
                 <p key={share}>
-                    {percent(share)} of {middle ? "its weight" : "the middle unit's weight"} lies in{" "}
-                    <b>{axes.map((axis) => axis.widths[place]).join("x")}</b>
+                    {percent(share)} of {whose} lies within{" "}
+                    <b>{axes.map(({ widths }, axis) => counted(widths[place], names[axis])).join(", ")}</b>
                 </p>
             ))}
         </div>
     );
+}
+
+interface WeighedProps {
+    fields: Fields;
+    row: number;
+    places: readonly number[];
+    names: readonly string[];
+}
+
+function counted(count = 0, noun = "positions"): string {
+    return `${number(count)} ${count === 1 ? singular(noun) : noun}`;
 }

@@ -317,20 +317,16 @@ function clip(text: string, most: number): string {
     return `…${text.slice(text.length - Math.max(most - 1, 1))}`;
 }
 
-function times(node: Node): string {
-    return node.times > 1 ? ` ×${node.times}` : "";
-}
-
 /** What is shown when the pointer rests on a node. */
 function titleOf(node: Node, marks: readonly Mark[] | undefined): string {
-    return [node.title + times(node), ...new Set(marks?.map((mark) => mark.message))].join("\n");
+    return [node.title, ...new Set(marks?.map((mark) => mark.message))].join("\n");
 }
 
 function labelOf(analysis: Analysis, node: Node, marks: readonly Mark[] | undefined): string {
     const row = analysis.layers[node.row] as Row;
     const remarks = marks?.length ? `; ${[...new Set(marks.map(markName))].join(", ")}` : "";
     return node.children
-        ? `Group ${node.title}${times(node)}, ${node.size} layers, ${shape(row.output_shape)}, folded${remarks}`
+        ? `Group ${node.title}, ${node.size} layers, ${shape(row.output_shape)}, folded${remarks}`
         : `${row.name}, ${row.kind}, ${shape(row.output_shape)}${remarks}`;
 }
 
@@ -349,9 +345,7 @@ function NodeFace({
     return (
         <g class="node-text" aria-hidden="true">
             <text class="node-title" x={10} y={16}>
-                {node.children
-                    ? `+ ${clip(node.title, room - 2 - times(node).length)}${times(node)}`
-                    : clip(row.name, room)}
+                {node.children ? `+ ${clip(node.title, room - 2)}` : clip(row.name, room)}
             </text>
             <text class="node-detail" x={10} y={31}>
                 {node.children

@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 
 import { number } from "../model/figures";
-import { rowOf } from "../model/lookup";
+import { atFirstSize, rowOf } from "../model/lookup";
 import { axisNames } from "../model/words";
 import type { Growth as GrowthData, Point } from "../report";
 import { useWidth } from "./hooks";
@@ -40,7 +40,7 @@ export function Growth({ session }: { session: Session }) {
     return (
         <section class="card growth" aria-label="Growth of the field" data-testid="growth">
             <div class="tools">
-                <h2>Field against depth</h2>
+                <h2>Field against depth{atFirstSize(report)}</h2>
                 {report.growth.length > 1 && (
                     <label>
                         along{" "}
@@ -67,7 +67,7 @@ export function Growth({ session }: { session: Session }) {
                 </label>
             </div>
             {growth && growth.layers.length > 0 ? (
-                <Chart session={session} side={side} growth={growth} log={log} />
+                <Chart session={session} growth={growth} log={log} />
             ) : (
                 <p class="aside">How the field grows is not known.</p>
             )}
@@ -77,15 +77,15 @@ export function Growth({ session }: { session: Session }) {
 
 interface ChartProps {
     session: Session;
-    side: Side;
     growth: GrowthData;
     log: boolean;
 }
 
-function Chart({ session, side, growth, log }: ChartProps) {
+function Chart({ session, growth, log }: ChartProps) {
     const [box, width] = useWidth<HTMLDivElement>();
     const [hovered, setHovered] = useState<number | null>(null);
-    const extent = side.sized.extents[growth.axis] ?? null;
+    // growth is that of the first size, whatever is shown
+    const extent = session.report.value.models[0]?.sizes[0]?.extents[growth.axis] ?? null;
     const fields = growth.series.flatMap(({ lines }) => lines.flat().flatMap((point) => point[1] ?? []));
     const most = Math.max(...fields, Math.min(extent ?? 1, Math.max(...fields, 1) * 1.6), 2);
     const long = Math.max(width - EDGE.left - EDGE.right, 60);
@@ -196,10 +196,10 @@ function Chart({ session, side, growth, log }: ChartProps) {
                     </g>
                 )}
                 <text class="axis" x={EDGE.left} y={HEIGHT - 8}>
-                    {growth.layers[0]}
+                    {clip(growth.layers[0], long / 2)}
                 </text>
                 <text class="axis" x={EDGE.left + long} y={HEIGHT - 8} text-anchor="end">
-                    {growth.layers.at(-1)}
+                    {clip(growth.layers.at(-1), long / 2)}
                 </text>
                 {place !== null && (
                     <path
@@ -252,6 +252,12 @@ function reading(growth: GrowthData, place: number | null): string {
         return value ? [growth.series.length > 1 ? `${label(series)} ${value.text}` : value.text] : [];
     });
     return `${growth.layers[place]}: ${values.join("; ") || "no figure"}`;
+}
+
+/** As much of a name as there is room for under the axis. */
+function clip(name: string | undefined, room: number): string {
+    const most = Math.max(Math.floor(room / 7), 4);
+    return name && name.length > most ? `…${name.slice(1 - most)}` : (name ?? "");
 }
 
 /** The same as a table, made when it is opened. */

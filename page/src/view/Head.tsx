@@ -55,8 +55,13 @@ export function Head({ session }: { session: Session }) {
                             <span class="detail">{side.model.about}</span>
                         </div>
                     )}
+                    {side.lacks && (
+                        <p class="lacks" data-testid="lacks">
+                            {side.model.title} {side.lacks}.
+                        </p>
+                    )}
                     <dl>
-                        {totalsOf(side.sized).map((total) => (
+                        {totalsOf(side.model, side.sized).map((total) => (
                             <div class="total" key={total.key} data-total={total.key}>
                                 <dt>{total.label}</dt>
                                 <dd class={total.value === "not known" ? "value unknown" : "value"}>
@@ -110,35 +115,44 @@ function countLevels(side: Side): string[] {
 }
 
 function Sizes({ session }: { session: Session }) {
-    const { model, sized } = session.sides.value[0] as Side;
-    if (model.sizes.length < 2 && model.left_out.length === 0) return null;
+    const sides = session.sides.value;
+    const { sized, lacks } = sides[0] as Side;
+    const wanted = session.size.value;
+    const names = [...new Set(sides.flatMap((side) => side.model.sizes.map(sizeName)))];
+    const left = sides.flatMap((side) =>
+        side.model.left_out.map((each) => ({ ...each, title: sides.length > 1 ? side.model.title : "" })),
+    );
+    if (names.length < 2 && left.length === 0) return null;
     return (
         <div class="choice">
             <label>
                 size{" "}
                 <select
                     data-testid="size"
-                    value={sizeName(sized)}
+                    value={lacks && wanted !== null && names.includes(wanted) ? wanted : sizeName(sized)}
                     onChange={(event) => {
                         session.at.value = null;
                         session.pixel.value = null;
                         session.size.value = event.currentTarget.value;
                     }}
                 >
-                    {model.sizes.map((each) => (
-                        <option key={sizeName(each)} value={sizeName(each)}>
-                            {sizeName(each)}
+                    {names.map((name) => (
+                        <option key={name} value={name}>
+                            {name}
                         </option>
                     ))}
                 </select>
             </label>
-            {model.left_out.length > 0 && (
+            {left.length > 0 && (
                 <details class="menu">
-                    <summary>{model.left_out.length} left out</summary>
+                    <summary>{left.length} left out</summary>
                     <ul class="menu-body">
-                        {model.left_out.map((each) => (
-                            <li key={extents(each.extents)}>
-                                <b>{extents(each.extents)}</b>: {each.reason}
+                        {left.map(({ title, extents: size, reason }) => (
+                            <li key={`${title} ${extents(size)}`}>
+                                <b>
+                                    {title} {extents(size)}
+                                </b>
+                                : {reason}
                             </li>
                         ))}
                     </ul>

@@ -84,7 +84,11 @@ export function PixelList({
                                 class={index === chosen ? "chosen" : ""}
                                 onClick={() => session.choose(side, index)}
                             >
-                                <td>{layers[index]?.name}</td>
+                                <td>
+                                    <button type="button" class="link">
+                                        {layers[index]?.name}
+                                    </button>
+                                </td>
                                 <td class="figure">
                                     {each.count === null
                                         ? "not known"

@@ -11,7 +11,8 @@ export interface AxisScene {
     extent: number;
     margin: number; // positions around the input that padding may take
     stretches: readonly Interval[]; // what is read
-    window: Interval | null; // what would be read without a border
+    window: Interval | null; // what would be read if nothing were padded and nothing cut off
+    lost: readonly Interval[]; // what of that is not read
     weight: { first: number; bytes: Uint8Array } | null;
 }
 

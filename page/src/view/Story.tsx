@@ -1,5 +1,6 @@
 // What a comparison, or a difference, comes to.
 import { bytes, extents, number, percent, short } from "../model/figures";
+import { atFirstSize } from "../model/lookup";
 import type { Session } from "./session";
 
 interface Bill {
@@ -35,18 +36,22 @@ interface Diff {
 export function Story({ session }: { session: Session }) {
     const { comparison, diff } = session.report.value as { comparison: Comparison | null; diff: Diff | null };
     if (!comparison && !diff) return null;
+    const size = atFirstSize(session.report.value);
     return (
         <section class="card story" aria-label="What it comes to" data-testid="story">
-            {comparison && <Compared comparison={comparison} />}
-            {diff && <Changed diff={diff} />}
+            {comparison && <Compared comparison={comparison} size={size} />}
+            {diff && <Changed diff={diff} size={size} />}
         </section>
     );
 }
 
-function Compared({ comparison }: { comparison: Comparison }) {
+function Compared({ comparison, size }: { comparison: Comparison; size: string }) {
     return (
         <>
-            <h2>{comparison.counterfactuals ? "What it would be otherwise" : "How the models differ"}</h2>
+            <h2>
+                {comparison.counterfactuals ? "What it would be otherwise" : "How the models differ"}
+                {size}
+            </h2>
             {(comparison.answer ?? []).map((sentence) => (
                 <p key={sentence}>{sentence}</p>
             ))}
@@ -103,12 +108,12 @@ function Compared({ comparison }: { comparison: Comparison }) {
     );
 }
 
-function Changed({ diff }: { diff: Diff }) {
+function Changed({ diff, size }: { diff: Diff; size: string }) {
     const counts = Object.entries(diff.summary ?? {}).filter(([, count]) => count);
     return (
         <>
             <h2>
-                What changed
+                What changed{size}
                 {diff.old && diff.new && (
                     <span class="kind">
                         {" "}

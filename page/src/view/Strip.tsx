@@ -190,17 +190,12 @@ function draw(
         context.rect(rect.x - 1, rect.y - 2, rect.width + 2, rect.height + 4);
         context.clip();
         if (close && scene.window) {
-            const [first, last] = scene.window;
-            paint.hatch(
-                context,
-                {
-                    ...rect,
-                    x: at(Math.max(first, from)),
-                    width: (Math.min(last, to) - Math.max(first, from) + 1) * size,
-                },
-                input,
-                colours.hatch,
-            );
+            const place = ([first, last]: readonly [number, number]): paint.Rect => ({
+                ...rect,
+                x: at(Math.max(first, from)),
+                width: Math.max(Math.min(last, to) - Math.max(first, from) + 1, 0) * size,
+            });
+            paint.hatch(context, place(scene.window), scene.lost.map(place), colours.hatch);
         }
         if (field) {
             const shown = [Math.max(field[0], from), Math.min(field[1], to)] as const;

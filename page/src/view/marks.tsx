@@ -6,8 +6,10 @@ const LETTERS: Record<Mark["code"], [string, string]> = {
     unproductive: ["U", "unproductive"],
     holes: ["H", "holes"],
     global: ["G", "global"],
-    bound: ["~", "a bound"],
-    unknown: ["?", "not known"],
+    "unequal-strides": ["S", "unequal strides"],
+    "unknown-op": ["?", "unknown operation"],
+    assumed: ["A", "assumed"],
+    cut: ["C", "cut off"],
 };
 
 export function markName(mark: Mark): string {

@@ -151,16 +151,18 @@ export function paintProduct(
     context.drawImage(scratch, rect.x, rect.y, rect.width, rect.height);
 }
 
-/** Hatch what of `rect` lies outside of `hole`. */
-export function hatch(context: CanvasRenderingContext2D, rect: Rect, hole: Rect, colour: string): void {
+/** Hatch some parts of `rect`. */
+export function hatch(
+    context: CanvasRenderingContext2D,
+    rect: Rect,
+    parts: readonly Rect[],
+    colour: string,
+): void {
+    if (!parts.length) return;
     context.save();
     context.beginPath();
-    context.rect(rect.x, rect.y, rect.width, rect.height);
+    for (const part of parts) context.rect(part.x, part.y, part.width, part.height);
     context.clip();
-    context.beginPath();
-    context.rect(rect.x - 1, rect.y - 1, rect.width + 2, rect.height + 2);
-    context.rect(hole.x, hole.y, hole.width, hole.height);
-    context.clip("evenodd");
     context.strokeStyle = colour;
     context.lineWidth = 1;
     context.beginPath();

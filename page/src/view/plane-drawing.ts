@@ -84,7 +84,7 @@ export function draw(
         paint.gridLines(context, boxOf(place, down, along), length(down), length(along), colours.faint);
     }
 
-    if (scene.shown) drawField(context, colours, place, scene, input);
+    if (scene.shown) drawField(context, colours, place, scene);
     context.strokeStyle = colours.line;
     context.lineWidth = 1;
     context.strokeRect(input.x - 0.5, input.y - 0.5, input.width + 1, input.height + 1);
@@ -125,13 +125,18 @@ function drawField(
     colours: paint.Colours,
     place: Place,
     { rows, columns, weights }: Scene,
-    input: paint.Rect,
 ): void {
-    if (rows.window && columns.window) {
-        paint.hatch(context, boxOf(place, rows.window, columns.window), input, colours.hatch);
-    }
     const [high, wide] = [ends(rows.stretches), ends(columns.stretches)];
     if (!high || !wide) return;
+    const { window: down } = rows;
+    const { window: along } = columns;
+    if (down && along) {
+        const lost = [
+            ...rows.lost.map((part) => boxOf(place, part, along)),
+            ...columns.lost.map((part) => boxOf(place, high, part)),
+        ];
+        paint.hatch(context, boxOf(place, down, along), lost, colours.hatch);
+    }
     const box = boxOf(place, high, wide);
     const ratio = Math.min(globalThis.devicePixelRatio || 1, 2);
     const cells = [

@@ -2,7 +2,7 @@
 import { type ReadonlySignal, type Signal, computed, signal } from "@preact/signals";
 
 import type { Model, Report, Sized } from "../report";
-import { counterpart, firstChoice, pairing, rowOf, sizedAs } from "../model/lookup";
+import { counterpart, pairing, rowOf, sizeName, sizedAs } from "../model/lookup";
 import { type Grid, gridOf, kept, middleUnit, nearestUnit, placesOf, unitTold } from "../model/grid";
 import { middleOf } from "../model/units";
 
@@ -28,6 +28,7 @@ export interface Side {
     index: number; // in report.models
     model: Model;
     sized: Sized;
+    lacks: string; // why it is not shown at the size that was asked for; "" where it is
 }
 
 /** The row that a side shows, and whether it is the very layer that was asked for. */
@@ -60,9 +61,11 @@ export class Session {
         const first = this.model.value in models ? this.model.value : 0;
         const second = this.beside.value;
         const indices = second !== null && second !== first && second in models ? [first, second] : [first];
+        // what stands beside is shown at the size of the first, if it can be
+        const size = this.size.value ?? sizeName((models[first] as Model).sizes[0] as Sized);
         return indices.map((index) => {
             const model = models[index] as Model;
-            return { index, model, sized: sizedAs(model, this.size.value) };
+            return { index, model, ...sizedAs(model, size) };
         });
     });
 
@@ -75,12 +78,17 @@ export class Session {
         const known = layer && this.sides.value.some((each) => rowOf(each.sized.analysis, layer.name) >= 0);
         if (layer && known) return layer;
         const { layers } = side.sized.analysis;
-        return { model: side.index, name: layers[firstChoice(side.sized.analysis)]?.name ?? "" };
+        return { model: side.index, name: layers[side.model.last ?? 0]?.name ?? "" };
     });
 
     constructor(report: Report) {
         this.report = signal(report);
         this.beside = signal(report.models.length > 1 ? 1 : null);
+    }
+
+    /** The first side that has a layer of this name. */
+    home(name: string): Side | undefined {
+        return this.sides.value.find((side) => rowOf(side.sized.analysis, name) >= 0);
     }
 
     /** The row of a side that stands for a layer. */
