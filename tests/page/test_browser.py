@@ -147,7 +147,8 @@ def test_weights_hold_what_effective_says(show: Any) -> None:
     effective = rfcalc.effective(str(DOCS / "pooling.json"), "conv3")
     text = page.page.locator(".weighed").inner_text()
     for share, *widths in zip((50, 90, 99), *(axis.widths for axis in effective.axes), strict=True):
-        assert f"{share}% of its weight lies in {'x'.join(map(str, widths))}" in text
+        rows, columns = widths
+        assert f"{share}% of its weight lies within {rows} rows, {columns} columns" in text
 
 
 def test_the_table_says_what_analyze_says(show: Any) -> None:
@@ -379,6 +380,34 @@ def test_the_address_holds_the_place(show: Any) -> None:
     assert page.says().startswith("conv2, ")
 
 
+def test_a_link_to_a_layer_that_only_the_second_model_has_leads_there(show: Any) -> None:
+    layers = [{"kind": "conv", "name": "c", "filters": 1, "kernel": 3}]
+    more = [*layers, {"kind": "conv", "name": "only2", "filters": 1, "kernel": 3}]
+    one, two = ({"rfcalc": 1, "input": [16, 16, 1], "layers": each} for each in (layers, more))
+    page = show(rfcalc.report(one, two))
+    page.page.evaluate("location.hash = 'beside=1&layer=only2&unit=3,4'")
+    page.page.reload()
+    page.words(1).wait_for()
+    assert page.says(1).startswith("only2, unit (3, 4) of 12x12")
+    assert "only2" in page.page.url
+
+
+def test_a_frame_of_a_notebook_shows_it(browser: Browser) -> None:
+    """Its frame has no address that could be written, and no origin."""
+    page = browser.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.set_content(rfcalc.report(str(DOCS / "pooling.json"), variants=[])._repr_html_())
+    frame = page.frame_locator("iframe")
+    for layer in ("conv2", "conv3"):
+        frame.locator(f"[data-testid=layer-row][data-layer={layer}]").click()
+        frame.get_by_test_id("unit-map").focus()
+        page.keyboard.press("ArrowRight")
+        frame.get_by_test_id("words").get_by_text(f"{layer}, unit").wait_for()
+    assert complaints == []
+    page.close()
+
+
 def test_what_is_not_known_is_said(show: Any) -> None:
     page = show(rfcalc.report({"rfcalc": 1, "input": [None, None, 3], "layers": [
         {"kind": "conv", "name": "c", "filters": 1, "kernel": 3}]}, variants=[]))  # fmt: skip
@@ -451,6 +480,43 @@ def test_it_fits_a_phone(show: Any) -> None:
     page = show(rfcalc.report(str(DOCS / "pooling.json")), width=390, height=800)
     wider = page.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wider <= 0
+
+
+WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@pytest.mark.parametrize("width", [390, 1400])
+def test_long_names_do_not_widen_the_page(width: int, show: Any) -> None:
+    long = "n" * 199
+    layers = [{"kind": "conv", "name": f"{long}{place}", "filters": 1, "kernel": 3} for place in range(3)]
+    model = {"rfcalc": 1, "name": long, "input": [16, 16, 1], "layers": layers}
+    page = show(rfcalc.report(model, {**model, "layers": layers[:2]}), width=width)
+    page.page.get_by_test_id("graph-node").first.wait_for()
+    assert page.page.evaluate(WIDER) <= 0
+
+
+def test_what_is_touched_on_a_phone_is_high_enough(show: Any) -> None:
+    page = show(rfcalc.report(str(DOCS / "resnet.json")), width=390, height=800)
+    page.page.get_by_test_id("graph-node").first.wait_for()
+    low = page.page.evaluate(
+        """() => [...document.querySelectorAll("button, select, summary, input, nav a")]
+            .filter(each => each.checkVisibility() && each.getBoundingClientRect().height < 24)
+            .map(each => each.outerHTML.slice(0, 100))"""
+    )
+    assert low == []
+
+
+@pytest.mark.parametrize("name", ["resnet50", "pooling"])
+def test_paper_is_wide_enough(name: str, show: Any) -> None:
+    a4 = 718  # pixels between its margins, as browsers print it
+    page = show(rfcalc.report(str(DOCS / f"{name}.json")), width=a4)
+    page.page.emulate_media(media="print")
+    page.page.wait_for_function("() => !document.querySelector('[data-testid=layers] tr[aria-hidden]')")
+    out = page.page.evaluate(
+        """() => [...document.querySelectorAll("table")].filter(each => each.checkVisibility())
+            .map(each => Math.round(each.getBoundingClientRect().right - innerWidth))"""
+    )
+    assert max(out) <= 0, "tables end on the page"
 
 
 def test_the_whole_table_is_printed(show: Any) -> None:
