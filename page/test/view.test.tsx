@@ -97,6 +97,8 @@ describe("a model beside what it is without pooling", () => {
             "pool2 4 25",
             "conv3 9 9",
         ]);
+        await click(all("pixel-list")[0]?.querySelectorAll("tbody button")[1]);
+        expect(words()[0]).toContain("seen by 9 of the 676 units of conv1");
     });
 });
 

@@ -25,6 +25,8 @@ pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs" / "models"
 
+WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
 
 def keras(name: str) -> rfcalc.LayerGraph:
     """Return one of keras.applications."""
@@ -432,8 +434,7 @@ def test_a_hostile_model_is_harmless(show: Any) -> None:
     assert page.page.evaluate("window.hurt") is None
     assert page.page.locator("img, iframe, object, a[href^='javascript']").count() == 0
     assert page.page.locator("script").count() == 2
-    width = page.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert width <= 0, "a long name does not widen the page"
+    assert page.page.evaluate(WIDER) <= 0, "a long name does not widen the page"
 
 
 def test_the_policy_blocks_what_is_put_into_the_page(browser: Browser, tmp_path: Path) -> None:
@@ -477,12 +478,11 @@ def test_axe_finds_nothing(view: dict[str, Any], show: Any) -> None:
 
 
 def test_it_fits_a_phone(show: Any) -> None:
-    page = show(rfcalc.report(str(DOCS / "pooling.json")), width=390, height=800)
-    wider = page.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert wider <= 0
-
-
-WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    page = show(rfcalc.report(str(DOCS / "pooling.json"), sizes=[8]), width=390, height=800)
+    assert page.page.evaluate(WIDER) <= 0
+    page.page.evaluate("location.hash = 'size=8x8'")
+    assert "pooling cannot be built at 8x8: " in page.find("lacks").inner_text()
+    assert page.page.evaluate(WIDER) <= 0
 
 
 @pytest.mark.parametrize("width", [390, 1400])
