@@ -30,6 +30,7 @@ export interface Model {
   about: string; // what a variant is, in a sentence; "" for a model
   units: string[]; // what positions of the input are counted in, an axis each: "pixels", "samples", "frames"
   tree: Group; // folds of the graph; rows are numbered as in analysis.layers
+  sums: (string[] | null)[]; // for each row how its field comes about, for each axis: "10 + (3 - 1) x 4 = 18"
   settings: Record<string, unknown>[]; // for each row what its kind was set to (kernel, stride, padding, ...), {} for none
   sizes: Sized[]; // the first is the one asked for, then --sizes; all have the same rows
   left_out: { extents: number[]; reason: string }[]; // sizes at which the model cannot be built

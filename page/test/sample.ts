@@ -278,6 +278,7 @@ export function modelOf({ extents, steps, title = "chain", weights = true }: Sam
                   ? ["frames", "pixels", "pixels"]
                   : extents.map(() => "pixels"),
         tree: { title: "", rows: rows.map((_, index) => index), groups: [] },
+        sums: [],
         settings: [
             {},
             ...steps.map(({ kernel, stride, padding }) => ({ kernel: [kernel], stride: [stride], padding })),

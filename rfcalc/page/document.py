@@ -15,6 +15,7 @@ from rfcalc.errors import RfcalcError, UsageError
 from rfcalc.graph.layer import Edge
 from rfcalc.page.fields import fields_document
 from rfcalc.page.marks import marks_document, marks_of
+from rfcalc.page.sums import sums_of
 from rfcalc.page.tree import tree_of
 from rfcalc.questions.compare.growth_lines import Growth, Series, growth_of
 from rfcalc.questions.compare.report import Comparison, comparison_document
@@ -52,13 +53,15 @@ def model_document(run: Run, title: str, about: str, sizes: Sequence[Sequence[in
             sized.append(_sized(other, analysis))
         except RfcalcError as error:
             left_out.append({"extents": list(extents), "reason": str(error)})
+    settings = [_settings(run, row) for row in result]
     return {
         "title": title,
         "about": about,
         "units": list(run.units),
         "last": _last(result),
         "tree": tree_of(result).to_dict(),
-        "settings": [_settings(run, row) for row in result],
+        "settings": [_shown(each) for each in settings],
+        "sums": [sums_of(run, row, each) for row, each in zip(result, settings, strict=True)],
         "sizes": sized,
         "left_out": left_out,
     }
@@ -96,11 +99,13 @@ def _places(run: Run, result: AnalysisResult) -> Mapping[str, int]:
 
 
 def _settings(run: Run, row: Row) -> dict[str, Any]:
-    """Return what the kind of a row was set to, where it says something."""
+    """Return what the kind of a row was set to."""
     layer = run.graph.layers.get(row.name)
-    if layer is None:
-        return {}
-    found = settings_of(layer, run.graph, run.resolved)
+    return {} if layer is None else settings_of(layer, run.graph, run.resolved)
+
+
+def _shown(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that say something, as plain data."""
     return {
         name: _plain(value)
         for name, value in found.items()

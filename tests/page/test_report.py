@@ -148,6 +148,28 @@ def test_memory_has_its_peak_where_analyze_says() -> None:
     assert names[sized["memory"].index(peak["bytes"])] == peak["layer"]
 
 
+def test_fields_come_about_by_these_sums() -> None:
+    model = rfcalc.report(MODELS["pooling"], variants=[]).to_dict()["models"][0]
+    names = [row["name"] for row in model["sizes"][0]["analysis"]["layers"]]
+    told = {name: sums[0] for name, sums in zip(names, model["sums"], strict=True) if sums}
+    assert told == {
+        "conv1": "1 + (3 - 1) x 1 = 3", "pool1": "3 + (2 - 1) x 1 = 4", "conv2": "4 + (3 - 1) x 2 = 8",
+        "pool2": "8 + (2 - 1) x 2 = 10", "conv3": "10 + (3 - 1) x 4 = 18",
+    }  # fmt: skip
+
+
+def test_a_sum_that_does_not_give_the_field_is_not_told() -> None:
+    """Behind an upsampling fields differ by phase: the largest is no longer such a sum."""
+    model = rfcalc.report(DILATED, variants=[]).to_dict()["models"][0]
+    rows = model["sizes"][0]["analysis"]["layers"]
+    sums = dict(zip([row["name"] for row in rows], model["sums"], strict=True))
+    assert sums["a"] == ["1 + (3 - 1) x 3 x 1 = 7"] * 2
+    for row in rows:
+        for told, size in zip(sums[row["name"]] or (), row["receptive_field"] or (), strict=False):
+            left, right = told.split(" = ")
+            assert eval(left.replace("x", "*")) == int(right) == size
+
+
 # ---- variants, other models, sizes -------------------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ export function Rule({ session, side }: { session: Session; side: Side }) {
     const { index } = session.shown(side, session.chosen.value);
     const row = side.sized.analysis.layers[index] as Row;
     const held = side.sized.memory?.[index];
+    const sums = side.model.sums[index];
     const marks = side.sized.marks.filter((mark) => mark.row === index);
     const facts: [string, string][] = [
         ["output shape", figures.shape(row.output_shape)],
@@ -63,6 +64,12 @@ export function Rule({ session, side }: { session: Session; side: Side }) {
                     </div>
                 ))}
             </dl>
+            {sums && (
+                <p data-testid="sum">
+                    Its field: {[...new Set(sums)].join("; ")}
+                    <span class="aside"> (that of the map before, and (kernel − 1) steps of that map)</span>
+                </p>
+            )}
             {row.inputs.length > 0 && (
                 <p class="takes">
                     takes{" "}
