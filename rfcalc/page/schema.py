@@ -157,8 +157,8 @@ _MODEL: Final = _object(
         "settings": _list({"type": "object"}, "for each row what its kind was set to"),
         "sums": _list(
             _or_null(_list(_text()), "null where no one sum says it"),
-            "for each row how its field comes about along each axis: the field before it, and what its window "
-            "adds",
+            "for each row how its field comes about along each axis: the field before it, and what its "
+            "window adds",
         ),
         "sizes": _list(_SIZED, "the size that was asked for, and those of `--sizes`; the rows are the same"),
         "left_out": _list(_object({"extents": _NUMBERS, "reason": _text()}), "sizes that do not fit"),

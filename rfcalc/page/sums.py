@@ -14,7 +14,7 @@ def sums_of(run: Run, row: Row, settings: Mapping[str, Any]) -> list[str] | None
 
     A window of ``k`` elements that lie ``d`` apart, on a map whose neighbours are ``j`` pixels of the input
     apart, adds ``(k - 1) * d * j`` pixels (Araujo, Norris and Sim, "Computing receptive fields of
-    convolutional neural networks", 2019). It is told only where it gives the field that was worked out by the rules.
+    convolutional neural networks", 2019). It is told only where it gives the field that the rules gave.
 
     Parameters
     ----------
