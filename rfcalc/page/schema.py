@@ -13,8 +13,8 @@ Schema = dict[str, Any]
 SCHEMA_FILE: Final = "schema/report-1.schema.json"
 PAGE: Final = "formats.md"
 COMMAND: Final = "python -m rfcalc.page.schema docs"
-_BEGIN: Final = "<!-- generated: report -->"
-_END: Final = "<!-- /generated -->"
+_BEGIN: Final = "<!-- keys of a report -->"
+_END: Final = "<!-- /keys of a report -->"
 
 
 def _object(properties: Mapping[str, Schema], about: str = "") -> Schema:
