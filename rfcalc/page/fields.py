@@ -8,9 +8,8 @@ from math import prod
 from typing import Any, Final
 
 from rfcalc.algebra.dependence import Dependence
-from rfcalc.algebra.indexing import axis_of, indices_of, rows_of_axis
+from rfcalc.algebra.indexing import indices_of, rows_of_axis
 from rfcalc.algebra.number import is_known
-from rfcalc.algebra.relation import Relation
 from rfcalc.algebra.rows import Row, Rows
 from rfcalc.engine.open_sizes import open_size_of
 from rfcalc.engine.propagate import LayerFields
@@ -22,6 +21,7 @@ from rfcalc.graph.layer import Edge
 from rfcalc.page.stretches import NOTHING, WHOLE, Span, stretches_of
 from rfcalc.page.weights import weights_document
 from rfcalc.questions.effective.every import every_unit
+from rfcalc.questions.field.find import relation_along
 
 _MOST_UNITS: Final = 1 << 16
 """Units of a map along an axis, up to which they are listed."""
@@ -212,14 +212,8 @@ def _without_border(run: Run) -> Mapping[str, LayerFields]:
 
 def _window(free: Dependence | None, axis: int) -> dict[str, Any] | None:
     """Return what units read where there is no border; None where that has no end, or is on no one grid."""
-    legs = [] if free is None or free.reason else [leg for leg in free.legs if leg.axis == axis]
-    if free is None or len(legs) != 1:
-        return None
-    found = axis_of(free, legs[0])
-    relation = None if found is None else found[1]
-    if not isinstance(relation, Relation) or not relation.bounded or not relation.exact or relation.listed:
-        return None
-    if relation.slack or relation.period > _LONGEST_PERIOD:
+    relation = None if free is None else relation_along(free, axis)
+    if relation is None or relation.slack or relation.period > _LONGEST_PERIOD:
         return None
     spans = []
     for place, (lo, hi) in enumerate(zip(relation.lo, relation.hi, strict=True)):

@@ -16,11 +16,11 @@ from tests.calling import call
 onnx = pytest.importorskip("onnx")
 ort = pytest.importorskip("onnxruntime")
 
-from rfcalc.questions.annotate.file import Info, OnnxFile  # noqa: E402
-from tests.readers.onnx_build import declared, helper, ints, model, node, small, weight  # noqa: E402
-from tests.readers.onnx_cases import all_cases  # noqa: E402
-from tests.readers.onnx_graphs import graph_bytes  # noqa: E402
-from tests.readers.onnx_models import Case, model_of  # noqa: E402
+from rfcalc.questions.annotate.file import Info, OnnxFile  # noqa: E402  needs onnx
+from tests.readers.onnx_build import declared, helper, ints, model, node, small, weight  # noqa: E402  needs onnx
+from tests.readers.onnx_cases import all_cases  # noqa: E402  needs onnx
+from tests.readers.onnx_graphs import graph_bytes  # noqa: E402  needs onnx
+from tests.readers.onnx_models import Case, model_of  # noqa: E402  needs onnx
 
 pytestmark = [pytest.mark.onnx, pytest.mark.filterwarnings("ignore")]
 

@@ -116,15 +116,28 @@ def _without_border(run: Run, chain: Sequence[Layer]) -> Mapping[str, LayerField
 
 def _windows(free: Dependence, axis: int, wanted: Sequence[int]) -> tuple[int, ...] | None:
     """Count the taps of each output index on an infinite map; None where they have no end, or no one grid."""
-    legs = [leg for leg in free.legs if leg.axis == axis]
-    if len(legs) != 1 or free.reason:
-        return (0,) * len(wanted) if not legs and not free.reason else None
-    found = axis_of(free, legs[0])
-    relation = None if found is None else found[1]
-    if not isinstance(relation, Relation) or not relation.bounded or not relation.exact or relation.listed:
+    if not free.reason and all(leg.axis != axis for leg in free.legs):
+        return (0,) * len(wanted)
+    relation = relation_along(free, axis)
+    if relation is None:
         return None
     if relation.taps is None:  # nothing is left out between the ends
         counts = [max(int(hi) - int(lo) + 1, 0) for lo, hi in zip(relation.lo, relation.hi, strict=True)]
     else:
         counts = [taps.bit_count() for taps in relation.taps]
     return tuple(counts[index % relation.period] for index in wanted)
+
+
+def relation_along(free: Dependence, axis: int) -> Relation | None:
+    """Return what outputs read along an axis where there is no border.
+
+    None where that has no end, is on no one grid, or is not known exactly.
+    """
+    legs = [leg for leg in free.legs if leg.axis == axis]
+    if len(legs) != 1 or free.reason:
+        return None
+    found = axis_of(free, legs[0])
+    relation = None if found is None else found[1]
+    if not isinstance(relation, Relation) or not relation.bounded or not relation.exact or relation.listed:
+        return None
+    return relation
