@@ -1,4 +1,4 @@
-"""Which format a model is in, from its contents; the file's name only breaks ties."""
+"""Load a model of any format: which it is, its contents tell; the file's name only breaks ties."""
 
 from __future__ import annotations
 
@@ -9,8 +9,19 @@ from typing import Any, Final, NamedTuple
 from rfcalc.algebra.number import Num
 from rfcalc.errors import ReadError, RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.readers import parsing
+from rfcalc.readers import parsing, signatures
 from rfcalc.readers.options import Options
+from rfcalc.readers.signatures import (
+    EXPECTED,
+    KERAS,
+    ONNX,
+    RFCALC,
+    TORCH,
+    format_of,
+    is_onnx,
+    is_program,
+    syntax_of,
+)
 from rfcalc.readers.sources import Source, directory_of, opened
 from rfcalc.readers.values import got, listed
 
@@ -49,63 +60,6 @@ class Document(NamedTuple):
     memory: dict[Any, Any] | None = None
 
 
-RFCALC, KERAS, ONNX, TORCH = "rfcalc", "keras", "onnx", "torch"
-
-EXPECTED: Final = (
-    'a model is JSON with "rfcalc": 1 (see docs/formats.md), Keras\'s to_json() output or .keras file, an '
-    "ONNX file, or a PyTorch program (.pt2)"
-)
-
-_INSTEAD: Final = (
-    "save what torch.export.export gives with torch.export.save (.pt2), or name what builds the module: "
-    "rfcalc analyze package.module:factory --input-shape 1,3,224,224"
-)
-_PICKLE: Final = (
-    "is a Python pickle, which runs code when it is read, so rfcalc does not; of a PyTorch model it holds "
-    f"weights alone: {_INSTEAD}"
-)
-_TORCH: Final = (
-    "is a PyTorch file with a Python pickle in it, which runs code when it is read, so rfcalc does not, and "
-    f"mostly holds weights alone; {_INSTEAD}"
-)
-_HDF5: Final = (
-    "is an HDF5 file (weights, or a model in Keras's old .h5 format), which rfcalc does not read; write the "
-    "architecture with model.to_json(), or save the model as .keras"
-)
-
-_PARQUET: Final = (
-    "is a Parquet file; of one that rfcalc sweep wrote choose a design by its number, as with --design 0"
-)
-
-_PROTOBUF: Final = re.compile(
-    rb"\x08[\x01-\x20][\x12\x1a\x22\x2a\x32\x3a\x42\x72]|\x42.{0,64}\x10|\x3a.{1,5}\x0a", re.S
-)
-"""How an ONNX file begins: its version, then any other field."""
-
-_MAGIC: Final = (
-    (re.compile(rb"\x89HDF\r\n\x1a\n"), _HDF5),
-    (re.compile(rb"\x80[\x00-\x05]"), _PICKLE),
-    (re.compile(rb".{4}TFL3", re.S), "is a TensorFlow Lite file, which rfcalc does not read"),
-    (re.compile(rb".{4}\0{4}\{", re.S), "is a safetensors file: weights without an architecture"),
-    (re.compile(rb"\x1f\x8b|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|7z\xbc\xaf"), "is compressed; unpack it first"),
-    (re.compile(rb"PAR1"), _PARQUET),
-    (re.compile(rb"\x93NUMPY"), "is a numpy array: weights without an architecture"),
-    (re.compile(rb"\s*<[!?A-Za-z]"), "looks like HTML or XML; was a web page saved instead of the file?"),
-)
-"""What the first bytes give away, and what to say then."""
-
-_ARCHIVES: Final = (
-    (re.compile(rb"data\.pkl"), _TORCH),
-    (re.compile(rb"\.npy"), "is a numpy archive: weights without an architecture"),
-)  # fmt: skip
-"""The same for the first members of a zip archive."""
-
-_PROGRAM: Final = re.compile(
-    rb"([^/\0]+/)?(data/(weights|constants|sample_inputs|aotinductor)/|models/|archive_format|"
-    rb"serialized_exported_program)"
-)
-"""How the name of the first member of a saved PyTorch program begins."""
-
 _FACTORY: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.A)
 
 _ANY_NAME: Final = re.compile(
@@ -114,20 +68,6 @@ _ANY_NAME: Final = re.compile(
     re.I,
 )
 """Names that exporters and frameworks give to any model."""
-
-_TOML_KEY: Final = re.compile(r"""^[ \t]*["']?rfcalc["']?[ \t]*=""", re.M)
-_TOML_TABLE: Final = re.compile(
-    r"""(\[{1,2} *(?!(?:true|false|null)\b)[A-Za-z_][\w.:"' -]*\]{1,2})[ \t]*(?:[#;].*)?$""", re.M
-)
-_YAML_KEY: Final = re.compile(r"""^[ \t]*["']?rfcalc["']?[ \t]*:|^\{.*\brfcalc["']?\s*:""", re.M)
-_YAML_FLOW: Final = re.compile(r"\s*\{\s*[A-Za-z_]")
-_SUFFIXES: Final = {".yaml": "YAML", ".yml": "YAML", ".toml": "TOML", ".json": "JSON"}
-
-TEXTS: Final = tuple(_SUFFIXES)
-"""How the names of files of text end, in small letters, of which some are models."""
-
-NAMES: Final = (*TEXTS, ".keras", ".onnx", ".pt2")
-"""How the names of files end that may hold a model."""
 
 
 def load(
@@ -248,9 +188,9 @@ def read_document(model: Any, *, format: str | None = None) -> Document:
 
 def _document_of(source: Source, directory: str | None, format: str | None) -> Document:
     """Return what is read of an open file."""
-    if format == ONNX or _is_onnx(source):
+    if format == ONNX or is_onnx(source.head, source.name):
         return Document(ONNX, source.everything(MOST_ARCHIVE * 2), source.name, directory)
-    if format == TORCH or _is_program(source):
+    if format == TORCH or is_program(source.head, source.name):
         content = source.everything(MOST_ARCHIVE) if source.path is None else source.path
         return Document(TORCH, content, source.name, directory)
     content = _document(source)
@@ -258,18 +198,6 @@ def _document_of(source: Source, directory: str | None, format: str | None) -> D
         raise NoModel(f"holds {got(content)}; {EXPECTED}")
     text = b"" if source.head.startswith(b"PK") else source.start(0)
     return Document(format or _kind_of(content, source.name), content, source.name, directory, text)
-
-
-def _is_onnx(source: Source) -> bool:
-    """Tell whether the first bytes, or failing these the name, are an ONNX file's."""
-    head = source.head
-    if _PROTOBUF.match(head):
-        return head[:1] == b"\x08" or source.name.endswith(".onnx")
-    return (
-        bool(head)
-        and source.name.endswith(".onnx")
-        and not head.startswith((b"version https://git-lfs", b"PK"))
-    )
 
 
 def held_tensors(model: Any) -> dict[str, int]:
@@ -346,15 +274,6 @@ def at_shapes(
     return read_module(module, called_with, options=Options(layout=layouts), capture=capture)
 
 
-def _is_program(source: Source) -> bool:
-    """Tell whether an archive's first member, or failing that the name, is a saved program's."""
-    head = source.head
-    if not head.startswith(b"PK\x03\x04"):
-        return False
-    length = int.from_bytes(head[26:28], "little")
-    return bool(_PROGRAM.match(head[30 : 30 + length])) or source.name.endswith(".pt2")
-
-
 def names_code(model: str) -> bool:
     """Tell whether a text is ``package.module:factory`` and no file."""
     import os
@@ -379,10 +298,8 @@ def architectures(pattern: str) -> list[tuple[str, bytes]] | None:
 
 def _kind_of(document: Mapping[str, Any], source: str) -> str:
     """Tell the format of a parsed document by its keys."""
-    if "rfcalc" in document:
-        return RFCALC
-    if "class_name" in document and "config" in document:
-        return KERAS
+    if (found := format_of(document)) is not None:
+        return found
     keys = list(document)[:5]
     held = f"has the keys {', '.join(map(got, keys))}" if keys else "is an empty object"
     raise NoModel(f"{held}{', ...' if len(document) > len(keys) else ''}; {EXPECTED}", source=source)
@@ -395,12 +312,12 @@ def _document(source: Source) -> Any:
         raise ReadError("is empty")
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _archive(source)
-    for pattern, message in _MAGIC:
+    for pattern, message in signatures.MAGIC:
         if pattern.match(head):
             raise ReadError(message)
     wide = head.startswith(parsing.UTF16_MARKS)
     start = head.decode("utf-16" if wide else "utf-8", errors="ignore").lstrip("\ufeff \t\r\n")
-    if table := _TOML_TABLE.match(start):  # a model in TOML has the key rfcalc before any table
+    if table := signatures.TOML_TABLE.match(start):  # a model in TOML has the key rfcalc before any table
         raise NoModel(f"is TOML or INI, but no model: it begins with {table[1][:40]}; {EXPECTED}")
     if start.startswith(("{", "[")):
         return _json(source)
@@ -411,7 +328,7 @@ def _document(source: Source) -> Any:
 
 def _archive(source: Source) -> Any:
     """Read a zip archive, which only Keras has."""
-    for pattern, message in _ARCHIVES:
+    for pattern, message in signatures.ARCHIVES:
         if pattern.search(source.head):
             raise ReadError(message)
     from rfcalc.readers.archive import read_archive
@@ -428,7 +345,7 @@ def _json(source: Source) -> Any:
     try:
         return parsing.parse_json(text)
     except ReadError:
-        if len(text) <= parsing.MOST_OTHER and _YAML_FLOW.match(text):
+        if len(text) <= parsing.MOST_OTHER and signatures.YAML_FLOW.match(text):
             return parsing.parse_yaml(text)
         raise
 
@@ -438,8 +355,7 @@ def _other(source: Source, start: str) -> Any:
     data = source.start(parsing.MOST_OTHER + 1)
     fits = len(data) <= parsing.MOST_OTHER
     text = parsing.decode(data) if fits else start
-    suffix = _SUFFIXES.get(re.sub(r".*(?=\.)", "", source.name, flags=re.S).lower()) if fits else None
-    syntax = "TOML" if _TOML_KEY.search(text) else "YAML" if _YAML_KEY.search(text) else suffix
+    syntax = syntax_of(text, source.name if fits else "")
     if syntax is not None:
         source.everything(parsing.MOST_OTHER)
         return parsing.PARSERS[syntax](text)

@@ -11,7 +11,8 @@ from rfcalc.engine.rows import figures_of
 from rfcalc.errors import UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.loading import Loading, Model, asked, read_once
-from rfcalc.readers.detect import ONNX, Document
+from rfcalc.readers.detect import Document
+from rfcalc.readers.signatures import ONNX
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from rfcalc.errors import ReadError, UsageError
-from rfcalc.readers.detect import NAMES, architectures
+from rfcalc.readers.detect import architectures
+from rfcalc.readers.signatures import NAMES
 
 LIST: Final = "@"
 """What stands before the name of a file that lists others, one a line; ``@-`` is standard input."""

@@ -62,7 +62,8 @@ def analysed(task: Task) -> dict[str, Any]:
     from rfcalc.engine.rows import analyze_run
     from rfcalc.loading import asked
     from rfcalc.questions.scan.columns import rows_of
-    from rfcalc.readers.detect import TEXTS, NoModel, hash_beside, read_document
+    from rfcalc.readers.detect import NoModel, hash_beside, read_document
+    from rfcalc.readers.signatures import TEXTS
     from rfcalc.render.document import analysis_document
 
     if task.built:

@@ -1,0 +1,115 @@
+"""What the first bytes, the keys and the name of a file tell of its format, and what to say of others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+RFCALC, KERAS, ONNX, TORCH = "rfcalc", "keras", "onnx", "torch"
+
+EXPECTED: Final = (
+    'a model is JSON with "rfcalc": 1 (see docs/formats.md), Keras\'s to_json() output or .keras file, an '
+    "ONNX file, or a PyTorch program (.pt2)"
+)
+
+_INSTEAD: Final = (
+    "save what torch.export.export gives with torch.export.save (.pt2), or name what builds the module: "
+    "rfcalc analyze package.module:factory --input-shape 1,3,224,224"
+)
+_PICKLE: Final = (
+    "is a Python pickle, which runs code when it is read, so rfcalc does not; of a PyTorch model it holds "
+    f"weights alone: {_INSTEAD}"
+)
+_TORCH: Final = (
+    "is a PyTorch file with a Python pickle in it, which runs code when it is read, so rfcalc does not, and "
+    f"mostly holds weights alone; {_INSTEAD}"
+)
+_HDF5: Final = (
+    "is an HDF5 file (weights, or a model in Keras's old .h5 format), which rfcalc does not read; write the "
+    "architecture with model.to_json(), or save the model as .keras"
+)
+
+_PARQUET: Final = (
+    "is a Parquet file; of one that rfcalc sweep wrote choose a design by its number, as with --design 0"
+)
+
+_PROTOBUF: Final = re.compile(
+    rb"\x08[\x01-\x20][\x12\x1a\x22\x2a\x32\x3a\x42\x72]|\x42.{0,64}\x10|\x3a.{1,5}\x0a", re.S
+)
+"""How an ONNX file begins: its version, then any other field."""
+
+MAGIC: Final = (
+    (re.compile(rb"\x89HDF\r\n\x1a\n"), _HDF5),
+    (re.compile(rb"\x80[\x00-\x05]"), _PICKLE),
+    (re.compile(rb".{4}TFL3", re.S), "is a TensorFlow Lite file, which rfcalc does not read"),
+    (re.compile(rb".{4}\0{4}\{", re.S), "is a safetensors file: weights without an architecture"),
+    (re.compile(rb"\x1f\x8b|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|7z\xbc\xaf"), "is compressed; unpack it first"),
+    (re.compile(rb"PAR1"), _PARQUET),
+    (re.compile(rb"\x93NUMPY"), "is a numpy array: weights without an architecture"),
+    (re.compile(rb"\s*<[!?A-Za-z]"), "looks like HTML or XML; was a web page saved instead of the file?"),
+)
+"""What the first bytes give away, and what to say then."""
+
+ARCHIVES: Final = (
+    (re.compile(rb"data\.pkl"), _TORCH),
+    (re.compile(rb"\.npy"), "is a numpy archive: weights without an architecture"),
+)  # fmt: skip
+"""The same for the first members of a zip archive."""
+
+_PROGRAM: Final = re.compile(
+    rb"([^/\0]+/)?(data/(weights|constants|sample_inputs|aotinductor)/|models/|archive_format|"
+    rb"serialized_exported_program)"
+)
+"""How the name of the first member of a saved PyTorch program begins."""
+
+_TOML_KEY: Final = re.compile(r"""^[ \t]*["']?rfcalc["']?[ \t]*=""", re.M)
+TOML_TABLE: Final = re.compile(
+    r"""(\[{1,2} *(?!(?:true|false|null)\b)[A-Za-z_][\w.:"' -]*\]{1,2})[ \t]*(?:[#;].*)?$""", re.M
+)
+_YAML_KEY: Final = re.compile(r"""^[ \t]*["']?rfcalc["']?[ \t]*:|^\{.*\brfcalc["']?\s*:""", re.M)
+YAML_FLOW: Final = re.compile(r"\s*\{\s*[A-Za-z_]")
+_SUFFIXES: Final = {".yaml": "YAML", ".yml": "YAML", ".toml": "TOML", ".json": "JSON"}
+
+TEXTS: Final = tuple(_SUFFIXES)
+"""How the names of files of text end, in small letters, of which some are models."""
+
+NAMES: Final = (*TEXTS, ".keras", ".onnx", ".pt2")
+"""How the names of files end that may hold a model."""
+
+
+def is_onnx(head: bytes, name: str) -> bool:
+    """Tell whether the first bytes, or failing these the name, are an ONNX file's."""
+    if _PROTOBUF.match(head):
+        return head[:1] == b"\x08" or name.endswith(".onnx")
+    return bool(head) and name.endswith(".onnx") and not head.startswith((b"version https://git-lfs", b"PK"))
+
+
+def is_program(head: bytes, name: str) -> bool:
+    """Tell whether an archive's first member, or failing that the name, is a saved program's."""
+    if not head.startswith(b"PK\x03\x04"):
+        return False
+    length = int.from_bytes(head[26:28], "little")
+    return bool(_PROGRAM.match(head[30 : 30 + length])) or name.endswith(".pt2")
+
+
+def format_of(document: Mapping[str, Any]) -> str | None:
+    """Return the format of a parsed document by its keys; None of what is no model."""
+    if "rfcalc" in document:
+        return RFCALC
+    if "class_name" in document and "config" in document:
+        return KERAS
+    return None
+
+
+def syntax_of(text: str, name: str) -> str | None:
+    """Return in which syntax a text is a model, by the key that every model has, or failing that by its name.
+
+    >>> syntax_of("rfcalc = 1", "a.txt"), syntax_of("layers: []", "a.YML"), syntax_of("hello", "a.txt")
+    ('TOML', 'YAML', None)
+    """
+    if _TOML_KEY.search(text):
+        return "TOML"
+    if _YAML_KEY.search(text):
+        return "YAML"
+    return _SUFFIXES.get(re.sub(r".*(?=\.)", "", name, flags=re.S).lower())
