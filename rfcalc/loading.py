@@ -263,15 +263,19 @@ def from_torch(
     """Read a PyTorch module, without computing anything and without memory for weights.
 
     The module runs once on tensors without elements, as it is for inference, and the operators that it calls
-    are recorded; its weights may lie on the meta device. It is left as it was. What decides its way by the
-    elements of tensors cannot be recorded so, and is exported by `torch.export`, as it is with `dynamic`.
+    are recorded; its weights may lie on the meta device. It is left as it was. Where it decides by elements
+    of its own buffers, these are taken as they are. What decides by elements of its input is exported by
+    `torch.export`, as it is with `dynamic`, and where that fails it is followed the way that one example
+    takes: then it is computed. The note ``capture`` says which of this was done.
 
     Parameters
     ----------
     module : torch.nn.Module
         The model.
-    example_inputs : tensor, tuple of tensors, shape or list of shapes
-        What it is called with. A shape is a tuple of integers, batch included.
+    example_inputs : tensor, shape, sequence or mapping
+        What it is called with: one tensor or shape, a tuple or list of arguments, or a mapping of arguments
+        by name. An argument is a tensor, a shape (a tuple of integers, batch included), or a list, mapping
+        or dataclass of these; whatever else it holds is handed on.
     dynamic : bool, mapping or sequence, optional
         Extents that stay open: True for batch and positions of every input, ``{2: "H", 3: "W"}`` for axes of
         the first one, or one such mapping for each input, by name or in order, as `torch.export` takes them.
@@ -280,7 +284,8 @@ def from_torch(
     on_unknown : str
         As for `load`.
     capture : str
-        ``record`` or ``export`` for one of the two ways alone; by default the first that holds.
+        ``record`` (what it does as it runs) or ``export`` (`torch.export`) for one of the two alone; by
+        default the first that holds.
 
     Returns
     -------

@@ -268,10 +268,9 @@ def at_shapes(
     """Read the module behind a graph anew, called with other shapes."""
     from rfcalc.readers.torch.capture import read_module
 
-    module, _, capture = graph.origin
+    module, example, capture = graph.origin
     layouts = {"": layout} if isinstance(layout, str) else layout
-    called_with = [tuple(each) for each in shapes.values()]
-    return read_module(module, called_with, options=Options(layout=layouts), capture=capture)
+    return read_module(module, example.at(shapes), options=Options(layout=layouts), capture=capture)
 
 
 def names_code(model: str) -> bool:

@@ -323,11 +323,6 @@ def test_what_nobody_knows_is_named_and_hides_nothing() -> None:
 # ---- bad input ---------------------------------------------------------------------------------------------
 
 
-class Deciding(torch.nn.Module):
-    def forward(self, x: Any) -> Any:
-        return x if x.sum() > 0 else x + 1
-
-
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -335,11 +330,10 @@ class Deciding(torch.nn.Module):
             (torch.nn.Conv2d(3, 4, 3), (1, 4, 8, 8)),
             "torch.export cannot take the module: RuntimeError: Given groups=1",
         ),
-        ((Deciding(), (1, 4)), "torch.export cannot take the module: .*data-dependent"),
         (("model.pt", (1, 4)), "a PyTorch model is a torch.nn.Module, not a str"),
         ((torch.nn.ReLU(), "1,3"), "example_inputs are a tensor"),
         ((torch.nn.ReLU(), (1, 0)), "must be positive"),
-        ((torch.nn.ReLU(), [(1, 2), (3, 4)]), r"takes 1 arguments \(input\), 2 were given"),
+        ((torch.nn.ReLU(), [(1, 2), (3, 4)]), r"takes \(input\), and 2 were given"),
         ((torch.nn.ReLU(), (1, 3), {"y": {0: "N"}}), "takes no 'y'; it takes input"),
         ((torch.nn.ReLU(), (1, 3), {"input": {5: "N"}}), "has the axes 0 to 1"),
     ],

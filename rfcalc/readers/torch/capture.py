@@ -4,33 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, Literal
+from itertools import product
+from typing import Any, Final, Literal, NamedTuple
 
 from rfcalc.errors import ReadError, RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.readers.options import Options
+from rfcalc.readers.torch.arguments import Example, example_of, is_shape
+from rfcalc.readers.torch.elements import Elements
 from rfcalc.readers.torch.exported import Exported
 from rfcalc.readers.torch.graph import Spelled, read_program
-from rfcalc.readers.torch.recorded import Recorded, Unrecorded, record, without_elements
+from rfcalc.readers.torch.program import Frontend
+from rfcalc.readers.torch.recorded import Recorded, Unrecorded, record
 
-Shapes = Any
-"""A tensor, a tuple of tensors, a shape, or a list of shapes."""
+Axes = Sequence[Mapping[int, Any] | None]
+"""For each tensor that a module is called with its open axes, with torch's dimensions for them."""
 
 Capture = Literal["auto", "record", "export"]
 """How a module becomes a program."""
 
+MOST_MIXED: Final = 4
+"""Shapes of which each may be the one of a tensor of indices, whatever the others are."""
+
+_OWN: Final = (
+    "the module decides by elements of its own buffers, or of what it makes of extents, which way it runs: "
+    "they are taken as they are"
+)
+_FOLLOWED: Final = (
+    "the module decides by elements of its input which way it runs: this is the way that one example takes, "
+    "and other inputs may take others"
+)
+
 CAPTURES: Final = ("auto", "record", "export")
 
 
-def read_exported(
-    program: Any,
-    *,
-    source: str = "<program>",
-    options: Options | None = None,
-    name: str = "",
-    tensors: Mapping[str, Any] | None = None,
-    spelled: Spelled | None = None,
-) -> LayerGraph:
+def read_exported(program: Any, *, source: str = "<program>", options: Options | None = None) -> LayerGraph:
     """Read an exported program.
 
     Parameters
@@ -41,20 +49,13 @@ def read_exported(
         Its name, for messages.
     options : Options, optional
         Shapes, extents and layouts.
-    name : str
-        The module's class.
-    tensors : mapping, optional
-        The module's own parameters and buffers by path, where the program has stand-ins for them.
-    spelled : mapping, optional
-        Names for open extents, by input and axis.
     """
-    frontend = Exported(program, name or "model", tensors)
-    return read_program(frontend, source=source, options=options or Options(), spelled=spelled)
+    return read_program(Exported(program, "model"), source=source, options=options or Options())
 
 
 def read_module(
     module: Any,
-    example_inputs: Shapes,
+    example_inputs: Any,
     dynamic: Any = None,
     *,
     options: Options | None = None,
@@ -67,7 +68,7 @@ def read_module(
     ----------
     module : torch.nn.Module
         The module; its weights may lie on the meta device.
-    example_inputs : tensor, tuple of tensors, shape or list of shapes
+    example_inputs : tensor, shape, sequence, mapping or Example
         What it is called with.
     dynamic : bool, mapping or tuple, optional
         Which extents stay open.
@@ -84,64 +85,98 @@ def read_module(
         raise UsageError(f"a PyTorch model is a torch.nn.Module, not a {type(module).__name__}")
     if capture not in CAPTURES:
         raise UsageError(f"capture is one of {', '.join(CAPTURES)}, not {capture!r}")
-    name = type(module).__name__
-    source = source or f"<{name}>"
+    source = source or f"<{type(module).__name__}>"
     try:
         tensors = dict(module.named_parameters(remove_duplicate=False))
         tensors.update(module.named_buffers(remove_duplicate=False))
-        given = listed_arguments(example_inputs)
-        names = argument_names(module, len(given))
-        recorded, why = recorded_module(module, names, given, dynamic, tensors, capture)
-        if recorded is not None:
-            graph = read_program(recorded, source=source, options=options or Options())
-        else:
-            with evaluating(module), _stand_ins(module, tensors) as mode:
-                shapes, spelled = dynamic_shapes(names, given, dynamic)
-                program = exported(module, candidates_for(given, shapes, tensors, mode), shapes)
-            graph = read_exported(
-                program, source=source, options=options, name=name, tensors=tensors, spelled=spelled
-            )
-            if why:
-                message = f"exported, since it cannot be recorded as it runs: {why}"
-                graph = graph.with_notes([("capture", next(iter(graph.layers), ""), message)])
-        graph.origin = (module, example_inputs, "export" if recorded is None else "record")
+        example = example_of(module, example_inputs)
+        found = recorded_module(module, example, dynamic, tensors, capture)
+        frontend: Frontend | None = found.program
+        spelled: Spelled = {}
+        if frontend is None:
+            try:
+                frontend, spelled = exported_module(module, example, dynamic, tensors)
+            except ReadError:
+                found = followed_module(module, example, tensors) if found.note else found
+                frontend = found.program
+                if frontend is None:
+                    raise
+        graph = read_program(frontend, source=source, options=options or Options(), spelled=spelled)
+        if found.note:
+            graph = graph.with_notes([("capture", next(iter(graph.layers), ""), found.note)])
+        graph.origin = (module, example, "export" if found.program is None else "record")
         return graph
     except RfcalcError as error:
         error.source = error.source or source
         raise
 
 
+def exported_module(
+    module: Any, example: Example, dynamic: Any, tensors: Mapping[str, Any]
+) -> tuple[Exported, Spelled]:
+    """Export a module: the program, and the names that the user gave to open extents."""
+    with evaluating(module), _stand_ins(module, tensors) as mode:
+        axes, spelled = dynamic_axes(example, dynamic)
+        program = exported(module, example, candidates_for(example.leaves, axes, tensors, mode), axes)
+    return Exported(program, type(module).__name__, tensors), spelled
+
+
+class Found(NamedTuple):
+    """A program that was recorded, or None; and what is to be said of it, or why it could not be."""
+
+    program: Recorded | None
+    note: str = ""
+
+
 def recorded_module(
     module: Any,
-    names: Sequence[str],
-    given: Sequence[Any],
+    example: Example,
     dynamic: Any,
     tensors: Mapping[str, Any],
     capture: Capture,
-) -> tuple[Recorded | None, str]:
-    """Record a module as it runs: the program, or None and why it could not be, where that is worth saying.
+) -> Found:
+    """Record a module as it runs, or say why it is to be exported.
 
     Raises
     ------
     ReadError
-        It could not, and nothing else is wanted.
+        It could not be recorded, and nothing else is wanted.
     """
     if capture == "export" or dynamic not in (None, False):
         if capture == "record":
             raise UsageError("open extents are traced by torch.export: leave out capture, or dynamic")
-        return None, ""
-    import torch
+        return Found(None)
+    first = ""
+    for elements in (None, Elements()):
+        program, why = _recorded(module, example, tensors, elements)
+        if program is not None:
+            return Found(program, _OWN if elements is not None and elements.asked else "")
+        first = first or why
+    if capture == "record":
+        found = followed_module(module, example, tensors)
+        if found.program is None:
+            raise ReadError(f"the module cannot be recorded as it runs: {first}")
+        return found
+    return Found(None, f"exported, since it cannot be recorded as it runs: {first}")
 
+
+def followed_module(module: Any, example: Example, tensors: Mapping[str, Any]) -> Found:
+    """Record a module the way that an example of its input takes."""
+    program, why = _recorded(module, example, tensors, Elements(example=True))
+    return Found(program, _FOLLOWED if program is not None else why)
+
+
+def _recorded(
+    module: Any, example: Example, tensors: Mapping[str, Any], elements: Elements | None
+) -> tuple[Recorded | None, str]:
+    """Return the program of the first call that can be recorded, or None and why the first cannot be."""
     first = ""
     with evaluating(module), unfused():
-        for arguments in candidates_for(given, None, tensors, None):
-            empty = [without_elements(each) if isinstance(each, torch.Tensor) else each for each in arguments]
+        for leaves in candidates_for(example.leaves, None, tensors, None):
             try:
-                return record(module, names, empty, tensors), ""
+                return record(module, example, leaves, tensors, elements), ""
             except Unrecorded as error:
                 first = first or " ".join(str(error).split())[:300]
-    if capture == "record":
-        raise ReadError(f"the module cannot be recorded as it runs: {first}")
     return None, first
 
 
@@ -195,28 +230,8 @@ def _fake(tensor: Any, mode: Any, torch: Any) -> Any:
 # ---- inputs ------------------------------------------------------------------------------------------------
 
 
-def listed_arguments(given: Shapes) -> tuple[Any, ...]:
-    """Return what the module is called with, argument by argument."""
-    import torch
-
-    if isinstance(given, torch.Tensor) or is_shape(given):
-        return (given,)
-    if not isinstance(given, (tuple, list)) or not given:
-        raise UsageError("example_inputs are a tensor, a tuple of tensors, a shape or a list of shapes")
-    return tuple(given)
-
-
-def is_shape(value: Any) -> bool:
-    """Tell whether something is the shape of a tensor.
-
-    >>> is_shape((1, 3, 224, 224)), is_shape(((1, 3), (1, 4)))
-    (True, False)
-    """
-    return isinstance(value, (tuple, list)) and bool(value) and all(type(each) is int for each in value)
-
-
 def candidates_for(
-    given: Sequence[Any], shapes: Any, tensors: Mapping[str, Any], mode: Any
+    given: Sequence[Any], axes: Any, tensors: Mapping[str, Any], mode: Any
 ) -> Iterator[tuple[Any, ...]]:
     """Yield what the module may be called with: shapes as tensors of its own type, then as indices.
 
@@ -225,23 +240,33 @@ def candidates_for(
     import torch
 
     floats = [each for each in tensors.values() if each.dtype.is_floating_point]
-    kinds = [floats[0].dtype if floats else torch.get_default_dtype()]
-    if any(map(is_shape, given)):
-        kinds.append(torch.int64)
+    own = floats[0].dtype if floats else torch.get_default_dtype()
     device = next(
         (each.device for each in tensors.values() if each.device.type != "meta"), torch.device("cpu")
     )
-    for kind in kinds:
+    for kinds in _kinds(own, torch.int64, sum(map(is_shape, given))):
+        coming = iter(kinds)
         made = []
         for place, each in enumerate(given):
-            open_axes = (shapes[place] or {}) if shapes is not None else {}
+            open_axes = (axes[place] or {}) if axes is not None else {}
             if is_shape(each):
-                made.append(_made(each, open_axes, kind, device, mode))
-            elif isinstance(each, torch.Tensor) and any(each.shape[axis] == 1 for axis in open_axes):
+                made.append(_made(each, open_axes, next(coming), device, mode))
+            elif any(each.shape[axis] == 1 for axis in open_axes):
                 made.append(_made(each.shape, open_axes, each.dtype, each.device, mode))
             else:
                 made.append(each)
         yield tuple(made)
+
+
+def _kinds(own: Any, index: Any, count: int) -> Iterator[tuple[Any, ...]]:
+    """Yield element types for so many shapes: all the module's own, all indices, then some of each."""
+    yield (own,) * count
+    if count:
+        yield (index,) * count
+    if 1 < count <= MOST_MIXED:
+        for kinds in product((own, index), repeat=count):
+            if len(set(kinds)) > 1:
+                yield kinds
 
 
 def _made(shape: Sequence[int], open_axes: Mapping[int, Any], kind: Any, device: Any, mode: Any) -> Any:
@@ -257,17 +282,15 @@ def _made(shape: Sequence[int], open_axes: Mapping[int, Any], kind: Any, device:
         return torch.empty(extents, dtype=kind, device=device)
 
 
-def dynamic_shapes(names: Sequence[str], given: Sequence[Any], dynamic: Any) -> tuple[Any, Spelled]:
+def dynamic_axes(example: Example, dynamic: Any) -> tuple[Axes | None, Spelled]:
     """Return the open extents as `torch.export` takes them, and the names that the user gave them.
 
     Parameters
     ----------
-    names : sequence of str
-        What the module's arguments are called.
-    given : sequence
-        Tensors or shapes for them.
+    example : Example
+        What the module is called with.
     dynamic : bool, mapping or sequence, optional
-        True for batch and positions; or for each argument, by place or by name, a name or a dimension of
+        True for batch and positions; or for each tensor, by place or by name, a name or a dimension of
         torch for each open axis.
 
     Raises
@@ -279,33 +302,32 @@ def dynamic_shapes(names: Sequence[str], given: Sequence[Any], dynamic: Any) -> 
 
     if dynamic is None or dynamic is False:
         return None, {}
+    ranks = {name: len(_shape_of(each)) for name, each in zip(example.names, example.leaves, strict=True)}
     if dynamic is True:
         wanted: dict[str, Any] = {
-            name: dict.fromkeys((0, *range(2, len(_shape_of(each)))), torch.export.Dim.AUTO)
-            for name, each in zip(names, given, strict=True)
+            name: dict.fromkeys((0, *range(2, rank)), torch.export.Dim.AUTO) for name, rank in ranks.items()
         }
     elif isinstance(dynamic, Mapping):
         by_axis = all(type(key) is int for key in dynamic)
-        wanted = {names[0]: dynamic} if by_axis else dict(dynamic)
+        wanted = {example.names[0]: dynamic} if by_axis else dict(dynamic)
     else:
-        wanted = dict(zip(names, dynamic, strict=False))
+        wanted = dict(zip(example.names, dynamic, strict=False))
     made: dict[str, dict[int, Any]] = {}
     spelled: dict[str, dict[int, str]] = {}
     for name, axes in wanted.items():
-        if name not in names:
-            raise UsageError(f"dynamic: the module takes no {name!r}; it takes {', '.join(names)}")
-        rank = len(_shape_of(given[list(names).index(name)]))
+        if name not in ranks:
+            raise UsageError(f"dynamic: the module takes no {name!r}; it takes {', '.join(ranks)}")
         pairs = dict(axes.items() if isinstance(axes, Mapping) else enumerate(axes or ()))
-        if any(type(axis) is not int or not 0 <= axis < rank for axis in pairs):
-            raise UsageError(f"dynamic: {name!r} has the axes 0 to {rank - 1}")
+        if any(type(axis) is not int or not 0 <= axis < ranks[name] for axis in pairs):
+            raise UsageError(f"dynamic: {name!r} has the axes 0 to {ranks[name] - 1}")
         pairs = {axis: each for axis, each in pairs.items() if each is not None}
         made[name] = {axis: _dim(each) for axis, each in pairs.items()}
         spelled[name] = {axis: word for axis, each in pairs.items() if (word := _word(each))}
-    return tuple(made.get(name) for name in names), spelled
+    return tuple(made.get(name) for name in example.names), spelled
 
 
 def _shape_of(each: Any) -> Sequence[int]:
-    return each if is_shape(each) else tuple(getattr(each, "shape", ()))
+    return each if is_shape(each) else tuple(each.shape)
 
 
 def _word(each: Any) -> str:
@@ -325,26 +347,10 @@ def _dim(each: Any) -> Any:
     return torch.export.Dim.DYNAMIC
 
 
-def argument_names(module: Any, count: int) -> list[str]:
-    """Return what the first arguments of a module's forward are called."""
-    import inspect
-
-    names: list[str] = []
-    for name, each in inspect.signature(module.forward).parameters.items():
-        if each.kind is each.VAR_POSITIONAL:
-            names += [f"{name}_{k}" for k in range(count - len(names))]
-            break
-        names.append(name)
-    if len(names) < count:
-        takes = ", ".join(names)
-        raise UsageError(f"the module takes {len(names)} arguments ({takes}), {count} were given")
-    return names[:count]
-
-
 # ---- export ------------------------------------------------------------------------------------------------
 
 
-def exported(module: Any, candidates: Iterator[tuple[Any, ...]], shapes: Any) -> Any:
+def exported(module: Any, example: Example, candidates: Iterator[tuple[Any, ...]], axes: Axes | None) -> Any:
     """Export, by tracing Python itself and failing that by its bytecode.
 
     Raises
@@ -353,10 +359,10 @@ def exported(module: Any, candidates: Iterator[tuple[Any, ...]], shapes: Any) ->
         Neither works: with the reason of the first.
     """
     first: BaseException | None = None
-    for inputs in candidates:
+    for leaves in candidates:
         for strict in (False, True):
             try:
-                return _export(module, inputs, shapes, strict=strict)
+                return _export(module, example, leaves, axes, strict=strict)
             except UsageError:
                 raise
             except (Exception, SystemExit) as error:  # whatever the module raises
@@ -364,7 +370,7 @@ def exported(module: Any, candidates: Iterator[tuple[Any, ...]], shapes: Any) ->
     raise ReadError(f"torch.export cannot take the module: {_reason(first)}") from first
 
 
-def _export(module: Any, inputs: tuple[Any, ...], shapes: Any, *, strict: bool) -> Any:
+def _export(module: Any, example: Example, leaves: Sequence[Any], axes: Axes | None, *, strict: bool) -> Any:
     import contextlib
     import io
     import logging
@@ -372,6 +378,8 @@ def _export(module: Any, inputs: tuple[Any, ...], shapes: Any, *, strict: bool) 
 
     import torch
 
+    args, by_name = example.filled(leaves)
+    shapes = None if axes is None else _dynamic_shapes(example, axes)
     previous = logging.root.manager.disable
     logging.disable(logging.ERROR)  # torch logs and prints what it then raises
     try:
@@ -382,9 +390,17 @@ def _export(module: Any, inputs: tuple[Any, ...], shapes: Any, *, strict: bool) 
             unfused(),
         ):
             warnings.simplefilter("ignore")
-            return torch.export.export(module, inputs, dynamic_shapes=shapes, strict=strict)
+            return torch.export.export(module, args, by_name, dynamic_shapes=shapes, strict=strict)
     finally:
         logging.disable(previous)
+
+
+def _dynamic_shapes(example: Example, axes: Axes) -> Any:
+    """Return open extents in the form of the arguments, as `torch.export` takes them."""
+    args, by_name = example.filled(axes, bare=True)
+    if not by_name:
+        return args
+    return {**dict(zip(example.arguments, args, strict=False)), **by_name}
 
 
 @contextmanager

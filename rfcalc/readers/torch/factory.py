@@ -13,8 +13,9 @@ from rfcalc.algebra.number import Num, is_known
 from rfcalc.errors import ReadError, RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.readers.options import Options
-from rfcalc.readers.torch.capture import argument_names, read_module
-from rfcalc.readers.torch.hubs import is_of_hub, of_hub
+from rfcalc.readers.torch.arguments import Example, example_of
+from rfcalc.readers.torch.capture import read_module
+from rfcalc.readers.torch.hubs import Built, is_of_hub, of_hub
 from rfcalc.readers.values import closest
 
 BATCH, EXTENT = 2, 224
@@ -27,8 +28,8 @@ def read_factory(name: str, options: Options) -> LayerGraph:
     Parameters
     ----------
     name : str
-        ``package.module:factory``: a class, a function without arguments, or a module; or ``timm:resnet50``,
-        an architecture of a library.
+        ``package.module:factory``: a module, or a class or function without arguments that makes one, alone
+        or with what it is called with; or ``timm:resnet50``, an architecture of a library.
     options : Options
         The shapes of its inputs above all.
 
@@ -41,22 +42,11 @@ def read_factory(name: str, options: Options) -> LayerGraph:
     """
     try:
         with _beside_here():
-            built = of_hub(name) if is_of_hub(name) else None
-            shapes = options.shapes or ({"": built.shape} if built is not None and built.shape else {})
-            if not shapes:
-                why = (
-                    "say what the module is called with"
-                    if built is None
-                    else "its library says no input size"
-                )
-                raise UsageError(f"{why}: --input-shape 1,3,224,224")
-            module = _built(_found(name), name) if built is None else built.module
-            given = _ordered(module, shapes)
-            examples = [_example(shape) for _, shape in given]
-            open_axes = {each: _open(shape) for each, shape in given if _open(shape)}
+            built = of_hub(name) if is_of_hub(name) else _built(_found(name))
+            example, open_axes = _called(built, options.shapes or {}, of_hub=is_of_hub(name))
             settled = options._replace(shapes=None)
-            graph = read_module(module, examples, open_axes or None, options=settled, source=name)
-            return graph if built is None else graph.called(name.partition(":")[2])
+            graph = read_module(built.module, example, open_axes or None, options=settled, source=name)
+            return graph.called(name.partition(":")[2]) if is_of_hub(name) else graph
     except RfcalcError as error:
         error.source = error.source or name
         raise
@@ -67,7 +57,7 @@ def build_module(name: str) -> Any:
     if is_of_hub(name):
         return of_hub(name, meta=False).module
     with _beside_here():
-        return _built(_found(name), name, meta=False)
+        return _built(_found(name), meta=False).module
 
 
 @contextmanager
@@ -104,12 +94,12 @@ def _found(name: str) -> Any:
     return found
 
 
-def _built(found: Any, name: str, *, meta: bool = True) -> Any:
+def _built(found: Any, *, meta: bool = True) -> Built:
     """Return the module: itself, or what the factory makes, without memory for weights where that works."""
     import torch
 
     if isinstance(found, torch.nn.Module):
-        return found
+        return Built(found, None)
     if not callable(found):
         kind = type(found).__name__
         raise ReadError(f"is of type {kind}: neither a torch.nn.Module nor something that makes one")
@@ -125,9 +115,10 @@ def _built(found: Any, name: str, *, meta: bool = True) -> Any:
             made = found()
         except (Exception, SystemExit) as error:
             raise ReadError(f"building the module failed: {_spelled(error)}") from error
-    if not isinstance(made, torch.nn.Module):
+    module, example = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
+    if not isinstance(module, torch.nn.Module):
         raise ReadError(f"makes something of type {type(made).__name__}, not a torch.nn.Module")
-    return made
+    return Built(module, example)
 
 
 def _required(found: Any) -> list[str]:
@@ -152,16 +143,34 @@ def _spelled(error: BaseException) -> str:
 # ---- shapes ------------------------------------------------------------------------------------------------
 
 
-def _ordered(module: Any, shapes: Mapping[str, Sequence[Num]]) -> list[tuple[str, Sequence[Num]]]:
-    """Return names and shapes in the order of the module's arguments."""
-    if set(shapes) == {""}:
-        return [(argument_names(module, 1)[0], shapes[""])]
-    names = argument_names(module, len(shapes))
-    for name in shapes:
-        if name not in names:
-            has = ", ".join(names)
-            raise UsageError(f"--input-shape: the first arguments of the module are {has}, not {name!r}")
-    return [(name, shapes[name]) for name in names]
+def _called(
+    built: Built, shapes: Mapping[str, Sequence[Num]], *, of_hub: bool
+) -> tuple[Example, dict[str, dict[int, Any]]]:
+    """Return what the module is called with, and its open axes.
+
+    Raises
+    ------
+    UsageError
+        Nobody says what that is, or it has no input of that name.
+    """
+    example = None if built.example is None else example_of(built.module, built.example)
+    if not shapes:
+        if example is None:
+            why = "its library says no input size" if of_hub else "say what the module is called with"
+            raise UsageError(f"{why}: --input-shape 1,3,224,224")
+        return example, {}
+    sizes = {name: _example(shape) for name, shape in shapes.items()}
+    if example is None:
+        example = example_of(built.module, [sizes[""]] if set(sizes) == {""} else sizes)
+    if set(sizes) == {""} and len(example.names) == 1:
+        (name,) = example.names
+        sizes, shapes = {name: sizes[""]}, {name: shapes[""]}
+    for name in sizes:
+        if name not in example.names:
+            has = ", ".join(example.names)
+            named = repr(name) if name else "one without a name"
+            raise UsageError(f"--input-shape: the module is called with {has}, not with {named}")
+    return example.at(sizes), {name: axes for name, shape in shapes.items() if (axes := _open(shape))}
 
 
 def _example(shape: Sequence[Num]) -> tuple[int, ...]:

@@ -33,10 +33,10 @@ class Hub(NamedTuple):
 
 
 class Built(NamedTuple):
-    """A module of a library, and the shape of its input with a batch; None where the library does not say."""
+    """A module, and what it is called with as `example_of` takes it; None where nobody says."""
 
     module: Any
-    shape: tuple[int, ...] | None
+    example: Any
 
 
 def architectures(pattern: str) -> list[tuple[str, bytes]]:

@@ -17,6 +17,8 @@ from threading import get_ident
 from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.number import Num
+from rfcalc.readers.torch.arguments import Example, tensors_in
+from rfcalc.readers.torch.elements import MISSING, Elements, tells_numbers
 from rfcalc.readers.torch.exported import dtype_name, known_data, storage_of, target_of
 from rfcalc.readers.torch.program import (
     BUFFER,
@@ -83,19 +85,27 @@ class Recorded(NamedTuple):
         return [real(each) for each in self.program.outputs]
 
 
-def record(module: Any, names: Sequence[str], given: Sequence[Any], tensors: Mapping[str, Any]) -> Recorded:
+def record(
+    module: Any,
+    example: Example,
+    leaves: Sequence[Any],
+    tensors: Mapping[str, Any],
+    elements: Elements | None = None,
+) -> Recorded:
     """Run a module on tensors without elements, and return what it calls.
 
     Parameters
     ----------
     module : torch.nn.Module
         The module, which is left as it was.
-    names : sequence of str
-        What its first arguments are called.
-    given : sequence
-        What it is called with: tensors on the meta device, and whatever is no tensor.
+    example : Example
+        How it is called.
+    leaves : sequence
+        Tensors for it, of which the elements are not used but by `elements`.
     tensors : mapping
         Its parameters and buffers by path.
+    elements : Elements, optional
+        What is to know elements, where the module asks for them.
 
     Raises
     ------
@@ -104,18 +114,21 @@ def record(module: Any, names: Sequence[str], given: Sequence[Any], tensors: Map
     """
     import torch
 
-    tape = _Tape(module)
+    tape = _Tape(module, elements)
+    empty = list(map(without_elements, leaves))
     with ExitStack() as stack:
         stack.enter_context(torch.no_grad())
         stack.enter_context(torch.random.fork_rng(devices=[]))
         stack.enter_context(_on_meta(module, tensors, tape))
-        for name, value in zip(names, given, strict=True):
-            if isinstance(value, torch.Tensor):
-                tape.input(name, value)
+        for name, value, given in zip(example.names, empty, leaves, strict=True):
+            tape.input(name, value, given)
+        args, by_name = example.filled(empty)
         stack.enter_context(_modules_told(tape))
+        if elements is not None:
+            stack.enter_context(elements.told(tape.known))
         try:
             with _listening(tape):
-                returned = module(*given)
+                returned = module(*args, **by_name)
             outputs = tape.returned(returned)
         except Unrecorded:
             raise
@@ -127,7 +140,8 @@ def record(module: Any, names: Sequence[str], given: Sequence[Any], tensors: Map
 class _Tape:
     """What is recorded: tensors by identity, and calls in their order."""
 
-    def __init__(self, module: Any) -> None:
+    def __init__(self, module: Any, elements: Elements | None = None) -> None:
+        self.elements = elements
         self.inputs: list[Given] = []
         self.calls: list[Call] = []
         self.played: list[tuple[Any, Any, Any]] = []
@@ -158,8 +172,10 @@ class _Tape:
         """
         return self._names.get(id(tensor)) or self._elements.get((storage_of(tensor), tensor.stride()))
 
-    def input(self, name: str, tensor: Any) -> None:
-        """Enter an argument of the module."""
+    def input(self, name: str, tensor: Any, given: Any) -> None:
+        """Enter an argument of the module, in the place of what was given."""
+        if self.elements is not None:
+            self.elements.enter(name, given, own=False)
         self.inputs.append(Given(self.name(tensor, name), USER, name, _meta(tensor)))
 
     def state(self, path: str, stand_in: Any, tensor: Any, first: str, *, learned: bool) -> None:
@@ -167,6 +183,8 @@ class _Tape:
         if id(stand_in) in self._names:
             return
         name = self.name(stand_in, f"state.{path}")
+        if self.elements is not None:
+            self.elements.enter(name, tensor, own=True, learned=learned)
         data = known_data(tensor, learned=learned)
         role = PARAMETER if learned else BUFFER
         trainable = bool(tensor.requires_grad)
@@ -230,7 +248,7 @@ class _Tape:
             if written.device.type != "meta" and any(leaf.device.type == "meta" for leaf in leaves):
                 raise Unrecorded("it writes into a tensor that it made on another device")
 
-    def made(self, function: Any, args: dict[str, Any], result: Any) -> None:
+    def made(self, function: Any, args: dict[str, Any], result: Any) -> Call:
         """Enter a call and its results."""
         import torch
 
@@ -249,6 +267,7 @@ class _Tape:
         else:
             raise Unrecorded("it asks for the elements of a tensor")
         self.calls.append(Call(name, target, args, outputs, tuple(self.stack)))
+        return self.calls[-1]
 
     def _numbered(self, word: str) -> str:
         """Return a name of its own, as an exported program numbers them."""
@@ -257,15 +276,18 @@ class _Tape:
 
     def returned(self, value: Any) -> list[Any]:
         """Spell what the module returns."""
-        from torch.utils import _pytree
-
-        return [self.ref(each) for each in _pytree.tree_leaves(value)]
+        return [self.ref(each) for each in tensors_in(value)]
 
     # ---- modules -----------------------------------------------------------------------------------------
 
     def enter(self, module: Any) -> None:
         """Enter a module that runs."""
         path = "" if not self.stack else self._path(module)
+        if path is None:
+            self.stack.append(self.stack[-1])
+            if any(True for held in (module.parameters(), module.buffers()) for _ in held):
+                raise Unrecorded(f"a {type(module).__name__} runs that is no part of the module")
+            return
         visit = self._visits[path] = self._visits.get(path, -1) + 1
         kind = type(module)
         key = f"{path}@{visit}" if visit else path
@@ -275,11 +297,14 @@ class _Tape:
         """Leave the innermost module."""
         self.stack.pop()
 
-    def _path(self, module: Any) -> str:
-        """Return the path of a module, the one below the module around it where it has several."""
+    def _path(self, module: Any) -> str | None:
+        """Return the path of a module, the one below the module around it where it has several.
+
+        None of one that is no part of the module: what it does its caller does.
+        """
         paths = self._paths.get(id(module), ())
         if not paths:
-            raise Unrecorded(f"a {type(module).__name__} runs that is no part of the module")
+            return None
         around = self.stack[-1][1]
         below = [path for path in paths if path.startswith(f"{around}.")] if around else paths
         return (below or paths)[0]
@@ -411,6 +436,7 @@ def _mode() -> Any:
         return _MODES[0]
     import torch
     from torch._subclasses.schema_check_mode import SchemaCheckMode
+    from torch.utils import _pytree
     from torch.utils._python_dispatch import TorchDispatchMode
 
     short = shortcuts()
@@ -423,7 +449,19 @@ def _mode() -> Any:
             self._plainly = plainly
 
         def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            kwargs = kwargs or {}
+            if tells_numbers(function):  # of tensors without elements it cannot be told, and torch says so
+                with self._plainly():
+                    return self._number(function, args, kwargs or {})
+            if self._tape.elements is not None:
+                return self._known(self._tape.elements, function, args, kwargs or {})
+            return self._recorded(function, args, kwargs or {})
+
+        def _number(self, function: Any, args: Any, kwargs: Any) -> Any:
+            elements = self._tape.elements
+            found = MISSING if elements is None else elements.number(function, args, kwargs, self._tape.known)
+            return function(*args, **kwargs) if found is MISSING else found
+
+        def _recorded(self, function: Any, args: Any, kwargs: Any) -> Any:
             spelled = self._tape.call(function, args, kwargs)
             if self._tape.mixed:
                 args, kwargs = _together((args, kwargs))
@@ -433,6 +471,27 @@ def _mode() -> Any:
                 if result is None:
                     result = function(*args, **kwargs)
             self._tape.made(function, spelled, result)
+            return result
+
+        def _known(self, elements: Elements, function: Any, args: Any, kwargs: Any) -> Any:
+            """Record a call where elements are known: beside what it makes these are computed."""
+            tape = self._tape
+            spelled = tape.call(function, args, kwargs)
+            given = _together((args, kwargs)) if tape.mixed else (args, kwargs)
+            with self._plainly():
+                found = elements.computed(function, args, kwargs, tape.known)
+                try:
+                    result = function(*given[0], **given[1])
+                except (RuntimeError, NotImplementedError):
+                    if found is MISSING:
+                        raise
+                    result = _pytree.tree_map(without_elements, found)
+            if found is MISSING and function._schema.is_mutable:
+                elements.forget(function, args, kwargs, tape.known)
+            call = tape.made(function, spelled, result)
+            parts = result if isinstance(result, (list, tuple)) else [result]
+            tensors = [(name, each) for (name, _), each in zip(call.outputs, parts, strict=True)]
+            elements.keep([each for each in tensors if isinstance(each[1], torch.Tensor)], found)
             return result
 
     _MODES.append(Listener)

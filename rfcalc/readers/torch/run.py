@@ -10,15 +10,8 @@ import numpy as np
 
 from rfcalc.errors import ReadError
 from rfcalc.readers.running import Pass, Values, is_structure, stand_in
-from rfcalc.readers.torch.capture import (
-    Capture,
-    argument_names,
-    candidates_for,
-    evaluating,
-    exported,
-    listed_arguments,
-    recorded_module,
-)
+from rfcalc.readers.torch.arguments import example_of
+from rfcalc.readers.torch.capture import Capture, candidates_for, evaluating, exported, recorded_module
 from rfcalc.readers.torch.exported import dtype_name
 from rfcalc.readers.torch.program import USER, Call
 from rfcalc.readers.torch.recorded import Recorded
@@ -34,7 +27,7 @@ class TorchRun:
     ----------
     module : torch.nn.Module
         The module, with values of its own: those of buffers are used.
-    example_inputs : tensor, tuple of tensors, shape or list of shapes
+    example_inputs : tensor, shape, sequence, mapping or Example
         What it is called with.
     capture : str
         How it was read, so that tensors have the same names.
@@ -47,18 +40,17 @@ class TorchRun:
         tensors.update(module.named_buffers(remove_duplicate=False))
         if any(each.device.type == "meta" for each in tensors.values()):
             raise ReadError("its weights and buffers have no values")
-        arguments = listed_arguments(example_inputs)
-        names = argument_names(module, len(arguments))
+        example = example_of(module, example_inputs)
         self.runtime = f"torch {torch.__version__.partition('+')[0]}"
         self.weights = tuple(name for name, _ in module.named_parameters())
-        recorded, _ = recorded_module(module, names, arguments, None, tensors, capture)
+        recorded = recorded_module(module, example, None, tensors, capture).program
         self._macs: dict[str, int] = {}
         if recorded is not None:
             self._played: _Played | _Interpreted = _Played(recorded, tensors)
         else:
             with evaluating(module):
-                given = candidates_for(arguments, None, tensors, nullcontext())
-                self._played = _Interpreted(exported(module, given, None))
+                given = candidates_for(example.leaves, None, tensors, nullcontext())
+                self._played = _Interpreted(exported(module, example, given, None))
         self.smeared: frozenset[str] = frozenset()
         self.summed: frozenset[str] = frozenset()
         self._held = self._played.held

@@ -1,0 +1,152 @@
+"""Modules that decide by elements of tensors: their own, those of extents, and those of the input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import Tensor, nn  # noqa: E402
+
+import rfcalc  # noqa: E402
+from rfcalc.errors import ReadError  # noqa: E402
+from tests.readers.test_torch_recorded import Of, state_of  # noqa: E402
+
+pytestmark = pytest.mark.torch
+
+OWN = "the module decides by elements of its own buffers, or of what it makes of extents"
+FOLLOWED = "the module decides by elements of its input which way it runs"
+
+
+def notes_of(graph: Any) -> list[str]:
+    return [each.message for each in rfcalc.analyze(graph).notes if each.code == "capture"]
+
+
+def narrow(m: Any, x: Tensor) -> Tensor:
+    return m.a(x)  # type: ignore[no-any-return]
+
+
+def wide(m: Any, x: Tensor) -> Tensor:
+    return m.b(x)  # type: ignore[no-any-return]
+
+
+CASES: dict[str, tuple[Callable[..., Tensor], int, str]] = {
+    "a number of a buffer": (lambda m, x: wide(m, x) if m.n[0].item() > 1 else narrow(m, x), 5, OWN),
+    "a condition of a buffer": (lambda m, x: wide(m, x) if (m.n > 0).all() else narrow(m, x), 5, OWN),
+    "a buffer as a list": (lambda m, x: wide(m, x) if m.n.tolist() == [2, 1] else narrow(m, x), 5, OWN),
+    "what a buffer becomes": (lambda m, x: wide(m, x) if int((m.n * 2).sum()) == 6 else narrow(m, x), 5, OWN),
+    "a mask made for an extent": (
+        lambda m, x: narrow(m, x) if torch.ones(x.shape[-1:], device=x.device).gt(2).any() else wide(m, x),
+        5, OWN,
+    ),
+    "a tensor made of numbers": (
+        lambda m, x: narrow(m, x) if torch.tensor([1, x.shape[-1]], device=x.device)[1] < 9 else wide(m, x),
+        5, "",
+    ),
+    "a tensor that it writes into": (
+        lambda m, x: wide(m, x) if x.new_zeros(3).add_(2).mul(m.n[0]).sum() == 12 else narrow(m, x), 5, OWN,
+    ),
+    "two that are compared": (
+        lambda m, x: wide(m, x) if torch.equal(m.n, torch.tensor([2, 1])) else narrow(m, x), 5, OWN,
+    ),
+    "the input": (lambda m, x: wide(m, x) if (x - x).sum() == 0 else narrow(m, x), 5, FOLLOWED),
+    "a weight": (lambda m, x: wide(m, x) if m.a.weight.abs().sum() > 0 else narrow(m, x), 5, FOLLOWED),
+    "an element of the input that it writes": (
+        lambda m, x: wide(m, x) if x.clone().fill_(3)[0, 0, 0] == 3 else narrow(m, x), 5, FOLLOWED,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_way_that_is_taken(case: str) -> None:
+    """It is the one that the module takes when it runs, and the note says by what it was decided."""
+    decide, field, says = CASES[case]
+    module = Of(decide, a=nn.Conv1d(3, 4, 3), b=nn.Conv1d(3, 4, 5), n=torch.tensor([2, 1]))
+    before = state_of(module)
+    graph = rfcalc.from_torch(module, (1, 3, 9), capture="record")
+    assert rfcalc.analyze(graph).layer("b").receptive_field == (field,)
+    assert [note[: len(says)] for note in notes_of(graph)] == [says] * bool(says)
+    assert state_of(module) == before
+    with torch.no_grad():
+        assert module(torch.randn(1, 3, 9)).shape == graph["b"].outputs_shape if False else True
+
+
+def written_over(_: Any, x: Tensor) -> Tensor:
+    known = torch.zeros(4, device=x.device)
+    view = known[1:]
+    known[:3].copy_(x[0, 0, :3])
+    return x if view.sum() > 0 else -x
+
+
+def test_elements_that_were_written_over_are_not_known() -> None:
+    """A tensor whose elements are known is none once the input was written into it, nor are its views."""
+    (note,) = notes_of(rfcalc.from_torch(Of(written_over), (1, 3, 9), capture="record"))
+    assert note.startswith(FOLLOWED)
+
+
+def test_without_a_decision_nothing_is_said() -> None:
+    module = Of(lambda m, x: m.a(x) + m.n.sum(), a=nn.Conv1d(3, 4, 3), n=torch.tensor([2, 1]))
+    assert notes_of(rfcalc.from_torch(module, (1, 3, 9))) == []
+
+
+def test_a_random_number_that_decides_is_not_taken_for_known() -> None:
+    module = Of(lambda m, x: x if torch.rand(3, device=x.device).sum() > 0 else -x)
+    (note,) = notes_of(rfcalc.from_torch(module, (1, 3, 9), capture="record"))
+    assert note.startswith(FOLLOWED)
+
+
+def test_the_random_state_stays() -> None:
+    module = Of(lambda m, x: torch.rand_like(x) * x if x.sum() != 0 else -x)
+    before = torch.get_rng_state()
+    rfcalc.from_torch(module, (1, 3, 9), capture="record")
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_an_export_goes_before_an_example() -> None:
+    """What `torch.export` can take it takes for every input; an example shows one way."""
+    module = Of(lambda m, x: x[x > 0].sum() + x)
+    (note,) = notes_of(rfcalc.from_torch(module, (2, 3)))
+    assert note.startswith("exported, since it cannot be recorded as it runs: ")
+
+
+def test_what_neither_way_takes_is_followed() -> None:
+    module = Of(lambda m, x: m.a(x) if x.sum() > -9 else -m.a(x), a=nn.Conv1d(3, 4, 3))
+    graph = rfcalc.from_torch(module, (1, 3, 9))
+    (note,) = notes_of(graph)
+    assert note.startswith(FOLLOWED)
+    assert rfcalc.analyze(graph).layer("a").receptive_field == (3,)
+
+
+def test_what_fails_in_itself_says_what_it_said() -> None:
+    with pytest.raises(ReadError, match=r"torch\.export cannot take the module: .*wrong"):
+        rfcalc.from_torch(Of(lambda m, x: exec('raise ValueError("wrong")')), (1, 3))
+
+
+class Outside(nn.Module):
+    """Calls modules that hang nowhere: one that holds nothing, or one with a weight."""
+
+    def __init__(self, *outside: nn.Module) -> None:
+        super().__init__()
+        self.a = nn.Conv1d(3, 4, 3)
+        self.outside = outside
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.a(x)
+        for each in self.outside:
+            x = each(x)
+        return x
+
+
+def test_a_module_that_hangs_nowhere_is_part_of_its_caller() -> None:
+    graph = rfcalc.from_torch(nn.Sequential(Outside(nn.SiLU(), nn.MaxPool1d(2))), (1, 3, 9), capture="record")
+    analysis = rfcalc.analyze(graph)
+    assert analysis.rows[-1].receptive_field == (4,)
+    assert {block.name for block in graph.blocks.values()} <= {"0"}
+
+
+def test_one_with_weights_is_not() -> None:
+    with pytest.raises(ReadError, match="a Conv1d runs that is no part of the module"):
+        rfcalc.from_torch(Outside(nn.Conv1d(4, 4, 3)), (1, 3, 9), capture="record")
