@@ -130,6 +130,7 @@ class Elements:
         from torch.overrides import TorchFunctionMode
 
         asking = (torch.Tensor.tolist, torch.Tensor.numpy, torch.Tensor.__array__)
+        indexing = (torch.Tensor.__getitem__, torch.Tensor.__setitem__)
         making = (torch.tensor, torch.as_tensor, torch.asarray)
         elements = self
 
@@ -144,6 +145,8 @@ class Elements:
                         return function(real, *args[1:], **(kwargs or {}))
                 if function in making and kwargs and torch.device(kwargs.get("device") or 0).type == "meta":
                     kwargs = {**kwargs, "device": torch.device("cpu")}
+                if function in indexing:
+                    args = (args[0], _listed(args[1]), *args[2:])
                 return function(*args, **(kwargs or {}))
 
         with Told():
@@ -161,6 +164,15 @@ def tells_numbers(function: Any) -> bool:
     """Tell whether an operator returns numbers and no tensors."""
     returns = function._schema.returns
     return bool(returns) and not any("Tensor" in str(each.type) for each in returns)
+
+
+def _listed(index: Any) -> Any:
+    """Return an index with tensors that have elements in the place of lists."""
+    import torch
+
+    if isinstance(index, tuple):
+        return tuple(map(_listed, index))
+    return torch.tensor(index) if isinstance(index, list) and index else index
 
 
 def _is_meta(tensor: Any) -> bool:

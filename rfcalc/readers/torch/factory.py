@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from rfcalc.readers.options import Options
 from rfcalc.readers.torch.arguments import Example, example_of
 from rfcalc.readers.torch.capture import read_module
 from rfcalc.readers.torch.hubs import Built, is_of_hub, of_hub
+from rfcalc.readers.torch.weightless import built
 from rfcalc.readers.values import closest
 
 BATCH, EXTENT = 2, 224
@@ -42,10 +43,10 @@ def read_factory(name: str, options: Options) -> LayerGraph:
     """
     try:
         with _beside_here():
-            built = of_hub(name) if is_of_hub(name) else _built(_found(name))
-            example, open_axes = _called(built, options.shapes or {}, of_hub=is_of_hub(name))
+            asked = of_hub(name) if is_of_hub(name) else _built(_found(name))
+            example, open_axes = _called(asked, options.shapes or {}, of_hub=is_of_hub(name))
             settled = options._replace(shapes=None)
-            graph = read_module(built.module, example, open_axes or None, options=settled, source=name)
+            graph = read_module(asked.module, example, open_axes or None, options=settled, source=name)
             return graph.called(name.partition(":")[2]) if is_of_hub(name) else graph
     except RfcalcError as error:
         error.source = error.source or name
@@ -108,13 +109,9 @@ def _built(found: Any, *, meta: bool = True) -> Built:
         named = ", ".join(missing)
         raise ReadError(f"needs arguments ({named}); name a function that takes none and returns the module")
     try:
-        with torch.device("meta") if meta else nullcontext():
-            made = found()
-    except (Exception, SystemExit):  # some modules compute with their weights while they are built
-        try:
-            made = found()
-        except (Exception, SystemExit) as error:
-            raise ReadError(f"building the module failed: {_spelled(error)}") from error
+        made = built(found, weights=not meta)
+    except (Exception, SystemExit) as error:  # whatever the user's code raises
+        raise ReadError(f"building the module failed: {_spelled(error)}") from error
     module, example = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
     if not isinstance(module, torch.nn.Module):
         raise ReadError(f"makes something of type {type(made).__name__}, not a torch.nn.Module")
@@ -144,7 +141,7 @@ def _spelled(error: BaseException) -> str:
 
 
 def _called(
-    built: Built, shapes: Mapping[str, Sequence[Num]], *, of_hub: bool
+    asked: Built, shapes: Mapping[str, Sequence[Num]], *, of_hub: bool
 ) -> tuple[Example, dict[str, dict[int, Any]]]:
     """Return what the module is called with, and its open axes.
 
@@ -153,7 +150,7 @@ def _called(
     UsageError
         Nobody says what that is, or it has no input of that name.
     """
-    example = None if built.example is None else example_of(built.module, built.example)
+    example = None if asked.example is None else example_of(asked.module, asked.example)
     if not shapes:
         if example is None:
             why = "its library says no input size" if of_hub else "say what the module is called with"
@@ -161,7 +158,7 @@ def _called(
         return example, {}
     sizes = {name: _example(shape) for name, shape in shapes.items()}
     if example is None:
-        example = example_of(built.module, [sizes[""]] if set(sizes) == {""} else sizes)
+        example = example_of(asked.module, [sizes[""]] if set(sizes) == {""} else sizes)
     if set(sizes) == {""} and len(example.names) == 1:
         (name,) = example.names
         sizes, shapes = {name: sizes[""]}, {name: shapes[""]}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from fnmatch import fnmatchcase
 from types import ModuleType
 from typing import Any, Final, NamedTuple
 
 from rfcalc.errors import ReadError
+from rfcalc.readers.torch.weightless import built
 from rfcalc.readers.values import closest
 
 
@@ -87,19 +87,13 @@ def of_hub(name: str, *, meta: bool = True) -> Built:
     ReadError
         The library is not installed, or has no such architecture, or fails to build it.
     """
-    import torch
-
     library, _, architecture = name.partition(":")
     hub, package = _HUBS[library], _imported(library)
     known = hub.names(package)
     if architecture not in known:
         raise ReadError(f"{library} has no {architecture!r}{closest(architecture, known)}")
     try:
-        try:
-            with torch.device("meta") if meta else nullcontext():
-                module = hub.build(package, architecture)
-        except (NotImplementedError, RuntimeError):  # some compute with their weights while they are built
-            module = hub.build(package, architecture)
+        module = built(lambda: hub.build(package, architecture), weights=not meta)
     except (Exception, SystemExit) as error:  # whatever the library raises
         lines = str(error).strip().splitlines() or [""]
         raise ReadError(f"{library} fails to build it: {type(error).__name__}: {lines[0][:200]}") from error
