@@ -40,6 +40,7 @@ if TYPE_CHECKING:  # for type checkers, which do not look into folders as the li
     from rfcalc.questions.sweep import Sweep, sweep
     from rfcalc.questions.tiles import Tiles, tiles
     from rfcalc.questions.verify import Verification, verify
+    from rfcalc.watching import Watch, watch
 
 __all__ = [
     "Alignment",
@@ -67,6 +68,7 @@ __all__ = [
     "Tiles",
     "UsageError",
     "Verification",
+    "Watch",
     "__version__",
     "align",
     "analyze",
@@ -91,6 +93,7 @@ __all__ = [
     "tiles",
     "variant",
     "verify",
+    "watch",
 ]
 
 __version__ = VERSION
@@ -101,6 +104,7 @@ _HOMES = {
     "rfcalc.loading": ("from_torch", "load"),
     "rfcalc.page": ("Report", "report"),
     "rfcalc.pictures": ("plot",),
+    "rfcalc.watching": ("Watch", "watch"),
 }
 """Names that no question offers, by the module that has them."""
 

@@ -98,7 +98,12 @@ def example_of(module: Any, given: Any) -> Example:
             "example_inputs are a tensor, a tuple of tensors, a shape, a list of shapes, or a mapping of "
             "these by the names of the module's arguments"
         )
-    arguments, by_position = _bound(module, args, by_name)
+    return call_of(module.forward, args, by_name)
+
+
+def call_of(forward: Callable[..., Any], args: tuple[Any, ...], by_name: Mapping[str, Any]) -> Example:
+    """Return a call of a function, with names for the tensors and shapes that it is given."""
+    arguments, by_position = _bound(forward, args, by_name)
     names: list[str] = []
     leaves: list[Any] = []
     for name, each in arguments.items():
@@ -109,10 +114,10 @@ def example_of(module: Any, given: Any) -> Example:
 
 
 def _bound(
-    module: Any, args: tuple[Any, ...], by_name: Mapping[str, Any]
+    forward: Callable[..., Any], args: tuple[Any, ...], by_name: Mapping[str, Any]
 ) -> tuple[dict[str, Any], frozenset[str]]:
     """Return arguments by the module's names for them, and which of them are passed by position."""
-    signature = inspect.signature(module.forward)
+    signature = inspect.signature(forward)
     try:
         bound = signature.bind(*args, **by_name)
     except TypeError as error:

@@ -15,7 +15,8 @@ from rfcalc.readers.torch.elements import Elements
 from rfcalc.readers.torch.exported import Exported
 from rfcalc.readers.torch.graph import Spelled, read_program
 from rfcalc.readers.torch.program import Frontend
-from rfcalc.readers.torch.recorded import Recorded, Unrecorded, record
+from rfcalc.readers.torch.recorded import Recorded, record
+from rfcalc.readers.torch.tape import Unrecorded
 
 Axes = Sequence[Mapping[int, Any] | None]
 """For each tensor that a module is called with its open axes, with torch's dimensions for them."""

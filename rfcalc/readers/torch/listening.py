@@ -1,0 +1,144 @@
+"""How a tape is told what runs: modules by hooks, operators by a mode of PyTorch's dispatcher."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from threading import get_ident
+from typing import Any
+
+from rfcalc.readers.torch.elements import MISSING, Elements, tells_numbers
+from rfcalc.readers.torch.shortcuts import shortcuts
+from rfcalc.readers.torch.tape import Tape
+
+
+@contextmanager
+def modules_told(tape: Tape) -> Iterator[None]:
+    """Tell the tape which modules run."""
+    from torch.nn.modules import module as modules
+
+    here = get_ident()  # hooks are of all threads
+
+    def entered(module: Any, _given: Any) -> None:
+        if get_ident() == here:
+            tape.enter(module)
+
+    def left(_module: Any, _given: Any, _returned: Any) -> None:
+        if get_ident() == here:
+            tape.leave()
+
+    before = modules.register_module_forward_pre_hook(entered)
+    after = modules.register_module_forward_hook(left, always_call=True)
+    try:
+        yield
+    finally:
+        before.remove()
+        after.remove()
+
+
+Heard = Callable[[Any, Sequence[Any], Mapping[str, Any]], Any]
+"""Is given an operator and its arguments, runs it, and returns its result."""
+
+
+@contextmanager
+def listening(heard: Heard) -> Iterator[None]:
+    """Hand over the operators that are called, before the dispatcher takes them apart."""
+    from torch._dispatch.python import enable_python_dispatcher, no_python_dispatcher
+
+    with enable_python_dispatcher(), _mode()(heard, no_python_dispatcher):
+        yield
+
+
+def recording(tape: Tape) -> Heard:
+    """Return what records calls on tensors without elements."""
+    short = shortcuts()
+
+    def heard(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        if tells_numbers(function):  # of tensors without elements it cannot be told, and torch says so
+            return function(*args, **kwargs)
+        spelled = tape.call(function, args, kwargs)
+        if tape.mixed:
+            args, kwargs = _together((args, kwargs))
+        shortcut = short.get(function)
+        result = None if shortcut is None or kwargs else shortcut(*args)
+        if result is None:
+            result = function(*args, **kwargs)
+        tape.made(function, spelled, result)
+        return result
+
+    return heard
+
+
+def recording_known(tape: Tape, elements: Elements) -> Heard:
+    """Return what records calls and computes beside them the elements that are known."""
+    import torch
+    from torch.utils import _pytree
+
+    def heard(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        if tells_numbers(function):
+            found = elements.number(function, args, kwargs, tape.known)
+            return function(*args, **kwargs) if found is MISSING else found
+        spelled = tape.call(function, args, kwargs)
+        given = _together((args, kwargs)) if tape.mixed else (args, kwargs)
+        found = elements.computed(function, args, kwargs, tape.known)
+        try:
+            result = function(*given[0], **given[1])
+        except (RuntimeError, NotImplementedError):
+            if found is MISSING:
+                raise
+            result = _pytree.tree_map(without_elements, found)
+        if found is MISSING and function._schema.is_mutable:
+            elements.forget(function, args, kwargs, tape.known)
+        call = tape.made(function, spelled, result)
+        parts = result if isinstance(result, (list, tuple)) else [result]
+        tensors = [(name, each) for (name, _), each in zip(call.outputs, parts, strict=True)]
+        elements.keep([each for each in tensors if isinstance(each[1], torch.Tensor)], found)
+        return result
+
+    return heard
+
+
+def _together(given: Any) -> Any:
+    """Let constants that meet tensors without elements have none either: no operator takes both."""
+    import torch
+    from torch.utils import _pytree
+
+    leaves = [each for each in _pytree.tree_leaves(given) if isinstance(each, torch.Tensor) and each.dim()]
+    if len({each.device for each in leaves}) < 2:
+        return given
+
+    def moved(each: Any) -> Any:
+        real = isinstance(each, torch.Tensor) and each.device.type != "meta" and each.dim()
+        return torch.empty_like(each, device="meta") if real else each
+
+    with torch.utils._python_dispatch._disable_current_modes():
+        return _pytree.tree_map(moved, given)
+
+
+def without_elements(tensor: Any) -> Any:
+    """Return a tensor of the same shape, strides and type that has no elements."""
+    import torch
+
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+
+
+@cache
+def _mode() -> Any:
+    """Return the class of the mode, which needs PyTorch to be made."""
+    import torch
+    from torch._subclasses.schema_check_mode import SchemaCheckMode
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    # of the modes that the dispatcher lets listen before it takes operators apart this is the plainest
+    class Listener(SchemaCheckMode):  # type: ignore[misc]  # PyTorch's class has no types
+        def __init__(self, heard: Heard, plainly: Any) -> None:
+            TorchDispatchMode.__init__(self, torch._C.DispatchKey.PreDispatch)
+            self._heard = heard
+            self._plainly = plainly
+
+        def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            with self._plainly():
+                return self._heard(function, args, kwargs or {})
+
+    return Listener

@@ -1,0 +1,192 @@
+"""What is recorded while a module runs: tensors by identity, and the operators called, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rfcalc.readers.torch.arguments import tensors_in
+from rfcalc.readers.torch.elements import Elements
+from rfcalc.readers.torch.exported import dtype_name, known_data, storage_of, target_of
+from rfcalc.readers.torch.program import BUFFER, CONSTANT, PARAMETER, USER, Call, Given, Ref, Tensor
+
+
+class Unrecorded(Exception):
+    """A module cannot be recorded as it runs; the text says why."""
+
+
+class Tape:
+    """What is recorded: tensors by identity, and calls in their order."""
+
+    def __init__(self, module: Any, elements: Elements | None = None) -> None:
+        self._holds = elements
+        self.inputs: list[Given] = []
+        self.calls: list[Call] = []
+        self.played: list[tuple[Any, Any, Any]] = []
+        self.stack: list[tuple[str, str, str]] = []
+        self.mixed = False
+        """Tensors that have elements are among the arguments of the last call."""
+        self._names: dict[int, str] = {}
+        self._elements: dict[Any, str] = {}
+        self._held: list[Any] = []  # an identity stands for a tensor as long as that lives
+        self._counts: dict[str, int] = {}
+        self._visits: dict[str, int] = {}
+        self._paths: dict[int, list[str]] = {}
+        for path, each in module.named_modules(remove_duplicate=False):
+            self._paths.setdefault(id(each), []).append(path)
+
+    # ---- tensors -----------------------------------------------------------------------------------------
+
+    def name(self, tensor: Any, name: str) -> str:
+        """Call a tensor by a name from here on."""
+        self._names[id(tensor)] = self._elements[storage_of(tensor), tensor.stride()] = name
+        self._held.append(tensor)
+        return name
+
+    def known(self, tensor: Any) -> str | None:
+        """Return what a tensor is called, itself or what has its very elements in its shape.
+
+        What makes a tensor from nothing hands on a copy of what the dispatcher made.
+        """
+        return self._names.get(id(tensor)) or self._elements.get((storage_of(tensor), tensor.stride()))
+
+    def input(self, name: str, tensor: Any, given: Any) -> None:
+        """Enter an argument of the module, in the place of what was given."""
+        if self._holds is not None:
+            self._holds.enter(name, given, own=False)
+        self.inputs.append(Given(self.name(tensor, name), USER, name, _meta(tensor)))
+
+    def state(self, path: str, stand_in: Any, tensor: Any, first: str, *, learned: bool) -> None:
+        """Enter a parameter or a buffer, for which another tensor stands in."""
+        if id(stand_in) in self._names:
+            return
+        name = self.name(stand_in, f"state.{path}")
+        if self._holds is not None:
+            self._holds.enter(name, tensor, own=True, learned=learned)
+        data = known_data(tensor, learned=learned)
+        role = PARAMETER if learned else BUFFER
+        trainable = bool(tensor.requires_grad)
+        self.inputs.append(Given(name, role, path, _meta(tensor), first, trainable, data))
+
+    def ref(self, value: Any) -> Any:
+        """Spell an argument of a call."""
+        import torch
+
+        if isinstance(value, torch.Tensor):
+            name = self.known(value)
+            self.mixed = self.mixed or (value.device.type != "meta" and value.dim() > 0)
+            if name is not None:
+                return Ref(name)
+            if value.device.type == "meta":
+                raise Unrecorded("it holds a tensor without elements that no operator made")
+            name = f"constant.{len(self._held)}"
+            self._held.append(value)
+            return Given(name, CONSTANT, name, _meta(value), data=known_data(value))
+        if isinstance(value, (list, tuple)):
+            return [self.ref(each) for each in value]
+        return dtype_name(value) if isinstance(value, torch.dtype) else value
+
+    def marked(self, value: Any) -> Any:
+        """Return an argument to be played again: references for tensors without elements."""
+        import torch
+
+        if isinstance(value, torch.Tensor):
+            name = self.known(value)
+            return value if name is None else Ref(name)
+        if isinstance(value, (list, tuple)):
+            return type(value)(map(self.marked, value))
+        return torch.device("cpu") if isinstance(value, torch.device) else value
+
+    def call(self, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Spell the arguments of a call by their names."""
+        schema = function._schema
+        if schema.is_mutable:
+            self._check_written(schema, args, kwargs)
+        self.mixed = False
+        marked = {name: self.marked(value) for name, value in kwargs.items()}
+        self.played.append((function, tuple(map(self.marked, args)), marked))
+        names = [each.name for each in schema.arguments]
+        found = {names[place]: self.ref(value) for place, value in enumerate(args)}
+        return found | {name: self.ref(value) for name, value in kwargs.items()}
+
+    def _check_written(self, schema: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Refuse what writes into tensors with elements: they would not hold what the module computes."""
+        import torch
+        from torch.utils import _pytree
+
+        given = dict(zip([each.name for each in schema.arguments], args, strict=False)) | dict(kwargs)
+        leaves = [each for each in _pytree.tree_leaves(given) if isinstance(each, torch.Tensor)]
+        for each in schema.arguments:
+            written = given.get(each.name)
+            info = each.alias_info
+            if not isinstance(written, torch.Tensor) or info is None or not info.is_write:
+                continue
+            if self.known(written) is None:
+                raise Unrecorded("it writes into a tensor that is no buffer")
+            if written.device.type != "meta" and any(leaf.device.type == "meta" for leaf in leaves):
+                raise Unrecorded("it writes into a tensor that it made on another device")
+
+    def made(self, function: Any, args: dict[str, Any], result: Any) -> Call:
+        """Enter a call and its results."""
+        import torch
+
+        target = target_of(function)
+        name = self._numbered(target.split(".")[1])
+        if isinstance(result, (list, tuple)):
+            parts = [(self._numbered("getitem"), each) for each in result]
+            outputs = tuple(
+                (self.name(each, part), _meta(each)) if isinstance(each, torch.Tensor) else (part, each)
+                for part, each in parts
+            )
+        elif isinstance(result, torch.Tensor):
+            outputs = ((self.name(result, name), _meta(result)),)
+        elif result is None:
+            outputs = ()
+        else:
+            raise Unrecorded("it asks for the elements of a tensor")
+        self.calls.append(Call(name, target, args, outputs, tuple(self.stack)))
+        return self.calls[-1]
+
+    def _numbered(self, word: str) -> str:
+        """Return a name of its own, as an exported program numbers them."""
+        number = self._counts[word] = self._counts.get(word, -1) + 1
+        return f"{word}_{number}" if number else word
+
+    def returned(self, value: Any) -> list[Any]:
+        """Spell what the module returns."""
+        return [self.ref(each) for each in tensors_in(value)]
+
+    # ---- modules -----------------------------------------------------------------------------------------
+
+    def enter(self, module: Any) -> None:
+        """Enter a module that runs."""
+        path = "" if not self.stack else self._path(module)
+        if path is None:
+            self.stack.append(self.stack[-1])
+            if any(True for held in (module.parameters(), module.buffers()) for _ in held):
+                raise Unrecorded(f"a {type(module).__name__} runs that is no part of the module")
+            return
+        visit = self._visits[path] = self._visits.get(path, -1) + 1
+        kind = type(module)
+        key = f"{path}@{visit}" if visit else path
+        self.stack.append((key, path, f"{kind.__module__}.{kind.__qualname__}"))
+
+    def leave(self) -> None:
+        """Leave the innermost module."""
+        self.stack.pop()
+
+    def _path(self, module: Any) -> str | None:
+        """Return the path of a module, the one below the module around it where it has several.
+
+        None of one that is no part of the module: what it does its caller does.
+        """
+        paths = self._paths.get(id(module), ())
+        if not paths:
+            return None
+        around = self.stack[-1][1]
+        below = [path for path in paths if path.startswith(f"{around}.")] if around else paths
+        return (below or paths)[0]
+
+
+def _meta(tensor: Any) -> Tensor:
+    return Tensor(tuple(tensor.shape), dtype_name(tensor.dtype))
