@@ -128,6 +128,15 @@ def test_what_fails_in_itself_says_what_it_said() -> None:
         rfcalc.from_torch(Of(lambda m, x: exec('raise ValueError("wrong")')), (1, 3))
 
 
+def test_an_example_that_takes_too_much_is_not_followed() -> None:
+    """A weight of a hundred billion elements has none, and gets none."""
+    module = Of(
+        lambda m, x: x * m.a[0] if x.sum() > 0 else -x, a=nn.Parameter(torch.empty(1 << 37, device="meta"))
+    )
+    with pytest.raises(ReadError, match="cannot be recorded as it runs"):
+        rfcalc.from_torch(module, (1, 3, 9), capture="record")
+
+
 class Outside(nn.Module):
     """Calls modules that hang nowhere: one that holds nothing, or one with a weight."""
 

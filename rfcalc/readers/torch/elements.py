@@ -14,6 +14,9 @@ from typing import Any, Final
 
 from rfcalc.readers.torch.exported import MOST_KNOWN
 
+MOST_COMPUTED: Final = 1 << 28
+"""Elements that are held at most where an example is followed: a gigabyte of 32-bit numbers."""
+
 MISSING: Final = object()
 """In the place of a result whose elements are not known."""
 
@@ -35,6 +38,7 @@ class Elements:
         self.asked = False
         """Whether the module has decided something by an element."""
         self._real: dict[str, Any] = {}
+        self._count = 0
 
     def enter(self, name: str, tensor: Any, *, own: bool, learned: bool = False) -> None:
         """Enter a tensor of the module's own, or an input.
@@ -52,6 +56,7 @@ class Elements:
         """
         has = tensor.device.type != "meta"
         if self.example:
+            self._hold(tensor)
             self._real[name] = tensor.detach().cpu().clone() if has else _random(tensor)
         elif own and has and not learned and tensor.numel() <= MOST_KNOWN:
             self._real[name] = tensor.detach().cpu().clone()
@@ -103,7 +108,20 @@ class Elements:
         for (name, tensor), real in zip(tensors, parts, strict=False):
             fits = self.example or tensor.numel() <= MOST_KNOWN
             if isinstance(real, torch.Tensor) and fits and _is_meta(tensor):
+                self._hold(real)
                 self._real[name] = real
+
+    def _hold(self, tensor: Any) -> None:
+        """Count the elements of a tensor that is held.
+
+        Raises
+        ------
+        MemoryError
+            They are too many.
+        """
+        self._count += tensor.numel()
+        if self._count > MOST_COMPUTED:
+            raise MemoryError("to follow an example takes too many elements")
 
     def forget(self, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], names: Names) -> None:
         """Forget the elements of what an operator writes into, and of all that share them."""

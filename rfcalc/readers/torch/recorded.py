@@ -109,15 +109,15 @@ def record(
     with ExitStack() as stack:
         stack.enter_context(torch.no_grad())
         stack.enter_context(torch.random.fork_rng(devices=[]))
-        stack.enter_context(_on_meta(module, tensors, tape))
-        for name, value, given in zip(example.names, empty, leaves, strict=True):
-            tape.input(name, value, given)
-        args, by_name = example.filled(empty)
-        stack.enter_context(modules_told(tape))
-        if elements is not None:
-            stack.enter_context(elements.told(tape.known))
-        heard = recording(tape) if elements is None else recording_known(tape, elements)
         try:
+            stack.enter_context(_on_meta(module, tensors, tape))
+            for name, value, given in zip(example.names, empty, leaves, strict=True):
+                tape.input(name, value, given)
+            args, by_name = example.filled(empty)
+            stack.enter_context(modules_told(tape))
+            if elements is not None:
+                stack.enter_context(elements.told(tape.known))
+            heard = recording(tape) if elements is None else recording_known(tape, elements)
             with listening(heard):
                 returned = module(*args, **by_name)
             outputs = tape.returned(returned)
