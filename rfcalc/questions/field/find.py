@@ -20,6 +20,7 @@ from rfcalc.engine.taps import opens, suspects
 from rfcalc.engine.totals import asked_notes
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import Layer
+from rfcalc.questions.field.crossing import crossing_note
 from rfcalc.questions.field.report import Field
 from rfcalc.questions.field.result import _LARGE, FieldAxis, check_output, places_of
 from rfcalc.rules.registry import Result
@@ -45,7 +46,8 @@ def field_of(run: Run, layer: str, at: Sequence[int] | None = None) -> Field:
     chain = ancestors(graph, name)
     seen = run.rows_to(chain, asked=at is not None and max(spec.spatial, default=0) > _LARGE)
     dependence = required(seen.full[output], seen, layer)
-    free = _without_border(run, chain)[name].full[output]
+    fields = _without_border(run, chain)
+    free = fields[name].full[output]
     indices = indices_of(dependence, len(spec.spatial))
     if at is not None:
         at = places_of(at, indices, layer)
@@ -53,7 +55,11 @@ def field_of(run: Run, layer: str, at: Sequence[int] | None = None) -> Field:
         _axis(dependence, free, axis, extent, None if at is None else at[axis])
         for axis, extent in enumerate(spec.spatial)
     )
-    notes = [*asked_notes(chain, run.resolved), *bound_note(dependence, layer)]
+    notes = [
+        *asked_notes(chain, run.resolved),
+        *bound_note(dependence, layer),
+        *crossing_note(chain, fields, len(spec.spatial), layer),
+    ]
     place = None if at is None else tuple(at)
     shared = indices if len(set(indices)) < len(indices) else ()
     return Field(graph.name, layer, run.chosen.name, axes, tuple(notes), tuple(run.units), shared, place)

@@ -13,7 +13,15 @@ from typing import Any, Final, Literal, NamedTuple, TypeVar
 from rfcalc.algebra.rows import row_span
 from rfcalc.engine.result import Note, Status
 from rfcalc.errors import UsageError
-from rfcalc.questions.field.result import FieldAxis, FieldResult, Span, check_output, check_places, places_of
+from rfcalc.questions.field.result import (
+    CROSSING,
+    FieldAxis,
+    FieldResult,
+    Span,
+    check_output,
+    check_places,
+    places_of,
+)
 from rfcalc.render.escape import terminal
 from rfcalc.render.fold import fold
 from rfcalc.render.humanise import percent
@@ -261,8 +269,13 @@ class Seeing(Documented, Shown):
         return tuple(None if axis.units is None else axis.units[:2] for axis in self.axes)
 
     @property
+    def crosses(self) -> bool:
+        """Whether branches meet on the way that see differently along several axes."""
+        return any(note.code == CROSSING for note in self.notes)
+
+    @property
     def units(self) -> int:
-        """How many units see the pixel."""
+        """How many units see the pixel; at most, where branches cross or an axis is a bound."""
         return prod(0 if axis.units is None else axis.units[2] for axis in _once(self.axes, self.indices))
 
     def to_dict(self) -> dict[str, Any]:
@@ -316,7 +329,8 @@ def _seen(result: Seeing) -> str:
         _words(axis.units, name) for axis, name in zip(axes, _once(names, result.indices), strict=True)
     )
     total = prod(axis.extent for axis in axes)
-    bound = ", at most" if any(axis.status != "exact" for axis in result.axes) else ""
+    least = all(axis.status == "exact" for axis in result.axes) and not result.crosses
+    bound = "" if least else ", at most"
     where = f"{_tuple(result.pixel)} of {result.input} ({size}) is seen by"
     if not result.units:
         return f"{where} no unit of {result.layer} ({extent}){bound}"

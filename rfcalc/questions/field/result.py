@@ -12,6 +12,8 @@ from rfcalc.errors import UsageError
 _LARGE: Final = 1 << 12
 """Rows from which on no more is worked out than is asked for."""
 
+CROSSING: Final = "crossing"
+"""The code of the note that a unit sees a part of the box of its axes alone."""
 
 Span = tuple[int, int, int]
 """First input index, last input index, how many taps."""
