@@ -52,6 +52,9 @@ CASES: dict[str, tuple[Callable[..., Tensor], int, str]] = {
     "two that are compared": (
         lambda m, x: wide(m, x) if torch.equal(m.n, torch.tensor([2, 1])) else narrow(m, x), 5, OWN,
     ),
+    "a table that is moved to where the input is": (
+        lambda m, x: wide(m, x) if torch.arange(3).to(x.device).max() == m.n[0] else narrow(m, x), 5, OWN,
+    ),
     "an index that is a list": (
         lambda m, x: wide(m, x[:, [2, 1, 0]]) if x[:, [0, 2]].shape[1] == m.n[0] else narrow(m, x), 5, OWN,
     ),

@@ -170,6 +170,39 @@ def test_nothing_of_the_module_changes() -> None:
     assert not torch.nn.modules.module._global_forward_hooks
 
 
+def keeps(m: Any, x: Tensor) -> Tensor:
+    """Keep tensors from run to run, as caches of masks and rotations do."""
+    m.calls += 1
+    m.mask = torch.ones(x.shape[-1], device=x.device)
+    m.cache[0] = m.mask
+    m.table.append(m.mask * 2)
+    m.by_size[x.shape[-1]] = m.mask
+    m.order = m.order + 1
+    m.extra = nn.Parameter(m.mask.clone())
+    m.register_buffer("late", m.mask, persistent=False)
+    return x * m.mask
+
+
+@pytest.mark.parametrize("capture", ["record", "export"])
+def test_what_a_module_keeps_from_run_to_run_is_put_back(capture: Any) -> None:
+    module = Of(keeps, order=torch.zeros(3, dtype=torch.int64))
+    first = torch.zeros(1)
+    module.calls, module.mask, module.cache = 0, first, [first]
+    module.table, module.by_size, order = [], {1: first}, module.order
+    names = set(module.__dict__)
+    try:
+        rfcalc.from_torch(module, (1, 3), capture=capture)
+    except ReadError:  # an export may refuse what the module does; nothing stays of it either
+        assert capture == "export"
+    assert (module.calls, module.table, list(module.by_size)) == (0, [], [1])
+    assert module.mask is first
+    assert module.cache[0] is first
+    assert module.order is order
+    assert set(module.__dict__) == names
+    assert list(module.state_dict()) == ["order"]
+    assert not list(module.parameters())
+
+
 def test_nothing_changes_where_the_module_fails() -> None:
     module = Of(lambda m, x: m.conv(x).view(7, 7), conv=nn.Conv2d(3, 4, 3)).train()
     before = state_of(module)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import product
@@ -26,6 +27,8 @@ Capture = Literal["auto", "record", "export"]
 
 MOST_MIXED: Final = 4
 """Shapes of which each may be the one of a tensor of indices, whatever the others are."""
+
+_CONTAINERS: Final = (list, dict, OrderedDict)
 
 _OWN: Final = (
     "the module decides by elements of its own buffers, or of what it makes of extents, which way it runs: "
@@ -183,15 +186,27 @@ def _recorded(
 
 @contextmanager
 def evaluating(module: Any) -> Iterator[None]:
-    """Put a module into the mode for inference, and leave it as it was."""
-    modes = [(each, each.training) for each in module.modules()]
+    """Put a module into the mode for inference, and leave it as it was, with what it keeps for next time."""
+    parts = list(module.modules())
+    held = [(part.__dict__, dict(part.__dict__)) for part in parts]
+    listed = [(each, each.copy()) for _, kept in held for each in kept.values() if type(each) in _CONTAINERS]
     try:
-        for each, _ in modes:
-            each.training = False
+        for part in parts:
+            part.training = False
         yield
     finally:
-        for each, mode in modes:
-            each.training = mode
+        for now, before in (*held, *listed):
+            _put_back(now, before)
+
+
+def _put_back(now: Any, before: Any) -> None:
+    """Let a list or mapping hold again what it held; one that still does is not touched."""
+    if isinstance(now, list):
+        if len(now) != len(before) or any(a is not b for a, b in zip(now, before, strict=True)):
+            now[:] = list(before)
+    elif len(now) != len(before) or any(now.get(key) is not each for key, each in before.items()):
+        now.clear()
+        now.update(before)
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from rfcalc.readers.torch.exported import MOST_KNOWN
 
-MOST_COMPUTED: Final = 1 << 28
-"""Elements that are held at most where an example is followed: a gigabyte of 32-bit numbers."""
+MOST_COMPUTED: Final = 1 << 30
+"""Elements that are held at most where an example is followed: 4 GiB of 32-bit numbers."""
 
 MISSING: Final = object()
 """In the place of a result whose elements are not known."""
@@ -68,11 +68,13 @@ class Elements:
 
         if not self.example and torch.Tag.nondeterministic_seeded in function.tags:
             return MISSING
-        leaves = [each for each in _pytree.tree_leaves((args, kwargs)) if isinstance(each, torch.Tensor)]
+        given = _pytree.tree_leaves((args, kwargs))
+        leaves = [each for each in given if isinstance(each, torch.Tensor)]
         unknown = [each for each in leaves if _is_meta(each) and names(each) not in self._real]
         if unknown and not _takes_shape(function):
             return MISSING
-        if leaves and not any(map(_is_meta, leaves)):
+        moved = any(isinstance(each, torch.device) and each.type == "meta" for each in given)
+        if leaves and not moved and not any(map(_is_meta, leaves)):
             return MISSING  # it is computed anyway, and may write into its arguments
 
         def real(each: Any) -> Any:
