@@ -159,7 +159,7 @@ def recorded_module(
     if capture == "record":
         found = followed_module(module, example, tensors)
         if found.program is None:
-            raise ReadError(f"the module cannot be recorded as it runs: {first}")
+            raise ReadError(f"the module cannot be recorded as it runs: {found.note or first}")
         return found
     return Found(None, f"exported, since it cannot be recorded as it runs: {first}")
 

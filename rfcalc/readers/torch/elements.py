@@ -163,8 +163,8 @@ class Elements:
                     if real is not None:
                         elements.asked = True
                         return function(real, *args[1:], **(kwargs or {}))
-                if function in making and kwargs and torch.device(kwargs.get("device") or 0).type == "meta":
-                    kwargs = {**kwargs, "device": torch.device("cpu")}
+                if function in making and str((kwargs or {}).get("device")) == "meta":
+                    kwargs = {**(kwargs or {}), "device": torch.device("cpu")}
                 if function in indexing:
                     args = (args[0], _listed(args[1]), *args[2:])
                 return function(*args, **(kwargs or {}))
