@@ -9,8 +9,9 @@ import numpy as np
 import onnx
 
 from rfcalc.errors import ReadError
+from rfcalc.readers.lowering.arrays import constant_value
 from rfcalc.readers.lowering.value import Value
-from rfcalc.readers.onnx.tensors import constant_value, dtype_name, elements
+from rfcalc.readers.onnx.tensors import dtype_name, elements
 
 _KIND = onnx.AttributeProto
 

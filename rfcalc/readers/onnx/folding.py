@@ -8,90 +8,37 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import reduce
 from typing import Any, Final
 
 import numpy as np
 
-from rfcalc.algebra.number import Num, cdiv, is_known, is_open, maximum, minimum, prod, prove
+from rfcalc.algebra.number import is_known, prod
 from rfcalc.errors import AnalysisError
+from rfcalc.readers.lowering.arrays import (
+    Fold,
+    Ratio,
+    all_equal,
+    arithmetic,
+    compared,
+    constant_value,
+    each_max,
+    each_min,
+    each_quotient,
+    each_whole,
+    extreme,
+    hold_formulas,
+    plain,
+    varied,
+    whole,
+)
 from rfcalc.readers.lowering.builder import Undecided
 from rfcalc.readers.lowering.masks import MOST_MASKED, is_structural, mask_of, may_be_structural
 from rfcalc.readers.lowering.value import Value
 from rfcalc.readers.onnx.operation import Operation
-from rfcalc.readers.onnx.tensors import MOST_FLOATS, MOST_KNOWN, array_of, dtype_name
-
-Fold = Callable[[Operation, list[Any]], Any]
-
-_each_max = np.frompyfunc(maximum, 2, 1)
-_each_min = np.frompyfunc(minimum, 2, 1)
-
-
-def _plain(array: Any) -> Any:
-    """Return objects that are all plain integers as integers again."""
-    if array.dtype.kind != "O":
-        return np.asarray(array)
-    return array_of(array.reshape(-1)).reshape(array.shape)
-
-
-class Ratio:
-    """A quotient of open extents as a float: what comes of it is rounded later, one way or the other.
-
-    >>> Ratio(7, 2).rounded(up=True)
-    4
-    """
-
-    __slots__ = ("over", "under")
-
-    def __init__(self, over: Any, under: Any) -> None:
-        self.over = over
-        self.under = under
-
-    def rounded(self, *, up: bool) -> Any:
-        """Return the next whole number, upwards or downwards."""
-        return cdiv(self.over, self.under) if up else self.over // self.under
-
-    def __mul__(self, other: Any) -> Any:
-        return Ratio(self.over * _whole(other), self.under)
-
-    __rmul__ = __mul__
-
-    def __add__(self, other: Any) -> Any:
-        return Ratio(self.over + _whole(other) * self.under, self.under)
-
-    __radd__ = __add__
-
-    def __sub__(self, other: Any) -> Any:
-        return self + -_whole(other)
-
-
-def _whole(value: Any) -> Any:
-    """Return a float without a fraction as an integer; formulas are whole already.
-
-    Raises
-    ------
-    Undecided
-        It has a fraction, or is itself a quotient.
-    """
-    if is_known(value) or is_open(value):
-        return value
-    if isinstance(value, (float, np.floating, np.integer)) and float(value).is_integer():
-        return int(value)
-    raise Undecided
-
-
-def _quotient(a: Any, b: Any) -> Any:
-    """Divide as floats do, where an extent is open."""
-    if isinstance(a, Ratio):
-        return Ratio(a.over, a.under * _whole(b))
-    over, under = _whole(a), _whole(b)
-    return over // under if is_known(under) and under == 1 else Ratio(over, under)
-
-
-_each_quotient = np.frompyfunc(_quotient, 2, 1)
-_each_whole = np.frompyfunc(_whole, 1, 1)
+from rfcalc.readers.onnx.tensors import MOST_FLOATS, MOST_KNOWN, dtype_name
 
 
 def _are_floats(operation: Operation) -> bool:
@@ -102,73 +49,15 @@ def _makes_floats(operation: Operation) -> bool:
     return operation.op == "Cast" and dtype_name(operation.integer("to", 7)).startswith("float")
 
 
-def _varied(arrays: Sequence[Any]) -> Num | None:
-    """Return an element that is a number of many designs, if there is one."""
-    objects = (each for array in arrays if array.dtype.kind == "O" for each in array.reshape(-1).tolist())
-    return next((each for each in objects if is_known(each) and type(each) is not int), None)
-
-
-def _objects(args: list[Any]) -> bool:
-    return any(array.dtype.kind == "O" for array in args)
-
-
-def _arithmetic(function: Callable[[Any, Any], Any]) -> Fold:
-    """Apply an operator; floats that meet formulas must be whole."""
-
-    def fold(_: Operation, args: list[Any]) -> Any:
-        a, b = args
-        if a.dtype.kind == "O" and b.dtype.kind == "f":
-            b = _each_whole(b)
-        if b.dtype.kind == "O" and a.dtype.kind == "f":
-            a = _each_whole(a)
-        return function(a, b)
-
-    return fold
-
-
 def _divided(operation: Operation, args: list[Any]) -> Any:
     a, b = args
-    if _objects(args):
-        return _each_quotient(a, b) if _are_floats(operation) else a // b
+    if hold_formulas(args):
+        return each_quotient(a, b) if _are_floats(operation) else a // b
     if a.dtype.kind == "f" or b.dtype.kind == "f":
         return a / b
     if (b == 0).any():
         raise Undecided
     return (np.abs(a) // np.abs(b)) * np.sign(a) * np.sign(b)  # ONNX truncates, numpy rounds down
-
-
-def _compared(function: Callable[[Any, Any], Any]) -> Fold:
-    def compare(_: Operation, args: list[Any]) -> Any:
-        result = function(args[0], args[1])
-        decided = [
-            bool(each) if isinstance(each, (bool, np.bool_)) else prove(each)
-            for each in np.asarray(result).reshape(-1)
-        ]
-        if None in decided:
-            raise Undecided
-        return np.array(decided, dtype=bool).reshape(np.shape(result))
-
-    return compare
-
-
-def _equal(_: Operation, args: list[Any]) -> Any:
-    from rfcalc.algebra.number import equal
-
-    a, b = np.broadcast_arrays(*args)
-    if not _objects([a, b]):
-        return a == b
-    decided = [equal(x, y) for x, y in zip(a.reshape(-1).tolist(), b.reshape(-1).tolist(), strict=True)]
-    if None in decided:
-        raise Undecided
-    return np.array(decided, dtype=bool).reshape(a.shape)
-
-
-def _extreme(each: Any, whole: Any) -> Fold:
-    def fold(_: Operation, args: list[Any]) -> Any:
-        objects = any(array.dtype.kind == "O" for array in args)
-        return reduce(each if objects else whole, args)
-
-    return fold
 
 
 def _cast(operation: Operation, args: list[Any]) -> Any:
@@ -186,7 +75,7 @@ def _cast(operation: Operation, args: list[Any]) -> Any:
 
 
 def _round_one(value: Any, up: bool) -> Any:
-    return value.rounded(up=up) if isinstance(value, Ratio) else _whole(value)
+    return value.rounded(up=up) if isinstance(value, Ratio) else whole(value)
 
 
 _each_rounded = np.frompyfunc(_round_one, 2, 1)
@@ -204,20 +93,20 @@ def _rounded(function: Callable[[Any], Any], *, up: bool | None = None) -> Fold:
 
 
 def _magnitude(_: Operation, args: list[Any]) -> Any:
-    if _objects(args):
+    if hold_formulas(args):
         raise Undecided
     return np.abs(args[0])
 
 
 def _clip(operation: Operation, args: list[Any]) -> Any:
     result = args[0]
-    for place, (each, whole) in ((1, (_each_max, np.maximum)), (2, (_each_min, np.minimum))):
+    for place, (each, at_once) in ((1, (each_max, np.maximum)), (2, (each_min, np.minimum))):
         bound = operation.optional(place)
         limit = None if bound is None else bound.data
         if limit is None and operation.opset < 11:
             limit = operation.attributes.get("min" if place == 1 else "max")
         if limit is not None:
-            result = each(result, _each_whole(limit)) if result.dtype.kind == "O" else whole(result, limit)
+            result = each(result, each_whole(limit)) if result.dtype.kind == "O" else at_once(result, limit)
     return result
 
 
@@ -393,42 +282,42 @@ def _mod(operation: Operation, args: list[Any]) -> Any:
 
 
 def _power(_: Operation, args: list[Any]) -> Any:
-    if _objects(args):
+    if hold_formulas(args):
         raise Undecided
     return np.power(args[0].astype(float), args[1]).astype(args[0].dtype)
 
 
 FOLDS: Final[dict[str, Fold]] = {
     "Abs": _magnitude,
-    "Add": _arithmetic(lambda a, b: a + b),
+    "Add": arithmetic(lambda a, b: a + b),
     "And": lambda _, args: args[0] & args[1],
     "Cast": _cast,
     "Ceil": _rounded(np.ceil, up=True),
     "Clip": _clip,
     "Concat": lambda operation, args: np.concatenate(args, axis=operation.integer("axis", 0)),
     "Div": _divided,
-    "Equal": _equal,
+    "Equal": all_equal,
     "Expand": _expand,
     "Floor": _rounded(np.floor, up=False),
     "Gather": lambda operation, args: np.take(
         args[0], args[1].astype(np.int64), axis=operation.integer("axis", 0)
     ),
-    "Greater": _compared(lambda a, b: a > b),
-    "GreaterOrEqual": _compared(lambda a, b: a >= b),
-    "Less": _compared(lambda a, b: a < b),
-    "LessOrEqual": _compared(lambda a, b: a <= b),
-    "Max": _extreme(_each_max, np.maximum),
-    "Min": _extreme(_each_min, np.minimum),
+    "Greater": compared(lambda a, b: a > b),
+    "GreaterOrEqual": compared(lambda a, b: a >= b),
+    "Less": compared(lambda a, b: a < b),
+    "LessOrEqual": compared(lambda a, b: a <= b),
+    "Max": extreme(each_max, np.maximum),
+    "Min": extreme(each_min, np.minimum),
     "Mod": _mod,
-    "Mul": _arithmetic(lambda a, b: a * b),
+    "Mul": arithmetic(lambda a, b: a * b),
     "Neg": lambda _, args: -args[0],
     "Not": lambda _, args: ~args[0],
     "Or": lambda _, args: args[0] | args[1],
     "Pad": _pad,
     "Pow": _power,
     "Range": _range,
-    "ReduceMax": _reduced(_each_max),
-    "ReduceMin": _reduced(_each_min),
+    "ReduceMax": _reduced(each_max),
+    "ReduceMin": _reduced(each_min),
     "ReduceProd": _reduced(lambda a, b: a * b),
     "ReduceSum": _reduced(lambda a, b: a + b),
     "Reshape": _reshape,
@@ -439,7 +328,7 @@ FOLDS: Final[dict[str, Fold]] = {
     "Split": _split,
     "Sqrt": _rounded(np.sqrt),
     "Squeeze": _squeeze,
-    "Sub": _arithmetic(lambda a, b: a - b),
+    "Sub": arithmetic(lambda a, b: a - b),
     "Tile": _tile,
     "Transpose": lambda operation, args: np.transpose(args[0], operation.integers("perm")),
     "Trilu": _trilu,
@@ -497,18 +386,18 @@ def fold(operation: Operation) -> tuple[Value, ...] | None:
     if not given:
         return None
     arrays = [np.asarray(value.data) for value in given]
-    varied = _varied(arrays)
-    if varied is not None and (_are_floats(operation) or _makes_floats(operation)):
-        operator.index(varied)  # floats are rounded: each of many designs for itself
+    differs = varied(arrays)
+    if differs is not None and (_are_floats(operation) or _makes_floats(operation)):
+        operator.index(differs)  # floats are rounded: each of many designs for itself
     try:
         made = function(operation, arrays)
     except (ValueError, TypeError, IndexError, OverflowError, ZeroDivisionError, np.exceptions.AxisError):
-        if varied is not None:
-            operator.index(varied)
+        if differs is not None:
+            operator.index(differs)
         return None
     except (AttributeError, Undecided):
-        if varied is not None:
-            operator.index(varied)  # what is not worked out for many designs at once is for each
+        if differs is not None:
+            operator.index(differs)  # what is not worked out for many designs at once is for each
         raise
     results = made if isinstance(made, tuple) else (made,)
     if any(_is_no_mask(np.asarray(array)) for array in results):
@@ -529,9 +418,7 @@ def _is_no_mask(array: Any) -> bool:
 
 
 def _value(array: Any, operation: Operation) -> Value:
-    from rfcalc.readers.onnx.tensors import constant_value
-
-    made = constant_value(_plain(np.asarray(array)))
+    made = constant_value(plain(np.asarray(array)))
     if made.data.dtype.kind == "O":  # formulas have no type of their own
         typed = operation.given[1 if operation.op == "Where" else 0].spec
         dtype = "" if typed is None else typed.dtype

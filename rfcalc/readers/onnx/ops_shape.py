@@ -11,10 +11,11 @@ import numpy as np
 from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known, prod
 from rfcalc.graph.layer import Extras, Stage, TensorSpec
 from rfcalc.readers.lowering import shape as moves
+from rfcalc.readers.lowering.arrays import array_of, constant_value
 from rfcalc.readers.lowering.builder import Undecided, default_axes
 from rfcalc.readers.lowering.value import Blind, Value, Values
 from rfcalc.readers.onnx.operation import Operation, op
-from rfcalc.readers.onnx.tensors import MOST_KNOWN, array_of, constant_value, weight_of
+from rfcalc.readers.onnx.tensors import MOST_KNOWN, weight_of
 
 MOST_ELEMENTS = 1 << 31
 """Elements of a tensor that repeats another; more are a damaged file."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Final
 
@@ -72,25 +71,6 @@ def as_weight(value: Value) -> Value:
     return replace(
         value, weights=(Weight(f"constant {id(value)}", value.spec.shape, dtype=value.spec.dtype),)
     )
-
-
-def constant_value(data: Any) -> Value:
-    """Return a constant whose elements are known.
-
-    >>> constant_value(array_of((1, 3))).shape
-    (2,)
-    """
-    return Value(TensorSpec(data.shape, default_axes(data.ndim), data.dtype.name), data=data)
-
-
-def array_of(numbers: Iterable[Num]) -> Any:
-    """Return numbers as an array: of integers, or where some are open of objects."""
-    listed = list(numbers)
-    if all(type(number) is int and -(1 << 62) < number < 1 << 62 for number in listed):
-        return np.array(listed, dtype=np.int64)
-    array = np.empty(len(listed), dtype=object)
-    array[:] = listed
-    return array
 
 
 def initializer(tensor: onnx.TensorProto, name: str) -> Value:
