@@ -223,6 +223,22 @@ class Builder:
             )
         return (first, *made[1:])
 
+    def followed(self, made: Sequence[Value], stages: tuple[Stage, ...]) -> tuple[Value, ...]:
+        """Let the layer of an operation that was added go on with functions of single elements.
+
+        These change neither shapes nor what depends on what; what a mask left of its elements is not followed
+        through them.
+        """
+        first = made[0]
+        if first.edge is None:
+            return tuple(made)
+        layer = self.layers[first.edge[0]]
+        if not layer.extras.blind:
+            extras = layer.extras._replace(then=(*layer.extras.then, *stages))
+            self.layers[layer.name] = replace(layer, extras=extras)
+        self.zeros.pop(first.edge, None)
+        return (replace(first, mask=None), *made[1:])
+
     def bias(self, made: Sequence[Value]) -> None:
         """Remember of a layer that it makes something else of zeros."""
         if made[0].edge is not None:

@@ -13,7 +13,7 @@ from rfcalc.rules.registry import Result
 from rfcalc.rules.roles import count_samples, is_single
 from rfcalc.rules.samples import MIXED, REDUCED, samples_lie, samples_meet
 
-FIRM: Final = frozenset(("window", "sample", "state", GIVEN))
+FIRM: Final = frozenset(("window", "channels_last", "sample", "state", GIVEN))
 """What tells which axis is the batch, and not only which one holds features."""
 
 

@@ -21,7 +21,8 @@ class Use(NamedTuple):
     ----------
     kind : str
         ``window`` (channels are axis 1: convolution, pooling, batch normalisation), ``sample`` (the same
-        without a batch: channels are axis 0), ``features`` (channels
+        without a batch: channels are axis 0), ``channels_last`` (a window over a batch of maps whose
+        channels are the last axis, as in TensorFlow), ``features`` (channels
         are the last axis: linear layers, layer normalisation), ``steps`` (axis 0 is time, axis 1 the batch),
         ``state`` (what a recurrent layer starts from: its axis 1 is the batch), ``indices`` (every axis is
         positions), ``permute``, ``unsqueeze``, ``squeeze``,
@@ -97,6 +98,15 @@ def guess(name: str, shape: Sequence[Num], uses: Uses, *, integers: bool = False
     return Guess(default_axes(rank))
 
 
+def channels_last(rank: int) -> str:
+    """Roles of axes that nothing is known of: batch, positions, channels, as TensorFlow orders them.
+
+    >>> channels_last(4), channels_last(2), channels_last(1)
+    ('bssc', 'bc', 'c')
+    """
+    return BATCH + SPATIAL * (rank - 2) + CHANNEL if rank > 1 else CHANNEL * rank
+
+
 def _settled(name: str, rank: int, uses: Uses, left: list[int]) -> Guess | None:
     for use in uses(name):
         left[0] -= 1
@@ -123,6 +133,7 @@ def _told(use: Use, rank: int, uses: Uses, left: list[int]) -> Guess | None:
     fixed = {
         "window": default_axes(rank),
         "sample": CHANNEL + SPATIAL * (rank - 1),
+        "channels_last": channels_last(rank) if rank > 1 else None,
         "features": BATCH + SPATIAL * (rank - 2) + CHANNEL if rank > 1 else None,
         "steps": SPATIAL + BATCH + CHANNEL,
         "indices": BATCH + SPATIAL * (rank - 1),

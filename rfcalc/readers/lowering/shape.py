@@ -13,6 +13,7 @@ from rfcalc.readers.lowering.builder import Builder
 from rfcalc.readers.lowering.masks import fill_of
 from rfcalc.readers.lowering.operation import Lowering
 from rfcalc.readers.lowering.value import Blind, Value
+from rfcalc.readers.lowering.window import Layout, axes_of
 from rfcalc.rules.registry import format_shape
 from rfcalc.rules.window import window_extent
 
@@ -179,6 +180,45 @@ def gather(operation: Lowering, x: Value, indices: Value, axis: int) -> tuple[Va
     return operation.add("take", (x,), {"axis": axis, "indices": flat}, Extras(then=then))
 
 
+def gather_grid(
+    operation: Lowering, x: Value, indices: Value, target: Sequence[Num]
+) -> tuple[Value, ...] | None:
+    """Look up along several axes by a constant grid of indices that takes whole rows and columns.
+
+    None where the indices are no such grid: their last axis has one for each axis that is looked up.
+    """
+    depth = indices.shape[-1]
+    taken = _separable(indices, int(depth)) if is_known(depth) else None
+    if not taken:
+        return None
+    stages = [Stage("take", {"axis": axis, "indices": each}) for axis, each in enumerate(taken)]
+    if indices.rank != len(taken) + 1:
+        stages.append(Stage("reshape", {"shape": tuple(target)}))
+    first, *more = stages
+    return operation.add("take", (x,), first.attrs, Extras(then=tuple(more)))
+
+
+def _separable(indices: Value, depth: int) -> list[tuple[int, ...]] | None:
+    """Return the indices of each axis, where a constant grid of them looks up whole rows and columns."""
+    data = indices.data
+    if data is None or data.dtype.kind == "O" or not data.size or data.ndim <= depth:
+        return None
+    found = []
+    start = 0
+    for axis in range(depth):  # which axes of the grid an index changes along: the next ones in order
+        lines = data[..., axis]
+        moving = [k for k in range(lines.ndim) if (lines != lines.take([0], axis=k)).any()]
+        stop = (
+            lines.ndim if axis == depth - 1 else max([*(k + 1 for k in moving), min(start + 1, lines.ndim)])
+        )
+        if any(not start <= k < stop for k in moving):
+            return None
+        key = tuple(slice(None) if start <= k < stop else 0 for k in range(lines.ndim))
+        found.append(tuple(int(each) for each in lines[key].reshape(-1)))
+        start = stop
+    return found
+
+
 def _are_numbers(data: Any) -> bool:
     return data.dtype.kind in "iub" or all(isinstance(each, int) for each in data.reshape(-1))
 
@@ -213,11 +253,13 @@ def tile(operation: Lowering, x: Value, repeats: Sequence[Num]) -> tuple[Value, 
     return operation.add("tile", (x,), {"repeats": tuple(repeats)})
 
 
-def block_move(operation: Lowering, x: Value, kind: str, block: Num, order: str) -> tuple[Value, ...]:
+def block_move(
+    operation: Lowering, x: Value, kind: str, block: Num, order: str, *, layout: Layout = "first"
+) -> tuple[Value, ...]:
     """Move blocks between positions and channels: kind is depth_to_space or space_to_depth."""
     if x.spec is None:
         raise Blind
-    attrs = {"block": block, "order": order, "spatial": tuple(range(2, x.rank)), "channel": 1}
+    attrs = {"block": block, "order": order, **axes_of(x.rank - 2, layout)}
     return operation.add(kind, (x,), attrs)
 
 

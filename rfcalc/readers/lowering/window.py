@@ -29,10 +29,10 @@ def _placed(x: Value, rank: int, layout: Layout) -> tuple[dict[str, Any], Extras
     """Say where the channel axis and the spatial axes stand, and whether a batch axis is missing."""
     if x.rank not in (rank + 1, rank + 2):
         raise AnalysisError(f"a window over {rank} axes does not fit an input of {x.rank} axes")
-    return _axes(rank, layout), PLAIN if x.rank > rank + 1 else _ONE_SAMPLE
+    return axes_of(rank, layout), PLAIN if x.rank > rank + 1 else _ONE_SAMPLE
 
 
-def _axes(rank: int, layout: Layout) -> dict[str, Any]:
+def axes_of(rank: int, layout: Layout) -> dict[str, Any]:
     """Return which axes are positions and which are channels, in a batch."""
     if layout == "last":
         return {"spatial": tuple(range(1, rank + 1)), "channel": rank + 1}
@@ -194,7 +194,7 @@ def global_pool(operation: Lowering, x: Value, mode: str, layout: Layout = "firs
     """Add a pooling over all positions that keeps their axes, with one element each."""
     if x.spec is None:
         raise Blind
-    attrs = {"mode": mode, "keepdims": True, **_axes(x.rank - 2, layout)}
+    attrs = {"mode": mode, "keepdims": True, **axes_of(x.rank - 2, layout)}
     return operation.add("global_pool", (x,), attrs)
 
 

@@ -224,37 +224,12 @@ def gather_nd(operation: Operation) -> Values:
     if not is_known(depth):
         raise Undecided
     target = (*indices.shape[:-1], *x.shape[batch + depth :])
-    taken = _separable(indices, int(depth))
-    if taken is not None and not batch:
-        stages = [Stage("take", {"axis": axis, "indices": each}) for axis, each in enumerate(taken)]
-        if indices.rank != depth + 1:
-            stages.append(Stage("reshape", {"shape": target}))
-        first, *more = stages
-        return operation.add("take", (x,), first.attrs, Extras(then=tuple(more)))
+    taken = None if batch else moves.gather_grid(operation, x, indices, target)
+    if taken is not None:
+        return taken
     reason = "which elements are looked up is not followed"
     attrs = {"shape": target, "axes": _roles(target), "reason": reason}
     return operation.add("cover", (x, indices), attrs)
-
-
-def _separable(indices: Value, depth: int) -> list[tuple[int, ...]] | None:
-    """Return the indices of each axis, where a constant grid of them looks up whole rows and columns."""
-    data = indices.data
-    if data is None or data.dtype.kind == "O" or not data.size or data.ndim <= depth:
-        return None
-    found = []
-    start = 0
-    for axis in range(depth):  # which axes of the grid an index changes along: the next ones in order
-        lines = data[..., axis]
-        moving = [k for k in range(lines.ndim) if (lines != lines.take([0], axis=k)).any()]
-        stop = (
-            lines.ndim if axis == depth - 1 else max([*(k + 1 for k in moving), min(start + 1, lines.ndim)])
-        )
-        if any(not start <= k < stop for k in moving):
-            return None
-        key = tuple(slice(None) if start <= k < stop else 0 for k in range(lines.ndim))
-        found.append(tuple(int(each) for each in lines[key].reshape(-1)))
-        start = stop
-    return found
 
 
 def _roles(shape: tuple[Num, ...]) -> str:
