@@ -120,7 +120,8 @@ def load(
         The shape of the input, or shapes by input name, in place of the file's.
     dims : mapping of str to int, optional
         Extents in pixels of spatial axes of the chosen input by letter: ``D``, ``H``, ``W``, or ``L`` (``T``)
-        of a sequence. Of ONNX and PyTorch models also other open extents, by the names that these have.
+        of a sequence. Of ONNX, TFLite and PyTorch models also other open extents, by the names that these
+        have.
     input : str, optional
         The chosen input; by default the first with spatial axes.
     layout : str or mapping, optional

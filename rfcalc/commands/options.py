@@ -81,8 +81,8 @@ def _dim(about: str = "") -> Decorator:
         "--dim",
         multiple=True,
         metavar="NAME=N",
-        meaning="A spatial extent of the input: D, H or W, or L (or T) of a sequence; of ONNX and PyTorch "
-        "models any open extent, by its name. May be repeated.",
+        meaning="A spatial extent of the input: D, H or W, or L (or T) of a sequence; of ONNX, TFLite and "
+        "PyTorch models any open extent, by its name. May be repeated.",
         about=about,
         keyword="dims",
     )
@@ -101,8 +101,8 @@ _others = _together(
         "--layout",
         multiple=True,
         metavar="[NAME=]NCHW",
-        meaning="What the axes of an input are, for ONNX and PyTorch: N the batch, C channels, any other "
-        "letter positions.",
+        meaning="What the axes of an input are, for ONNX, TFLite and PyTorch: N the batch, C channels, any "
+        "other letter positions.",
         keyword="layout",
     ),
     _option(

@@ -59,7 +59,7 @@ class LayerGraph:
     name : str
         The model's own name.
     format : str
-        ``rfcalc``, ``keras``, ``onnx`` or ``torch``.
+        ``rfcalc``, ``keras``, ``onnx``, ``tflite`` or ``torch``.
     source : str
         File name, or a word such as ``<dict>``.
     outputs : iterable of Edge, optional

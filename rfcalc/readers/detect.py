@@ -16,10 +16,13 @@ from rfcalc.readers.signatures import (
     KERAS,
     ONNX,
     RFCALC,
+    TFLITE,
     TORCH,
     format_of,
     is_onnx,
     is_program,
+    is_task,
+    is_tflite,
     syntax_of,
 )
 from rfcalc.readers.sources import Source, directory_of, opened
@@ -39,7 +42,7 @@ class Document(NamedTuple):
     Parameters
     ----------
     format : str
-        ``rfcalc``, ``keras``, ``onnx`` or ``torch``.
+        ``rfcalc``, ``keras``, ``onnx``, ``tflite`` or ``torch``.
     content : dict or bytes
         What it holds; of a saved PyTorch program on disk its path.
     source : str
@@ -91,7 +94,7 @@ def load(
     shapes : mapping of str to sequence of Num, optional
         Extents of inputs by name (``""``: the first), which replace the file's own.
     format : str, optional
-        ``rfcalc``, ``keras``, ``onnx`` or ``torch``; by default the contents decide.
+        ``rfcalc``, ``keras``, ``onnx``, ``tflite`` or ``torch``; by default the contents decide.
     options : Options, optional
         All of this and what else the user says of the model.
 
@@ -190,6 +193,10 @@ def _document_of(source: Source, directory: str | None, format: str | None) -> D
     """Return what is read of an open file."""
     if format == ONNX or is_onnx(source.head, source.name):
         return Document(ONNX, source.everything(MOST_ARCHIVE * 2), source.name, directory)
+    if source.member is None and (format == TFLITE or is_tflite(source.head)):
+        return Document(TFLITE, source.everything(MOST_ARCHIVE * 2), source.name, directory)
+    if source.member is not None or is_task(source.head, source.name):
+        return Document(TFLITE, _model_of_task(source), source.name, directory)
     if format == TORCH or is_program(source.head, source.name):
         content = source.everything(MOST_ARCHIVE) if source.path is None else source.path
         return Document(TORCH, content, source.name, directory)
@@ -335,6 +342,14 @@ def _archive(source: Source) -> Any:
     return read_archive(source.path if source.path is not None else source.everything(MOST_ARCHIVE))
 
 
+def _model_of_task(source: Source) -> bytes:
+    """Read the one model of an archive of TFLite files, or the one that is meant."""
+    from rfcalc.readers.task import read_task
+
+    archive = source.path if source.path is not None else source.everything(MOST_ARCHIVE)
+    return read_task(archive, source.name, source.member)
+
+
 def _json(source: Source) -> Any:
     """Parse JSON, or YAML that begins with a brace."""
     text = parsing.decode(source.everything(parsing.MOST_JSON))
@@ -393,6 +408,17 @@ def _onnx(data: Any, source: str, options: Options) -> LayerGraph:
     return read_onnx(data, source=source, options=options)
 
 
+def _tflite(data: Any, source: str, options: Options) -> LayerGraph:
+    _refuse_parameters(options, "a TFLite model")
+    try:
+        from rfcalc.readers.tflite.graph import read_tflite
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("rfcalc"):
+            raise
+        raise ReadError("reading TFLite needs the tflite package: pip install 'rfcalc[tflite]'") from None
+    return read_tflite(data, source=source, options=options)
+
+
 def _torch(data: Any, source: str, options: Options) -> LayerGraph:
     _refuse_parameters(options, "a PyTorch model")
     if type(data).__name__ == "ExportedProgram":
@@ -421,13 +447,16 @@ def _refuse_parameters(options: Options, what: str) -> None:
 
 def _refuse_layout(options: Options) -> None:
     if options.layout:
-        raise UsageError("--layout belongs to ONNX and PyTorch models; this one says what its axes are")
+        raise UsageError(
+            "--layout belongs to ONNX, TFLite and PyTorch models; this one says what its axes are"
+        )
 
 
 _READERS: Final[Mapping[str, Callable[[Any, str, Options], LayerGraph]]] = {
     RFCALC: _native,
     KERAS: _keras,
     ONNX: _onnx,
+    TFLITE: _tflite,
     TORCH: _torch,
 }
 """For each format what reads its documents."""

@@ -1,4 +1,4 @@
-"""The operations of ONNX and PyTorch that are read, as a page of the documentation.
+"""The operations of ONNX, TensorFlow Lite and PyTorch that are read, as a page of the documentation.
 
 The page comes from the readers' own tables and the first lines of what reads each operation.
 ``python -m rfcalc.readers.operations docs`` writes it anew.
@@ -38,6 +38,13 @@ star are evaluated while the file is read, where what they take is known by then
 graph computes are followed.
 """
 
+_TFLITE: Final = """
+## TensorFlow Lite
+
+Operations by their names in the schema, in all versions; those with a star are evaluated while the file is
+read. Activations that are fused into an operation are read with it.
+"""
+
 _TORCH: Final = """
 ## PyTorch
 
@@ -53,15 +60,26 @@ def page() -> str:
 
     evaluated = {("", name) for name in FOLDS}
     torch = _torch_readers()
-    models = "[ONNX](formats.md#onnx) models"
+    models = "[ONNX](formats.md#onnx) and [TensorFlow Lite](formats.md#tensorflow-lite) models"
     if torch:
-        models += " and [PyTorch](formats.md#pytorch) programs"
+        models = models.replace(" and", ",") + " and [PyTorch](formats.md#pytorch) programs"
     parts = [_HEAD.format(models=models, command=COMMAND), _ONNX]
     parts += _sections(known(), ("operations", "domain", "what it takes and makes"), evaluated)
+    parts.append(_TFLITE)
+    parts += _tflite_sections()
     if torch:
         parts.append(_TORCH)
         parts += _sections(torch, ("operators", "namespace", "what it takes and makes"))
     return "".join(parts)
+
+
+def _tflite_sections() -> list[str]:
+    """Return the sections of TensorFlow Lite, whose operations have no domains."""
+    from rfcalc.readers.tflite.folding import FOLDS
+    from rfcalc.readers.tflite.ops import known
+
+    readers = {("", name): reader for name, reader in known().items()}
+    return _sections(readers, ("operations", "what it takes and makes"), {("", name) for name in FOLDS})
 
 
 def _torch_readers() -> _Readers:
@@ -87,10 +105,11 @@ def _sections(
         of_module.setdefault((reader, domain), {})[name] = shown
     sections = []
     for module in sorted(rows, key=_title):
-        lines = ["", f"### {_title(module)}", "", f"| {' | '.join(heads)} |", "| --- | --- | --- |"]
+        lines = ["", f"### {_title(module)}", "", f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
         for (reader, domain), names in rows[module].items():
             listed = ", ".join(shown for _, shown in sorted(names.items()))
-            lines.append(f"| {listed} | {f'`{domain}`' if domain else '-'} | {_summary(reader)} |")
+            cells = [listed, f"`{domain}`" if domain else "-", _summary(reader)]
+            lines.append(f"| {' | '.join(cells if len(heads) > 2 else cells[::2])} |")
         sections.append("\n".join(lines) + "\n")
     return sections
 

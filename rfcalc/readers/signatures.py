@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-RFCALC, KERAS, ONNX, TORCH = "rfcalc", "keras", "onnx", "torch"
+RFCALC, KERAS, ONNX, TFLITE, TORCH = "rfcalc", "keras", "onnx", "tflite", "torch"
 
 EXPECTED: Final = (
     'a model is JSON with "rfcalc": 1 (see docs/formats.md), Keras\'s to_json() output or .keras file, an '
-    "ONNX file, or a PyTorch program (.pt2)"
+    "ONNX or TFLite file, or a PyTorch program (.pt2)"
 )
 
 _INSTEAD: Final = (
@@ -42,7 +42,6 @@ _PROTOBUF: Final = re.compile(
 MAGIC: Final = (
     (re.compile(rb"\x89HDF\r\n\x1a\n"), _HDF5),
     (re.compile(rb"\x80[\x00-\x05]"), _PICKLE),
-    (re.compile(rb".{4}TFL3", re.S), "is a TensorFlow Lite file, which rfcalc does not read"),
     (re.compile(rb".{4}\0{4}\{", re.S), "is a safetensors file: weights without an architecture"),
     (re.compile(rb"\x1f\x8b|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|7z\xbc\xaf"), "is compressed; unpack it first"),
     (re.compile(rb"PAR1"), _PARQUET),
@@ -74,7 +73,7 @@ _SUFFIXES: Final = {".yaml": "YAML", ".yml": "YAML", ".toml": "TOML", ".json": "
 TEXTS: Final = tuple(_SUFFIXES)
 """How the names of files of text end, in small letters, of which some are models."""
 
-NAMES: Final = (*TEXTS, ".keras", ".onnx", ".pt2")
+NAMES: Final = (*TEXTS, ".keras", ".onnx", ".pt2", ".tflite")
 """How the names of files end that may hold a model."""
 
 
@@ -85,12 +84,28 @@ def is_onnx(head: bytes, name: str) -> bool:
     return bool(head) and name.endswith(".onnx") and not head.startswith((b"version https://git-lfs", b"PK"))
 
 
+def is_tflite(head: bytes) -> bool:
+    """Tell whether the first bytes are a TFLite file's."""
+    return head[4:8] == b"TFL3"
+
+
+def is_task(head: bytes, name: str) -> bool:
+    """Tell whether an archive's first member, or failing that the name, is that of one with TFLite files."""
+    first = _first_member(head)
+    return first is not None and (first.endswith(b".tflite") or name.endswith(".task"))
+
+
 def is_program(head: bytes, name: str) -> bool:
     """Tell whether an archive's first member, or failing that the name, is a saved program's."""
+    first = _first_member(head)
+    return first is not None and (bool(_PROGRAM.match(first)) or name.endswith(".pt2"))
+
+
+def _first_member(head: bytes) -> bytes | None:
+    """Return the name of the first member of a zip archive; None of what is none."""
     if not head.startswith(b"PK\x03\x04"):
-        return False
-    length = int.from_bytes(head[26:28], "little")
-    return bool(_PROGRAM.match(head[30 : 30 + length])) or name.endswith(".pt2")
+        return None
+    return head[30 : 30 + int.from_bytes(head[26:28], "little")]
 
 
 def format_of(document: Mapping[str, Any]) -> str | None:

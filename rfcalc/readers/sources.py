@@ -25,6 +25,9 @@ PIECE: Final = 1 << 22
 """Bytes that are read at a time: room for them is taken before it is known how many there are."""
 
 STDIN: Final = "-"
+MARK: Final = "#"
+"""What stands between the path of an archive and the model in it, as in ``face.task#detector.tflite``."""
+
 LONGEST_PATH: Final = 4096
 
 _REASONS: Final = {
@@ -58,11 +61,16 @@ class Source:
         Where the bytes come from; text is taken as its UTF-8.
     path : str, optional
         The file's path, where it has one.
+    member : str, optional
+        Which of several models in the file is meant.
     """
 
-    def __init__(self, name: str, stream: IO[Any], path: str | None = None) -> None:
+    def __init__(
+        self, name: str, stream: IO[Any], path: str | None = None, member: str | None = None
+    ) -> None:
         self.name = name
         self.path = path
+        self.member = member
         self._stream = stream
         self._held = b""
         self.head = self.start(HEAD)
@@ -136,14 +144,26 @@ def opened(model: Any) -> Iterator[Source]:
                 raise ReadError("is closed; give the model's file")
             yield Source(name, getattr(sys.stdin, "buffer", sys.stdin))
         elif isinstance(model, (str, os.PathLike)):
-            path = os.fsdecode(model)
+            path, member = parted(os.fsdecode(model))
             with os.fdopen(regular_file(path), "rb") as file:
-                yield Source(name, file, path)
+                yield Source(name, file, path, member)
         else:
             raise UsageError(f"a model is a path, a file, bytes or a mapping, not a {type(model).__name__}")
     except ReadError as error:
         error.source = error.source or name
         raise
+
+
+def parted(path: str) -> tuple[str, str | None]:
+    """Part a path into that of a file and the model in it; a file of that very name is meant itself.
+
+    >>> parted("no/such/file.task#detector.tflite")
+    ('no/such/file.task#detector.tflite', None)
+    """
+    file, mark, member = path.rpartition(MARK)
+    if not mark or os.path.lexists(path) or not os.path.lexists(file):
+        return path, None
+    return file, member
 
 
 def source_name(model: Any) -> str:

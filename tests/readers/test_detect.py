@@ -84,7 +84,8 @@ def test_what_is_no_model_source_is_wrong_usage() -> None:
     with pytest.raises(UsageError, match="a model is a path, a file, bytes or a mapping, not a int"):
         load(5)
     with pytest.raises(
-        UsageError, match="there is no format 'onxx'; rfcalc reads 'rfcalc', 'keras', 'onnx' and 'torch'"
+        UsageError,
+        match="there is no format 'onxx'; rfcalc reads 'rfcalc', 'keras', 'onnx', 'tflite' and 'torch'",
     ):
         load(POOLING, format="onxx")
     with pytest.raises(UsageError, match="a loaded graph has its parameters"):
@@ -319,7 +320,7 @@ def exported_archive() -> bytes:
         (torch_archive(), "is a PyTorch file with a Python pickle in it"),
         (exported_archive(), "holds no programs; an export has one"),
         (b"\x08\x07\x12\x07pytorch\x1a\x052.1.0:", "looks like an ONNX file, but is truncated or damaged"),
-        (b"\x1c\x00\x00\x00TFL3\x14\x00", "is a TensorFlow Lite file"),
+        (b"\x1c\x00\x00\x00TFL3\x14\x00", "is a damaged TFLite file: it ends too early"),
         (b'\x40\x00\x00\x00\x00\x00\x00\x00{"a":{"dtype"', "is a safetensors file"),
         (b"\x1f\x8b\x08\x00", "is compressed; unpack it first"),
         (b"\x93NUMPY\x01\x00", "is a numpy array"),

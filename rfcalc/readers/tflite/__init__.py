@@ -1,0 +1,1 @@
+"""Read TensorFlow Lite models: :mod:`~.graph` walks the graph, :mod:`~.ops` knows its operations."""

@@ -1,0 +1,144 @@
+"""The tables of a FlatBuffers file, each read with its bounds: nothing in the file is believed.
+
+The accessors that are generated from a schema take any length and offset for true, and look each field up
+anew. Here a table's offsets are read once, vectors are checked against the file, and their elements counted:
+many tables of a hostile file may share one long vector.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import Final
+
+from rfcalc.errors import ReadError
+
+SMALLEST: Final = 1 << 16
+"""Elements of vectors that a small file may have in all; a larger one has fewer than bytes."""
+
+_U16, _I32, _U32 = struct.Struct("<H"), struct.Struct("<i"), struct.Struct("<I")
+_FORMS: Final = {form: struct.Struct(f"<{form}") for form in "bBhHiIqQ?"}
+
+
+def damaged(reason: str) -> ReadError:
+    """Return the error that a damaged file ends with."""
+    return ReadError(f"is a damaged TFLite file: {reason}")
+
+
+class Bytes:
+    """The bytes of a file, and how many elements of vectors may still be read of it."""
+
+    __slots__ = ("data", "left")
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.left = max(len(data), SMALLEST)
+
+    def root(self) -> Table:
+        """Return the table that holds all others."""
+        return Table(self, _U32.unpack_from(self.data, 0)[0])
+
+    def vector(self, at: int, width: int) -> tuple[int, int]:
+        """Return where the elements of a vector begin, and how many there are.
+
+        Raises
+        ------
+        ReadError
+            It ends behind the file, or all vectors together do.
+        """
+        start = at + _U32.unpack_from(self.data, at)[0]
+        count: int = _U32.unpack_from(self.data, start)[0]
+        if start + 4 + count * width > len(self.data):
+            raise damaged("a vector ends behind the file")
+        self.left -= count
+        if self.left < 0:
+            raise damaged("it says that it holds more than fits into it")
+        return start + 4, count
+
+
+class Table:
+    """One table: its fields by their numbers in the schema.
+
+    Parameters
+    ----------
+    file : Bytes
+        The file.
+    at : int
+        Where it stands.
+
+    Raises
+    ------
+    ReadError
+        Its offsets stand outside of the file.
+    """
+
+    __slots__ = ("at", "file", "places")
+
+    def __init__(self, file: Bytes, at: int) -> None:
+        data = file.data
+        offsets = at - _I32.unpack_from(data, at)[0]
+        if not 0 <= offsets <= len(data) - 4:
+            raise damaged("a table stands outside of it")
+        size = _U16.unpack_from(data, offsets)[0]
+        self.file = file
+        self.at = at
+        self.places: tuple[int, ...] = struct.unpack_from(f"<{max(size - 4, 0) // 2}H", data, offsets + 4)
+
+    def _place(self, field: int) -> int:
+        """Return where a field stands; 0 where it is left out."""
+        place = self.places[field] if field < len(self.places) else 0
+        return place and place + self.at
+
+    def number(self, field: int, form: str, default: int = 0) -> int:
+        """Return a field that is one number, of the form that `struct` has a letter for."""
+        place = self._place(field)
+        return int(_FORMS[form].unpack_from(self.file.data, place)[0]) if place else default
+
+    def position(self, field: int) -> int | None:
+        """Return where the table of a field stands, or None."""
+        place = self._place(field)
+        return place + int(_U32.unpack_from(self.file.data, place)[0]) if place else None
+
+    def table(self, field: int) -> Table | None:
+        """Return the table of a field, or None."""
+        position = self.position(field)
+        return None if position is None else Table(self.file, position)
+
+    def tables(self, field: int) -> Iterator[Table]:
+        """Yield the tables of a vector."""
+        place = self._place(field)
+        if place:
+            start, count = self.file.vector(place, 4)
+            for at in range(start, start + 4 * count, 4):
+                yield Table(self.file, at + _U32.unpack_from(self.file.data, at)[0])
+
+    def numbers(self, field: int) -> tuple[int, ...] | None:
+        """Return a vector of integers of 32 bits, or None."""
+        place = self._place(field)
+        if not place:
+            return None
+        start, count = self.file.vector(place, 4)
+        return struct.unpack_from(f"<{count}i", self.file.data, start)
+
+    def count(self, field: int, width: int) -> int:
+        """Return how many elements of so many bytes a vector has."""
+        place = self._place(field)
+        return self.file.vector(place, width)[1] if place else 0
+
+    def text(self, field: int) -> str:
+        """Return a text."""
+        place = self._place(field)
+        if not place:
+            return ""
+        start, count = self.file.vector(place, 1)
+        return self.file.data[start : start + count].decode("utf-8", errors="replace")
+
+    def bytes_at(self, field: int) -> tuple[int, int]:
+        """Return where the bytes of a field begin and how many there are; none count as elements."""
+        place = self._place(field)
+        if not place:
+            return 0, 0
+        left = self.file.left
+        start, count = self.file.vector(place, 1)
+        self.file.left = left
+        return start, count
