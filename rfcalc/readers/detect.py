@@ -233,6 +233,10 @@ def can_run(model: Any, graph: LayerGraph) -> bool:
     """Tell whether there is something of a model that a runtime can be given."""
     if isinstance(model, LayerGraph):
         return graph.origin is not None
+    if graph.format == TFLITE:
+        from importlib.util import find_spec
+
+        return find_spec("ai_edge_litert") is not None
     return graph.format == ONNX or (isinstance(model, str) and names_code(model))
 
 
@@ -253,6 +257,10 @@ def running(model: Any, graph: LayerGraph, shapes: Mapping[str, Sequence[int]]) 
 
         document = read_document(model, format=ONNX)
         return OnnxRun(document.content, shapes, document.directory)
+    if graph.format == TFLITE:
+        from rfcalc.readers.tflite.run import TfliteRun
+
+        return TfliteRun(read_document(model).content, shapes)
     from rfcalc.readers.torch.run import TorchRun
 
     if graph.origin is not None and isinstance(model, LayerGraph):

@@ -198,7 +198,7 @@ def test_a_run_is_left_out_on_demand_and_beyond_a_budget() -> None:
 
 
 def test_what_cannot_be_run_says_so() -> None:
-    with pytest.raises(UsageError, match="only an ONNX file that can be read again, and a PyTorch module"):
+    with pytest.raises(UsageError, match="only an ONNX file that can be read again, a PyTorch module"):
         rfcalc.verify(MODELS / "pooling.json", run=True)
     assert rfcalc.verify(MODELS / "pooling.json").ran == ""
     strange = model(

@@ -68,7 +68,10 @@ def run_model(x: Model, run: Run, loading: Loading, *, forced: bool) -> Outcome 
         return None
     if not detect.can_run(x, graph):
         if forced:
-            raise UsageError("only an ONNX file that can be read again, and a PyTorch module, can be run")
+            raise UsageError(
+                "only an ONNX file that can be read again, a PyTorch module, and a TFLite file where "
+                "ai-edge-litert is installed, can be run"
+            )
         return None
     try:
         _, outcome = first_fit(
