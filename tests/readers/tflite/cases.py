@@ -386,6 +386,81 @@ def svdf() -> Case:
                 variables={"state": (1, filters * memory)})  # fmt: skip
 
 
+def both_lstm() -> Case:
+    units, features = 3, 4
+    gates = (*(w(units, features) * 0.2 for _ in range(4)), *(w(units, units) * 0.3 for _ in range(4)))
+    way = (*gates, None, None, None, *(np.ones(units, np.float32) for _ in range(4)), None, None)
+    inputs = ("x", *way, *way, "fs", "fc", "bs", "bc", *(None,) * 9)
+    node = Node("BIDIRECTIONAL_SEQUENCE_LSTM", inputs, ("out",), "BidirectionalSequenceLSTMOptions",
+                {"FusedActivationFunction": TANH, "MergeOutputs": True, "TimeMajor": True})  # fmt: skip
+    count = 2 * 4 * units * (features + units + 1)
+    return Case("both lstm", (6, 1, features), (node,), layout="TNC", params=count,
+                variables=dict.fromkeys(("fs", "fc", "bs", "bc"), (1, units)))  # fmt: skip
+
+
+def rnn_step() -> Case:
+    inputs = ("x", w(3, 4), w(3, 3), w(3), "state")
+    node = Node("RNN", inputs, ("out",), "RNNOptions", {"FusedActivationFunction": TANH})
+    return Case("rnn step", (1, 4), (node,), layout="NC", params=24, macs=21, variables={"state": (1, 3)})
+
+
+def lstm_step() -> Case:
+    units, features = 3, 4
+    gates = (*(w(units, features) for _ in range(4)), *(w(units, units) for _ in range(4)))
+    inputs = ("x", *gates, None, None, None, *(w(units) for _ in range(4)), None, None, "state", "cell")
+    node = Node("LSTM", inputs, ("out",), "LSTMOptions", {"FusedActivationFunction": TANH})
+    return Case("lstm step", (1, features), (node,), layout="NC", params=96, macs=84,
+                variables={"state": (1, units), "cell": (1, units)})  # fmt: skip
+
+
+def selected_rows() -> Case:
+    """SELECT with a condition of one axis, which chooses whole samples."""
+    nodes = (
+        Node("REDUCE_MAX", ("x", ints(1, 2, 3)), ("largest",), "ReducerOptions"),
+        Node("GREATER", ("largest", np.array(2, np.float32)), ("condition",)),
+        Node("NEG", ("x",), ("negative",)),
+        Node("SELECT", ("condition", "x", "negative"), ("out",)),
+    )
+    return Case("select samples", (1, 4, 3, 2), nodes, dtypes={"condition": "bool"})
+
+
+MORE = [
+    both_lstm(),
+    rnn_step(),
+    lstm_step(),
+    selected_rows(),
+    Case("add n", (1, 4, 3, 2), (Node("ADD_N", ("x", "x", "x"), ("out",), "AddNOptions"),)),
+    one("gather in batches", (1, 6, 4), "GATHER", table((2, 5, 2)), options="GatherOptions", Axis=1,
+        BatchDims=1, layout="NTC", exact=False),
+    one("dynamic update", (1, 6, 4), "DYNAMIC_UPDATE_SLICE", w(1, 2, 4), ints(0, 3, 0), layout="NTC",
+        exact=False),
+    Case("scatter nd", (2, 4), (Node("SCATTER_ND", (table((3,), (0,)), "x", ints(6, 4)), ("out",)),),
+         layout="NC", exact=False),
+    one("reverse sequence", (1, 6, 4), "REVERSE_SEQUENCE", ints(4), options="ReverseSequenceOptions",
+        SeqDim=1, BatchDim=0, layout="NTC", exact=False),
+    one("matrix diag", (1, 5), "MATRIX_DIAG", layout="NC", exact=False),
+    Case("broadcast args", (1, 1, 4), (
+        Node("BROADCAST_ARGS", (ints(1, 3, 1), ints(1, 1, 4)), ("target",)),
+        Node("BROADCAST_TO", ("x", "target"), ("out",)),
+    ), layout="NTC", dtypes={"target": "int32"}),
+    Case("range", (1, 6, 4), (
+        Node("SHAPE", ("x",), ("shape",), "ShapeOptions", {"OutType": 2}),
+        Node("STRIDED_SLICE", ("shape", ints(1), ints(2), ints(1)), ("steps",), "StridedSliceOptions",
+             {"ShrinkAxisMask": 1}),
+        Node("RANGE", (np.array(0, np.int32), "steps", np.array(2, np.int32)), ("even",)),
+        Node("GATHER", ("x", "even"), ("out",), "GatherOptions", {"Axis": 1}),
+    ), layout="NTC", dtypes=dict.fromkeys(("shape", "steps", "even"), "int32")),
+    Case("transposed 3d", (1, 2, 3, 2, 2), (
+        Node("CONV_3D_TRANSPOSE", (ints(1, 4, 6, 4, 3), w(2, 3, 2, 3, 2), "x"), ("out",), "Conv3DOptions",
+             {"Padding": SAME, "StrideD": 2, "StrideH": 2, "StrideW": 2}),
+    ), layout="NDHWC", params=72),
+    Case("stablehlo", (1, 4, 3, 2), (
+        Node("STABLEHLO_ADD", ("x", w(1, 4, 3, 2)), ("sum",)),
+        Node("STABLEHLO_MULTIPLY", ("sum", "x"), ("product",)),
+        Node("STABLEHLO_MAXIMUM", ("product", "x"), ("out",)),
+    ), params=24),
+]  # fmt: skip
+
 OTHERS = [
     shape_arithmetic(),
     filled(),
@@ -397,4 +472,4 @@ OTHERS = [
     svdf(),
 ]
 
-CASES = [*WINDOWS, *RESIZES, *SHAPES, *MIXES, *ELEMENTS, *OTHERS]
+CASES = [*WINDOWS, *RESIZES, *SHAPES, *MIXES, *ELEMENTS, *OTHERS, *MORE]

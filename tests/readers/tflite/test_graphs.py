@@ -273,3 +273,77 @@ def test_settings_that_are_missing_or_impossible_are_one_line() -> None:
     other = Node("CONV_2D", ("x", w(4, 3, 3, 2), None), ("out",), "AddOptions")
     with pytest.raises(rfcalc.RfcalcError, match="is a damaged TFLite file"):
         rfcalc.load(written(Graph((other,), {"x": (1, 8, 8, 2)}, ("out",))))
+
+
+# ---- StableHLO, which LiteRT has few kernels for: by what its specification says ---------------------------
+
+STABLE = {
+    "transpose": (
+        Node(
+            "STABLEHLO_TRANSPOSE", ("x",), ("out",), "StablehloTransposeOptions", {"Permutation": [0, 2, 1]}
+        ),
+        (1, 4, 6),
+    ),
+    "reshape": (Node("STABLEHLO_RESHAPE", ("x",), ("out",)), (1, 12, 2)),
+    "slice": (
+        Node(
+            "STABLEHLO_SLICE", ("x",), ("out",), "StablehloSliceOptions",
+            {"StartIndices": [0, 1, 0], "LimitIndices": [1, 6, 4], "Strides": [1, 2, 1]},
+        ),
+        (1, 3, 4),
+    ),
+    "concatenate": (
+        Node("STABLEHLO_CONCATENATE", ("x", "x"), ("out",), "StablehloConcatenateOptions", {"Dimension": 1}),
+        (1, 12, 4),
+    ),
+    "broadcast": (
+        Node(
+            "STABLEHLO_BROADCAST_IN_DIM", ("x", ints(0, 2, 3)), ("out",), "StablehloBroadcastInDimOptions",
+            {"BroadcastDimensions": [0, 2, 3]},
+        ),
+        (1, 5, 6, 4),
+    ),
+    "product": (
+        Node(
+            "STABLEHLO_DOT_GENERAL", ("x", w(4, 7)), ("out",), "StablehloDotGeneralOptions",
+            {"LhsContractingDimensions": [2], "RhsContractingDimensions": [0]},
+        ),
+        (1, 6, 7),
+    ),
+    "product in batches": (
+        Node(
+            "STABLEHLO_DOT_GENERAL", ("x", "x"), ("out",), "StablehloDotGeneralOptions",
+            {
+                "LhsBatchingDimensions": [0], "RhsBatchingDimensions": [0],
+                "LhsContractingDimensions": [2], "RhsContractingDimensions": [2],
+            },
+        ),
+        (1, 6, 6),
+    ),
+    "clamp": (
+        Node("STABLEHLO_CLAMP", (np.array(0, np.float32), "x", np.array(6, np.float32)), ("out",)), (1, 6, 4),
+    ),
+    "logistic": (Node("STABLEHLO_LOGISTIC", ("x",), ("out",)), (1, 6, 4)),
+    "convert": (Node("STABLEHLO_CONVERT", ("x",), ("out",)), (1, 6, 4)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STABLE)
+def test_operations_of_stablehlo(name: str) -> None:
+    node, shape = STABLE[name]
+    data = written(Graph((node,), {"x": (1, 6, 4)}, ("out",), {"out": shape}))
+    found = row(data, "out")
+    assert (found.output_shape, found.status) == (shape, "exact")
+
+
+def test_a_composite_is_read_by_what_it_is_made_of() -> None:
+    node = Node(
+        "STABLEHLO_COMPOSITE",
+        ("x",),
+        ("out",),
+        "StableHLOCompositeOptions",
+        {"DecompositionSubgraphIndex": 1},
+    )
+    main = Graph((node,), {"x": (1, 8, 8, 2)}, ("out",), {"out": (1, 8, 8, 2)})
+    found = rfcalc.analyze(written(main, convolving("inner", (1, 8, 8, 2), 3)))
+    assert found.layer("out").receptive_field == (3, 3)
