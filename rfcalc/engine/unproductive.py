@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.engine.result import Note, Size
-from rfcalc.graph.graph import LayerGraph
+from rfcalc.graph.graph import STATE, LayerGraph
 from rfcalc.graph.layer import Edge, Layer
 from rfcalc.rules.registry import of_family
 
@@ -55,8 +55,11 @@ def sees_all(sizes: Sequence[Size] | None, extents: Sequence[Num]) -> bool:
 
 
 def useful(graph: LayerGraph, field_of: FieldOf, extents: Sequence[Num]) -> Useful | None:
-    """Apply the criterion; None where an extent of the image is not known, or it has none."""
-    if not extents or not all(map(is_known, extents)):
+    """Apply the criterion; None where an extent of the image is not known, or it has none.
+
+    What a model keeps from one call to the next is no part of its input: of such a one nothing is said.
+    """
+    if not extents or not all(map(is_known, extents)) or any(code == STATE for code, *_ in graph.notes):
         return None
     productive: dict[str, bool] = {}
     largest: list[int] | None = [1] * len(extents)

@@ -7,13 +7,16 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rfcalc.errors import GraphError, UsageError
 from rfcalc.graph.layer import Edge, Layer
 
 if TYPE_CHECKING:
     import networkx
+
+STATE: Final = "state"
+"""The code of a note that says what a model keeps from one call to the next."""
 
 
 @dataclass(frozen=True, slots=True)

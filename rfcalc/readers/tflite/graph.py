@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from rfcalc.collecting import collector_paused
 from rfcalc.errors import AnalysisError, ReadError
-from rfcalc.graph.graph import LayerGraph
+from rfcalc.graph.graph import STATE, LayerGraph
 from rfcalc.readers.lowering.hypotheses import read_consistently
 from rfcalc.readers.lowering.inputs import Declared, chosen_shape, settle
 from rfcalc.readers.lowering.layout import channels_last, guess
@@ -149,7 +149,7 @@ def _notes(model: Model, scope: Scope) -> list[tuple[str, str, str]]:
             f"{count} the end of a map from one call to the next: positions before the first one are "
             "those of earlier calls, which a layer that sees the whole map (global) sees too"
         )
-        notes.append(("state", "", message))
+        notes.append((STATE, "", message))
     ways = dict.fromkeys(name for name, place in model.signatures if place)
     if ways:
         listed = ", ".join(map(repr, list(ways)[:5])) + (", ..." if len(ways) > 5 else "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rfcalc.algebra.number import equal
+from rfcalc.graph.graph import STATE
 from rfcalc.graph.layer import Extras, Stage
 from rfcalc.readers.lowering.recurrent import recurrent
 from rfcalc.readers.lowering.value import Blind, Value, Values
@@ -23,7 +24,7 @@ def _weights(operation: Operation, *places: int) -> list[Value | None]:
 def _kept(operation: Operation, made: Values) -> Values:
     """Say that a layer reads what earlier calls left."""
     if made[0].edge is not None:
-        operation.builder.notes.append(("state", made[0].edge[0], KEPT))
+        operation.builder.notes.append((STATE, made[0].edge[0], KEPT))
     return made
 
 

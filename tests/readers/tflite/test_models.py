@@ -106,6 +106,7 @@ def test_a_keyword_spotter_listens_into_earlier_calls() -> None:
     analysis = rfcalc.analyze(WORD)
     convolutions = [row.receptive_field for row in analysis.rows if row.kind == "conv"]
     assert convolutions[-1] == (5 + 3 * (4 + 8 + 12 + 20),)
+    assert "unproductive" not in {note.code for note in analysis.notes}  # the input is no image
 
 
 @pytest.mark.litert
