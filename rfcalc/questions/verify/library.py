@@ -38,8 +38,8 @@ def verify(
     run : bool, optional
         Run an ONNX file, or a PyTorch module, as well: with stand-in values, one index of the input
         changed at a time, and see what changes in which tensors. By default small models are run where a
-        runtime is installed (onnxruntime, or onnx's reference evaluator; torch); True runs larger ones and
-        those of which that fails with an error, False none. A runtime executes the file.
+        runtime is installed (onnxruntime, or onnx's reference evaluator; torch; LiteRT); True runs larger
+        ones and those of which that fails with an error, False none. A runtime executes the file.
     progress : callable, optional
         Is told how many layers are done, and of how many; of 0 where that is not known.
     **loading
