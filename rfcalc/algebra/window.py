@@ -322,9 +322,12 @@ def partition(extent: Num, size: Num, common: Num) -> Window:
 
 def gather(period: int, advance: int, rows: Sequence[Sequence[int]]) -> Window:
     """Give the taps of each output of one period outright."""
-    firsts = tuple([min(row) if row else 0 for row in rows])
-    lasts = tuple([max(row) if row else 0 for row in rows])
-    taps = TapTable(tuple([row if type(row) is range else tuple(row) for row in rows]), advance)
+    distinct = {id(row): row for row in rows}  # many outputs may read the same row, and it may be long
+    ends = {key: (min(row), max(row)) if row else (0, 0) for key, row in distinct.items()}
+    spelled = {key: row if type(row) is range else tuple(row) for key, row in distinct.items()}
+    firsts = tuple([ends[id(row)][0] for row in rows])
+    lasts = tuple([ends[id(row)][1] for row in rows])
+    taps = TapTable(tuple([spelled[id(row)] for row in rows]), advance)
     regular = all(rows) and rises(firsts, advance) and rises(lasts, advance)
     return Window(period, advance, Table(firsts, advance), Table(lasts, advance), 1, taps, regular)
 
