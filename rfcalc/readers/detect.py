@@ -127,7 +127,7 @@ def load(
             )
         return model
     if isinstance(model, str) and names_code(model):
-        return _torch_factory(model, wanted)
+        return _named_code(model, wanted)
     document = read_document(model, format=format)
     wanted = wanted._replace(directory=document.directory, memory=document.memory)
     try:
@@ -237,7 +237,8 @@ def can_run(model: Any, graph: LayerGraph) -> bool:
         from importlib.util import find_spec
 
         return find_spec("ai_edge_litert") is not None
-    return graph.format == ONNX or (isinstance(model, str) and names_code(model))
+    named = isinstance(model, str) and names_code(model)
+    return graph.format == ONNX or (graph.format == TORCH and named)
 
 
 def running(model: Any, graph: LayerGraph, shapes: Mapping[str, Sequence[int]]) -> Any:
@@ -438,10 +439,15 @@ def _torch(data: Any, source: str, options: Options) -> LayerGraph:
     return read_saved(data, source=source, options=options)
 
 
-def _torch_factory(name: str, options: Options) -> LayerGraph:
+def _named_code(name: str, options: Options) -> LayerGraph:
     _refuse_parameters(options, "a PyTorch model")
+    from rfcalc.readers.named import read_made
     from rfcalc.readers.torch import need_torch
+    from rfcalc.readers.torch.hubs import is_of_hub
 
+    made = None if is_of_hub(name) else read_made(name, options)
+    if made is not None:
+        return made
     need_torch(name)
     from rfcalc.readers.torch.factory import read_factory
 

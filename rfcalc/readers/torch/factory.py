@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.errors import ReadError, RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
+from rfcalc.readers.named import beside_here, found, missing_arguments, spelled
 from rfcalc.readers.options import Options
 from rfcalc.readers.torch.arguments import Example, example_of
 from rfcalc.readers.torch.capture import read_module
 from rfcalc.readers.torch.hubs import Built, is_of_hub, of_hub
 from rfcalc.readers.torch.weightless import built
-from rfcalc.readers.values import closest
 
 BATCH, EXTENT = 2, 224
 """Extents of the example where the user leaves them open."""
@@ -42,8 +38,8 @@ def read_factory(name: str, options: Options) -> LayerGraph:
         The shape of an input is missing.
     """
     try:
-        with _beside_here():
-            asked = of_hub(name) if is_of_hub(name) else _built(_found(name))
+        with beside_here():
+            asked = of_hub(name) if is_of_hub(name) else _built(found(name))
             example, open_axes = _called(asked, options.shapes or {}, of_hub=is_of_hub(name))
             settled = options._replace(shapes=None)
             graph = read_module(asked.module, example, open_axes or None, options=settled, source=name)
@@ -57,84 +53,31 @@ def build_module(name: str) -> Any:
     """Build the module that the user named, with values for its weights and buffers."""
     if is_of_hub(name):
         return of_hub(name, meta=False).module
-    with _beside_here():
-        return _built(_found(name), meta=False).module
+    with beside_here():
+        return _built(found(name), meta=False).module
 
 
-@contextmanager
-def _beside_here() -> Iterator[None]:
-    """Let modules in the working directory be found, as `python -m` does."""
-    here = str(Path.cwd())
-    sys.path.insert(0, here)
-    try:
-        yield
-    finally:
-        if here in sys.path:
-            sys.path.remove(here)
-
-
-def _found(name: str) -> Any:
-    where, _, what = name.partition(":")
-    try:
-        found: Any = importlib.import_module(where)
-    except ModuleNotFoundError as error:
-        if error.name and (where == error.name or where.startswith(f"{error.name}.")):
-            raise ReadError(
-                f"there is no module {error.name!r} here or among the installed packages"
-            ) from None
-        raise ReadError(f"importing {where!r} failed: {error}") from error
-    except (Exception, SystemExit) as error:  # whatever the user's code raises
-        raise ReadError(f"importing {where!r} failed: {_spelled(error)}") from error
-    for part in what.split("."):
-        try:
-            found = getattr(found, part)
-        except AttributeError:
-            raise ReadError(f"{where!r} has no {part!r}{closest(part, dir(found))}") from None
-        except (Exception, SystemExit) as error:  # a module or a class may compute its attributes
-            raise ReadError(f"asking {where!r} for {part!r} failed: {_spelled(error)}") from error
-    return found
-
-
-def _built(found: Any, *, meta: bool = True) -> Built:
+def _built(named: Any, *, meta: bool = True) -> Built:
     """Return the module: itself, or what the factory makes, without memory for weights where that works."""
     import torch
 
-    if isinstance(found, torch.nn.Module):
-        return Built(found, None)
-    if not callable(found):
-        kind = type(found).__name__
+    if isinstance(named, torch.nn.Module):
+        return Built(named, None)
+    if not callable(named):
+        kind = type(named).__name__
         raise ReadError(f"is of type {kind}: neither a torch.nn.Module nor something that makes one")
-    missing = _required(found)
+    missing = missing_arguments(named)
     if missing:
-        named = ", ".join(missing)
-        raise ReadError(f"needs arguments ({named}); name a function that takes none and returns the module")
+        listed = ", ".join(missing)
+        raise ReadError(f"needs arguments ({listed}); name a function that takes none and returns the module")
     try:
-        made = built(found, weights=not meta)
+        made = built(named, weights=not meta)
     except (Exception, SystemExit) as error:  # whatever the user's code raises
-        raise ReadError(f"building the module failed: {_spelled(error)}") from error
+        raise ReadError(f"building the module failed: {spelled(error)}") from error
     module, example = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
     if not isinstance(module, torch.nn.Module):
         raise ReadError(f"makes something of type {type(made).__name__}, not a torch.nn.Module")
     return Built(module, example)
-
-
-def _required(found: Any) -> list[str]:
-    import inspect
-
-    try:
-        parameters = inspect.signature(found).parameters.values()
-    except (TypeError, ValueError):
-        return []
-    return [
-        each.name
-        for each in parameters
-        if each.default is each.empty and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
-    ]
-
-
-def _spelled(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
 
 
 # ---- shapes ------------------------------------------------------------------------------------------------

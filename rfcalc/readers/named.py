@@ -1,0 +1,116 @@
+"""Code that the user names as ``package.module:factory``; this imports and runs it."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from rfcalc.errors import ReadError, RfcalcError, UsageError
+from rfcalc.graph.graph import LayerGraph
+from rfcalc.readers.options import Options
+from rfcalc.readers.values import closest
+
+
+def read_made(name: str, options: Options) -> LayerGraph | None:
+    """Return the graph that the user's code holds or makes itself, by `from_jax`; None where it is a module.
+
+    Code is called at once where JAX is imported and PyTorch is not, which is then not imported for it either.
+
+    Raises
+    ------
+    ReadError
+        There is no such code, or it fails.
+    UsageError
+        The user says something of inputs, which the code says itself.
+    """
+    if find_spec("jax") is None:
+        return None
+    try:
+        with beside_here():
+            thing = found(name)
+            if not isinstance(thing, LayerGraph):
+                if "jax" not in sys.modules or "torch" in sys.modules or not callable(thing):
+                    return None
+                if missing_arguments(thing):
+                    return None
+                try:
+                    thing = thing()
+                except RfcalcError:
+                    raise
+                except (Exception, SystemExit) as error:  # whatever the user's code raises
+                    raise ReadError(f"building the model failed: {spelled(error)}") from error
+            if not isinstance(thing, LayerGraph):
+                return None
+            if options.shapes or options.dims or options.layout:
+                raise UsageError("what the model is called with is said where from_jax is called")
+            return thing
+    except RfcalcError as error:
+        error.source = error.source or name
+        raise
+
+
+@contextmanager
+def beside_here() -> Iterator[None]:
+    """Let modules in the working directory be found, as `python -m` does."""
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        if here in sys.path:
+            sys.path.remove(here)
+
+
+def found(name: str) -> Any:
+    """Import what a name such as ``package.module:factory`` stands for.
+
+    Raises
+    ------
+    ReadError
+        There is no such thing, or importing it fails.
+    """
+    where, _, what = name.partition(":")
+    try:
+        thing: Any = importlib.import_module(where)
+    except ModuleNotFoundError as error:
+        if error.name and (where == error.name or where.startswith(f"{error.name}.")):
+            raise ReadError(
+                f"there is no module {error.name!r} here or among the installed packages"
+            ) from None
+        raise ReadError(f"importing {where!r} failed: {error}") from error
+    except (Exception, SystemExit) as error:  # whatever the user's code raises
+        raise ReadError(f"importing {where!r} failed: {spelled(error)}") from error
+    for part in what.split("."):
+        try:
+            thing = getattr(thing, part)
+        except AttributeError:
+            raise ReadError(f"{where!r} has no {part!r}{closest(part, dir(thing))}") from None
+        except (Exception, SystemExit) as error:  # a module or a class may compute its attributes
+            raise ReadError(f"asking {where!r} for {part!r} failed: {spelled(error)}") from error
+    return thing
+
+
+def missing_arguments(function: Any) -> list[str]:
+    """Return the arguments that a function cannot be called without."""
+    import inspect
+
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [
+        each.name
+        for each in parameters
+        if each.default is each.empty and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+    ]
+
+
+def spelled(error: BaseException) -> str:
+    """Return what an error of the user's code says, in one line."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
