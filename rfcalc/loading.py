@@ -325,6 +325,70 @@ def from_torch(
     )
 
 
+def from_jax(
+    function: Any,
+    *inputs: Any,
+    params: Any = None,
+    layout: str | Mapping[str, str] | None = None,
+    on_unknown: OnUnknown = "report",
+    **arguments: Any,
+) -> LayerGraph:
+    """Read a JAX function, without computing anything and without memory for weights.
+
+    The function is traced by `jax.make_jaxpr` on shapes alone. What it is may be
+
+    - a Flax module (``flax.linen`` or ``flax.nnx``), an Equinox module, or what ``haiku.transform`` gives:
+      its parameters are found by themselves;
+    - any function, with `params`, which it is given first, as ``module.apply`` is;
+    - a function of its inputs alone, which has no parameters.
+
+    Parameters
+    ----------
+    function : callable or module
+        The model.
+    *inputs : shape, array, jax.ShapeDtypeStruct, or tree of these
+        What it is called with, behind the parameters. A shape is a tuple of integers, batch included, and
+        stands for floats.
+    params : tree, optional
+        What the function is given first: arrays, or shapes as ``jax.eval_shape`` gives them. Each leaf of
+        floats is a parameter; of a mapping with the key ``params``, as Flax's variables are, only what lies
+        there, and other collections, as stored statistics, are buffers.
+    layout : str or mapping, optional
+        What the axes of the input are, or of inputs by name: ``NHWC``, ``NCHW``, ``NTC``.
+    on_unknown : str
+        As for `load`.
+    **arguments
+        Further arguments of the function by name, which are handed on as they are: ``train=False``.
+
+    Returns
+    -------
+    LayerGraph
+        One layer for each operation, named by the scopes around it, to give to `analyze` or `field`.
+
+    Raises
+    ------
+    ReadError
+        JAX is not installed, or cannot trace the function on these inputs.
+    UsageError
+        It is no function, or no input is given.
+
+    Examples
+    --------
+    >>> import flax.linen as nn  # doctest: +SKIP
+    >>> net = nn.Sequential([nn.Conv(8, (3, 3)), nn.relu])  # doctest: +SKIP
+    >>> analyze(from_jax(net, (1, 32, 32, 3))).layer("layers_0").receptive_field  # doctest: +SKIP
+    (3, 3)
+    """
+    from rfcalc.readers.jaxpr import need_jax
+
+    need_jax()
+    from rfcalc.readers.jaxpr.capture import read_function
+
+    layouts = {"": layout} if isinstance(layout, str) else layout
+    options = Options(layout=layouts, on_unknown=on_unknown)
+    return read_function(function, inputs, params, arguments, options=options)
+
+
 # ---- shapes of inputs --------------------------------------------------------------------------------------
 
 

@@ -28,5 +28,5 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "dev")
 
 os.environ.pop("FORCE_COLOR", None)  # tests say themselves where colours are
 
-if find_spec("torch") is None:  # helpers of tests that are skipped then
-    collect_ignore_glob = ["readers/torch_*.py"]
+# helpers of tests that are skipped then
+collect_ignore_glob = [f"readers/{name}_*.py" for name in ("jax", "torch") if find_spec(name) is None]
