@@ -1,4 +1,4 @@
-"""The operations of ONNX, TensorFlow Lite and PyTorch that are read, as a page of the documentation.
+"""The operations of ONNX, TensorFlow Lite, PyTorch and JAX that are read, as a page of the documentation.
 
 The page comes from the readers' own tables and the first lines of what reads each operation.
 ``python -m rfcalc.readers.operations docs`` writes it anew.
@@ -52,17 +52,28 @@ Operators of an exported program; a dash is the namespace `aten`. One entry stan
 operator, and for the variant that works in place.
 """
 
+_JAX: Final = """
+## JAX
+
+Primitives of a jaxpr. Functions inside of it (`jit`, `custom_jvp_call`, `remat` and the like) are put
+in their place. Primitives with a star are evaluated while the function is read, where what they take is known
+by then: indices and masks.
+"""
+
 
 def page() -> str:
     """Return the page, as Markdown."""
+    from rfcalc.readers.jaxpr.folding import FOLDS as EVALUATED
+    from rfcalc.readers.jaxpr.ops import known as primitives
     from rfcalc.readers.onnx.folding import FOLDS
     from rfcalc.readers.onnx.ops import known
 
     evaluated = {("", name) for name in FOLDS}
-    torch = _torch_readers()
+    torch, jax = _torch_readers(), {("", name): reader for name, reader in primitives().items()}
     models = "[ONNX](formats.md#onnx) and [TensorFlow Lite](formats.md#tensorflow-lite) models"
     if torch:
-        models = models.replace(" and", ",") + " and [PyTorch](formats.md#pytorch) programs"
+        models = models.replace(" and", ",") + ", [PyTorch](formats.md#pytorch) programs"
+    models += " and [JAX](formats.md#jax) functions"
     parts = [_HEAD.format(models=models, command=COMMAND), _ONNX]
     parts += _sections(known(), ("operations", "domain", "what it takes and makes"), evaluated)
     parts.append(_TFLITE)
@@ -70,6 +81,9 @@ def page() -> str:
     if torch:
         parts.append(_TORCH)
         parts += _sections(torch, ("operators", "namespace", "what it takes and makes"))
+    parts.append(_JAX)
+    heads = ("primitives", "domain", "what it takes and makes")
+    parts += _sections(jax, heads, {("", name) for name in EVALUATED})
     return "".join(parts)
 
 
