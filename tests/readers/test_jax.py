@@ -44,6 +44,18 @@ def test_everything_is_known(name: str) -> None:
     assert {code for code, _, _ in graph.notes} <= {"buffers"}
 
 
+@pytest.mark.parametrize(
+    ("name", "layers"),
+    [
+        ("resnet", {"Conv_0", "BatchNorm_0/multiply", "shortcut6", "relu"}),
+        ("stacked", {"Stacked/2/ScanLayer_0/Conv_0/conv"}),
+        ("equinox", {"layers/0", "layers/3/add"}),
+    ],
+)
+def test_layers_are_called_as_their_modules(name: str, layers: set[str]) -> None:
+    assert layers <= {layer.name for layer in read(name)}
+
+
 @pytest.mark.parametrize("name", models.CASES)
 def test_parameters_are_the_leaves_of_the_tree(name: str) -> None:
     case = models.CASES[name]

@@ -293,8 +293,9 @@ class Scope:
         recorded = tuple([meta.shape for meta in call.metas])
         dtypes = tuple([meta.dtype for meta in call.metas])
         given = [self._value(atom) for atom in call.inputs]
-        node = Node(_by_weights(name, given), operator_name(call), (), block, recorded, dtypes)
         around = (*self._outer, *self._names.within(call))
+        spelled = name if around else _by_weights(name, given)
+        node = Node(spelled, operator_name(call), (), block, recorded, dtypes)
         operation = Operation(builder, node, call, given, self._inlined(call, around))
         before = len(builder.layers)
         made = _with_recorded(operation, _attempt(builder, operation))
@@ -305,9 +306,9 @@ class Scope:
 
 
 def _by_weights(name: str, given: Sequence[Value]) -> str:
-    """Return the name of a layer; of one without a scope, after the parameters that it holds, if any."""
+    """Return the name of a layer that no scope names, after the parameters that it holds, if any."""
     held = [value.weights[0].identity for value in given if len(value.weights) == 1]
-    path = held[0].rpartition("/")[0] if held and "/" not in name else ""
+    path = held[0].rpartition("/")[0] if held else ""
     if path in ("", "params"):
         return name
     return path if name in ("conv", "dot", "gather") else f"{path}/{name}"
