@@ -55,6 +55,15 @@ def read_archive(source: str | os.PathLike[str] | bytes) -> dict[str, Any]:
     return document
 
 
+def members_of(source: str | os.PathLike[str] | bytes) -> list[str]:
+    """Return the names of the members of a zip archive; none where it is damaged, which its reader says."""
+    try:
+        with zipfile.ZipFile(BytesIO(source) if isinstance(source, bytes) else source) as archive:
+            return archive.namelist()[:MOST_MEMBERS]
+    except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError):
+        return []
+
+
 def _config_text(archive: zipfile.ZipFile) -> bytes:
     """Read config.json, no more of it than a model can need."""
     members = archive.infolist()

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from rfcalc.algebra.number import Num
 from rfcalc.errors import ReadError, RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.readers import parsing, signatures
+from rfcalc.readers import others, parsing, signatures
 from rfcalc.readers.options import Options
 from rfcalc.readers.signatures import (
     EXPECTED,
@@ -25,7 +25,7 @@ from rfcalc.readers.signatures import (
     is_tflite,
     syntax_of,
 )
-from rfcalc.readers.sources import Source, directory_of, opened
+from rfcalc.readers.sources import Source, directory_of, is_folder, names_in, opened, source_name
 from rfcalc.readers.values import got, listed
 
 MOST_ARCHIVE: Final = 1 << 30
@@ -185,12 +185,16 @@ def read_document(model: Any, *, format: str | None = None) -> Document:
         return Document(TORCH, model, "<program>")
     if isinstance(model, Mapping):
         return Document(format or _kind_of(model, "<dict>"), dict(model), "<dict>")
+    if is_folder(model):
+        raise ReadError(others.of_folder(*names_in(model), signatures.NAMES), source=source_name(model))
     with opened(model) as source:
         return _document_of(source, directory_of(model), format)
 
 
 def _document_of(source: Source, directory: str | None, format: str | None) -> Document:
     """Return what is read of an open file."""
+    if format is None and (other := others.of_bytes(source.head)) is not None:
+        raise ReadError(other)
     if format == ONNX or is_onnx(source.head, source.name):
         return Document(ONNX, source.everything(MOST_ARCHIVE * 2), source.name, directory)
     if source.member is None and (format == TFLITE or is_tflite(source.head)):
@@ -315,6 +319,8 @@ def _kind_of(document: Mapping[str, Any], source: str) -> str:
     """Tell the format of a parsed document by its keys."""
     if (found := format_of(document)) is not None:
         return found
+    if (other := others.of_document(document, source)) is not None:
+        raise NoModel(other, source=source)
     keys = list(document)[:5]
     held = f"has the keys {', '.join(map(got, keys))}" if keys else "is an empty object"
     raise NoModel(f"{held}{', ...' if len(document) > len(keys) else ''}; {EXPECTED}", source=source)
@@ -332,6 +338,8 @@ def _document(source: Source) -> Any:
             raise ReadError(message)
     wide = head.startswith(parsing.UTF16_MARKS)
     start = head.decode("utf-16" if wide else "utf-8", errors="ignore").lstrip("\ufeff \t\r\n")
+    if (other := others.of_text(start)) is not None:
+        raise NoModel(other)
     if table := signatures.TOML_TABLE.match(start):  # a model in TOML has the key rfcalc before any table
         raise NoModel(f"is TOML or INI, but no model: it begins with {table[1][:40]}; {EXPECTED}")
     if start.startswith(("{", "[")):
@@ -343,12 +351,18 @@ def _document(source: Source) -> Any:
 
 def _archive(source: Source) -> Any:
     """Read a zip archive, which only Keras has."""
+    from rfcalc.readers.archive import members_of, read_archive
+
+    archive = source.path if source.path is not None else source.everything(MOST_ARCHIVE)
+    if (other := others.of_members(members_of(archive))) is not None:
+        raise ReadError(other)
     for pattern, message in signatures.ARCHIVES:
         if pattern.search(source.head):
             raise ReadError(message)
-    from rfcalc.readers.archive import read_archive
+    return read_archive(archive)
 
-    return read_archive(source.path if source.path is not None else source.everything(MOST_ARCHIVE))
+
+_KEYS: Final = ('"rfcalc"', '"class_name"', *others.KEYS)
 
 
 def _model_of_task(source: Source) -> bytes:
@@ -363,7 +377,7 @@ def _json(source: Source) -> Any:
     """Parse JSON, or YAML that begins with a brace."""
     text = parsing.decode(source.everything(parsing.MOST_JSON))
     # a large file is parsed only where it can be a model
-    if len(text) > parsing.MOST_OTHER and not any(key in text for key in ('"rfcalc"', '"class_name"')):
+    if len(text) > parsing.MOST_OTHER and not any(key in text for key in _KEYS):
         raise NoModel(f"is JSON, but no model; {EXPECTED}")
     try:
         return parsing.parse_json(text)

@@ -42,7 +42,6 @@ _PROTOBUF: Final = re.compile(
 MAGIC: Final = (
     (re.compile(rb"\x89HDF\r\n\x1a\n"), _HDF5),
     (re.compile(rb"\x80[\x00-\x05]"), _PICKLE),
-    (re.compile(rb".{4}\0{4}\{", re.S), "is a safetensors file: weights without an architecture"),
     (re.compile(rb"\x1f\x8b|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|7z\xbc\xaf"), "is compressed; unpack it first"),
     (re.compile(rb"PAR1"), _PARQUET),
     (re.compile(rb"\x93NUMPY"), "is a numpy array: weights without an architecture"),

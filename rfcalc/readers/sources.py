@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -23,6 +24,9 @@ HEAD: Final = 65536
 
 PIECE: Final = 1 << 22
 """Bytes that are read at a time: room for them is taken before it is known how many there are."""
+
+MOST_LISTED: Final = 10_000
+"""Names in a folder that are looked at."""
 
 STDIN: Final = "-"
 MARK: Final = "#"
@@ -184,6 +188,32 @@ def directory_of(model: Any) -> str | None:
     if model == STDIN or not isinstance(model, (str, os.PathLike)):
         return None
     return str(Path(os.fsdecode(model)).parent)
+
+
+def is_folder(model: Any) -> bool:
+    """Tell whether a model is given as the path of a directory."""
+    if model == STDIN or not isinstance(model, (str, os.PathLike)):
+        return False
+    try:
+        return stat.S_ISDIR(os.stat(model).st_mode)  # noqa: PTH116  a path may be of bytes
+    except (OSError, ValueError):
+        return False
+
+
+def names_in(folder: str | os.PathLike[str]) -> tuple[str, list[str]]:
+    """Return a folder's path, and the names of what lies in it; of a very large one, of some of it.
+
+    Raises
+    ------
+    ReadError
+        It cannot be looked into.
+    """
+    path = os.fsdecode(folder)
+    try:
+        with os.scandir(path) as entries:
+            return path, [entry.name for entry in islice(entries, MOST_LISTED)]
+    except OSError as error:
+        raise ReadError(_reason(error), source=path) from None
 
 
 def regular_file(path: str) -> int:

@@ -237,6 +237,7 @@ def test_keras_documents_and_archives_go_to_their_reader(
     fakes = {"keras": types.ModuleType("keras"), "archive": types.ModuleType("archive")}
     fakes["keras"].read_keras = read_keras  # type: ignore[attr-defined]
     fakes["archive"].read_archive = read_archive  # type: ignore[attr-defined]
+    fakes["archive"].members_of = lambda archive: []  # type: ignore[attr-defined]
     for name, fake in fakes.items():
         monkeypatch.setitem(sys.modules, f"rfcalc.readers.{name}", fake)
     archive = tmp_path / "m.keras"
