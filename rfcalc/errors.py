@@ -38,6 +38,10 @@ class ReadError(RfcalcError):
     """The input is not a model that rfcalc can read."""
 
 
+class NoModel(ReadError):
+    """It can be read, and is something else than a model."""
+
+
 class GraphError(RfcalcError):
     """The layers do not form a graph: a cycle, a dangling input, a name used twice."""
 

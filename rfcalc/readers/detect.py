@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.number import Num
-from rfcalc.errors import ReadError, RfcalcError, UsageError
+from rfcalc.errors import NoModel, ReadError, RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.readers import others, parsing, signatures
 from rfcalc.readers.options import Options
@@ -30,10 +30,6 @@ from rfcalc.readers.values import got, listed
 
 MOST_ARCHIVE: Final = 1 << 30
 """Bytes of an archive that does not come from a file on disk, and so has to be held."""
-
-
-class NoModel(ReadError):
-    """It can be read, and is something else than a model."""
 
 
 class Document(NamedTuple):
@@ -186,9 +182,20 @@ def read_document(model: Any, *, format: str | None = None) -> Document:
     if isinstance(model, Mapping):
         return Document(format or _kind_of(model, "<dict>"), dict(model), "<dict>")
     if is_folder(model):
-        raise ReadError(others.of_folder(*names_in(model), signatures.NAMES), source=source_name(model))
+        model = _inside(model)
     with opened(model) as source:
         return _document_of(source, directory_of(model), format)
+
+
+def _inside(folder: Any) -> str:
+    """Return the file of a folder that says what model it holds."""
+    from rfcalc.readers.containers import file_inside
+
+    path, names = names_in(folder)
+    found = file_inside(path, names)
+    if found is None:
+        raise ReadError(others.of_folder(path, names, signatures.NAMES), source=source_name(folder))
+    return found
 
 
 def _document_of(source: Source, directory: str | None, format: str | None) -> Document:
@@ -333,6 +340,14 @@ def _document(source: Source) -> Any:
         raise ReadError("is empty")
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _archive(source)
+    if signatures.KERAS_METADATA.match(head):
+        from rfcalc.readers.containers import read_metadata
+
+        return read_metadata(source.everything(parsing.MOST_JSON))
+    if head.startswith(signatures.HDF5):
+        from rfcalc.readers.containers import read_hdf5
+
+        return read_hdf5(source.path if source.path is not None else source.everything(MOST_ARCHIVE))
     for pattern, message in signatures.MAGIC:
         if pattern.match(head):
             raise ReadError(message)

@@ -18,7 +18,7 @@ _CAFFE: Final = (
     "which rfcalc does not read; convert it: "
     "python -m caffe2onnx.convert --prototxt model.prototxt --onnx model.onnx"
 )
-_SAVED_MODEL: Final = (
+SAVED_MODEL: Final = (
     "is a TensorFlow SavedModel, which rfcalc does not read; give what Keras's model.to_json() returns, or "
     "convert its folder: python -m tf2onnx.convert --saved-model FOLDER --output model.onnx"
 )
@@ -98,7 +98,7 @@ _MAGIC: Final = (
 _ARCHIVES: Final = (
     (re.compile(r"/code/.*\.py$|/bytecode\.pkl$", re.M), _TORCH_SCRIPT),
     (re.compile(r"com\.apple\.CoreML/"), f"holds what {_CORE_ML}"),
-    (re.compile(r"(^|/)saved_model\.pb$", re.M), f"holds what {_SAVED_MODEL}"),
+    (re.compile(r"(^|/)saved_model\.pb$", re.M), f"holds what {SAVED_MODEL}"),
     (re.compile(r"(^|/)graph\.nnef$", re.M), f"holds what {_NNEF}"),
 )
 """The same for the names of the members of a zip archive, one a line."""
@@ -202,7 +202,7 @@ def _of_hub(document: Mapping[str, Any], path: str) -> str | None:
 # ---- folders -----------------------------------------------------------------------------------------------
 
 _FOLDERS: Final = (
-    (re.compile(r"saved_model\.pb"), _SAVED_MODEL),
+    (re.compile(r"saved_model\.pb"), SAVED_MODEL),
     (re.compile(r"Manifest\.json|coremldata\.bin"), _CORE_ML),
     (re.compile(r".*\.pdmodel|inference\.json|__model__"), _PADDLE),
     (re.compile(r"graph\.nnef"), _NNEF),
@@ -241,7 +241,7 @@ def _of_protobuf(head: bytes) -> str | None:
         if number == 2 and isinstance(value, bytes) and value[:1] == b"\n":
             inner = next(fields_of(value), (0, b""))[1]
             described = isinstance(inner, bytes) and inner[:1] == b"\n"
-            return _CORE_ML if described else _SAVED_MODEL
+            return _CORE_ML if described else SAVED_MODEL
     if head[:1] == b"\n" and fields:
         node = list(fields_of(fields[0][1])) if isinstance(fields[0][1], bytes) else []
         named = [value for number, value in node[:2] if number <= 2 and isinstance(value, bytes)]

@@ -25,11 +25,6 @@ _TORCH: Final = (
     "is a PyTorch file with a Python pickle in it, which runs code when it is read, so rfcalc does not, and "
     f"mostly holds weights alone; {_INSTEAD}"
 )
-_HDF5: Final = (
-    "is an HDF5 file (weights, or a model in Keras's old .h5 format), which rfcalc does not read; write the "
-    "architecture with model.to_json(), or save the model as .keras"
-)
-
 _PARQUET: Final = (
     "is a Parquet file; of one that rfcalc sweep wrote choose a design by its number, as with --design 0"
 )
@@ -39,8 +34,13 @@ _PROTOBUF: Final = re.compile(
 )
 """How an ONNX file begins: its version, then any other field."""
 
+HDF5: Final = b"\x89HDF\r\n\x1a\n"
+"""How an HDF5 file begins."""
+
+KERAS_METADATA: Final = re.compile(rb"\n.{1,5}\x1a\x04root\x22.{1,2}_tf_keras_", re.S)
+"""How the description begins that Keras leaves in a SavedModel."""
+
 MAGIC: Final = (
-    (re.compile(rb"\x89HDF\r\n\x1a\n"), _HDF5),
     (re.compile(rb"\x80[\x00-\x05]"), _PICKLE),
     (re.compile(rb"\x1f\x8b|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|7z\xbc\xaf"), "is compressed; unpack it first"),
     (re.compile(rb"PAR1"), _PARQUET),
@@ -69,10 +69,10 @@ _YAML_KEY: Final = re.compile(r"""^[ \t]*["']?rfcalc["']?[ \t]*:|^\{.*\brfcalc["
 YAML_FLOW: Final = re.compile(r"\s*\{\s*[A-Za-z_]")
 _SUFFIXES: Final = {".yaml": "YAML", ".yml": "YAML", ".toml": "TOML", ".json": "JSON"}
 
-TEXTS: Final = tuple(_SUFFIXES)
-"""How the names of files of text end, in small letters, of which some are models."""
+SOME: Final = (*_SUFFIXES, ".h5", ".hdf5")
+"""How the names of files end, in small letters, of which some are models, and others something else."""
 
-NAMES: Final = (*TEXTS, ".keras", ".onnx", ".pt2", ".tflite")
+NAMES: Final = (*SOME, ".keras", ".onnx", ".pt2", ".tflite")
 """How the names of files end that may hold a model."""
 
 
@@ -111,7 +111,11 @@ def format_of(document: Mapping[str, Any]) -> str | None:
     """Return the format of a parsed document by its keys; None of what is no model."""
     if "rfcalc" in document:
         return RFCALC
-    if "class_name" in document and "config" in document:
+    topology = document.get("modelTopology")  # TensorFlow.js
+    model = document if topology is None else topology
+    if isinstance(model, Mapping) and (
+        "model_config" in model or ("class_name" in model and "config" in model)
+    ):
         return KERAS
     return None
 

@@ -1,7 +1,8 @@
 """Layers of published packages in Keras files: keras-tcn's TCN.
 
 The fields are those of its property `receptive_field`, 1 + 2 (k - 1) stacks * sum of dilations, which its
-authors' test of impulses confirms; parameters are counted by hand from the published block.
+authors' test of impulses confirms; parameters are counted by hand from the published block. Parameters,
+shapes and fields of 192 combinations of its settings were compared with keras-tcn 3.5.7 itself.
 """
 
 from __future__ import annotations
@@ -97,7 +98,24 @@ def test_a_temporal_convolution_may_keep_one_step(padding: str, seen: tuple[int,
 
 
 @pytest.mark.parametrize(
-    "settings", [{"go_backwards": True}, {"return_state": True}, {"padding": "valid"}, {"nb_filters": [4, 4]}]
+    "settings",
+    [{"use_weight_norm": True}, {"return_state": True}, {"padding": "valid"}, {"nb_filters": [4, 4]}],
 )
 def test_settings_that_are_not_followed_leave_it_unknown(settings: dict[str, Any]) -> None:
     assert rfcalc.analyze(model(**settings)).layer("tcn").status == "unknown"
+
+
+def test_a_temporal_convolution_may_go_backwards() -> None:
+    document = model(go_backwards=True)
+    assert rfcalc.analyze(document).layer("tcn").receptive_field == (253,)
+    start, stop, count = rfcalc.field(document, "tcn", at=(1599,)).axes[0].rows[0]
+    assert (start, stop, count) == (0, 252, 253)  # the last step reads the first of the input
+    assert rfcalc.verify(document).holds
+
+
+def test_the_last_step_of_an_open_extent_is_known_at_a_size() -> None:
+    document = model(extent=None, return_sequences=False)
+    row = rfcalc.analyze(document).layer("tcn")
+    assert (row.output_shape, row.status) == ((None, 4), "bound")  # which step is the last is not known
+    row = rfcalc.analyze(document, input_shape=(1600, 1)).layer("tcn")
+    assert (row.output_shape, row.receptive_field, row.status) == ((None, 4), (253,), "exact")

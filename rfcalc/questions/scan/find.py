@@ -57,7 +57,7 @@ class Found(NamedTuple):
 def may_be_model(name: str) -> bool:
     """Tell whether the name of a file is one that models have.
 
-    >>> may_be_model("net.ONNX"), may_be_model("a/net.json"), may_be_model("weights.h5")
+    >>> may_be_model("net.ONNX"), may_be_model("a/net.json"), may_be_model("weights.npz")
     (True, True, False)
     """
     return name.lower().endswith(NAMES)

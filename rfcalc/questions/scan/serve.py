@@ -60,10 +60,11 @@ def analysed(task: Task) -> dict[str, Any]:
         It is broken, or cannot be analysed.
     """
     from rfcalc.engine.rows import analyze_run
+    from rfcalc.errors import NoModel
     from rfcalc.loading import asked
     from rfcalc.questions.scan.columns import rows_of
-    from rfcalc.readers.detect import NoModel, hash_beside, read_document
-    from rfcalc.readers.signatures import TEXTS
+    from rfcalc.readers.detect import hash_beside, read_document
+    from rfcalc.readers.signatures import SOME
     from rfcalc.render.document import analysis_document
 
     if task.built:
@@ -74,7 +75,7 @@ def analysed(task: Task) -> dict[str, Any]:
             return {"other": "does not have the key rfcalc"}
         read = read_document(task.path or _named(task))
     except NoModel as error:
-        if not task.name.lower().endswith(TEXTS):  # it says that it is a model
+        if not task.name.lower().endswith(SOME):  # it says that it is a model
             raise
         return {"other": error.message}
     if not task.path and task.folder:

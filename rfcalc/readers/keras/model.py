@@ -26,9 +26,11 @@ from rfcalc.readers.keras.entries import (
     quantisation,
 )
 from rfcalc.readers.keras.inputs import Inputs, declared_shape, implied_shape
+from rfcalc.readers.keras.keras1 import converted
 from rfcalc.readers.keras.masks import Masks
 from rfcalc.readers.keras.nodes import Node, flatten, read_nodes, read_structure
 from rfcalc.readers.keras.sharing import Twins
+from rfcalc.readers.keras.topology import model_in_topology
 from rfcalc.readers.keras.wiring import Tensors, edges_in, given_to, node_bases, ordered
 
 _BITS: Final = ("int8", "int4")
@@ -66,8 +68,7 @@ def read_keras(
     UsageError
         `shapes` do not fit the model's inputs.
     """
-    model = Config(document, "")
-    model.where = "model"
+    model = Config(converted(model_in_topology(document)), "model")
     class_name = model.text("class_name")
     config = config_of(model)
     if not is_model(model):

@@ -61,16 +61,20 @@ def _temporal_convolutions(made: _Made) -> list[dict[str, Any]] | None:
     padding, sequences = config.get("padding"), config.get("return_sequences")
     widths = filters if isinstance(filters, list) else [filters] * len(dilations or ())
     numbers = [*(dilations or ()), *widths, config.get("kernel_size"), config.get("nb_stacks")]
-    odd = any(config.get(name) for name in ("go_backwards", "return_state", "use_weight_norm"))
+    # weight norm is that of another package, whose versions differ in what they count
+    odd = any(config.get(name) for name in ("return_state", "use_weight_norm"))
     if odd or not dilations or len(widths) != len(dilations) or padding not in ("causal", "same"):
         return None
     if not all(type(number) is int and number > 0 for number in numbers):
         return None
     extent = made.extent
-    if not sequences and extent is None:
+    if not sequences and extent is None and padding == "same":
         return None
     layers = [_layer("InputLayer", "input", [], batch_input_shape=[None, made.extent, made.channels])]
     source, channels = "input", made.channels
+    if config.get("go_backwards"):
+        layers.append(_operation("Flip", "reversed", source, axis=1))
+        source = "reversed"
     skips: list[str] = []
     for width, dilation in list(zip(widths, dilations, strict=True)) * config.get("nb_stacks"):
         block = f"residual_block_{len(skips)}"
@@ -79,14 +83,23 @@ def _temporal_convolutions(made: _Made) -> list[dict[str, Any]] | None:
         skips.append(f"{block}_branch")
     if config.get("use_skip_connections"):
         layers.append(_layer("Add" if len(skips) > 1 else "Activation", "skip_connections", skips))
-    if (
-        not sequences and extent is not None
-    ):  # the step in the middle sees both ways, the last one what came before it
-        step = extent // 2 if padding == "same" else extent - 1
-        source = layers[-1]["name"]
-        layers.append(_layer("Cropping1D", "last_step", [source], cropping=[step, extent - 1 - step]))
-        layers.append(_layer("Reshape", "output", ["last_step"], target_shape=[channels]))
+    if not sequences:  # the step in the middle sees both ways, the last one what came before it
+        step = -1 if extent is None or padding == "causal" else extent // 2
+        every = {"class_name": "__slice__", "config": {"start": None, "stop": None, "step": None}}
+        layers.append(_operation("GetItem", "output", layers[-1]["name"], key=[every, step]))
     return layers
+
+
+def _operation(class_name: str, name: str, source: str, **arguments: Any) -> dict[str, Any]:
+    """Return the entry of an operation of Keras on one tensor."""
+    tensor = {"class_name": "__keras_tensor__", "config": {"keras_history": [source, 0, 0]}}
+    return {
+        "module": "keras.src.ops.numpy",
+        "class_name": class_name,
+        "name": name,
+        "config": {"name": name},
+        "inbound_nodes": [{"args": [tensor], "kwargs": arguments}],
+    }
 
 
 def _residual_block(
