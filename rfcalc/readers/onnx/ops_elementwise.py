@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rfcalc.graph.layer import Extras, TensorSpec
+from rfcalc.algebra.number import as_integer, is_known
+from rfcalc.graph.layer import Extras, Stage, TensorSpec
+from rfcalc.readers.lowering.builder import Undecided
 from rfcalc.readers.lowering.mix import chosen, elementwise, triangular
 from rfcalc.readers.lowering.value import Value, Values
 from rfcalc.readers.onnx.operation import MICROSOFT, Operation, op
@@ -30,6 +32,7 @@ _KINDS = {
     "Min": "minimum",
     "Max": "maximum",
     "Mean": "average",
+    "SwiGLU": "multiply",
     **dict.fromkeys(("Pow", "Mod", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor"), "elementwise"),
 }
 
@@ -124,6 +127,46 @@ def cast(operation: Operation) -> Values:
     return (
         replace(made, spec=TensorSpec(made.spec.shape, made.spec.axes, dtype_name(code), made.spec.folded)),
     )
+
+
+@op("RotaryEmbedding", tells="features", spare=range(1, 4))
+def rotary(operation: Operation) -> Values:
+    """X, tables of cosines and sines, positions."""
+    return _turned(operation, operation.optional(3))
+
+
+@op("RotaryEmbedding", domain=MICROSOFT, tells="features", spare=range(1, 4))
+def runtimes_rotary(operation: Operation) -> Values:
+    """X, positions, tables of cosines and sines."""
+    return _turned(operation, operation.optional(1))
+
+
+def _turned(operation: Operation, positions: Value | None) -> Values:
+    """Turn each feature of a head with its partner, by an angle that its position has.
+
+    The input is (batch, heads, positions, features), or has the heads in the features.
+    """
+    x = operation[0]
+    heads = operation.integer("num_heads", 0) if x.rank == 3 else 1
+    size = x.shape[-1]
+    if not is_known(size) or heads < 1 or size % heads:
+        raise Undecided
+    each = int(as_integer(size)) // heads
+    turned = operation.integer("rotary_embedding_dim", 0) or each
+    step = _partners(each, turned, interleaved=bool(operation.integer("interleaved", 0)))
+    indices = tuple(start + partner for start in range(0, each * heads, each) for partner in step)
+    partner = (1, (Stage("take", {"axis": -1, "indices": indices}),))
+    if positions is None or positions.constant:
+        return operation.add("add", (x, x), {}, Extras(prepare=(partner,)))
+    axes = (1, 3) if x.rank == 4 else (2,)
+    spread = (2, (Stage("expand_dims", {"axes": axes}),) if positions.rank == 2 else ())
+    return operation.add("add", (x, x, positions), {}, Extras(prepare=(partner, spread)))
+
+
+def _partners(features: int, turned: int, *, interleaved: bool) -> list[int]:
+    """Return for each feature of a head which other it is turned with: itself behind those that are."""
+    half = turned // 2
+    return [(k ^ 1 if interleaved else (k + half) % turned) if k < 2 * half else k for k in range(features)]
 
 
 @op("Trilu")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from rfcalc.algebra.number import Num, as_integer, equal, is_known, prove
@@ -81,6 +82,37 @@ def convolve(
 def conv(operation: Operation) -> Values:
     """X, W (filters, channels of a group, window), B."""
     return convolve(operation, operation[0], operation[1], operation.optional(2))
+
+
+@op("CausalConvWithState", tells={0: "window", 1: "kernel", 3: "window"})
+def causal_conv(operation: Operation) -> Values:
+    """X, W (channels, 1, k), B, and the k - 1 steps before X, zeros where not given; those come out again."""
+    x, kernel, past = operation[0], operation[1], operation.optional(3)
+    node, behind = operation.node, kernel.shape[2] - 1
+    function = operation.text("activation", "none")
+    whole, pads = x, ((behind, 0),)
+    if past is not None:
+        before = replace(past, weights=())  # a state is no weight
+        (whole,) = operation.part("steps").add("concat", (before, x), {"axis": 2})
+        pads = ((0, 0),)
+    made = window.conv(
+        operation.at(node._replace(outputs=node.outputs[:1])),
+        whole,
+        kernel,
+        operation.optional(2),
+        stride=(1,),
+        padding=pads,
+        dilation=(1,),
+        groups=kernel.shape[0],
+        then=() if function == "none" else (Stage("activation", {"function": function}),),
+    )
+    if len(node.outputs) < 2:
+        return made
+    last = operation.at(node._replace(name=f"{node.name}.state", outputs=node.outputs[1:]))
+    first = x.shape[2]  # of the steps before and those of X, the last k - 1 stay
+    filled = (Stage("pad", {"padding": pads, "spatial": (2,)}),)
+    cut = {"cropping": ((first, 0),), "spatial": (2,)}
+    return (*made, *last.add("crop", (whole,), cut, Extras(prepare=((0, filled),))))
 
 
 @op("DeformConv", tells="window")
