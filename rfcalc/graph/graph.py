@@ -62,7 +62,7 @@ class LayerGraph:
     name : str
         The model's own name.
     format : str
-        ``rfcalc``, ``keras``, ``onnx``, ``tflite`` or ``torch``.
+        ``rfcalc``, ``keras``, ``onnx``, ``openvino``, ``tflite`` or ``torch``.
     source : str
         File name, or a word such as ``<dict>``.
     outputs : iterable of Edge, optional

@@ -15,11 +15,13 @@ from rfcalc.readers.signatures import (
     EXPECTED,
     KERAS,
     ONNX,
+    OPENVINO,
     RFCALC,
     TFLITE,
     TORCH,
     format_of,
     is_onnx,
+    is_openvino,
     is_program,
     is_task,
     is_tflite,
@@ -38,7 +40,7 @@ class Document(NamedTuple):
     Parameters
     ----------
     format : str
-        ``rfcalc``, ``keras``, ``onnx``, ``tflite`` or ``torch``.
+        ``rfcalc``, ``keras``, ``onnx``, ``openvino``, ``tflite`` or ``torch``.
     content : dict or bytes
         What it holds; of a saved PyTorch program on disk its path.
     source : str
@@ -63,7 +65,7 @@ _FACTORY: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Z
 
 _ANY_NAME: Final = re.compile(
     r"|main(_graph)?|(onnx_?)?graph|torch[-_]jit([-_]export)?|tf2onnx|tf_?(graph|model)|Model from .*"
-    r"|(model|functional|sequential)(_\d+)?",
+    r"|\w+_Frontend_IR|(model|functional|sequential)_?\d*",
     re.I,
 )
 """Names that exporters and frameworks give to any model."""
@@ -90,7 +92,7 @@ def load(
     shapes : mapping of str to sequence of Num, optional
         Extents of inputs by name (``""``: the first), which replace the file's own.
     format : str, optional
-        ``rfcalc``, ``keras``, ``onnx``, ``tflite`` or ``torch``; by default the contents decide.
+        ``rfcalc``, ``keras``, ``onnx``, ``openvino``, ``tflite`` or ``torch``; by default its contents say.
     options : Options, optional
         All of this and what else the user says of the model.
 
@@ -208,6 +210,8 @@ def _document_of(source: Source, directory: str | None, format: str | None) -> D
         return Document(TFLITE, source.everything(MOST_ARCHIVE * 2), source.name, directory)
     if source.member is not None or is_task(source.head, source.name):
         return Document(TFLITE, _model_of_task(source), source.name, directory)
+    if format == OPENVINO or is_openvino(source.head):
+        return Document(OPENVINO, source.everything(parsing.MOST_JSON), source.name, directory)
     if format == TORCH or is_program(source.head, source.name):
         content = source.everything(MOST_ARCHIVE) if source.path is None else source.path
         return Document(TORCH, content, source.name, directory)
@@ -233,6 +237,10 @@ def held_tensors(model: Any) -> dict[str, int]:
 
 def hash_beside(document: Document) -> str:
     """Return a hash of what is read of other files beside a model's own; "" where nothing is."""
+    if document.format == OPENVINO and document.directory is not None:
+        from rfcalc.readers.openvino.constants import hash_beside as of_constants
+
+        return of_constants(document.content, document.source, document.directory)
     if document.format != ONNX or document.directory is None or not isinstance(document.content, bytes):
         return ""
     from rfcalc.readers.onnx.sidecar import hash_beside as of
@@ -457,6 +465,19 @@ def _tflite(data: Any, source: str, options: Options) -> LayerGraph:
     return read_tflite(data, source=source, options=options)
 
 
+def _openvino(data: bytes, source: str, options: Options) -> LayerGraph:
+    _refuse_parameters(options, "an OpenVINO model")
+    try:
+        from rfcalc.readers.openvino.graph import read_openvino
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("rfcalc"):
+            raise
+        raise ReadError(
+            "reading OpenVINO models needs the onnx package: pip install 'rfcalc[onnx]'"
+        ) from None
+    return read_openvino(data, source=source, options=options)
+
+
 def _torch(data: Any, source: str, options: Options) -> LayerGraph:
     _refuse_parameters(options, "a PyTorch model")
     if type(data).__name__ == "ExportedProgram":
@@ -499,6 +520,7 @@ _READERS: Final[Mapping[str, Callable[[Any, str, Options], LayerGraph]]] = {
     RFCALC: _native,
     KERAS: _keras,
     ONNX: _onnx,
+    OPENVINO: _openvino,
     TFLITE: _tflite,
     TORCH: _torch,
 }

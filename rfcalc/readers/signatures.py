@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 RFCALC, KERAS, ONNX, TFLITE, TORCH = "rfcalc", "keras", "onnx", "tflite", "torch"
+OPENVINO: Final = "openvino"
 
 EXPECTED: Final = (
     'a model is JSON with "rfcalc": 1 (see docs/formats.md), Keras\'s to_json() output or .keras file, an '
-    "ONNX or TFLite file, or a PyTorch program (.pt2)"
+    "ONNX or TFLite file, an OpenVINO model (.xml), or a PyTorch program (.pt2)"
 )
 
 _INSTEAD: Final = (
@@ -69,7 +70,7 @@ _YAML_KEY: Final = re.compile(r"""^[ \t]*["']?rfcalc["']?[ \t]*:|^\{.*\brfcalc["
 YAML_FLOW: Final = re.compile(r"\s*\{\s*[A-Za-z_]")
 _SUFFIXES: Final = {".yaml": "YAML", ".yml": "YAML", ".toml": "TOML", ".json": "JSON"}
 
-SOME: Final = (*_SUFFIXES, ".h5", ".hdf5")
+SOME: Final = (*_SUFFIXES, ".h5", ".hdf5", ".xml")
 """How the names of files end, in small letters, of which some are models, and others something else."""
 
 NAMES: Final = (*SOME, ".keras", ".onnx", ".pt2", ".tflite")
@@ -92,6 +93,17 @@ def is_task(head: bytes, name: str) -> bool:
     """Tell whether an archive's first member, or failing that the name, is that of one with TFLite files."""
     first = _first_member(head)
     return first is not None and (first.endswith(b".tflite") or name.endswith(".task"))
+
+
+_NET: Final = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--(?s:.{0,4000}?)-->\s*)*<net[\s>]"
+)
+"""How an OpenVINO file begins."""
+
+
+def is_openvino(head: bytes) -> bool:
+    """Tell whether the first bytes are those of an OpenVINO model."""
+    return _NET.match(head) is not None
 
 
 def is_program(head: bytes, name: str) -> bool:

@@ -85,7 +85,7 @@ def test_what_is_no_model_source_is_wrong_usage() -> None:
         load(5)
     with pytest.raises(
         UsageError,
-        match="there is no format 'onxx'; rfcalc reads 'rfcalc', 'keras', 'onnx', 'tflite' and 'torch'",
+        match="there is no format 'onxx'; rfcalc reads 'rfcalc', 'keras', 'onnx', 'openvino', ",
     ):
         load(POOLING, format="onxx")
     with pytest.raises(UsageError, match="a loaded graph has its parameters"):

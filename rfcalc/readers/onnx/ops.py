@@ -17,7 +17,7 @@ from rfcalc.readers.onnx import (  # noqa: F401  each module registers its opera
     ops_signal,
     ops_window,
 )
-from rfcalc.readers.onnx.operation import READERS, Reader
+from rfcalc.readers.onnx.operation import MICROSOFT, READERS, Reader
 
 
 def reader_of(domain: str, name: str) -> Reader | None:
@@ -26,5 +26,5 @@ def reader_of(domain: str, name: str) -> Reader | None:
 
 
 def known() -> Mapping[tuple[str, str], Reader]:
-    """Return what reads each operation, by its domain and its name."""
-    return READERS
+    """Return what reads each operation of ONNX, by its domain and its name."""
+    return {key: reader for key, reader in READERS.items() if key[0] in ("", MICROSOFT)}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rfcalc.algebra.number import as_integer, is_known
+from rfcalc.algebra.number import as_integer, is_known, prove
 from rfcalc.graph.layer import Extras, Stage, TensorSpec
 from rfcalc.readers.lowering.builder import Undecided
 from rfcalc.readers.lowering.mix import chosen, elementwise, triangular
 from rfcalc.readers.lowering.value import Value, Values
 from rfcalc.readers.onnx.operation import MICROSOFT, Operation, op
-from rfcalc.readers.onnx.tensors import dtype_name
+from rfcalc.readers.onnx.tensors import MOST_KNOWN, dtype_name
 
 ACTIVATIONS = (
     *("Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Ceil", "Celu", "Cos", "Cosh"),
@@ -149,7 +149,7 @@ def _turned(operation: Operation, positions: Value | None) -> Values:
     x = operation[0]
     heads = operation.integer("num_heads", 0) if x.rank == 3 else 1
     size = x.shape[-1]
-    if not is_known(size) or heads < 1 or size % heads:
+    if not is_known(size) or heads < 1 or size % heads or prove(size > MOST_KNOWN):
         raise Undecided
     each = int(as_integer(size)) // heads
     turned = operation.integer("rotary_embedding_dim", 0) or each

@@ -41,7 +41,7 @@ Said = tuple[str, str, str]
 """Code, layer and text of a note."""
 
 
-class _Unread(Exception):
+class Unread(Exception):
     """A table cannot be read, and why."""
 
 
@@ -87,7 +87,7 @@ def take_tables(model: onnx.ModelProto, directory: str) -> dict[str, list[str]]:
     for tensor in _outside(model):
         try:
             data = _read(tensor, directory, left)
-        except _Unread as error:
+        except Unread as error:
             unread.setdefault(str(error), []).append(tensor.name)
             continue
         left -= len(data)
@@ -161,29 +161,49 @@ def _read(tensor: onnx.TensorProto, directory: str, left: int) -> bytes:
 
     Raises
     ------
-    _Unread
+    Unread
         What the model says of its place cannot be, or must not be followed.
     """
     name, offset, length = _place(tensor)
     if any(extent < 0 for extent in tensor.dims):
-        raise _Unread("it has a negative extent")
+        raise Unread("it has a negative extent")
     wanted = prod(tensor.dims) * _WIDTHS[tensor.data_type]
     if length is not None and length != wanted:
-        raise _Unread("its length is not that of its shape")
+        raise Unread("its length is not that of its shape")
+    return read_beside(directory, name, offset, wanted, left)
+
+
+def read_beside(directory: str, name: str, offset: int, wanted: int, left: int) -> bytes:
+    """Return a part of a file that lies beside a model's own.
+
+    Parameters
+    ----------
+    directory, name : str
+        Where the file is; a plain name.
+    offset, wanted : int
+        Where the part begins, and how many bytes it has.
+    left : int
+        How many may still be read.
+
+    Raises
+    ------
+    Unread
+        It is not there, too large, or must not be opened.
+    """
     if wanted > left:
-        raise _Unread(f"all of them are more than {MOST_BYTES >> 20} MiB")
+        raise Unread(f"all of them are more than {MOST_BYTES >> 20} MiB")
     try:
         with os.fdopen(_opened(directory, name), "rb") as file:
             if offset + wanted > os.fstat(file.fileno()).st_size:
-                raise _Unread("it goes on beyond the end of the file")
+                raise Unread("it goes on beyond the end of the file")
             file.seek(offset)
             data = file.read(wanted)
     except FileNotFoundError:
-        raise _Unread("the file is not there") from None
+        raise Unread("the file is not there") from None
     except OSError as error:
-        raise _Unread(f"the file cannot be read: {error.strerror or 'it is damaged'}") from None
+        raise Unread(f"the file cannot be read: {error.strerror or 'it is damaged'}") from None
     if len(data) != wanted:
-        raise _Unread("it goes on beyond the end of the file")
+        raise Unread("it goes on beyond the end of the file")
     return data
 
 
@@ -192,17 +212,17 @@ def _place(tensor: onnx.TensorProto) -> tuple[str, int, int | None]:
     said: dict[str, str] = {}
     for each in tensor.external_data:
         if said.setdefault(each.key, each.value) != each.value:
-            raise _Unread(f"its {each.key[:20]!r} is given twice")
+            raise Unread(f"its {each.key[:20]!r} is given twice")
     name = said.get("location", "")
     if not name or name in (".", "..") or len(name) > _LONGEST_NAME or not set(name).isdisjoint("/\\:\0"):
-        raise _Unread("its file is no plain name in the model's directory")
+        raise Unread("its file is no plain name in the model's directory")
     length = _number(said["length"], "length") if "length" in said else None
     return name, _number(said.get("offset", "0"), "offset"), length
 
 
 def _number(text: str, what: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER):
-        raise _Unread(f"its {what} is no number that can be")
+        raise Unread(f"its {what} is no number that can be")
     return int(text)
 
 
@@ -220,7 +240,7 @@ def _opened(directory: str, name: str) -> int:
         found = os.fstat(descriptor)
         _check(found)
         if (found.st_dev, found.st_ino) != (seen.st_dev, seen.st_ino):
-            raise _Unread("the file was replaced while it was opened")
+            raise Unread("the file was replaced while it was opened")
     except BaseException:
         os.close(descriptor)
         raise
@@ -229,6 +249,6 @@ def _opened(directory: str, name: str) -> int:
 
 def _check(status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise _Unread("it is no regular file, but a link, a pipe or the like")
+        raise Unread("it is no regular file, but a link, a pipe or the like")
     if status.st_nlink > 1:
-        raise _Unread("the file has another name too, perhaps outside of the directory")
+        raise Unread("the file has another name too, perhaps outside of the directory")
