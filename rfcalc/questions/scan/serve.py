@@ -133,11 +133,13 @@ def answer(task: Task, analyse: Callable[[Task], dict[str, Any]]) -> dict[str, A
 def _kind(error: Exception) -> str:
     """Return what kind of failure an error is: the class that the library documents.
 
-    >>> from rfcalc.errors import GraphError
-    >>> _kind(GraphError("is a cycle"))
-    'graph'
+    >>> from rfcalc.errors import GraphError, NoModel
+    >>> _kind(GraphError("is a cycle")), _kind(NoModel("is a web page"))
+    ('graph', 'read')
     """
-    public = next(each for each in type(error).__mro__ if each.__module__ == "rfcalc.errors")
+    import rfcalc
+
+    public = next(each for each in type(error).__mro__ if each.__name__ in rfcalc.__all__)
     return public.__name__.removesuffix("Error").lower()
 
 

@@ -22,7 +22,7 @@ def names(*paths: str, base: Path) -> list[str]:
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in (
         "b.json", "a.ONNX", "deep/z.yaml", "deep/er/m.keras", "deep/er/n.pt2", "deep/s.toml", "wheel.whl",
-        "a.tgz", ".hidden.json", ".git/config.json", "__pycache__/x.json", "CVS/x.json", "weights.h5",
+        "a.tgz", ".hidden.json", ".git/config.json", "__pycache__/x.json", "CVS/x.json", "weights.npz",
         "notes.txt", "json",
     ):  # fmt: skip
         write(tmp_path / name)
