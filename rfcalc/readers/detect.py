@@ -309,10 +309,14 @@ def at_shapes(
 
 
 def names_code(model: str) -> bool:
-    """Tell whether a text is ``package.module:factory`` and no file."""
+    """Tell whether a text is ``package.module:factory``, or an architecture of a library, and no file."""
     import os
 
-    return ":" in model and bool(_FACTORY.fullmatch(model)) and not os.path.lexists(model)
+    if ":" not in model or os.path.lexists(model):
+        return False
+    from rfcalc.readers.torch.hubs import is_of_hub
+
+    return bool(_FACTORY.fullmatch(model)) or is_of_hub(model)
 
 
 def architectures(pattern: str) -> list[tuple[str, bytes]] | None:

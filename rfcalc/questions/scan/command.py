@@ -15,8 +15,8 @@ from rfcalc.errors import UsageError
 from rfcalc.wording import MARKUP
 
 _NOTES: Final = """PATH is a folder, an archive (zip, wheel, tar), a model file, architectures of an
-installed library (timm:resnet*, torchvision:*), or @FILE, a list of these, a line each. What is no model is
-passed over; what is broken is listed, and the scan goes on.
+installed library (timm:resnet*, transformers:configs/*), or @FILE, a list of these, a line each. What is no
+model is passed over; what is broken is listed, and the scan goes on.
 
 The catalogue is an SQLite file: tables models, layers, notes, failures, places. Files that are unchanged are
 not read again, and a scan that was stopped goes on where it was.

@@ -12,6 +12,7 @@ from rfcalc.readers.named import beside_here, found, missing_arguments, spelled
 from rfcalc.readers.options import Options
 from rfcalc.readers.torch.arguments import Example, example_of
 from rfcalc.readers.torch.capture import read_module
+from rfcalc.readers.torch.hub_files import offline
 from rfcalc.readers.torch.hubs import Built, is_of_hub, of_hub
 from rfcalc.readers.torch.weightless import built
 
@@ -38,12 +39,12 @@ def read_factory(name: str, options: Options) -> LayerGraph:
         The shape of an input is missing.
     """
     try:
-        with beside_here():
+        with offline() if is_of_hub(name) else beside_here():
             asked = of_hub(name) if is_of_hub(name) else _built(found(name))
             example, open_axes = _called(asked, options.shapes or {}, of_hub=is_of_hub(name))
             settled = options._replace(shapes=None)
             graph = read_module(asked.module, example, open_axes or None, options=settled, source=name)
-            return graph.called(name.partition(":")[2]) if is_of_hub(name) else graph
+            return graph.called(asked.title) if asked.title else graph
     except RfcalcError as error:
         error.source = error.source or name
         raise
