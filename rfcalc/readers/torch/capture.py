@@ -91,6 +91,7 @@ def read_module(
         raise UsageError(f"capture is one of {', '.join(CAPTURES)}, not {capture!r}")
     source = source or f"<{type(module).__name__}>"
     try:
+        _refuse_packed(module)
         tensors = dict(module.named_parameters(remove_duplicate=False))
         tensors.update(module.named_buffers(remove_duplicate=False))
         example = example_of(module, example_inputs)
@@ -113,6 +114,24 @@ def read_module(
     except RfcalcError as error:
         error.source = error.source or source
         raise
+
+
+def _refuse_packed(module: Any) -> None:
+    """Refuse weights that are no tensors: their operators compute, and cannot be followed without.
+
+    Raises
+    ------
+    ReadError
+        The module holds such.
+    """
+    import torch
+
+    for path, each in module.named_modules():
+        if any(isinstance(value, torch.ScriptObject) for value in vars(each).values()):
+            raise ReadError(
+                f"{path!r} ({type(each).__name__}) holds weights that are packed for a processor; read the "
+                "module as it was before it was converted"
+            )
 
 
 def exported_module(

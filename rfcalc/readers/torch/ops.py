@@ -12,6 +12,7 @@ from rfcalc.readers.torch import (  # noqa: F401  each module registers its oper
     ops_index,
     ops_mix,
     ops_norm,
+    ops_quantized,
     ops_recurrent,
     ops_resample,
     ops_shape,

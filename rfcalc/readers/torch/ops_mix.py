@@ -75,6 +75,23 @@ def add_product(operation: Operation) -> Values:
     return _product(operation, x, y, bias)
 
 
+@op("_grouped_mm")
+@op("grouped_mm_fallback", namespace="transformers")
+def grouped_product(operation: Operation) -> Values:
+    """Rows in groups, each group with a matrix of its own: the experts of a mixture."""
+    x, kernel = (operation[name] for name in list(operation.call.args)[:2])
+    offsets, bias = operation.optional("offs"), operation.optional("bias")
+    if x.spec is None or kernel.spec is None:
+        raise Blind
+    if not kernel.constant or kernel.rank != 3 or x.rank != 2:
+        return operation.cover(operation.given, "which rows a matrix takes is computed")
+    rows = x
+    if offsets is not None and not offsets.constant:
+        attrs = {"shape": x.shape, "axes": x.spec.axes, "reason": "which rows an expert takes is computed"}
+        (rows,) = operation.builder.add(operation.part("rows").node, "cover", (x, offsets), attrs)
+    return operation.add("linear", (rows,), {"units": kernel.shape[2]}, weights=(kernel, bias))
+
+
 @op("einsum")
 def einsum(operation: Operation) -> Values:
     """Any number of operands."""
