@@ -13,7 +13,9 @@ from tests.benchmarks.others import TOOLS, measured, recorded, torch_model
 from tests.benchmarks.worked import CASES, Case, truth
 from tests.oracle import Line, spread
 from tests.zoo import table as zoo_table
+from tests.zoo import whole, whole_table
 from tests.zoo.explained import EXPLAINED
+from tests.zoo.measure import constant
 
 ONNX = {"macs", "relations", "counters"}
 
@@ -153,6 +155,55 @@ def test_no_row_of_the_zoo_is_wrong_while_exact() -> None:
     }
     assert sum(each["checked"] > 0 for each in measured.values()) >= 60
     assert [name for name, each in measured.items() if each["wrong exact"]] == []
+
+
+def test_every_deviation_of_whole_libraries_is_explained() -> None:
+    assert [each for each in whole_table.deviations(whole.read()) if not each.explained] == []
+
+
+PLACE = ["Linear", "addmm", "", False, 2, 8, 0]
+
+
+@pytest.mark.parametrize(
+    ("found", "deviations"),
+    [
+        ({"params": [9, 8]}, [("parameters: 8 for 9", False)]),
+        ({"differ": ["a: (1,) for (2,)"]}, [("shapes: a: (1,) for (2,)", False)]),
+        ({"macs": [8, 0], "apart": [PLACE]}, [(f"MACs: {[PLACE]}", True)]),
+        ({"macs": [8, 0], "apart": [[*PLACE[:3], True, 2, 8, 0]]}, [("reached by an input", False)]),
+        (
+            {"macs": [8, 4], "apart": [["Linear", "addmm", "linear", False, 2, 8, 4]]},
+            [("counted too", False)],
+        ),
+        ({"macs": [8, 0]}, [("MACs: ()", False)]),
+        ({"error": "RuntimeError: no"}, [("not compared: RuntimeError: no", False)]),
+        ({}, []),
+    ],
+)
+def test_the_comparison_of_libraries_sees_what_differs(found: dict[str, Any], deviations: Any) -> None:
+    """Only what no input reaches is explained, and only where rfcalc counts nothing of it."""
+    equal = {"params": [9, 9], "macs": [5, 5], "shapes": 1}
+    made = list(whole_table.deviations({"models": {"timm:net": equal | found}}))
+    assert [each.explained for each in made] == [explained for _, explained in deviations]
+    if len(deviations) == 1 and ":" in deviations[0][0]:
+        assert made[0].what == deviations[0][0]
+
+
+@pytest.mark.torch
+def test_what_no_input_reaches_is_found() -> None:
+    """By differentiation: a layer of a table that the module holds is such a one."""
+    torch = pytest.importorskip("torch")
+
+    class Net(torch.nn.Module):  # type: ignore[misc]  # torch may be absent
+        def __init__(self) -> None:
+            super().__init__()
+            self.own, self.taken = torch.nn.Linear(4, 4), torch.nn.Linear(4, 4)
+            self.register_buffer("table", torch.ones(2, 4))
+
+        def forward(self, x: Any) -> Any:
+            return self.taken(x) + self.own(self.table).sum()
+
+    assert constant(Net().to("meta"), [torch.ones(3, 4, device="meta")]) == {"own"}
 
 
 @pytest.mark.parametrize(

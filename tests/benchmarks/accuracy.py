@@ -25,6 +25,7 @@ from tests.benchmarks.others import TOOLS, Answer, Tool, recorded
 from tests.benchmarks.worked import CASES, Case, Field, truth
 from tests.readers.onnx_graphs import NAMES, graph_bytes, measured, reference
 from tests.zoo import table as zoo_table
+from tests.zoo import whole, whole_table
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "accuracy.md"
@@ -179,6 +180,21 @@ def zoo() -> str:
     return "\n\n".join([told, *parts])
 
 
+def libraries() -> str:
+    """Sum up how a catalogue of whole libraries compares with running their models."""
+    record = whole.read()
+    lists = [
+        (
+            f"With PyTorch {record['versions']['torch']}. Families of which all models are equal:",
+            whole_table.equal_families(record),
+        ),
+        ("What differs, and why:", whole_table.reasons(record)),
+    ]
+    parts = [f"{head}\n\n" + "\n".join(f"- {line}" for line in found) for head, found in lists]
+    differing = table(whole_table.FAMILY_HEAD, whole_table.families(record), [2, 3])
+    return "\n\n".join([table(whole_table.HEAD, whole_table.rows_of(record), [1, 2]), differing, *parts])
+
+
 # ---- the worked cases --------------------------------------------------------------------------------------
 
 
@@ -329,7 +345,8 @@ def beside_own(macs: int, own: int) -> str:
 SECTIONS: dict[str, Callable[[], str]] = {
     section.__name__: section
     for section in (
-        published, parameters, macs, relations, zoo, worked, by_rules, by_gradients, refusals, tools, counters
+        *(published, parameters, macs, relations, zoo, libraries, worked),
+        *(by_rules, by_gradients, refusals, tools, counters),
     )
 }  # fmt: skip
 

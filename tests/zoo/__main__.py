@@ -13,7 +13,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ def run(patterns: Sequence[str], workers: int, limit: float, new: bool) -> int:
     chosen = [name for name in chosen if not new or name not in record.models]
     _warm(chosen)
     with ThreadPoolExecutor(workers) as pool:
-        for name, found in zip(chosen, pool.map(lambda each: _apart(each, limit), chosen), strict=True):
+        for name, found in zip(chosen, pool.map(lambda each: apart(each, limit, one), chosen), strict=True):
             print(name, str(found)[:200], flush=True)
             _keep(name, found)
     return 0
@@ -93,11 +93,11 @@ def _warm(chosen: Iterable[str]) -> None:
         rfcalc.analyze(rfcalc.from_torch(torch.nn.Conv2d(1, 1, 3), [(1, 1, 8, 8)]))
 
 
-def _apart(name: str, limit: float) -> dict[str, Any]:
+def apart(name: str, limit: float, find: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
     """Return what a process of its own finds of a model, or why it found nothing."""
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_tell, args=(name, theirs))
+    process = context.Process(target=_tell, args=(name, find, theirs))
     began = time.monotonic()
     process.start()
     theirs.close()
@@ -111,11 +111,11 @@ def _apart(name: str, limit: float) -> dict[str, Any]:
     return {**found, "wall": round(time.monotonic() - began, 1)}
 
 
-def _tell(name: str, pipe: Any) -> None:
+def _tell(name: str, find: Callable[[str], dict[str, Any]], pipe: Any) -> None:
     """Send what is found of a model, or the last line of its error and where it rose."""
     with Path(os.devnull).open("w") as nothing, contextlib.redirect_stdout(nothing):
         try:
-            found = one(name)
+            found = find(name)
         except Exception as error:  # whatever a library or rfcalc raises is what was found
             at = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{at.filename.split('site-packages/')[-1].split('/')[0]}.{at.name}"

@@ -22,12 +22,15 @@ class Ran(NamedTuple):
     macs : int
         Half of the operations that PyTorch's flop counter counts, attention as matrix products: of its fused
         forms the counter knows some and counts nothing for the others.
+    inside : mapping
+        The same for each submodule that it counts something in, by operator.
     """
 
     every: int
     reached: int
     shapes: Mapping[str, Shape]
     macs: int
+    inside: Mapping[str, Mapping[str, int]]
 
 
 def ran(module: Any, inputs: Sequence[Any]) -> Ran:
@@ -58,7 +61,38 @@ def ran(module: Any, inputs: Sequence[Any]) -> Ran:
         sum(each.numel() for each in parameters if id(each) in found or not each.requires_grad),
         shapes,
         counter.get_total_flops() // 2,
+        _inside(counter.get_flop_counts()),
     )
+
+
+def _inside(counts: Mapping[str, Mapping[Any, int]]) -> dict[str, dict[str, int]]:
+    """Return multiply-accumulates by the path of a submodule, which the counter puts the class before."""
+    return {
+        name.partition(".")[2]: {str(op).rpartition(".")[2]: flops // 2 for op, flops in each.items()}
+        for name, each in counts.items()
+        if name != "Global"
+    }
+
+
+def constant(module: Any, inputs: Sequence[Any]) -> frozenset[str]:
+    """Return the submodules that put out what no input reaches, as differentiation finds it."""
+    import torch
+
+    module.eval().requires_grad_(False)
+    moving: dict[str, bool] = {}
+    hooks = [
+        each.register_forward_hook(
+            lambda _m, _i, out, name=name: moving.__setitem__(
+                name, moving.get(name, False) or any(tensor.requires_grad for tensor in _tensors(out))
+            )
+        )
+        for name, each in module.named_modules()
+    ]
+    with torch.enable_grad():
+        module(*[each.clone().requires_grad_() for each in inputs])
+    for hook in hooks:
+        hook.remove()
+    return frozenset(name for name, moves in moving.items() if not moves)
 
 
 def _leaves(outputs: Any) -> Iterator[Any]:
