@@ -165,3 +165,49 @@ def test_a_module_that_hangs_nowhere_is_part_of_its_caller() -> None:
 def test_one_with_weights_is_not() -> None:
     with pytest.raises(ReadError, match="a Conv1d runs that is no part of the module"):
         rfcalc.from_torch(Outside(nn.Conv1d(4, 4, 3)), (1, 3, 9), capture="record")
+
+
+def sliced(x: Tensor, device: Any) -> Tensor:
+    k = torch.ones(x.shape[-1], device=device)
+    k[2:5] = 0
+    return x * k
+
+
+def turned(x: Tensor, device: Any) -> Tensor:
+    k = torch.zeros(x.shape[-1], dtype=torch.bool, device=device)
+    k[::3] = True
+    return x.masked_fill(k.logical_not_(), 0.0)
+
+
+def chosen(x: Tensor, device: Any) -> Tensor:
+    k = torch.zeros(x.shape[-1], dtype=torch.bool, device=device)
+    k[2:5] = True
+    return torch.where(k, x, x.flip(-1))
+
+
+def through_a_view(x: Tensor, device: Any) -> Tensor:
+    k = torch.zeros(x.shape[-1], 2, dtype=torch.bool, device=device)
+    k.view(-1)[1::4] = True
+    return torch.where(k[:, 1], x, x.roll(1, -1))
+
+
+@pytest.mark.parametrize("where", ["beside the input", "on the CPU", "a buffer"])
+@pytest.mark.parametrize("function", [sliced, turned, chosen, through_a_view])
+def test_masks_that_are_written_into(function: Any, where: str) -> None:
+    """What a unit reads is what it reads by the elements that the mask has when it is used."""
+    if where == "a buffer":
+        module = Of(lambda m, x: x * m.k.mul_(m.order > 3), k=torch.ones(8), order=torch.arange(8))
+    else:
+        module = Of(lambda m, x: function(x, x.device if where == "beside the input" else "cpu"))
+    graph = rfcalc.from_torch(module, (1, 3, 8), capture="record")
+    (axis,) = rfcalc.field(graph, list(graph)[-1].name).axes
+    x = torch.randn(1, 3, 8)
+    rows = []
+    for unit in range(8):
+        changed = [x.index_fill(2, torch.tensor([j]), 9.0) for j in range(8)]
+        if where == "a buffer":
+            module.k = torch.ones(8)
+        usual = module(x)[..., unit]
+        rows.append(sum(1 << j for j in range(8) if not torch.equal(module(changed[j])[..., unit], usual)))
+    assert list(axis.masks) == rows
+    assert axis.status == "exact"

@@ -233,3 +233,28 @@ def test_what_cannot_be_watched() -> None:
         pass
     with pytest.raises(UsageError, match="a PyTorch model is"), rfcalc.watch("net"):
         pass
+
+
+PASSES: dict[str, Any] = {
+    "a condition": lambda m, x: torch.cond(x.sum() > 0, lambda a: a + 1, lambda a: a - 1, (x,)),
+    "vmap": lambda m, x: torch.vmap(lambda a: m.c(a[None])[0])(x),
+    "a gradient inside": lambda m, x: torch.func.grad(lambda a: m.c(a).sum())(x),
+    "a sparse tensor": lambda m, x: torch.eye(9).to_sparse() @ x[0].T,
+    "a module that hangs nowhere": lambda m, x: m.outside[0](x),
+}
+
+
+@pytest.mark.parametrize("case", PASSES)
+def test_a_recording_that_fails_stands_in_no_way(case: str) -> None:
+    """The pass gives what it gives; it is recorded, or says why not."""
+    torch.manual_seed(0)
+    module, x = Of(PASSES[case], c=nn.Conv1d(3, 3, 3, padding=1)), torch.randn(1, 3, 9)
+    module.outside = [nn.Conv1d(3, 3, 1)]  # in a list, so that it is no part of the module
+    wanted = module(x)
+    with rfcalc.watch(module) as seen:
+        assert torch.equal(module(x), wanted)
+    (only,) = seen
+    try:
+        rfcalc.analyze(only.graph, on_unknown="bound")
+    except ReadError as error:
+        assert "the pass could not be recorded: " in str(error)  # noqa: PT017  either is right

@@ -137,9 +137,8 @@ def _kind(error: Exception) -> str:
     >>> _kind(GraphError("is a cycle")), _kind(NoModel("is a web page"))
     ('graph', 'read')
     """
-    import rfcalc
-
-    public = next(each for each in type(error).__mro__ if each.__name__ in rfcalc.__all__)
+    kinds = (each for each in type(error).__mro__ if each.__module__ == "rfcalc.errors")
+    public = next(each for each in kinds if each.__name__.endswith("Error"))
     return public.__name__.removesuffix("Error").lower()
 
 

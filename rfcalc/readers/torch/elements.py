@@ -61,6 +61,10 @@ class Elements:
         elif own and has and not learned and tensor.numel() <= MOST_KNOWN:
             self._real[name] = tensor.detach().cpu().clone()
 
+    def held(self, name: str) -> Any:
+        """Return the elements of a tensor; None where they are not known."""
+        return self._real.get(name)
+
     def computed(self, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], names: Names) -> Any:
         """Return what an operator makes of its arguments' elements; `MISSING` where some are unknown."""
         import torch
@@ -71,7 +75,7 @@ class Elements:
         given = _pytree.tree_leaves((args, kwargs))
         leaves = [each for each in given if isinstance(each, torch.Tensor)]
         unknown = [each for each in leaves if _is_meta(each) and names(each) not in self._real]
-        if unknown and not _takes_shape(function):
+        if unknown and not takes_shape(function):
             return MISSING
         moved = any(isinstance(each, torch.device) and each.type == "meta" for each in given)
         if leaves and not moved and not any(map(_is_meta, leaves)):
@@ -173,7 +177,7 @@ class Elements:
             yield
 
 
-def _takes_shape(function: Any) -> bool:
+def takes_shape(function: Any) -> bool:
     """Tell whether an operator makes a tensor like another, of which it takes the shape alone."""
     name = function._schema.name.partition("::")[2]
     return bool(name.endswith("_like") or name.startswith("new_"))

@@ -91,9 +91,7 @@ def known_data(tensor: Any, *, learned: bool = False) -> Any:
     """Return the elements of a small tensor of integers, or of a mask, as an array; None for any other."""
     import torch
 
-    if type(tensor) is not torch.Tensor or tensor.device.type == "meta" or tensor.is_sparse:
-        return None
-    if tensor.dtype.is_complex or tensor.is_quantized:
+    if type(tensor) is not torch.Tensor or not _is_plain(tensor):
         return None
     if not tensor.dtype.is_floating_point:
         if tensor.numel() > (MOST_MASKED if tensor.dtype == torch.bool else MOST_KNOWN):
@@ -103,6 +101,15 @@ def known_data(tensor: Any, *, learned: bool = False) -> Any:
         return None
     array = tensor.detach().cpu().float().numpy()
     return array if may_be_structural(array) and is_structural(array) else None
+
+
+def _is_plain(tensor: Any) -> bool:
+    """Tell whether a tensor has elements that can be read as they lie."""
+    import torch
+
+    lies = tensor.layout is torch.strided and not tensor.is_nested and tensor.device.type != "meta"
+    wrapped = torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+    return bool(lies and not wrapped and not tensor.is_quantized and not tensor.dtype.is_complex)
 
 
 def _bound(value: Any) -> int | None:

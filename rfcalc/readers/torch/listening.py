@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from threading import get_ident
 from typing import Any
 
 from rfcalc.readers.torch.elements import MISSING, Elements, tells_numbers
 from rfcalc.readers.torch.shortcuts import shortcuts
-from rfcalc.readers.torch.tape import Tape
+from rfcalc.readers.torch.tape import Tape, Unrecorded
 
 
 @contextmanager
-def modules_told(tape: Tape) -> Iterator[None]:
-    """Tell the tape which modules run."""
+def modules_told(enter: Callable[[Any], None], leave: Callable[[], None]) -> Iterator[None]:
+    """Tell which modules run: `enter` is called with each, and `leave` when it ends."""
     from torch.nn.modules import module as modules
 
     here = get_ident()  # hooks are of all threads
 
     def entered(module: Any, _given: Any) -> None:
         if get_ident() == here:
-            tape.enter(module)
+            enter(module)
 
     def left(_module: Any, _given: Any, _returned: Any) -> None:
         if get_ident() == here:
-            tape.leave()
+            leave()
 
     before = modules.register_module_forward_pre_hook(entered)
     after = modules.register_module_forward_hook(left, always_call=True)
@@ -46,8 +46,23 @@ def listening(heard: Heard) -> Iterator[None]:
     """Hand over the operators that are called, before the dispatcher takes them apart."""
     from torch._dispatch.python import enable_python_dispatcher, no_python_dispatcher
 
+    _hand_over_functions()
     with enable_python_dispatcher(), _mode()(heard, no_python_dispatcher):
         yield
+
+
+def _hand_over_functions() -> None:
+    """Let operators that take functions, such as the branches of a condition, be handed over like others.
+
+    Each asks a table of its own what to do under a mode, and refuses one that is not in it.
+    """
+    from torch._ops import _higher_order_ops
+
+    def handed_over(function: Any, mode: Any, *args: Any, **kwargs: Any) -> Any:
+        return mode.__torch_dispatch__(function, (), args, kwargs)
+
+    for function in list(_higher_order_ops.values()):
+        function.python_key_table.setdefault(_mode(), partial(handed_over, function))
 
 
 def recording(tape: Tape) -> Heard:
@@ -55,6 +70,7 @@ def recording(tape: Tape) -> Heard:
     short = shortcuts()
 
     def heard(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        _require_plain(function)
         if tells_numbers(function):  # of tensors without elements it cannot be told, and torch says so
             return function(*args, **kwargs)
         spelled = tape.call(function, args, kwargs)
@@ -76,6 +92,7 @@ def recording_known(tape: Tape, elements: Elements) -> Heard:
     from torch.utils import _pytree
 
     def heard(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        _require_plain(function)
         if tells_numbers(function):
             found = elements.number(function, args, kwargs, tape.known)
             return function(*args, **kwargs) if found is MISSING else found
@@ -97,6 +114,12 @@ def recording_known(tape: Tape, elements: Elements) -> Heard:
         return result
 
     return heard
+
+
+def _require_plain(function: Any) -> None:
+    """Refuse an operator that runs functions, such as the branches of a condition."""
+    if not hasattr(function, "_schema"):
+        raise Unrecorded(f"{function} runs functions of its own")
 
 
 def _together(given: Any) -> Any:

@@ -114,7 +114,7 @@ def record(
             for name, value, given in zip(example.names, empty, leaves, strict=True):
                 tape.input(name, value, given)
             args, by_name = example.filled(empty)
-            stack.enter_context(modules_told(tape))
+            stack.enter_context(modules_told(tape.enter, tape.leave))
             if elements is not None:
                 stack.enter_context(elements.told(tape.known))
             heard = recording(tape) if elements is None else recording_known(tape, elements)

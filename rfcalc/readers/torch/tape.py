@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rfcalc.readers.torch.arguments import tensors_in
-from rfcalc.readers.torch.elements import Elements
+from rfcalc.readers.torch.elements import Elements, takes_shape
 from rfcalc.readers.torch.exported import dtype_name, known_data, storage_of, target_of
 from rfcalc.readers.torch.program import BUFFER, CONSTANT, PARAMETER, USER, Call, Given, Ref, Tensor
 
@@ -19,13 +19,24 @@ class Tape:
     """What is recorded: tensors by identity, and calls in their order."""
 
     def __init__(self, module: Any, elements: Elements | None = None) -> None:
+        import torch
+
         self._holds = elements
+        self._transformed = torch._C._functorch.peek_interpreter_stack
         self.inputs: list[Given] = []
         self.calls: list[Call] = []
         self.played: list[tuple[Any, Any, Any]] = []
         self.stack: list[tuple[str, str, str]] = []
         self.mixed = False
         """Tensors that have elements are among the arguments of the last call."""
+        self._moving: set[int] = set()
+        """The storages whose elements depend on an input or a parameter."""
+        self._state: set[int] = set()
+        """Those of buffers."""
+        self._written: set[int] = set()
+        """Those that were written into."""
+        self._moves = False
+        """Such a tensor is among the arguments of the last call."""
         self._names: dict[int, str] = {}
         self._elements: dict[Any, str] = {}
         self._held: list[Any] = []  # an identity stands for a tensor as long as that lives
@@ -54,12 +65,14 @@ class Tape:
         """Enter an argument of the module, in the place of what was given."""
         if self._holds is not None:
             self._holds.enter(name, given, own=False)
+        self._moving.add(_storage(tensor))
         self.inputs.append(Given(self.name(tensor, name), USER, name, _meta(tensor)))
 
     def state(self, path: str, stand_in: Any, tensor: Any, first: str, *, learned: bool) -> None:
         """Enter a parameter or a buffer, for which another tensor stands in."""
         if id(stand_in) in self._names:
             return
+        (self._moving if learned else self._state).add(_storage(stand_in))
         name = self.name(stand_in, f"state.{path}")
         if self._holds is not None:
             self._holds.enter(name, tensor, own=True, learned=learned)
@@ -75,16 +88,30 @@ class Tape:
         if isinstance(value, torch.Tensor):
             name = self.known(value)
             self.mixed = self.mixed or (value.device.type != "meta" and value.dim() > 0)
-            if name is not None:
+            data = self._data(value, name)
+            if name is not None and data is None:
                 return Ref(name)
-            if value.device.type == "meta":
+            if name is None and value.device.type == "meta":
                 raise Unrecorded("it holds a tensor without elements that no operator made")
             name = f"constant.{len(self._held)}"
             self._held.append(value)
-            return Given(name, CONSTANT, name, _meta(value), data=known_data(value))
+            return Given(name, CONSTANT, name, _meta(value), data=data)
         if isinstance(value, (list, tuple)):
             return [self.ref(each) for each in value]
         return dtype_name(value) if isinstance(value, torch.dtype) else value
+
+    def _data(self, value: Any, name: str | None) -> Any:
+        """Return the elements that a constant has at this very moment, where they are few and known."""
+        storage = _storage(value)
+        if storage in self._moving:
+            self._moves = True
+            return None
+        if storage in self._state and storage not in self._written:
+            return None
+        if value.device.type != "meta":
+            return known_data(value)
+        real = None if self._holds is None or name is None else self._holds.held(name)
+        return None if real is None else known_data(real)
 
     def marked(self, value: Any) -> Any:
         """Return an argument to be played again: references for tensors without elements."""
@@ -99,10 +126,12 @@ class Tape:
 
     def call(self, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Spell the arguments of a call by their names."""
+        if self._transformed():
+            raise Unrecorded("it transforms functions, as torch.func does")
         schema = function._schema
         if schema.is_mutable:
             self._check_written(schema, args, kwargs)
-        self.mixed = False
+        self.mixed = self._moves = False
         marked = {name: self.marked(value) for name, value in kwargs.items()}
         self.played.append((function, tuple(map(self.marked, args)), marked))
         names = [each.name for each in schema.arguments]
@@ -123,6 +152,11 @@ class Tape:
                 continue
             if self.known(written) is None:
                 raise Unrecorded("it writes into a tensor that is no buffer")
+            if any(_storage(leaf) in self._moving for leaf in leaves):
+                self._moving.add(_storage(written))
+            elif self._holds is None and written.device.type == "meta":
+                raise Unrecorded("it writes into a constant, whose elements then have to be known")
+            self._written.add(_storage(written))
             if written.device.type != "meta" and any(leaf.device.type == "meta" for leaf in leaves):
                 raise Unrecorded("it writes into a tensor that it made on another device")
 
@@ -130,13 +164,14 @@ class Tape:
         """Enter a call and its results."""
         import torch
 
+        moves = self._moves and not takes_shape(function)
         target = target_of(function)
         name = self._numbered(target.split(".")[1])
         if isinstance(result, (list, tuple)):
-            parts = [(self._numbered("getitem"), each) for each in result]
+            numbered = [(self._numbered("getitem"), each) for each in result]
             outputs = tuple(
                 (self.name(each, part), _meta(each)) if isinstance(each, torch.Tensor) else (part, each)
-                for part, each in parts
+                for part, each in numbered
             )
         elif isinstance(result, torch.Tensor):
             outputs = ((self.name(result, name), _meta(result)),)
@@ -144,6 +179,9 @@ class Tape:
             outputs = ()
         else:
             raise Unrecorded("it asks for the elements of a tensor")
+        if moves:
+            parts = result if isinstance(result, (list, tuple)) else [result]
+            self._moving.update(_storage(each) for each in parts if isinstance(each, torch.Tensor))
         self.calls.append(Call(name, target, args, outputs, tuple(self.stack)))
         return self.calls[-1]
 
@@ -186,6 +224,14 @@ class Tape:
         around = self.stack[-1][1]
         below = [path for path in paths if path.startswith(f"{around}.")] if around else paths
         return (below or paths)[0]
+
+
+def _storage(tensor: Any) -> int:
+    """Return what is the same for tensors that share their elements."""
+    try:
+        return int(tensor.untyped_storage()._cdata)
+    except (AttributeError, NotImplementedError, RuntimeError):  # sparse and wrapped tensors have none
+        return id(tensor)
 
 
 def _meta(tensor: Any) -> Tensor:

@@ -127,14 +127,12 @@ def _passed(
     entry = Seen({name: tuple(each.shape) for name, each in leaves})
     tape = Tape(module)
     hearing = _Hearing(tape)
+    hearing.tried(lambda: _begin(module, tape, leaves))
     with ExitStack() as stack:
-        for name, each in leaves:
-            tape.input(name, each, each)
-        _enter_state(module, tape)
-        stack.enter_context(unfused())
-        stack.enter_context(modules_told(tape))
-        tape.enter(module)
-        stack.enter_context(listening(hearing.heard))
+        if not hearing.why:
+            stack.enter_context(unfused())
+            stack.enter_context(modules_told(hearing.enter, hearing.leave))
+            stack.enter_context(listening(hearing.heard))
         returned = forward(*args, **kwargs)
     hearing.tried(lambda: setattr(hearing, "outputs", tape.returned(returned)))
     entry.count, entry.why = 1, hearing.why
@@ -147,8 +145,10 @@ def _passed(
     return returned
 
 
-def _enter_state(module: Any, tape: Tape) -> None:
-    """Enter the parameters and buffers of a module."""
+def _begin(module: Any, tape: Tape, leaves: Sequence[tuple[str, Any]]) -> None:
+    """Enter the inputs, parameters and buffers of a module, and the module itself."""
+    for name, each in leaves:
+        tape.input(name, each, each)
     firsts: dict[Any, str] = {}
     for named, learned in (
         (module.named_parameters(remove_duplicate=False), True),
@@ -157,6 +157,7 @@ def _enter_state(module: Any, tape: Tape) -> None:
         for path, tensor in named:
             first = firsts.setdefault(storage_of(tensor), path)
             tape.state(path, tensor, tensor, first, learned=learned)
+    tape.enter(module)
 
 
 class _Hearing:
@@ -180,12 +181,24 @@ class _Hearing:
             return None
         try:
             return work()
-        except Unrecorded as error:
-            self.why = str(error)
+        except Exception as error:  # whatever it is, it is the recording's own and not the pass's
+            reason = str(error).strip().partition("\n")[0][:200]
+            self.why = reason if isinstance(error, Unrecorded) else f"{type(error).__name__}: {reason}"
             return None
+
+    def enter(self, module: Any) -> None:
+        """Enter a module that runs."""
+        self.tried(lambda: self._tape.enter(module))
+
+    def leave(self) -> None:
+        """Leave the innermost module."""
+        self.tried(self._tape.leave)
 
     def heard(self, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Run an operator, and record it."""
+        if not hasattr(function, "_schema"):
+            self.why = self.why or f"{function} runs functions of its own"
+            return function(*args, **kwargs)
         if tells_numbers(function):
             self.asked = True
             return function(*args, **kwargs)
