@@ -22,7 +22,7 @@ from rfcalc.version import VERSION
 if TYPE_CHECKING:  # for type checkers, which do not look into folders as the library does
     from rfcalc.errors import AnalysisError, CheckFailed, GraphError, ReadError, RfcalcError, UsageError
     from rfcalc.graph.graph import LayerGraph
-    from rfcalc.loading import from_jax, from_torch, load
+    from rfcalc.loading import from_jax, from_keras, from_torch, load
     from rfcalc.page import Report, report
     from rfcalc.pictures import plot
     from rfcalc.questions.align import Alignment, align
@@ -82,6 +82,7 @@ __all__ = [
     "explain",
     "field",
     "from_jax",
+    "from_keras",
     "from_torch",
     "law",
     "load",
@@ -102,7 +103,7 @@ __version__ = VERSION
 _HOMES = {
     "rfcalc.errors": ("AnalysisError", "CheckFailed", "GraphError", "ReadError", "RfcalcError", "UsageError"),
     "rfcalc.graph.graph": ("LayerGraph",),
-    "rfcalc.loading": ("from_jax", "from_torch", "load"),
+    "rfcalc.loading": ("from_jax", "from_keras", "from_torch", "load"),
     "rfcalc.page": ("Report", "report"),
     "rfcalc.pictures": ("plot",),
     "rfcalc.watching": ("Watch", "watch"),

@@ -389,6 +389,53 @@ def from_jax(
     return read_function(function, inputs, params, arguments, options=options)
 
 
+def from_keras(
+    model: Any, input_shape: Shape | Sequence[Any] | Mapping[str, Any] | None = None
+) -> LayerGraph:
+    """Read a live model or layer of Keras 3, of any kind and backend, without computing anything.
+
+    Layers that rfcalc does not know, and subclassed models, are called on Keras's symbolic tensors, and read
+    as what they call: Keras layers and `keras.ops`, each a nested model. The model is left as it was.
+
+    Parameters
+    ----------
+    model : keras.Layer
+        The model: functional, sequential or subclassed, of layers of any origin.
+    input_shape : sequence or mapping, optional
+        The shape of the input, batch included, or of several inputs, in order or by name. A
+        ``keras.KerasTensor`` says the type of elements too. By default those that the model was made of, or
+        called on.
+
+    Returns
+    -------
+    LayerGraph
+        Its layers, to give to `analyze` or `field`; weights are those that Keras counts, by their variables.
+
+    Raises
+    ------
+    ReadError
+        Keras is not installed, or the model's own code fails on symbolic tensors.
+    UsageError
+        It is no model of Keras 3, or the shape of its input is missing or does not fit.
+
+    Examples
+    --------
+    >>> import keras  # doctest: +SKIP
+    >>> class Twice(keras.layers.Layer):  # doctest: +SKIP
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.conv = keras.layers.Conv2D(8, 3)
+    ...
+    ...     def call(self, x):
+    ...         return keras.ops.relu(self.conv(x)) * 2
+    >>> analyze(from_keras(Twice(), (None, 32, 32, 3))).totals.params.total  # doctest: +SKIP
+    224
+    """
+    from rfcalc.readers.keras.live import read_live
+
+    return read_live(model, plain(input_shape))
+
+
 # ---- shapes of inputs --------------------------------------------------------------------------------------
 
 

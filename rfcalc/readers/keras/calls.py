@@ -24,7 +24,7 @@ def read_call(entry: Config, config: Config, node: Node, edges: list[Edge], lead
     """Read the call `node` of a layer on `edges`, below `lead` axes of the models around it."""
     edges, masks = node.split_masks(edges)
     stage, edges = _read_kind(entry, config, node, edges)
-    if not edges and stage.kind != "unknown":
+    if not edges and stage.kind not in ("unknown", "cover"):
         raise ReadError("is called on no tensor", where=f"{entry.where}.inbound_nodes")
     if lead and stage.kind != "unknown":
         stage = with_lead(stage, lead)
@@ -55,6 +55,8 @@ def _read_kind(entry: Config, config: Config, node: Node, edges: list[Edge]) -> 
 
         return make_operation(class_name, config, node, edges)
     stage = make_layer(class_of(entry), config)
+    if stage.kind == "unknown" and isinstance(entry.get("unread"), str):
+        stage = Stage("unknown", {"why": entry.get("unread")})
     kind, attrs, _ = stage
     if kind == "embedding" and node.kwargs.get("reverse") is True:
         return Stage("linear", {"units": attrs["vocabulary"], "bias": False}), edges

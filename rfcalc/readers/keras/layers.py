@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from rfcalc.algebra.number import UNKNOWN
-from rfcalc.graph.layer import Extras, Stage
+from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Extras, Stage
 from rfcalc.readers.keras.config import Config
 from rfcalc.readers.keras.entries import class_of
 from rfcalc.readers.keras.layers_mix import MIXES
@@ -77,6 +77,17 @@ def _bidirectional(config: Config) -> Made | Stage:
     return inner._replace(attrs=settings)
 
 
+def _variable(config: Config) -> Made:
+    """What a live model makes of its weights alone, and hands on."""
+    shape = config.shape("shape")
+    axes = ((BATCH if len(shape) > 2 else "") + SPATIAL * len(shape))[: len(shape) - 1] + CHANNEL
+    return "cover", {
+        "shape": shape,
+        "axes": axes[-len(shape) :] if shape else "",
+        "reason": "it is a constant",
+    }
+
+
 LAYERS: Final[dict[str, Callable[[Config], Made | Stage]]] = {
     **WINDOWS,
     **SHAPES,
@@ -85,5 +96,6 @@ LAYERS: Final[dict[str, Callable[[Config], Made | Stage]]] = {
     **RECURRENTS,
     **PREPROCESSING,
     "Bidirectional": _bidirectional,
+    "Variable": _variable,
 }
 """Every layer class of Keras, but for models and for the wrappers that `make_layer` takes off itself."""

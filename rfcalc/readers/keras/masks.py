@@ -120,7 +120,8 @@ class Masks:
                 found.append(Value(spec, edge, mask=None if edge is None else self._borne.get(edge)))
             else:
                 data = array_of(each.value if isinstance(each, Constant) else each)
-                found.append(Value(_spec(() if data is None else data.shape), None, data))
+                shape = each.shape if isinstance(each, Constant) else () if data is None else data.shape
+                found.append(Value(_spec(shape), None, data))
         return found
 
     def _followed(

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from rfcalc.algebra.number import Num
 from rfcalc.errors import ReadError
 from rfcalc.graph import Block, Edge, Layer, LayerGraph
-from rfcalc.graph.layer import Extras, Stage
+from rfcalc.graph.layer import Extras, Stage, Weight
 from rfcalc.readers.keras.calls import read_call
 from rfcalc.readers.keras.config import Config, read_shape, shown
 from rfcalc.readers.keras.entries import (
@@ -28,7 +28,7 @@ from rfcalc.readers.keras.entries import (
 from rfcalc.readers.keras.inputs import Inputs, declared_shape, implied_shape
 from rfcalc.readers.keras.keras1 import converted
 from rfcalc.readers.keras.masks import Masks
-from rfcalc.readers.keras.nodes import Node, flatten, read_nodes, read_structure
+from rfcalc.readers.keras.nodes import Node, constants_in, flatten, read_nodes, read_structure
 from rfcalc.readers.keras.sharing import Twins
 from rfcalc.readers.keras.topology import model_in_topology
 from rfcalc.readers.keras.wiring import Tensors, edges_in, given_to, node_bases, ordered
@@ -275,8 +275,8 @@ class _Reader:
                 stage.attrs,
                 owner=None if name == owner else owner,
                 block=scope.path,
-                weights=() if operation or _holds_nothing(entry, class_name, node) else None,
-                trainable=scope.trainable and not is_frozen(config),
+                weights=_weights(entry, operation, node),
+                trainable="weights" in entry.data or (scope.trainable and not is_frozen(config)),
                 extras=extras,
             )
         )
@@ -343,9 +343,19 @@ class _Reader:
         return out
 
 
-def _holds_nothing(entry: Config, class_name: str, node: Node) -> bool:
-    """Tell whether a call of a layer certainly has no weights of its own: code has none."""
-    return node.kwargs.get("reverse") is True or (class_name == "Lambda" and class_of(entry) == "Lambda")
+def _weights(entry: Config, operation: bool, node: Node) -> tuple[Weight, ...] | None:
+    """Return the weights that a live model's layer or operation holds; None where its rule tells them.
+
+    Of a file, operations and code certainly have none.
+    """
+    if operation:
+        taken = constants_in((node.args, dict(node.kwargs)))
+        return tuple(dict.fromkeys(weight for each in taken for weight in each.weights))
+    if isinstance(entry.get("weights"), tuple):
+        held: tuple[Weight, ...] = entry.get("weights")
+        return held
+    nothing = node.kwargs.get("reverse") is True or class_of(entry) == "Lambda"
+    return () if nothing else None
 
 
 def _entries(config: Config) -> Iterator[Config]:

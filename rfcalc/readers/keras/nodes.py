@@ -9,6 +9,7 @@ from typing import Any, Final
 from rfcalc.algebra.number import Num
 from rfcalc.errors import ReadError
 from rfcalc.graph import Edge
+from rfcalc.graph.layer import Weight
 from rfcalc.readers.keras.config import read_shape, shown
 
 DEEPEST: Final = 64
@@ -36,13 +37,16 @@ class Ref:
 
 
 class Constant:
-    """An array written into the file: its shape, and its elements as nested lists."""
+    """An array: its shape, its elements as nested lists, and of a live model the weights it is made of."""
 
-    __slots__ = ("shape", "value")
+    __slots__ = ("shape", "value", "weights")
 
-    def __init__(self, shape: tuple[int, ...], value: object = None) -> None:
+    def __init__(
+        self, shape: tuple[Num, ...], value: object = None, weights: tuple[Weight, ...] = ()
+    ) -> None:
         self.shape = shape
         self.value = value
+        self.weights = weights
 
 
 class Slice:
@@ -101,6 +105,18 @@ def flatten(value: Any) -> Iterator[Ref]:
     elif isinstance(value, dict):
         for name in sorted(value):
             yield from flatten(value[name])
+
+
+def constants_in(value: Any) -> Iterator[Constant]:
+    """Arrays of a structure."""
+    if isinstance(value, Constant):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for each in value:
+            yield from constants_in(each)
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from constants_in(each)
 
 
 def read_nodes(value: object, where: str) -> list[Node]:

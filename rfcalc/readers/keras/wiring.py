@@ -86,7 +86,8 @@ def node_bases(entries: Entries, outputs: Sequence[Ref]) -> tuple[dict[str, int]
     the outputs of the model around it alone. As every call is used somewhere, the indices in use tell; the
     version decides where they do not.
     """
-    nested = {name for name, (entry, _) in entries.items() if is_model(entry)}
+    # of a live model all calls are counted from its first in the document
+    nested = {n for n, (entry, _) in entries.items() if is_model(entry) and "weights" not in entry.data}
     base, returned = dict.fromkeys(entries, 0), dict.fromkeys(entries, 0)
     if not nested:
         return base, returned
