@@ -147,7 +147,8 @@ class _Scope:
         self._made: dict[tuple[int, int], tuple[str, int]] = {}
         self._constants: dict[tuple[int, int], tuple[Any, ...]] = {}
         """Calls on variables alone, by what they are made of."""
-        for place, tensor in enumerate(self._inputs):
+        distinct = {id(tensor): tensor for tensor in self._inputs}
+        for place, tensor in enumerate(distinct.values()):
             history = getattr(tensor, "_keras_history", None)
             owner = None if history is None else history.operation
             wanted = (
@@ -285,7 +286,13 @@ class _Scope:
             config = self._writer.inside(operation, arguments.args, arguments.kwargs, self._depth + 1)
         except NoGraphError as error:
             self._writer.refused.append(str(error))
-            return {**entry, "unread": str(error), "weights": self._writer.weights.of(held)}
+            shapes = [list(each.shape) for each in call.node.outputs]
+            return {
+                **entry,
+                "unread": str(error),
+                "shapes": shapes,
+                "weights": self._writer.weights.of(held),
+            }
         return {**entry, "config": config, "weights": ()}
 
     def _wrapped(self, entry: Entry, operation: Any, call: _Call) -> Entry:

@@ -260,6 +260,9 @@ class _Reader:
         if not scope.lead and stage.kind != "unknown":
             stage = self.masks.follow(name, stage, edges, node, config)
         operation = is_operation(entry, class_name)
+        if isinstance(entry.get("shapes"), list) and not scope.lead:  # those of a live layer's outputs
+            for place, shape in enumerate(entry.list("shapes")):
+                self.recorded.setdefault((name, place), read_shape(shape, f"{entry.where}.shapes"))
         if not operation:
             self.masks.learn_padding(name, class_name, edges, config)
         self.inputs.learn_axes(name, stage, edges)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from rfcalc.algebra.number import UNKNOWN
+from rfcalc.algebra.number import UNKNOWN, Num
 from rfcalc.errors import ReadError
 from rfcalc.graph import Edge
-from rfcalc.graph.layer import Stage
+from rfcalc.graph.layer import PLAIN, Extras, Stage, TensorSpec
 from rfcalc.readers.keras.config import LARGEST, Config, shown
 from rfcalc.readers.keras.nodes import Constant, Node, Ref, array_shape, flatten, read_argument
 from rfcalc.readers.keras.settings import Made
@@ -87,13 +87,23 @@ class Operation:
             self.wrong(names[0], f"a whole number of at least {least}, or a list of them", value)
         return values
 
-    def constants(self) -> tuple[tuple[int, ...], ...]:
+    def constants(self) -> tuple[tuple[Num, ...], ...]:
         """Return the shapes of constant arrays among the arguments; Keras 2 writes them as lists."""
         return tuple(
             each.shape if isinstance(each, Constant) else array_shape(each)
             for each in (*self.node.args, *self.node.kwargs.values())
             if isinstance(each, (Constant, list))
         )
+
+    def operands(self, values: Sequence[Any], axes: Callable[[int], str]) -> Extras:
+        """Return the arrays among operands, at their places; `axes` tells the roles for a number of axes."""
+        tensors = [each for each in values if isinstance(each, (Constant, Ref))]
+        found = [
+            (place, TensorSpec(each.shape, axes(len(each.shape))))
+            for place, each in enumerate(tensors)
+            if isinstance(each, Constant) and each.shape
+        ]
+        return Extras(operands=tuple(found)) if found else PLAIN
 
     def wrong(self, name: str, what: str, value: object) -> NoReturn:
         """Refuse an argument."""

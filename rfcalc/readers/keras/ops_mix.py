@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from rfcalc.graph.layer import CHANNEL, PLAIN, SPATIAL, Extras, Stage, TensorSpec
-from rfcalc.readers.keras.nodes import Constant, Ref
+from rfcalc.graph.layer import CHANNEL, SPATIAL, Extras, Stage
 from rfcalc.readers.keras.operation import Operation, OperationMaker
 from rfcalc.readers.keras.settings import Made
 
@@ -78,19 +77,13 @@ def _one_hot(op: Operation) -> Made:
     return "one_hot", {"size": size}
 
 
-def _operands(op: Operation) -> Extras:
-    """Return the arrays that are written into the file among the operands."""
-    tensors = [each for each in op.node.args if isinstance(each, (Constant, Ref))]
-    found = [
-        (place, TensorSpec(each.shape, (SPATIAL * len(each.shape))[1:] + CHANNEL))
-        for place, each in enumerate(tensors)
-        if isinstance(each, Constant) and each.shape
-    ]
-    return Extras(operands=tuple(found)) if found else PLAIN
+def _features(rank: int) -> str:
+    """Return the roles of a matrix's axes, which no sample made."""
+    return (SPATIAL * rank)[1:] + CHANNEL
 
 
 def _einsum(op: Operation) -> Made | Stage:
-    extras = _operands(op)
+    extras = op.operands(op.node.args, _features)
     if len(op.constants()) != len(extras.operands):
         return "unknown", {"why": "a product with an array written into the file"}
     equation = op.value("subscripts", "equation", place=0)
@@ -113,7 +106,7 @@ def _diff(op: Operation) -> Made:
 
 
 def _matmul(op: Operation) -> Made | Stage:
-    extras = _operands(op)
+    extras = op.operands(op.node.args, _features)
     if len(op.edges) + len(extras.operands) != 2:
         return "unknown", {"why": "a product with an array written into the file"}
     turned = [

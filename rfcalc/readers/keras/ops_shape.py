@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from rfcalc.graph.layer import Extras, Stage
+from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Extras, Stage, TensorSpec
 from rfcalc.readers.keras.config import LARGEST, shown
 from rfcalc.readers.keras.nodes import Constant, Ref, Slice, array_shape, flatten
 from rfcalc.readers.keras.operation import AtRunTimeError, Operation, OperationMaker, listed
@@ -43,12 +43,23 @@ def _squeeze(op: Operation) -> Made:
     return "squeeze", {"axes": op.axes("axis")}
 
 
-def _concat(op: Operation) -> Made:
-    return "concat", {"axis": op.axis("axis", default=-1)}
+def _like_maps(rank: int) -> str:
+    """Return the roles that axes of an array have beside those of samples."""
+    return (BATCH + SPATIAL * rank)[: max(rank - 1, 1)] + (CHANNEL if rank > 1 else "")
 
 
-def _stack(op: Operation) -> Made:
-    return "stack", {"axis": op.axis("axis", default=0)}
+def _joined(op: Operation) -> Extras:
+    """Return the arrays among what is joined."""
+    given = op.value("xs", "x", "arrays", "values", place=0)
+    return op.operands(listed(given), _like_maps)
+
+
+def _concat(op: Operation) -> Stage:
+    return Stage("concat", {"axis": op.axis("axis", default=-1)}, _joined(op))
+
+
+def _stack(op: Operation) -> Stage:
+    return Stage("stack", {"axis": op.axis("axis", default=0)}, _joined(op))
 
 
 def _split(op: Operation) -> Made:
@@ -120,8 +131,17 @@ def _take(op: Operation) -> Made | Stage:
     if op.value("axis", place=2) is None:
         return "unknown", {"why": "it looks up in the flattened tensor"}
     axis, given = op.axis("axis", place=2), op.value("indices", place=1)
+    table = op.value("x", place=0)
     if isinstance(given, Ref):
-        return "gather", {"axis": axis}
+        if not isinstance(table, Constant):
+            return "gather", {"axis": axis}
+        rank = len(table.shape)
+        if axis % max(rank, 1) == 0 and rank == 2:
+            return "embedding", {"vocabulary": table.shape[0], "units": table.shape[1]}
+        spec = TensorSpec(table.shape, CHANNEL * rank)
+        return Stage("gather", {"axis": axis}, Extras(operands=((0, spec),)))
+    if isinstance(given, Constant) and given.value is None:
+        raise AtRunTimeError("indices")
     nested = given.value if isinstance(given, Constant) else given
     if type(nested) is int:
         return "select", {"axis": axis, "index": nested}
