@@ -18,6 +18,7 @@ from rfcalc.readers.keras.live_values import (
     has_shapes,
     is_tensor,
     is_variable,
+    masks_by_name,
     plain_argument,
     renewed_in,
     shape_of,
@@ -125,9 +126,12 @@ class Writer:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                outputs = flat(called(operation, fresh[0], fresh[1]))
+                outputs = [
+                    each for each in flat(called(operation, fresh[0], fresh[1])) if hasattr(each, "shape")
+                ]
         except Exception as error:
             raise NoGraphError(spelled(error)) from error
+        outputs = [each for each in flat(made) if hasattr(each, "shape")]
         order = () if graph is None else graph.operations
         return _Scope(self, renewed, depth).config(operation.name, outputs, order)
 
@@ -321,9 +325,12 @@ class _Scope:
         if flat:
             tensors = given_to(call.operation, arguments.args, arguments.kwargs)
             return {"args": [self._tensor(each) for each in tensors], "kwargs": {}}
+        args, kwargs = arguments.args, arguments.kwargs
+        if layer:
+            args, kwargs = masks_by_name(call.operation, args, kwargs)
         return {
-            "args": [self._argument(each, layer=layer) for each in arguments.args],
-            "kwargs": {name: self._argument(each, layer=layer) for name, each in arguments.kwargs.items()},
+            "args": [self._argument(each, layer=layer) for each in args],
+            "kwargs": {name: self._argument(each, layer=layer) for name, each in kwargs.items()},
         }
 
     def _argument(self, value: Any, *, layer: bool) -> Any:

@@ -110,9 +110,8 @@ def variables_as_tensors(variables: Sequence[Any]) -> Iterator[None]:
     from keras.src import backend
 
     owned = [(each, type(each)) for each in variables]
-    work_out = backend.compute_output_spec
-
     classes = {own: _tensor_class(own) for _, own in owned}
+    work_out = backend.compute_output_spec
 
     def stand_in() -> None:
         for each, own in owned:
@@ -134,7 +133,8 @@ def variables_as_tensors(variables: Sequence[Any]) -> Iterator[None]:
     stand_in()
     backend.compute_output_spec = compute_output_spec
     try:
-        yield
+        with _lenient_calls():
+            yield
     finally:
         backend.compute_output_spec = work_out
         be_themselves()
@@ -160,6 +160,69 @@ def _tensor_class(own: type) -> type:
 
 
 # ---- calls -------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _lenient_calls() -> Iterator[None]:
+    """Let layers be called symbolically that Keras itself would refuse, or of which it knows too little.
+
+    A layer that is derived from another may say nothing, or wrong things, of its outputs; it may return None
+    beside tensors; and an extent may be open that follows from those of the inputs.
+    """
+    import keras
+    from keras.src.layers import layer as module
+
+    symbolic_call, node = keras.Layer.symbolic_call, module.Node
+
+    def lenient_call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        return _outputs(layer, symbolic_call, args, kwargs)
+
+    def lenient_node(*, outputs: Any, **given: Any) -> Any:
+        tensors = [each for each in keras.tree.flatten(outputs) if isinstance(each, keras.KerasTensor)]
+        return node(outputs=tensors, **given)
+
+    keras.Layer.symbolic_call = lenient_call
+    module.Node = lenient_node
+    try:
+        yield
+    finally:
+        keras.Layer.symbolic_call = symbolic_call
+        module.Node = node
+
+
+def _outputs(layer: Any, symbolic_call: Any, args: Any, kwargs: Any) -> Any:
+    """Return symbolic outputs of a layer, as it says them itself or as its code makes them."""
+    import keras
+    from keras.src import backend
+
+    def renew(value: Any) -> Any:
+        if isinstance(value, keras.KerasTensor) and not isinstance(value, keras.Variable):
+            return keras.KerasTensor(value.shape, value.dtype)
+        return value
+
+    try:
+        outputs = symbolic_call(layer, *args, **kwargs)
+    except Exception:  # whatever the user's code raises
+        if graph_of(layer) is not None:
+            raise
+        again, named = keras.tree.map_structure(renew, (args, kwargs))
+        return keras.tree.map_structure(renew, called(layer, again, named))
+    if _has_open(outputs) and not _has_open((args, kwargs)):
+        try:
+            better = backend.compute_output_spec(layer.call, *args, **kwargs)
+            keras.tree.assert_same_structure(outputs, better)
+        except Exception:  # the shape stays open
+            return outputs
+        return better
+    return outputs
+
+
+def _has_open(value: Any) -> bool:
+    """Tell whether any extent but a batch's is open."""
+    import keras
+
+    tensors = [each for each in keras.tree.flatten(value) if isinstance(each, keras.KerasTensor)]
+    return any(None in each.shape[1:] for each in tensors)
 
 
 def called(operation: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:

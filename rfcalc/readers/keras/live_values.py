@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -40,7 +41,19 @@ def given_to(operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> 
     given = args[0] if args else kwargs.get("inputs")
     if isinstance(given, Mapping) and not isinstance(graph._inputs_struct, Mapping):
         given = [given[each.name] for each in graph.inputs if each.name in given]
-    return tensors_in(given)
+    import keras
+
+    return [each for each in keras.tree.flatten(given) if is_tensor(each) and not is_variable(each)]
+
+
+def masks_by_name(
+    operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """Return the arguments of a call with all masks by name."""
+    names = [*inspect.signature(operation.call).parameters][: len(args)]
+    masks = {name: each for name, each in zip(names, args, strict=False) if name.endswith("mask")}
+    rest = [each for place, each in enumerate(args) if place >= len(names) or names[place] not in masks]
+    return rest, {**masks, **kwargs}
 
 
 def flat(value: Any) -> list[Any]:
