@@ -210,8 +210,7 @@ def _of_graph(graph: Any, given: Any) -> _Arguments:
     for tensor, shape in zip(graph.inputs, shapes, strict=True):
         whole = tensor.shape if shape is None else _whole(tensor, shape)
         tensors.append(keras.KerasTensor(whole, tensor.dtype))
-    rest = iter(tensors)
-    return _Arguments((keras.tree.map_structure(lambda _: next(rest), graph._inputs_struct),), {})
+    return _Arguments((keras.tree.pack_sequence_as(graph._inputs_struct, tensors),), {})
 
 
 def _whole(tensor: Any, given: Any) -> tuple[int | None, ...]:

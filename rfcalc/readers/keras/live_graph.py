@@ -126,9 +126,7 @@ class Writer:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                outputs = [
-                    each for each in flat(called(operation, fresh[0], fresh[1])) if hasattr(each, "shape")
-                ]
+                made = called(operation, fresh[0], fresh[1])
         except Exception as error:
             raise NoGraphError(spelled(error)) from error
         outputs = [each for each in flat(made) if hasattr(each, "shape")]
