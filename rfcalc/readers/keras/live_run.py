@@ -191,30 +191,56 @@ def _lenient_calls() -> Iterator[None]:
 
 
 def _outputs(layer: Any, symbolic_call: Any, args: Any, kwargs: Any) -> Any:
-    """Return symbolic outputs of a layer, as it says them itself or as its code makes them."""
+    """Return symbolic outputs of a layer: of one that Keras does not have, what its code makes of tensors.
+
+    What a layer says itself of its outputs is next, then what its code makes of symbolic tensors.
+    """
     import keras
-    from keras.src import backend
 
     def renew(value: Any) -> Any:
         if isinstance(value, keras.KerasTensor) and not isinstance(value, keras.Variable):
             return keras.KerasTensor(value.shape, value.dtype)
         return value
 
-    try:
-        outputs = symbolic_call(layer, *args, **kwargs)
-    except Exception:  # whatever the user's code raises
-        if graph_of(layer) is not None:
-            raise
+    def by_code() -> Any:
+        from keras.src import backend
+
+        return backend.compute_output_spec(layer.call, *args, **_for_inference(layer, kwargs))
+
+    def by_itself() -> Any:
+        return symbolic_call(layer, *args, **kwargs)
+
+    def by_symbols() -> Any:
         again, named = keras.tree.map_structure(renew, (args, kwargs))
         return keras.tree.map_structure(renew, called(layer, again, named))
-    if _has_open(outputs) and not _has_open((args, kwargs)):
+
+    own = type(layer).__module__.startswith("keras.")
+    outputs = _first_of([by_itself] if own else [by_code, by_itself, by_symbols])
+    if own and graph_of(layer) is None and _has_open(outputs) and not _has_open((args, kwargs)):
         try:
-            better = backend.compute_output_spec(layer.call, *args, **kwargs)
+            better = by_code()
             keras.tree.assert_same_structure(outputs, better)
-        except Exception:  # the shape stays open
+        except Exception:  # the extent stays open
             return outputs
         return better
     return outputs
+
+
+def _first_of(ways: Sequence[Callable[[], Any]]) -> Any:
+    """Return what the first way gives that does not fail."""
+    *others, last = ways
+    for way in others:
+        try:
+            return way()
+        except Exception:
+            continue
+    return last()
+
+
+def _for_inference(operation: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return arguments that say, where a layer asks, that it is not trained."""
+    asked = "training" in inspect.signature(operation.call).parameters
+    return {**kwargs, "training": False} if asked else kwargs
 
 
 def _has_open(value: Any) -> bool:
@@ -230,9 +256,7 @@ def called(operation: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     graph = graph_of(operation)
     if graph is not None:
         return graph._run_through_graph([*args, *kwargs.values()])
-    if "training" in inspect.signature(operation.call).parameters:
-        kwargs = {**kwargs, "training": False}
-    return operation.call(*args, **kwargs)
+    return operation.call(*args, **_for_inference(operation, kwargs))
 
 
 def graph_of(operation: Any) -> Any:

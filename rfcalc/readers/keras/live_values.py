@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -12,6 +13,10 @@ from rfcalc.readers.keras.nodes import Constant
 
 _LISTED: Final = 1 << 20
 """So many elements of a constant array are looked at; of larger ones the shape is."""
+
+
+_PREFACES: Final = ("Exception encountered when calling", "Could not automatically infer")
+"""How Keras begins the text of an error, before it says what is wrong."""
 
 
 def is_tensor(value: Any) -> bool:
@@ -145,6 +150,8 @@ def _array(value: Any) -> Any:
 
 
 def spelled(error: BaseException) -> str:
-    """Return an error's class and the first line of its text."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+    """Return an error's class and the first line of its text that says what is wrong."""
+    text = re.sub(r"\x1b\[\d*m", "", str(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith(_PREFACES)] or lines
+    return f"{type(error).__name__}: {told[0][:200]}" if told else type(error).__name__
