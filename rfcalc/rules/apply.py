@@ -205,7 +205,8 @@ def _led(kind: Kind, attrs: Mapping[str, Any], inputs: Sequence[TensorSpec], lea
     for spec in inputs:
         if len(spec.shape) < lead + 2:
             raise AnalysisError(f"repeating a layer over {lead} axes needs more axes than {len(spec.shape)}")
-    first = inputs[0]
+    # a constant among the inputs is the same along them
+    first = next((s for s in inputs if not all(map(is_one, s.shape[1 : lead + 1]))), inputs[0])
     extents, roles = first.shape[1 : lead + 1], first.axes[1 : lead + 1]
     stripped = [TensorSpec(_without(s.shape, lead), s.axes[0] + s.axes[lead + 1 :], s.dtype) for s in inputs]
     result = kind.rule(Call(kind, attrs, stripped))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from rfcalc.algebra.number import UNKNOWN
-from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Extras, Stage
+from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Extras, Stage, TensorSpec
 from rfcalc.readers.keras.config import Config
 from rfcalc.readers.keras.entries import class_of
 from rfcalc.readers.keras.layers_mix import MIXES
@@ -42,7 +42,15 @@ def make_layer(class_name: str, config: Config) -> Stage:
 
 def with_lead(stage: Stage, axes: int) -> Stage:
     """Return a layer that runs on each place along so many further leading axes."""
-    return stage._replace(extras=stage.extras._replace(lead=stage.extras.lead + axes))
+    extras = stage.extras
+    operands = tuple((place, _along(spec, axes)) for place, spec in extras.operands)
+    return stage._replace(extras=extras._replace(lead=extras.lead + axes, operands=operands))
+
+
+def _along(spec: TensorSpec, axes: int) -> TensorSpec:
+    """Return an array that is the same along so many axes behind the first."""
+    shape = (*spec.shape[:1], *(1,) * axes, *spec.shape[1:])
+    return TensorSpec(shape, spec.axes[:1] + SPATIAL * axes + spec.axes[1:], spec.dtype)
 
 
 def _wrapped(config: Config, name: str = "layer") -> tuple[str, Config]:

@@ -250,9 +250,8 @@ class _Scope:
             entry = self._entry(operation, members[0])
             as_model = "input_layers" in entry["config"] or _wraps_model(entry)
             nodes = [self._node(call, flat=as_model, layer=not is_plain(operation)) for call in members]
-            self._entries.append(
-                {**entry, "name": own, "config": {**entry["config"], "name": own}, "inbound_nodes": nodes}
-            )
+            named = {"name": own, "of": name, "config": {**entry["config"], "name": own}}
+            self._entries.append({**entry, **named, "inbound_nodes": nodes})
 
     def _named(self, operations: Sequence[Any], *, keep: bool) -> dict[int, str]:
         """Name the operations: layers by their names, others by what they are, unless names are kept."""

@@ -233,6 +233,7 @@ class _Reader:
         nested: tuple[str, Config, int] | None,
     ) -> list[Edge]:
         """Add one call of a layer, or of the nested model that it is, and return its outputs."""
+        name = entry.text("of", name)  # a live layer has an entry for each sort of its calls
         key = (*scope.owner, name)
         times = self.calls[key] = self.calls.get(key, 0) + 1
         call = name if times == 1 else f"{name}@{times}"
