@@ -133,10 +133,14 @@ def _written(model: Any, arguments: _Arguments) -> _Found:
 
 def _build(model: Any, arguments: _Arguments) -> None:
     """Build the layers that are not yet, without elements for their weights."""
+    from keras.src import backend
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model(*arguments.args, **arguments.kwargs)
+            if not all(each.built for each in model._flatten_layers()):  # a layer that is told its shape only
+                backend.compute_output_spec(model.call, *arguments.args, **arguments.kwargs)
     except Exception as error:  # whatever the user's code raises
         raise NoGraphError(spelled(error)) from error
 
