@@ -17,6 +17,7 @@ from rfcalc.errors import RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import SPATIAL, Layer
 from rfcalc.readers import detect
+from rfcalc.readers.named import is_keras
 from rfcalc.readers.options import Options
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def read_once(x: Model, *, at_many_sizes: bool = False) -> Model:
 
     Of one that is loaded at many sizes its reader remembers what stays, which costs a little at the first.
     """
-    if isinstance(x, LayerGraph) or (isinstance(x, str) and detect.names_code(x)):
+    if isinstance(x, LayerGraph) or (isinstance(x, str) and detect.names_code(x)) or is_keras(x):
         return x
     from rfcalc.designs import is_sweep
 
@@ -112,8 +113,9 @@ def load(
     ----------
     x : path, open file, mapping or LayerGraph
         The architecture file; of a file without a name the content says the format. Also an
-        ``onnx.ModelProto`` or a ``torch.export.ExportedProgram``. The text ``package.module:factory`` imports
-        that module and calls what it names, for a PyTorch module.
+        ``onnx.ModelProto``, a ``torch.export.ExportedProgram``, or a live model of Keras 3 (`from_keras`).
+        The text ``package.module:factory`` imports that module and calls what it names, for a PyTorch module,
+        a Keras model, or what `from_jax` gives.
     parameters : mapping of str to int, optional
         Values for the parameters of a native model, in place of its own.
     input_shape : sequence or mapping, optional

@@ -126,6 +126,11 @@ def load(
         return model
     if isinstance(model, str) and names_code(model):
         return _named_code(model, wanted)
+    if not isinstance(model, (str, bytes)):
+        from rfcalc.readers.named import is_keras, read_keras_model
+
+        if is_keras(model):
+            return read_keras_model(model, wanted)
     document = read_document(model, format=format)
     wanted = wanted._replace(directory=document.directory, memory=document.memory)
     try:

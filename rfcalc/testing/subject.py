@@ -15,10 +15,11 @@ from rfcalc.graph.graph import LayerGraph
 from rfcalc.loading import Model, about, from_torch, load
 from rfcalc.questions.analyze.library import Analysis, analyze
 from rfcalc.questions.check.facts import Facts
+from rfcalc.readers.named import is_keras
 from rfcalc.render.escape import terminal
 
 Tested: TypeAlias = "Model | Analysis | Any"
-"""What an assertion takes: what `rfcalc.load` does, an `Analysis`, or a PyTorch module."""
+"""What an assertion takes: what `rfcalc.load` does, an `Analysis`, a PyTorch module, or a Keras model."""
 
 _MOST_LISTED: Final = 3
 _NO_GRAPH: Final = (
@@ -174,7 +175,7 @@ def subject(model: Tested, loading: Mapping[str, Any]) -> Subject:
 def _is_module(model: Any) -> bool:
     # where torch is not loaded, nothing is a module of it
     torch = sys.modules.get("torch")
-    return torch is not None and isinstance(model, torch.nn.Module)
+    return torch is not None and not is_keras(model) and isinstance(model, torch.nn.Module)
 
 
 def _of_module(module: Any, loading: dict[str, Any]) -> LayerGraph:

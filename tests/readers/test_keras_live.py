@@ -18,6 +18,7 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 keras = pytest.importorskip("keras")
 
 import rfcalc  # noqa: E402
+import rfcalc.testing  # noqa: E402
 from rfcalc.engine.run import Run  # noqa: E402
 from rfcalc.errors import ReadError, UsageError  # noqa: E402
 from rfcalc.questions.field.find import field_of  # noqa: E402
@@ -375,3 +376,52 @@ def test_what_is_wrong_is_said_in_one_line(make: Any, shape: Any, message: str) 
     with pytest.raises(UsageError, match=message) as caught:
         rfcalc.from_keras(make(), shape)
     assert "\n" not in str(caught.value)
+
+
+# ---- by whatever takes a model -----------------------------------------------------------------------------
+
+
+def test_whatever_takes_a_model_takes_a_live_one() -> None:
+    model = called(Net(name="net"), 12, 3)
+    expected = rfcalc.analyze(rfcalc.from_keras(model)).totals
+    assert rfcalc.analyze(model).totals == expected
+    assert rfcalc.load(model, input_shape=(None, 16, 3)).inputs[0].attrs["shape"][1] == 16
+    rfcalc.testing.assert_receptive_field(model, "first", 3)
+
+
+FACTORY = """
+import keras
+
+class Net(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.conv = keras.layers.Conv2D(2, 3)
+
+    def call(self, x):
+        return keras.ops.relu(self.conv(x))
+
+def functional():
+    x = keras.Input((8, 8, 3))
+    return keras.Model(x, keras.layers.Conv2D(2, 3)(x))
+
+live = functional()
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "options"), [("Net", {"input_shape": (None, 8, 8, 3)}), ("functional", {}), ("live", {})]
+)
+def test_a_factory_of_a_keras_model(
+    what: str, options: dict[str, Any], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / f"keras_nets_{what.lower()}.py").write_text(FACTORY)
+    monkeypatch.chdir(tmp_path)
+    found = rfcalc.analyze(f"keras_nets_{what.lower()}:{what}", **options)
+    assert (found.totals.params.total, list(found)[-1].receptive_field) == (56, (3, 3))
+
+
+def test_a_factory_without_the_shape_says_so(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "keras_nets_unshaped.py").write_text(FACTORY)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="say the shape of its input"):
+        rfcalc.load("keras_nets_unshaped:Net")

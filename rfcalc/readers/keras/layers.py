@@ -59,10 +59,13 @@ def _wrapped(config: Config, name: str = "layer") -> tuple[str, Config]:
     return class_of(entry), entry.object("config")
 
 
+_LIVE: Final = "rfcalc.from_keras(model) reads what it calls"
+
+
 def _unknown(class_name: str, config: Config) -> Made:
     if class_name != "Lambda":
-        return "unknown", {"why": "it is no layer of Keras"}
-    attrs: dict[str, Any] = {"why": "its code is in the file and is never run"}
+        return "unknown", {"why": f"it is no layer of Keras; {_LIVE}"}
+    attrs: dict[str, Any] = {"why": f"its code is in the file and is never run; {_LIVE}"}
     if isinstance(config.get("output_shape"), list):
         attrs["shape"] = (UNKNOWN, *config.shape("output_shape"))
     return "unknown", attrs

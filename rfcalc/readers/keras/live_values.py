@@ -111,9 +111,6 @@ def shape_of(value: Any) -> tuple[Any, ...]:
 
 def plain_argument(value: Any) -> Any:
     """Return an argument that is no tensor of the graph, as the reader takes it."""
-    import keras
-    import numpy as np
-
     if isinstance(value, slice):
         ends = {"start": value.start, "stop": value.stop, "step": value.step}
         return {
@@ -124,9 +121,7 @@ def plain_argument(value: Any) -> Any:
         return {"class_name": "__ellipsis__", "config": {}}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray) or keras.ops.is_tensor(value):
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
         return _array(value)
     return {"class_name": type(value).__name__, "config": {}}
 
@@ -134,7 +129,6 @@ def plain_argument(value: Any) -> Any:
 def _array(value: Any) -> Any:
     """Return a constant array, with its elements unless there are too many."""
     import keras
-    import numpy as np
 
     shape = tuple(int(extent) for extent in value.shape)
     count = 1
@@ -143,7 +137,7 @@ def _array(value: Any) -> Any:
     if count > _LISTED:
         return Constant(shape)
     try:
-        elements = np.asarray(keras.ops.convert_to_numpy(value))
+        elements = keras.ops.convert_to_numpy(value)
     except Exception:
         return Constant(shape)
     return Constant(shape, elements.tolist()) if shape else elements.item()

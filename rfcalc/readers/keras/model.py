@@ -74,8 +74,9 @@ def read_keras(
     if not is_model(model):
         raise ReadError(
             f"{shown(class_name)} is a subclassed model, whose file does not hold its layers; "
-            "build it with the functional API, or export it to ONNX; where it is functional inside, as "
-            "backbones b of Keras Hub are, save keras.Model(b.inputs, b.outputs).to_json()"
+            "read the live model by rfcalc.from_keras, build it with the functional API, or export it to "
+            "ONNX; where it is functional inside, as backbones b of Keras Hub are, save "
+            "keras.Model(b.inputs, b.outputs).to_json()"
         )
     reader = _Reader(Inputs(dict(shapes or {})))
     frozen = class_name not in SEQUENTIAL and config.get("trainable") is False
