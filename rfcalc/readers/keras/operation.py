@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from rfcalc.algebra.number import UNKNOWN, Num
 from rfcalc.errors import ReadError
 from rfcalc.graph import Edge
-from rfcalc.graph.layer import PLAIN, Extras, Stage, TensorSpec
+from rfcalc.graph.layer import CHANNEL, PLAIN, SPATIAL, Extras, Stage, TensorSpec
 from rfcalc.readers.keras.config import LARGEST, Config, shown
 from rfcalc.readers.keras.nodes import Constant, Node, Ref, array_shape, flatten, read_argument
 from rfcalc.readers.keras.settings import Made
@@ -112,6 +112,11 @@ class Operation:
 
 OperationMaker = Callable[[Operation], Made | Stage]
 """What reads the calls of one operation."""
+
+
+def features(rank: int) -> str:
+    """Return the roles of a matrix's axes, which no sample made."""
+    return (SPATIAL * rank)[1:] + CHANNEL
 
 
 def listed(value: Any) -> tuple[Any, ...]:

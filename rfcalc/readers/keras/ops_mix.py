@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from rfcalc.graph.layer import CHANNEL, SPATIAL, Extras, Stage
-from rfcalc.readers.keras.operation import Operation, OperationMaker
+from rfcalc.graph.layer import Extras, Stage
+from rfcalc.readers.keras.operation import Operation, OperationMaker, features
 from rfcalc.readers.keras.settings import Made
 
 
@@ -77,13 +77,8 @@ def _one_hot(op: Operation) -> Made:
     return "one_hot", {"size": size}
 
 
-def _features(rank: int) -> str:
-    """Return the roles of a matrix's axes, which no sample made."""
-    return (SPATIAL * rank)[1:] + CHANNEL
-
-
 def _einsum(op: Operation) -> Made | Stage:
-    extras = op.operands(op.node.args, _features)
+    extras = op.operands(op.node.args, features)
     if len(op.constants()) != len(extras.operands):
         return "unknown", {"why": "a product with an array written into the file"}
     equation = op.value("subscripts", "equation", place=0)
@@ -106,7 +101,7 @@ def _diff(op: Operation) -> Made:
 
 
 def _matmul(op: Operation) -> Made | Stage:
-    extras = op.operands(op.node.args, _features)
+    extras = op.operands(op.node.args, features)
     if len(op.edges) + len(extras.operands) != 2:
         return "unknown", {"why": "a product with an array written into the file"}
     turned = [
