@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rfcalc.readers.lowering.value import Mask, Value
 
 _MEETS: Final = ("add", "subtract", "multiply", "divide", "minimum", "maximum")
+_JOINS: Final = ("logicaland", "logicalor", "bitwiseand", "bitwiseor")
 _CHOICES: Final = ("where", "selectv2")
 _SAME: Final = ("cast", "stopgradient", "identity", "copy", "converttotensor")
 _MOVES: Final = (
@@ -62,6 +63,7 @@ class Masks:
         self._borne: dict[Edge, Mask] = {}
         self._shapes: dict[Edge, tuple[Num, ...]] = {}
         self._padded: set[Edge] = set()
+        self._mixed: set[Edge] = set()
 
     def learn(self, edge: Edge, shape: tuple[Num, ...]) -> None:
         """Keep the shape that the file records of a tensor."""
@@ -81,13 +83,29 @@ class Masks:
             from rfcalc.readers.lowering.masks import UNSURE
 
             return _seeing_all(stage, UNSURE)
-        stage = self._read(name, stage, edges, node, config)
+        if kind == "softmax" and node.masks:  # what hides may be known in part, as order is beside padding
+            from rfcalc.readers.lowering.masks import UNSURE
+
+            stage = _unsure(stage, UNSURE)
+        stage = self._mixed_with(name, self._read(name, stage, edges, node, config), edges, node)
         # a query that is padding itself is multiplied by zero, but in attention of several heads
         alone = kind in ("dot_attention", "additive_attention") and len(set(edges)) == 1
         alone = alone and stage.attrs.get("seen") is None  # in order it sees itself at least
         padded = attends and not alone and not self._padded.isdisjoint(edges)
         if padded and any(stage.attrs.get(setting) for setting in _HIDING):
             return _seeing_all(stage, _PADDED)
+        return stage
+
+    def _mixed_with(self, name: str, stage: Stage, edges: Sequence[Edge], node: Node) -> Stage:
+        """Bound what meets a mask that is known in part: a constant one, joined with one of tensors."""
+        mixed = [edge in self._mixed for edge in edges]
+        joins = stage.kind == "minimum" or stage.attrs.get("function") in _JOINS
+        if all(mixed) if any(mixed) else joins and _has_array((node.args, dict(node.kwargs))):
+            self._mixed.add((name, 0))
+        elif any(mixed) and not stage.extras.unsure:
+            from rfcalc.readers.lowering.masks import UNSURE
+
+            return _unsure(stage, UNSURE)
         return stage
 
     def _read(self, name: str, stage: Stage, edges: Sequence[Edge], node: Node, config: Config) -> Stage:
