@@ -425,3 +425,33 @@ def test_a_factory_without_the_shape_says_so(tmp_path: Any, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match="say the shape of its input"):
         rfcalc.load("keras_nets_unshaped:Net")
+
+
+class Decoder(layers.Layer):
+    """Attention in order, whose mask is joined with one of padding, in a way that no rule follows."""
+
+    def __init__(self, how: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.how = how
+        self.soft = layers.Softmax()
+
+    def call(self, x: Any, padding: Any) -> Any:
+        order = np.tril(np.ones((6, 6), "int32"))[None]
+        mask = ops.minimum(order, ops.cast(padding, "int32")[:, None, :])
+        scores = ops.matmul(x, ops.swapaxes(x, 1, 2))
+        if self.how == "layer":
+            scores = self.soft(scores, ops.cast(mask, "bool"))
+        elif self.how == "sum":
+            scores = ops.softmax(scores + (1.0 - ops.cast(mask, "float32")) * -1e9)
+        else:
+            scores = ops.softmax(ops.where(ops.cast(mask, "bool"), scores, -1e9))
+        return ops.matmul(scores, x)
+
+
+@pytest.mark.parametrize("how", ["layer", "sum", "choice"])
+def test_a_mask_that_is_known_in_part_makes_a_bound(how: str) -> None:
+    x, padding = keras.Input((6, 4)), keras.Input((6,))
+    graph = rfcalc.from_keras(keras.Model([x, padding], Decoder(how)(x, padding)))
+    (axis,) = field_of(Run(graph), graph.outputs[0][0]).axes
+    assert axis.status == "bound"  # in truth a row sees those before it
+    assert all(mask == 0b111111 for mask in axis.masks)
