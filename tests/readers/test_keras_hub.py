@@ -1,4 +1,4 @@
-"""Backbones of Keras Hub, small, as live models: nothing is unknown, and the parameters are those of Keras."""
+"""Backbones of Keras Hub, small, as live models: nothing is unknown, and parameters are those of Keras."""
 
 from __future__ import annotations
 
