@@ -97,7 +97,7 @@ QUANTISED = {"Dense-float8", "quantized_int4"}
 NEED_CODE = {
     "Lambda-args", "Lambda-noos", "Lambda-os", "Lambda-osfn", "Lambda-registered-fn", "lambda_model",
     "custom_block", "custom_registered", "custom_submodel", "custom_unregistered",
-    "op_image", "op_linear", "op_shape", "op_split", "op_unary_args",
+    "op_image", "op_linear", "op_shape",
 }  # fmt: skip
 """Cases with code in the file, or with operations that no rule knows: named, never guessed."""
 
