@@ -54,7 +54,8 @@ class Pass:
             The pass could not be recorded; it ran as it would have.
         """
         if self._seen.program is None:
-            raise ReadError(f"the pass could not be recorded: {self._seen.why}", source=self._source)
+            why = self._seen.why or "another one around it was recorded, and there was none after it"
+            raise ReadError(f"the pass could not be recorded: {why}", source=self._source)
         return self._seen.read(self._source, self._options)
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 import threading
 from typing import Any
 
@@ -140,16 +141,78 @@ def test_arguments_by_name() -> None:
     ]
 
 
-def test_the_module_is_left_as_it_was() -> None:
-    module = network()
+def test_the_module_stays_as_it_is() -> None:
+    """Also while it is watched, so that copies and files of it are what they would be."""
+    module, usual = nn.Sequential(nn.Conv1d(3, 4, 3)), nn.Module.__call__
+    before = dict(module.__dict__)
     with rfcalc.watch(module):
-        assert "forward" in module.__dict__
-    assert "forward" not in module.__dict__
+        module(torch.zeros(1, 3, 9))
+        assert module.__dict__ == before
+        copied = copy.deepcopy(module)
+        loaded = pickle.loads(pickle.dumps(module))
+    for other in (copied, loaded):
+        with torch.no_grad():
+            other[0].weight.zero_()
+            other[0].bias.zero_()
+        assert not other(torch.ones(1, 3, 9)).any()
+    assert nn.Module.__call__ is usual
     assert not torch.nn.modules.module._global_forward_pre_hooks
-    own = module.__dict__["forward"] = lambda x: x
-    with rfcalc.watch(module), pytest.raises(ZeroDivisionError):
-        1 / 0  # noqa: B018
-    assert module.__dict__["forward"] is own
+
+
+def test_two_that_end_in_the_order_of_their_beginning() -> None:
+    module, usual = nn.Conv1d(3, 4, 3), nn.Module.__call__
+    first, second = rfcalc.watch(module), rfcalc.watch(module)
+    one, two = first.__enter__(), second.__enter__()
+    module(torch.zeros(1, 3, 9))
+    module(torch.zeros(1, 3, 9))
+    first.__exit__(None, None, None)
+    module(torch.zeros(1, 3, 9))
+    second.__exit__(None, None, None)
+    assert nn.Module.__call__ is usual
+    assert [each.count for each in one] == [2]
+    assert [each.count for each in two] == [3]
+    assert one.analysis.rows[-1].receptive_field == two.analysis.rows[-1].receptive_field == (3,)
+
+
+def test_a_part_within_a_whole() -> None:
+    """One pass at a time is recorded: the part's is its second."""
+    module = models.ResNet50(8, (1, 1, 1, 1), 10).eval()
+    x = torch.zeros(1, 3, 32, 32)
+    with rfcalc.watch(module) as whole, rfcalc.watch(module.layer1) as part:
+        module(x)
+        with pytest.raises(ReadError, match="another one around it was recorded"):
+            part.analysis  # noqa: B018
+        module(x)
+    assert part.analysis.rows[-1].receptive_field == (3, 3)
+    assert [each.count for each in (*whole, *part)] == [2, 2]
+
+
+def test_passes_that_run_in_other_ways_are_others() -> None:
+    class Ways(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Conv1d(3, 4, 3), nn.Conv1d(3, 4, 5)
+
+        def forward(self, x: Tensor, how: Any = None) -> Any:
+            return self.b(x) if self.training or (how or {}).get("wide") else self.a(x)
+
+    module, x = Ways(), torch.zeros(1, 3, 9)
+    with rfcalc.watch(module) as seen:
+        module(x)
+        module.eval()
+        module(x)
+        module(x, how={"wide": 1})
+        module(x, how={"wide": 0})
+    fields = [each.analysis.rows[-1].receptive_field for each in seen]
+    assert fields == [(5,), (3,), (5,), (3,)]
+
+
+def test_layers_that_are_built_when_they_run() -> None:
+    module = nn.Sequential(nn.LazyConv1d(4, 3), nn.ReLU())
+    with rfcalc.watch(module) as seen:
+        module(torch.zeros(1, 3, 9))
+        module(torch.zeros(1, 3, 9))
+    assert seen.analysis.rows[-1].receptive_field == (3,)
 
 
 def test_hooks_run() -> None:

@@ -74,7 +74,7 @@ def _built(named: Any, *, meta: bool = True) -> Built:
     try:
         made = built(named, weights=not meta)
     except (Exception, SystemExit) as error:  # whatever the user's code raises
-        raise ReadError(f"building the module failed: {spelled(error)}") from error
+        raise ReadError(f"building the model failed: {spelled(error)}") from error
     module, example = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
     if not isinstance(module, torch.nn.Module):
         raise ReadError(f"makes something of type {type(made).__name__}, not a torch.nn.Module")

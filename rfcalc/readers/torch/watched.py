@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock, get_ident
 from typing import Any, Final
 
@@ -30,7 +30,8 @@ TRAINED: Final = (
     "recorded while it trained: batch normalisation is told as it is for inference, with stored statistics"
 )
 
-_PLAIN: Final = (bool, int, float, str)
+MOST_TRIED: Final = 3
+"""Passes that are tried to record at most, where recording fails."""
 
 
 @dataclass
@@ -46,7 +47,7 @@ class Seen:
     program : Program, optional
         What the first of them called.
     why : str
-        Why there is none.
+        Why there is none, where it was tried.
     notes : tuple of str
         What is to be said of it.
     """
@@ -72,7 +73,8 @@ def watching(module: Any, seen: dict[Any, Seen]) -> Iterator[None]:
     Parameters
     ----------
     module : torch.nn.Module
-        The module; while it is watched its `forward` is wrapped, and nothing else of it changes.
+        The module. Nothing of it changes, so that copies of it are copies: what is told of its passes is how
+        PyTorch calls any module, for as long as some module is watched.
     seen : dict
         Passes join it.
 
@@ -87,66 +89,133 @@ def watching(module: Any, seen: dict[Any, Seen]) -> Iterator[None]:
         raise UsageError(f"a PyTorch model is a torch.nn.Module, not a {type(module).__name__}")
     if hasattr(module, "_orig_mod"):
         raise UsageError("a compiled module runs code of its own: watch it before torch.compile")
-    held = module.__dict__.get("forward")
-    forward, lock, here = module.forward, Lock(), get_ident()
-
-    @functools.wraps(forward)
-    def watched(*args: Any, **kwargs: Any) -> Any:
-        if get_ident() != here or not lock.acquire(blocking=False):  # another thread, or inside of itself
-            return forward(*args, **kwargs)
-        try:
-            return _passed(module, forward, args, kwargs, seen)
-        finally:
-            lock.release()
-
-    module.__dict__["forward"] = watched
+    watcher = _Watcher(module, seen)
+    with _LOCK:
+        if not _WATCHERS:
+            _USUAL.append(torch.nn.Module.__call__)
+            torch.nn.Module.__call__ = _called  # type: ignore[method-assign, unused-ignore]  # torch is optional
+        _WATCHERS.append(watcher)
     try:
         yield
     finally:
-        if held is None:
-            del module.__dict__["forward"]
-        else:
-            module.__dict__["forward"] = held
+        with _LOCK:
+            _WATCHERS.remove(watcher)
+            if not _WATCHERS:
+                torch.nn.Module.__call__ = _USUAL.pop()  # type: ignore[method-assign, unused-ignore]  # as above
 
 
-def _passed(
-    module: Any, forward: Callable[..., Any], args: Any, kwargs: Mapping[str, Any], seen: dict[Any, Seen]
+_LOCK: Final = Lock()
+_WATCHERS: Final[list[_Watcher]] = []
+_USUAL: Final[list[Any]] = []
+"""How PyTorch calls a module, while another way stands in its place."""
+
+_RECORDING: Final[set[int]] = set()
+"""The threads in which a pass is recorded: no other can be recorded within it."""
+
+
+def _called(self: Any, *args: Any, **kwargs: Any) -> Any:
+    """Call a module, seen by those that watch it."""
+    call: Callable[..., Any] = partial(_USUAL[0] if _USUAL else type(self)._wrapped_call_impl, self)
+    for watcher in tuple(_WATCHERS):
+        if watcher.module is self:
+            call = partial(watcher.passed, call)
+    return call(*args, **kwargs)
+
+
+class _Watcher:
+    """Sees the passes of a module.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module.
+    seen : dict
+        Passes join it.
+    """
+
+    def __init__(self, module: Any, seen: dict[Any, Seen]) -> None:
+        self.module = module
+        self._seen = seen
+        self._thread = get_ident()
+        self._within = False
+
+    def passed(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Run a pass, recorded if it is the first of its size, and return what the module returns."""
+        if get_ident() != self._thread or self._within:  # in another thread, or called by itself
+            return call(*args, **kwargs)
+        try:
+            leaves, key = _spelled(self.module, args, kwargs)
+        except Exception:  # what it is called with is not understood: the module says so itself, or runs
+            return call(*args, **kwargs)
+        entry = self._seen.setdefault(key, Seen({name: tuple(each.shape) for name, each in leaves}))
+        self._within = True
+        try:
+            if entry.program is not None or entry.count >= MOST_TRIED or self._thread in _RECORDING:
+                returned = call(*args, **kwargs)
+            else:
+                returned = _recorded(self.module, call, args, kwargs, leaves, entry)
+            entry.count += 1
+        finally:
+            self._within = False
+            if not entry.count:  # the module has failed
+                del self._seen[key]
+        return returned
+
+
+def _recorded(
+    module: Any,
+    call: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    leaves: Sequence[tuple[str, Any]],
+    entry: Seen,
 ) -> Any:
-    """Run a pass, recorded if it is the first of its size, and return what the module returns."""
-    try:
-        example = call_of(forward, args, kwargs)
-    except UsageError:  # what it is called with does not fit: the module says so itself
-        return forward(*args, **kwargs)
-    given = zip(example.names, example.leaves, strict=True)
-    leaves = [(name, each) for name, each in given if not is_shape(each)]
-    numbers = [(name, each) for name, each in example.arguments.items() if isinstance(each, _PLAIN)]
-    key = (*((name, tuple(each.shape), each.dtype) for name, each in leaves), *numbers)
-    if key in seen:
-        seen[key].count += 1
-        return forward(*args, **kwargs)
-    entry = Seen({name: tuple(each.shape) for name, each in leaves})
+    """Run a pass, record it, and return what the module returns."""
     tape = Tape(module)
     hearing = _Hearing(tape)
     hearing.tried(lambda: _begin(module, tape, leaves))
+    thread = get_ident()
     with ExitStack() as stack:
         if not hearing.why:
+            _RECORDING.add(thread)
+            stack.callback(_RECORDING.discard, thread)
             stack.enter_context(unfused())
             stack.enter_context(modules_told(hearing.enter, hearing.leave))
             stack.enter_context(listening(hearing.heard))
-        returned = forward(*args, **kwargs)
+        returned = call(*args, **kwargs)
     hearing.tried(lambda: setattr(hearing, "outputs", tape.returned(returned)))
-    entry.count, entry.why = 1, hearing.why
+    entry.why = hearing.why
     if not hearing.why:
-        trained = [call for call in tape.calls if _trains(call)]
+        trained = [each for each in tape.calls if _trains(each)]
         calls = list(map(_for_inference, tape.calls))
         entry.program = Program(type(module).__name__, tape.inputs, calls, hearing.outputs)
         entry.notes = (ASKED,) * hearing.asked + (TRAINED,) * bool(trained)
-    seen[key] = entry
     return returned
 
 
+def _spelled(
+    module: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[list[tuple[str, Any]], tuple[Any, ...]]:
+    """Return the tensors of a call by name, and what is the same for passes that run alike."""
+    example = call_of(module.forward, args, kwargs)
+    given = zip(example.names, example.leaves, strict=True)
+    leaves = [(name, each) for name, each in given if not is_shape(each)]
+    sizes = tuple((name, tuple(each.shape), each.dtype) for name, each in leaves)
+    others = tuple((name, _plain(each)) for name, each in example.arguments.items())
+    return leaves, (sizes, others, tuple(part.training for part in module.modules()))
+
+
+def _plain(value: Any) -> Any:
+    """Return the numbers and words in an argument, which may decide how a module runs."""
+    if isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Mapping):
+        return tuple((str(key), _plain(each)) for key, each in value.items())
+    return tuple(map(_plain, value)) if isinstance(value, (list, tuple)) else None
+
+
 def _begin(module: Any, tape: Tape, leaves: Sequence[tuple[str, Any]]) -> None:
-    """Enter the inputs, parameters and buffers of a module, and the module itself."""
+    """Enter the inputs, parameters and buffers of a module."""
     for name, each in leaves:
         tape.input(name, each, each)
     firsts: dict[Any, str] = {}
@@ -157,7 +226,6 @@ def _begin(module: Any, tape: Tape, leaves: Sequence[tuple[str, Any]]) -> None:
         for path, tensor in named:
             first = firsts.setdefault(storage_of(tensor), path)
             tape.state(path, tensor, tensor, first, learned=learned)
-    tape.enter(module)
 
 
 class _Hearing:
