@@ -315,8 +315,8 @@ def from_torch(
     need_torch()
     from rfcalc.readers.torch.capture import read_module
 
-    example_inputs = plain(example_inputs)
-
+    if type(example_inputs).__name__ == "ndarray":
+        example_inputs = plain(example_inputs)
     layouts = {"": layout} if isinstance(layout, str) else layout
     return read_module(
         module,

@@ -45,6 +45,7 @@ MAGIC: Final = (
     (re.compile(rb"\x80[\x00-\x05]"), _PICKLE),
     (re.compile(rb"\x1f\x8b|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|7z\xbc\xaf"), "is compressed; unpack it first"),
     (re.compile(rb"PAR1"), _PARQUET),
+    (re.compile(rb"version https://git-lfs"), "is a pointer of Git LFS; fetch the file itself: git lfs pull"),
     (re.compile(rb"\x93NUMPY"), "is a numpy array: weights without an architecture"),
     (re.compile(rb"\s*<[!?A-Za-z]"), "looks like HTML or XML; was a web page saved instead of the file?"),
 )

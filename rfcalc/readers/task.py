@@ -58,22 +58,29 @@ def _model_in(archive: zipfile.ZipFile, name: str, member: str | None) -> bytes:
     if len(members) > MOST_MEMBERS:
         raise ReadError(f"has {len(members):,} members; no archive of models has so many")
     models = [each for each in members if _is_model(archive, each)]
-    names = ", ".join(each.filename for each in models)
+    names = ", ".join(map(_name, models))
     if not models:
         raise ReadError("is an archive without a TFLite model in it")
     chosen = models if member is None else [each for each in models if each.filename == member]
     if not chosen:
         raise UsageError(f"the archive holds no model {member!r}; it holds {names}")
     if len(chosen) > 1:
-        example = f"{name.removesuffix(f'{MARK}{member}')}{MARK}{models[0].filename}"
+        example = f"{name.removesuffix(f'{MARK}{member}')}{MARK}{_name(models[0])}"
         raise ReadError(f"holds {len(models)} models: {names}; choose one, as in {example}")
     if chosen[0].flag_bits & _ENCRYPTED:
-        raise ReadError("is encrypted; unpack it first", where=chosen[0].filename)
+        raise ReadError("is encrypted; unpack it first", where=_name(chosen[0]))
+    if chosen[0].file_size > MOST_UNPACKED:
+        raise ReadError(f"unpacks to more than {MOST_UNPACKED >> 20} MB", where=_name(chosen[0]))
     with archive.open(chosen[0]) as stream:  # the size in the directory may lie, so count what comes
         data = stream.read(MOST_UNPACKED + 1)
     if len(data) > MOST_UNPACKED:
-        raise ReadError(f"unpacks to more than {MOST_UNPACKED >> 20} MB", where=chosen[0].filename)
+        raise ReadError(f"unpacks to more than {MOST_UNPACKED >> 20} MB", where=_name(chosen[0]))
     return data
+
+
+def _name(member: zipfile.ZipInfo) -> str:
+    """Return the name of a member, spelled so that a message with it is one line."""
+    return member.filename if member.filename.isprintable() else repr(member.filename)
 
 
 def _is_model(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:

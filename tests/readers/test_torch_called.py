@@ -125,6 +125,10 @@ def test_nothing_that_is_given_changes() -> None:
     assert given == kept
 
 
+CYCLIC: dict[str, Any] = {"x": X, "mask": []}
+CYCLIC["mask"].append(CYCLIC["mask"])
+
+
 class Named(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -158,6 +162,10 @@ def test_open_extents_by_name() -> None:
         (3, "example_inputs are a tensor, a tuple of tensors, a shape, a list of shapes, or a mapping"),
         ([], "example_inputs are a tensor"),
         ({1: X}, "example_inputs are a tensor"),
+        ({}, "given were none: missing a required argument"),
+        ([(2, 3, 10.5)], "nothing that the module is called with is a tensor or a shape of whole numbers"),
+        ([(2, 3, 10**19)], "is too large for PyTorch"),
+        (CYCLIC, "what the module is called with is nested too deeply"),
     ],
 )
 def test_what_does_not_fit(given: Any, says: str) -> None:

@@ -138,8 +138,9 @@ def _recurrent(settings: Settings) -> None:
 
 
 def _batch_norm(settings: Settings) -> str | None:
-    # mode 1 normalises each sample by itself
-    return _none("BatchNormalization(mode=1)") if settings.pop("mode", 0) == 1 else None
+    # mode 1 normalises each sample by itself, mode 2 by the batch at hand also when it does not train
+    mode = settings.pop("mode", 0)
+    return _none(f"BatchNormalization(mode={mode})") if mode in (1, 2) else None
 
 
 def _zero_padding(settings: Settings) -> str | None:

@@ -6,6 +6,9 @@ from typing import Any, Final, NamedTuple
 
 from rfcalc.readers.keras.config import Config
 
+MOST_BLOCKS: Final = 1_000
+"""Blocks of one temporal convolutional network; no real one has so many."""
+
 
 class _Made(NamedTuple):
     """What a layer is to make: its own settings, and the input that it was built with."""
@@ -66,6 +69,8 @@ def _temporal_convolutions(made: _Made) -> list[dict[str, Any]] | None:
     if odd or not dilations or len(widths) != len(dilations) or padding not in ("causal", "same"):
         return None
     if not all(type(number) is int and number > 0 for number in numbers):
+        return None
+    if len(dilations) * config.get("nb_stacks") > MOST_BLOCKS:
         return None
     extent = made.extent
     if not sequences and extent is None and padding == "same":

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from numbers import Integral
 from typing import Any, NamedTuple
 
 from rfcalc.errors import UsageError
@@ -103,13 +104,21 @@ def example_of(module: Any, given: Any) -> Example:
 
 def call_of(forward: Callable[..., Any], args: tuple[Any, ...], by_name: Mapping[str, Any]) -> Example:
     """Return a call of a function, with names for the tensors and shapes that it is given."""
-    arguments, by_position = _bound(forward, args, by_name)
+    try:
+        return _example(*_bound(forward, args, by_name))
+    except RecursionError:
+        raise UsageError("what the module is called with is nested too deeply") from None
+
+
+def _example(arguments: dict[str, Any], by_position: frozenset[str]) -> Example:
     names: list[str] = []
     leaves: list[Any] = []
     for name, each in arguments.items():
         for path, leaf in leaves_of(each, name):
             names.append(_unused(path, names))
-            leaves.append(leaf)
+            leaves.append(tuple(map(int, leaf)) if is_shape(leaf) else leaf)
+    if not leaves:
+        raise UsageError("nothing that the module is called with is a tensor or a shape of whole numbers")
     return Example(arguments, tuple(names), tuple(leaves), by_position)
 
 
@@ -122,7 +131,7 @@ def _bound(
         bound = signature.bind(*args, **by_name)
     except TypeError as error:
         takes = ", ".join(map(str, signature.parameters))
-        given = f"{len(args)} were given" if args else f"given were {', '.join(by_name)}"
+        given = f"{len(args)} were given" if args else f"given were {', '.join(by_name) or 'none'}"
         raise UsageError(f"the module takes ({takes}), and {given}: {error}") from None
     found: dict[str, Any] = {}
     for name, value in bound.arguments.items():
@@ -147,7 +156,11 @@ def is_shape(value: Any) -> bool:
     >>> is_shape((1, 3, 224, 224)), is_shape(((1, 3), (1, 4)))
     (True, False)
     """
-    return isinstance(value, (tuple, list)) and bool(value) and all(type(each) is int for each in value)
+    return isinstance(value, (tuple, list)) and bool(value) and all(map(_is_whole, value))
+
+
+def _is_whole(value: Any) -> bool:
+    return type(value) is int or (isinstance(value, Integral) and not isinstance(value, bool))
 
 
 # ---- values inside of each other ---------------------------------------------------------------------------

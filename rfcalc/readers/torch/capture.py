@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import product
 from typing import Any, Final, Literal, NamedTuple
 
@@ -311,10 +311,11 @@ def _made(shape: Sequence[int], open_axes: Mapping[int, Any], kind: Any, device:
     if min(shape) < 1:
         raise UsageError(f"an extent must be positive, got {min(shape)}")
     extents = tuple(2 if extent == 1 and axis in open_axes else extent for axis, extent in enumerate(shape))
-    if mode is None:
-        return torch.empty(extents, dtype=kind, device="meta")
-    with mode:
-        return torch.empty(extents, dtype=kind, device=device)
+    try:
+        with mode or nullcontext():
+            return torch.empty(extents, dtype=kind, device="meta" if mode is None else device)
+    except (RuntimeError, TypeError, OverflowError):
+        raise UsageError(f"a tensor of {'x'.join(map(str, shape))} is too large for PyTorch") from None
 
 
 def dynamic_axes(example: Example, dynamic: Any) -> tuple[Axes | None, Spelled]:

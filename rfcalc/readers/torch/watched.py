@@ -30,6 +30,11 @@ TRAINED: Final = (
     "recorded while it trained: batch normalisation is told as it is for inference, with stored statistics"
 )
 
+_ASKING: Final = frozenset(
+    f"aten::{name}" for name in ("_local_scalar_dense", "item", "is_nonzero", "equal", "allclose")
+)
+"""Operators that tell elements of tensors."""
+
 MOST_TRIED: Final = 3
 """Passes that are tried to record at most, where recording fails."""
 
@@ -268,7 +273,7 @@ class _Hearing:
             self.why = self.why or f"{function} runs functions of its own"
             return function(*args, **kwargs)
         if tells_numbers(function):
-            self.asked = True
+            self.asked = self.asked or function._schema.name in _ASKING
             return function(*args, **kwargs)
         spelled = self.tried(lambda: self._tape.call(function, args, kwargs))
         result = function(*args, **kwargs)
