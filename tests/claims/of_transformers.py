@@ -96,9 +96,8 @@ LENGTHS = Claim(
     "transformers",
     "`Wav2Vec2Model._get_feat_extract_output_lengths`",
     "`rfcalc.analyze(...)`, the output shape; 0 where it refuses, as PyTorch does",
-    "Right from 80 samples on. Below it says -1, as each step of its formula rounds down. A padded "
-    "batch may hold so short a sample beside long ones: all its frames but the last then count as "
-    "valid.",
+    "Right from 80 samples on. Below it says -1, as each step of its formula rounds down. In a padded batch "
+    "a sample of no frames, or of -1, counts as valid in all frames, or all but one.",
     lengths,
     our_lengths,
 )
