@@ -149,3 +149,17 @@ def test_rows_of_a_product_with_padding() -> None:
     model = graph(ZEROS["padding"], "MatMul")
     rows = rfcalc.field(rfcalc.load(model), "y").axes[1].rows
     assert [row is None for row in rows] == [True, *[False] * 6, True, True]
+
+
+@pytest.mark.parametrize("behind", [(), ("Relu",), ("Relu", "Transpose")])
+def test_a_product_behind_what_nobody_knows_is_unknown(behind: tuple[str, ...]) -> None:
+    nodes = [node("Twiddle", ["x"], ["t0"], domain="ai.acme")]
+    nodes += [node(op, [f"t{k}"], [f"t{k + 1}"]) for k, op in enumerate(behind)]
+    nodes.append(node("MatMul", ["x", f"t{len(behind)}"], ["y"], name="product"))
+    x, y, known = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [4, 4]) for name in ("x", "y", "t0")
+    )
+    graph = helper.make_graph(nodes, "g", [x], [y], value_info=[known])
+    sets = [helper.make_opsetid("", 18), helper.make_opsetid("ai.acme", 1)]
+    row = rfcalc.analyze(helper.make_model(graph, opset_imports=sets)).layer("product")
+    assert (row.status, row.output_shape) == ("unknown", (4, 4))

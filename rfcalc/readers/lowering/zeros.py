@@ -120,7 +120,10 @@ def _carried(b: Builder, edge: Edge, of: Callable[[Edge], Any]) -> list[Any]:
     try:
         for path in result.paths[edge[1]]:
             source = layer.inputs[path.input]
-            given = b.results[source[0]].outputs[source[1]]
+            maker = b.results.get(source[0])
+            if maker is None:  # made by what no rule knows
+                return []
+            given = maker.outputs[source[1]]
             alive = of(source)
             found.append(_moved(path.steps, given, _everywhere(given) if alive is None else alive))
     except _Lost:
