@@ -7,6 +7,7 @@ from fractions import Fraction
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.readers.lowering.builder import Undecided
 from rfcalc.readers.lowering.resample import resize as lower
+from rfcalc.readers.lowering.resample import settled
 from rfcalc.readers.lowering.value import Blind, Value, Values
 from rfcalc.readers.onnx import runtimes
 from rfcalc.readers.onnx.operation import Operation, op
@@ -20,6 +21,12 @@ def resize(operation: Operation) -> Values:
     x = operation[0]
     if operation.opset < 11:  # onnxruntime, which alone runs it, rounds down, and up where it shrinks
         return _upsample(operation, x, operation.numbers(1), shrinking="ceil")
+    return sampled(operation, operation.text("nearest_mode", "round_prefer_floor"))
+
+
+def sampled(operation: Operation, rounding: str, *, shrinking: str = "") -> Values:
+    """Read X, region, scales, sizes; `shrinking` is how positions are rounded on axes that become shorter."""
+    x = operation[0]
     if x.spec is None:
         raise Blind
     axes = operation.integers("axes")
@@ -46,6 +53,10 @@ def resize(operation: Operation) -> Values:
         mode = "linear"  # the outer two of its four taps weigh nothing
     if mode not in _MODES:
         raise operation.wrong(f"there is no mode {mode!r}")
+    if shrinking and any(
+        settled(*each) is None for each in zip(x.shape, target, given, strict=True)
+    ):  # it may become shorter, or longer
+        raise Undecided
     resized = lower(
         operation,
         x,
@@ -54,8 +65,9 @@ def resize(operation: Operation) -> Values:
         regions=_regions(region, places, x.rank),
         mode=_MODES[mode],
         coordinates=coordinates,
-        rounding=operation.text("nearest_mode", "round_prefer_floor"),
+        rounding=rounding,
         antialias=bool(operation.integer("antialias", 0)),
+        shrinking=shrinking,
     )
     return runtimes.say(operation, resized, message)
 

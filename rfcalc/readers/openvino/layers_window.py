@@ -76,13 +76,14 @@ def _bias(t: Translation, layer: Layer, rank: int) -> tuple[str, list[str], Laye
 @layer_type("ConvolutionBackpropData", "GroupConvolutionBackpropData")
 def _transposed(t: Translation, layer: Layer) -> None:
     kernel, groups, rank = _kernel(t, layer, grouped=layer.type == "GroupConvolutionBackpropData")
-    extra: dict[str, Any] = {
-        "output_padding": numbers(layer, "output_padding"),
-        "output_shape": t.integers(layer, 2),
-    }
+    settings = {**_geometry(layer), "output_padding": numbers(layer, "output_padding"), "group": groups}
+    op, domain, wanted = "ConvTranspose", "", t.integers(layer, 2)
+    if wanted is not None:
+        op, domain, settings["output_shape"] = "ConvTransposeTo", OWN, wanted
+    elif settings.pop("auto_pad", None):  # without a shape to pad to, OpenVINO pads nothing
+        settings["pads"] = None
     bias, outputs, named = _bias(t, layer, rank)
-    settings = {**_geometry(layer), **extra, "group": groups}
-    t.add(named, "ConvTranspose", [t.take(layer, 0), kernel, bias], outputs, **settings)
+    t.add(named, op, [t.take(layer, 0), kernel, bias], outputs, domain=domain, **settings)
     t.entitle(layer, t.name(named))
 
 
@@ -102,49 +103,34 @@ def _pool(t: Translation, layer: Layer) -> None:
     if kernel is None:
         raise UntranslatedError
     settings = _geometry(layer)
+    if settings.get("auto_pad") == "VALID":  # such a pooling may round up too
+        settings = {**settings, "auto_pad": None, "pads": [0] * (2 * len(kernel))}
     rounding = word(layer, "rounding_type", "floor")
-    if rounding == "ceil" and not _starts_inside(kernel, settings):
-        settings["pads"] = _filled(layer, kernel, settings)
-    up = rounding == "ceil_torch" or (rounding == "ceil" and _starts_inside(kernel, settings))
-    settings["ceil_mode"] = int(up)
+    own = rounding == "ceil" and not _starts_inside(kernel, settings)
+    if not own:
+        settings["ceil_mode"] = int(rounding in ("ceil", "ceil_torch"))
     if layer.type == "AvgPool":
         settings.pop("dilations")
         settings["count_include_pad"] = int(not flag(layer, "exclude-pad", True))
     op = "MaxPool" if layer.type == "MaxPool" else "AveragePool"
+    op, domain = (f"Ceil{op}", OWN) if own else (op, "")
     indexed = any(t.takers.get((layer.id, port.id)) for port in layer.outputs[1:])
     made = t.made(layer)[: 2 if indexed else 1]
-    t.add(layer, op, [t.take(layer, 0)], made, kernel_shape=kernel, **settings)
+    t.add(layer, op, [t.take(layer, 0)], made, domain=domain, kernel_shape=kernel, **settings)
 
 
 def _starts_inside(kernel: list[int], settings: dict[str, Any]) -> bool:
     """Tell whether, rounded up, the last window starts inside the input whatever its extent.
 
-    ONNX leaves out one that does not; SAME padding has nothing to round.
+    ONNX leaves out one that does not, and with SAME padding rounds nothing.
     """
+    if settings.get("auto_pad"):
+        return False
     rank = len(kernel)
     strides, dilations = settings["strides"] or [1] * rank, settings["dilations"] or [1] * rank
-    after = (settings.get("pads") or [0] * (2 * rank))[rank:]
+    after = (settings["pads"] or [0] * (2 * rank))[rank:]
     reaches = [(size - 1) * step + 1 for size, step in zip(kernel, dilations, strict=True)]
-    return "pads" not in settings or all(
-        pad + stride <= reach for pad, stride, reach in zip(after, strides, reaches, strict=True)
-    )
-
-
-def _filled(layer: Layer, kernel: list[int], settings: dict[str, Any]) -> list[int]:
-    """Return padding with which the extent rounded down is that rounded up, whatever window is the last."""
-    rank = len(kernel)
-    strides, dilations = settings["strides"] or [1] * rank, settings["dilations"] or [1] * rank
-    pads = settings["pads"] or [0] * (2 * rank)
-    dims = layer.inputs[0].dims or ()
-    out = list(pads)
-    for k, extent in enumerate(dims[len(dims) - rank :]):
-        if strides[k] == 1:
-            continue
-        if extent < 0:
-            raise UntranslatedError
-        left = extent + pads[k] + pads[rank + k] - (kernel[k] - 1) * dilations[k] - 1
-        out[rank + k] += -left % strides[k]
-    return out
+    return all(pad + stride <= reach for pad, stride, reach in zip(after, strides, reaches, strict=True))
 
 
 @layer_type("AdaptiveAvgPool", "AdaptiveMaxPool")
@@ -165,9 +151,11 @@ def _interpolate(t: Translation, layer: Layer) -> None:
     x, first = t.take(layer, 0), t.take(layer, 1)
     if layer.version == "opset1":
         corners = flag(layer, "align_corners", True)
-        settings = {"coordinate_transformation_mode": "align_corners" if corners else "asymmetric"}
+        settings: dict[str, Any] = {
+            "coordinate_transformation_mode": "align_corners" if corners else "asymmetric"
+        }
         axes, sizes, scales = numbers(layer, "axes") or [], first, ""
-        rounding = "floor"
+        rounding = "simple"
     else:
         settings = {
             "coordinate_transformation_mode": word(layer, "coordinate_transformation_mode", "half_pixel")
@@ -180,20 +168,14 @@ def _interpolate(t: Translation, layer: Layer) -> None:
         rounding = word(layer, "nearest_mode", "round_prefer_floor")
     if t.is_unread(layer, 1):
         axes, sizes, scales = [], t.constant(list(t.extents(layer)[1])), ""
-    if rounding == "simple":
-        rounding = "floor" if _grows(layer) else "ceil"
+    simple = rounding == "simple" and mode == "nearest"
+    if not simple:
+        settings["nearest_mode"] = "floor" if rounding == "simple" else rounding
     antialias = int(flag(layer, "antialias"))
-    settings |= {"mode": mode, "nearest_mode": rounding}
     inputs = [x, "", scales, t.step(layer, "Cast", [sizes], to=7) if sizes else ""]
-    t.add(layer, "Resize", inputs, axes=axes or None, antialias=antialias, **settings)
-
-
-def _grows(layer: Layer) -> bool:
-    """Tell whether a map is not made smaller."""
-    before, after = layer.inputs[0].dims or (), layer.outputs[0].dims or ()
-    if len(before) != len(after) or -1 in (*before, *after):
-        raise UntranslatedError
-    return all(b <= a for b, a in zip(before, after, strict=True))
+    settings |= {"mode": mode, "antialias": antialias, "axes": axes or None}
+    op, domain = ("SimpleResize", OWN) if simple else ("Resize", "")
+    t.add(layer, op, inputs, domain=domain, **settings)
 
 
 @layer_type("GridSample")

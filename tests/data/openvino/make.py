@@ -37,16 +37,24 @@ def conv(x: Any, *kernel: int, **settings: Any) -> Any:
 
 
 def pool(
-    kind: str, x: Any, rounding: str, *, stride: int = 2, begin: int = 0, end: int = 0, kernel: int = 3
+    kind: str,
+    x: Any,
+    rounding: str,
+    *,
+    stride: int = 2,
+    begin: int = 0,
+    end: int = 0,
+    kernel: int = 3,
+    auto: str = "explicit",
 ) -> Any:
     settings = ([stride, stride], [begin, begin], [end, end], [kernel, kernel])
     if kind == "max1":
-        return opset1.max_pool(x, *settings, rounding, "explicit")
+        return opset1.max_pool(x, *settings, rounding, auto)
     if kind == "max":
         strides, before, after, window = settings
-        return opset14.max_pool(x, strides, [1, 1], before, after, window, rounding, "explicit").output(0)
+        return opset14.max_pool(x, strides, [1, 1], before, after, window, rounding, auto).output(0)
     strides, before, after, window = settings
-    return opset14.avg_pool(x, strides, before, after, window, True, rounding, "explicit")
+    return opset14.avg_pool(x, strides, before, after, window, True, rounding, auto)
 
 
 def deconv(x: Any, **settings: Any) -> Any:
@@ -205,6 +213,58 @@ CASES: dict[str, Make] = {
     "attention": lambda x: o.scaled_dot_product_attention(x, x, x, causal=True),
     "squeeze and unsqueeze": lambda x: o.squeeze(o.unsqueeze(x, ints(1)), ints(1)),
     "squared difference": lambda x: o.squared_difference(x, o.constant(np.float32(2))),
+    **{
+        f"transposed convolution to {output}, {auto}, {begin}, {end}, stride {stride}": (
+            lambda x, a=(output, auto, begin, end, stride, dilation, extra): deconv(
+                x,
+                output=a[0],
+                auto_pad=a[1],
+                pads_begin=[a[2]] * 2,
+                pads_end=[a[3]] * 2,
+                strides=[a[4]] * 2,
+                dilations=[a[5]] * 2,
+                output_padding=[a[6]] * 2,
+            )
+        )
+        for output, begin, end, stride, dilation, extra in (
+            ((18, 16), 0, 1, 2, 1, 0),
+            ((8, 8), 1, 0, 1, 2, 0),
+            ((26, 23), 2, 1, 3, 2, 1),
+            ((20, 19), 1, 2, 2, 1, 1),
+        )
+        for auto in ("explicit", "valid", "same_upper", "same_lower")
+    },
+    **{
+        f"transposed convolution without a shape, {auto}": (
+            lambda x, a=auto: deconv(
+                x, auto_pad=a, pads_begin=[2, 1], pads_end=[0, 1], output_padding=[0, 1]
+            )
+        )
+        for auto in ("explicit", "valid", "same_upper", "same_lower")
+    },
+    **{
+        f"{kind} pooling, {rounding}, {auto}, kernel {kernel}, stride {stride}": (
+            lambda x, a=(kind, rounding, auto, kernel, stride): pool(
+                a[0], x, a[1], auto=a[2], kernel=a[3], stride=a[4]
+            )
+        )
+        for kind, rounding in (("max", "ceil"), ("max", "ceil_torch"), ("max1", "ceil"), ("average", "ceil"))
+        for auto in ("valid", "same_upper", "same_lower")
+        for kernel, stride in ((1, 2), (2, 2), (2, 3), (3, 4))
+    },
+    **{
+        f"resize {version} {coordinates} {sizes}, nearest as by default in version 1": (
+            lambda x, a=(version, coordinates, sizes): resize(
+                x, a[0], "nearest", *a[1:], **({} if a[0] == 1 else {"nearest_mode": "simple"})
+            )
+        )
+        for version, coordinates, sizes in (
+            (1, "align_corners", (6, 5)),
+            (1, "asymmetric", (8, 13)),
+            (4, "half_pixel", (18, 4)),
+            (11, "asymmetric", (5, 12)),
+        )
+    },
 }  # fmt: skip
 
 
