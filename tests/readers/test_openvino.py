@@ -165,3 +165,55 @@ def test_a_layer_that_nobody_knows_is_unknown_by_its_type() -> None:
     text = NET.format(layers, '<edge from-layer="0" from-port="0" to-layer="1" to-port="0"/>')
     found = rfcalc.analyze(text.encode()).layer("y")
     assert (found.op, found.status, found.output_shape) == ("Proposal", "unknown", (1, 3))
+
+
+# ---- ports that say something else than a rule -------------------------------------------------------------
+
+
+def convolved(extent: str) -> bytes:
+    """Return a map of 9 elements, a convolution of two of them whose port says `extent`, and a ReLU."""
+    ports = {
+        name: f"<port id='{number}' precision='FP32'><dim>1</dim><dim>{channels}</dim><dim>{n}</dim></port>"
+        for name, number, channels, n in (("x", 0, 3, "9"), ("k", 1, 3, "2"), ("y", 2, 1, extent))
+    }
+    window = 'strides="1" dilations="1" pads_begin="0" pads_end="0" auto_pad="explicit"'
+    x = f'<layer id="0" name="x" type="Parameter" version="opset1"><output>{ports["x"]}</output></layer>'
+    made = f"<output>{ports['y']}</output></layer>"
+    layers = (
+        f"{x}<layer id='1' name='k' type='Const' version='opset1'><data element_type='f32' shape='1,3,2' "
+        f"offset='0' size='24'/><output>{ports['k']}</output></layer>"
+        f"<layer id='2' name='y' type='Convolution' version='opset1'><data {window}/>"
+        f"<input>{ports['x']}{ports['k']}</input>{made}"
+        f"<layer id='3' name='z' type='ReLU' version='opset1'><input>{ports['x']}</input>{made}"
+    )
+    edges = (
+        '<edge from-layer="0" from-port="0" to-layer="2" to-port="0"/>'
+        '<edge from-layer="1" from-port="1" to-layer="2" to-port="1"/>'
+        '<edge from-layer="2" from-port="2" to-layer="3" to-port="0"/>'
+    )
+    return NET.format(layers, edges).encode()
+
+
+@pytest.mark.parametrize("extent", ["8", "-1"])
+def test_a_layer_whose_port_says_what_its_rule_does_is_exact(extent: str) -> None:
+    rows = rfcalc.analyze(convolved(extent), layout="NCW").rows
+    assert [(each.name, each.output_shape, each.status) for each in rows[1:]] == [
+        ("y", (1, 1, 8), "exact"),
+        ("z", (1, 1, 8), "exact"),
+    ]
+
+
+def test_a_layer_whose_port_says_something_else_is_unknown_with_the_shape_of_the_port() -> None:
+    analysis = rfcalc.analyze(convolved("7"), layout="NCW")
+    rows = [(each.name, each.output_shape, each.status) for each in analysis.rows[1:]]
+    assert rows == [("y", (1, 1, 7), "unknown"), ("z", (1, 1, 7), "unknown")]
+    assert analysis.layer("y").receptive_field is None
+    assert "the file says that it makes 1x1x7; by its rule it would make 1x1x8" in str(
+        [note.message for note in analysis.notes]
+    )
+    assert analysis.layer("y").params.total == 6
+
+
+def test_ports_say_nothing_of_another_size() -> None:
+    analysis = rfcalc.analyze(convolved("7"), layout="NCW", input_shape=(1, 3, 12))
+    assert (analysis.layer("y").output_shape, analysis.layer("y").status) == ((1, 1, 11), "exact")

@@ -5,7 +5,7 @@ Only the protobuf is read. Data of tensors that lie in other files are neither n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import onnx
@@ -22,13 +22,15 @@ from rfcalc.readers.lowering.modules import blocks_of
 from rfcalc.readers.onnx.again import Memory, remembered
 from rfcalc.readers.onnx.metadata import made_for
 from rfcalc.readers.onnx.scope import MALFORMED, STANDARD, File, Scope, all_text, shape_of
-from rfcalc.readers.onnx.sidecar import Said, tables_of
+from rfcalc.readers.onnx.sidecar import tables_of
 from rfcalc.readers.onnx.tensors import dtype_name
 from rfcalc.readers.onnx.uses import uses_of
 from rfcalc.readers.options import Options
 
 
-def read_onnx(data: bytes | onnx.ModelProto, *, source: str, options: Options) -> LayerGraph:
+def read_onnx(
+    data: bytes | onnx.ModelProto, *, source: str, options: Options, shapes_hold: bool = False
+) -> LayerGraph:
     """Read a model.
 
     Parameters
@@ -39,6 +41,8 @@ def read_onnx(data: bytes | onnx.ModelProto, *, source: str, options: Options) -
         Its name, for messages.
     options : Options
         Shapes, extents and layouts that the user gives.
+    shapes_hold : bool
+        The shapes that the file records are those of its runtime: a layer of another shape is unknown.
 
     Returns
     -------
@@ -70,7 +74,11 @@ def read_onnx(data: bytes | onnx.ModelProto, *, source: str, options: Options) -
                 said = () if model is data else tables_of(model, options.directory)
             if memory is not None:
                 memory.model = (model, said)
-            return _read(model, source, options, said, memory)
+
+            def file() -> File:
+                return File(model, options, said, memory, shapes_hold=shapes_hold)
+
+            return _read(file, source, options)
     except AnalysisError as error:
         if options.shapes or options.dims:
             error.message += _FIXED
@@ -88,15 +96,9 @@ def _memory_of(options: Options) -> Memory | None:
     return found
 
 
-def _read(
-    model: onnx.ModelProto,
-    source: str,
-    options: Options,
-    said: Sequence[Said],
-    memory: Memory | None = None,
-) -> LayerGraph:
+def _read(new: Callable[[], File], source: str, options: Options) -> LayerGraph:
     """Read a model, with other layouts of its inputs too where it contradicts those that are usual."""
-    first = File(model, options, said, memory)
+    first = new()
     scope = _scope_of(first)
     ready = [(first, scope)]
 
@@ -104,7 +106,7 @@ def _read(
         if ready:
             file, scope = ready.pop()
             return _read_graph(file, scope, inputs, source)
-        file = File(model, options, said, memory)
+        file = new()
         return _read_graph(file, _scope_of(file), inputs, source)
 
     return read_consistently(settle(_inputs_of(first, scope), options), read)

@@ -8,11 +8,12 @@ from typing import Any, Final, NamedTuple
 import onnx
 
 from rfcalc.algebra.extent import named
-from rfcalc.algebra.number import Num
+from rfcalc.algebra.number import Num, equal
 from rfcalc.errors import AnalysisError, GraphError, ReadError, RfcalcError
 from rfcalc.readers.lowering.builder import Builder, Node, Undecided
 from rfcalc.readers.lowering.inputs import open_extent
 from rfcalc.readers.lowering.value import Blind, Value
+from rfcalc.readers.onnx import runtimes
 from rfcalc.readers.onnx.again import Memory, Reading
 from rfcalc.readers.onnx.attributes import attributes_of
 from rfcalc.readers.onnx.folding import fold, unfolded
@@ -64,7 +65,13 @@ class File:
     """
 
     def __init__(
-        self, model: onnx.ModelProto, options: Options, said: Sequence[Said], memory: Memory | None
+        self,
+        model: onnx.ModelProto,
+        options: Options,
+        said: Sequence[Said],
+        memory: Memory | None,
+        *,
+        shapes_hold: bool = False,
     ) -> None:
         self.model = model
         self.options = options
@@ -76,6 +83,7 @@ class File:
         self.functions = {(f.domain, f.name): f for f in model.functions}
         self.count = 0
         self.resized = bool(options.shapes or options.dims)
+        self.shapes_hold = shapes_hold and not self.resized
 
         if len(model.graph.node) > MOST_NODES:
             raise ReadError(TOO_MANY)
@@ -187,8 +195,10 @@ class Scope:
     def recorded(self, name: str) -> tuple[Num, ...] | None:
         """Return the shape that the file records for a tensor, while the input is the file's own."""
         self.file.look()
-        if self.file.resized:
-            return None
+        return None if self.file.resized else self._own(name)
+
+    def _own(self, name: str) -> tuple[Num, ...] | None:
+        """Return the shape that the file records for a tensor at its own size."""
         if self._recorded is None:
             shapes = ((info.name, shape_of(info)) for info in (*self._infos, *self.file.model.graph.output))
             self._recorded = {name: shape for name, shape in shapes if shape is not None}
@@ -298,21 +308,14 @@ class Scope:
 
     def _made(self, operation: Operation, domain: str) -> tuple[Value, ...]:
         builder = self.file.builder
+        layers, notes = len(builder.layers), len(builder.notes)
         why = ""
         try:
-            read = reader_of(domain, operation.op)
-            if not domain:
-                try:
-                    folded = fold(operation)
-                except Undecided as undecided:
-                    return unfolded(operation, read, undecided)
-                if folded is not None:
-                    return folded
-            if read is not None:
-                return read(operation)
-            function = self.file.functions.get((domain, operation.op))
-            if function is not None:
-                return self._call(function, operation)
+            made = self._by_rule(operation, domain)
+            why = self._other_shape(operation.node, made) if made is not None else ""
+            if made is not None and not why:
+                return made
+            builder.drop(layers, notes)
         except Undecided as undecided:
             why = str(undecided) or "a number that it needs is computed only when the model runs"
         except Blind:
@@ -327,6 +330,38 @@ class Scope:
             ) from error
         inside = [value for graph in operation.graphs for value in self._held_inside(graph, operation.node)]
         return builder.unknown(self._known(operation.node), (*operation.taken, *inside), why)
+
+    def _by_rule(self, operation: Operation, domain: str) -> tuple[Value, ...] | None:
+        """Return what the rule or the function of an operation makes; None where it has neither."""
+        read = reader_of(domain, operation.op)
+        if not domain:
+            try:
+                folded = fold(operation)
+            except Undecided as undecided:
+                return unfolded(operation, read, undecided)
+            if folded is not None:
+                return folded
+        if read is not None:
+            return read(operation)
+        function = self.file.functions.get((domain, operation.op))
+        return None if function is None else self._call(function, operation)
+
+    def _other_shape(self, node: Node, made: Sequence[Value]) -> str:
+        """Say which shape the file records, where that holds and a rule makes another; "" elsewhere.
+
+        It is the same in all readings that share a memory, and so is nothing that an operation looks at.
+        """
+        if not self.file.shapes_hold:
+            return ""
+        for name, value in zip(node.outputs, made, strict=False):
+            own = self._own(name) if name and value.spec is not None and not value.constant else None
+            if own is None or value.data is not None:
+                continue
+            pairs = zip(value.shape, own, strict=False)
+            if len(own) != value.rank or any(equal(a, b) is False for a, b in pairs):
+                by_rule, by_file = (runtimes.rows_of(shape) for shape in (value.shape, own))
+                return f"the file says that it makes {by_file}; by its rule it would make {by_rule}"
+        return ""
 
     def _known(self, node: Node) -> Node:
         """Add the shapes that the file records, for an operation whose own are not known."""
