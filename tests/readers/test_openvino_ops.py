@@ -71,3 +71,9 @@ def test_shape_and_field_are_those_of_the_runtime(name: str, folder: Path) -> No
                 read = [rows[axis] for at, rows in units.items() if at[out] == place]
                 ends = [end for start, stop, _ in read for end in (start, stop)]
                 assert (min(ends), max(ends)) == (seen[0], seen[-1]) if ends else not seen
+
+
+@pytest.mark.parametrize("name", [name for name in TRUTH if TRUTH[name]["larger"]])
+def test_the_shape_of_a_larger_map_is_that_of_the_runtime(name: str, folder: Path) -> None:
+    row = rfcalc.analyze(folder / TRUTH[name]["file"], layout="NCHW", input_shape=(1, 4, 10, 11)).rows[-1]
+    assert (list(row.output_shape or ()), row.status) == (TRUTH[name]["larger"], "exact")

@@ -67,14 +67,15 @@ def _split(t: Translation, layer: Layer) -> None:
 @layer_type("VariadicSplit")
 def _variadic_split(t: Translation, layer: Layer) -> None:
     (axis,) = t.needed(layer, 1)
-    sizes = t.needed(layer, 2)
-    if -1 in sizes:
-        dims = layer.inputs[0].dims or ()
-        extent = dims[axis] if -len(dims) <= axis < len(dims) else -1
-        if extent < 0:
-            raise UntranslatedError
-        sizes[sizes.index(-1)] = extent - sum(sizes) - 1
-    t.add(layer, "Split", [t.take(layer, 0), t.constant(sizes)], axis=axis)
+    x, sizes = t.take(layer, 0), t.needed(layer, 2)
+    lengths = t.constant(sizes)
+    if -1 in sizes:  # one part takes what the others leave
+        at = sizes.index(-1)
+        extent = t.step(layer, "Shape", [x], start=axis, end=axis + 1 or None)
+        rest = t.step(layer, "Sub", [extent, t.constant([sum(sizes) + 1])])
+        parts = [t.constant(part) for part in (sizes[:at], sizes[at + 1 :])]
+        lengths = t.step(layer, "Concat", [parts[0], rest, parts[1]], axis=0)
+    t.add(layer, "Split", [x, lengths], axis=axis)
 
 
 @layer_type("Slice")

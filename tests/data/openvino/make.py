@@ -1,8 +1,9 @@
 """Write `ops.zip`: small models of single layers, and what OpenVINO itself says of them; needs openvino.
 
 Beside each model stands what the runtime measures: which rows and columns of the input each row and column of
-the output changes with, when every one is made much larger and much smaller in turn. Run by hand:
-`python tests/data/openvino/make.py`; the committed file is of OpenVINO 2026.4.1.
+the output changes with, when every one is made much larger and much smaller in turn, and the shape that it
+gives a larger map. Run by hand: `python tests/data/openvino/make.py`; the committed file is of OpenVINO
+2026.4.1.
 """
 
 from __future__ import annotations
@@ -290,6 +291,15 @@ def measured(model: Any) -> dict[str, Any]:
     return out
 
 
+def larger(model: Any) -> list[int] | None:
+    """Return the shape of the output for a map of 10 x 11; None where the model is of its own size alone."""
+    try:
+        model.reshape([1, 4, 10, 11])
+    except RuntimeError:
+        return None
+    return list(model.outputs[0].shape)
+
+
 def main() -> None:
     target = Path(__file__).parent / "ops.zip"
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as file:
@@ -303,7 +313,7 @@ def main() -> None:
             made_by.set_friendly_name("y")
             path = Path(folder) / f"{number}.xml"
             ov.serialize(model, str(path))
-            truth[name] = {"file": path.name, **measured(model)}
+            truth[name] = {"file": path.name, **measured(model), "larger": larger(model)}
             for each in (path, path.with_suffix(".bin")):
                 info = zipfile.ZipInfo(each.name)
                 info.compress_type = zipfile.ZIP_DEFLATED
