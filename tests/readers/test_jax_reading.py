@@ -19,6 +19,7 @@ from jax import lax  # noqa: E402
 
 import rfcalc  # noqa: E402
 from tests.readers.jax_changed import changed, rows_of  # noqa: E402
+from tests.readers.jax_constants import BOUND, CUT, EXACT, FOLLOWED  # noqa: E402
 
 pytestmark = pytest.mark.jax
 
@@ -369,6 +370,8 @@ CASES: dict[str, tuple[Callable[[Any], Any], tuple[int, ...], str]] = {
         (1, 6, 2),
         "NTC",
     ),
+    **{name: (function, (7, 2, 3), "TNC") for name, function in (CUT | FOLLOWED).items()},
+    **{name: (function, (2, 9, 3), "NTC") for name, function in (EXACT | BOUND).items()},
     "until it is large": (
         lambda x: lax.while_loop(lambda y: y.sum() < 1000, lambda y: y + jnp.roll(y, 1, 1), x),
         (1, 6, 2),
@@ -397,6 +400,15 @@ def test_rows_cover_what_changes_the_output_and_exact_ones_are_that(name: str) -
                     assert row == truth
                 else:
                     assert truth is None or (row[0] <= truth[0] and truth[1] <= row[1])
+
+
+@pytest.mark.parametrize("name", [*CUT, *FOLLOWED, *EXACT, *BOUND])
+def test_what_constants_cut_off_is_a_bound(name: str) -> None:
+    function, shape, layout = CASES[name]
+    with jax.enable_x64(True):
+        last = rfcalc.analyze(rfcalc.from_jax(function, shape, layout=layout)).rows[-1]
+    assert last.status == ("bound" if name in CUT or name in BOUND else "exact")
+    assert bool(last.reason) == (last.status == "bound")
 
 
 def test_samples_in_groups_are_convolved_with_kernels_of_their_own() -> None:

@@ -118,6 +118,8 @@ FOLDS: Final[Mapping[str, Fold]] = {
     ),
     "transpose": lambda np, params, given, shape: np.transpose(given[0], params["permutation"]),
     "concatenate": lambda np, params, given, shape: np.concatenate(given, params["dimension"]),
+    "stack": lambda np, params, given, shape: np.stack(given, params["axis"]),
+    "tile": lambda np, params, given, shape: np.tile(given[0], params["reps"]),
     "rev": lambda np, params, given, shape: np.flip(given[0], tuple(params["dimensions"])),
     "slice": _slice,
     **{"cumsum": _along("cumsum"), "cumprod": _along("cumprod")},

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from rfcalc.graph.layer import Extras
 from rfcalc.readers.jaxpr.operation import Operation, op
 from rfcalc.readers.jaxpr.program import body_of
 from rfcalc.readers.lowering.branches import either
 from rfcalc.readers.lowering.builder import Undecided
 from rfcalc.readers.lowering.value import Value, Values
+
+_TAKEN = "which branch is taken is computed from constants that are not evaluated"
 
 
 @op("cond")
@@ -25,6 +28,8 @@ def branch(operation: Operation) -> Values:
         value = first
         for other in others:
             value = either(operation, place, index, (value, other), function="cond")
+        if index.constant and value.edge is not None:
+            (value,) = operation.add("identity", (value,), {}, Extras(unsure=_TAKEN))
         made.append(value)
     return tuple(made)
 

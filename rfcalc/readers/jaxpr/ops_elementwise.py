@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,9 @@ from rfcalc.readers.lowering.value import Value, Values
 
 _NAMES = {"logistic": "sigmoid", "integer_pow": "pow"}
 """What functions are called elsewhere."""
+
+
+_CHOSEN = "which of several tensors is taken is computed from constants that are not evaluated"
 
 
 def without_weights(value: Value) -> Value:
@@ -54,7 +58,23 @@ def paired(operation: Operation) -> Values:
 def compared(operation: Operation) -> Values:
     """True or false for each element, or bits."""
     inputs = [without_weights(value) for value in operation.given]
-    return elementwise(operation, "elementwise", inputs, function=operation.op)
+    alive = _deciding(operation.op, inputs)
+    return elementwise(operation, "elementwise", inputs, function=operation.op, alive=alive)
+
+
+def _deciding(op: str, inputs: Sequence[Value]) -> dict[int, Any] | None:
+    """Return which elements an ``and`` or ``or`` with a known constant leaves of the other operand."""
+    import numpy as np
+
+    if op not in ("and", "or") or len(inputs) != 2:
+        return None
+    for place, value in enumerate(inputs):
+        if value.edge is None and value.data is not None and inputs[1 - place].edge is not None:
+            data = np.asarray(value.data)
+            if op == "and":
+                return {1 - place: data != 0}
+            return {1 - place: ~data} if data.dtype.kind == "b" else None
+    return None
 
 
 @op("select_n", tells="same")
@@ -64,8 +84,35 @@ def select(operation: Operation) -> Values:
     which = without_weights(which)
     if any(each.spec is None for each in operation.given):
         raise Undecided
+    only = _only(which, cases)
+    if only is not None:
+        return (only,)
+    if which.constant and which.data is None and sum(not case.constant for case in cases) > 1:
+        return operation.cover([case for case in cases if not case.constant], _CHOSEN)
     if len(cases) == 2 and which.spec is not None and which.spec.dtype == "bool":
         no, yes = cases
         listed = [value for value in (which, yes, no) if value.edge is not None or value.weights]
         return chosen(operation, which, yes, no, function="where", inputs=listed or [which, yes, no])
-    return elementwise(operation, "elementwise", [which, *cases], function="select_n")
+    alive = _picked(which, cases)
+    return elementwise(operation, "elementwise", [which, *cases], function="select_n", alive=alive)
+
+
+def _only(which: Value, cases: Sequence[Value]) -> Value | None:
+    """Return the case that a known index takes everywhere; None where it takes several."""
+    import numpy as np
+
+    if which.edge is not None or which.data is None:
+        return None
+    index = np.asarray(which.data).reshape(-1)
+    taken = int(index[0]) if index.size and (index == index[0]).all() else -1
+    return cases[taken] if 0 <= taken < len(cases) else None
+
+
+def _picked(which: Value, cases: Sequence[Value]) -> dict[int, Any] | None:
+    """Return which elements a known index takes of each case, by its place behind the index."""
+    import numpy as np
+
+    if which.edge is not None or which.data is None:
+        return None
+    index = np.asarray(which.data)
+    return {place: index == place - 1 for place in range(1, len(cases) + 1)}

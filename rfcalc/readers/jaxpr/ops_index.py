@@ -9,6 +9,7 @@ from rfcalc.graph.layer import Extras, Stage
 from rfcalc.readers.jaxpr.operation import Operation, op
 from rfcalc.readers.jaxpr.ops_elementwise import without_weights
 from rfcalc.readers.jaxpr.ops_shape import sliced
+from rfcalc.readers.jaxpr.program import SINGLE
 from rfcalc.readers.lowering import shape as moves
 from rfcalc.readers.lowering.builder import Undecided
 from rfcalc.readers.lowering.value import Value, Values
@@ -290,24 +291,53 @@ def _settled(places: Sequence[int | None], target: tuple[int, ...]) -> list[Stag
 
 # ---- writing -----------------------------------------------------------------------------------------------
 
-_ADDING = frozenset(
-    ("scatter-add", "scatter_add", "scatter-mul", "scatter_mul", "scatter_min", "scatter_max")
-)
-
 
 @op("scatter", "scatter-add", "scatter_add", "scatter-mul", "scatter_mul", "scatter_min", "scatter_max")
-@op("scatter_sub", "scatter-sub", "scatter-apply")
+@op("scatter_sub", "scatter-sub", "scatter-apply", "scatter-min", "scatter-max")
 def scatter(operation: Operation) -> Values:
     """Blocks are written into a tensor, where indices say."""
     x, indices, update = operation[0], operation[1], operation[2]
-    found = _places(operation, x, indices, update) if operation.op == "scatter" else None
+    replaces = operation.op == "scatter" and _is_replacing(operation.params.get("update_jaxpr"))
+    found = _places(operation, x, indices, update) if replaces else None
     if found is not None:
         axis, places, turned = found
         return moves.overwrite(operation, x, turned, axis, places)
     others = [without_weights(indices), update]
     moving = [value for value in others if not value.constant]
-    attrs = {"adds": operation.op != "scatter"}
+    attrs = {"adds": _leaves(operation, update)}
     return operation.add("scatter", (x, *moving), attrs, weights=() if x.constant and moving else others)
+
+
+def _is_replacing(body: Any) -> bool:
+    """Tell whether what is written takes the place of what was there, as it does where no function is."""
+    return body is None or (not body.eqns and body.outvars[0] is body.invars[1])
+
+
+def _leaves(operation: Operation, update: Value) -> bool:
+    """Tell whether every element still depends on itself, whatever is written on top of it.
+
+    Not where it is replaced, where zeros or infinity are, or where a function is applied to it that may be
+    any. Without known elements a constant counts as weights.
+    """
+    import numpy as np
+
+    if operation.op in ("scatter", "scatter-apply"):
+        body = operation.params.get("update_jaxpr")
+        return body is not None and _is_chain(body)
+    if update.edge is not None or update.weights or update.data is None:
+        return True
+    data = np.asarray(update.data)
+    return bool(np.isfinite(data).all() and (data.all() or not operation.op.endswith("mul")))
+
+
+def _is_chain(body: Any) -> bool:
+    """Tell whether a result is functions of single elements, one after the other, of the first operand."""
+    now = body.invars[0]
+    for eqn in body.eqns:
+        if eqn.primitive.name not in SINGLE or eqn.invars[0] is not now:
+            return False
+        now = eqn.outvars[0]
+    return body.outvars[0] is now
 
 
 def _places(

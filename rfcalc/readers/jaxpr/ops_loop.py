@@ -7,22 +7,12 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
+from rfcalc.algebra.number import prod
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, SPATIAL, Extras, Stage
+from rfcalc.readers.jaxpr.folding import MOST_KNOWN
 from rfcalc.readers.jaxpr.operation import Operation, fresh, op
-from rfcalc.readers.jaxpr.program import (
-    COMPARED,
-    CONSTANT,
-    PAIRED,
-    SAME,
-    SINGLE,
-    Call,
-    Given,
-    Program,
-    meta_of,
-    numbers_in,
-    program_of,
-)
+from rfcalc.readers.jaxpr.scan_flow import Flow, flow_of, nature_of, trimmed
 from rfcalc.readers.lowering import shape as moves
 from rfcalc.readers.lowering.builder import Undecided
 from rfcalc.readers.lowering.mix import elementwise
@@ -33,6 +23,9 @@ MOST_UNROLLED: Final = 20_000
 
 _GROWS: Final = "what one step hands to the next may reach further along the map with every step"
 _MOVES: Final = "what one step hands to the next is moved, and may be gone after some steps"
+
+_CUT: Final = "constants leave out, in some steps, what a state takes up or hands on"
+_COUNTED: Final = "a state that no input goes into decides what is read, and is not evaluated"
 
 
 class _Scan(NamedTuple):
@@ -139,10 +132,17 @@ def _recurrent(operation: Operation, whole: _Scan) -> Values:
 
     The layers of a step then work on a map with an axis more, and count as often as there are steps.
     """
-    flow = _flow_of(whole.body, len(whole.consts), len(whole.inits))
-    states = [_entering(operation, whole, flow, place) for place in range(len(whole.inits))]
+    natures = tuple(map(nature_of, (*whole.consts, *whole.inits, *whole.slices)))
+    flow = flow_of(whole.body, len(whole.consts), natures, len(whole.inits))
+    known = _evaluated(operation, whole, flow)
+    states = [
+        known[place] if place in known else _entering(operation, whole, flow, place)
+        for place in range(len(whole.inits))
+    ]
     jaxpr, consts = _all_steps(whole.body, len(whole.consts), whole.length)
     made = operation.inline(jaxpr, consts, [*whole.consts, *states, *whole.slices], ())
+    if any(state.data is None and state.constant and flow.decides[k] for k, state in enumerate(states)):
+        made = [_unsure(operation.part(f"bound{k}"), value, _COUNTED) for k, value in enumerate(made)]
     last = 0 if whole.reverse else whole.length - 1
     ends = []
     for place, value in enumerate(made[: len(states)]):
@@ -175,80 +175,63 @@ def _extended() -> Any:
     return core
 
 
-class _Flow(NamedTuple):
-    """What the states of a scan come of.
-
-    Parameters
-    ----------
-    sources : tuple of frozenset of int
-        For each state the operands of the step that it depends on, after any number of steps.
-    stays : tuple of bool
-        For each whether all of what it has taken up stays in it, element by element or mixed.
-    """
-
-    sources: tuple[frozenset[int], ...]
-    stays: tuple[bool, ...]
-
-
-_ALIKE, _MOVED, _MIXED = 1, 2, 4
-"""How a tensor holds a state: each element its own; at other places; all features mixed."""
-
-_KEEPING: Final = SINGLE | COMPARED | SAME | set(PAIRED) | {"select_n", "activation", "clamp"}
-
-
-@lru_cache(64)
-def _flow_of(body: Any, consts: int, states: int) -> _Flow:
-    given = [Given(CONSTANT, "", meta_of(aval)) for aval in body.in_avals]
-    program = program_of(body, given)
-    numbers = list(program.inputs)[: len(given)]
-    reads, holds = _reached(program, numbers, numbers[consts : consts + states])
-    results = [number if isinstance(number, int) else -1 for number in program.outputs[:states]]
-    direct = [reads.get(number, frozenset()) for number in results]
-    closed = []
-    for place in range(states):
-        found: frozenset[int] = direct[place]
-        while True:
-            more = found.union(*(direct[k - consts] for k in found if consts <= k < consts + states))
-            if more == found:
-                break
-            found = more
-        closed.append(found)
-    stays = tuple(
-        consts + place in closed[place] and _is_kept(holds.get(results[place], 0)) for place in range(states)
+def _evaluated(operation: Operation, whole: _Scan, flow: Flow) -> dict[int, Value]:
+    """Return what each step finds as states that are constants, as counters are, where that is known."""
+    consts, states = len(whole.consts), len(whole.inits)
+    operands = [*whole.consts, *whole.inits, *whole.slices]
+    plain = [value.constant and value.data is not None and not value.weights for value in operands]
+    places = tuple(
+        place
+        for place in range(states)
+        if plain[consts + place] and all(plain[k] for k in flow.sources[place])
     )
-    return _Flow(tuple(closed), stays)
+    part = trimmed(whole.body, places)
+    size = whole.length * sum(int(prod(whole.inits[place].shape)) for place in places)
+    if not places or size > MOST_KNOWN or whole.length * max(len(part.eqns), 1) > MOST_UNROLLED:
+        return {}
+    carried, found = list(whole.inits), []
+    steps = range(whole.length)
+    for step in reversed(steps) if whole.reverse else steps:
+        found.append([carried[place].data for place in places])
+        taken = [
+            _slice_of(value, step) if value.constant and value.data is not None else _any_step(value)
+            for value in whole.slices
+        ]
+        made = operation.inline(part, whole.body.consts, [*whole.consts, *carried, *taken], ())
+        for place, value in zip(places, made, strict=True):
+            carried[place] = value
+    if whole.reverse:
+        found.reverse()
+    return _side_by_side(whole, places, found)
 
 
-def _reached(
-    program: Program, numbers: Sequence[int], states: Sequence[int]
-) -> tuple[dict[int, frozenset[int]], dict[int, int]]:
-    """Return on which inputs each tensor of a step depends, and how it holds states."""
-    reads = {number: frozenset((place,)) for place, number in enumerate(numbers)}
-    holds = dict.fromkeys(states, _ALIKE)
-    for call in program.calls:
-        taken = numbers_in(call.inputs)
-        read: frozenset[int] = frozenset().union(*(reads.get(number, frozenset()) for number in taken))
-        held = 0
-        for number in taken:
-            held |= _held(call, holds.get(number, 0))
-        for output in call.outputs:
-            reads[output], holds[output] = read, held
-    return reads, holds
+def _any_step(value: Value) -> Value:
+    """Return a constant in the place of what a step takes and does not use."""
+    return value if value.spec is None else fresh(value.shape[1:], value.spec.dtype)
 
 
-def _held(call: Call, before: int) -> int:
-    """Return how the result of a call holds what one of its operands does."""
-    if not before or call.op in _KEEPING:
-        return before
-    return _MIXED if call.op in ("dot_general", "conv_general_dilated") else before & _MIXED or _MOVED
+def _side_by_side(whole: _Scan, places: Sequence[int], found: Sequence[Sequence[Any]]) -> dict[int, Value]:
+    """Return the states of all steps along a new axis 0, those whose elements are known at each."""
+    import numpy as np
+
+    made = {}
+    for place, steps in zip(places, zip(*found, strict=True), strict=True):
+        init = whole.inits[place]
+        if init.spec is not None and all(each is not None for each in steps):
+            data = np.stack([np.asarray(each).reshape(init.shape) for each in steps])
+            made[place] = replace(fresh(data.shape, init.spec.dtype), data=data)
+    return made
 
 
-def _is_kept(held: int) -> bool:
-    """Tell whether something that holds a state so goes on to hold all that the state has taken up."""
-    return bool(held & _MIXED) or held == _ALIKE
+def _unsure(step: Any, value: Value, why: str) -> Value:
+    """Return a tensor of which no more than a bound is known."""
+    if value.constant:
+        return value
+    (made,) = step.add("identity", (value,), {}, Extras(unsure=why))
+    return made  # type: ignore[no-any-return]
 
 
-def _entering(operation: Operation, whole: _Scan, flow: _Flow, place: int) -> Value:
+def _entering(operation: Operation, whole: _Scan, flow: Flow, place: int) -> Value:
     """Return what each step finds as a state: what all steps before it see, and the first state."""
     init, (consts, states) = whole.inits[place], (len(whole.consts), len(whole.inits))
     target = (whole.length, *init.shape)
@@ -262,6 +245,8 @@ def _entering(operation: Operation, whole: _Scan, flow: _Flow, place: int) -> Va
         return fresh(target, init.spec.dtype if init.spec is not None else "float32")
     step = operation.part(f"state{place}" if states > 1 else "state")
     unsure = "" if flow.stays[place] else _MOVES
+    if not flow.whole[place]:
+        unsure = _CUT
     if any(_is_wide(value, 1) for value in late) or any(_is_wide(value, 0) for value in early):
         unsure = _GROWS
     parts: list[Value] = []
@@ -276,9 +261,12 @@ def _entering(operation: Operation, whole: _Scan, flow: _Flow, place: int) -> Va
         parts += step.add("cumulative", (joined,), attrs, Extras(unsure=unsure))
     for value in early:
         parts.append(_narrowed(step.part("first"), value, target, keep=0))
-    if len(parts) == 1:
-        return parts[0]
-    return elementwise(step.part("all"), "elementwise", parts, function="scan")[0]
+    whole_state = (
+        parts[0]
+        if len(parts) == 1
+        else elementwise(step.part("all"), "elementwise", parts, function="scan")[0]
+    )
+    return _unsure(step.part("bound"), whole_state, unsure) if unsure and not late else whole_state
 
 
 def _is_wide(value: Value, first: int) -> bool:

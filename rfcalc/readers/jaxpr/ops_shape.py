@@ -64,6 +64,18 @@ def concatenate(operation: Operation) -> Values:
     return (filled[0],) if len(filled) == 1 else moves.concat(operation, filled, axis)
 
 
+@op("stack")
+def stack(operation: Operation) -> Values:
+    """Tensors side by side along a new axis."""
+    return moves.stack(operation, operation.given, operation.integer("axis"))
+
+
+@op("tile")
+def tile(operation: Operation) -> Values:
+    """A tensor so many times over along each axis."""
+    return operation.add("tile", (operation[0],), {"repeats": operation.integers("reps")})
+
+
 @op("split")
 def split(operation: Operation) -> Values:
     """Parts of one axis."""
