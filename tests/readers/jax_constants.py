@@ -75,6 +75,25 @@ def _picked(x: Any) -> Any:
     return lax.select_n(which, x, jnp.roll(x, 1, 1), jnp.roll(x, 2, 1))
 
 
+_MASKS: dict[str, Callable[[], Any]] = {
+    "written into": lambda: jnp.ones(9).at[2:5].set(0.0),
+    "written into at places": lambda: jnp.ones(9).at[jnp.array([2, 5])].set(0.0),
+    "of a block": lambda: lax.dynamic_update_slice(jnp.ones(9), jnp.zeros(3), (2,)),
+    "padded": lambda: jnp.pad(jnp.ones(4), (2, 3)),
+    "looked up": lambda: jnp.asarray([0.0, 1.0])[jnp.arange(9) % 2],
+    "sorted": lambda: jnp.sort(jnp.arange(9) % 3) > 0,
+    "of a largest element": lambda: jnp.argmax(jnp.eye(9), 1) > 3,
+    "of a product": lambda: jnp.eye(9) @ jnp.arange(9.0) > 3,
+    "of a scan": lambda: lax.scan(lambda c, t: (1 - c, c), 0.0, jnp.arange(9))[1],
+}
+"""Constants of nine elements, some of them zero, as programs make them."""
+
+
+def _hidden(x: Any) -> Any:
+    hidden = jnp.zeros((9, 9)).at[:, 5:].set(-1e30)
+    return jax.nn.softmax(jnp.einsum("bic,bjc->bij", x, x) + hidden, -1) @ x
+
+
 EXACT: dict[str, Callable[[Any], Any]] = {
     "one of three, by a known index": _picked,
     "one of three, by a number": lambda x: lax.select_n(jnp.int32(1), x, jnp.roll(x, 1, 1), x),
@@ -89,6 +108,14 @@ EXACT: dict[str, Callable[[Any], Any]] = {
     "no less than a number": lambda x: x.at[:, 2].max(0.5),
     "side by side": lambda x: jnp.stack([x, jnp.roll(x, 1, 1)], 2).reshape(2, 18, 3),
     "twice": lambda x: jnp.tile(x, (1, 2, 1)),
+    **{
+        f"times a mask {name}": partial(lambda x, made: x * made()[None, :, None], made=made)
+        for name, made in _MASKS.items()
+    },
+    "a choice by a mask written into": lambda x: jnp.where(
+        jnp.zeros(9, bool).at[2:5].set(True)[None, :, None], x, jnp.roll(x, 1, 1)
+    ),
+    "keys hidden by a mask written into": _hidden,
     "times a mask that is tiled": lambda x: x * jnp.tile(jnp.array([1.0, 0, 0]), 3)[None, :, None],
 }
 """Functions of (2, 9, 3) of which every row is known."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 from rfcalc.algebra.number import prod
 from rfcalc.graph.layer import TensorSpec
 from rfcalc.readers.jaxpr.operation import Operation
-from rfcalc.readers.jaxpr.program import SAME, Tensor
+from rfcalc.readers.jaxpr.program import INLINED, SAME, Tensor, body_of
 from rfcalc.readers.lowering.builder import Undecided, default_axes
 from rfcalc.readers.lowering.masks import MOST_MASKED, is_structural, may_be_structural
 from rfcalc.readers.lowering.value import Value
@@ -130,18 +130,36 @@ FOLDS: Final[Mapping[str, Fold]] = {
 """What each primitive does to arrays."""
 
 
+_EVALUATED: Final = frozenset(
+    (
+        *("scatter", "scatter-add", "scatter-mul", "scatter-min", "scatter-max", "scatter-sub"),
+        *("scatter_add", "scatter_mul", "scatter_min", "scatter_max", "scatter_sub"),
+        *("gather", "dynamic_slice", "dynamic_update_slice", "pad", "split", "sort", "top_k"),
+        *("argmax", "argmin", "cummax", "cummin", "cumlogsumexp", "dot_general", "scan"),
+        *("exp2", "expm1", "log1p", "tanh", "logistic", "erf", "rsqrt", "cbrt", "tan", "sinh", "cosh"),
+        *("shift_left", "shift_right_logical", "shift_right_arithmetic"),
+    )
+)
+"""Primitives that JAX is asked for itself: they have no effects, and end."""
+
+_LONGEST: Final = 4096
+"""Steps of a scan that is evaluated."""
+
+
 def fold(operation: Operation) -> tuple[Value, ...] | None:
     """Evaluate a call on known operands; None where that cannot be done.
 
     Results are small tensors, as the matrices are by which images are resized, and masks of any size.
     """
     function = FOLDS.get(operation.op)
-    if function is None or len(operation.call.metas) != 1 or not _is_small(operation.call.metas[0]):
+    if not all(map(_is_small, operation.call.metas)):
         return None
     for value in operation.given:
         if value.data is None or value.edge is not None or value.weights:
             return None
-    meta = operation.call.metas[0]
+    if function is None:
+        return _evaluated(operation)
+    (meta,) = operation.call.metas
     try:
         import numpy as np
 
@@ -150,6 +168,54 @@ def fold(operation: Operation) -> tuple[Value, ...] | None:
             return (_held(function(np, operation.params, given, meta.shape), meta),)
     except (Undecided, ValueError, TypeError, LookupError, ArithmeticError, ImportError):
         return None
+
+
+def _evaluated(operation: Operation) -> tuple[Value, ...] | None:
+    """Return what JAX itself makes of known operands; None where it is not asked, or cannot say."""
+    primitive, metas = operation.call.primitive, operation.call.metas
+    params = {name: value for name, value in operation.params.items() if name != "unused"}
+    if primitive is None or not _may_evaluate(primitive.name, params):
+        return None
+    if primitive.name in ("dot_general", "scan") and sum(map(_size, operation.given)) > 2 * MOST_KNOWN:
+        return None
+    import jax.numpy as jnp
+    import numpy as np
+
+    try:
+        given = [
+            jnp.asarray(np.asarray(value.data), dtype="bool" if value.spec is None else value.spec.dtype)
+            for value in operation.given
+        ]
+        made = primitive.bind(*given, **params)
+        results = made if primitive.multiple_results else [made]
+        return tuple([_held(np.asarray(each), meta) for each, meta in zip(results, metas, strict=True)])
+    except Exception:  # whatever JAX raises; then its elements are not known
+        return None
+
+
+def _size(value: Value) -> int:
+    return 0 if value.spec is None else int(prod(value.spec.shape))
+
+
+def _may_evaluate(name: str, params: Mapping[str, Any]) -> bool:
+    """Tell whether a primitive has no effects and ends soon, with the functions inside of it."""
+    if name not in _EVALUATED:
+        return False
+    if name != "scan":
+        return True
+    return params["length"] <= _LONGEST and _is_plain(params["jaxpr"].jaxpr)
+
+
+def _is_plain(jaxpr: Any) -> bool:
+    """Tell whether a function holds nothing but primitives that are evaluated."""
+    for eqn in jaxpr.eqns:
+        body = body_of(eqn.params) if eqn.primitive.name in INLINED else None
+        if body is not None:
+            if not _is_plain(body[0]):
+                return False
+        elif eqn.primitive.name not in FOLDS and not _may_evaluate(eqn.primitive.name, eqn.params):
+            return False
+    return True
 
 
 def _held(array: Any, meta: Tensor) -> Value:

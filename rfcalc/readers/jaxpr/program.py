@@ -139,6 +139,8 @@ class Call(NamedTuple):
         What is recorded of these.
     stack : tuple of str
         Names of the scopes around it, outermost first.
+    primitive : jax.extend.core.Primitive, optional
+        What JAX itself evaluates; None for a call that this reader has put together.
     """
 
     op: str
@@ -147,6 +149,7 @@ class Call(NamedTuple):
     outputs: tuple[int, ...]
     metas: tuple[Tensor, ...]
     stack: tuple[str, ...] = ()
+    primitive: Any = None
 
 
 class Program(NamedTuple):
@@ -261,7 +264,8 @@ class _Flat:
         metas = tuple([meta_of(var.aval) for var in eqn.outvars])
         outputs = tuple([next(self._next) for _ in metas])
         self.metas.update(zip(outputs, metas, strict=True))
-        self.calls.append(Call(op, params, tuple(inputs), outputs, metas, stack))
+        primitive = eqn.primitive if eqn.primitive.name == op else None
+        self.calls.append(Call(op, params, tuple(inputs), outputs, metas, stack, primitive))
         return outputs
 
 
