@@ -90,7 +90,8 @@ def command(
     """Show what each layer of MODEL sees, puts out and costs.
 
     MODEL is an architecture file, or - for standard input; or package.module:factory, which imports and calls
-    your own code, for a PyTorch module (it needs --input-shape).
+    your own code, for a module of PyTorch (with --input-shape), a Keras model, or what from_jax gives; or a
+    name of a library, as timm:resnet50.
     """
     from rfcalc.render.write import check_output
 
