@@ -75,6 +75,8 @@ def _is_called_at_once(thing: Any) -> bool:
     if isinstance(thing, LayerGraph) or is_keras(thing) or not callable(thing) or missing_arguments(thing):
         return False
     keras, torch = sys.modules.get("keras"), sys.modules.get("torch")
+    if torch is not None and isinstance(thing, torch.nn.Module):
+        return False
     if isinstance(thing, type) and torch is not None and issubclass(thing, torch.nn.Module):
         return keras is not None and issubclass(thing, keras.Operation)
     return keras is not None or ("jax" in sys.modules and torch is None)

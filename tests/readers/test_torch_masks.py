@@ -127,8 +127,8 @@ def test_matrices_with_zeros(how: str) -> None:
 
 
 @pytest.mark.parametrize("spelling", ["waves", "waves turned"])
-def test_a_mask_made_by_what_is_not_followed_makes_a_bound(spelling: str) -> None:
-    check(models.Made(models.allowed("causal", 9), spelling), (1, 9, 8), {1: 1}, "bound")
+def test_a_mask_that_the_module_makes_of_numbers_has_its_elements(spelling: str) -> None:
+    check(models.Made(models.allowed("causal", 9), spelling), (1, 9, 8), {1: 1})
 
 
 def test_a_mask_that_is_computed_makes_a_bound() -> None:
