@@ -142,9 +142,14 @@ class Bench:
         """Return what the report says of the field of the chosen layer."""
         return self.page.get_by_test_id("words").nth(side).inner_text()
 
-    def marked(self) -> list[str]:
-        """Return what is marked as wrong in the editor."""
-        return self.page.locator(".cm-lintRange-error").all_inner_texts()
+    def marked(self, wanted: str | None = None) -> list[str]:
+        """Return what is marked as wrong in the editor, once it is what is wanted, or after five seconds."""
+        for _ in range(50):
+            found = self.page.locator(".cm-lintRange-error").all_inner_texts()
+            if wanted is None or "".join(found) == wanted:
+                break
+            self.page.wait_for_timeout(100)  # the editor marks a little after the text was read
+        return found
 
 
 @pytest.fixture
@@ -261,7 +266,7 @@ def test_an_error_is_marked_at_its_place_and_the_last_report_stays(bench: Any) -
         with pytest.raises(rfcalc.RfcalcError) as caught:
             rfcalc.report(text.encode())
         page.write(text)
-        assert "".join(page.marked()) == place
+        assert "".join(page.marked(place)) == place
         assert said in page.find("failure").inner_text()
         if not said.startswith("not valid JSON"):  # that is said in the words of the Python at hand
             assert caught.value.message in page.find("failure").inner_text()
