@@ -145,6 +145,7 @@ def test_channels_first_are_found_by_the_convolution() -> None:
 @pytest.mark.parametrize(
     ("function", "inputs", "error", "why"),
     [
+        (lambda x: sys.exit("enough"), ((2, 3),), rfcalc.ReadError, "cannot trace the function: SystemExit"),
         (lambda x: x.missing, ((2, 3),), rfcalc.ReadError, "cannot trace the function: AttributeError"),
         (lambda x: x, (), rfcalc.UsageError, "say what the function is called with"),
         (lambda x: x, ((0, 3),), rfcalc.UsageError, "an extent must be positive, got 0"),

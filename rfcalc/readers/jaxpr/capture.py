@@ -96,7 +96,7 @@ def _read(
         closed = jax.make_jaxpr(traced)(*tensors)
     except RfcalcError:
         raise
-    except Exception as error:  # whatever the function raises
+    except (Exception, SystemExit) as error:  # whatever the function raises
         lines = str(error).strip().splitlines()
         why = f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
         raise ReadError(f"jax.make_jaxpr cannot trace the function: {why}") from error
