@@ -343,13 +343,13 @@ def _attempt(builder: Builder, operation: Operation) -> Sequence[Value]:
                 return made
             why = "the shapes that are recorded are not those of its rule"
     except Blind:
-        _drop(builder, before)
+        builder.drop(before)
         return builder.blind(_named(operation), operation.given)
     except Undecided:
         pass
     except (AnalysisError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
         why = str(error).partition("\n")[0]
-    _drop(builder, before)
+    builder.drop(before)
     if all(value.constant for value in operation.given):
         weights = _weights_of(operation.given)
         return [replace(value, weights=weights) for value in operation.fresh()]
@@ -359,13 +359,6 @@ def _attempt(builder: Builder, operation: Operation) -> Sequence[Value]:
 def _named(operation: Operation) -> Node:
     """Return the node with a name for each of its results, as operations have that nobody knows."""
     return operation.node._replace(outputs=tuple(str(number) for number in operation.call.outputs))
-
-
-def _drop(builder: Builder, count: int) -> None:
-    """Take back the layers that an attempt has added."""
-    while len(builder.layers) > count:
-        name, _ = builder.layers.popitem()
-        builder.results.pop(name, None)
 
 
 def _contradicts(operation: Operation, made: Sequence[Value]) -> bool:

@@ -269,12 +269,13 @@ class Builder:
             values[0] = replace(values[0], spec=moving[0].spec)
         return tuple(values)
 
-    def drop(self, layers: int, notes: int) -> None:
-        """Take back the layers and notes that were added after the first so many."""
+    def drop(self, layers: int, notes: int | None = None) -> None:
+        """Take back the layers, and where said the notes, that were added after the first so many."""
         while len(self.layers) > layers:
             name, _ = self.layers.popitem()
             self.results.pop(name, None)
-        del self.notes[notes:]
+        if notes is not None:
+            del self.notes[notes:]
 
     def rename(self, value: Value, output: str) -> None:
         """Give the tensor the name that it has outside of the function or branch that makes it."""

@@ -333,21 +333,14 @@ def _attempt(builder: Builder, operation: Operation) -> tuple[Value, ...]:
                 return made
             why = "the shapes that it records are not those of its rule"
     except Blind:
-        _drop(builder, before)
+        builder.drop(before)
         return builder.blind(operation.node, operation.given)
     except Undecided:
         pass
     except (AnalysisError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
         why = str(error).partition("\n")[0]
-    _drop(builder, before)
+    builder.drop(before)
     return builder.unknown(operation.node, operation.given, why)
-
-
-def _drop(builder: Builder, count: int) -> None:
-    """Take back the layers that an attempt has added."""
-    while len(builder.layers) > count:
-        name, _ = builder.layers.popitem()
-        builder.results.pop(name, None)
 
 
 def _contradicts(operation: Operation, made: Sequence[Value]) -> bool:
