@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from rfcalc.algebra.number import equal, prod
+from rfcalc.algebra.number import prod
 from rfcalc.errors import AnalysisError, ReadError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Layer, TensorSpec, Weight
@@ -34,7 +34,7 @@ from rfcalc.readers.lowering.hypotheses import read_consistently
 from rfcalc.readers.lowering.inputs import Declared, settle
 from rfcalc.readers.lowering.layout import guess
 from rfcalc.readers.lowering.modules import blocks_of
-from rfcalc.readers.lowering.value import Blind, Value
+from rfcalc.readers.lowering.value import Blind, Value, contradict
 from rfcalc.readers.options import Options
 
 DEEPEST: Final = 32
@@ -339,7 +339,8 @@ def _attempt(builder: Builder, operation: Operation) -> Sequence[Value]:
         read = reader_of(operation.op)
         if read is not None:
             made = read(operation)
-            if not _contradicts(operation, made):
+            metas = operation.call.metas
+            if len(made) >= len(metas) and not contradict(made, [meta.shape for meta in metas]):
                 return made
             why = "the shapes that are recorded are not those of its rule"
     except Blind:
@@ -359,20 +360,6 @@ def _attempt(builder: Builder, operation: Operation) -> Sequence[Value]:
 def _named(operation: Operation) -> Node:
     """Return the node with a name for each of its results, as operations have that nobody knows."""
     return operation.node._replace(outputs=tuple(str(number) for number in operation.call.outputs))
-
-
-def _contradicts(operation: Operation, made: Sequence[Value]) -> bool:
-    """Tell whether a rule makes another shape than the jaxpr records."""
-    if len(made) < len(operation.call.metas):
-        return True
-    for value, meta in zip(made, operation.call.metas, strict=False):
-        if value.spec is None:
-            continue
-        if len(value.shape) != len(meta.shape):
-            return True
-        if any(equal(a, b) is False for a, b in zip(value.shape, meta.shape, strict=True)):
-            return True
-    return False
 
 
 def _with_recorded(operation: Operation, made: Sequence[Value]) -> list[Value]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any, Final, NamedTuple
 
-from rfcalc.algebra.number import Num
+from rfcalc.algebra.number import Num, equal
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import Edge, TensorSpec, Weight
 
@@ -93,6 +94,18 @@ class Value:
 
 
 Values = tuple[Value, ...]
+
+
+def contradict(made: Sequence[Value], shapes: Sequence[Sequence[Num]]) -> bool:
+    """Tell whether a rule makes other shapes than those that a program records of its results."""
+    for value, shape in zip(made, shapes, strict=False):
+        if value.spec is None:
+            continue
+        if len(value.shape) != len(shape):
+            return True
+        if any(equal(a, b) is False for a, b in zip(value.shape, shape, strict=True)):
+            return True
+    return False
 
 
 class Blind(AnalysisError):

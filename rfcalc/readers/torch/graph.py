@@ -16,7 +16,7 @@ from rfcalc.readers.lowering.hypotheses import read_consistently
 from rfcalc.readers.lowering.inputs import Declared, chosen_shape, open_extent, settle
 from rfcalc.readers.lowering.layout import guess
 from rfcalc.readers.lowering.modules import blocks_of
-from rfcalc.readers.lowering.value import Blind, Value
+from rfcalc.readers.lowering.value import Blind, Value, contradict
 from rfcalc.readers.options import Options
 from rfcalc.readers.torch.aliases import Aliases
 from rfcalc.readers.torch.folding import fold
@@ -329,7 +329,7 @@ def _attempt(builder: Builder, operation: Operation) -> tuple[Value, ...]:
         read = reader_of(operation.op)
         if read is not None:
             made = read(operation)
-            if len(made) >= len(operation.node.outputs) and not _contradicts(operation, made):
+            if len(made) >= len(operation.node.outputs) and not contradict(made, operation.recorded):
                 return made
             why = "the shapes that it records are not those of its rule"
     except Blind:
@@ -341,18 +341,6 @@ def _attempt(builder: Builder, operation: Operation) -> tuple[Value, ...]:
         why = str(error).partition("\n")[0]
     builder.drop(before)
     return builder.unknown(operation.node, operation.given, why)
-
-
-def _contradicts(operation: Operation, made: Sequence[Value]) -> bool:
-    """Tell whether a rule makes another shape than the program records."""
-    for value, shape in zip(made, operation.recorded, strict=False):
-        if value.spec is None:
-            continue
-        if len(value.shape) != len(shape):
-            return True
-        if any(equal(a, b) is False for a, b in zip(value.shape, shape, strict=True)):
-            return True
-    return False
 
 
 def _with_recorded(builder: Builder, operation: Operation, made: tuple[Value, ...]) -> list[Value]:
