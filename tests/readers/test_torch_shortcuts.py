@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import pytest
@@ -10,7 +12,10 @@ import rfcalc
 
 torch = pytest.importorskip("torch")
 
+from torch._dispatch.python import enable_python_dispatcher  # noqa: E402  needs torch
+
 from rfcalc.readers.torch.shortcuts import shortcuts  # noqa: E402  needs torch
+from rfcalc.readers.torch.shortcuts_elementwise import MAPS, PAIRS  # noqa: E402  needs torch
 
 pytestmark = pytest.mark.torch
 
@@ -75,8 +80,10 @@ CASES: dict[str, tuple[Any, tuple[Any, ...]]] = {
 
 
 def told(value: Any) -> list[tuple[Any, ...]]:
+    """Shape, strides, type, device; the stride of an axis of extent 1 leads nowhere."""
     several = value if isinstance(value, (tuple, list)) else [value]
-    return [(tuple(each.shape), each.stride(), each.dtype, each.device.type) for each in several]
+    strides = [[s for s, n in zip(t.stride(), t.shape, strict=True) if n > 1] for t in several]
+    return [(tuple(t.shape), s, t.dtype, t.device.type) for t, s in zip(several, strides, strict=True)]
 
 
 @pytest.mark.parametrize("name", list(CASES))
@@ -91,14 +98,33 @@ UNFIT: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "norm of other channels": (
         aten.batch_norm.default, (empty(2, 4, 5), *[empty(3)] * 4, False, 0.1, 1e-5, True)
     ),
-    "norm in training": (aten.batch_norm.default, (empty(2, 4, 5), *[empty(4)] * 4, True, 0.1, 1e-5, True)),
+    "norm of one in training": (
+        aten.batch_norm.default, (empty(1, 4), *[empty(4)] * 4, True, 0.1, 1e-5, True)
+    ),
+    "norm without statistics": (
+        aten.batch_norm.default, (empty(2, 4), *[None] * 4, False, 0.1, 1e-5, True)
+    ),
     "layer norm of another width": (aten.layer_norm.default, (empty(2, 4), [5], None, None, 1e-5)),
-    "layer norm of strided": (aten.layer_norm.default, (empty(4, 7).t(), [4], None, None, 1e-5)),
     "linear of another width": (aten.linear.default, (empty(2, 5), empty(6, 4))),
     "linear of other types": (aten.linear.default, (empty(2, 4, dtype=torch.float16), empty(6, 4))),
-    "attention with a mask": (
-        aten.scaled_dot_product_attention.default, (*[empty(1, 1, 4, 4)] * 3, empty(4, 4))
+    "attention with a mask of other steps": (
+        aten.scaled_dot_product_attention.default, (*[empty(1, 1, 4, 4)] * 3, empty(1, 1, 4, 3))
     ),
+    "convolution of other channels": (aten.conv2d.default, (empty(1, 3, 8, 8), empty(4, 2, 3, 3))),
+    "convolution with a kernel larger than the map": (
+        aten.conv2d.default, (empty(1, 3, 2, 2), empty(4, 3, 3, 3))
+    ),
+    "groups that do not divide": (aten.group_norm.default, (empty(2, 4, 5), 3)),
+    "products of other batches": (aten.matmul.default, (empty(2, 3, 4), empty(1, 4, 5))),
+    "sum of what does not fit": (aten.add.Tensor, (empty(2, 3), empty(2, 4))),
+    "sum of two types": (aten.add.Tensor, (empty(2, 3), empty(2, 3, dtype=torch.float16))),
+    "sum with a tensor of another device": (aten.add.Tensor, (empty(2, 3), torch.zeros(()))),
+    "quotient of integers": (aten.div.Tensor, (empty(2, dtype=torch.int64), empty(2, dtype=torch.int64))),
+    "a sum in place that would grow": (aten.add_.Tensor, (empty(1, 3), empty(2, 3))),
+    "a sum in place into repeated": (aten.add_.Tensor, (empty(1, 3).expand(2, 3), empty(2, 3))),
+    "mean over an axis that is not there": (aten.mean.dim, (empty(2, 3), [2])),
+    "mean over one axis twice": (aten.mean.dim, (empty(2, 3), [1, -1])),
+    "roll of more axes": (aten.roll.default, (empty(2, 3), [1], [0, 1])),
     "attention of broadcast heads": (
         aten.scaled_dot_product_attention.default, (empty(2, 3, 7, 4), *[empty(2, 1, 7, 4)] * 2)
     ),
@@ -113,6 +139,150 @@ UNFIT: dict[str, tuple[Any, tuple[Any, ...]]] = {
 def test_what_is_not_plain_is_left_to_pytorch(name: str) -> None:
     function, args = UNFIT[name]
     assert shortcuts()[function](*args) is None
+
+
+# ---- at random ---------------------------------------------------------------------------------------------
+
+Make = Callable[[Random], tuple[Any, ...]]
+
+
+def strided(rnd: Random, *shape: int) -> Any:
+    """A tensor whose axes lie in any order, sometimes every second element of another."""
+    order = rnd.sample(range(len(shape)), len(shape))
+    lying = [shape[axis] for axis in order]
+    every = rnd.random() < 0.2 and lying
+    made = empty(*lying[:-1], lying[-1] * 2)[..., ::2] if every else empty(*lying)
+    return made.permute([order.index(axis) for axis in range(len(shape))])
+
+
+def some(rnd: Random, least: int = 1) -> list[int]:
+    return [rnd.choice([1, 1, 2, 3, 4]) for _ in range(rnd.randint(least, 4))]
+
+
+def pair(rnd: Random) -> tuple[Any, ...]:
+    shape = some(rnd)
+    repeated = [[1 if rnd.random() < 0.3 else n for n in shape][rnd.randint(0, len(shape)) :] for _ in "ab"]
+    kind = rnd.choice(["contiguous", "alike", "any", "repeated", "number"])
+    if kind == "contiguous":
+        return tuple(empty(*each) for each in repeated)
+    if kind == "repeated":
+        given = strided(rnd, *shape), strided(rnd, *repeated[0])
+        return given if rnd.random() < 0.5 else given[::-1]
+    if kind == "number":
+        return strided(rnd, *shape), rnd.choice([2, 0.5])
+    one = strided(rnd, *shape)
+    return one, torch.empty_like(one) if kind == "alike" else strided(rnd, *shape)
+
+
+def axes(rnd: Random) -> tuple[Any, ...]:
+    shape = some(rnd)
+    rank = len(shape)
+    chosen = [axis - rank * rnd.randint(0, 1) for axis in range(rank) if rnd.random() < 0.5] or [-1]
+    return strided(rnd, *shape), chosen, rnd.random() < 0.5
+
+
+def convolution(rank: int) -> Make:
+    def made(rnd: Random) -> tuple[Any, ...]:
+        def each() -> list[int]:
+            return [rnd.randint(1, 3) for _ in range(rank)]
+
+        groups, kernel = rnd.choice([1, 1, 2]), each()
+        x = strided(rnd, rnd.randint(1, 2), groups * rnd.randint(1, 2), *[rnd.randint(3, 9) for _ in kernel])
+        weight = empty(groups * rnd.randint(1, 2), x.shape[1] // groups, *kernel)
+        bias = rnd.choice([None, empty(weight.shape[0])])
+        return x, weight, bias, each(), [n - 1 for n in each()], each(), groups
+
+    return made
+
+
+def attended(rnd: Random) -> tuple[Any, ...]:
+    batch, heads, queries, keys, wide, out = (rnd.randint(1, 3) for _ in range(6))
+    mask = strided(rnd, rnd.choice([1, batch]), rnd.choice([1, heads]), queries, keys)
+    query, key = strided(rnd, batch, heads, queries, wide), strided(rnd, batch, heads, keys, wide)
+    value = strided(rnd, batch, heads, keys, out)
+    return (query, key, value, *rnd.choice([(), (None, 0.0, True), (mask,)]))
+
+
+def normed(rnd: Random) -> tuple[Any, ...]:
+    x = strided(rnd, *some(rnd, 2))
+    return x, *[rnd.choice([None, empty(x.shape[1])])] * 2
+
+
+def normed_batch(rnd: Random) -> tuple[Any, ...]:
+    x, weight, bias = normed(rnd)
+    training = rnd.random() < 0.5
+    statistics = [None if training else empty(x.shape[1])] * 2
+    return x, weight, bias, *statistics, training, 0.1, 1e-5, True
+
+
+def normed_last(rnd: Random) -> tuple[Any, ...]:
+    x = strided(rnd, *some(rnd))
+    return x, x.shape[-1:], None, empty(x.shape[-1])
+
+
+def normed_groups(rnd: Random) -> tuple[Any, ...]:
+    x, weight, bias = normed(rnd)
+    return x, rnd.choice([1, x.shape[1]]), weight, bias
+
+
+def one(rnd: Random) -> tuple[Any, ...]:
+    return (strided(rnd, *some(rnd)),)
+
+
+def product(rnd: Random) -> tuple[Any, ...]:
+    *batch, wide, deep = some(rnd, 2)
+    return strided(rnd, *batch, wide, deep), strided(rnd, *batch, deep, rnd.randint(1, 3))
+
+
+def followed(make: Make, *others: Any) -> Make:
+    """What is made, and others behind it."""
+    return lambda rnd: (*make(rnd), *others)
+
+
+RANDOM: dict[Any, Make] = {
+    **{getattr(aten, name).default: one for name in (*MAPS, "gelu_", "hardswish_")},
+    aten.clamp.default: followed(one, 0.0, 1.0),
+    aten.clamp_min.default: followed(one, 0.0),
+    aten.clamp_max.default: followed(one, 0.0),
+    **{getattr(aten, name).Tensor: pair for name in (*PAIRS, "add_", "mul_")},
+    **dict.fromkeys((aten.mean.dim, aten.sum.dim_IntList, aten.amax.default, aten.amin.default), axes),
+    aten.linalg_vector_norm.default: lambda rnd: ((given := axes(rnd))[0], 2, *given[1:]),
+    aten.softmax.int: followed(one, -1),
+    aten.log_softmax.int: followed(one, 0),
+    aten.roll.default: followed(one, [1], [-1]),
+    aten.conv1d.default: convolution(1),
+    aten.conv2d.default: convolution(2),
+    aten.conv3d.default: convolution(3),
+    aten.scaled_dot_product_attention.default: attended,
+    aten.batch_norm.default: normed_batch,
+    aten.layer_norm.default: normed_last,
+    aten.group_norm.default: normed_groups,
+    aten.linear.default: lambda rnd: ((x := strided(rnd, *some(rnd, 2))), empty(3, x.shape[-1])),
+    aten.matmul.default: product,
+}
+
+
+@pytest.mark.parametrize("function", list(RANDOM), ids=str)
+def test_results_at_random_are_those_of_pytorch(function: Any) -> None:
+    rnd = Random(str(function))
+    taken = 0
+    for _ in range(60):
+        args = RANDOM[function](rnd)
+        found = shortcuts()[function](*args)
+        if found is None:
+            continue
+        taken += 1
+        with enable_python_dispatcher():
+            assert told(found) == told(function(*args)), [told(x) for x in args if hasattr(x, "shape")]
+    assert taken >= 10
+
+
+def test_arguments_by_name_are_left_to_pytorch_where_they_could_change_the_result() -> None:
+    x, weight = empty(2, 3), empty(4, 3)
+    assert shortcuts()[aten.linear.default](x, weight=weight) is None
+    assert shortcuts()[aten.mean.dim](x, [0], dtype=torch.float64) is None
+    assert shortcuts()[aten.softmax.int](x, 0, torch.float64) is None
+    assert told(shortcuts()[aten.gelu.default](x, approximate="tanh")) == told(x)
 
 
 def test_a_recurrent_layer_is_one_call_however_long(monkeypatch: pytest.MonkeyPatch) -> None:

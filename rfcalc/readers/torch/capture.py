@@ -126,8 +126,12 @@ def _refuse_packed(module: Any) -> None:
     """
     import torch
 
+    kinds = {type(value) for each in module.modules() for value in each.__dict__.values()}
+    packed = tuple(kind for kind in kinds if issubclass(kind, torch.ScriptObject))
+    if not packed:
+        return
     for path, each in module.named_modules():
-        if any(isinstance(value, torch.ScriptObject) for value in vars(each).values()):
+        if any(isinstance(value, packed) for value in vars(each).values()):
             raise ReadError(
                 f"{path!r} ({type(each).__name__}) holds weights that are packed for a processor; read the "
                 "module as it was before it was converted"
@@ -208,7 +212,12 @@ def evaluating(module: Any) -> Iterator[None]:
     """Put a module into the mode for inference, and leave it as it was, with what it keeps for next time."""
     parts = list(module.modules())
     held = [(part.__dict__, dict(part.__dict__)) for part in parts]
-    listed = [(each, each.copy()) for _, kept in held for each in kept.values() if type(each) in _CONTAINERS]
+    listed = [
+        (each, each.copy() if each else ())  # most are empty, and to copy these takes the longest of all
+        for _, kept in held
+        for each in kept.values()
+        if type(each) in _CONTAINERS
+    ]
     try:
         for part in parts:
             part.training = False
@@ -220,6 +229,8 @@ def evaluating(module: Any) -> Iterator[None]:
 
 def _put_back(now: Any, before: Any) -> None:
     """Let a list or mapping hold again what it held; one that still does is not touched."""
+    if not now and not before:
+        return
     if isinstance(now, list):
         if len(now) != len(before) or any(a is not b for a, b in zip(now, before, strict=True)):
             now[:] = list(before)

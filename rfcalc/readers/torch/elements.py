@@ -177,6 +177,7 @@ class Elements:
             yield
 
 
+@cache
 def takes_shape(function: Any) -> bool:
     """Tell whether an operator makes a tensor like another, of which it takes the shape alone."""
     name = function._schema.name.partition("::")[2]

@@ -77,7 +77,7 @@ def recording(tape: Tape) -> Heard:
         if tape.mixed:
             args, kwargs = _together((args, kwargs))
         shortcut = short.get(function)
-        result = None if shortcut is None or kwargs else shortcut(*args)
+        result = None if shortcut is None else shortcut(*args, **kwargs)
         if result is None:
             result = function(*args, **kwargs)
         tape.made(function, spelled, result)
@@ -159,6 +159,10 @@ def _mode() -> Any:
             TorchDispatchMode.__init__(self, torch._C.DispatchKey.PreDispatch)
             self._heard = heard
             self._plainly = plainly
+
+        @classmethod
+        def _should_skip_dynamo(cls) -> bool:
+            return False  # nothing here is compiled, and to say so at each operator takes longer than it does
 
         def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             with self._plainly():

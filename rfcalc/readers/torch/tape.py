@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 from rfcalc.readers.torch.arguments import tensors_in
 from rfcalc.readers.torch.elements import Elements, takes_shape
@@ -13,6 +14,20 @@ from rfcalc.readers.torch.program import BUFFER, CONSTANT, PARAMETER, USER, Call
 
 class Unrecorded(Exception):
     """A module cannot be recorded as it runs; the text says why."""
+
+
+class _Signature(NamedTuple):
+    """The names of an operator's arguments, and those of them that it writes into."""
+
+    names: tuple[str, ...]
+    written: tuple[str, ...]
+
+
+@cache
+def _signature(function: Any) -> _Signature:
+    arguments = function._schema.arguments
+    written = [each.name for each in arguments if each.alias_info is not None and each.alias_info.is_write]
+    return _Signature(tuple(each.name for each in arguments), tuple(written))
 
 
 class Tape:
@@ -128,27 +143,23 @@ class Tape:
         """Spell the arguments of a call by their names."""
         if self._transformed():
             raise Unrecorded("it transforms functions, as torch.func does")
-        schema = function._schema
-        if schema.is_mutable:
-            self._check_written(schema, args, kwargs)
+        names, written = _signature(function)
+        if written:
+            self._check_written(dict(zip(names, args, strict=False)) | dict(kwargs), written)
         self.mixed = self._moves = False
         marked = {name: self.marked(value) for name, value in kwargs.items()}
         self.played.append((function, tuple(map(self.marked, args)), marked))
-        names = [each.name for each in schema.arguments]
         found = {names[place]: self.ref(value) for place, value in enumerate(args)}
         return found | {name: self.ref(value) for name, value in kwargs.items()}
 
-    def _check_written(self, schema: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    def _check_written(self, given: Mapping[str, Any], names: Sequence[str]) -> None:
         """Refuse what writes into tensors with elements: they would not hold what the module computes."""
         import torch
-        from torch.utils import _pytree
 
-        given = dict(zip([each.name for each in schema.arguments], args, strict=False)) | dict(kwargs)
-        leaves = [each for each in _pytree.tree_leaves(given) if isinstance(each, torch.Tensor)]
-        for each in schema.arguments:
-            written = given.get(each.name)
-            info = each.alias_info
-            if not isinstance(written, torch.Tensor) or info is None or not info.is_write:
+        leaves = tensors_in(given)
+        for name in names:
+            written = given.get(name)
+            if not isinstance(written, torch.Tensor):
                 continue
             if self.known(written) is None:
                 raise Unrecorded("it writes into a tensor that is no buffer")
