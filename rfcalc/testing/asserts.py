@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from rfcalc.engine.result import Row, Status
 from rfcalc.errors import UsageError
 from rfcalc.questions.check.library import check
 from rfcalc.render import humanise
-from rfcalc.render.escape import terminal
+from rfcalc.testing import words
 from rfcalc.testing.subject import Subject, Tested, subject
 from rfcalc.wording import few
 
@@ -21,11 +20,6 @@ if TYPE_CHECKING:
 
 PerAxis = int | None | Sequence[int | None]
 """A number of pixels for every axis, or one for each; None for the whole axis."""
-
-_MOST_STEPS: Final = 6
-"""Layers that a message lists one by one."""
-
-_AXES: Final = {1: ("positions",), 2: ("rows", "columns"), 3: ("slices", "rows", "columns")}
 
 
 def assert_receptive_field(
@@ -82,25 +76,32 @@ def assert_receptive_field(
     tested = subject(model, loading)
     row = tested.row(layer)
     what = "local receptive field" if local else "receptive field"
-    for call in _local_calls(tested, row) if local else _calls(row):
+    for call in words.local_calls(tested, row) if local else words.calls(row):
         sizes = call.receptive_field
         wanted = None if sizes is None else _per_axis(expected, len(sizes), "expected")
         if call.status != "exact" or sizes is None:
-            shown = _pixels(expected if wanted is None else wanted)
-            _fail(tested, row, _doubt(call, what, None if sizes is None else _pixels(sizes), shown))
+            shown = words.pixels(expected if wanted is None else wanted)
+            words.fail(
+                tested, row, words.doubt(call, what, None if sizes is None else words.pixels(sizes), shown)
+            )
         if sizes != wanted:
             assert wanted is not None
-            more = [*_decided(tested, row, sizes, wanted), *_elsewhere(tested, wanted, local=local)]
-            _fail(tested, row, f"the {what} is {_pixels(sizes)}, not {_pixels(wanted, unit=False)}", more)
+            more = [*words.decided(tested, row, sizes, wanted), *words.elsewhere(tested, wanted, local=local)]
+            words.fail(
+                tested,
+                row,
+                f"the {what} is {words.pixels(sizes)}, not {words.pixels(wanted, unit=False)}",
+                more,
+            )
         least = call.receptive_field_min
         if smallest is not None and least is not None:
             wanted = _per_axis(smallest, len(least), "smallest")
             if least != wanted:
-                _fail(
+                words.fail(
                     tested,
                     row,
-                    f"the smallest {what} is {_pixels(least)}, not {_pixels(wanted, unit=False)}",
-                    [f"the largest is {_pixels(sizes)}"],
+                    f"the smallest {what} is {words.pixels(least)}, not {words.pixels(wanted, unit=False)}",
+                    [f"the largest is {words.pixels(sizes)}"],
                 )
 
 
@@ -134,14 +135,14 @@ def assert_stride(
     __tracebackhide__ = True
     tested = subject(model, loading)
     row = tested.row(layer)
-    for call in _calls(row):
+    for call in words.calls(row):
         strides = call.effective_stride
         if strides is None:
-            _fail(tested, row, _doubt(call, "effective stride", None, _number(expected)))
+            words.fail(tested, row, words.doubt(call, "effective stride", None, words.number(expected)))
         wanted = _per_axis(expected, len(strides), "expected")
         if strides != wanted:
-            told = f"the effective stride is {_extents(strides)}, not {_extents(wanted)}"
-            _fail(tested, row, told, _steps(tested, row))
+            told = f"the effective stride is {words.extents(strides)}, not {words.extents(wanted)}"
+            words.fail(tested, row, told, words.steps(tested, row))
 
 
 def assert_output_shape(
@@ -175,15 +176,15 @@ def assert_output_shape(
     wanted = tuple(expected)
     for call in row.calls or (row,):
         if call.output_shape is None:
-            _fail(tested, row, _doubt(call, "output shape", None, _shape(wanted)))
+            words.fail(tested, row, words.doubt(call, "output shape", None, words.shape(wanted)))
         shape = tuple(humanise.plain(extent) for extent in call.output_shape)
         fits = (shape, shape[1:]) if shape and shape[0] in (None, 1) else (shape,)
         if wanted not in fits:
-            _fail(
+            words.fail(
                 tested,
                 row,
-                f"the output shape is {_shape(shape)}, not {_shape(wanted)}",
-                _givers(tested, row),
+                f"the output shape is {words.shape(shape)}, not {words.shape(wanted)}",
+                words.givers(tested, row),
             )
 
 
@@ -388,8 +389,8 @@ def assert_exact(model: Tested, **loading: Unpack[Loading]) -> None:
         reasons = [
             f"{row.name}: {row.reason}" for row in tested.analysis if row.status != "exact" and row.reason
         ]
-        lines = [f"{tested.name}: not every figure is exact: {few(doubts)}", *reasons[:_MOST_STEPS]]
-        raise AssertionError(_lines(lines))
+        lines = [f"{tested.name}: not every figure is exact: {few(doubts)}", *reasons[: words.MOST_STEPS]]
+        raise AssertionError(words.joined(lines))
 
 
 def assert_budget(
@@ -439,50 +440,23 @@ def _assert_count(tested: Subject, expected: int, layer: str | None, noun: str, 
         raise UsageError(f"a count is a whole number, not {expected!r}")
     if layer is None:
         totals = tested.analysis.totals
-        found = humanise.plain(_count_of(totals, figure))
+        found = humanise.plain(words.count_of(totals, figure))
         least = humanise.plain(totals.at_least.get(figure))
         lines = [
-            f"{tested.name}: {_counted(found, least, noun)}, not {expected:,}",
-            *_largest(tested, figure),
+            f"{tested.name}: {words.counted(found, least, noun)}, not {expected:,}",
+            *words.largest(tested, figure),
         ]
     else:
         row = tested.row(layer)
-        found = humanise.plain(_count_of(row, figure))
-        lines = [f"{_who(tested, row)}: {_counted(found, None, noun)}, not {expected:,}", _described(row)]
+        found = humanise.plain(words.count_of(row, figure))
+        lines = [
+            f"{words.who(tested, row)}: {words.counted(found, None, noun)}, not {expected:,}",
+            words.described(row),
+        ]
     if found != expected:
         if found is None:
-            lines += [f"{row.name}: {row.reason or f'no rule knows {row.op}'}" for row in _unknown(tested)]
-        raise AssertionError(_lines(lines))
-
-
-def _count_of(holder: Any, figure: str) -> Any:
-    """Return a count of a row, or of the totals."""
-    if figure == "macs":
-        return holder.macs
-    return holder.params.total if figure == "params" else getattr(holder.params, figure)
-
-
-def _counted(found: Any, least: Any, noun: str) -> str:
-    if found is None:
-        return f"the number of {noun} is not known" + (
-            f", at least {least:,}" if isinstance(least, int) and least else ""
-        )
-    return f"it has {found:,} {noun}" if isinstance(found, int) else f"the number of {noun} is {found}"
-
-
-def _largest(tested: Subject, figure: str) -> list[str]:
-    """List the layers that have the most of a count."""
-    counts = [
-        (count, row.name)
-        for row in tested.analysis
-        if not row.container and isinstance(count := humanise.plain(_count_of(row, figure)), int) and count
-    ]
-    top = sorted(counts, key=lambda each: -each[0])[:3]
-    return [f"most are in {', '.join(f'{name} ({count:,})' for count, name in top)}"] if top else []
-
-
-def _unknown(tested: Subject) -> list[Row]:
-    return [row for row in tested.analysis if row.status == "unknown"][:3]
+            lines += words.unknown(tested)
+        raise AssertionError(words.joined(lines))
 
 
 def _assert_limit(tested: Subject, limits: dict[str, Any], layer: str | None) -> None:
@@ -507,63 +481,7 @@ def _assert_limit(tested: Subject, limits: dict[str, Any], layer: str | None) ->
     broken = [each for each in checks if each.outcome != HOLDS]
     if broken:
         lines = [f"layer {each.figure.layer!r}: {told(each)}" for each in broken]
-        raise AssertionError(_lines([f"{tested.name}: {lines[0]}", *lines[1:]]))
-
-
-# ---- words -------------------------------------------------------------------------------------------------
-
-
-def _fail(tested: Subject, row: Row, told: str, more: Iterable[str] = ()) -> NoReturn:
-    __tracebackhide__ = True
-    raise AssertionError(_lines([f"{_who(tested, row)}: {told}", _described(row), *more]))
-
-
-def _lines(lines: Sequence[str]) -> str:
-    return "\n  ".join(terminal(line, unicode=True) for line in lines)
-
-
-def _who(tested: Subject, row: Row) -> str:
-    return f"{tested.name}: layer {row.name!r}"
-
-
-def _described(row: Row) -> str:
-    op = (
-        f"{row.kind} ({row.op})" if row.op.replace("_", "").lower() != row.kind.replace("_", "") else row.kind
-    )
-    shape = "output not known" if row.output_shape is None else f"output {humanise.shape(row.output_shape)}"
-    stride = _extents(row.effective_stride or ())
-    return f"{row.name}: {op}, {shape}, {f'stride {stride}, ' if stride else ''}status {row.status}"
-
-
-def _doubt(row: Row, what: str, most: str | None, wanted: str) -> str:
-    """Say that a figure is only bounded, or not known."""
-    why = row.reason or (f"no rule knows {row.op}" if row.status == "unknown" else "")
-    because = f" ({why})" if why else ""
-    if most is None:
-        return f"the {what} is not known{because}; wanted {wanted}"
-    return f"the {what} is at most {most}, an upper bound{because}; wanted exactly {wanted}"
-
-
-def _calls(row: Row) -> Sequence[Row]:
-    """Return the calls of a layer that depend on the chosen input; where none does, all of them."""
-    every = row.calls or (row,)
-    return [
-        call for call in every if call.receptive_field is None or any(s != 0 for s in call.receptive_field)
-    ] or every
-
-
-def _local_calls(tested: Subject, row: Row) -> Sequence[Row]:
-    """Return the calls of a layer with what they see when gates are cut, and how well that is known."""
-    tested.graph  # noqa: B018  the status of a row is that of the whole field, so an analysis does not do
-    return [
-        row._replace(
-            receptive_field=sight.largest,
-            receptive_field_min=sight.smallest,
-            status=cast("Status", sight.status),
-            reason=sight.reason,
-        )
-        for sight in tested.facts.local_sights(row)
-    ]
+        raise AssertionError(words.joined([f"{tested.name}: {lines[0]}", *lines[1:]]))
 
 
 def _per_axis(value: Any, rank: int, name: str) -> tuple[Any, ...]:
@@ -575,76 +493,3 @@ def _per_axis(value: Any, rank: int, name: str) -> tuple[Any, ...]:
         axes = humanise.sentence(rank, "spatial axis", "spatial axes")
         raise UsageError(f"{name} has {humanise.sentence(len(value), 'value')}, but the input has {axes}")
     raise UsageError(f"{name} is a number, or one for each axis, not {value!r}")
-
-
-def _pixels(sizes: Any, *, unit: bool = True) -> str:
-    if isinstance(sizes, int):
-        return f"{sizes} pixels" if unit else str(sizes)
-    if sizes is None or all(size is None for size in sizes):
-        return "global (the whole axis)"
-    return _extents(sizes, "global") + (" pixels" if unit else "")
-
-
-def _extents(values: Any, missing: str = "-") -> str:
-    if values and all(each is None for each in values):
-        return "none" if missing == "-" else missing
-    return "x".join(missing if each is None else str(humanise.plain(each)) for each in values)
-
-
-def _number(value: Any) -> str:
-    return _extents(value) if isinstance(value, Sequence) else str(value)
-
-
-def _shape(shape: Sequence[Any]) -> str:
-    return f"({', '.join('?' if extent is None else str(extent) for extent in shape)})"
-
-
-def _givers(tested: Subject, row: Row) -> list[str]:
-    """Say what a layer takes."""
-    shapes = {each.name: each.output_shape for each in tested.analysis}
-    given = [
-        f"{name} {'?' if shapes[name] is None else humanise.shape(shapes[name])}"
-        for name in row.inputs
-        if name in shapes
-    ]
-    return [f"it takes {', '.join(given)}"] if given else []
-
-
-def _elsewhere(tested: Subject, wanted: tuple[Any, ...], *, local: bool) -> list[str]:
-    """Name the layers that have the field that was wanted."""
-    found = [
-        repr(row.name)
-        for row in tested.analysis
-        if (row.local_receptive_field if local else row.receptive_field) == wanted
-    ]
-    return [f"{_pixels(wanted)} is the field of {few(found)}"] if found and any(wanted) else []
-
-
-def _decided(tested: Subject, row: Row, sizes: Sequence[Any], wanted: Sequence[Any]) -> Iterator[str]:
-    """Say which layers decide a field, on the first axis that is not as wanted."""
-    explained = tested.explain(row.name)
-    axis = next(place for place, pair in enumerate(zip(sizes, wanted, strict=True)) if pair[0] != pair[1])
-    if explained is None:
-        return
-    found = explained.axes[axis]
-    if found.reason:
-        yield f"it is so large since {found.reason}"
-    steps = [step for step in found.steps if step.pixels]
-    if not steps:
-        return
-    top = max(steps, key=lambda step: step.pixels)
-    shown = steps if len(steps) <= _MOST_STEPS else sorted(steps, key=lambda step: -step.pixels)[:_MOST_STEPS]
-    names = ", ".join(f"{step.layer} +{humanise.plain(float(step.pixels))}" for step in shown)
-    rest = f", and {len(steps) - len(shown):,} more" if len(steps) > len(shown) else ""
-    where = _AXES.get(len(sizes), ("pixels",) * len(sizes))[axis]
-    yield f"{where}: 1, and {names}{rest}; the most by {top.layer!r}"
-
-
-def _steps(tested: Subject, row: Row) -> Iterator[str]:
-    """List the layers behind which the stride is another."""
-    explained = tested.explain(row.name)
-    if explained is None or not explained.axes:
-        return
-    steps = [step for step in explained.axes[0].steps if step.stride not in (None, 1)]
-    if steps:
-        yield f"it steps in {few((f'{step.layer} ({step.stride})' for step in steps), most=_MOST_STEPS)}"
