@@ -23,14 +23,25 @@ from rfcalc.algebra.digits import (
     regroup_digits,
     strided_window,
 )
-from rfcalc.algebra.legs import Factors, Leg, Weights, covered, digits_of, span_of, split, trimmed, unite
+from rfcalc.algebra.leg_windows import (
+    constant,
+    is_constant,
+    misses,
+    moves_beside,
+    of_this_map,
+    put,
+    settled,
+    still_needed,
+    why_covered,
+    why_widened,
+)
+from rfcalc.algebra.legs import Factors, Leg, covered, digits_of, span_of, split, unite
 from rfcalc.algebra.number import UNKNOWN, Num, is_known, is_one, is_same
 from rfcalc.algebra.pattern import Pattern
-from rfcalc.algebra.places import picked_digits, plainly_spelled, reindexed, shifted, split_axis, total_of
+from rfcalc.algebra.places import picked_digits, reindexed, shifted, split_axis, total_of
 from rfcalc.algebra.relation import MAX_PERIOD, MAX_TAPS, Relation
 from rfcalc.algebra.rows import Rows
 from rfcalc.algebra.window import POINTWISE, Window, gather, slide, spread
-from rfcalc.wording import few
 
 
 class Parts(NamedTuple):
@@ -153,7 +164,7 @@ class Dependence(NamedTuple):
         if window is POINTWISE and is_same(prod(self.factors[axis]), extent):
             return self
         if is_same(extent, 0):  # there is no element that could depend on anything
-            return Dependence(_put(self.factors, axis, (0,)))
+            return Dependence(put(self.factors, axis, (0,)))
         picked = self._picked(axis, window, extent) if len(self.factors[axis]) > 1 else None
         if picked is not None:
             return picked
@@ -164,65 +175,65 @@ class Dependence(NamedTuple):
             if not any(leg.weights[axis]):
                 # where another way moves along the axis, that one says which outputs lie beyond the border
                 told = moved_along and not (beside and leg.gridless)
-                if not told and not alike and _misses(window, self.factors[axis], extent):
-                    apart = _beside(leg, axis, window, self.factors[axis], extent)
+                if not told and not alike and misses(window, self.factors[axis], extent):
+                    apart = still_needed(leg, axis, window, self.factors[axis], extent)
                     if apart is not None:
                         legs.append(apart)
                         continue
                     if not leg.relation.whole:  # of one that is global the largest field says all
                         reason = reason or f"{source!r} puts padding or another map beside one that is global"
-                legs.append(Leg(leg.axis, _put(leg.weights, axis, (0,)), leg.relation))
+                legs.append(Leg(leg.axis, put(leg.weights, axis, (0,)), leg.relation))
                 continue
             moved, why = self._slid(leg, axis, window, extent, source)
             reason = reason or why
             legs.append(moved)
-        return Dependence(_put(self.factors, axis, (extent,)), tuple(legs), reason)
+        return Dependence(put(self.factors, axis, (extent,)), tuple(legs), reason)
 
     def _picked(self, axis: int, window: Window, extent: Num) -> Dependence | None:
         """Take single elements of an axis that a reshape made, digit by digit; None if it is not so."""
         digits = self.factors[axis]
-        if not any(any(leg.weights[axis]) and _moves_beside(leg.weights, axis) for leg in self.legs):
+        if not any(any(leg.weights[axis]) and moves_beside(leg.weights, axis) for leg in self.legs):
             return None
         found = picked_digits(digits, [leg.weights[axis] for leg in self.legs], window, extent)
         if found is None:
             return None
         kept, rows, starts = found
-        factors = _put(self.factors, axis, kept)
+        factors = put(self.factors, axis, kept)
         legs = []
         for leg, row, start in zip(self.legs, rows, starts, strict=True):
-            moved = shifted(Leg(leg.axis, _put(leg.weights, axis, row), leg.relation), factors, start)
+            moved = shifted(Leg(leg.axis, put(leg.weights, axis, row), leg.relation), factors, start)
             if moved is None:
                 return None
-            legs.append(_settled(moved, factors))
+            legs.append(settled(moved, factors))
         return Dependence(factors, tuple(legs), self.reason)
 
     def _slid(self, leg: Leg, axis: int, window: Window, extent: Num, source: str) -> tuple[Leg, str]:
         """Slide along an axis that moves a leg's index; with it, why that is a bound where it is one."""
         here = leg.weights[axis]
         relation = leg.relation
-        if _moves_beside(leg.weights, axis):
+        if moves_beside(leg.weights, axis):
             if isinstance(relation, Relation) and relation.whole and relation.exact:
-                return Leg(leg.axis, _put(leg.weights, axis, (0,)), relation), ""
-            same = isinstance(relation, Rows) and _is_constant(relation)
-            if same and not _misses(window, self.factors[axis], extent):
-                return Leg(leg.axis, _put(leg.weights, axis, (0,)), relation), ""
+                return Leg(leg.axis, put(leg.weights, axis, (0,)), relation), ""
+            same = isinstance(relation, Rows) and is_constant(relation)
+            if same and not misses(window, self.factors[axis], extent):
+                return Leg(leg.axis, put(leg.weights, axis, (0,)), relation), ""
             moved = self._slid_digit(leg, axis, window, extent, source)
             moved = moved or reindexed(leg, self.factors, axis, window, extent, source)
             if moved is not None:
-                return _settled(moved, _put(self.factors, axis, (extent,))), ""
+                return settled(moved, put(self.factors, axis, (extent,))), ""
             why = f"{source!r} slides over an axis that a reshape split"
-            return covered(leg, _put(leg.weights, axis, (0,))), why
+            return covered(leg, put(leg.weights, axis, (0,))), why
         if here != (1,):
             folded = fold(relation, self.factors[axis], here)
             if folded is None:
                 why = f"{source!r} slides over an axis that a reshape made, of unknown extent"
-                return covered(leg, _put(leg.weights, axis, (0,))), why
+                return covered(leg, put(leg.weights, axis, (0,))), why
             relation = folded
         after = relation.after(window, extent, source)
         if relation.exact and not after.exact and isinstance(relation, Relation):
-            after = _of_this_map(relation, self.factors[axis], window, extent, source) or after
-        why = _why_covered(relation, window, source) if relation.exact and not after.exact else ""
-        return Leg(leg.axis, _put(leg.weights, axis, (1,)), after), why
+            after = of_this_map(relation, self.factors[axis], window, extent, source) or after
+        why = why_covered(relation, window, source) if relation.exact and not after.exact else ""
+        return Leg(leg.axis, put(leg.weights, axis, (1,)), after), why
 
     def _slid_digit(self, leg: Leg, axis: int, window: Window, extent: Num, source: str) -> Leg | None:
         """Slide along an axis that holds one digit of a leg's index; None where that cannot be said."""
@@ -238,14 +249,14 @@ class Dependence(NamedTuple):
         if above:  # the digits above move on by as much as there is now below them
             old, new = weight * before, weight * extent
             weights = tuple(tuple(w // old * new if w > weight else w for w in row) for row in weights)
-        factors = _put(self.factors, axis, (extent,))
+        factors = put(self.factors, axis, (extent,))
         span = span_of(factors, weights)
         if isinstance(leg.relation, Rows):
-            return _settled(Leg(leg.axis, weights, leg.relation.after(moved, int(span), source)), factors)
+            return settled(Leg(leg.axis, weights, leg.relation.after(moved, int(span), source)), factors)
         relation = leg.relation.after(moved, span, source)
         if leg.relation.exact and not relation.exact:
             return None
-        return _settled(Leg(leg.axis, weights, relation), factors)
+        return settled(Leg(leg.axis, weights, relation), factors)
 
     def scan(self, axis: int, *, forward: bool, source: str) -> Dependence:
         """Let each index of `axis` depend on all before it and itself (or after it, backward)."""
@@ -255,7 +266,7 @@ class Dependence(NamedTuple):
             here = leg.weights[axis]
             if not any(here):
                 legs.append(leg)
-            elif here == (1,) and not _moves_beside(leg.weights, axis):
+            elif here == (1,) and not moves_beside(leg.weights, axis):
                 legs.append(leg._replace(relation=leg.relation.opened(below=forward, above=not forward)))
             else:
                 reason = reason or f"{source!r} runs along an axis that a reshape split or made"
@@ -291,8 +302,7 @@ class Dependence(NamedTuple):
     def lose(self, axis: int, extent: Num, reason: str) -> Dependence:
         """Give `axis` another extent where it is not known which element reads what."""
         legs = tuple(
-            covered(leg, _put(leg.weights, axis, (0,))) if any(leg.weights[axis]) else leg
-            for leg in self.legs
+            covered(leg, put(leg.weights, axis, (0,))) if any(leg.weights[axis]) else leg for leg in self.legs
         )
         lost = legs != self.legs
         return Dependence(self.factors, legs, (self.reason or reason) if lost else self.reason).foreign(
@@ -325,10 +335,10 @@ class Dependence(NamedTuple):
     def foreign(self, axis: int, extent: Num) -> Dependence:
         """Replace `axis`, on which nothing depends, by one of another extent."""
         legs = [
-            leg if leg.weights[axis] == (0,) else leg._replace(weights=_put(leg.weights, axis, (0,)))
+            leg if leg.weights[axis] == (0,) else leg._replace(weights=put(leg.weights, axis, (0,)))
             for leg in self.legs
         ]
-        return Dependence(_put(self.factors, axis, (extent,)), tuple(legs), self.reason)
+        return Dependence(put(self.factors, axis, (extent,)), tuple(legs), self.reason)
 
     def reduce(self, axes: Sequence[int], *, keep: bool, source: str) -> Dependence:
         """Reduce over `axes`: they go, or stay with one element."""
@@ -337,7 +347,7 @@ class Dependence(NamedTuple):
         legs = []
         for leg in mixed.legs:
             weights = tuple((0,) if place in axes else w for place, w in enumerate(leg.weights))
-            legs.append(leg if weights == leg.weights else _settled(leg._replace(weights=weights), factors))
+            legs.append(leg if weights == leg.weights else settled(leg._replace(weights=weights), factors))
         reduced = Dependence(factors, tuple(legs), mixed.reason)
         return reduced if keep else reduced._drop(axes)
 
@@ -366,7 +376,7 @@ class Dependence(NamedTuple):
         for leg in self.legs:
             if any(any(leg.weights[a]) for a in axes):
                 weights = tuple((0,) if place in axes else w for place, w in enumerate(leg.weights))
-                legs.append(_settled(leg._replace(weights=weights), factors))
+                legs.append(settled(leg._replace(weights=weights), factors))
             else:
                 legs.append(leg)
         return Dependence(factors, tuple(legs), self.reason)
@@ -419,9 +429,9 @@ class Dependence(NamedTuple):
         ):  # digits that count on from each other are one, which may be cut elsewhere
             groups = regroup_digits(merge_digits(flat), list(shape), blank)
         if groups is None:
-            if all(leg.gridless or _is_constant(leg.relation) for leg in self.legs):
+            if all(leg.gridless or is_constant(leg.relation) for leg in self.legs):
                 weights = tuple((0,) for _ in shape)
-                legs = tuple(Leg(leg.axis, weights, _constant(leg)) for leg in self.legs)
+                legs = tuple(Leg(leg.axis, weights, constant(leg)) for leg in self.legs)
                 return Dependence(tuple((extent,) for extent in shape), legs, self.reason)
             listed = self._with_listed_digits(source)
             if listed is not None:
@@ -434,7 +444,7 @@ class Dependence(NamedTuple):
             tuple(tuple(digit[1][k] for digit in group) for group in groups) for k in range(len(self.legs))
         ]
         legs = tuple(
-            _settled(Leg(leg.axis, mine, leg.relation), factors)
+            settled(Leg(leg.axis, mine, leg.relation), factors)
             for leg, mine in zip(self.legs, regrouped, strict=True)
         )
         return Dependence(factors, legs, self.reason)
@@ -456,7 +466,7 @@ class Dependence(NamedTuple):
         for k, leg in enumerate(self.legs):
             own = tuple(tuple(digit[1][k] for digit in group) for group in groups)
             weights = (*leg.weights[:axis], *own, *leg.weights[axis + 1 :])
-            legs.append(_settled(Leg(leg.axis, weights, leg.relation), factors))
+            legs.append(settled(Leg(leg.axis, weights, leg.relation), factors))
         return Dependence(factors, tuple(legs), self.reason)
 
     def _with_listed_digits(self, source: str) -> Dependence | None:
@@ -476,9 +486,9 @@ class Dependence(NamedTuple):
             reindexed(leg, self.factors, axis, POINTWISE, before, source) if any(leg.weights[axis]) else leg
             for leg in self.legs
         ]
-        factors = _put(self.factors, axis, (before,))
+        factors = put(self.factors, axis, (before,))
         kept = [
-            leg if any(leg.weights[axis]) else leg._replace(weights=_put(leg.weights, axis, (0,)))
+            leg if any(leg.weights[axis]) else leg._replace(weights=put(leg.weights, axis, (0,)))
             for leg in legs
             if leg is not None
         ]
@@ -503,7 +513,7 @@ class Dependence(NamedTuple):
             )
             for k, leg in enumerate(self.legs)
         )
-        return Dependence(factors, tuple(_settled(leg, factors) for leg in legs), self.reason)
+        return Dependence(factors, tuple(settled(leg, factors) for leg in legs), self.reason)
 
     def doubted(self, reason: str) -> Dependence:
         """Return the same as a bound."""
@@ -539,7 +549,7 @@ class Dependence(NamedTuple):
             else:
                 a, b = aligned
         legs = unite(a.legs, b.legs, a.factors)
-        reason = a.reason or b.reason or _why_widened(a.legs, b.legs, legs, source)
+        reason = a.reason or b.reason or why_widened(a.legs, b.legs, legs, source)
         return Dependence(a.factors, legs, reason)
 
     def place(
@@ -575,97 +585,6 @@ class Dependence(NamedTuple):
             self.reason or f"{source!r} puts maps of unknown or very large extent, or very many, end to end"
         )
         return self.covered(shape, reason)
-
-
-def _settled(leg: Leg, factors: Factors) -> Leg:
-    """Drop from a leg's index the digits of one element, and rows that no index reaches any more."""
-    weights = tuple(
-        tuple(0 if is_one(extent) else w for extent, w in zip(digits, row, strict=True))
-        for digits, row in zip(factors, leg.weights, strict=True)
-    )
-    if not any(map(any, weights)):
-        return Leg(leg.axis, weights, leg.relation.constant())
-    return plainly_spelled(trimmed(Leg(leg.axis, weights, leg.relation), factors), factors)
-
-
-def _is_constant(relation: Relation | Rows) -> bool:
-    """Tell whether every index needs the same."""
-    if isinstance(relation, Rows):
-        return relation.alike
-    return relation.whole
-
-
-def _constant(leg: Leg) -> Relation | Rows:
-    """Return what every index needs, where it is the same."""
-    return leg.relation if leg.gridless or isinstance(leg.relation, Relation) else leg.relation.constant()
-
-
-def _beside(leg: Leg, axis: int, window: Window, digits: Sequence[Num], extent: Num) -> Leg | None:
-    """Say of a constant leg which outputs of a window still need it; None where no rows can."""
-    if not leg.gridless or not is_known(extent):
-        return None
-    before = prod(digits)
-    if isinstance(leg.relation, Relation):
-        if not leg.relation.bounded or extent > MAX_PERIOD:
-            return None
-        rows = [[0] if window.inside(i, before) else [] for i in range(extent)]
-        relation = leg.relation.of_map(1).after(gather(extent, extent, rows), extent)
-        return Leg(leg.axis, _put(leg.weights, axis, (1,)), relation) if relation.exact else None
-    (mask,) = leg.relation.constant().masks or (0,)
-    masks = [mask if window.inside(i, before) else 0 for i in range(extent)]
-    return Leg(leg.axis, _put(leg.weights, axis, (1,)), leg.relation.like(masks, leg.relation.exact))
-
-
-def _of_this_map(
-    relation: Relation, digits: Sequence[Num], window: Window, extent: Num, source: str
-) -> Relation | None:
-    """Compose for the rows of this very map alone, where those of any map would be too many."""
-    if not all(map(is_known, digits)) or not is_known(extent) or prod(digits) > MAX_PERIOD or window.slack:
-        return None
-    after = relation.of_map(prod(digits)).after(window, extent, source)
-    return after if after.exact else None
-
-
-def _misses(window: Window, digits: Sequence[Num], extent: Num) -> bool:
-    """Tell whether some output reads nothing of an axis, which a leg without a grid cannot say."""
-    if not (is_known(extent) and all(map(is_known, digits))):
-        return False
-    before = prod(digits)
-    if window.border != "drop" or extent < 1:
-        return False
-    if window.regular and window.taps is None and window.step == 1:  # the outermost windows tell of all
-        return bool(window.last(0) < 0 or window.first(extent - 1) >= before)
-    return extent > MAX_PERIOD or not all(window.inside(i, before) for i in range(extent))
-
-
-def _why_covered(relation: Relation | Rows, window: Window, source: str) -> str:
-    """Say why a window gave a bound from exact rows."""
-    if window.slack:
-        return f"the padding of {source!r} depends on an open extent; give the input's size"
-    return f"the phases or the taps of {source!r} are too many to be listed"
-
-
-def _why_widened(a: Sequence[Leg], b: Sequence[Leg], union: Sequence[Leg], source: str) -> str:
-    """Say why a join gave a bound from exact sides: their offsets differ by what is not known."""
-    if all(leg.relation.exact for leg in union) or not all(leg.relation.exact for leg in (*a, *b)):
-        return ""
-    loose = {name for leg in (*a, *b) if isinstance(leg.relation, Relation) for name in leg.relation.loose}
-    if not loose:
-        return f"the phases or the taps of the branches that meet in {source!r} are too many to be listed"
-    names = few(map(repr, sorted(loose)))
-    return (
-        f"branches meet in {source!r} whose offset depends on the padding of {names}, so on an open extent; "
-        "give the input's size"
-    )
-
-
-def _put(rows: tuple[tuple[Num, ...], ...], place: int, row: tuple[Num, ...]) -> tuple[tuple[Num, ...], ...]:
-    return (*rows[:place], row, *rows[place + 1 :])
-
-
-def _moves_beside(weights: Weights, axis: int) -> bool:
-    """Tell whether a leg's index moves along other axes than this one."""
-    return any(map(any, weights[:axis])) or any(map(any, weights[axis + 1 :]))
 
 
 def _refined(a: Dependence, b: Dependence) -> tuple[Dependence, Dependence] | None:
