@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -120,16 +121,118 @@ def test_parameters_are_those_that_are_held(name: str, device: str) -> None:
     assert {row.status for row in found.rows} == {"exact"}
 
 
-def test_packed_weights_are_refused_in_one_line() -> None:
-    module = nn.Sequential(nn.Linear(6, 4))
-    made = quietly(lambda each: quantization.quantize_dynamic(each, {nn.Linear}), module)
-    message = (
-        "<Sequential>: '0._packed_params' (LinearPackedParams) holds weights that are packed for a "
-        "processor; read the module as it was before it was converted"
+class Converted(nn.Module):  # type: ignore[misc]  # torch may be absent
+    """What is converted for a processor: windows, a branch, a mean, a product."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.quant, self.dequant = quantization.QuantStub(), quantization.DeQuantStub()
+        self.conv, self.relu = nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.ReLU()
+        self.depthwise = nn.Conv2d(8, 8, 3, groups=8, padding=2, dilation=2)
+        self.swish = nn.Hardswish()
+        self.up = nn.ConvTranspose2d(8, 4, 3, stride=2, output_padding=1)
+        self.sum = torch.ao.nn.quantized.FloatFunctional()
+        self.join = torch.ao.nn.quantized.FloatFunctional()
+        self.linear = nn.Linear(12, 5)
+
+    def forward(self, x: Any) -> Any:
+        x = self.relu(self.conv(self.quant(x)))
+        x = self.sum.add_relu(x, self.swish(self.depthwise(x)))
+        up = self.up(x)
+        x = self.join.cat([x.mean((2, 3)), up.mean((2, 3))], 1)
+        return self.dequant(self.linear(x))
+
+
+def converted(build: Callable[[], Any], shape: tuple[int, ...]) -> Any:
+    """Return a module as `torch.ao` converts it, all its parts but transposed convolutions by channel."""
+    module = build().eval()
+    module.qconfig = quantization.get_default_qconfig("fbgemm")
+    for each in module.modules():
+        if isinstance(each, (nn.ConvTranspose1d, nn.ConvTranspose2d)):
+            each.qconfig = quantization.default_qconfig
+    prepared = quietly(quantization.prepare, module)
+    prepared(torch.randn(shape))
+    return quietly(quantization.convert, prepared)
+
+
+def dynamic(build: Callable[[], Any], _shape: tuple[int, ...]) -> Any:
+    kinds = {nn.Linear, nn.LSTM, nn.GRU}
+    return quietly(lambda each: quantization.quantize_dynamic(each, kinds), nn.Sequential(build()))
+
+
+PACKED: dict[str, tuple[Callable[..., Any], Callable[[], Any], tuple[int, ...]]] = {
+    "windows and a branch": (converted, Converted, (1, 3, 16, 16)),
+    "along one axis": (
+        converted,
+        lambda: nn.Sequential(
+            quantization.QuantStub(), nn.Conv1d(3, 4, 5, stride=2), nn.ConvTranspose1d(4, 2, 3)
+        ),
+        (1, 3, 20),
+    ),
+    "norms": (
+        converted,
+        lambda: nn.Sequential(
+            quantization.QuantStub(), nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.GroupNorm(2, 4),
+            nn.LeakyReLU(), nn.InstanceNorm2d(4, affine=True), nn.ReLU6(), nn.MaxPool2d(2), nn.LayerNorm(3),
+            nn.Sigmoid(),
+        ),
+        (1, 3, 8, 8),
+    ),
+    "a linear layer": (dynamic, lambda: nn.Linear(6, 4), (2, 6)),
+    "an LSTM both ways": (
+        dynamic,
+        lambda: nn.LSTM(4, 3, num_layers=2, bidirectional=True, batch_first=True),
+        (2, 5, 4),
+    ),
+    "a GRU": (dynamic, lambda: nn.GRU(4, 3), (5, 2, 4)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_packed_weights_count_and_see_as_those_on_floats(name: str) -> None:
+    convert, build, shape = PACKED[name]
+    module = convert(build, shape)
+    packed, plain = rfcalc.from_torch(module, [shape]), rfcalc.from_torch(build().eval(), [shape])
+    found, wanted = rfcalc.analyze(packed), rfcalc.analyze(plain)
+    assert found.totals.params.total == wanted.totals.params.total
+    assert found.totals.params.trainable == sum(each.numel() for each in module.parameters())
+    assert found.totals.macs == wanted.totals.macs
+    assert {row.status for row in found.rows} == {"exact"}
+    assert found.rows[-1].output_shape == wanted.rows[-1].output_shape
+    assert found.rows[-1].receptive_field == wanted.rows[-1].receptive_field
+    assert [code for code, *_ in packed.notes].count("capture") == 1
+    weights = {weight.dtype for layer in packed for weight in layer.weights or () if len(weight.shape) > 1}
+    assert weights == {"int8"}
+
+
+def test_a_converted_module_that_runs_twice_counts_once() -> None:
+    class Twice(nn.Module):  # type: ignore[misc]  # torch may be absent
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.Linear(6, 6)
+
+        def forward(self, x: Any) -> Any:
+            return self.inner(self.inner(x))
+
+    found = rfcalc.analyze(rfcalc.from_torch(dynamic(Twice, ROWS), [ROWS])).totals
+    assert (found.params.total, found.macs) == (42, 2 * 36 * math.prod(ROWS[:-1]))
+
+
+def test_packed_weights_that_cannot_be_followed_are_refused_in_one_line() -> None:
+    made = quietly(
+        lambda each: quantization.quantize_dynamic(each, {nn.LSTMCell}), nn.Sequential(nn.LSTMCell(6, 4))
     )
     with pytest.raises(rfcalc.ReadError) as error:
-        rfcalc.from_torch(made, [ROWS])
-    assert str(error.value) == message
+        rfcalc.from_torch(made, [(2, 6)])
+    assert str(error.value) == (
+        "<Sequential>: '0' (LSTMCell) holds weights that are packed for a processor, and "
+        "quantized.quantized_lstm_cell_dynamic, which runs on them, is not known; read the module as it "
+        "was before it was converted"
+    )
+    with pytest.raises(
+        rfcalc.ReadError, match=r"which torch\.export does not take; read the module as it was"
+    ):
+        rfcalc.from_torch(made, [(2, 6)], capture="export")
 
 
 class Decomposed(nn.Module):  # type: ignore[misc]  # torch may be absent

@@ -15,6 +15,8 @@ from rfcalc.readers.torch.arguments import Example, example_of, is_shape
 from rfcalc.readers.torch.elements import Elements
 from rfcalc.readers.torch.exported import Exported
 from rfcalc.readers.torch.graph import Spelled, read_program
+from rfcalc.readers.torch.packed import NOTE as PACKED
+from rfcalc.readers.torch.packed import holds_packed
 from rfcalc.readers.torch.program import Frontend
 from rfcalc.readers.torch.recorded import Recorded, record
 from rfcalc.readers.torch.tape import Unrecorded
@@ -38,6 +40,8 @@ _FOLLOWED: Final = (
     "the module decides by elements of its input which way it runs: this is the way that one example takes, "
     "and other inputs may take others"
 )
+
+_BEFORE: Final = "read the module as it was before it was converted"
 
 CAPTURES: Final = ("auto", "record", "export")
 
@@ -91,7 +95,6 @@ def read_module(
         raise UsageError(f"capture is one of {', '.join(CAPTURES)}, not {capture!r}")
     source = source or f"<{type(module).__name__}>"
     try:
-        _refuse_packed(module)
         tensors = dict(module.named_parameters(remove_duplicate=False))
         tensors.update(module.named_buffers(remove_duplicate=False))
         example = example_of(module, example_inputs)
@@ -116,32 +119,22 @@ def read_module(
         raise
 
 
-def _refuse_packed(module: Any) -> None:
-    """Refuse weights that are no tensors: their operators compute, and cannot be followed without.
+def exported_module(
+    module: Any, example: Example, dynamic: Any, tensors: Mapping[str, Any]
+) -> tuple[Exported, Spelled]:
+    """Export a module: the program, and the names that the user gave to open extents.
 
     Raises
     ------
     ReadError
-        The module holds such.
+        It cannot be exported.
     """
-    import torch
-
-    kinds = {type(value) for each in module.modules() for value in each.__dict__.values()}
-    packed = tuple(kind for kind in kinds if issubclass(kind, torch.ScriptObject))
-    if not packed:
-        return
-    for path, each in module.named_modules():
-        if any(isinstance(value, packed) for value in vars(each).values()):
-            raise ReadError(
-                f"{path!r} ({type(each).__name__}) holds weights that are packed for a processor; read the "
-                "module as it was before it was converted"
-            )
-
-
-def exported_module(
-    module: Any, example: Example, dynamic: Any, tensors: Mapping[str, Any]
-) -> tuple[Exported, Spelled]:
-    """Export a module: the program, and the names that the user gave to open extents."""
+    packed = holds_packed(module)
+    if packed:
+        raise ReadError(
+            f"{packed} holds weights that are packed for a processor, which torch.export does not take; "
+            f"{_BEFORE}"
+        )
     with evaluating(module), _stand_ins(module, tensors) as mode:
         axes, spelled = dynamic_axes(example, dynamic)
         program = exported(module, example, candidates_for(example.leaves, axes, tensors, mode), axes)
@@ -177,8 +170,12 @@ def recorded_module(
     for elements in (None, Elements()):
         program, why = _recorded(module, example, tensors, elements)
         if program is not None:
-            return Found(program, _OWN if elements is not None and elements.asked else "")
+            own = _OWN if elements is not None and elements.asked else ""
+            return Found(program, PACKED if program.packed else own)
         first = first or why
+    packed = holds_packed(module)
+    if packed:
+        raise ReadError(f"{packed} holds weights that are packed for a processor, and {first}; {_BEFORE}")
     if capture == "record":
         found = followed_module(module, example, tensors)
         if found.program is None:

@@ -26,6 +26,7 @@ from rfcalc.readers.torch.listening import (
     recording_known,
     without_elements,
 )
+from rfcalc.readers.torch.packed import Packed, holds_packed
 from rfcalc.readers.torch.program import Call, Program, Ref
 from rfcalc.readers.torch.tape import Tape, Unrecorded
 
@@ -40,10 +41,13 @@ class Recorded(NamedTuple):
     played : sequence of (operator, args, kwargs)
         What was called for each call of the program, with references in the place of tensors: to be run again
         on others.
+    packed : bool
+        Whether operators on packed weights are among it, as those on floats.
     """
 
     program: Program
     played: Sequence[tuple[Any, Any, Any]]
+    packed: bool = False
 
     def read(self, symbols: Mapping[str, Num]) -> Program:
         """Return the program."""
@@ -110,7 +114,8 @@ def record(
         stack.enter_context(torch.no_grad())
         stack.enter_context(torch.random.fork_rng(devices=[]))
         try:
-            stack.enter_context(_on_meta(module, tensors, tape))
+            packed = bool(holds_packed(module))
+            stack.enter_context(_on_meta(module, tensors, tape, packed=packed))
             for name, value, given in zip(example.names, empty, leaves, strict=True):
                 tape.input(name, value, given)
             args, by_name = example.filled(empty)
@@ -118,19 +123,22 @@ def record(
             if elements is not None:
                 stack.enter_context(elements.told(tape.known))
             heard = recording(tape) if elements is None else recording_known(tape, elements)
-            with listening(heard):
+            with listening(Packed(tape).unpacking(heard) if packed else heard):
                 returned = module(*args, **by_name)
             outputs = tape.returned(returned)
         except Unrecorded:
             raise
         except (Exception, SystemExit) as error:  # whatever the module raises
             raise Unrecorded(f"{type(error).__name__}: {error}") from error
-    return Recorded(Program(type(module).__name__, tape.inputs, tape.calls, outputs), tape.played)
+    return Recorded(Program(type(module).__name__, tape.inputs, tape.calls, outputs), tape.played, packed)
 
 
 @contextmanager
-def _on_meta(module: Any, tensors: Mapping[str, Any], tape: Tape) -> Iterator[None]:
-    """Put tensors without elements in the place of a module's, and put these back."""
+def _on_meta(module: Any, tensors: Mapping[str, Any], tape: Tape, *, packed: bool) -> Iterator[None]:
+    """Put tensors without elements in the place of a module's, and put these back.
+
+    Beside packed weights the scales of maps stay: their operators take them as numbers.
+    """
     firsts: dict[Any, str] = {}
     for path, tensor in tensors.items():
         firsts.setdefault(storage_of(tensor), path)
@@ -140,7 +148,7 @@ def _on_meta(module: Any, tensors: Mapping[str, Any], tape: Tape) -> Iterator[No
         for around, each in module.named_modules():
             for held, learned in ((each._parameters, True), (each._buffers, False)):
                 for key, tensor in held.items():
-                    if tensor is None:
+                    if tensor is None or (packed and not learned and tensor.numel() == 1):
                         continue
                     if id(tensor) not in stand_ins:
                         stand_ins[id(tensor)] = _stand_in(tensor)
