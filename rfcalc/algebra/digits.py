@@ -6,13 +6,15 @@ A digit is its extent and, for each leg of a dependence, how far the leg's virtu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import product
 from math import prod
+from operator import index
 
 from rfcalc.algebra.number import UNKNOWN, Num, is_known, is_one, is_same
 from rfcalc.algebra.relation import MAX_PERIOD, Relation
 from rfcalc.algebra.rows import Rows
-from rfcalc.algebra.window import Window, gather
+from rfcalc.algebra.window import Window, gather, picked
 
 Digit = tuple[Num, tuple[int, ...]]
 """(extent, weight for each leg)."""
@@ -35,23 +37,22 @@ def is_mixed_radix(digits: Sequence[tuple[Num, int]]) -> bool:
 def mixing_window(mixed: Sequence[tuple[Num, int]]) -> Window | None:
     """Window over the virtual index that lets some of its digits, (extent, weight), run freely."""
     period = _period(mixed)
-    if period is None:
-        return None
+    return None if period is None else _mixing(index(period), tuple((index(e), w) for e, w in mixed))
+
+
+@lru_cache(maxsize=64)
+def _mixing(period: int, mixed: tuple[tuple[int, int], ...]) -> Window:
+    """Return the window that lets digits run freely; layers of one shape ask for the same one."""
     moves = sorted({sum(t) for t in product(*(range(0, w * e, w) for e, w in mixed))})
-    groups: dict[int, list[int]] = {}  # indices that differ in these digits alone read the same
-    for i in range(period):
-        start = i - _worth(i, mixed)
-        if start not in groups:
-            groups[start] = [start + move for move in moves]
-    return gather(period, period, [groups[i - _worth(i, mixed)] for i in range(period)])
+    starts = _without(period, mixed)
+    groups = {start: [start + move for move in moves] for start in set(starts)}
+    return gather(period, period, [groups[start] for start in starts])  # one list where the start is one
 
 
 def forgetting_window(unread: Sequence[tuple[Num, int]]) -> Window | None:
     """Window over the virtual index that takes some of its digits, (extent, weight), for 0."""
     period = _period(unread)
-    return (
-        None if period is None else gather(period, period, [[i - _worth(i, unread)] for i in range(period)])
-    )
+    return None if period is None else picked(period, _without(period, unread))
 
 
 def _period(digits: Sequence[tuple[Num, int]]) -> int | None:
@@ -62,9 +63,12 @@ def _period(digits: Sequence[tuple[Num, int]]) -> int | None:
     return period if 0 < period <= MAX_PERIOD else None
 
 
-def _worth(index: int, digits: Sequence[tuple[Num, int]]) -> int:
-    """Return what some digits add to a virtual index."""
-    return sum(index // weight % extent * weight for extent, weight in digits)
+def _without(period: int, digits: Sequence[tuple[Num, int]]) -> list[int]:
+    """Return each index of a period less what some digits add to it."""
+    left = list(range(period))
+    for extent, weight in digits:
+        left = [rest - i // weight % extent * weight for i, rest in enumerate(left)]
+    return left
 
 
 def strided_window(window: Window, weight: int, extents: tuple[Num, Num] | None) -> Window | None:

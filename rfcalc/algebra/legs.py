@@ -164,10 +164,8 @@ def _union(a: Relation | Rows, b: Relation | Rows, factors: Factors, weights: We
 
 def _listed(relation: Relation, extent: int, like: Relation) -> Relation:
     """Spell the first `extent` rows outright, moving on as `like` does after the last."""
-    ends = [relation.ends(i) for i in range(extent)]
     advance = extent * like.advance // like.period
-    taps = None if relation.taps is None else tuple(relation.taps[i % relation.period] for i in range(extent))
-    lo, hi = tuple(a for a, _ in ends), tuple(b for _, b in ends)
+    lo, hi, taps = relation.rows(range(extent))
     return Relation(extent, advance, lo, hi, taps, relation.slack, relation.loose, relation.exact)
 
 

@@ -315,7 +315,7 @@ def _cut(step: Slide, parts: Parts, after: Dependence, source: str) -> Dependenc
         return _each(step, parts, after, source)
     if not is_known(step.extent) or step.extent > MOST_CHANNELS:
         return after
-    taken = [list(step.window.inside(i, extent)) for i in range(step.extent)]
+    taken = [step.window.placed(row, extent) for row in step.window.rows(step.extent)]
     if any(len(taps) > 1 for taps in taken):
         return after
     inner = prod(parts.extents[place + 1 :])

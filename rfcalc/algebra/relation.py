@@ -11,10 +11,10 @@ The mathematics is laid out in docs/architecture.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from copy import copy
 from math import gcd, inf, lcm
-from operator import index, le
+from operator import index, le, sub
 from typing import Final
 
 from rfcalc.algebra.number import Num, is_known, maximum, minimum
@@ -43,8 +43,11 @@ class UnequalSlopes(Exception):
 _Row = tuple[End, End, int]
 """(lo, hi, taps)."""
 
-_Rows = tuple[tuple[End, ...], tuple[End, ...], tuple[int, ...]]
-"""The same of several rows: their first ends, their last ends, their taps."""
+NOTHING: Final[_Row] = (0, -1, 0)
+"""The row that needs nothing."""
+
+_Rows = tuple[tuple[End, ...], tuple[End, ...], tuple[int, ...] | None]
+"""The same of several rows: their first ends, their last ends, and their taps where these are known."""
 
 
 class Relation:
@@ -231,20 +234,21 @@ class Relation:
             else:  # an unknown offset on a phased grid is no shift any more: cover all that it may be
                 widen, exact = outer.slack, False
         if self.taps is not None:
-            reach = max([outer.last(i) - outer.first(i) for i in range(outer.period)]) + widen
+            firsts, lasts = outer.ends(outer.period)
+            reach = max(map(sub, lasts, firsts)) + widen
             walked = period * (reach // outer.step + 1) * (widen + 1)
             if walked > MAX_TAPS or self._too_wide(period, reach):
                 return whole(period, advance, exact=False)
             if outer.picks and not widen and all(map(le, self.lo, self.hi)):
-                lo, hi, taps = self._rows([outer.first(i) for i in range(period)])
+                lo, hi, taps = self.rows(outer.ends(period)[0])
             else:
-                read = [outer.indices(i) for i in range(period)]
+                read = outer.rows(period)
                 lo, hi, taps = self._unions([_widened(row, widen) for row in read] if widen else read)
             return Relation(period, advance, lo, hi, taps, slack, loose, exact).reduced()
         if not (outer.regular and self.regular):
             raise NeedTaps
-        lo = tuple(self.ends(outer.first(i))[0] for i in range(period))
-        hi = tuple(self.ends(outer.last(i) + widen)[1] for i in range(period))
+        firsts, lasts = outer.ends(period)
+        lo, hi = self.rows(firsts)[0], self.rows([i + widen for i in lasts])[1]
         return Relation(period, advance, lo, hi, None, slack, loose, exact, True).reduced()
 
     def _too_wide(self, period: int, reach: int) -> bool:
@@ -255,28 +259,34 @@ class Relation:
         widest = max((size for size in self.sizes() if size != inf), default=0)
         return period * (moved + widest) > MAX_BITS
 
-    def _rows(self, outputs: Sequence[int]) -> _Rows:
+    def rows(self, outputs: Sequence[int]) -> _Rows:
         """List the rows of some outputs."""
-        assert self.taps is not None
+        if self.period == 1:
+            (lo,), (hi,), one = self.lo, self.hi, self.taps
+            moves = [self.advance * i for i in outputs]
+            listed = tuple([lo + move for move in moves]), tuple([hi + move for move in moves])
+            return (*listed, None if one is None else one * len(moves))
         at = [divmod(i, self.period) for i in outputs]
-        advance, lo, hi, taps = self.advance, self.lo, self.hi, self.taps
+        advance, starts, ends, taps = self.advance, self.lo, self.hi, self.taps
         return (
-            tuple([lo[r] + advance * q for q, r in at]),
-            tuple([hi[r] + advance * q for q, r in at]),
-            tuple([taps[r] for _, r in at]),
+            tuple([starts[r] + advance * q for q, r in at]),
+            tuple([ends[r] + advance * q for q, r in at]),
+            None if taps is None else tuple([taps[r] for _, r in at]),
         )
 
-    def _unions(self, read: Iterable[Sequence[int]]) -> _Rows:
+    def _unions(self, read: Sequence[Sequence[int]]) -> _Rows:
         """List the unions of the rows of some outputs."""
+        if max(map(len, read), default=0) == 1 and all(map(le, self.lo, self.hi)):  # elements are moved
+            found = self.rows([row[0] for row in read if row])
+            return found if all(read) else _filled_in(found, read)
         united: dict[tuple[int, ...], _Row] = {}  # a mask, and attention, let many read the same
         rows = []
         for outputs in map(tuple, read):
-            found = united.get(outputs)
-            if found is None:
-                found = united[outputs] = _merged(*self._rows(outputs))
-            rows.append(found)
-        lo, hi, taps = zip(*rows, strict=True)
-        return lo, hi, taps
+            row = united.get(outputs)
+            if row is None:
+                row = united[outputs] = _merged(*self.rows(outputs))
+            rows.append(row)
+        return _columns(rows)
 
     def join(self, other: Relation) -> Relation:
         """Union: an output needs what either side needs.
@@ -319,8 +329,7 @@ class Relation:
             return union.as_listed(max(self.listed, other.listed), uneven=uneven)
         if _span(a, b) * period > MAX_BITS and _apart(a, b) * period > MAX_BITS:
             return whole(period, a.advance, exact=False)
-        columns = (zip(x, y, strict=True) for x, y in ((a.lo, b.lo), (a.hi, b.hi), (a.taps, b.taps)))
-        low, high, taps = zip(*map(_merged, *columns), strict=True)
+        low, high, taps = _columns(list(map(_united, a.lo, a.hi, a.taps, b.lo, b.hi, b.taps)))
         union = Relation(period, a.advance, low, high, taps, a.slack, a.loose, exact).reduced()
         return union.as_listed(max(self.listed, other.listed), uneven=uneven)
 
@@ -431,13 +440,14 @@ class Relation:
         return Relation(1, 0, self.lo[:1], self.hi[:1], taps, self.slack, self.loose, self.exact)
 
 
-def _merged(starts: Sequence[End], ends: Sequence[End], taps: Sequence[int]) -> _Row:
+def _merged(starts: Sequence[End], ends: Sequence[End], taps: Sequence[int] | None) -> _Row:
     """Unite rows that are given by their ends and their taps."""
+    assert taps is not None
     if not all(map(le, starts, ends)):
         present = [row for row in zip(starts, ends, taps, strict=True) if row[0] <= row[1]]
         starts, ends, taps = zip(*present, strict=True) if present else ((), (), ())
     if not starts:
-        return 0, -1, 0
+        return NOTHING
     lo, hi = min(starts), max(ends)
     if lo == -inf or hi == inf:
         return lo, hi, 0
@@ -445,6 +455,32 @@ def _merged(starts: Sequence[End], ends: Sequence[End], taps: Sequence[int]) -> 
     for start, row in zip(starts, taps, strict=True):
         bits |= row << int(start - lo)
     return lo, hi, bits
+
+
+def _united(lo: End, hi: End, taps: int, lo2: End, hi2: End, taps2: int) -> _Row:
+    """Unite two rows: as `_merged`, for the many rows of which one is empty or both are the same."""
+    if lo > hi:
+        return (lo2, hi2, taps2) if lo2 <= hi2 else NOTHING
+    if lo2 > hi2 or (lo == lo2 and hi == hi2 and taps == taps2):
+        return lo, hi, taps
+    return _merged((lo, lo2), (hi, hi2), (taps, taps2))
+
+
+def _filled_in(rows: _Rows, read: Sequence[Sequence[int]]) -> _Rows:
+    """Put rows that need nothing between those of the outputs that read something."""
+    taps = rows[2]
+    assert taps is not None
+    found = zip(rows[0], rows[1], taps, strict=True)
+    return _columns([next(found) if outputs else NOTHING for outputs in read])
+
+
+def _columns(rows: Sequence[_Row]) -> _Rows:
+    """Return the columns of a table of rows."""
+    return (
+        tuple([lo for lo, _, _ in rows]),
+        tuple([hi for _, hi, _ in rows]),
+        tuple([taps for _, _, taps in rows]),
+    )
 
 
 def _span(*relations: Relation) -> End:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import gcd
-from operator import le
+from operator import index, le
 from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.number import UNKNOWN, Num, cdiv, is_known, is_one, is_open
@@ -162,6 +162,24 @@ class Window(NamedTuple):
         """Every output reads a single element, in regular steps."""
         return bool(is_one(self.period) and self.taps is None and self.first(0) == self.last(0))
 
+    def ends(self, count: int) -> tuple[Sequence[int], Sequence[int]]:
+        """First and last tap of each of the first `count` outputs."""
+        return _listed(self.first, count), _listed(self.last, count)
+
+    def rows(self, count: int) -> Sequence[Sequence[int]]:
+        """Taps of each of the first `count` outputs, before those in the padding are dropped."""
+        taps, count = self.taps, index(count)
+        if taps is None:
+            step = self.step
+            return [range(a, b + 1, step) for a, b in zip(*self.ends(count), strict=True)]
+        if isinstance(taps, SpreadTaps):
+            return [taps(i) for i in range(count)]
+        times, more = divmod(count, len(taps.rows))
+        if more:
+            return [taps(i) for i in range(count)]
+        moves = [taps.advance * q for q in range(1, times)]
+        return [*taps.rows[:count], *([tap + move for tap in row] for move in moves for row in taps.rows)]
+
     def indices(self, i: int) -> Sequence[int]:
         """Taps of output `i`, before those in the padding are dropped.
 
@@ -185,6 +203,16 @@ class Window(NamedTuple):
             return [tap for tap in taps if 0 <= tap < extent]
         fold = _BORDERS[self.border]
         return [fold(tap, extent) for tap in taps]
+
+
+def _listed(end: Ends, count: int) -> Sequence[int]:
+    """Return an end of each of the first outputs."""
+    if isinstance(end, Table) and count == len(end.ends):
+        return end.ends
+    if isinstance(end, Line):
+        scale, shift = end
+        return [scale * i + shift for i in range(count)]
+    return [end(i) for i in range(count)]
 
 
 def _reflect(tap: int, extent: int) -> int:
@@ -330,6 +358,17 @@ def gather(period: int, advance: int, rows: Sequence[Sequence[int]]) -> Window:
     taps = TapTable(tuple([spelled[id(row)] for row in rows]), advance)
     regular = all(rows) and rises(firsts, advance) and rises(lasts, advance)
     return Window(period, advance, Table(firsts, advance), Table(lasts, advance), 1, taps, regular)
+
+
+def picked(advance: int, indices: Sequence[int]) -> Window:
+    """Let each output of one period read one index, which are given outright.
+
+    >>> picked(3, (2, 0)) == gather(2, 3, ((2,), (0,)))
+    True
+    """
+    ends = Table(tuple(indices), advance)
+    taps = TapTable(tuple(zip(indices, strict=True)), advance)
+    return Window(len(indices), advance, ends, ends, 1, taps, rises(indices, advance))
 
 
 def rises(ends: Sequence[Num], advance: Num) -> bool:

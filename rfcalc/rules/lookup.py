@@ -9,7 +9,7 @@ from typing import Final
 from rfcalc.algebra.number import Num, is_known, is_same
 from rfcalc.algebra.steps import AtMost, Broadcast, Contract, Cover, Insert, Lose, Reduce, Slide, Step
 from rfcalc.algebra.window import gather as listed
-from rfcalc.algebra.window import slide
+from rfcalc.algebra.window import picked, slide
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import CHANNEL, SPATIAL, TensorSpec
 from rfcalc.rules.plain import HERE
@@ -49,17 +49,17 @@ def take(call: Call) -> Result:
 
 def taken(axis: int, extent: Num, chosen: Sequence[int | tuple[int, ...]]) -> Step:
     """Step to the given indices of an axis: a slide where they are evenly spaced."""
-    several = [index for index in chosen if isinstance(index, tuple)]
-    if several:
-        return _taken_together(axis, extent, several)
+    if tuple in map(type, chosen):
+        return _taken_together(axis, extent, [index for index in chosen if isinstance(index, tuple)])
     indices = [index for index in chosen if not isinstance(index, tuple)]
+    lowest, highest = (min(indices), max(indices)) if indices else (0, -1)
     if not is_known(extent):
-        if any(index < 0 for index in indices):
+        if lowest < 0:
             return Lose(axis, len(indices), "an index counts from the end of an axis of unknown extent")
-    else:
-        for index in indices:
-            if not -extent <= index < extent:
-                raise AnalysisError(f"index {index} is outside of an axis of {extent} elements")
+    elif lowest < -extent or highest >= extent:
+        wrong = next(index for index in indices if not -extent <= index < extent)
+        raise AnalysisError(f"index {wrong} is outside of an axis of {extent} elements")
+    elif lowest < 0:
         indices = [index % extent for index in indices]
     by = indices[1] - indices[0] if len(indices) > 1 else 1
     if by > 0 and all(b - a == by for a, b in pairwise(indices)):
@@ -68,7 +68,7 @@ def taken(axis: int, extent: Num, chosen: Sequence[int | tuple[int, ...]]) -> St
         return Slide(axis, slide(1), 0)
     if not is_known(extent):
         return Lose(axis, len(indices), "an axis of unknown extent is looked up in no order")
-    return Slide(axis, listed(len(indices), extent, [[index] for index in indices]), len(indices))
+    return Slide(axis, picked(extent, indices), len(indices))
 
 
 def _taken_together(axis: int, extent: Num, indices: Sequence[tuple[int, ...]]) -> Step:

@@ -130,7 +130,7 @@ def _mixed(step: Step) -> tuple[int, ...]:
 def _is_wide(window: Window) -> bool:
     """Tell whether an output reads several elements."""
     if window.taps is not None:
-        return not is_known(window.period) or any(len(window.indices(i)) > 1 for i in range(window.period))
+        return not is_known(window.period) or max(map(len, window.rows(window.period)), default=0) > 1
     first, last = window.first(0), window.last(0)
     return equal(first, last) is False
 

@@ -33,6 +33,15 @@ def test_ends_of_what_is_not_empty(drawn: Drawn) -> None:
             assert (window.first(i), window.last(i)) == (min(sets(i)), max(sets(i)))
 
 
+@given(windows, st.integers(0, 17))
+def test_many_at_once_are_each_by_itself(drawn: Drawn, count: int) -> None:
+    window, sets = drawn
+    assert [frozenset(row) for row in window.rows(count)] == [sets(i) for i in range(count)]
+    firsts, lasts = window.ends(count)
+    assert list(firsts) == [window.first(i) for i in range(count)]
+    assert list(lasts) == [window.last(i) for i in range(count)]
+
+
 @given(windows)
 def test_period(drawn: Drawn) -> None:
     window, sets = drawn

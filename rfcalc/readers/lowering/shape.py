@@ -170,7 +170,7 @@ def gather(operation: Lowering, x: Value, indices: Value, axis: int) -> tuple[Va
     if indices.data is None or not _are_numbers(indices.data):
         return operation.add("gather", (x, indices), {"axis": axis, "unread": indices.constant})
     shape = indices.shape
-    flat = tuple(int(index) for index in indices.data.reshape(-1))
+    flat = tuple(map(int, indices.data.reshape(-1).tolist()))
     if not shape:
         return select(operation, x, axis, flat[0])
     then: tuple[Stage, ...] = ()
