@@ -1,19 +1,19 @@
 """What a TensorFlow Lite file says: its graphs, tensors, operations and where the elements of constants are.
 
-The package ``tflite`` has the schema: names of operations and types, and what reads the settings of an
-operation. The tables around these are read by :mod:`~.flat`.
+The package ``tflite`` has the schema: names of operations and types, and of the settings of operations. The
+tables are read by :mod:`~.flat`.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 import tflite
 
+from rfcalc.errors import ReadError
 from rfcalc.readers.tflite.flat import Bytes, Table, damaged
+from rfcalc.readers.tflite.settings import Settings
 
 MOST_AXES: Final = 64
 """Axes of a tensor; more are a damaged file."""
@@ -93,28 +93,15 @@ class Operator(NamedTuple):
         The name of a custom operation.
     inputs, outputs : tuple of int
         Its tensors; -1 for an input that is left out.
-    held : tuple of (str, int), optional
-        Which class reads its settings, and where these stand.
-    data : bytes
-        The file.
+    settings : Settings, optional
+        Its settings, where it has any.
     """
 
     op: str
     custom: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    held: tuple[str, int] | None
-    data: bytes
-
-    @property
-    def settings(self) -> Any:
-        """What reads its settings: an object of the package ``tflite``, or None."""
-        if self.held is None:
-            return None
-        name, at = self.held
-        found = getattr(tflite, name)()
-        found.Init(self.data, at)
-        return found
+    settings: Settings | None
 
 
 class Subgraph(NamedTuple):
@@ -163,21 +150,11 @@ class Model(NamedTuple):
         return memoryview(self.data)[start : start + size] if size else None
 
 
-@contextmanager
-def reading() -> Iterator[None]:
-    """Turn whatever the package raises at a damaged file into one line.
-
-    Raises
-    ------
-    ReadError
-    """
-    try:
-        yield
-    except struct.error as error:
-        raise damaged("it ends too early, or an offset in it is wrong") from error
-    except MALFORMED as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise damaged(reason) from error
+def at_fault(error: Exception) -> ReadError:
+    """Return the one line for what Python raises where a file holds something else than it should."""
+    if isinstance(error, struct.error):
+        return damaged("it ends too early, or an offset in it is wrong")
+    return damaged(str(error).partition("\n")[0] or type(error).__name__)
 
 
 def parse(data: bytes) -> Model:
@@ -190,8 +167,10 @@ def parse(data: bytes) -> Model:
     """
     if len(data) < 8 or data[4:8] != IDENTIFIER:
         raise damaged("it does not begin as one does")
-    with reading():
+    try:
         return _model(Bytes(data))
+    except MALFORMED as error:
+        raise at_fault(error) from error
 
 
 def _model(file: Bytes) -> Model:
@@ -260,10 +239,10 @@ def _places(table: Table, field: int, count: int) -> tuple[int, ...]:
 def _operator(table: Table, codes: list[tuple[str, str]], tensors: int) -> Operator:
     """Read one operation, and which of two fields its settings are in."""
     op, custom = codes[table.number(0, "I")]
-    held = None
+    settings = None
     for names, which, field in ((_SETTINGS[0], 3, 4), (_SETTINGS[1], 11, 12)):
-        name, at = names.get(table.number(which, "B"), "NONE"), table.position(field)
-        if at is not None and hasattr(tflite, name):
-            held = (name, at)
+        name, held = names.get(table.number(which, "B"), "NONE"), table.table(field)
+        if held is not None and hasattr(tflite, name):
+            settings = Settings(name, held)
     inputs, outputs = _places(table, 1, tensors), _places(table, 2, tensors)
-    return Operator(op, custom, inputs, outputs, held, table.file.data)
+    return Operator(op, custom, inputs, outputs, settings)

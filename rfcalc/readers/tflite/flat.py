@@ -38,22 +38,33 @@ class Bytes:
         """Return the table that holds all others."""
         return Table(self, _U32.unpack_from(self.data, 0)[0])
 
-    def vector(self, at: int, width: int) -> tuple[int, int]:
+    def span(self, at: int, width: int) -> tuple[int, int]:
         """Return where the elements of a vector begin, and how many there are.
+
+        Raises
+        ------
+        ReadError
+            It ends behind the file.
+        """
+        start = at + _U32.unpack_from(self.data, at)[0]
+        count: int = _U32.unpack_from(self.data, start)[0]
+        if start + 4 + count * width > len(self.data):
+            raise damaged("a vector ends behind the file")
+        return start + 4, count
+
+    def vector(self, at: int, width: int) -> tuple[int, int]:
+        """Return the same, and count the elements.
 
         Raises
         ------
         ReadError
             It ends behind the file, or all vectors together do.
         """
-        start = at + _U32.unpack_from(self.data, at)[0]
-        count: int = _U32.unpack_from(self.data, start)[0]
-        if start + 4 + count * width > len(self.data):
-            raise damaged("a vector ends behind the file")
+        start, count = self.span(at, width)
         self.left -= count
         if self.left < 0:
             raise damaged("it says that it holds more than fits into it")
-        return start + 4, count
+        return start, count
 
 
 class Table:
@@ -120,6 +131,14 @@ class Table:
         start, count = self.file.vector(place, 4)
         return struct.unpack_from(f"<{count}i", self.file.data, start)
 
+    def first(self, field: int, form: str, most: int) -> tuple[int, ...]:
+        """Return the first elements of a vector of numbers, at most so many; none count as read."""
+        place = self._place(field)
+        if not place:
+            return ()
+        start, count = self.file.span(place, _FORMS[form].size)
+        return struct.unpack_from(f"<{min(count, most)}{form}", self.file.data, start)
+
     def count(self, field: int, width: int) -> int:
         """Return how many elements of so many bytes a vector has."""
         place = self._place(field)
@@ -136,9 +155,4 @@ class Table:
     def bytes_at(self, field: int) -> tuple[int, int]:
         """Return where the bytes of a field begin and how many there are; none count as elements."""
         place = self._place(field)
-        if not place:
-            return 0, 0
-        left = self.file.left
-        start, count = self.file.vector(place, 1)
-        self.file.left = left
-        return start, count
+        return self.file.span(place, 1) if place else (0, 0)

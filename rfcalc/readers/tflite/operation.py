@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.errors import AnalysisError, ReadError
@@ -12,7 +12,8 @@ from rfcalc.graph.layer import Stage
 from rfcalc.readers.lowering.builder import Builder, Node, Undecided
 from rfcalc.readers.lowering.operation import Lowering
 from rfcalc.readers.lowering.value import Value, Values
-from rfcalc.readers.tflite.file import MOST_AXES, reading
+from rfcalc.readers.tflite.file import MALFORMED, MOST_AXES, at_fault
+from rfcalc.readers.tflite.settings import Settings
 
 _FUSED: Final = {1: "relu", 2: "relu_n1_to_1", 3: "relu6", 4: "tanh", 5: "sign_bit"}
 """Activations that are fused into operations, by their numbers in the schema."""
@@ -47,8 +48,8 @@ class Operation(Lowering):
         Its type.
     inputs : sequence of (Value or None)
         Its tensors; None for those left out.
-    settings : object
-        What reads its settings, or None.
+    settings : Settings, optional
+        Its settings, where it has any.
     shapes : sequence of (tuple or None)
         The shapes of its outputs that the file records, -1 where they are open.
     scope : Surroundings
@@ -65,7 +66,7 @@ class Operation(Lowering):
         node: Node,
         op: str,
         inputs: Sequence[Value | None],
-        settings: Any,
+        settings: Settings | None,
         shapes: Sequence[tuple[int, ...] | None],
         scope: Surroundings,
         past: int | None = None,
@@ -116,8 +117,10 @@ class Operation(Lowering):
         """Return a setting that is one number, by its name in the schema."""
         if self.settings is None:
             return default
-        with reading():
-            return int(getattr(self.settings, name)())
+        try:
+            return self.settings.number(name)
+        except MALFORMED as error:
+            raise at_fault(error) from error
 
     def flag(self, name: str) -> bool:
         """Return a setting that is true or false."""
@@ -127,16 +130,18 @@ class Operation(Lowering):
         """Return a setting that is a list of integers, or None."""
         if self.settings is None:
             return None
-        with reading():
-            count = getattr(self.settings, f"{name}Length")()
-            if count > MOST_AXES:
-                raise self.wrong(f"{name} has {count} elements")
-            return tuple(getattr(self.settings, f"{name}AsNumpy")().tolist()) if count else None
+        try:
+            found = self.settings.numbers(name, MOST_AXES)
+        except MALFORMED as error:
+            raise at_fault(error) from error
+        if len(found) > MOST_AXES:
+            raise self.wrong(f"{name} has more than {MOST_AXES} elements")
+        return found or None
 
     @property
     def then(self) -> tuple[Stage, ...]:
         """The activation that is fused into the operation, as a further stage."""
-        if not hasattr(self.settings, "FusedActivationFunction"):
+        if self.settings is None or not self.settings.has("FusedActivationFunction"):
             return ()
         name = _FUSED.get(self.integer("FusedActivationFunction"))
         return (Stage("activation", {"function": name}),) if name else ()

@@ -124,14 +124,14 @@ def _is_end(
     shape, made = graph.tensors[of].shape, graph.tensors[cut.outputs[0]].shape
     if not len(starts) == len(ends) == len(steps) <= len(shape) == len(made) or set(steps) != {1}:
         return False
-    masks = cut.settings
-    if masks.EllipsisMask() or masks.NewAxisMask() or masks.ShrinkAxisMask() or masks.Offset():
+    mask = cut.settings.number
+    if mask("EllipsisMask") or mask("NewAxisMask") or mask("ShrinkAxisMask") or mask("Offset"):
         return False
     for place, extent in enumerate(shape):
         if place >= len(starts):
             continue
-        first = 0 if masks.BeginMask() >> place & 1 else starts[place]
-        last = extent if masks.EndMask() >> place & 1 else ends[place]
+        first = 0 if mask("BeginMask") >> place & 1 else starts[place]
+        last = extent if mask("EndMask") >> place & 1 else ends[place]
         start, stop, _ = slice(first, last).indices(extent)
         if stop != extent or stop - start != made[place] or (start != 0 and place != axis):
             return False
