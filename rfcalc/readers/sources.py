@@ -106,12 +106,25 @@ class Source:
         ReadError
             There are more.
         """
+        self._hold_at_once(most)
         data = self.start(most + 1)
         if len(data) > most:
             raise ReadError(
                 f"is larger than {most >> 20} MiB; the architecture of a model is small, without its weights"
             )
         return data
+
+    def _hold_at_once(self, most: int) -> None:
+        """Read a file of the disk in one piece, which is half the time of parts that are put together."""
+        if self.path is None:
+            return
+        try:
+            size = os.fstat(self._stream.fileno()).st_size
+            if len(self._held) < size <= most:
+                self._stream.seek(0)
+                self._held = self._stream.read(size)
+        except OSError as error:
+            raise ReadError(_reason(error)) from None
 
 
 def _reason(error: OSError) -> str:
