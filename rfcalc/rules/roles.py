@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from rfcalc.algebra.digits import regroup_digits
-from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known, is_one, prod
+from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known, is_one, is_same, prod
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, TensorSpec
 
 _MIXED: Final = "?"
@@ -22,10 +22,13 @@ def reshaped(spec: TensorSpec, shape: tuple[Num, ...], axes: str | None = None) 
 
     An axis is what the digits are that it is made of: merged positions are positions, a split channel axis is
     several. Where positions and channels merge, the axis holds channels if no other one does. Positions that
-    merge with the batch go with it, and are counted as folded.
+    merge with the batch go with it, and are counted as folded. Channels that are one keep their role where
+    they move past positions, which leaves the elements in their order.
 
     Examples
     --------
+    >>> reshaped(TensorSpec((UNKNOWN, 28, 28, 1), "bssc"), (UNKNOWN, 1, 28, 28)).axes
+    'bcss'
     >>> cut = reshaped(TensorSpec((UNKNOWN, 56, 56, 96), "bssc"), (UNKNOWN, 49, 96))
     >>> cut.axes, cut.folded
     ('bsc', 64)
@@ -46,13 +49,32 @@ def reshaped(spec: TensorSpec, shape: tuple[Num, ...], axes: str | None = None) 
     if wanted and not lead and not _letters(groups[0]) and BATCH not in spec.axes:
         roles[0] = BATCH  # a batch of one sample that was dropped comes back
     if axes is None:
-        axes = _settled(spec.axes[:lead], roles, spec.axes[last:], vector=SPATIAL not in spec.axes)
+        axes = _channel_moved(spec, shape) or _settled(
+            spec.axes[:lead], roles, spec.axes[last:], vector=SPATIAL not in spec.axes
+        )
     folded = (
         spec.folded
         if apart and not (spec.merged and BATCH in spec.axes[lead:last])
         else _folded(spec, shape, axes)
     )
     return TensorSpec(shape, axes, spec.dtype, folded, _merged(groups, roles, folded))
+
+
+def _channel_moved(spec: TensorSpec, shape: tuple[Num, ...]) -> str:
+    """Return the roles where a reshape does nothing but move a channel axis of one element; "" elsewhere."""
+    place = spec.axes.find(CHANNEL)
+    if place < 0 or len(shape) != len(spec.shape) or not is_one(spec.shape[place]):
+        return ""
+    start = int(spec.axes[:1] == BATCH and is_same(shape[0], spec.shape[0]))
+    ones = [k for k in range(start, len(shape)) if is_one(shape[k])]
+    others = (*spec.shape[start:place], *spec.shape[place + 1 :])
+    if len(ones) != 1 or ones == [place] or spec.axes.count(CHANNEL) > 1 or any(map(is_one, others)):
+        return ""
+    (to,) = ones
+    if not all(map(is_same, others, (*shape[start:to], *shape[to + 1 :]))):
+        return ""
+    roles = spec.axes.replace(CHANNEL, "")
+    return roles[:to] + CHANNEL + roles[to:]
 
 
 def _regrouped(

@@ -185,16 +185,20 @@ def _before_permute(use: Use, rank: int, found: Guess | None) -> Guess | None:
 
 
 def ones_moved(before: Sequence[Num], after: Sequence[Num]) -> tuple[str, tuple[int, ...]] | None:
-    """Tell which axes of one element a reshape inserts or drops, if it does nothing else.
+    """Tell which axes of one element a reshape inserts or drops, or moves, if it does nothing else.
 
     Where one of several could be meant it is not the first, which is the batch.
 
     >>> ones_moved((1, 22, 100), (1, 1, 22, 100)), ones_moved((1, 4, 100), (4, 100))
     (('unsqueeze', (1,)), ('squeeze', (0,)))
+    >>> ones_moved((8, 28, 28, 1), (8, 1, 28, 28))
+    ('permute', (0, 3, 1, 2))
     """
     if len(before) > len(after):
         moved = ones_moved(after, before)
         return None if moved is None else ("squeeze", moved[1])
+    if len(before) == len(after):
+        return _permuted(before, after)
     places, left = [], list(before)
     for place, extent in enumerate(after):
         spare = len(after) - place - len(left)
@@ -205,6 +209,17 @@ def ones_moved(before: Sequence[Num], after: Sequence[Num]) -> tuple[str, tuple[
         else:
             return None
     return ("unsqueeze", tuple(places)) if places and not left else None
+
+
+def _permuted(before: Sequence[Num], after: Sequence[Num]) -> tuple[str, tuple[int, ...]] | None:
+    """Tell how a reshape of as many axes moves those of one element; None where it does more."""
+    ones = [place for place, extent in enumerate(before) if is_one(extent)]
+    wide = [place for place in range(len(before)) if place not in ones]
+    left = [extent for extent in after if not is_one(extent)]
+    if len(wide) != len(left) or not all(equal(before[k], n) for k, n in zip(wide, left, strict=True)):
+        return None
+    places = {True: iter(ones), False: iter(wide)}
+    return "permute", tuple([next(places[is_one(extent)]) for extent in after])
 
 
 def _closes(order: Sequence[int]) -> bool:

@@ -49,12 +49,7 @@ def _reshaped(before: Sequence[int], after: Sequence[int], output: str) -> Use |
     if before.count(-1) > 1 or after.count(-1) > 1:
         return None
     moved = ones_moved(before, after)
-    if moved is not None:
-        return Use(moved[0], output, moved[1])
-    if len(before) == len(after) and [n for n in before if n != 1] == [n for n in after if n != 1]:
-        wide, ones = (iter([k for k, n in enumerate(before) if (n == 1) == one]) for one in (False, True))
-        return Use("permute", output, tuple(next(ones if n == 1 else wide) for n in after))
-    return None
+    return None if moved is None else Use(moved[0], output, moved[1])
 
 
 def _numbers(op: Operator, constants: Mapping[int, Value]) -> tuple[int, ...] | None:
