@@ -7,7 +7,7 @@ from typing import Final
 
 from rfcalc.algebra.number import Num
 from rfcalc.questions.diff.figures import DEPENDS, Compared
-from rfcalc.questions.diff.model import Model
+from rfcalc.questions.diff.model import EXPORTED, Model
 from rfcalc.questions.diff.nodes import FOLLOWING, Node
 from rfcalc.questions.diff.result import Entry, Setting, State
 
@@ -170,7 +170,7 @@ class _Entries:
 
     def _only_merged(self, here: int, there: int) -> bool:
         """Tell whether parameters differ only by vectors, which one format merged or left out."""
-        exported = "onnx" in (self.old.graph.format, self.new.graph.format)  # exporters drop biases of zeros
+        exported = not EXPORTED.isdisjoint((self.old.graph.format, self.new.graph.format))
         normalised = self.old.normalised[here] != self.new.normalised[there]
         if not self.comparable or not (exported or normalised):
             return False

@@ -76,7 +76,7 @@ class Compared:
         if self._comparable:
             if one.output_shape is None or two.output_shape is None:
                 return True if one.output_shape is two.output_shape else None
-            return _all_alike((*map_of(one), one.activations), (*map_of(two), two.activations))
+            return _all_alike((*map_of(one, two), one.activations), (*map_of(two, one), two.activations))
         shapes = [
             _without(row.output_shape, batch) for row, batch in zip((one, two), self._batches, strict=True)
         ]
@@ -85,9 +85,13 @@ class Compared:
         return _all_alike(shapes[0], shapes[1])
 
 
-def map_of(row: Row) -> tuple[Num | None, ...]:
-    """Return the extents of a map; one element of a map is as good as none."""
-    return () if all(extent == 1 for extent in row.spatial) else row.spatial
+def map_of(row: Row, beside: Row) -> tuple[Num | None, ...]:
+    """Return the extents of a map as they are compared with another's.
+
+    One element of a map is as good as none; so is one along an axis that the other map does not have.
+    """
+    wide = tuple(extent for extent in row.spatial if extent != 1)
+    return wide if not wide or len(row.spatial) != len(beside.spatial) else row.spatial
 
 
 def _batch(result: AnalysisResult) -> Num | None:

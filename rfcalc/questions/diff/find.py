@@ -19,6 +19,7 @@ from rfcalc.questions.diff.entries import entries_of
 from rfcalc.questions.diff.match import match
 from rfcalc.questions.diff.model import Model, model_of
 from rfcalc.questions.diff.report import Diff
+from rfcalc.questions.diff.respelled import spelled_out
 from rfcalc.questions.diff.result import Entry, Respelled, Uncompared
 from rfcalc.questions.diff.spread import Graph, spread_of
 from rfcalc.wording import few
@@ -74,6 +75,13 @@ def diff_graphs(
         {place for here, _ in matching.respelled for place in here},
         {place for _, there in matching.respelled for place in there},
     )
+    respelled = [Respelled(one.names(here), two.names(there)) for here, there in matching.respelled]
+    for place, name in spelled_out(one, two, matching.pairs):
+        left_out[0].add(place)
+        respelled.append(Respelled(one.names([place]), (name,)))
+    for place, name in spelled_out(two, one, {there: here for here, there in matching.pairs.items()}):
+        left_out[1].add(place)
+        respelled.append(Respelled((name,), two.names([place])))
     entries, numbers, merged, merged_params = entries_of(
         one, two, matching.pairs, left_out, comparable=comparable
     )
@@ -85,7 +93,7 @@ def diff_graphs(
         spread_of(entries, graphs[0], graphs[1]),
         comparable,
         _uncompared(one, two),
-        tuple(Respelled(one.names(here), two.names(there)) for here, there in matching.respelled),
+        tuple(respelled),
         merged,
         merged_params,
         tuple(_notes(entries)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from rfcalc.algebra.number import Num
 from rfcalc.engine.result import AnalysisResult
@@ -15,6 +16,9 @@ from rfcalc.graph.graph import LayerGraph
 from rfcalc.questions.diff.figures import rows_of
 from rfcalc.questions.diff.nodes import NORMS, Node, common, whole
 from rfcalc.questions.diff.result import Side
+
+EXPORTED: Final = frozenset(("onnx", "openvino", "tflite"))
+"""Formats that converters write, which leave out biases of zeros or put some in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,8 @@ class Model:
         The nodes that the model's outputs come from.
     others : mapping of str to str
         For the layers that are no nodes their kinds.
+    holders : mapping of str to int
+        For those of them that depend on one node alone its place.
     """
 
     graph: LayerGraph
@@ -49,6 +55,7 @@ class Model:
     normalised: Sequence[bool]
     outputs: Sequence[int]
     others: Mapping[str, str]
+    holders: Mapping[str, int]
 
     def names(self, places: Iterable[int]) -> tuple[str, ...]:
         """Return the names of nodes."""
@@ -57,23 +64,29 @@ class Model:
     def same_work(self, other: Model) -> Callable[[Sequence[int], Sequence[int]], bool]:
         """Return what tells whether nodes here and nodes there are the same in other words.
 
-        They are taken to be where their parameters and their multiply-accumulates add up to the same.
+        They are taken to be where their parameters and their multiply-accumulates add up to the same; of what
+        a converter wrote it is enough if the parameters that are no vectors do.
         """
+        ways = (False, True) if EXPORTED & {self.graph.format, other.graph.format} else (False,)
 
         def same(here: Sequence[int], there: Sequence[int]) -> bool:
-            sums = [model._work(places) for model, places in ((self, here), (other, there))]
-            return sums[0] is not None and sums[0] == sums[1] and any(sums[0])
+            for kernels in ways:
+                one, two = self._work(here, kernels=kernels), other._work(there, kernels=kernels)
+                if one is not None and one == two and any(one):
+                    return True
+            return False
 
         return same
 
-    def _work(self, places: Sequence[int]) -> tuple[Num, Num] | None:
+    def _work(self, places: Sequence[int], *, kernels: bool) -> tuple[Num, Num] | None:
+        """Add up parameters, or those of kernels alone, and multiply-accumulates; None if one is unknown."""
         params: Num = 0
         macs: Num = 0
         for place in places:
-            side = self.sides[place]
-            if side.params is None or side.row.macs is None:
+            side, vectors = self.sides[place], self.vectors[place] if kernels else 0
+            if side.params is None or side.row.macs is None or vectors is None:
                 return None
-            params, macs = params + side.params, macs + side.row.macs
+            params, macs = params + side.params - vectors, macs + side.row.macs
         return params, macs
 
 
@@ -97,7 +110,7 @@ def model_of(run: Run, *, comparable: bool, statistics: bool) -> Model:
         sides = [Side(rows[node.name], rows[node.name].params.total) for node in nodes]
         outputs = [places[name] for name, _ in graph.outputs]
         blank = [False] * len(nodes)
-        return Model(graph, result, nodes, sides, [0] * len(nodes), blank, outputs, {})
+        return Model(graph, result, nodes, sides, [0] * len(nodes), blank, outputs, {}, {})
     found = common(graph, resolved)
     places = {node.name: place for place, node in enumerate(found.nodes)}
     held: list[list[str]] = [[node.name] for node in found.nodes]
@@ -113,7 +126,7 @@ def model_of(run: Run, *, comparable: bool, statistics: bool) -> Model:
     places |= found.holders
     outputs = [places[name] for name, _ in graph.outputs if name in places]
     others = {name: graph[name].kind for name in found.others}
-    return Model(graph, result, found.nodes, sides, vectors, normalised, outputs, others)
+    return Model(graph, result, found.nodes, sides, vectors, normalised, outputs, others, found.holders)
 
 
 def _params(

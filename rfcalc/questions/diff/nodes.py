@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from rfcalc.algebra.number import is_one
 from rfcalc.engine.shapes import LayerInfo
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.graph.layer import Layer, Stage, TensorSpec
+from rfcalc.graph.layer import SPATIAL, Layer, Stage, TensorSpec
 from rfcalc.rules import registry
 from rfcalc.rules.registry import Family, find, of_family
 
@@ -280,7 +281,7 @@ def _common_settings(
     if kind in ("conv", "depthwise_conv"):
         return _convolution(layer, settings, spec)
     if kind in ("global_pool", "reduce", "adaptive_pool", *_POOLS):
-        return _pooling(kind, settings, spec)
+        return _pooling(kind, layer, settings, spec)
     if kind in _JOINS:
         return {"kind": kind, "inputs": len(before)} if len(before) > 1 else None
     word = _WORDS.get(kind) or _WORDS.get(_family(kind))
@@ -307,17 +308,37 @@ def _convolution(layer: Layer, settings: Mapping[str, Any], spec: TensorSpec | N
         filters, groups = filters // groups, "each"
     if groups == "each" and channels == 1:
         groups = 1
+    return {"kind": "conv", **_window(layer, settings, spec), "groups": groups, "filters": filters}
+
+
+def _window(layer: Layer, settings: Mapping[str, Any], spec: TensorSpec | None) -> dict[str, Any]:
+    """Spell a window; along an axis of one element, which signals have in some formats, it has no extent."""
     window = {name: settings.get(name) for name in ("kernel", "stride", "dilation")}
-    return {"kind": "conv", **window, "groups": groups, "filters": filters}
+    kernel, places = window["kernel"], layer.attrs.get("spatial")
+    extents = () if spec is None else spec.spatial if places is None else [spec.shape[k] for k in places]
+    if not isinstance(kernel, tuple) or len(extents) != len(kernel):
+        return window
+    wide = [k for k, extent in enumerate(extents) if not (is_one(extent) and is_one(kernel[k]))]
+    if not wide:
+        return window
+    return {
+        name: tuple([each[k] for k in wide]) if isinstance(each, tuple) else each
+        for name, each in window.items()
+    }
 
 
-def _pooling(kind: str, settings: Mapping[str, Any], spec: TensorSpec | None) -> dict[str, Any] | None:
-    """Spell a pooling; one over the whole map is global however it is written."""
+def _pooling(
+    kind: str, layer: Layer, settings: Mapping[str, Any], spec: TensorSpec | None
+) -> dict[str, Any] | None:
+    """Spell a pooling; one over the whole map is global however it is written.
+
+    What runs over other axes than those of positions is part of a normalisation that is written out.
+    """
     if kind in _POOLS:
         kernel = settings.get("kernel")
         if spec is not None and spec.spatial and kernel == spec.spatial and set(kernel) != {1}:
             return {"kind": "global_pool", "mode": _POOLS[kind]}
-        return {"kind": kind, **{name: settings.get(name) for name in ("kernel", "stride", "dilation")}}
+        return {"kind": kind, **_window(layer, settings, spec)}
     mode = _MEANS.get(str(settings.get("mode") or "average"), settings.get("mode"))
     if kind == "adaptive_pool":
         size = settings.get("size")
@@ -326,11 +347,13 @@ def _pooling(kind: str, settings: Mapping[str, Any], spec: TensorSpec | None) ->
         return None if same else {"kind": "global_pool" if one else kind, "mode": mode} | (
             {} if one else {"size": size}
         )  # fmt: skip
-    if kind == "reduce":
-        axes = settings.get("axes")
-        if spec is None or not isinstance(axes, tuple) or not spec.spatial:
-            return None
-        reduced = {spec.axes[axis] for axis in axes if -len(spec.axes) <= axis < len(spec.axes)}
-        if reduced != {"s"} or len(axes) != len(spec.spatial):
-            return None
-    return {"kind": "global_pool", "mode": mode}
+    places = settings.get("axes") if kind == "reduce" else layer.attrs.get("spatial")
+    return {"kind": "global_pool", "mode": mode} if _is_map(places, spec, kind != "reduce") else None
+
+
+def _is_map(places: Any, spec: TensorSpec | None, default: bool) -> bool:
+    """Tell whether axes are those of all positions, as far as that is known."""
+    if spec is None or not isinstance(places, (tuple, list)):
+        return default
+    roles = [spec.axes[place] for place in places if -len(spec.axes) <= place < len(spec.axes)]
+    return set(roles) == {SPATIAL} and len(places) == len(spec.spatial)

@@ -196,7 +196,7 @@ def _across(diff: DiffResult) -> Iterator[str]:
         before, after = (few([quoted(name) for name in names]) for names in each)
         yield (
             f"{before} in the old model and {after} in the new are taken for the same, "
-            "as their parameters and MACs are"
+            "as their parameters and MACs are, or where they have none their map and field"
         )
     if len(diff.respelled) > _MOST_KINDS:
         yield f"so are {len(diff.respelled) - _MOST_KINDS:,} more groups of layers"

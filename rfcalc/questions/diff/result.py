@@ -131,7 +131,10 @@ class Uncompared(NamedTuple):
 
 
 class Respelled(NamedTuple):
-    """Layers that do in one format what others do in the other, with the same parameters and MACs."""
+    """Layers that do in one format what others do in the other.
+
+    They have the same parameters and MACs, or where they have none the same map and field.
+    """
 
     old: tuple[str, ...]
     new: tuple[str, ...]

@@ -149,8 +149,8 @@ def _moves(entry: Entry) -> Iterator[tuple[str, str]]:
     if "center" in moved and not moved & {"receptive_field", "receptive_field_min", "effective_stride"}:
         yield "center", "changes"
     if "output_shape" in moved:
-        if map_of(old) != map_of(new):
-            yield "spatial", _direction(map_of(old), map_of(new))
+        if map_of(old, new) != map_of(new, old):
+            yield "spatial", _direction(map_of(old, new), map_of(new, old))
         else:
             yield "channels", _direction((old.activations,), (new.activations,))
     for figure in ("params", "macs"):
