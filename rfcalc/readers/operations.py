@@ -69,7 +69,7 @@ def page() -> str:
     from rfcalc.readers.onnx.ops import known
 
     evaluated = {("", name) for name in FOLDS}
-    torch, jax = _torch_readers(), {("", name): reader for name, reader in primitives().items()}
+    torch = _torch_readers()
     models = "[ONNX](formats.md#onnx) and [TensorFlow Lite](formats.md#tensorflow-lite) models"
     if torch:
         models = models.replace(" and", ",") + ", [PyTorch](formats.md#pytorch) programs"
@@ -83,7 +83,7 @@ def page() -> str:
         parts += _sections(torch, ("operators", "namespace", "what it takes and makes"))
     parts.append(_JAX)
     heads = ("primitives", "domain", "what it takes and makes")
-    parts += _sections(jax, heads, {("", name) for name in EVALUATED})
+    parts += _sections(primitives, heads, {("", name) for name in EVALUATED})
     return "".join(parts)
 
 
@@ -92,8 +92,7 @@ def _tflite_sections() -> list[str]:
     from rfcalc.readers.tflite.folding import FOLDS
     from rfcalc.readers.tflite.ops import known
 
-    readers = {("", name): reader for name, reader in known().items()}
-    return _sections(readers, ("operations", "what it takes and makes"), {("", name) for name in FOLDS})
+    return _sections(known, ("operations", "what it takes and makes"), {("", name) for name in FOLDS})
 
 
 def _torch_readers() -> _Readers:
@@ -102,9 +101,9 @@ def _torch_readers() -> _Readers:
         module = import_module("rfcalc.readers.torch.ops")
     except ModuleNotFoundError:
         return {}
-    named = (key.partition(".")[::2] for key in module.known())
-    readers = dict(zip(named, module.known().values(), strict=True))
-    return {("" if space == "aten" else space, name): reader for (space, name), reader in readers.items()}
+    return {
+        ("" if space == "aten" else space, name): reader for (space, name), reader in module.known.items()
+    }
 
 
 def _sections(

@@ -9,6 +9,7 @@ from rfcalc.graph.layer import TensorSpec
 from rfcalc.readers.jaxpr.program import Call, Held
 from rfcalc.readers.lowering.builder import Builder, Node, Undecided, default_axes
 from rfcalc.readers.lowering.operation import Lowering
+from rfcalc.readers.lowering.registry import Registry
 from rfcalc.readers.lowering.value import Blind, Value, Values
 
 Inline = Callable[[Any, Sequence[Any], Sequence[Value], tuple[str, ...]], list[Value]]
@@ -140,38 +141,5 @@ def _axes_like(inputs: Sequence[Value], shape: tuple[int, ...]) -> str:
     return default_axes(len(shape))
 
 
-Reader = Callable[[Operation], Values]
-
-READERS: Final[dict[str, Reader]] = {}
-"""What reads each primitive, by its name; complete once `ops` is imported."""
-
-TELLS: Final[dict[str, str]] = {}
-"""What primitives tell of the axes of their first operand, by name; see `uses`."""
-
-
-def op(*names: str, tells: str = "") -> Callable[[Reader], Reader]:
-    """Register the decorated function as the reader of these primitives.
-
-    Parameters
-    ----------
-    *names : str
-        Their names.
-    tells : str
-        What they tell of the axes of their operands: ``same`` where these are those of the result.
-
-    Raises
-    ------
-    ValueError
-        One of them is registered already.
-    """
-
-    def register(function: Reader) -> Reader:
-        for name in names:
-            if name in READERS:
-                raise ValueError(f"{name} is registered twice")
-            READERS[name] = function
-            if tells:
-                TELLS[name] = tells
-        return function
-
-    return register
+op: Final[Registry[Operation]] = Registry()
+"""What reads each primitive; complete once `ops` is imported."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Final
 
 from rfcalc.readers.jaxpr import (  # noqa: F401  each module registers its primitives
     ops_control,
@@ -14,14 +14,7 @@ from rfcalc.readers.jaxpr import (  # noqa: F401  each module registers its prim
     ops_shape,
     ops_window,
 )
-from rfcalc.readers.jaxpr.operation import READERS, Reader
+from rfcalc.readers.jaxpr.operation import op
 
-
-def reader_of(name: str) -> Reader | None:
-    """Return what reads a primitive, or None."""
-    return READERS.get(name)
-
-
-def known() -> Mapping[str, Reader]:
-    """Return what reads each primitive, by its name."""
-    return READERS
+known: Final = op.readers
+reader_of: Final = op.reader

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from rfcalc.readers.jaxpr.operation import TELLS
+from rfcalc.readers.jaxpr.operation import op as known
 from rfcalc.readers.jaxpr.ops_mix import contracts
 from rfcalc.readers.jaxpr.program import Call, Program, moving_in, numbers_in
 from rfcalc.readers.lowering.layout import Use, Uses, ones_moved
@@ -85,7 +85,7 @@ def _use(number: int, call: Call, level: _Level, place: str) -> Use | None:
     if call.op == "gather":
         looked_up = call.inputs[0] not in level.moving and number == call.inputs[1]
         return _indices(before, place) if looked_up else None
-    if TELLS.get(call.op) == "same":
+    if known.told(call.op) == "same":
         return Use("same", output) if len(after) == len(before) else None
     return _moved(call, output, before, after)
 

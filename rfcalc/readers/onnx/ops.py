@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Final
 
+from rfcalc.readers.lowering.value import Values
 from rfcalc.readers.onnx import (  # noqa: F401  each module registers its operations
     ops_contrib,
     ops_control,
@@ -17,14 +19,11 @@ from rfcalc.readers.onnx import (  # noqa: F401  each module registers its opera
     ops_signal,
     ops_window,
 )
-from rfcalc.readers.onnx.operation import MICROSOFT, READERS, Reader
+from rfcalc.readers.onnx.operation import MICROSOFT, Operation, op
+
+reader_of: Final = op.reader
 
 
-def reader_of(domain: str, name: str) -> Reader | None:
-    """Return what reads an operation, or None."""
-    return READERS.get((domain, name))
-
-
-def known() -> Mapping[tuple[str, str], Reader]:
+def known() -> Mapping[tuple[str, str], Callable[[Operation], Values]]:
     """Return what reads each operation of ONNX, by its domain and its name."""
-    return {key: reader for key, reader in READERS.items() if key[0] in ("", MICROSOFT)}
+    return {key: reader for key, reader in op.readers.items() if key[0] in ("", MICROSOFT)}

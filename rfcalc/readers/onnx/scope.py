@@ -18,7 +18,7 @@ from rfcalc.readers.onnx.again import Memory, Reading
 from rfcalc.readers.onnx.attributes import attributes_of
 from rfcalc.readers.onnx.folding import fold, unfolded
 from rfcalc.readers.onnx.modules import Modules
-from rfcalc.readers.onnx.operation import SPARE, Operation, graphs_in
+from rfcalc.readers.onnx.operation import Operation, graphs_in, op
 from rfcalc.readers.onnx.ops import reader_of
 from rfcalc.readers.onnx.sidecar import Said
 from rfcalc.readers.onnx.tensors import LONGEST_EXTENT, MOST_AXES, initializer
@@ -255,7 +255,7 @@ class Scope:
             if proto.op_type == "Constant" and "value:proto" in attributes:
                 name = proto.output[0]
                 inner.values[name] = initializer(attributes["value:proto"], inner.prefix + name)
-            spare = SPARE.get(proto.op_type, ())
+            spare = op.spare.get(proto.op_type, ())
             for place, name in enumerate(proto.input):
                 value = inner.seen(name)
                 if value is not None and value.weights and place not in spare:
@@ -333,7 +333,7 @@ class Scope:
 
     def _by_rule(self, operation: Operation, domain: str) -> tuple[Value, ...] | None:
         """Return what the rule or the function of an operation makes; None where it has neither."""
-        read = reader_of(domain, operation.op)
+        read = reader_of(operation.op, domain)
         if not domain:
             try:
                 folded = fold(operation)

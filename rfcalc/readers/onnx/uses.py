@@ -9,8 +9,9 @@ from typing import Any, Final
 import onnx
 
 from rfcalc.readers.lowering.layout import Use, Uses, ones_moved
+from rfcalc.readers.lowering.registry import EVERY
 from rfcalc.readers.lowering.value import Value
-from rfcalc.readers.onnx.operation import TELLS
+from rfcalc.readers.onnx.operation import op as known
 from rfcalc.readers.onnx.tensors import initializer
 
 BRANCHING: Final = frozenset(("If", "Loop", "Scan"))
@@ -44,10 +45,9 @@ def _use(
 ) -> Use | None:
     op = node.op_type
     output = node.output[0] if node.output else ""
-    told = TELLS.get(op, {})
-    if told == "same":
+    kind = known.told(op, place)
+    if kind == EVERY:
         return Use("same", output)
-    kind = ({0: told} if isinstance(told, str) else told).get(place)
     if kind is not None:
         return Use("features" if kind == "steps" and _attribute(node, "layout") else kind)
     return None if place else _moving(node, output, graph, constants)

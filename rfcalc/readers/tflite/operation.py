@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
 
-from rfcalc.algebra.number import Num, is_known
-from rfcalc.errors import AnalysisError, ReadError
 from rfcalc.graph.layer import Stage
-from rfcalc.readers.lowering.builder import Builder, Node, Undecided
-from rfcalc.readers.lowering.operation import Lowering
+from rfcalc.readers.lowering.builder import Builder, Node
+from rfcalc.readers.lowering.operation import Placed
+from rfcalc.readers.lowering.registry import Registry
 from rfcalc.readers.lowering.value import Value, Values
 from rfcalc.readers.tflite.file import MALFORMED, MOST_AXES, at_fault
 from rfcalc.readers.tflite.settings import Settings
@@ -35,7 +33,7 @@ class Surroundings(Protocol):
         """Tell whether a map goes on along an axis from one call to the next."""
 
 
-class Operation(Lowering):
+class Operation(Placed):
     """One operation, its inputs resolved.
 
     Parameters
@@ -58,7 +56,7 @@ class Operation(Lowering):
         Of a concatenation that puts what earlier calls left before its input: how many positions that are.
     """
 
-    __slots__ = ("inputs", "op", "past", "scope", "settings", "shapes")
+    __slots__ = ("past", "scope", "settings", "shapes")
 
     def __init__(
         self,
@@ -71,45 +69,16 @@ class Operation(Lowering):
         scope: Surroundings,
         past: int | None = None,
     ) -> None:
-        super().__init__(builder, node)
-        self.op = op
-        self.inputs = inputs
+        super().__init__(builder, node, op, inputs)
         self.settings = settings
         self.shapes = shapes
         self.scope = scope
         self.past = past
 
-    def __getitem__(self, place: int) -> Value:
-        """Return an input that must be there.
-
-        Raises
-        ------
-        ReadError
-            It is left out.
-        """
-        value = self.optional(place)
-        if value is None:
-            raise ReadError(f"{self.op} needs {place + 1} inputs or more", where=f"layer {self.node.name!r}")
-        return value
-
-    def optional(self, place: int) -> Value | None:
-        """Return an input, or None where it is left out."""
-        return self.inputs[place] if place < len(self.inputs) else None
-
     @property
-    def given(self) -> list[Value]:
-        """The inputs that are there."""
-        return [value for value in self.inputs if value is not None]
-
-    @property
-    def taken(self) -> list[Value]:
-        """The inputs that are there; of constants that an operation takes for no weights none is left."""
-        spare = SPARE.get(self.op, ())
-        return [
-            replace(value, weights=()) if place in spare and value.weights else value
-            for place, value in enumerate(self.inputs)
-            if value is not None
-        ]
+    def spare(self) -> Sequence[int]:
+        """The places of inputs at which it takes constants that are no weights."""
+        return op.spare.get(self.op, ())
 
     # ---- settings ------------------------------------------------------------------------------------------
 
@@ -146,27 +115,6 @@ class Operation(Lowering):
         name = _FUSED.get(self.integer("FusedActivationFunction"))
         return (Stage("activation", {"function": name}),) if name else ()
 
-    def wrong(self, message: str) -> AnalysisError:
-        """Return an error that names the operation."""
-        return AnalysisError(f"{self.op}: {message}", where=f"layer {self.node.name!r}")
-
-    # ---- numbers -------------------------------------------------------------------------------------------
-
-    def numbers(self, place: int) -> tuple[Num, ...] | None:
-        """Return the elements of an input that holds numbers, or None where it is left out.
-
-        Raises
-        ------
-        Undecided
-            They are computed from the input of the model.
-        """
-        value = self.optional(place)
-        if value is None:
-            return None
-        if value.data is None:
-            raise Undecided
-        return tuple(value.data.reshape(-1).tolist())
-
     def whole(self, place: int) -> tuple[int, ...]:
         """Return the elements of an input that must be plain integers, as axes are.
 
@@ -176,24 +124,7 @@ class Operation(Lowering):
             It is left out.
         """
         self[place]
-        found = self.numbers(place) or ()
-        if not all(is_known(each) for each in found):
-            raise Undecided
-        return tuple([int(each) for each in found])
-
-    def place(self, axis: int, rank: int) -> int:
-        """Count the place of an axis from the front.
-
-        Raises
-        ------
-        AnalysisError
-            There is no such axis.
-        """
-        if not -rank <= axis < rank:
-            raise self.wrong(f"there is no axis {axis} in a tensor of {rank} axes")
-        return axis % rank
-
-    # ---- results -------------------------------------------------------------------------------------------
+        return tuple(map(int, super().whole(place) or ()))
 
     def fused(self, made: Values) -> Values:
         """Return the result of the layer that was added, with the fused activation in it."""
@@ -202,57 +133,6 @@ class Operation(Lowering):
             return made
         return self.builder.followed(made, stages)
 
-    def unknown(self, why: str = "") -> Values:
-        """Add it as an operation that nobody knows."""
-        return self.builder.unknown(self.node, self.taken, why)
 
-
-Reader = Callable[[Operation], Values]
-
-READERS: Final[dict[str, Reader]] = {}
-"""What reads each operation, by its name; complete once `ops` is imported."""
-
-TELLS: Final[dict[str, Mapping[int, str]]] = {}
-"""What operations tell of the axes of their inputs, by name and the place of the input."""
-
-SPARE: Final[dict[str, Sequence[int]]] = {}
-"""At which inputs operations take constants that are no weights, by name."""
-
-
-def op(
-    *names: str, tells: str | Mapping[int, str] = "", spare: Sequence[int] = ()
-) -> Callable[[Reader], Reader]:
-    """Register the decorated function as the reader of these operations.
-
-    Parameters
-    ----------
-    *names : str
-        Their names in the schema.
-    tells : str or mapping
-        What they tell of the axes of their first input, or of inputs by place, as `lowering.layout` has it;
-        ``same`` where the axes of every input are those of the result.
-    spare : sequence of int
-        The places of inputs at which they take conditions, bounds and the like: no weights.
-
-    Raises
-    ------
-    ValueError
-        One of them is registered already.
-    """
-
-    def register(function: Reader) -> Reader:
-        for name in names:
-            if name in READERS:
-                raise ValueError(f"{name} is registered twice")
-            READERS[name] = function
-            if tells:
-                TELLS[name] = (
-                    dict.fromkeys(range(MOST_AXES), tells)
-                    if tells == "same"
-                    else ({0: tells} if isinstance(tells, str) else tells)
-                )
-            if spare:
-                SPARE[name] = spare
-        return function
-
-    return register
+op: Final[Registry[Operation]] = Registry()
+"""What reads each operation; complete once `ops` is imported."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Final
 
 from rfcalc.readers.tflite import (  # noqa: F401  each module registers its operations
     ops_control,
@@ -14,14 +14,7 @@ from rfcalc.readers.tflite import (  # noqa: F401  each module registers its ope
     ops_signal,
     ops_window,
 )
-from rfcalc.readers.tflite.operation import READERS, Reader
+from rfcalc.readers.tflite.operation import op
 
-
-def reader_of(name: str) -> Reader | None:
-    """Return what reads an operation, or None."""
-    return READERS.get(name)
-
-
-def known() -> Mapping[str, Reader]:
-    """Return what reads each operation, by its name."""
-    return READERS
+known: Final = op.readers
+reader_of: Final = op.reader

@@ -18,7 +18,8 @@ from rfcalc.readers.tflite.file import CUSTOM, MALFORMED, Model, Operator, Subgr
 from rfcalc.readers.tflite.flat import damaged
 from rfcalc.readers.tflite.folding import fold
 from rfcalc.readers.tflite.names import layer_name, modules_around
-from rfcalc.readers.tflite.operation import SPARE, Operation
+from rfcalc.readers.tflite.operation import Operation
+from rfcalc.readers.tflite.operation import op as known
 from rfcalc.readers.tflite.ops import reader_of
 from rfcalc.readers.tflite.streams import Rates, Stream, streams_of
 from rfcalc.readers.tflite.tensors import constant
@@ -251,11 +252,11 @@ class Scope:
     def held_inside(self, subgraph: int) -> Iterable[Value]:
         """Return the constants that are weights in a graph that is not read, such as a loop's body."""
         values = self.file.constants(subgraph)
-        for op in self.file.graph(subgraph).operators:
+        for each in self.file.graph(subgraph).operators:
             self.file.spend()
-            for place, tensor in enumerate(op.inputs):
+            for place, tensor in enumerate(each.inputs):
                 value = values.get(tensor)
-                if value is not None and value.weights and place not in SPARE.get(op.op, ()):
+                if value is not None and value.weights and place not in known.spare.get(each.op, ()):
                     yield value
 
     def left(self, node: Node) -> Values:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rfcalc.readers.lowering.layout import Use, Uses, ones_moved
 from rfcalc.readers.lowering.value import Value
 from rfcalc.readers.tflite.file import Operator, Subgraph
-from rfcalc.readers.tflite.operation import TELLS
+from rfcalc.readers.tflite.operation import op as known
 
 
 def uses_of(graph: Subgraph, constants: Mapping[int, Value]) -> Uses:
@@ -28,7 +28,7 @@ def uses_of(graph: Subgraph, constants: Mapping[int, Value]) -> Uses:
 
 def _use(place: int, op: Operator, graph: Subgraph, constants: Mapping[int, Value]) -> Use | None:
     output = str(op.outputs[0]) if op.outputs else "-1"
-    kind = TELLS.get(op.op, {}).get(place)
+    kind = known.told(op.op, place)
     if kind is not None:
         return Use(kind, output if kind == "same" else "")
     if place:

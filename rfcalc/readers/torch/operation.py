@@ -10,6 +10,7 @@ from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import TensorSpec
 from rfcalc.readers.lowering.builder import Builder, Node, Undecided, default_axes
 from rfcalc.readers.lowering.operation import Lowering
+from rfcalc.readers.lowering.registry import Registry
 from rfcalc.readers.lowering.value import Value, Values
 from rfcalc.readers.torch.program import Call, Given, Program, Ref, Tensor
 
@@ -249,43 +250,5 @@ def constant(given: Given) -> Value:
     return Value(TensorSpec(shape, default_axes(len(shape)), given.meta.dtype), data=given.data)
 
 
-Reader = Callable[[Operation], Values]
-
-READERS: Final[dict[str, Reader]] = {}
-"""What reads each operator, by its namespace and its name; complete once `ops` is imported."""
-
-
-TELLS: Final[dict[str, str]] = {}
-"""What operators tell of the axes of their first argument, by name."""
-
-
-def op(*names: str, namespace: str = "aten", tells: str = "") -> Callable[[Reader], Reader]:
-    """Register the decorated function as the reader of these operators, whatever their overload.
-
-    Parameters
-    ----------
-    *names : str
-        Their names.
-    namespace : str
-        Where they are defined.
-    tells : str
-        What they tell of the axes of their first argument, as `lowering.layout` has it: ``window``,
-        ``features``, ``steps``; ``same`` where the axes of every argument are those of the result.
-
-    Raises
-    ------
-    ValueError
-        One of them is registered already.
-    """
-
-    def register(function: Reader) -> Reader:
-        for name in names:
-            key = f"{namespace}.{name}"
-            if key in READERS:
-                raise ValueError(f"{key} is registered twice")
-            READERS[key] = function
-            if tells:
-                TELLS[name] = tells
-        return function
-
-    return register
+op: Final[Registry[Operation]] = Registry("aten")
+"""What reads each operator, whatever its overload; complete once `ops` is imported."""

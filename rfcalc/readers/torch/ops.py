@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
+from typing import Final
 
+from rfcalc.readers.lowering.value import Values
 from rfcalc.readers.torch import (  # noqa: F401  each module registers its operators
     ops_attention,
     ops_control,
@@ -19,14 +21,12 @@ from rfcalc.readers.torch import (  # noqa: F401  each module registers its oper
     ops_signal,
     ops_window,
 )
-from rfcalc.readers.torch.operation import READERS, Reader
+from rfcalc.readers.torch.operation import Operation, op
+
+known: Final = op.readers
 
 
-def reader_of(name: str) -> Reader | None:
-    """Return what reads an operator, or None."""
-    return READERS.get(name)
-
-
-def known() -> Mapping[str, Reader]:
-    """Return what reads each operator, by its namespace and its name."""
-    return READERS
+def reader_of(name: str) -> Callable[[Operation], Values] | None:
+    """Return what reads an operator, by its namespace and its name, or None."""
+    space, _, own = name.partition(".")
+    return op.reader(own, space)

@@ -35,15 +35,15 @@ def _resolved(operation: Operation, raw: Any) -> Any:
     return operation.as_value(raw) if isinstance(raw, Ref) else raw
 
 
-@op("wrap", "wrap_with_set_grad_enabled", "wrap_with_autocast", "tag_activation_checkpoint", namespace=HIGHER)
-@op("wrap_activation_checkpoint", "invoke_subgraph", "strict_mode", "hints_wrapper", namespace=HIGHER)
+@op("wrap", "wrap_with_set_grad_enabled", "wrap_with_autocast", "tag_activation_checkpoint", domain=HIGHER)
+@op("wrap_activation_checkpoint", "invoke_subgraph", "strict_mode", "hints_wrapper", domain=HIGHER)
 def wrapped(operation: Operation) -> Values:
     """The graph itself."""
     (graph,) = _graphs(operation)
     return tuple(operation.inline(graph, _passed(operation, graph), operation.node.name))
 
 
-@op("cond", namespace=HIGHER)
+@op("cond", domain=HIGHER)
 def branch(operation: Operation) -> Values:
     """Both branches, where their results have the same shapes."""
     then, other = _graphs(operation)

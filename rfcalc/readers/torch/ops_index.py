@@ -286,13 +286,13 @@ def bucketize(operation: Operation) -> Values:
     return made
 
 
-@op("nms", "_batched_nms", namespace="torchvision")
+@op("nms", "_batched_nms", domain="torchvision")
 def suppression(operation: Operation) -> Values:
     """Indices of boxes; how many are left depends on their scores."""
     return operation.cover(operation.given, "which boxes are kept depends on all of them")
 
 
-@op("roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool", namespace="torchvision", tells="window")
+@op("roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool", domain="torchvision", tells="window")
 def region_pool(operation: Operation) -> Values:
     """A small map for each of the regions that an input gives."""
     return operation.cover(operation.given, "where regions lie is computed")

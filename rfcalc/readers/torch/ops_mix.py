@@ -76,7 +76,7 @@ def add_product(operation: Operation) -> Values:
 
 
 @op("_grouped_mm")
-@op("grouped_mm_fallback", namespace="transformers")
+@op("grouped_mm_fallback", domain="transformers")
 def grouped_product(operation: Operation) -> Values:
     """Rows in groups, each group with a matrix of its own: the experts of a mixture."""
     x, kernel = (operation[name] for name in list(operation.call.args)[:2])

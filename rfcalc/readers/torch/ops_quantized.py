@@ -27,7 +27,7 @@ _DECOMPOSED = (
 
 
 @op(*_FAKE, tells="same")
-@op(*_DECOMPOSED, namespace="quantized_decomposed", tells="same")
+@op(*_DECOMPOSED, domain="quantized_decomposed", tells="same")
 def rounded(operation: Operation) -> Values:
     """The same elements in another format of numbers, or as if they were."""
     x = operation[next(iter(operation.call.args))]

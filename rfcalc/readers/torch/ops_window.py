@@ -86,7 +86,7 @@ def conv_tbc(operation: Operation) -> Values:
     return operation.add("conv", (x,), attrs, weights=(kernel, operation["bias"]))
 
 
-@op("deform_conv2d", namespace="torchvision", tells="window")
+@op("deform_conv2d", domain="torchvision", tells="window")
 def deform_conv(operation: Operation) -> Values:
     """Input, weight, offset, mask, bias: where the taps lie is computed."""
     kernel = operation["weight"]

@@ -9,7 +9,7 @@ from typing import Any, Final
 from rfcalc.algebra.number import Num
 from rfcalc.readers.lowering.layout import Use, Uses, ones_moved
 from rfcalc.readers.torch.naming import operator_name
-from rfcalc.readers.torch.operation import TELLS
+from rfcalc.readers.torch.operation import op as known
 from rfcalc.readers.torch.program import Call, Program, Tensor, refs_in
 
 _SPATIAL: Final = re.compile(r"([123])d")
@@ -44,7 +44,7 @@ def _use(name: str, call: Call, shapes: Mapping[str, tuple[Num, ...]]) -> Use | 
     op = operator_name(call.target)
     output = call.outputs[0][0] if call.outputs else ""
     shape, made = shapes.get(name, ()), shapes.get(output, ())
-    kind = TELLS.get(op)
+    kind = known.told(op)
     if kind == "same":
         return Use("same", output) if len(made) == len(shape) else None
     if kind == "indices":
