@@ -100,6 +100,24 @@ def embedding(call: Call) -> Result:
 
 
 @rule(
+    "positions",
+    Setting("length", COUNT, None, "rows of the learned table; without it nothing is learned"),
+    summary="A row for each position of the input, whatever the input holds.",
+    native=False,
+)
+def positions(call: Call) -> Result:
+    """The input's shape, and nothing of what is in it; weights ``length * C``."""
+    spec = call.only()
+    length = call["length"]
+    if length is None:
+        return Result((spec,), ((),))
+    have = spec.shape[-2]
+    if is_known(have) and is_known(length) and have > length:
+        raise AnalysisError(f"a table of {length} positions does not reach to {have}")
+    return Result((spec,), ((),), (Parameter("embeddings", (length, spec.shape[-1])),))
+
+
+@rule(
     "one_hot",
     Setting("size", COUNT, REQUIRED, "classes"),
     Setting(

@@ -140,6 +140,7 @@ SPECIMENS: Final[tuple[Specimen, ...]] = (
     ),
     Specimen("concat", "channels", (MAP, ("BHWK", "bssc"))),
     Specimen("stack", "", (MAP, MAP)),
+    Specimen("positions", "", (VECTORS,), {"length": lambda make: make("N") + make("r")}),
     Specimen("channel_scale", fixed={"size": lambda make: make("C")}),
     Specimen("index", fixed={"key": (0, "...", (1, None, 2))}),
     Specimen("stft", "", (SEQUENCE,), {"padding": "valid"}),

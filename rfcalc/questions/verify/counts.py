@@ -158,6 +158,11 @@ def _embedding(at: Sizes) -> Counts:
     return Counts(tables * (2 if at["reversible"] else 1))
 
 
+@_count("positions")
+def _positions(at: Sizes) -> Counts:
+    return Counts(() if at["length"] is None else ((at["length"], at.inputs[0][-1]),))
+
+
 @_count("prelu")
 def _prelu(at: Sizes) -> Counts:
     rank = len(at.inputs[0])

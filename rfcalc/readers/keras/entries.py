@@ -6,7 +6,6 @@ from typing import Final
 
 from rfcalc.errors import ReadError
 from rfcalc.readers.keras.config import Config, shown
-from rfcalc.readers.keras.published import published_model
 
 SEQUENTIAL: Final = ("Sequential", "Pipeline")
 _MODELS: Final = (*SEQUENTIAL, "Functional", "Model", "Network")
@@ -72,19 +71,16 @@ def is_model(entry: Config) -> bool:
     return class_of(entry) in _MODELS or ("input_layers" in config and "output_layers" in config)
 
 
-def model_in(entry: Config) -> tuple[str, Config, int] | None:
-    """Return the model that an entry is, or holds in TimeDistributed: class, config, how many axes lead."""
+def unwrapped(entry: Config) -> tuple[Config, int]:
+    """Return the entry that TimeDistributed holds, however often, and how many axes lead by that."""
     lead = 0
     while not is_model(entry):
-        published = published_model(entry)
-        if published is not None:
-            return entry.text("class_name"), published, lead
         config = entry.get("config")
         inner = config.get("layer") if isinstance(config, dict) else None
         if not isinstance(inner, dict) or lead > DEEPEST or class_of(entry) != "TimeDistributed":
-            return None
+            break
         entry, lead = entry.object("config").object("layer"), lead + 1
-    return entry.text("class_name"), config_of(entry), lead
+    return entry, lead
 
 
 def quantisation(config: Config) -> tuple[str, int | None] | None:

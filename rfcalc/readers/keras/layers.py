@@ -108,5 +108,6 @@ LAYERS: Final[dict[str, Callable[[Config], Made | Stage]]] = {
     **PREPROCESSING,
     "Bidirectional": _bidirectional,
     "Variable": _variable,
+    "Positions": lambda config: ("positions", {"length": config.optional("length")}),
 }
 """Every layer class of Keras, but for models and for the wrappers that `make_layer` takes off itself."""

@@ -75,6 +75,14 @@ class Masks:
         if makes or (class_name in _KEEPING and any(edge in self._padded for edge in edges)):
             self._padded.add((name, 0))
 
+    def pad(self, edges: Sequence[Edge]) -> None:
+        """Keep that Keras knows of these tensors which steps are padding."""
+        self._padded.update(edges)
+
+    def is_padded(self, edges: Sequence[Edge]) -> bool:
+        """Tell whether Keras knows of any of these tensors which steps are padding."""
+        return not self._padded.isdisjoint(edges)
+
     def follow(self, name: str, stage: Stage, edges: Sequence[Edge], node: Node, config: Config) -> Stage:
         """Return what a call is, with what masks hide of its inputs; keep the mask that its result bears."""
         kind = stage.kind

@@ -21,14 +21,15 @@ from rfcalc.readers.keras.entries import (
     is_frozen,
     is_model,
     is_operation,
-    model_in,
     name_of,
     quantisation,
+    unwrapped,
 )
 from rfcalc.readers.keras.inputs import Inputs, declared_shape, implied_shape
 from rfcalc.readers.keras.keras1 import converted
 from rfcalc.readers.keras.masks import Masks
 from rfcalc.readers.keras.nodes import Node, constants_in, flatten, read_nodes, read_structure
+from rfcalc.readers.keras.published import Called, drawn
 from rfcalc.readers.keras.sharing import Twins
 from rfcalc.readers.keras.topology import model_in_topology
 from rfcalc.readers.keras.wiring import Tensors, edges_in, given_to, node_bases, ordered
@@ -108,6 +109,26 @@ class _Scope(NamedTuple):
         return _Scope((*self.path, call), (*self.owner, name), self.lead + lead, self.trainable)
 
 
+class _Nested(NamedTuple):
+    """A model that a layer is: its class, its layers, and how many axes lead before it.
+
+    What a published layer is made of is drawn for one call, so that its masks are inputs of the model too.
+    """
+
+    class_name: str
+    config: Config
+    lead: int
+    drawn: bool = False
+    keeps_padding: bool = False
+
+
+class _Made(NamedTuple):
+    """The outputs of a call; open where its rule says later how many there are."""
+
+    edges: list[Edge]
+    open: bool
+
+
 class _Reader:
     """Collects the layers of a document; one use."""
 
@@ -158,7 +179,7 @@ class _Reader:
                 shape = implied_shape(config, inner)
                 current = [self._input("input_layer", shape, config.where)]
             self._record_built(entry, current, scope)
-            current = self._call(entry, name, current, Node(()), scope, model_in(entry))
+            current = self._call(entry, name, current, Node(()), scope).edges
         if not current:
             raise ReadError("the model has no layers", where=f"{config.where}.layers")
         return current
@@ -205,12 +226,11 @@ class _Reader:
             if ref.shape is not None and not scope.lead:  # inside TimeDistributed an axis is missing
                 self.recorded.setdefault(edge, ref.shape)
                 self.masks.learn(edge, ref.shape)
-        nested = model_in(entry)
-        made = self._call(entry, name, edges, node, scope, nested)
-        if nested is None:
-            tensors.add_layer(name, index, made[0][0])
+        made = self._call(entry, name, edges, node, scope)
+        if made.open:
+            tensors.add_layer(name, index, made.edges[0][0])
         else:
-            tensors.add(name, index, made)
+            tensors.add(name, index, made.edges)
 
     def _record_built(self, entry: Config, current: list[Edge], scope: _Scope) -> None:
         """Keep the input shape that a layer was built with: in a Sequential nothing else records it."""
@@ -224,15 +244,7 @@ class _Reader:
 
     # ---- layers --------------------------------------------------------------------------------------------
 
-    def _call(
-        self,
-        entry: Config,
-        name: str,
-        edges: list[Edge],
-        node: Node,
-        scope: _Scope,
-        nested: tuple[str, Config, int] | None,
-    ) -> list[Edge]:
+    def _call(self, entry: Config, name: str, edges: list[Edge], node: Node, scope: _Scope) -> _Made:
         """Add one call of a layer, or of the nested model that it is, and return its outputs."""
         name = entry.text("of", name)  # a live layer has an entry for each sort of its calls
         key = (*scope.owner, name)
@@ -240,18 +252,37 @@ class _Reader:
         call = name if times == 1 else f"{name}@{times}"
         if times == 1:
             self.twins.add(key, entry)
+        nested = self._nested(entry, key, edges, node, scope)
         if nested is not None:
-            class_name, config, lead = nested
-            edges, _ = node.split_masks(edges)
-            inner = scope.inner(name, call, lead)
+            if not nested.drawn:
+                edges, _ = node.split_masks(edges)
+            inner = scope.inner(name, call, nested.lead)
             # inner layers of a second call are named by this call's name, but belong to the same layers
-            outputs = self.expand(config, inner, given_to(node, edges))
-            block = Block(inner.path, class_name, tuple(outputs), is_layer=True, inputs=tuple(edges))
+            given = list(edges) if nested.drawn else given_to(node, edges)
+            outputs = self.expand(nested.config, inner, given)
+            block = Block(inner.path, nested.class_name, tuple(outputs), is_layer=True, inputs=tuple(edges))
             self.blocks.append(block)
-            return outputs
+            if nested.keeps_padding:
+                self.masks.pad(outputs)
+            return _Made(outputs, open=False)
         full = self._fresh("/".join((*scope.path, call)), own=times == 1 and _may_clash(name))
         self._add_layer(entry, full, self.owners.setdefault(key, full), edges, node, scope)
-        return [(full, 0)]
+        return _Made([(full, 0)], open=True)
+
+    def _nested(
+        self, entry: Config, key: tuple[str, ...], edges: list[Edge], node: Node, scope: _Scope
+    ) -> _Nested | None:
+        """Return the model that a layer is, by the file or by what its package builds."""
+        inner, lead = unwrapped(entry)
+        class_name = inner.text("class_name")
+        if is_model(inner):
+            return _Nested(class_name, config_of(inner), lead)
+        padded = self.masks.is_padded(edges)
+        # what TimeDistributed repeats is called on steps, whose shape is that which it was built for
+        made = drawn(Called(inner, Node(()) if lead else node, "/".join(key), scope.trainable, padded))
+        if made is None or len(edges) != len(made.config.list("input_layers")):
+            return None
+        return _Nested(class_name, made.config, lead, True, padded and made.keeps_padding)
 
     def _add_layer(
         self, entry: Config, name: str, owner: str, edges: list[Edge], node: Node, scope: _Scope

@@ -46,6 +46,11 @@ def _embedded(given: Given, x: Sets) -> Sets:
     return x.insert([len(x.shape)]).stretch((*x.shape, given["units"]))
 
 
+@define("positions")
+def _by_position(_given: Given, x: Sets) -> Sets:
+    return Sets.nothing(x.shape, x.outside)
+
+
 @define("one_hot")
 def _one_hot(given: Given, x: Sets) -> Sets:
     last = len(x.shape) - 1

@@ -1,0 +1,41 @@
+"""Layers that published packages build of Keras layers, read as the models that they are."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final
+
+from rfcalc.readers.keras.config import Config
+from rfcalc.readers.keras.published.sketch import Called, Drawn, Published, Sketch
+
+__all__ = ["Called", "Drawn", "drawn"]
+
+_PACKAGES: Final = {
+    "tcn": ("tcn",),
+    "keras_hub": ("hub_layers", "hub_decoders"),
+}
+"""For each package the modules that know its layers, loaded where a file has one."""
+
+
+def drawn(called: Called) -> Drawn | None:
+    """Return the model that a published layer is; None for any other, or where settings are new."""
+    name, module = called.entry.get("class_name"), called.entry.get("module")
+    if not isinstance(name, str) or not isinstance(module, str):
+        return None
+    for place in _PACKAGES.get(module.partition(".")[0], ()):
+        known: dict[str, Published] = import_module(f"{__name__}.{place}").PUBLISHED
+        if name in known:
+            return _drawn(known[name], called)
+    return None
+
+
+def _drawn(published: Published, called: Called) -> Drawn | None:
+    if not _is_plain(called.config):
+        return None
+    return published.draw(Sketch(called, published.names))
+
+
+def _is_plain(config: Config) -> bool:
+    """Tell whether all that a layer holds is of one type, and kept in full."""
+    policy = config.get("dtype")
+    return not isinstance(policy, dict) or policy.get("class_name") == "DTypePolicy"
