@@ -95,10 +95,35 @@ MORE: dict[str, dict[str, Any]] = {
         **{**QUERIES, "image_size": 32, "head_dim": 8, "use_sliding_window_attention": True},
         **{"sliding_window_size": 4, "use_post_ffw_norm": True, "use_post_attention_norm": True},
     },
+    "ResNet": {
+        **{"input_conv_filters": [64], "input_conv_kernel_sizes": [7], "block_type": "basic_block", **IMAGE},
+        **{
+            "stackwise_num_filters": [64, 16],
+            "stackwise_num_blocks": [1, 1],
+            "stackwise_num_strides": [1, 2],
+        },
+    },
+    "EfficientNet": {
+        **{"stackwise_width_coefficients": [1.0] * 3, "stackwise_depth_coefficients": [1.0] * 3},
+        **{"stackwise_kernel_sizes": [3, 3, 5], "stackwise_num_repeats": [1, 2, 1], "num_features": 64},
+        **{"stackwise_input_filters": [32, 16, 24], "stackwise_output_filters": [16, 24, 24]},
+        **{"stackwise_expansion_ratios": [1, 6, 1], "stackwise_squeeze_and_excite_ratios": [0.25, 0.25, 0]},
+        **{"stackwise_strides": [1, 2, 1], "stackwise_block_types": ["v1", "unfused", "unfused"]},
+        "input_shape": (32, 32, 3),
+    },
+    "MobileNet": {
+        **{"stackwise_expansion": [[40, 56], [64, 144]], "stackwise_num_blocks": [2, 2]},
+        **{"stackwise_num_filters": [[16, 16], [24, 24]], "stackwise_kernel_size": [[3, 3], [5, 5]]},
+        **{"stackwise_num_strides": [[2, 1], [1, 1]], "stackwise_se_ratio": [[None] * 2, [0.25] * 2]},
+        **{"stackwise_activation": [["relu"] * 2, ["hard_swish"] * 2], "stackwise_padding": [[1, 1], [2, 2]]},
+        **{"output_num_filters": 64, "depthwise_filters": 8, "depthwise_stride": 2, "last_layer_filter": 32},
+        **{"depthwise_residual": False, "image_shape": (80, 80, 3)},
+    },
 }
 FILES = (
     *("Bert", "Albert", "Roberta", "XLMRoberta", "DistilBert", "FNet", "Bart", "GPT2", "GPTNeoX", "OPT"),
-    *("Bloom", "Falcon", "Mistral", "Mixtral", "Phi3", "Qwen2", "Gemma", "VGG", "DenseNet", "Xception"),
+    *("Bloom", "Falcon", "Mistral", "Mixtral", "Phi3", "Qwen2", "Gemma", "ESM", "Whisper"),
+    *("VGG", "DenseNet", "Xception", "ViT"),
     *MORE,
 )
 """Backbones of which the file says all; the files of the others leave out what their layers hold."""
@@ -174,6 +199,8 @@ LAYERS: dict[str, tuple[Callable[[], Any], str]] = {
     "rotary": (hub.layers.RotaryEmbedding, "exact"),
     "sines": (hub.layers.SinePositionEncoding, "exact"),
     "positions": (lambda: hub.layers.PositionEmbedding(9), "exact"),
+    "ViT": (inner("vit.vit_layers", "ViTEncoder", 2, 2, 16, 32), "exact"),
+    "Whisper": (inner("whisper.whisper_encoder", "WhisperEncoder", 32, 2), "exact"),
     "GPT-NeoX": (inner("gpt_neo_x.gpt_neo_x_decoder", "GPTNeoXDecoder", 32, 2), "exact"),
     "Bloom": (inner("bloom.bloom_decoder", "BloomDecoder", 2, 32), "exact"),
     "Falcon": (inner("falcon.falcon_transformer_decoder", "FalconTransformerDecoder", 2, 32), "exact"),
@@ -229,7 +256,7 @@ def measured(model: Any) -> list[set[int]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "lost"), [("Qwen3", "head_dim"), ("ESM", ""), ("DINOV2", "")], ids=["Qwen3", "ESM", "DINOV2"]
+    ("name", "lost"), [("Qwen3", "head_dim"), ("T5", ""), ("DINOV2", "")], ids=["Qwen3", "T5", "DINOV2"]
 )
 def test_what_a_file_does_not_say_is_unknown(name: str, lost: str) -> None:
     whole, shapes = backbone(name)

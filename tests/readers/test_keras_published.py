@@ -1,4 +1,4 @@
-"""Layers of published packages in Keras files: keras-tcn's TCN.
+"""Layers of published packages in Keras files: keras-tcn's TCN, and some of Keras Hub without it.
 
 The fields are those of its property `receptive_field`, 1 + 2 (k - 1) stacks * sum of dilations, which its
 authors' test of impulses confirms; parameters are counted by hand from the published block. Parameters,
@@ -119,3 +119,124 @@ def test_the_last_step_of_an_open_extent_is_known_at_a_size() -> None:
     assert (row.output_shape, row.status) == ((None, 4), "bound")  # which step is the last is not known
     row = rfcalc.analyze(document, input_shape=(1600, 1)).layer("tcn")
     assert (row.output_shape, row.receptive_field, row.status) == ((None, 4), (253,), "exact")
+
+
+# ---- Keras Hub ---------------------------------------------------------------------------------------------
+# tests/readers/test_keras_hub.py holds its layers against the package itself
+
+WIDTH, WIDE = 4, 6
+DECODER = {"intermediate_dim": WIDE, "num_heads": 2, "normalize_first": False, "activation": "gelu"}
+PARAMETERS = 4 * (WIDTH * WIDTH + WIDTH) + 4 * WIDTH + (WIDTH + 1) * WIDE + (WIDE + 1) * WIDTH
+
+
+def tensor(name: str, *shape: int | None) -> dict[str, Any]:
+    config = {"shape": [None, *shape], "dtype": "float32", "keras_history": [name, 0, 0]}
+    return {"class_name": "__keras_tensor__", "config": config}
+
+
+def hub_layer(
+    class_name: str, source: Any, given: dict[str, Any] | None = None, **config: Any
+) -> dict[str, Any]:
+    return {
+        "class_name": class_name,
+        "module": f"keras_hub.src.layers.modeling.{class_name}",
+        "registered_name": f"keras_hub>{class_name}",
+        "name": "layer",
+        "config": {"name": "layer", "trainable": True, "dtype": "float32", **config},
+        "inbound_nodes": [{"args": [source], "kwargs": given or {}}],
+    }
+
+
+def functional(*layers: dict[str, Any], steps: int | None = 5) -> dict[str, Any]:
+    shape = [None, steps, WIDTH]
+    entry = {"class_name": "InputLayer", "name": "x", "config": {"name": "x", "batch_shape": shape}}
+    config = {"name": "m", "layers": [entry, *layers], "input_layers": [["x", 0, 0]]}
+    return {"class_name": "Functional", "config": {**config, "output_layers": [[layers[-1]["name"], 0, 0]]}}
+
+
+def decoder(given: dict[str, Any] | None = None, **config: Any) -> dict[str, Any]:
+    made = hub_layer("TransformerDecoder", tensor("x", 5, WIDTH), given, **{**DECODER, **config})
+    return functional(made)
+
+
+def test_a_decoder_is_read_in_order() -> None:
+    found = rfcalc.field(decoder(), "layer").axes[0]
+    assert found.rows == tuple((0, step, step + 1) for step in range(5))
+    assert found.status == "exact"
+    assert rfcalc.analyze(decoder()).totals.params.total == PARAMETERS
+    assert rfcalc.verify(decoder()).holds
+
+
+def test_a_decoder_may_be_called_without_order() -> None:
+    assert rfcalc.field(decoder({"use_causal_mask": False}), "layer").axes[0].rows == ((0, 4, 5),) * 5
+
+
+def test_weights_of_a_frozen_layer_are_frozen_and_of_each_layer_its_own() -> None:
+    totals = rfcalc.analyze(decoder(trainable=False)).totals
+    assert (totals.params.trainable, totals.params.non_trainable) == (0, PARAMETERS)
+    first = decoder()["config"]["layers"][1]
+    second = {**hub_layer("TransformerDecoder", tensor("layer", 5, WIDTH), **DECODER), "name": "second"}
+    again = {**first, "inbound_nodes": [*first["inbound_nodes"], {"args": [tensor("second", 5, WIDTH)]}]}
+    document = functional(again, second)
+    assert rfcalc.analyze(document).totals.params.total == 2 * PARAMETERS
+
+
+@pytest.mark.parametrize(
+    ("given", "config"),
+    [
+        ({"self_attention_cache": tensor("x", 5, WIDTH)}, {}),
+        ({"another": 3}, {}),
+        ({"use_causal_mask": None}, {}),
+        ({}, {"dtype": {"class_name": "DTypePolicyMap", "config": {}}}),
+        ({}, {"encoder_sequence_shape": [None, 5, WIDTH]}),
+    ],
+    ids=["a cache", "an argument that is new", "a flag that is none", "types by layer", "an encoder"],
+)
+def test_what_a_hub_layer_is_not_known_to_do_leaves_it_unknown(
+    given: dict[str, Any], config: dict[str, Any]
+) -> None:
+    row = rfcalc.analyze(decoder(given, **config)).layer("layer")
+    assert (row.status, row.params.total) == ("unknown", None)
+
+
+def test_padding_that_keras_hands_along_bounds_what_is_in_order() -> None:
+    tokens = hub_layer("TokenAndPositionEmbedding", tensor("x", 5), mask_zero=True, tie_weights=True)
+    tokens["config"] |= {"vocabulary_size": 7, "sequence_length": 5, "embedding_dim": WIDTH}
+    tokens["name"] = "tokens"
+    later = hub_layer("TransformerDecoder", tensor("tokens", 5, WIDTH), **DECODER)
+    document = functional(tokens, later)
+    document["config"]["layers"][0]["config"]["batch_shape"] = [None, 5]
+    row = rfcalc.analyze(document).layer("layer")
+    # a query before which all is padding averages over all keys
+    assert (row.receptive_field, row.status) == ((None,), "bound")
+    assert rfcalc.analyze(document).totals.params.total == PARAMETERS + 7 * WIDTH + 5 * WIDTH
+    tokens["config"]["mask_zero"] = False
+    assert rfcalc.analyze(document).layer("layer").status == "exact"
+
+
+def test_positions_are_learned_up_to_a_length() -> None:
+    layer = hub_layer("PositionEmbedding", tensor("x", None, WIDTH), sequence_length=8)
+    document = functional(layer, steps=None)
+    assert rfcalc.analyze(document).totals.params.total == 8 * WIDTH
+    assert rfcalc.analyze(document, input_shape=(8, WIDTH)).layer("layer").output_shape == (None, 8, WIDTH)
+    assert rfcalc.field(document, "layer", input_shape=(8, WIDTH)).axes[0].rows == (None,)
+    with pytest.raises(rfcalc.AnalysisError, match="a table of 8 positions does not reach to 9"):
+        rfcalc.analyze(document, input_shape=(9, WIDTH))
+
+
+def test_a_hub_layer_is_known_in_a_sequential_and_over_steps() -> None:
+    layer = hub_layer("FNetEncoder", None, intermediate_dim=WIDE)
+    del layer["inbound_nodes"]
+    layer["build_config"] = {"input_shape": [None, 5, WIDTH]}
+    document = {"class_name": "Sequential", "config": {"name": "m", "layers": [layer]}}
+    document["config"]["build_input_shape"] = [None, 5, WIDTH]
+    parameters = 4 * WIDTH + (WIDTH + 1) * WIDE + (WIDE + 1) * WIDTH
+    assert rfcalc.analyze(document).totals.params.total == parameters
+    around = {"class_name": "TimeDistributed", "module": "keras.layers", "name": "layer"}
+    repeated = {**around, "config": {"name": "layer", "layer": layer}}
+    repeated["inbound_nodes"] = [{"args": [tensor("x", 3, 5, WIDTH)], "kwargs": {}}]
+    document = functional(repeated)
+    document["config"]["layers"][0]["config"]["batch_shape"] = [None, 3, 5, WIDTH]
+    row = rfcalc.analyze(document).layer("layer")
+    assert (row.output_shape, row.receptive_field) == ((None, 3, 5, WIDTH), (1, None))
+    assert rfcalc.analyze(document).totals.params.total == parameters

@@ -12,7 +12,7 @@ __all__ = ["Called", "Drawn", "drawn"]
 
 _PACKAGES: Final = {
     "tcn": ("tcn",),
-    "keras_hub": ("hub_layers", "hub_decoders"),
+    "keras_hub": ("hub_layers", "hub_decoders", "hub_encoders", "hub_images"),
 }
 """For each package the modules that know its layers, loaded where a file has one."""
 

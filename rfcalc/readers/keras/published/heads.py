@@ -18,8 +18,8 @@ class Heads(NamedTuple):
         Heads of queries, and of keys and values.
     width : int
         Features of each.
-    bias, out_bias : bool
-        Whether projections to heads, and from heads, have biases.
+    bias, out_bias, key_bias : bool
+        Whether projections to heads, and from heads, have biases, and that of keys as the others have.
     norm : bool
         Whether queries and keys are normalised for each head.
     held : tuple of Weight
@@ -31,6 +31,7 @@ class Heads(NamedTuple):
     width: int
     bias: bool = False
     out_bias: bool = False
+    key_bias: bool = True
     norm: bool = False
     held: tuple[Weight, ...] = ()
 
@@ -59,7 +60,7 @@ def attention(
 
     def project(name: str, source: Tensor, count: int) -> Tensor:
         settings: dict[str, Any] = {"equation": "bqm,muh->bquh", "output_shape": [None, count, heads.width]}
-        settings["bias_axes"] = "uh" if heads.bias else None
+        settings["bias_axes"] = "uh" if heads.bias and (heads.key_bias or name != "key") else None
         made = sketch.layer(f"{lead}_{name}", "EinsumDense", source, **settings)
         if heads.norm and name != "value":
             made = sketch.layer(f"{lead}_{name}_norm", "LayerNormalization", made, axis=-1, rms_scaling=True)

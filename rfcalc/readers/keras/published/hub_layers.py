@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from functools import partial
+from typing import Final, NamedTuple
 
+from rfcalc.readers.keras.published.heads import Heads, attention
 from rfcalc.readers.keras.published.sketch import Drawn, Published, Sketch, Tensor
 
 
@@ -59,48 +61,68 @@ def feed_forward(sketch: Sketch, x: Tensor, width: int, lead: str = "feedforward
     return sketch.layer(f"{lead.removeprefix('feedforward_') or lead}dropout", "Dropout", x)
 
 
-def _transformer_encoder(sketch: Sketch) -> Drawn | None:
+def transformer(sketch: Sketch, *, decoder: bool = False, key_bias: bool = True) -> Drawn | None:
+    """Draw attention to itself, of a decoder in order and then to another sequence, and dense layers.
+
+    Each has a residual around it, and is normalised before or after that.
+    """
     x = sketch.first()
-    if x is None:
-        return None
-    width = sketch.width(x)
-    masks = {name: sketch.tensor(name) for name in ("padding_mask", "attention_mask")}
-    x = _attended(sketch, "self_attention", "self_attention_layer", x, None, width, masks)
-    return sketch.drawn(_fed_forward(sketch, x, width), keeps_padding=True)
-
-
-def _transformer_decoder(sketch: Sketch) -> Drawn | None:
-    x, other = sketch.tensor("decoder_sequence"), sketch.tensor("encoder_sequence")
+    other = sketch.tensor("encoder_sequence") if decoder else None
     if x is None or (other is None) != (sketch.config.get("encoder_sequence_shape") is None):
         return None
     width = sketch.width(x)
-    own = {name: sketch.tensor(f"decoder_{name}") for name in ("padding_mask", "attention_mask")}
-    causal = sketch.told("use_causal_mask", True)
-    x = _attended(sketch, "self_attention", "self_attention", x, None, width, own, causal)
+    causal = decoder and sketch.told("use_causal_mask", True)
+    lead = "decoder_" if decoder else ""
+    name = "self_attention" if decoder else "self_attention_layer"
+    attended = _Attended(name, _masks(sketch, lead), causal, key_bias)
+    x = _residual(sketch, "self_attention", x, None, width, attended)
     if other is not None:
-        theirs = {name: sketch.tensor(f"encoder_{name}") for name in ("padding_mask", "attention_mask")}
-        x = _attended(sketch, "cross_attention", "cross_attention", x, other, width, theirs)
+        attended = _Attended("cross_attention", _masks(sketch, "encoder_"), False, key_bias)
+        x = _residual(sketch, "cross_attention", x, other, width, attended)
     return sketch.drawn(_fed_forward(sketch, x, width), keeps_padding=True)
 
 
-def _attended(
-    sketch: Sketch,
-    lead: str,
-    name: str,
-    x: Tensor,
-    other: Tensor | None,
-    width: int,
-    masks: dict[str, Tensor | None],
-    causal: bool = False,
+class _Attended(NamedTuple):
+    """One attention: its name, its masks, whether it is in order, whether keys have a bias."""
+
+    name: str
+    masks: dict[str, Tensor]
+    causal: bool
+    key_bias: bool
+
+
+def _masks(sketch: Sketch, lead: str) -> dict[str, Tensor]:
+    """Return the masks that the layer is given for one sequence."""
+    found = {name: sketch.tensor(lead + name) for name in ("padding_mask", "attention_mask")}
+    return {name: mask for name, mask in found.items() if mask is not None}
+
+
+def _residual(
+    sketch: Sketch, lead: str, x: Tensor, other: Tensor | None, width: int, attended: _Attended
 ) -> Tensor:
     """Draw attention to itself or another sequence, with the residual around it and its normalisation."""
-    first = sketch.config.flag("normalize_first")
-    heads = sketch.config.whole("num_heads")
+    first, heads = sketch.config.flag("normalize_first"), sketch.config.whole("num_heads")
+    size = max(width // heads, 1)
     query = _normal(sketch, f"{lead}_layer_norm", x) if first else x
-    value = query if other is None else other
-    given = {"value": value, **masks, **({"use_causal_mask": True} if causal else {})}
-    settings = {"num_heads": heads, "key_dim": max(width // heads, 1)}
-    made = sketch.layer(name, "MultiHeadAttention", query, given=given, **settings)
+    if attended.key_bias:
+        given = {"value": query if other is None else other, **attended.masks}
+        in_order = {"use_causal_mask": True} if attended.causal else {}
+        settings = {"num_heads": heads, "key_dim": size}
+        made = sketch.layer(
+            attended.name, "MultiHeadAttention", query, given={**given, **in_order}, **settings
+        )
+    else:
+        made = attention(
+            sketch,
+            attended.name,
+            query,
+            Heads(heads, heads, size, bias=True, out_bias=True, key_bias=False),
+            width,
+            other=other,
+            causal=attended.causal,
+            hidden=attended.causal and sketch.padded,
+            masks=tuple(attended.masks.values()),
+        )
     made = sketch.add(sketch.layer(f"{lead}_dropout", "Dropout", made), x)
     return made if first else _normal(sketch, f"{lead}_layer_norm", made)
 
@@ -137,8 +159,8 @@ def _root_mean_square(sketch: Sketch) -> Drawn | None:
     return sketch.drawn(sketch.layer("scale", "LayerNormalization", x, axis=-1, rms_scaling=True))
 
 
-_SELF: Final = ("inputs", "padding_mask", "attention_mask")
-_CROSS: Final = (
+SELF: Final = ("inputs", "padding_mask", "attention_mask")
+CROSS: Final = (
     "decoder_sequence",
     "encoder_sequence",
     "decoder_padding_mask",
@@ -150,7 +172,7 @@ _CROSS: Final = (
     "use_causal_mask",
 )
 _RMS: Final = (
-    *("RMSNormalization", "T5LayerNorm", "LlamaLayerNorm", "MistralLayerNormalization"),
+    *("RMSNormalization", "RoformerNorm", "T5LayerNorm", "LlamaLayerNorm", "MistralLayerNormalization"),
     *("MixtralLayerNormalization", "Phi3LayerNorm", "QwenLayerNorm", "QwenMoeLayerNorm", "Qwen3LayerNorm"),
     *("Qwen3MoeLayerNorm", "GptOssLayerNormalization"),
 )
@@ -159,8 +181,8 @@ PUBLISHED: Final = {
     "SinePositionEncoding": Published(_sine_positions),
     "RotaryEmbedding": Published(_rotary),
     "TokenAndPositionEmbedding": Published(_token_and_position),
-    "TransformerEncoder": Published(_transformer_encoder, _SELF),
-    "TransformerDecoder": Published(_transformer_decoder, _CROSS),
+    "TransformerEncoder": Published(transformer, SELF),
+    "TransformerDecoder": Published(partial(transformer, decoder=True), CROSS),
     "FNetEncoder": Published(_fourier_encoder),
     **dict.fromkeys(_RMS, Published(_root_mean_square, ("x",))),
 }

@@ -67,7 +67,7 @@ class Sketch:
     called : Called
         How the layer is called.
     names : sequence of str
-        Names of the arguments of its call that are understood, in order.
+        Names of the arguments of its call, in order.
     """
 
     def __init__(self, called: Called, names: tuple[str, ...]) -> None:
@@ -79,13 +79,11 @@ class Sketch:
         self._entries: dict[str, dict[str, Any]] = {}
         self._inputs: list[str] = []
         given = self._given(called.node)
-        self._arguments = {
+        self._arguments: dict[str | int, Any] = {
             names[key] if isinstance(key, int) and key < len(names) else key: value
             for key, value in given.items()
         }
-        for name, value in self._arguments.items():
-            if name not in names and value not in _NOTHING:
-                self.understood = False
+        self._asked: set[str | int] = set()
 
     def _given(self, node: Node) -> dict[str | int, Any]:
         """Return the arguments of a call, by place or name, with inputs of the model for tensors.
@@ -124,6 +122,7 @@ class Sketch:
 
     def tensor(self, name: str) -> Tensor | None:
         """Return a tensor that the layer is called on, None where it is called without."""
+        self._asked.add(name)
         value = self._arguments.get(name)
         if value is not None and not isinstance(value, Tensor):
             self.understood = False
@@ -135,14 +134,12 @@ class Sketch:
 
     def masks(self) -> tuple[Tensor, ...]:
         """Return the tensors that the layer is given for masks."""
-        return tuple(
-            value
-            for name, value in self._arguments.items()
-            if isinstance(name, str) and name.endswith("mask") and isinstance(value, Tensor)
-        )
+        names = [name for name in self._names if name.endswith("mask")]
+        return tuple(mask for name in names if (mask := self.tensor(name)) is not None)
 
     def told(self, name: str, default: bool) -> bool:
         """Return an argument that is true or false."""
+        self._asked.add(name)
         value = self._arguments.get(name, default)
         if type(value) is not bool:
             self.understood = False
@@ -192,15 +189,17 @@ class Sketch:
         return Weight(f"{self._called.path}/{name}", shape, trained and self._trainable)
 
     def weight(self, name: str, *shape: int) -> Tensor:
-        """Return a weight of the layer's own as a tensor."""
-        entry = self._entry("keras", name, "Variable", {"shape": list(shape)})
+        """Return a weight of the layer's own as a tensor; one sample stands for all."""
+        spread = [None if place == 0 and extent == 1 else extent for place, extent in enumerate(shape)]
+        entry = self._entry("keras", name, "Variable", {"shape": spread})
         entry["weights"] = (self.held(name, *shape),)
         entry["inbound_nodes"] = []
         return Tensor(name, shape=shape)
 
     def drawn(self, *outputs: Tensor, keeps_padding: bool = False) -> Drawn | None:
-        """Return the model; None where anything was not understood."""
-        if not self.understood:
+        """Return the model; None where something was not understood, or an argument not asked for."""
+        told = {name for name, value in self._arguments.items() if value not in _NOTHING}
+        if not self.understood or not told <= self._asked:
             return None
         returned = [[each.layer, each.node, each.place] for each in outputs]
         inputs = [[name, 0, 0] for name in self._inputs]
