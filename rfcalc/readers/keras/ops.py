@@ -10,12 +10,20 @@ from rfcalc.readers.keras.config import Config
 from rfcalc.readers.keras.nodes import Node
 from rfcalc.readers.keras.operation import AtRunTimeError, Operation, OperationMaker
 from rfcalc.readers.keras.ops_elementwise import ELEMENTWISE
+from rfcalc.readers.keras.ops_further import FURTHER
 from rfcalc.readers.keras.ops_mix import MIXES
 from rfcalc.readers.keras.ops_more import MORE
 from rfcalc.readers.keras.ops_shape import SHAPES
 from rfcalc.readers.keras.ops_window import WINDOWS
 
-OPERATIONS: Final[dict[str, OperationMaker]] = {**ELEMENTWISE, **MIXES, **SHAPES, **WINDOWS, **MORE}
+OPERATIONS: Final[dict[str, OperationMaker]] = {
+    **ELEMENTWISE,
+    **MIXES,
+    **SHAPES,
+    **WINDOWS,
+    **MORE,
+    **FURTHER,
+}
 """Every operation that a rule exists for, by its class name in Keras 3."""
 
 _KERAS2: Final = {
