@@ -125,8 +125,8 @@ def _written(model: Any, arguments: _Arguments) -> _Found:
         if not all(each.built for each in layers):
             _build(model, arguments)
         weights = Weights(model)
-        writer = Writer(weights)
-        with variables_as_tensors(model.variables):
+        with variables_as_tensors(model.variables) as themselves:
+            writer = Writer(weights, themselves)
             config = _config(model, arguments, writer)
     return _Found(config, writer.refused, weights.unused())
 
@@ -147,7 +147,18 @@ def _build(model: Any, arguments: _Arguments) -> None:
 
 def _config(model: Any, arguments: _Arguments, writer: Writer) -> Entry:
     if writer.is_custom(model):
-        return writer.inside(model, arguments.args, arguments.kwargs, 0)
+        try:
+            return writer.inside(model, arguments.args, arguments.kwargs, 0)
+        except NoGraphError:
+            if graph_of(model) is not None:
+                raise
+            # its own code calls the backend: as a layer, of which the backend has a trace
+            return _as_layer(model, arguments, writer)
+    return _as_layer(model, arguments, writer)
+
+
+def _as_layer(model: Any, arguments: _Arguments, writer: Writer) -> Entry:
+    """Return the config of a model that has this one as its only layer."""
     outputs = model(*arguments.args, **arguments.kwargs)
     return writer.model(model.name, arguments, outputs)
 

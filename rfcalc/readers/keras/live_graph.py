@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from rfcalc.errors import ReadError
 from rfcalc.graph.layer import Weight
 from rfcalc.readers.keras.config import Config
 from rfcalc.readers.keras.entries import DEEPEST, class_of, is_operation
+from rfcalc.readers.keras.grafts import Graft
 from rfcalc.readers.keras.layers import make_layer
 from rfcalc.readers.keras.live_run import called, graph_of
+from rfcalc.readers.keras.live_traced import NotTracedError, traced
 from rfcalc.readers.keras.live_values import (
     flat,
     given_to,
@@ -89,10 +92,13 @@ class Writer:
     ----------
     weights : Weights
         The weights of the outermost model.
+    themselves : callable
+        Gives a context in which variables are themselves, so that the backend may run on them.
     """
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Weights, themselves: Callable[[], AbstractContextManager[None]]) -> None:
         self.weights = weights
+        self.themselves = themselves
         self.refused: list[str] = []
         self._known: dict[int, tuple[Any, Entry, bool]] = {}
 
@@ -132,6 +138,17 @@ class Writer:
         outputs = [each for each in flat(made) if hasattr(each, "shape")]
         order = () if graph is None else graph.operations
         return _Scope(self, renewed, depth).config(operation.name, outputs, order)
+
+    def graft(self, operation: Any, arguments: Any) -> tuple[Graft | None, str]:
+        """Return what the backend's trace says that a layer does; None, and why, where there is none."""
+        try:
+            with self.themselves(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found = traced(operation, arguments.args, arguments.kwargs)
+        except NotTracedError as error:
+            return None, str(error)
+        weights = {name: self.weights.of([each]) for name, each in found.variables.items()}
+        return Graft(found.graph, weights), ""
 
 
 class _Scope:
@@ -248,7 +265,7 @@ class _Scope:
             entries.setdefault(self._made[call.key][0], []).append(call)
         for own, members in entries.items():
             entry = self._entry(operation, members[0])
-            as_model = "input_layers" in entry["config"] or _wraps_model(entry)
+            as_model = "graft" in entry or "input_layers" in entry["config"] or _wraps_model(entry)
             nodes = [self._node(call, flat=as_model, layer=not is_plain(operation)) for call in members]
             named = {"name": own, "of": name, "config": {**entry["config"], "name": own}}
             self._entries.append({**entry, **named, "inbound_nodes": nodes})
@@ -286,11 +303,15 @@ class _Scope:
         try:
             config = self._writer.inside(operation, arguments.args, arguments.kwargs, self._depth + 1)
         except NoGraphError as error:
-            self._writer.refused.append(str(error))
+            graft, why = self._writer.graft(operation, arguments)
+            if graft is not None:
+                return {**entry, "graft": graft, "weights": ()}
+            why = f"{error}; {why}"
+            self._writer.refused.append(why)
             shapes = [list(each.shape) for each in call.node.outputs]
             return {
                 **entry,
-                "unread": str(error),
+                "unread": why,
                 "shapes": shapes,
                 "weights": self._writer.weights.of(held),
             }

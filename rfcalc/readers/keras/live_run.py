@@ -6,7 +6,7 @@ import inspect
 import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 
 _COUNTERS: Final = "object_name_uids"
@@ -101,11 +101,11 @@ def stateless() -> Iterator[None]:
 
 
 @contextmanager
-def variables_as_tensors(variables: Sequence[Any]) -> Iterator[None]:
+def variables_as_tensors(variables: Sequence[Any]) -> Iterator[Callable[[], AbstractContextManager[None]]]:
     """Let operations on variables make nodes of Keras's graph, as those on its symbolic tensors do.
 
     A variable is of a class then that is both. Where Keras works out a shape by running code on tensors of
-    the backend, variables are themselves.
+    the backend, variables are themselves, and so they are in the context that this one gives.
     """
     from keras.src import backend
 
@@ -122,10 +122,15 @@ def variables_as_tensors(variables: Sequence[Any]) -> Iterator[None]:
             each.__class__ = own
 
     def compute_output_spec(*args: Any, **kwargs: Any) -> Any:
+        with themselves():
+            return work_out(*args, **kwargs)
+
+    @contextmanager
+    def themselves() -> Iterator[None]:
         be_themselves()
         backend.compute_output_spec = work_out
         try:
-            return work_out(*args, **kwargs)
+            yield
         finally:
             backend.compute_output_spec = compute_output_spec
             stand_in()
@@ -134,7 +139,7 @@ def variables_as_tensors(variables: Sequence[Any]) -> Iterator[None]:
     backend.compute_output_spec = compute_output_spec
     try:
         with _lenient_calls():
-            yield
+            yield themselves
     finally:
         backend.compute_output_spec = work_out
         be_themselves()
@@ -205,7 +210,7 @@ def _outputs(layer: Any, symbolic_call: Any, args: Any, kwargs: Any) -> Any:
     def by_code() -> Any:
         from keras.src import backend
 
-        return backend.compute_output_spec(layer.call, *args, **_for_inference(layer, kwargs))
+        return backend.compute_output_spec(layer.call, *args, **for_inference(layer, kwargs))
 
     def by_itself() -> Any:
         return symbolic_call(layer, *args, **kwargs)
@@ -237,7 +242,7 @@ def _first_of(ways: Sequence[Callable[[], Any]]) -> Any:
     return last()
 
 
-def _for_inference(operation: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+def for_inference(operation: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     """Return arguments that say, where a layer asks, that it is not trained."""
     asked = "training" in inspect.signature(operation.call).parameters
     return {**kwargs, "training": False} if asked else kwargs
@@ -256,7 +261,7 @@ def called(operation: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     graph = graph_of(operation)
     if graph is not None:
         return graph._run_through_graph([*args, *kwargs.values()])
-    return operation.call(*args, **_for_inference(operation, kwargs))
+    return operation.call(*args, **for_inference(operation, kwargs))
 
 
 def graph_of(operation: Any) -> Any:

@@ -25,6 +25,7 @@ from rfcalc.readers.keras.entries import (
     quantisation,
     unwrapped,
 )
+from rfcalc.readers.keras.grafts import Graft, grafted
 from rfcalc.readers.keras.inputs import Inputs, declared_shape, implied_shape
 from rfcalc.readers.keras.keras1 import converted
 from rfcalc.readers.keras.masks import Masks
@@ -252,6 +253,10 @@ class _Reader:
         call = name if times == 1 else f"{name}@{times}"
         if times == 1:
             self.twins.add(key, entry)
+        graft = entry.get("graft")
+        if isinstance(graft, Graft):  # no file holds one
+            owner = self.owners.setdefault(key, "/".join((*scope.path, call)))
+            return _Made(self._graft(entry, graft, (*scope.path, call), edges, owner), open=False)
         nested = self._nested(entry, key, edges, node, scope)
         if nested is not None:
             if not nested.drawn:
@@ -268,6 +273,20 @@ class _Reader:
         full = self._fresh("/".join((*scope.path, call)), own=times == 1 and _may_clash(name))
         self._add_layer(entry, full, self.owners.setdefault(key, full), edges, node, scope)
         return _Made([(full, 0)], open=True)
+
+    def _graft(
+        self, entry: Config, graft: Graft, path: tuple[str, ...], edges: list[Edge], owner: str
+    ) -> list[Edge]:
+        """Add what the code of a live layer does, and return its outputs."""
+        made = grafted(graft, path, edges, owner, self._fresh)
+        for layer in made.layers:
+            self.inputs.learn_axes(layer.name, layer.whole, list(layer.inputs))
+        self.layers += made.layers
+        self.notes += made.notes
+        self.blocks += made.blocks
+        whole = Block(path, entry.text("class_name"), tuple(made.outputs), is_layer=True, inputs=tuple(edges))
+        self.blocks.append(whole)
+        return made.outputs
 
     def _nested(
         self, entry: Config, key: tuple[str, ...], edges: list[Edge], node: Node, scope: _Scope
