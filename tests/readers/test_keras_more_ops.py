@@ -77,7 +77,6 @@ CASES: dict[str, Callable[[Any], Any]] = {
     "logspace": lambda x: ops.logspace(x, x * 2.0, 3)[2],
     "multi_hot": lambda x: ops.cast(ops.multi_hot(ops.cast(x[:, :, 0], "int32") % 5, 5), "float32"),
     "array_split": lambda x: ops.array_split(x, 4, axis=1)[3],
-    "argpartition": lambda x: ops.cast(ops.argpartition(x, 2, axis=-1), "float32"),
     "pinv": lambda x: ops.pinv(ops.reshape(x, (1, 6, 2, 2))),
     "logdet": lambda x: ops.logdet(
         ops.matmul(ops.reshape(x, (1, 6, 2, 2)), ops.transpose(ops.reshape(x, (1, 6, 2, 2)), (0, 1, 3, 2)))

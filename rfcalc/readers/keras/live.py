@@ -149,12 +149,23 @@ def _config(model: Any, arguments: _Arguments, writer: Writer) -> Entry:
     if writer.is_custom(model):
         try:
             return writer.inside(model, arguments.args, arguments.kwargs, 0)
-        except NoGraphError:
+        except NoGraphError as error:
             if graph_of(model) is not None:
                 raise
-            # its own code calls the backend: as a layer, of which the backend has a trace
-            return _as_layer(model, arguments, writer)
+            return _as_traced(model, arguments, writer, error)
     return _as_layer(model, arguments, writer)
+
+
+def _as_traced(model: Any, arguments: _Arguments, writer: Writer, error: NoGraphError) -> Entry:
+    """Return the config of a model whose own code calls the backend: a layer, of which this has a trace."""
+    before = len(writer.refused)
+    try:
+        config = _as_layer(model, arguments, writer)
+    except Exception as other:  # whatever its code raises
+        raise error from other
+    if len(writer.refused) > before:
+        raise NoGraphError(writer.refused[-1])
+    return config
 
 
 def _as_layer(model: Any, arguments: _Arguments, writer: Writer) -> Entry:

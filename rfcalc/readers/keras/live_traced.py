@@ -119,7 +119,7 @@ def _torch(call: _Call, variables: Sequence[Any], shapes: Sequence[tuple[int, ..
     import torch
     from keras.src.backend.torch.core import to_torch_dtype
 
-    from rfcalc.readers.torch.capture import read_module
+    from rfcalc.readers.torch.capture import FOLLOWED, read_module
 
     def empty(shape: Sequence[int], dtype: str) -> Any:
         return torch.empty(tuple(shape), dtype=to_torch_dtype(dtype), device="meta")
@@ -141,7 +141,10 @@ def _torch(call: _Call, variables: Sequence[Any], shapes: Sequence[tuple[int, ..
                 return call.on(arrays)
 
     given = [empty(shape, tensor.dtype) for shape, tensor in zip(shapes, call.tensors, strict=True)]
-    return read_module(Layer(), tuple(given), capture="record")
+    graph = read_module(Layer(), tuple(given), capture="record")
+    if any(text == FOLLOWED for _, _, text in graph.notes):
+        raise NotTracedError("it decides by elements which way it runs")
+    return graph
 
 
 @contextmanager

@@ -36,7 +36,7 @@ _OWN: Final = (
     "the module decides by elements of its own buffers, or of what it makes of extents, which way it runs: "
     "they are taken as they are"
 )
-_FOLLOWED: Final = (
+FOLLOWED: Final = (
     "the module decides by elements of its input which way it runs: this is the way that one example takes, "
     "and other inputs may take others"
 )
@@ -187,7 +187,7 @@ def recorded_module(
 def followed_module(module: Any, example: Example, tensors: Mapping[str, Any]) -> Found:
     """Record a module the way that an example of its input takes."""
     program, why = _recorded(module, example, tensors, Elements(example=True))
-    return Found(program, _FOLLOWED if program is not None else why)
+    return Found(program, FOLLOWED if program is not None else why)
 
 
 def _recorded(
