@@ -184,3 +184,40 @@ def test_each_of_two_inputs_has_its_own_layout() -> None:
     encoder = 7 * 4 * 64 + 2 * 7 * 7 * 8 + 7 * 2 * 8 * 16
     decoder = 5 * 4 * 64 + 2 * 5 * 5 * 8 + (5 + 7) * 2 * 64 + 2 * 5 * 7 * 8 + 5 * 2 * 8 * 16
     assert result.totals.macs == encoder + decoder
+
+
+class Chunks(torch.nn.Module):
+    """Attention in overlapping chunks of a sequence, as Longformer writes it: heads stand in front."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out = torch.nn.Linear(8, 8)
+
+    def forward(self, x: Any) -> Any:
+        heads = x.transpose(0, 1).reshape(12, x.shape[0] * 2, 4).transpose(0, 1)
+        chunks = heads.as_strided(
+            (heads.shape[0], 5, 4, 4), (heads.stride(0), heads.stride(1) * 2, *heads.stride()[1:])
+        )
+        scores = torch.einsum("bcxd,bcyd->bcxy", chunks, chunks)
+        mixed = torch.einsum("bcxy,bcyd->bcxd", scores, chunks)[:, :3]
+        return self.out(mixed.reshape(x.shape[0], 2, 12, 4).transpose(1, 2).reshape(x.shape[0], 12, 8))
+
+
+def test_heads_that_a_bounded_operator_leaves_in_front_are_no_samples() -> None:
+    x = torch.randn(1, 12, 8)
+    result = rfcalc.analyze(rfcalc.from_torch(Chunks(), x))
+    assert result.totals.macs == counted(Chunks(), x) == 2 * (2 * 5 * 4 * 4 * 4) + 12 * 64
+    assert result.rows[-1].spatial == (12,)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_where_nothing_is_bounded_otherwise_samples_stay_samples(batch: int) -> None:
+    """A bounded operator between convolutions: of two samples one costs as much as of one."""
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), _Turned(), torch.nn.Conv2d(4, 5, 3))
+    result = rfcalc.analyze(rfcalc.from_torch(module, torch.randn(batch, 3, 9, 9)))
+    assert result.totals.macs == 7 * 7 * 4 * 27 + 5 * 5 * 5 * 36
+
+
+class _Turned(torch.nn.Module):
+    def forward(self, x: Any) -> Any:
+        return x.rot90(1, (2, 3))

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from rfcalc.algebra.number import UNKNOWN, Num, is_known
 from rfcalc.errors import AnalysisError
-from rfcalc.graph.layer import TensorSpec
+from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, TensorSpec
 from rfcalc.readers.lowering.builder import Builder, Node, Undecided, default_axes
 from rfcalc.readers.lowering.operation import Lowering
 from rfcalc.readers.lowering.registry import Registry
@@ -202,7 +202,7 @@ class Operation(Lowering):
         made: list[Value] = []
         for k, shape in enumerate(self.recorded):
             node = self.node._replace(outputs=self.node.outputs[k : k + 1])
-            attrs = {"shape": shape, "axes": default_axes(len(shape)), "reason": reason}
+            attrs = {"shape": shape, "axes": _covered_axes(inputs, shape), "reason": reason}
             made += self.builder.add(node, "cover", inputs, attrs)
         return tuple(made)
 
@@ -213,6 +213,26 @@ class Operation(Lowering):
             for _, meta in self.call.outputs
             if isinstance(meta, Tensor)
         )
+
+
+def _covered_axes(inputs: Sequence[Value], shape: Sequence[Num]) -> str:
+    """Return roles for a result of which only the shape is known.
+
+    Its batch axis is where that of an argument is, and of the same extent; heads of attention, windows or
+    whatever else stands in front are not taken for samples, of which the costs of one are counted.
+    """
+    plain = default_axes(len(shape))
+    given = [value.spec for value in inputs if value.spec is not None and not value.constant]
+    batches = [(spec.axes.index(BATCH), spec) for spec in given if spec.axes.count(BATCH) == 1]
+    if BATCH not in plain or any(not place and spec.shape[0] == shape[0] for place, spec in batches):
+        return plain
+    like = next((spec for spec in given if len(spec.shape) == len(shape)), None)
+    if like is not None:
+        same = zip(like.axes, like.shape, shape, strict=True)
+        return "".join(role if role != BATCH or a == b else SPATIAL for role, a, b in same)
+    if any(spec.shape[place] != 1 for place, spec in batches):
+        return plain
+    return SPATIAL * (len(shape) - 1) + CHANNEL
 
 
 def bare(name: str) -> str:
