@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -165,6 +166,84 @@ def test_a_module_that_hangs_nowhere_is_part_of_its_caller() -> None:
 def test_one_with_weights_is_not() -> None:
     with pytest.raises(ReadError, match="a Conv1d runs that is no part of the module"):
         rfcalc.from_torch(Outside(nn.Conv1d(4, 4, 3)), (1, 3, 9), capture="record")
+
+
+class Filter(nn.Module):
+    """A filter that is made when it is asked for, as libraries for sound make those of a resampling."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("taps", torch.ones(4, 1, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.nn.functional.conv1d(x, self.taps, groups=4)
+
+
+def test_one_that_is_made_while_the_module_runs_is_part_of_its_caller() -> None:
+    module = Of(lambda m, x: Filter().to(x)(m.a(x)), a=nn.Conv1d(3, 4, 3))
+    analysis = rfcalc.analyze(rfcalc.from_torch(module, (1, 3, 9), capture="record"))
+    assert (analysis.rows[-1].kind, analysis.rows[-1].receptive_field) == ("conv", (5,))
+    assert analysis.totals.params.total == sum(each.numel() for each in module.parameters())
+
+
+def test_whether_all_hold_is_read_as_a_reduction() -> None:
+    module = Of(lambda m, x: x * torch.ops.aten._is_all_true((x > 0).mean((0, 1), dtype=torch.float) > 0))
+    graph = rfcalc.from_torch(module, (1, 3, 9), capture="record")
+    (axis,) = rfcalc.field(graph, list(graph)[-1].name).axes
+    assert (axis.status, set(axis.masks)) == ("exact", {(1 << 9) - 1})
+
+
+def experts(m: Any, x: Tensor) -> Tensor:
+    order = m.gate(x).argmax(-1).sort()
+    offsets = torch.arange(4, device=x.device).add(1).cumsum(0).int()
+    return torch.nn.functional.grouped_mm(x[order.indices], m.experts, offs=offsets)
+
+
+def test_a_mixture_of_experts() -> None:
+    """Without elements PyTorch takes the products of groups for one type of number only."""
+    module = Of(experts, gate=nn.Linear(8, 4), experts=nn.Parameter(torch.randn(4, 8, 16)))
+    graph = rfcalc.from_torch(module, torch.randn(10, 8), capture="record")
+    analysis = rfcalc.analyze(graph)
+    assert analysis.rows[-1].output_shape == tuple(module(torch.randn(10, 8)).shape)
+    assert analysis.totals.params.total == sum(each.numel() for each in module.parameters())
+
+
+def repeated(m: Any, x: Tensor) -> Tensor:
+    first = x
+    for _ in range(20):
+        y = m.a(x)
+        x = x + y.view(1, -1).relu_().view(1, 3, 9)
+        assert (x >= x.min()).all()
+    return x + first
+
+
+def test_elements_that_nothing_can_ask_for_any_more_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept of a long pass is what a short one needs; views and names that last longer go on."""
+    module = Of(repeated, a=nn.Conv1d(3, 3, 3, padding=1))
+    x = torch.randn(1, 3, 9)
+    most = 12 * x.numel()
+    monkeypatch.setattr("rfcalc.readers.torch.elements.MOST_COMPUTED", most)
+    analysis = rfcalc.analyze(rfcalc.from_torch(module, x, capture="record"))
+    assert analysis.totals.layers > 60
+    assert analysis.rows[-1].receptive_field == (41,)
+
+
+def test_a_scripted_function_where_pytorch_would_fuse_it() -> None:
+    """Some libraries set PyTorch's older executor for good, which fuses for a processor and asks for one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scripted = torch.jit.script(_square)
+    before = torch._C._jit_set_profiling_executor(False), torch._C._jit_set_profiling_mode(False)
+    try:
+        graph = rfcalc.from_torch(Of(lambda m, x: scripted(scripted(x))), (1, 3, 9), capture="record")
+    finally:
+        torch._C._jit_set_profiling_executor(before[0])
+        torch._C._jit_set_profiling_mode(before[1])
+    assert [layer.kind for layer in graph if layer.kind != "input"]
+
+
+def _square(x: Tensor) -> Tensor:
+    return x + (x + 1e-9).reciprocal() * torch.sin(x * x).pow(2)
 
 
 def sliced(x: Tensor, device: Any) -> Tensor:

@@ -94,6 +94,37 @@ def test_the_result_is_that_of_pytorch(name: str) -> None:
     assert told(found) == told(function(*args))
 
 
+ON_THE_CPU: dict[str, tuple[Any, Any]] = {
+    "experts": (
+        aten._grouped_mm.default,
+        lambda: (torch.randn(9, 8), torch.randn(3, 8, 16), torch.tensor([2, 3, 9], dtype=torch.int32)),
+    ),
+    "experts transposed, rows filled up": (
+        aten._grouped_mm.default,
+        lambda: (
+            torch.randn(9, 8), torch.randn(3, 6, 8).mT, torch.tensor([2, 3, 9], dtype=torch.int32)
+        ),
+    ),
+    "filled with a number": (
+        aten.masked_fill.Tensor,
+        lambda: (torch.randn(5, 4).t(), torch.ones(4, 5, dtype=torch.bool), torch.tensor(2.0)),
+    ),
+    "filled with a number, broadcast": (
+        aten.masked_fill.Tensor,
+        lambda: (torch.randn(5), torch.ones(4, 5, dtype=torch.bool), torch.tensor(2.0)),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(ON_THE_CPU))
+def test_the_result_is_that_with_elements(name: str) -> None:
+    """What PyTorch does with elements, and refuses without."""
+    function, make = ON_THE_CPU[name]
+    args = make()
+    found = shortcuts()[function](*[each.to("meta") if each.dim() else each for each in args])
+    assert [each[:3] for each in told(found)] == [each[:3] for each in told(function(*args))]
+
+
 UNFIT: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "norm of other channels": (
         aten.batch_norm.default, (empty(2, 4, 5), *[empty(3)] * 4, False, 0.1, 1e-5, True)
@@ -127,6 +158,12 @@ UNFIT: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "roll of more axes": (aten.roll.default, (empty(2, 3), [1], [0, 1])),
     "attention of broadcast heads": (
         aten.scaled_dot_product_attention.default, (empty(2, 3, 7, 4), *[empty(2, 1, 7, 4)] * 2)
+    ),
+    "experts with other matrices for each row": (
+        aten._grouped_mm.default, (empty(2, 9, 8), empty(3, 8, 16), empty(3, dtype=torch.int32))
+    ),
+    "filled with a tensor without elements": (
+        aten.masked_fill.Tensor, (empty(4), empty(4, dtype=torch.bool), empty())
     ),
     "lstm of another width": (aten.lstm.input, (
         empty(5, 3, 9), [empty(1, 3, 6)] * 2, weights(8, 6, 4, 1, 1), True, 1, 0.0, False, False, False)),

@@ -37,6 +37,8 @@ class Elements:
         self.example = example
         self.asked = False
         """Whether the module has decided something by an element."""
+        self.reachable: Callable[[], set[str]] | None = None
+        """Tells of which names elements may still be asked."""
         self._real: dict[str, Any] = {}
         self._count = 0
 
@@ -126,6 +128,13 @@ class Elements:
             They are too many.
         """
         self._count += tensor.numel()
+        if self._count > MOST_COMPUTED and self.reachable is not None:
+            used = self.reachable()
+            self._real = {name: real for name, real in self._real.items() if name in used}
+            storages = {
+                real.untyped_storage()._cdata: real.untyped_storage().nbytes() for real in self._real.values()
+            }
+            self._count = tensor.numel() + sum(storages.values()) // 4
         if self._count > MOST_COMPUTED:
             raise MemoryError("to follow an example takes too many elements")
 

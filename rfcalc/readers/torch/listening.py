@@ -67,7 +67,7 @@ def _hand_over_functions() -> None:
 
 def recording(tape: Tape) -> Heard:
     """Return what records calls on tensors without elements."""
-    short = shortcuts()
+    run = _runner()
 
     def heard(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         _require_plain(function)
@@ -76,10 +76,7 @@ def recording(tape: Tape) -> Heard:
         spelled = tape.call(function, args, kwargs)
         if tape.mixed:
             args, kwargs = _together((args, kwargs))
-        shortcut = short.get(function)
-        result = None if shortcut is None else shortcut(*args, **kwargs)
-        if result is None:
-            result = function(*args, **kwargs)
+        result = run(function, args, kwargs)
         tape.made(function, spelled, result)
         return result
 
@@ -91,6 +88,8 @@ def recording_known(tape: Tape, elements: Elements) -> Heard:
     import torch
     from torch.utils import _pytree
 
+    run = _runner()
+
     def heard(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         _require_plain(function)
         if tells_numbers(function):
@@ -100,7 +99,7 @@ def recording_known(tape: Tape, elements: Elements) -> Heard:
         given = _together((args, kwargs)) if tape.mixed else (args, kwargs)
         found = elements.computed(function, args, kwargs, tape.known)
         try:
-            result = function(*given[0], **given[1])
+            result = run(function, *given)
         except (RuntimeError, NotImplementedError):
             if found is MISSING:
                 raise
@@ -114,6 +113,18 @@ def recording_known(tape: Tape, elements: Elements) -> Heard:
         return result
 
     return heard
+
+
+def _runner() -> Heard:
+    """Return what runs an operator on tensors without elements, by a shortcut where there is one."""
+    short = shortcuts()
+
+    def run(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        shortcut = short.get(function)
+        result = None if shortcut is None else shortcut(*args, **kwargs)
+        return function(*args, **kwargs) if result is None else result
+
+    return run
 
 
 def _require_plain(function: Any) -> None:

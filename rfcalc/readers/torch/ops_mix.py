@@ -148,7 +148,7 @@ _REDUCTIONS = (
     *("mean", "sum", "amax", "amin", "aminmax", "max", "min", "any", "all", "prod", "logsumexp"),
     *("norm", "var", "std", "var_mean", "std_mean", "linalg_vector_norm", "argmax", "argmin"),
     *("nansum", "nanmean", "count_nonzero", "linalg_norm", "frobenius_norm", "nuclear_norm"),
-    *("special_logsumexp", "native_norm"),
+    *("special_logsumexp", "native_norm", "_is_all_true", "_is_any_true"),
 )
 
 

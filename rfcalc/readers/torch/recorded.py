@@ -113,6 +113,7 @@ def record(
     with ExitStack() as stack:
         stack.enter_context(torch.no_grad())
         stack.enter_context(torch.random.fork_rng(devices=[]))
+        stack.enter_context(torch.jit.optimized_execution(False))  # what it fuses needs a processor
         try:
             packed = bool(holds_packed(module))
             stack.enter_context(_on_meta(module, tensors, tape, packed=packed))
@@ -121,6 +122,7 @@ def record(
             args, by_name = example.filled(empty)
             stack.enter_context(modules_told(tape.enter, tape.leave))
             if elements is not None:
+                elements.reachable = tape.reachable
                 stack.enter_context(elements.told(tape.known))
             heard = recording(tape) if elements is None else recording_known(tape, elements)
             with listening(Packed(tape).unpacking(heard) if packed else heard):

@@ -34,6 +34,8 @@ def shortcuts() -> Mapping[Any, Callable[..., Any]]:
         aten.gru.input: _recurrent,
         aten.rnn_tanh.input: _recurrent,
         aten.rnn_relu.input: _recurrent,
+        aten._grouped_mm.default: _grouped,
+        aten.masked_fill.Tensor: _masked_fill,
     }
     return {**elementwise(), **{function: _by_place(each) for function, each in found.items()}}
 
@@ -147,6 +149,26 @@ def _masks(mask: Any, scores: tuple[int, ...], query: Any) -> bool:
     if mask.device.type != "meta" or mask.dtype not in (torch.bool, query.dtype) or mask.dim() != 4:
         return False
     return all(have in (1, want) for have, want in zip(mask.shape, scores, strict=True))
+
+
+def _grouped(x: Any, weight: Any, offsets: Any = None, bias: Any = None, *others: Any) -> Any:
+    """Rows in groups, each times a matrix of its own: without elements PyTorch takes 16 bits only."""
+    if offsets is None or bias is not None or any(others) or not _plain(x, weight):
+        return None
+    if x.dim() != 2 or weight.dim() != 3 or x.shape[1] != weight.shape[1]:
+        return None
+    units = weight.shape[2]
+    whole = 16 // x.element_size()  # a row fills whole blocks of 16 bytes
+    return x.new_empty_strided((x.shape[0], units), (-(-units // whole) * whole, 1))
+
+
+def _masked_fill(x: Any, mask: Any, value: Any) -> Any:
+    """Fill with the number that a tensor on the CPU holds, which PyTorch refuses without elements alone."""
+    import torch
+
+    if value.dim() or value.device.type == "meta" or x.device.type != "meta":
+        return None
+    return torch.ops.aten.masked_fill.Scalar(x, mask, 0)
 
 
 def _lstm(x: Any, states: Any, weights: Any, *settings: Any) -> Any:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
+from sys import getrefcount
 from typing import Any, NamedTuple
 
 from rfcalc.readers.torch.arguments import tensors_in
@@ -75,6 +77,23 @@ class Tape:
         What makes a tensor from nothing hands on a copy of what the dispatcher made.
         """
         return self._names.get(id(tensor)) or self._elements.get((storage_of(tensor), tensor.stride()))
+
+    def reachable(self) -> set[str]:
+        """Return what tensors are called that something else than this tape may still use."""
+        kinds: dict[int, list[Any]] = {}
+        for each in {id(each): each for each in self._held}.values():
+            kinds.setdefault(_storage(each), []).append(each)
+        times = Counter(map(id, self._held))
+        idle = {storage for storage, kin in kinds.items() if _is_idle(storage, kin, times)}
+        elements = ((kind, name) for ((kind, *_), _), name in self._elements.items())
+        found = {name for storage, name in elements if storage not in idle}
+        return found | {
+            name
+            for storage, kin in kinds.items()
+            if storage not in idle
+            for each in kin
+            if (name := self._names.get(id(each)))
+        }
 
     def input(self, name: str, tensor: Any, given: Any) -> None:
         """Enter an argument of the module, in the place of what was given."""
@@ -212,7 +231,7 @@ class Tape:
         path = "" if not self.stack else self._path(module)
         if path is None:
             self.stack.append(self.stack[-1])
-            if any(True for held in (module.parameters(), module.buffers()) for _ in held):
+            if any(True for _ in module.parameters()):
                 raise Unrecorded(f"a {type(module).__name__} runs that is no part of the module")
             return
         visit = self._visits[path] = self._visits.get(path, -1) + 1
@@ -243,6 +262,19 @@ def _storage(tensor: Any) -> int:
         return int(tensor.untyped_storage()._cdata)
     except (AttributeError, NotImplementedError, RuntimeError):  # sparse and wrapped tensors have none
         return id(tensor)
+
+
+def _is_idle(storage: int, sharing: Sequence[Any], held: Mapping[int, int]) -> bool:
+    """Tell whether nothing refers to a storage but tensors that a tape holds, so many times each."""
+    import torch
+
+    bases = {id(each._base) for each in sharing}
+    for each in sharing:
+        # beside the tape the list of those that share it, this loop and the call; and views hold their base
+        if getrefcount(each) > held[id(each)] + 3 + (id(each) in bases):
+            return False
+    # PyTorch keeps one reference itself once it was asked for the storage
+    return bool(torch._C._storage_Use_Count(storage) <= len(sharing) + 1)
 
 
 def _meta(tensor: Any) -> Tensor:
