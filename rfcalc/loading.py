@@ -19,6 +19,7 @@ from rfcalc.graph.layer import SPATIAL, Layer
 from rfcalc.readers import detect
 from rfcalc.readers.named import is_keras
 from rfcalc.readers.options import Options
+from rfcalc.readers.runtimes import checked
 
 if TYPE_CHECKING:
     import os
@@ -48,6 +49,7 @@ class Loading(TypedDict, total=False):
     input: str | None
     layout: str | Mapping[str, str] | None
     on_unknown: OnUnknown
+    runtime: str | None
     cut: Sequence[str]
     design: int | None
 
@@ -104,6 +106,7 @@ def load(
     input: str | None = None,
     layout: str | Mapping[str, str] | None = None,
     on_unknown: OnUnknown = "report",
+    runtime: str | None = None,
     cut: Sequence[str] = (),
     design: int | None = None,
 ) -> LayerGraph:
@@ -132,6 +135,10 @@ def load(
     on_unknown : str
         What to do with an op that no rule knows: ``report`` it and what depends on it as unknown, make it
         an ``error``, take it to depend on everything (``bound``), or to change nothing (``identity``).
+    runtime : str, optional
+        Of an ONNX model, the runtime that is followed where runtimes are known to part: ``onnxruntime``,
+        ``openvino``, ``tflite`` or ``torch``. By default that is mostly the specification; a note says who
+        makes something else of a layer.
     cut : sequence of str, optional
         Layers, by name or glob, at which dependence ends: what they put out is taken to depend on nothing, so
         that the fields behind them are those of the other ways.
@@ -162,14 +169,14 @@ def load(
     if design is not None:
         given: Loading = {
             "parameters": parameters, "input_shape": input_shape, "dims": dims, "input": input,
-            "layout": layout, "on_unknown": on_unknown, "cut": cut, "design": design,
+            "layout": layout, "on_unknown": on_unknown, "runtime": runtime, "cut": cut, "design": design,
         }  # fmt: skip
         made, theirs = _of_design(x, given)
         return load(made, **theirs)
     parameters, dims = plain(parameters), plain(dims)
     shapes = _shapes(plain(input_shape))
     layouts = {"": layout} if isinstance(layout, str) else layout
-    options = Options(parameters, shapes, dims, input, layouts, on_unknown)
+    options = Options(parameters, shapes, dims, input, layouts, on_unknown, checked(runtime))
     graph = _with_cuts(detect.load(x, options=options), cut)
     if graph.results and not isinstance(x, LayerGraph):
         return graph  # its reader has used all of them

@@ -10,6 +10,7 @@ import click
 
 from rfcalc.arguments import integers, shapes, texts
 from rfcalc.commands.terminal import COLOURS, is_terminal, painted, wants_colour
+from rfcalc.readers.runtimes import RUNTIMES
 from rfcalc.wording import MARKUP
 
 if TYPE_CHECKING:
@@ -127,6 +128,13 @@ _others = _together(
         "unless a budget says otherwise), stop with an error, bound it (it depends on everything), or pass "
         "its input on (identity).",
         keyword="on_unknown",
+    ),
+    _option(
+        "--runtime",
+        type=click.Choice(RUNTIMES),
+        meaning="Of an ONNX model, follow this runtime where runtimes are known to make something else of a "
+        "layer; by default mostly the specification, and notes say who differs.",
+        keyword="runtime",
     ),
     _option(
         "--cut",
@@ -362,7 +370,9 @@ def loading(
     settings: Sequence[str],
     input_name: str | None,
     layout: Sequence[str],
+    *,
     on_unknown: Any = None,
+    runtime: str | None = None,
     cut: Sequence[str] = (),
     design: int | None = None,
 ) -> dict[str, Any]:
@@ -374,6 +384,7 @@ def loading(
         "input": input_name,
         "layout": texts(layout, "--layout") or None,
         **({"on_unknown": on_unknown} if on_unknown else {}),
+        **({"runtime": runtime} if runtime else {}),
         **({"cut": tuple(cut)} if cut else {}),
         **({"design": design} if design is not None else {}),
     }

@@ -18,7 +18,17 @@ SEE, COMPARE, REVIEW, WRITE = SECTIONS
 
 _CLOSE: Final = 0.7  # how like a name of an option has to be to be taken for a slip
 
-READING: Final = ("input_shape", "dim", "layout", "settings", "input_name", "on_unknown", "cut", "design")
+READING: Final = (
+    "input_shape",
+    "dim",
+    "layout",
+    "settings",
+    "input_name",
+    "on_unknown",
+    "runtime",
+    "cut",
+    "design",
+)
 """The parameters of `rfcalc.commands.options.reading`, which say how a model is read."""
 
 

@@ -119,9 +119,9 @@ def load(
         raise UsageError(f"there is no format {got(format)}; rfcalc reads {listed(_READERS, 'and')}")
     wanted = options or Options(parameters, shapes)
     if isinstance(model, LayerGraph):
-        if wanted.parameters or wanted.shapes:
+        if wanted.parameters or wanted.shapes or wanted.runtime:
             raise UsageError(
-                "a loaded graph has its parameters and shapes already; load the file with others"
+                "a loaded graph has its parameters, shapes and runtime already; load the file with others"
             )
         return model
     if isinstance(model, str) and names_code(model):
@@ -130,6 +130,7 @@ def load(
         from rfcalc.readers.named import is_keras, read_keras_model
 
         if is_keras(model):
+            _refuse_runtime(wanted, "a Keras model")
             return read_keras_model(model, wanted)
     document = read_document(model, format=format)
     wanted = wanted._replace(directory=document.directory, memory=document.memory)
@@ -440,11 +441,13 @@ def _native(document: dict[str, Any], source: str, options: Options) -> LayerGra
     from rfcalc.readers.native import read_native
 
     _refuse_layout(options)
+    _refuse_runtime(options, "a model in rfcalc's own format")
     return read_native(document, source=source, parameters=options.parameters, shapes=options.shapes)
 
 
 def _keras(document: dict[str, Any], source: str, options: Options) -> LayerGraph:
     _refuse_parameters(options, "a Keras model")
+    _refuse_runtime(options, "a Keras model")
     _refuse_layout(options)
     from rfcalc.readers.keras import read_keras
 
@@ -465,6 +468,7 @@ def _onnx(data: Any, source: str, options: Options) -> LayerGraph:
 
 def _tflite(data: Any, source: str, options: Options) -> LayerGraph:
     _refuse_parameters(options, "a TFLite model")
+    _refuse_runtime(options, "a TFLite model", "tflite")
     try:
         from rfcalc.readers.tflite.graph import read_tflite
     except ModuleNotFoundError as error:
@@ -476,6 +480,7 @@ def _tflite(data: Any, source: str, options: Options) -> LayerGraph:
 
 def _openvino(data: bytes, source: str, options: Options) -> LayerGraph:
     _refuse_parameters(options, "an OpenVINO model")
+    _refuse_runtime(options, "an OpenVINO model", "openvino")
     try:
         from rfcalc.readers.openvino.graph import read_openvino
     except ModuleNotFoundError as error:
@@ -489,6 +494,7 @@ def _openvino(data: bytes, source: str, options: Options) -> LayerGraph:
 
 def _torch(data: Any, source: str, options: Options) -> LayerGraph:
     _refuse_parameters(options, "a PyTorch model")
+    _refuse_runtime(options, "a PyTorch model", "torch")
     if type(data).__name__ == "ExportedProgram":
         from rfcalc.readers.torch.capture import read_exported
 
@@ -506,7 +512,9 @@ def _named_code(name: str, options: Options) -> LayerGraph:
 
     made = None if is_of_hub(name) else read_made(name, options)
     if made is not None:
+        _refuse_runtime(options, "a model of Keras or JAX")
         return made
+    _refuse_runtime(options, "a PyTorch model", "torch")
     need_torch(name)
     from rfcalc.readers.torch.factory import read_factory
 
@@ -516,6 +524,13 @@ def _named_code(name: str, options: Options) -> LayerGraph:
 def _refuse_parameters(options: Options, what: str) -> None:
     if options.parameters:
         raise UsageError(f"parameters belong to models in rfcalc's own format; {what} has none to set")
+
+
+def _refuse_runtime(options: Options, what: str, own: str = "") -> None:
+    """Refuse a runtime that does not run such models; `own` is the one that does."""
+    if options.runtime not in (None, own):
+        runs = f"{what} is read as {own} runs it" if own else f"of {what} none is known to part"
+        raise UsageError(f"--runtime {options.runtime} belongs to ONNX models; {runs}")
 
 
 def _refuse_layout(options: Options) -> None:

@@ -25,6 +25,8 @@ class Options(NamedTuple):
         What the axes of inputs are, by name (``""``: the one there is), such as ``NHWC``.
     on_unknown : str
         What operations that nobody knows are taken for.
+    runtime : str, optional
+        The runtime that is followed where runtimes part, one of `rfcalc.readers.runtimes.RUNTIMES`.
     directory : str, optional
         The one that the model's file is in, where it comes from a file.
     memory : dict, optional
@@ -37,5 +39,6 @@ class Options(NamedTuple):
     input: str | None = None
     layout: Mapping[str, str] | None = None
     on_unknown: str = "report"
+    runtime: str | None = None
     directory: str | None = None
     memory: dict[Any, Any] | None = None

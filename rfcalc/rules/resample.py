@@ -16,6 +16,7 @@ from rfcalc.algebra.window import Quotient, Stairs, Window, gather
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import TensorSpec
 from rfcalc.rules.expand import RADIUS, antialiased, around, ratio_step
+from rfcalc.rules.positions import Sampling, nearest_in_floats
 from rfcalc.rules.registry import CHOICE, FLAG, INTERNAL, REQUIRED, TEXT, Call, Path, Result, Setting, rule
 from rfcalc.rules.window import replaced
 
@@ -151,6 +152,7 @@ def scaled(extent: Num, size: Num, factor: float | None) -> Num:
     Setting("coordinates", CHOICE, "half_pixel", "where outputs sample the input", COORDINATES),
     Setting("rounding", TEXT, "round_prefer_floor", "of positions between two elements, for nearest"),
     Setting("antialias", FLAG, False, "widen the kernel when shrinking"),
+    Setting("floats", INTERNAL, "", "how positions of nearest elements are computed in floats of 32 bits"),
     Setting("factors", INTERNAL, None, "for each axis what makes its size of its extent, or None"),
     family="upsampling",
     summary="Resampling of any axes, with any coordinate transformation.",
@@ -171,9 +173,21 @@ def resample_axes(call: Call) -> Result:
         if is_known(size) and size < 1:
             raise AnalysisError(f"an axis would go from {spec.shape[axis]} to {size} elements")
         one = Axis(spec.shape[axis], size, scale, region)
+        how = Sampling(coordinates, rounding)
+        if (rows := _moved(one, how, call["floats"])) and mode == "nearest":
+            steps.append(Slide(axis, gather(one.size, one.extent, [(row,) for row in rows]), one.size))
+            continue
         steps.append(_step(axis, one, mode, coordinates, rounding, antialias=bool(call["antialias"])))
     output = TensorSpec(replaced(spec, extents), spec.axes, spec.dtype, spec.folded)
     return Result((output,), ((Path(0, tuple(steps)),),))
+
+
+def _moved(one: Axis, how: Sampling, floats: str) -> tuple[int, ...]:
+    """Return which element each output reads where floats make that another; nothing elsewhere."""
+    if not floats or not is_known(one.extent) or not is_known(one.size):
+        return ()
+    rows = nearest_in_floats(how, floats, one.extent, one.size, one.scale)
+    return () if rows == nearest_in_floats(how, "", one.extent, one.size, one.scale) else rows
 
 
 def _step(axis: int, one: Axis, mode: str, coordinates: str, rounding: str, *, antialias: bool) -> Step:

@@ -117,7 +117,7 @@ class Rfcalc:
         return found
 
 
-_OPTIONS = ("parameters", "input_shape", "dims", "input", "layout", "on_unknown", "cut")
+_OPTIONS = ("parameters", "input_shape", "dims", "input", "layout", "on_unknown", "runtime", "cut")
 """The options of `rfcalc.load`."""
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from rfcalc.errors import UsageError
 from rfcalc.questions.check.limits import BYTES, COUNT, FLAG, LIMITS, NUMBER, PIXELS, STATUS, Limit
 from rfcalc.questions.check.measures import STATUSES
+from rfcalc.readers.runtimes import RUNTIMES
 
 MODELS, LAYERS = "models", "layers"
 
@@ -358,6 +359,12 @@ def _read_on_unknown(value: Any, path: Path) -> str:
     return str(value)
 
 
+def _read_runtime(value: Any, path: Path) -> str:
+    if value not in RUNTIMES:
+        raise _refuse(value, path, f"one of {', '.join(map(repr, RUNTIMES))}")
+    return str(value)
+
+
 _TEXT: Final = {"type": "string"}
 _INTEGERS: Final = {"type": "object", "additionalProperties": {"type": "integer"}}
 _SHAPE: Final = {"type": "array", "items": {"anyOf": [{"type": "integer"}, {"const": "?"}]}}
@@ -378,6 +385,9 @@ LOADING: Final[Mapping[str, Option]] = {
     ),
     "on_unknown": Option(
         _read_on_unknown, "what to do with an op that no rule knows", {"enum": list(_ON_UNKNOWN)}
+    ),
+    "runtime": Option(
+        _read_runtime, "the runtime that is followed where runtimes part", {"enum": list(RUNTIMES)}
     ),
     "cut": Option(
         _read_names,

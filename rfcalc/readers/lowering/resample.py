@@ -31,13 +31,16 @@ def resize(
     antialias: bool = False,
     shrinking: str = "",
     factors: Sequence[float | None] | None = None,
+    floats: str = "",
 ) -> tuple[Value, ...]:
     """Add a resampling of every axis to `sizes`.
 
     `scales` are those that the source computes positions with, where they are not the ratios of the extents;
     `regions` the parts of the axes that are cropped first, as shares; `shrinking` is how positions on axes
     that become shorter are rounded, where it is not as on the others; `factors` what the source multiplies
-    extents by to make `sizes`, where it does, so that they follow another size of the input.
+    extents by to make `sizes`, where it does, so that they follow another size of the input; `floats` how
+    the source computes positions of nearest elements in floats of 32 bits (`rfcalc.rules.positions`), "" for
+    exactly.
     """
     if x.spec is None:
         raise Blind
@@ -58,6 +61,8 @@ def resize(
     }
     if factors is not None and any(factors[place] is not None for place, *_ in axes):
         attrs["factors"] = tuple(factors[place] for place, *_ in axes)
+    if floats and mode == "nearest":
+        attrs["floats"] = floats
     then: tuple[Stage, ...] = ()
     shorter = tuple(axis for axis in axes if axis[2] is not None and axis[2] < 1)
     if shrinking and shorter:

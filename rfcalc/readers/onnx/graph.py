@@ -92,7 +92,7 @@ def _memory_of(options: Options) -> Memory | None:
     """Return what is remembered of other readings of the file, for which all but shapes is the same."""
     if options.memory is None:
         return None
-    found: Memory = options.memory.setdefault(("onnx", options.on_unknown), Memory())
+    found: Memory = options.memory.setdefault(("onnx", options.on_unknown, options.runtime), Memory())
     return found
 
 

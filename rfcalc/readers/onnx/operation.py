@@ -15,6 +15,14 @@ from rfcalc.readers.lowering.value import Value, Values
 class Surroundings(Protocol):
     """The graph around an operation, as far as an operation asks it."""
 
+    @property
+    def runtime(self) -> str | None:
+        """The runtime that the model is read for; None for none."""
+
+    @property
+    def native(self) -> bool:
+        """Whether the model is in the format of that runtime, and read as it alone runs it."""
+
     def inline(self, graph: Any, node: Node) -> Values:
         """Read a graph inside of an operation, which sees the tensors around it."""
 

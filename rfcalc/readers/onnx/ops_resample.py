@@ -11,6 +11,7 @@ from rfcalc.readers.lowering.resample import settled
 from rfcalc.readers.lowering.value import Blind, Value, Values
 from rfcalc.readers.onnx import runtimes
 from rfcalc.readers.onnx.operation import Operation, op
+from rfcalc.rules.positions import Sampling
 
 _MODES = {"nearest": "nearest", "linear": "linear", "bilinear": "linear", "cubic": "cubic"}
 
@@ -57,6 +58,12 @@ def sampled(operation: Operation, rounding: str, *, shrinking: str = "") -> Valu
         settled(*each) is None for each in zip(x.shape, target, given, strict=True)
     ):  # it may become shorter, or longer
         raise Undecided
+    runtime = operation.scope.runtime
+    antialias, smoothed = runtimes.antialiased(operation, x.shape, target, runtime)
+    floats, moved = "", ""
+    if mode == "nearest":
+        how = Sampling(coordinates, rounding)
+        floats, moved = runtimes.nearest(how, x.shape, target, given, runtime)
     resized = lower(
         operation,
         x,
@@ -66,10 +73,13 @@ def sampled(operation: Operation, rounding: str, *, shrinking: str = "") -> Valu
         mode=_MODES[mode],
         coordinates=coordinates,
         rounding=rounding,
-        antialias=bool(operation.integer("antialias", 0)),
+        antialias=antialias,
         shrinking=shrinking,
+        floats=floats,
     )
-    return runtimes.say(operation, resized, message)
+    for each in (message, smoothed, moved):
+        runtimes.say(operation, resized, each)
+    return resized
 
 
 def _match(operation: Operation, places: list[int], values: tuple[Num, ...]) -> None:
@@ -94,7 +104,8 @@ def _scaled(
         near = exact.limit_denominator(64)
         if abs(near - exact) >= Fraction(1, 10**5) * exact or near.denominator == 1:
             near = exact
-        size, message = runtimes.scaled(x.shape[place], exact, near, recorded and recorded[place])
+        found = recorded and recorded[place]
+        size, message = runtimes.scaled(x.shape[place], exact, near, found, operation.scope.runtime)
         meant.append(near)
         sizes.append(size)
         messages.append(message)

@@ -81,7 +81,14 @@ def convolve(
 @op("Conv", tells={0: "window", 1: "kernel"})
 def conv(operation: Operation) -> Values:
     """X, W (filters, channels of a group, window), B."""
-    return convolve(operation, operation[0], operation[1], operation.optional(2))
+    made = convolve(operation, operation[0], operation[1], operation.optional(2))
+    rank = operation[1].rank - 2
+    if (
+        padding(operation, rank) in ("same", "same_lower")
+        and max(_per_axis(operation, "dilations", rank)) > 1
+    ):
+        return runtimes.say(operation, made, runtimes.dilated_conv(operation.scope.runtime, made, rank))
+    return made
 
 
 @op("CausalConvWithState", tells={0: "window", 1: "kernel", 3: "window"})
@@ -152,30 +159,28 @@ def conv_transpose(operation: Operation) -> Values:
     if wanted is not None and len(wanted) < rank:
         raise operation.wrong(f"output_shape has {len(wanted)} values for {rank} axes")
     given = padding(operation, rank)
-    pairs: list[tuple[Num, Num]] = []
+    sizes = _wanted(operation, x, wanted, given, stride)
     added: list[Num] = list(extra)
-    sizes: list[Num] = []
-    for k in range(rank):
-        if wanted is None and not isinstance(given, str):
-            pairs.append(given[k])
-            continue
-        if wanted is None and given == "valid":
-            pairs.append((0, 0))
-            continue
-        extent = x.shape[2 + k]
-        if wanted is not None and not is_known(extent):
-            raise Undecided
-        size = extent * stride[k] if wanted is None else wanted[-rank:][k]
-        sizes.append(size)
-        reach = (kernel.shape[2 + k] - 1) * dilation[k]
-        total = stride[k] * (extent - 1) + extra[k] + reach + 1 - size
-        if prove(total < 0):  # a larger output is filled up at its end
-            added[k], total = added[k] - total, 0
-        half = total // 2
-        pairs.append((half, total - half) if auto == "SAME_UPPER" else (total - half, half))
     message = ""
-    if wanted is None and tuple(added) != extra and all(map(is_known, sizes)):
-        added, message = runtimes.filled(sizes, extra, added, runtimes.recorded(operation, rank))
+    if sizes is None:
+        pairs = ((0, 0),) * rank if isinstance(given, str) else given
+    else:
+        reach = [(k - 1) * d + 1 for k, d in zip(kernel.shape[2:], dilation, strict=True)]
+        totals = [
+            s * (n - 1) + more + span - size
+            for n, s, more, span, size in zip(x.shape[2:], stride, extra, reach, sizes, strict=True)
+        ]
+        if wanted is None:
+            found = runtimes.recorded(operation, rank)
+            totals, message = runtimes.same_transposed(totals, sizes, found, operation.scope.runtime)
+        else:  # a larger output is filled up at its end
+            message = runtimes.larger(totals, sizes, operation.scope.runtime)
+            added = [
+                more - total if prove(total < 0) else more for more, total in zip(extra, totals, strict=True)
+            ]
+            totals = [0 if prove(total < 0) else total for total in totals]
+        halves = [(total // 2, total - total // 2) for total in totals]
+        pairs = tuple(halves if auto == "SAME_UPPER" else [(more, less) for less, more in halves])
     made = window.transposed_conv(
         operation,
         x,
@@ -188,6 +193,24 @@ def conv_transpose(operation: Operation) -> Values:
         groups=groups_of(operation),
     )
     return runtimes.say(operation, made, message)
+
+
+def _wanted(
+    operation: Operation,
+    x: Value,
+    wanted: tuple[int, ...] | None,
+    given: str | tuple[tuple[int, int], ...],
+    stride: tuple[int, ...],
+) -> list[Num] | None:
+    """Return the extents that a transposed convolution is to have; None where its padding says them."""
+    rank = len(stride)
+    if wanted is None:
+        if not isinstance(given, str) or given == "valid":
+            return None
+        return [extent * s for extent, s in zip(x.shape[2:], stride, strict=True)]
+    if not all(map(is_known, x.shape[2:])):
+        raise Undecided
+    return list(wanted[-rank:])
 
 
 _POOLS = {"MaxPool": "max", "AveragePool": "average", "LpPool": "lp"}
@@ -205,14 +228,13 @@ def pooled(operation: Operation, mode: str) -> Values:
     if not kernel or min(kernel) < 1:
         raise operation.wrong("kernel_shape must be positive numbers")
     settings = geometry(operation, len(kernel))
-    ceil = bool(operation.integer("ceil_mode", 0))
-    run = _as_run(operation, operation[0], kernel, settings, ceil=ceil)
+    run = _as_run(operation, operation[0], kernel, settings)
     made = window.pool(
         operation,
         operation[0],
         mode,
         kernel=kernel,
-        ceil=ceil,
+        ceil=run.ceil,
         short=run.short,
         copies=max(len(operation.node.outputs) - 1, 0),
         **{**settings, "padding": run.padding},
@@ -221,17 +243,25 @@ def pooled(operation: Operation, mode: str) -> Values:
 
 
 def _as_run(
-    operation: Operation, x: Value, kernel: tuple[int, ...], settings: dict[str, Any], *, ceil: bool
+    operation: Operation, x: Value, kernel: tuple[int, ...], settings: dict[str, Any]
 ) -> runtimes.Pooling:
     """Return how runtimes read a pooling, where its extents are known."""
-    pads, rank = settings["padding"], len(kernel)
+    pads, rank, ceil = settings["padding"], len(kernel), bool(operation.integer("ceil_mode", 0))
     if x.spec is None or x.rank < rank or not all(map(is_known, x.shape[-rank:])):
-        return runtimes.Pooling(pads)
+        return runtimes.Pooling(pads, ceil)
     extents = [as_integer(extent) for extent in x.shape[-rank:]]
     on = runtimes.Geometry(extents, kernel, settings["stride"], settings["dilation"])
+    op = operation.op
+    runtime = None if operation.scope.native else operation.scope.runtime  # of its own format all is said
     if pads in ("same", "same_lower"):
-        return runtimes.same_pooling(on, pads, runtimes.recorded(operation, rank))
-    return runtimes.given_pooling(on, ((0, 0),) * rank if isinstance(pads, str) else pads, ceil=ceil)
+        refusing = op == "MaxPool" or (op == "AveragePool" and operation.opset < 19)
+        found = runtimes.recorded(operation, rank)
+        return runtimes.same_pooling(on, pads, found, runtime, refusing=refusing)._replace(ceil=ceil)
+    sides = ((0, 0),) * rank if isinstance(pads, str) else pads
+    read = runtimes.given_pooling(on, sides, runtime, ceil=ceil, largest=op == "MaxPool")
+    if read.ceil and not read.message and op == "AveragePool" and operation.integer("count_include_pad", 0):
+        return read._replace(message=runtimes.averaged(on, sides, runtime))
+    return read
 
 
 _GLOBAL = {"GlobalAveragePool": "average", "GlobalMaxPool": "max", "GlobalLpPool": "lp"}

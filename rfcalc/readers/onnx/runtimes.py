@@ -1,8 +1,7 @@
-"""Where runtimes of ONNX part from its specification, or from each other: what they give, for a note.
+"""Where runtimes of ONNX part from its specification, or from each other: what each makes of a layer.
 
-Measured with onnxruntime 1.20 and 1.32, OpenVINO 2026.4 and onnx 1.23 (shape inference and reference
-evaluator). A shape that the file records for the very tensor is evidence: where it is what a runtime gives,
-the file was made for that runtime.
+Who does what stands in `rfcalc.readers.runtimes`. A shape that the file records for the very tensor is
+evidence: where it is what a runtime gives, the file was made for that runtime.
 """
 
 from __future__ import annotations
@@ -10,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
+from operator import gt
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from rfcalc.algebra.number import Num, is_known
+from rfcalc.algebra.number import Num, as_integer, is_known, prove
 from rfcalc.algebra.window import same_padding
+from rfcalc.readers.lowering.resample import settled
 from rfcalc.readers.lowering.value import Values
 from rfcalc.readers.onnx.operation import Operation
+from rfcalc.readers.runtimes import CODE, chosen
+from rfcalc.rules.positions import FLOATS, Sampling, moved_by_floats
 from rfcalc.rules.window import window_extent
-
-CODE: Final = "runtimes"
-"""The code of notes about runtimes that part."""
 
 Pairs = tuple[tuple[Num, Num], ...]
 
@@ -33,6 +33,8 @@ class Pooling(NamedTuple):
     ----------
     padding : str or tuple of (Num, Num)
         A word, or (before, after) for each axis.
+    ceil : bool
+        The number of windows is rounded up.
     short : bool
         A window may be longer than its map by less than a stride.
     message : str
@@ -40,6 +42,7 @@ class Pooling(NamedTuple):
     """
 
     padding: str | Pairs
+    ceil: bool = False
     short: bool = False
     message: str = ""
 
@@ -59,8 +62,11 @@ class Geometry(NamedTuple):
 
 
 def say(operation: Operation, made: Values, message: str) -> Values:
-    """Add a note about runtimes to the layer of an operation, if there is one, and return its outputs."""
-    if message and made and made[0].edge is not None:
+    """Add a note about runtimes to the layer of an operation, if there is one, and return its outputs.
+
+    Of a model in the format of one runtime there is nothing to say.
+    """
+    if message and not operation.scope.native and made and made[0].edge is not None:
         operation.builder.notes.append((CODE, made[0].edge[0], message))
     return made
 
@@ -83,54 +89,76 @@ def rows_of(extents: Sequence[Num]) -> str:
     return "x".join(map(str, extents))
 
 
+# ---- convolution -------------------------------------------------------------------------------------------
+
+
+def dilated_conv(runtime: str | None, made: Values, rank: int) -> str:
+    """Say who runs a convolution with SAME padding and a dilation."""
+    shape = made[0].shape[-rank:]
+    if not all(map(is_known, shape)):
+        return ""
+    return chosen("same-dilated-conv", runtime, {"run": rows_of(shape)}).message
+
+
 # ---- pooling -----------------------------------------------------------------------------------------------
 
 
-def same_pooling(on: Geometry, word: str, found: tuple[Num, ...] | None) -> Pooling:
-    """Read a pooling with SAME padding, of which onnxruntime leaves the dilation out.
+def same_pooling(
+    on: Geometry, word: str, found: tuple[Num, ...] | None, runtime: str | None, *, refusing: bool
+) -> Pooling:
+    """Read a pooling with SAME padding.
 
-    It is read as the specification says, unless the file records the extents `found` that onnxruntime makes.
+    It is read as the specification says, unless a runtime is asked for, or the file records the extents
+    `found` that one makes. Of a kind of pooling that is `refusing` onnxruntime takes no negative padding.
     """
+    said = tuple(-(-n // s) for n, s in zip(on.extents, on.stride, strict=True))
     if max(on.dilation) == 1:
+        axes = zip(on.extents, on.reach, on.stride, said, strict=True)
+        if refusing and any(as_integer(m - 1) * s + reach < n for n, reach, s, m in axes):
+            return Pooling(word, message=chosen("same-long-stride", runtime, {"run": rows_of(said)}).message)
         return Pooling(word)
     pads = _undilated_padding(on, lower=word == "same_lower")
-    said = tuple(-(-n // s) for n, s in zip(on.extents, on.stride, strict=True))
     run = _extents(on, pads)
     if min(run) < 1:
         return Pooling(word)
-    if found == run != said:
-        message = (
-            f"padded without regard to its dilation, as onnxruntime does, to {rows_of(run)}, which the file "
-            f"records; the specification makes {rows_of(said)}"
-        )
-        return Pooling(pads, message=message)
-    message = (
-        f"padded as the specification says, to {rows_of(said)}; onnxruntime leaves the dilation out of its "
-        f"SAME padding, makes {rows_of(run)}, and reads other rows"
-    )
-    return Pooling(word, message=message)
+    made = {"dilated": rows_of(said), "undilated": rows_of(run)}
+    way, message = chosen("same-dilated-pool", runtime, made, found and rows_of(found))
+    return Pooling(word if way == "dilated" else pads, message=message or "")
 
 
-def given_pooling(on: Geometry, pads: Pairs, *, ceil: bool) -> Pooling:
-    """Read a pooling whose padding is given in numbers."""
+def given_pooling(on: Geometry, pads: Pairs, runtime: str | None, *, ceil: bool, largest: bool) -> Pooling:
+    """Read a pooling whose padding is given in numbers; `largest` takes the largest of each window."""
     axes = list(zip(on.extents, on.reach, on.stride, pads, strict=True))
     if ceil:
-        full = tuple(-(-(n + lo + hi - reach) // s) + 1 for n, reach, s, (lo, hi) in axes)
-        if full == tuple(window_extent(n, reach, s, lo, hi, ceil=True) for n, reach, s, (lo, hi) in axes):
-            return Pooling(pads)
-        message = (
-            "a last window that would start in the padding is left out, as in the specification, PyTorch and "
-            "new versions of onnxruntime; OpenVINO, onnxruntime 1.20 and shape inference before opset 22 "
-            f"keep it and make {rows_of(full)}"
-        )
-        return Pooling(pads, message=message)
+        full = [-(-(n + lo + hi - reach) // s) + 1 for n, reach, s, (lo, hi) in axes]
+        left = [window_extent(n, reach, s, lo, hi, ceil=True) for n, reach, s, (lo, hi) in axes]
+        if full == left:
+            return Pooling(pads, ceil=True)
+        made = {"left": rows_of(left), "kept": rows_of(full)}
+        way, message = chosen("ceil-max-pool" if largest else "ceil-pool", runtime, made)
+        if way == "left":
+            return Pooling(pads, ceil=True, message=message)
+        ends = [(m - 1) * s + reach - n - lo for m, (n, reach, s, (lo, _)) in zip(full, axes, strict=True)]
+        longer = tuple((lo, end) for (lo, _), end in zip(pads, ends, strict=True))
+        return Pooling(longer, message=message)
     if any(0 < reach - (n + lo + hi) < s for n, reach, s, (lo, hi) in axes):
-        message = (
-            "its window is longer than its map by less than a stride: one element, as in onnxruntime and "
-            "shape inference, which round toward zero; PyTorch and Keras refuse such a pooling"
+        short = [window_extent(n, reach, s, lo, hi, short=True) for n, reach, s, (lo, hi) in axes]
+        return Pooling(
+            pads, short=True, message=chosen("short-window", runtime, {"one": rows_of(short)}).message
         )
-        return Pooling(pads, True, message)
     return Pooling(pads)
+
+
+def averaged(on: Geometry, pads: Pairs, runtime: str | None) -> str:
+    """Say by how many elements the last mean is divided, where windows end behind the padding that counts."""
+    full, left = [], []
+    for n, reach, s, (lo, hi) in zip(on.extents, on.reach, on.stride, pads, strict=True):
+        count = window_extent(n, reach, s, lo, hi, ceil=True)
+        over = max(as_integer(count - 1) * s + reach - (n + as_integer(lo) + as_integer(hi)), 0)
+        full.append(reach)
+        left.append(reach - over)
+    made = {"clipped": f"the last mean is of {rows_of(left)}", "full": f"of {rows_of(full)}"}
+    return chosen("ceil-average", runtime, made).message if full != left else ""
 
 
 def _undilated_padding(on: Geometry, *, lower: bool) -> Pairs:
@@ -152,34 +180,82 @@ def _extents(on: Geometry, pads: Pairs) -> tuple[Num, ...]:
 # ---- transposed convolution --------------------------------------------------------------------------------
 
 
-def filled(
-    sizes: Sequence[Num], extra: Sequence[int], added: Sequence[Num], found: tuple[Num, ...] | None
+def same_transposed(
+    totals: Sequence[Num], sizes: Sequence[Num], found: tuple[Num, ...] | None, runtime: str | None
 ) -> tuple[list[Num], str]:
-    """Return what SAME padding adds at the end where a kernel is shorter than its stride, and what to say.
+    """Return how much SAME padding takes off each axis, and what to say of runtimes.
 
-    The specification makes the extent times the stride, of which the last rows then see nothing; runtimes
-    leave these out. `extra` is the output padding that is asked for, `added` what the specification makes of
-    it.
+    The specification makes the extent times the stride. Where a kernel is shorter than its stride, less than
+    nothing is taken off for that: `totals` says how much. Runtimes leave out what sees nothing at the end.
     """
-    run = tuple(size - (more - own) for size, more, own in zip(sizes, added, extra, strict=True))
-    if found == run:
-        return list(extra), (
-            f"its kernel is shorter than its stride, and SAME padding takes nothing off: {rows_of(run)}, "
-            f"which the file records and runtimes of ONNX give; the specification makes {rows_of(sizes)}"
-        )
-    return list(added), (
-        f"filled up to {rows_of(sizes)}, as the specification says and Keras does; onnxruntime, OpenVINO and "
-        f"shape inference leave out what sees nothing at the end, and make {rows_of(run)}"
-    )
+    if not all(map(is_known, (*totals, *sizes))) or min(totals) >= 0:
+        return list(totals), ""
+    run = [size + min(total, 0) for size, total in zip(sizes, totals, strict=True)]
+    made = {"filled": rows_of(sizes), "short": rows_of(run)}
+    way, message = chosen("transposed-short", runtime, made, found and rows_of(found))
+    return [total if way == "filled" else max(total, 0) for total in totals], message
+
+
+def larger(totals: Sequence[Num], sizes: Sequence[Num], runtime: str | None) -> str:
+    """Say who fills a transposed convolution up to extents that are larger than its full result."""
+    if not any(prove(total < 0) for total in totals):
+        return ""
+    return chosen("transposed-shape", runtime, {"run": rows_of(sizes)}).message
 
 
 # ---- resizing ----------------------------------------------------------------------------------------------
+
+
+def antialiased(
+    operation: Operation, extents: Sequence[Num], sizes: Sequence[Num], runtime: str | None
+) -> tuple[bool, str]:
+    """Return whether a resizing widens its kernel where it makes an axis shorter, and what to say of it."""
+    if not operation.integer("antialias", 0) or operation.text("mode", "nearest") == "nearest":
+        return False, ""
+    known = all(map(is_known, (*extents, *sizes)))
+    if known and not any(map(gt, extents, sizes)):
+        return True, ""
+    made = {"wide": "with antialias", "narrow": "without"}
+    way, message = chosen("antialias", runtime, made)
+    return way == "wide", message
+
+
+def nearest(
+    how: Sampling,
+    extents: Sequence[Num],
+    sizes: Sequence[Num],
+    scales: Sequence[Fraction | None],
+    runtime: str | None,
+) -> tuple[str, str]:
+    """Return how positions of nearest elements are computed in floats, and how many these move.
+
+    "" is exactly, as where nobody's floats matter.
+    """
+    made = {"exact": (exact := "exact positions")}
+    for floats in FLOATS:
+        counts = [
+            moved_by_floats(how, floats, extent, size, settled(extent, size, scale))
+            for extent, size, scale in zip(extents, sizes, scales, strict=True)
+            if is_known(extent) and is_known(size) and extent != size
+        ]
+        if None in counts:
+            continue
+        moved = sum(filter(None, counts))
+        read = "elements read others" if moved > 1 else "element reads another"
+        made[floats] = f"{moved} {read}" if moved else exact
+    if set(made.values()) == {exact}:
+        return "", ""
+    way, message = chosen("nearest-floats", runtime, made)
+    return "" if way == "exact" else way, message
+
 
 _SAMPLED_EXTENTS: Final = 4096
 """Extents up to this are looked through for those at which two ways to round differ."""
 
 
-def scaled(extent: Num, exact: Fraction, near: Fraction, found: Num | None) -> tuple[Num, str]:
+def scaled(
+    extent: Num, exact: Fraction, near: Fraction, found: Num | None, runtime: str | None
+) -> tuple[Num, str]:
     """Return the extent that a scale makes, ``floor(n * scale)``, and what to say of it.
 
     Runtimes multiply in floats of 32 bits. `near` is the simple fraction that such a float stands for; where
@@ -193,18 +269,14 @@ def scaled(extent: Num, exact: Fraction, near: Fraction, found: Num | None) -> t
             "some maps come out an element smaller than the formula says"
         )
         return plain, warning if at else ""
-    run, inferred = scaled_extent(extent, float(exact)), int(extent * exact)
-    if found == plain != run:
-        message = (
-            f"{plain} elements of {extent}, as the file records and PyTorch makes; onnxruntime rounds the "
-            f"scale to 32 bits and makes {run}"
-        )
-        return plain, message
-    message = (
-        f"{run} elements of {extent}, as onnxruntime and PyTorch make, which multiply by the scale in "
-        f"floats; exact arithmetic on its 32 bits, as in shape inference, makes {inferred}"
-    )
-    return run, message if run != inferred else ""
+    made = {
+        "single": scaled_extent(extent, float(exact)),
+        "exact": int(extent * exact),
+        "next": int(extent * float(np.nextafter(np.float32(exact), np.float32(np.inf)))),
+        "double": plain,
+    }
+    way, message = chosen("scale-extent", runtime, made, plain if found == plain else None)
+    return made[way], message
 
 
 def scaled_extent(extent: int, scale: float) -> int:

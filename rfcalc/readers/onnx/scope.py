@@ -83,6 +83,7 @@ class File:
         self.functions = {(f.domain, f.name): f for f in model.functions}
         self.count = 0
         self.resized = bool(options.shapes or options.dims)
+        self.native = shapes_hold
         self.shapes_hold = shapes_hold and not self.resized
 
         if len(model.graph.node) > MOST_NODES:
@@ -150,6 +151,16 @@ class Scope:
             raise ReadError(
                 f"functions or branches are nested more than {DEEPEST} deep; do they call themselves?"
             )
+
+    @property
+    def runtime(self) -> str | None:
+        """The runtime that the model is read for; None for none."""
+        return self.file.options.runtime
+
+    @property
+    def native(self) -> bool:
+        """Whether the model is in the format of that runtime, and read as it alone runs it."""
+        return self.file.native
 
     # ---- tensors -------------------------------------------------------------------------------------------
 

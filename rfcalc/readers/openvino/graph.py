@@ -59,7 +59,8 @@ def read_openvino(data: bytes, *, source: str, options: Options) -> LayerGraph:
         if memory is not None:
             memory[FORMAT] = found
     model, types, said = found
-    graph = read_onnx(model, source=source, options=options._replace(memory=memory), shapes_hold=True)
+    followed = options._replace(memory=memory, runtime="openvino")
+    graph = read_onnx(model, source=source, options=followed, shapes_hold=True)
     layers = [replace(layer, op=_type(layer, types)) for layer in graph]
     named = graph.with_results(layers, graph.results).with_notes(said)
     named.format = FORMAT

@@ -44,6 +44,7 @@ def resize(operation: Operation) -> Values:
         coordinates=coordinates,
         rounding=rounding if mode == "nearest" else "round_prefer_floor",
         antialias=rounding == "aa",
+        floats="" if mode != "nearest" or x.spec.dtype == "float64" else "multiplied",
         factors=[None] * (x.rank - rank) + [float(each) if _is_factor(each) else None for each in raw],
     )
 
