@@ -16,7 +16,13 @@ FLOATS: Final = ("divided", "tolerant", "multiplied")
 """Ways to compute a position: divided by the scale (OpenVINO); the same, where what is within a millionth of
 a half counts as a half (onnxruntime); or multiplied by its inverse (PyTorch)."""
 
+FUSED: Final = "fused"
+"""As multiplied, but the product is not rounded before a half is taken off, as some kernels of PyTorch do."""
+
 _NEAR: Final = 1e-6
+
+MOST: Final = 1 << 16
+"""Outputs along an axis up to which positions in floats are worked out."""
 
 
 class Sampling(NamedTuple):
@@ -48,7 +54,7 @@ def nearest_in_floats(
 ) -> tuple[int, ...]:
     """Return for each output the element that it reads; exactly where `floats` is empty.
 
-    Where positions in floats are not known, nothing is returned.
+    Where positions in floats are not known, or there are more than `MOST`, nothing is returned.
 
     >>> nearest_in_floats(Sampling("asymmetric", "floor"), "multiplied", 2, 82, None).index(1)
     42
@@ -56,14 +62,21 @@ def nearest_in_floats(
     41
     """
     ratio = Fraction(size, extent) if scale is None else scale
-    if floats == "multiplied":
+    if floats in ("multiplied", FUSED):
         how = _MULTIPLIED.get(how, Sampling("", ""))
-    if how.coordinates not in _SHIFTS or (how.coordinates == "pytorch_half_pixel" and size == 1):
+    if (
+        how.coordinates not in _SHIFTS
+        or size > MOST
+        or (how.coordinates == "pytorch_half_pixel" and size == 1)
+    ):
         return ()
     shift, back = _SHIFTS[how.coordinates]
     if not floats:
-        found = [_rounded((i + Fraction(shift)) / ratio - Fraction(back), how.rounding) for i in range(size)]
-    elif floats == "multiplied":
+        found = [_exactly(ratio, 2 * i + int(2 * shift), int(2 * back), how.rounding) for i in range(size)]
+    elif floats == FUSED and shift:
+        factor = single(1 / float(ratio))
+        found = [floor(single(max(single((i + shift) * factor - 0.5), 0.0) + 0.5)) for i in range(size)]
+    elif floats in ("multiplied", FUSED):
         factor = single(1 / float(ratio))
         found = [_rounded(single((i + shift) * factor), how.rounding) for i in range(size)]
     else:
@@ -95,11 +108,21 @@ def _minus(position: float, back: float) -> float:
     return single(position - back) if back else position
 
 
-def _rounded(at: Fraction | float, how: str, near: float = 0.0) -> int:
+def _exactly(ratio: Fraction, twice: int, back: int, how: str) -> int:
+    """Round the position of which `twice` is the double before it is scaled, less half of `back`."""
+    n, d = twice * ratio.denominator - back * ratio.numerator, 2 * ratio.numerator
+    if how == "round_prefer_floor":
+        return -((d - 2 * n) // (2 * d))
+    if how == "round_prefer_ceil":
+        return (2 * n + d) // (2 * d)
+    return n // d if how == "floor" else -(-n // d)
+
+
+def _rounded(at: float, how: str, near: float = 0.0) -> int:
     """Round a position; `near` is how far beside a half still counts as one."""
     low = floor(at)
     if how in ("round_prefer_floor", "round_prefer_ceil"):
-        over = float(at - low) - 0.5
+        over = at - low - 0.5
         if abs(over) <= near:
             return low if how == "round_prefer_floor" else low + 1
         return low + (over > 0)

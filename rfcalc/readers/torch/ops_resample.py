@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from rfcalc.algebra.number import is_known
+from rfcalc.algebra.number import Num, is_known
 from rfcalc.readers.lowering.resample import resize as lower
+from rfcalc.readers.lowering.resample import settled
 from rfcalc.readers.lowering.value import Blind, Value, Values
+from rfcalc.readers.runtimes import CODE
 from rfcalc.readers.torch.operation import Operation, op
+from rfcalc.rules.positions import FUSED, Sampling, nearest_in_floats
 
 _RESIZES = {
     **{f"upsample_nearest{n}d": ("nearest", "asymmetric", "floor", n) for n in (1, 2, 3)},
@@ -35,7 +38,8 @@ def resize(operation: Operation) -> Values:
     given: list[Fraction | None] = [Fraction(1)] * x.rank
     raw = _given_scales(operation, rank)
     given[x.rank - rank :] = _scales(raw, x)
-    return lower(
+    floats = "" if mode != "nearest" or x.spec.dtype == "float64" else "multiplied"
+    made = lower(
         operation,
         x,
         operation.recorded[0],
@@ -44,9 +48,26 @@ def resize(operation: Operation) -> Values:
         coordinates=coordinates,
         rounding=rounding if mode == "nearest" else "round_prefer_floor",
         antialias=rounding == "aa",
-        floats="" if mode != "nearest" or x.spec.dtype == "float64" else "multiplied",
+        floats=floats,
         factors=[None] * (x.rank - rank) + [float(each) if _is_factor(each) else None for each in raw],
     )
+    either = _either(Sampling(coordinates, rounding), x, operation.recorded[0], given) if floats else 0
+    if either and made[0].edge is not None:
+        read = "one element reads" if either == 1 else f"{either} elements read"
+        message = f"{read} either of two, as the kernels of PyTorch round their positions differently"
+        operation.builder.notes.append((CODE, made[0].edge[0], message))
+    return made
+
+
+def _either(how: Sampling, x: Value, sizes: Sequence[Num], scales: Sequence[Fraction | None]) -> int:
+    """Count the elements whose positions PyTorch's kernels round differently."""
+    count = 0
+    for extent, size, scale in zip(x.shape, sizes, scales, strict=True):
+        if is_known(extent) and is_known(size) and extent != size:
+            one = settled(extent, size, scale)
+            pairs = (nearest_in_floats(how, floats, extent, size, one) for floats in ("multiplied", FUSED))
+            count += sum(a != b for a, b in zip(*pairs, strict=True))
+    return count
 
 
 def _given_scales(operation: Operation, rank: int) -> Sequence[Any]:
