@@ -81,7 +81,7 @@ class Difference:
         return next((way for way in self.ways if name in way.who), self.ways[0])
 
 
-_SPEC_FIRST: Final = "it is what the specification says"
+_SPEC_FIRST: Final = "the specification says so"
 
 DIFFERENCES: Final[Mapping[str, Difference]] = {
     each.key: each
@@ -201,7 +201,7 @@ DIFFERENCES: Final[Mapping[str, Difference]] = {
                 Way("single", (ORT, OLD_ORT), "the product is rounded to 32 bits"),
                 Way("exact", (INFERENCE, REFERENCE), "the 32 bits of the scale are multiplied exactly"),
                 Way("next", (OPENVINO,), "the next larger scale of 32 bits is multiplied"),
-                Way("double", (TORCH,), "the scale has 64 bits"),
+                Way("double", (TORCH,), "the product is rounded to 64 bits"),
             ),
             "most models are run by onnxruntime; a shape that the file records goes first",
         ),
@@ -223,15 +223,9 @@ DIFFERENCES: Final[Mapping[str, Difference]] = {
             "inputs",
             (
                 Way("exact", (SPECIFICATION, REFERENCE), ""),
-                Way(
-                    "tolerant", (ORT, OLD_ORT), "positions are floats, and halves are met within a millionth"
-                ),
+                Way("tolerant", (ORT,), "positions are floats of 32 bits; near a half counts as a half"),
                 Way("divided", (OPENVINO, OLD_ORT), "positions are floats of 32 bits"),
-                Way(
-                    "multiplied",
-                    (TORCH,),
-                    "indices are multiplied by the inverse of the scale, in floats of 32 bits",
-                ),
+                Way("multiplied", (TORCH,), "the inverse of the scale is multiplied, in floats of 32 bits"),
             ),
             _SPEC_FIRST,
         ),

@@ -185,7 +185,7 @@ CASES: Final[tuple[Case, ...]] = (
     # ---- resizing
     *(
         resize("scale-extent", extent, scale=scale, mode="linear", torch=_resize(scale=scale, mode="linear"))
-        for extent, scale in ((3, 10 / 3), (12, 5 / 12), (45, 2.6))
+        for extent, scale in ((3, 10 / 3), (12, 5 / 12), (45, 2.6), (100, 1.15))
     ),
     resize("antialias", 8, scale=0.5, mode="cubic", antialias=1, rank=2),
     resize("antialias", 12, scale=0.25, mode="linear", antialias=1),

@@ -273,9 +273,9 @@ def scaled(
         "single": scaled_extent(extent, float(exact)),
         "exact": int(extent * exact),
         "next": int(extent * float(np.nextafter(np.float32(exact), np.float32(np.inf)))),
-        "double": plain,
+        "double": int(extent * float(near)),
     }
-    way, message = chosen("scale-extent", runtime, made, plain if found == plain else None)
+    way, message = chosen("scale-extent", runtime, made, found if found == made["double"] else None)
     return made[way], message
 
 
