@@ -206,6 +206,30 @@ DIFFERENCES: Final[Mapping[str, Difference]] = {
             "most models are run by onnxruntime; a shape that the file records goes first",
         ),
         Difference(
+            "same-extent-linear",
+            "Resize, mode linear",
+            "a scale other than 1 at which an axis keeps its extent",
+            "inputs",
+            (
+                Way("sampled", (SPECIFICATION, REFERENCE), "positions follow from the scale"),
+                Way("whole", (ORT, OLD_ORT), "a map that keeps all its extents is copied"),
+                Way("axes", (OPENVINO, TORCH), "an axis that keeps its extent is copied"),
+            ),
+            _SPEC_FIRST,
+        ),
+        Difference(
+            "same-extent",
+            "Resize, modes nearest and cubic",
+            "a scale other than 1 at which an axis keeps its extent",
+            "inputs",
+            (
+                Way("sampled", (SPECIFICATION, REFERENCE), "positions follow from the scale"),
+                Way("whole", (ORT, OLD_ORT), "a map that keeps all its extents is copied"),
+                Way("axes", (OPENVINO,), "an axis that keeps its extent is copied"),
+            ),
+            _SPEC_FIRST,
+        ),
+        Difference(
             "antialias",
             "Resize",
             "antialias, and an axis that becomes shorter",

@@ -4,12 +4,14 @@ itself."""
 from __future__ import annotations
 
 import io
+import random
 from typing import Any
 
 import numpy as np
 import pytest
 
 import rfcalc
+from tests.calling import call
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -56,16 +58,16 @@ def run(built: Any, extent: int) -> list[tuple[int, int, int] | None]:
             other = x.copy()
             other[..., j] += 3.0 if seed else -0.4
             (after,) = session.run(None, {"x": other})
-            for i in np.flatnonzero(abs(after - before) > 1e-5):
+            for i in np.flatnonzero(abs(after - before) > 1e-4):
                 found[i].add(j)
     return [(min(each), max(each), len(each)) if each else None for each in found]
 
 
-def read(built: Any) -> tuple[list[Any], str, list[str]]:
+def read(built: Any, runtime: str | None = None) -> tuple[list[Any], str, list[str]]:
     """Return rows, status and notes about runtimes."""
     data = built.SerializeToString()
-    (axis,) = rfcalc.field(io.BytesIO(data), "y").axes
-    row = rfcalc.analyze(io.BytesIO(data))
+    (axis,) = rfcalc.field(io.BytesIO(data), "y", runtime=runtime).axes
+    row = rfcalc.analyze(io.BytesIO(data), runtime=runtime)
     return list(axis.rows), axis.status, [note.message for note in row.notes if note.code == "runtimes"]
 
 
@@ -168,6 +170,136 @@ def test_an_open_extent_says_where_the_formula_ends() -> None:
     assert any("from an extent of 45 on" in note.message for note in rfcalc.analyze(built).notes)
     assert len(rfcalc.analyze(built, dims={"T": 45}).layer("y").spatial or ()) == 1
     assert rfcalc.analyze(built, dims={"T": 45}).layer("y").spatial == (116,)
+
+
+# ---- onnxruntime, where it is named ------------------------------------------------------------------------
+
+
+def pooling(draw: random.Random) -> Any:
+    op, opset = draw.choice([("MaxPool", 12), ("MaxPool", 22), ("AveragePool", 19), ("LpPool", 18)])
+    extent, window, stride = draw.randint(3, 10), draw.randint(1, 4), draw.randint(1, 3)
+    settings: dict[str, Any] = {"kernel_shape": [window], "strides": [stride]}
+    if op != "AveragePool" or opset > 18:
+        settings["dilations"] = [draw.randint(1, 2)]
+    if draw.random() < 0.4:
+        settings["auto_pad"] = draw.choice(["SAME_UPPER", "SAME_LOWER"])
+    else:
+        settings["pads"] = [draw.randint(0, window // 2) for _ in range(2)]
+        settings["ceil_mode"] = draw.randint(0, 1)
+    return extent, model(extent, op, opset=opset, **settings)
+
+
+def transposed(draw: random.Random) -> Any:
+    extent, window, stride = draw.randint(2, 6), draw.randint(1, 4), draw.randint(1, 4)
+    settings = {"strides": [stride], "dilations": [draw.randint(1, 2)]}
+    auto = draw.choice(["SAME_UPPER", "SAME_LOWER", "VALID"])
+    return extent, model(extent, "ConvTranspose", (kernel(window),), auto_pad=auto, **settings)
+
+
+def nearest(draw: random.Random) -> Any:
+    extent, size = draw.randint(1, 48), draw.randint(1, 60)
+    settings = {
+        "mode": "nearest",
+        "coordinate_transformation_mode": draw.choice(["asymmetric", "half_pixel", "pytorch_half_pixel"]),
+        "nearest_mode": draw.choice(["floor", "ceil", "round_prefer_floor", "round_prefer_ceil"]),
+    }
+    sizes = np.array([1, 1, size], np.int64)
+    return extent, model(extent, "Resize", (None, None, sizes), **settings)
+
+
+def by_scale(draw: random.Random) -> Any:
+    extent, scale = draw.randint(3, 60), draw.choice([10 / 3, 5 / 12, 2.6, 0.7, 1.15, 7 / 6, 1.5, 2.9])
+    scales = np.array([1, 1, scale], np.float32)
+    return extent, model(extent, "Resize", (None, scales), mode=draw.choice(["nearest", "linear"]))
+
+
+@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("draw", [pooling, transposed, nearest, by_scale])
+def test_onnxruntime_is_followed_where_it_is_named(draw: Any, seed: int) -> None:
+    extent, built = draw(random.Random(f"{draw.__name__} {seed}"))
+    try:
+        rows, status, notes = read(built, "onnxruntime")
+    except rfcalc.RfcalcError:
+        with pytest.raises(Exception):  # noqa: B017, PT011  of many kinds: it makes nothing of it either
+            assert run(built, extent)
+        return
+    try:
+        truth = run(built, extent)
+    except Exception:
+        assert any("onnxruntime refuses it" in note for note in notes)
+        return
+    assert (rows, status) == (truth, "exact")
+
+
+REFUSED = [
+    (8, "Conv", (kernel(3),), {"auto_pad": "SAME_UPPER", "dilations": [2]}),
+    (9, "MaxPool", (), {"auto_pad": "SAME_UPPER", "kernel_shape": [2], "strides": [3]}),
+    (3, "ConvTranspose", (kernel(3),), {"strides": [2], "output_shape": [9]}),
+]
+
+
+@pytest.mark.parametrize(("extent", "op", "extra", "settings"), REFUSED, ids=lambda each: str(each)[:14])
+def test_what_onnxruntime_refuses_is_read_with_a_note(
+    extent: int, op: str, extra: tuple[Any, ...], settings: dict[str, Any]
+) -> None:
+    built = model(extent, op, extra, **settings)
+    with pytest.raises(Exception):  # noqa: B017, PT011  onnxruntime has kinds of its own
+        run(built, extent)
+    rows, status, (note,) = read(built, "onnxruntime")
+    assert (rows, status) == (read(built)[0], "exact")
+    assert "onnxruntime" in note.rpartition("; ")[2]
+    assert note.endswith("it")
+
+
+def test_notes_are_the_few_that_hold() -> None:
+    """Layers whose numbers make runtimes agree have none."""
+    for op, extra, settings in [
+        ("MaxPool", (), {"kernel_shape": [2], "strides": [2], "ceil_mode": 1}),
+        ("MaxPool", (), {"kernel_shape": [3], "auto_pad": "SAME_UPPER"}),
+        ("AveragePool", (), {"kernel_shape": [3], "pads": [1, 1], "count_include_pad": 1, "ceil_mode": 1}),
+        ("ConvTranspose", (kernel(3),), {"strides": [2], "auto_pad": "SAME_UPPER"}),
+        ("Resize", (None, np.array([1, 1, 2], np.float32)), {"mode": "nearest"}),
+        ("Resize", (None, np.array([1, 1, 2], np.float32)), {"mode": "linear", "antialias": 1}),
+    ]:
+        assert read(model(8, op, extra, **settings))[2] == [], op
+
+
+def test_a_runtime_of_which_nothing_is_known_says_so() -> None:
+    built = model(8, "MaxPool", kernel_shape=[3], dilations=[2], auto_pad="SAME_UPPER")
+    rows, _, (note,) = read(built, "tflite")
+    assert rows == read(built)[0]
+    assert note.endswith("; of TensorFlow Lite it is not known")
+
+
+# ---- the option --------------------------------------------------------------------------------------------
+
+
+def test_a_runtime_that_is_not_known_is_one_line(tmp_path: Any) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model(8, "MaxPool", kernel_shape=[2]).SerializeToString())
+    done = call("analyze", str(path), "--runtime", "tensorrt")
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert "'tensorrt' is not one of" in done.stderr
+    with pytest.raises(rfcalc.UsageError, match="no runtime 'tensorrt'; rfcalc knows onnxruntime, openvino"):
+        rfcalc.load(path, runtime="tensorrt")
+
+
+def test_every_command_reads_for_a_runtime(tmp_path: Any) -> None:
+    path = tmp_path / "m.onnx"
+    built = model(8, "MaxPool", kernel_shape=[3], dilations=[2], auto_pad="SAME_UPPER")
+    path.write_bytes(built.SerializeToString())
+    assert " 6 " in call("analyze", str(path), "--runtime", "onnxruntime").stdout
+    assert " 8 " in call("analyze", str(path)).stdout
+    assert rfcalc.load(path, runtime="onnxruntime")["y"].attrs["padding"] == ((1, 1),)
+    assert call("field", str(path), "y", "--runtime", "onnxruntime", "--at", "0").exit_code == 0
+
+
+def test_a_model_of_another_format_has_one_runtime() -> None:
+    native = {"rfcalc": 1, "input": [8, 8, 1], "layers": ["flatten"]}
+    with pytest.raises(rfcalc.UsageError, match="belongs to ONNX models"):
+        rfcalc.load(native, runtime="onnxruntime")
+    with pytest.raises(rfcalc.UsageError, match="has its parameters, shapes and runtime already"):
+        rfcalc.load(rfcalc.load(native), runtime="onnxruntime")
 
 
 @pytest.mark.parametrize("size", [1, 3, 5, 7, 9, 11])

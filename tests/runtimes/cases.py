@@ -82,7 +82,9 @@ SHORT: Final = {
 
 def _constant(op: str, array: Any) -> str:
     if op == "Resize":
-        return f"to {array[-1]}" if array.dtype == np.int64 else f"scale {array[-1]:.6g}"
+        if array.dtype == np.int64:
+            return f"to {array[-1]}"
+        return "scale " + " ".join(dict.fromkeys(f"{each:.6g}" for each in array[2:]))
     return f"kernel {array.shape[-1]}"
 
 
@@ -101,12 +103,18 @@ def ones(length: int) -> Any:
 
 
 def resize(
-    difference: str, extent: int, *, scale: float | None = None, size: int | None = None, **settings: Any
+    difference: str,
+    extent: int,
+    *,
+    scale: float | tuple[float, ...] | None = None,
+    size: int | None = None,
+    **settings: Any,
 ) -> Case:
     """Make a case of a resizing, by a scale or to a size."""
     own = {key: settings.pop(key) for key in ("opset", "torch", "rank") if key in settings}
     rank = own.get("rank", 1)
-    scales = None if scale is None else np.array([1, 1, *([scale] * rank)], np.float32)
+    factors = scale if isinstance(scale, tuple) else (scale,) * rank
+    scales = None if scale is None else np.array([1, 1, *factors], np.float32)
     sizes = None if size is None else np.array([1, 1, *([size] * rank)], np.int64)
     return Case(difference, extent, "Resize", settings, (None, scales, sizes), **own)
 
@@ -119,7 +127,9 @@ def _mean_pool(kernel: int, stride: int, pad: int) -> Run:
     return lambda torch, x: torch.nn.functional.avg_pool1d(x, kernel, stride, pad, ceil_mode=True)
 
 
-def _resize(size: int | None = None, scale: float | None = None, mode: str = "nearest") -> Run:
+def _resize(
+    size: int | None = None, scale: float | tuple[float, ...] | None = None, mode: str = "nearest"
+) -> Run:
     return lambda torch, x: torch.nn.functional.interpolate(x, size=size, scale_factor=scale, mode=mode)
 
 
@@ -186,6 +196,23 @@ CASES: Final[tuple[Case, ...]] = (
     *(
         resize("scale-extent", extent, scale=scale, mode="linear", torch=_resize(scale=scale, mode="linear"))
         for extent, scale in ((3, 10 / 3), (12, 5 / 12), (45, 2.6), (100, 1.15))
+    ),
+    *(
+        resize(f"same-extent{suffix}", 6, scale=1.15, mode=mode, torch=run, rank=rank)
+        for suffix, mode, run, rank in (
+            ("-linear", "linear", _resize(scale=1.15, mode="linear"), 1),
+            ("", "nearest", None, 1),
+            ("", "cubic", None, 2),
+        )
+    ),
+    resize("same-extent", 6, scale=(2.0, 1.15), mode="nearest", rank=2),
+    resize(
+        "same-extent-linear",
+        6,
+        scale=(2.0, 1.15),
+        mode="linear",
+        rank=2,
+        torch=_resize(scale=(2.0, 1.15), mode="bilinear"),
     ),
     resize("antialias", 8, scale=0.5, mode="cubic", antialias=1, rank=2),
     resize("antialias", 12, scale=0.25, mode="linear", antialias=1),

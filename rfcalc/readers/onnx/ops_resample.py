@@ -59,6 +59,9 @@ def sampled(operation: Operation, rounding: str, *, shrinking: str = "") -> Valu
     ):  # it may become shorter, or longer
         raise Undecided
     runtime = operation.scope.runtime
+    kept = ""
+    if scales and not sizes:
+        given, kept = runtimes.copied(x.shape, target, given, runtime, linear=mode == "linear")
     antialias, smoothed = runtimes.antialiased(operation, x.shape, target, runtime)
     floats, moved = "", ""
     if mode == "nearest":
@@ -77,7 +80,7 @@ def sampled(operation: Operation, rounding: str, *, shrinking: str = "") -> Valu
         shrinking=shrinking,
         floats=floats,
     )
-    for each in (message, smoothed, moved):
+    for each in (message, kept, smoothed, moved):
         runtimes.say(operation, resized, each)
     return resized
 

@@ -14,8 +14,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from rfcalc.algebra.number import Num, as_integer, is_known, prove
-from rfcalc.algebra.window import same_padding
+from rfcalc.algebra.number import Num, as_integer, equal, is_known, prove
 from rfcalc.readers.lowering.resample import settled
 from rfcalc.readers.lowering.value import Values
 from rfcalc.readers.onnx.operation import Operation
@@ -162,12 +161,12 @@ def averaged(on: Geometry, pads: Pairs, runtime: str | None) -> str:
 
 
 def _undilated_padding(on: Geometry, *, lower: bool) -> Pairs:
-    """Return the SAME padding of windows whose taps lie side by side."""
+    """Return the SAME padding of windows whose taps lie side by side; it may be negative."""
     pairs = []
     for extent, kernel, stride in zip(on.extents, on.kernel, on.stride, strict=True):
-        total = same_padding(extent, kernel, stride)
-        less = total // 2
-        pairs.append((total - less, less) if lower else (less, total - less))
+        total = (-(-extent // stride) - 1) * stride + kernel - extent
+        before = int((total + lower) / 2)  # whole numbers of C++ are cut off toward zero
+        pairs.append((before, total - before))
     return tuple(pairs)
 
 
@@ -204,6 +203,25 @@ def larger(totals: Sequence[Num], sizes: Sequence[Num], runtime: str | None) -> 
 
 
 # ---- resizing ----------------------------------------------------------------------------------------------
+
+
+def copied(
+    extents: Sequence[Num],
+    sizes: Sequence[Num],
+    scales: Sequence[Fraction | None],
+    runtime: str | None,
+    *,
+    linear: bool,
+) -> tuple[list[Fraction | None], str]:
+    """Return scales, and what to say of them: 1 where an axis that keeps its extent is copied anyway."""
+    kept = [equal(extent, size) is True for extent, size in zip(extents, sizes, strict=True)]
+    if not any(keeps and scale != 1 for keeps, scale in zip(kept, scales, strict=True)):
+        return list(scales), ""
+    made = {"sampled": "sampled anew", "whole": "copied" if all(kept) else "sampled anew", "axes": "copied"}
+    way, message = chosen("same-extent-linear" if linear else "same-extent", runtime, made)
+    if made[way] != "copied":
+        return list(scales), message
+    return [Fraction(1) if keeps else scale for keeps, scale in zip(kept, scales, strict=True)], message
 
 
 def antialiased(

@@ -38,6 +38,9 @@ def resize(operation: Operation) -> Values:
     given: list[Fraction | None] = [Fraction(1)] * x.rank
     raw = _given_scales(operation, rank)
     given[x.rank - rank :] = _scales(raw, x)
+    if mode == "linear" or rounding == "aa":  # an axis that keeps its extent is copied, whatever its factor
+        sizes = zip(x.shape, operation.recorded[0], given, strict=True)
+        given = [Fraction(1) if is_known(n) and n == m else each for n, m, each in sizes]
     floats = "" if mode != "nearest" or x.spec.dtype == "float64" else "multiplied"
     made = lower(
         operation,
@@ -51,22 +54,33 @@ def resize(operation: Operation) -> Values:
         floats=floats,
         factors=[None] * (x.rank - rank) + [float(each) if _is_factor(each) else None for each in raw],
     )
-    either = _either(Sampling(coordinates, rounding), x, operation.recorded[0], given) if floats else 0
-    if either and made[0].edge is not None:
-        read = "one element reads" if either == 1 else f"{either} elements read"
-        message = f"{read} either of two, as the kernels of PyTorch round their positions differently"
-        operation.builder.notes.append((CODE, made[0].edge[0], message))
+    if floats and made[0].edge is not None:
+        how = Sampling(coordinates, rounding)
+        copies = "upsample_nearest2d" in operation.op and "exact" not in operation.op
+        count = _disputed(how, x, operation.recorded[0], given, copies=copies)
+        if count:
+            read = "one element reads" if count == 1 else f"{count} elements read"
+            message = f"{read} one of two: which one, differs between kernels of PyTorch"
+            operation.builder.notes.append((CODE, made[0].edge[0], message))
     return made
 
 
-def _either(how: Sampling, x: Value, sizes: Sequence[Num], scales: Sequence[Fraction | None]) -> int:
-    """Count the elements whose positions PyTorch's kernels round differently."""
+def _disputed(
+    how: Sampling, x: Value, sizes: Sequence[Num], scales: Sequence[Fraction | None], *, copies: bool
+) -> int:
+    """Count the elements of which PyTorch's kernels read different ones.
+
+    They round positions differently, and some of them copy an axis that keeps its extent, where `copies`.
+    """
     count = 0
     for extent, size, scale in zip(x.shape, sizes, scales, strict=True):
-        if is_known(extent) and is_known(size) and extent != size:
-            one = settled(extent, size, scale)
-            pairs = (nearest_in_floats(how, floats, extent, size, one) for floats in ("multiplied", FUSED))
-            count += sum(a != b for a, b in zip(*pairs, strict=True))
+        if not (is_known(extent) and is_known(size)) or (one := settled(extent, size, scale)) == 1:
+            continue
+        rows = nearest_in_floats(how, "multiplied", extent, size, one)
+        other = nearest_in_floats(how, FUSED, extent, size, one)
+        if copies and extent == size:
+            other = tuple(range(extent))
+        count += sum(a != b for a, b in zip(rows, other, strict=False))
     return count
 
 
