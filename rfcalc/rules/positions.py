@@ -7,6 +7,7 @@ read. Sums, products and quotients of floats of 32 bits are worked out in 64 and
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import lru_cache
 from math import ceil, floor
@@ -18,6 +19,9 @@ a half counts as a half (onnxruntime); or multiplied by its inverse (PyTorch).""
 
 FUSED: Final = "fused"
 """As multiplied, but the product is not rounded before a half is taken off, as some kernels of PyTorch do."""
+
+LITE: Final = "lite"
+"""Multiplied by the step between positions, at the three kinds of coordinates that TensorFlow Lite has."""
 
 _NEAR: Final = 1e-6
 
@@ -61,51 +65,87 @@ def nearest_in_floats(
     >>> nearest_in_floats(Sampling("asymmetric", "floor"), "", 2, 82, None).index(1)
     41
     """
-    ratio = Fraction(size, extent) if scale is None else scale
-    if floats in ("multiplied", FUSED):
-        how = _MULTIPLIED.get(how, Sampling("", ""))
-    if (
-        how.coordinates not in _SHIFTS
-        or size > MOST
-        or (how.coordinates == "pytorch_half_pixel" and size == 1)
-    ):
+    if size > MOST:
         return ()
-    shift, back = _SHIFTS[how.coordinates]
-    if not floats:
-        found = [_exactly(ratio, 2 * i + int(2 * shift), int(2 * back), how.rounding) for i in range(size)]
-    elif floats == FUSED and shift:
-        factor = single(1 / float(ratio))
-        found = [floor(single(max(single((i + shift) * factor - 0.5), 0.0) + 0.5)) for i in range(size)]
-    elif floats in ("multiplied", FUSED):
-        factor = single(1 / float(ratio))
-        found = [_rounded(single((i + shift) * factor), how.rounding) for i in range(size)]
+    if how.coordinates == "align_corners":
+        ratio = Fraction(max(size - 1, 1), max(extent - 1, 1))
     else:
-        near = _NEAR if floats == "tolerant" else 0.0
-        factor = single(float(ratio))
-        found = [
-            _rounded(_minus(single((i + shift) / factor), back), how.rounding, near) for i in range(size)
-        ]
+        ratio = Fraction(size, extent) if scale is None else scale
+    found = _WAYS[floats](how, ratio, size)
     return tuple([min(max(each, 0), extent - 1) for each in found])
 
 
 _SHIFTS: Final = {
-    "asymmetric": (0.0, 0.0),
-    "half_pixel": (0.5, 0.5),
-    "pytorch_half_pixel": (0.5, 0.5),
-    "tf_half_pixel_for_nn": (0.5, 0.0),
+    "asymmetric": (0, 0),
+    "align_corners": (0, 0),
+    "tf_half_pixel_for_nn": (1, 0),
+    "half_pixel": (1, 1),
+    "pytorch_half_pixel": (1, 1),
 }
-"""What is added to an index before it is scaled, and taken off behind it."""
+"""How many halves are added to an index before it is scaled, and taken off behind it."""
 
 
-_MULTIPLIED: Final = {
-    Sampling("asymmetric", "floor"): Sampling("asymmetric", "floor"),
-    Sampling("half_pixel", "round_prefer_ceil"): Sampling("tf_half_pixel_for_nn", "floor"),
+def _exact(how: Sampling, ratio: Fraction, size: int) -> list[int]:
+    if _unknown(how, size):
+        return []
+    shift, back = _SHIFTS[how.coordinates]
+    return [_exactly(ratio, 2 * i + shift, back, how.rounding) for i in range(size)]
+
+
+def _divided(how: Sampling, ratio: Fraction, size: int, near: float = 0.0) -> list[int]:
+    if _unknown(how, size) or how.coordinates == "align_corners":
+        return []
+    shift, back = _SHIFTS[how.coordinates]
+    factor = single(float(ratio))
+    at = [single((i + shift / 2) / factor) for i in range(size)]
+    return [_rounded(single(each - back / 2), how.rounding, near) for each in at]
+
+
+def _tolerant(how: Sampling, ratio: Fraction, size: int) -> list[int]:
+    return _divided(how, ratio, size, _NEAR)
+
+
+def _multiplied(how: Sampling, ratio: Fraction, size: int) -> list[int]:
+    """What PyTorch has: ``nearest`` and ``nearest-exact``."""
+    if how not in (_NEAREST, _NEAREST_EXACT):
+        return []
+    factor, shift = single(1 / float(ratio)), _SHIFTS[how.coordinates][0] / 2
+    return [floor(single((i + shift) * factor)) for i in range(size)]
+
+
+def _fused(how: Sampling, ratio: Fraction, size: int) -> list[int]:
+    if how != _NEAREST_EXACT:
+        return _multiplied(how, ratio, size)
+    factor = single(1 / float(ratio))
+    return [floor(single(max(single((i + 0.5) * factor - 0.5), 0.0) + 0.5)) for i in range(size)]
+
+
+def _lite(how: Sampling, ratio: Fraction, size: int) -> list[int]:
+    factor = single(1 / float(ratio))
+    if how == Sampling("align_corners", "round_prefer_ceil"):
+        return [floor(single(i * factor) + 0.5) for i in range(size)]
+    if how not in (_NEAREST, Sampling("tf_half_pixel_for_nn", "floor")):
+        return []
+    shift = _SHIFTS[how.coordinates][0] / 2
+    return [floor(single((i + shift) * factor)) for i in range(size)]
+
+
+_NEAREST: Final = Sampling("asymmetric", "floor")
+_NEAREST_EXACT: Final = Sampling("half_pixel", "round_prefer_ceil")
+
+_WAYS: Final[Mapping[str, Callable[[Sampling, Fraction, int], list[int]]]] = {
+    "": _exact,
+    "divided": _divided,
+    "tolerant": _tolerant,
+    "multiplied": _multiplied,
+    FUSED: _fused,
+    LITE: _lite,
 }
-"""What PyTorch has, ``nearest`` and ``nearest-exact``, and how it computes these."""
 
 
-def _minus(position: float, back: float) -> float:
-    return single(position - back) if back else position
+def _unknown(how: Sampling, size: int) -> bool:
+    """Tell whether positions are not those of a line."""
+    return how.coordinates not in _SHIFTS or (how.coordinates == "pytorch_half_pixel" and size == 1)
 
 
 def _exactly(ratio: Fraction, twice: int, back: int, how: str) -> int:

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from rfcalc.questions.verify.definitions import windows
-from rfcalc.rules.positions import FLOATS, Sampling, nearest_in_floats, single
+from rfcalc.questions.verify.definitions.floats import float32, in_floats, rounded
+from rfcalc.rules.positions import FLOATS, LITE, Sampling, nearest_in_floats, single
 
 HOWS = [
     Sampling(coordinates, rounding)
-    for coordinates in ("asymmetric", "half_pixel", "tf_half_pixel_for_nn")
+    for coordinates in ("asymmetric", "half_pixel", "tf_half_pixel_for_nn", "align_corners")
     for rounding in ("floor", "ceil", "round_prefer_floor", "round_prefer_ceil")
 ]
 EXTENTS = [1, 2, 3, 7, 12, 28, 40]
@@ -20,24 +21,23 @@ SIZES = [1, 2, 5, 12, 16, 41, 82, 110]
 
 
 @pytest.mark.parametrize("how", HOWS, ids="-".join)
-@pytest.mark.parametrize("floats", FLOATS)
+@pytest.mark.parametrize("floats", [*FLOATS, LITE])
 def test_the_definition_of_verify_says_the_same(how: Sampling, floats: str) -> None:
     """It rounds fractions to 24 binary digits, and knows nothing of floats."""
-    settings = {"coordinates": how.coordinates, "rounding": how.rounding, "floats": floats}
     for extent in EXTENTS:
         for size in SIZES:
             rows = nearest_in_floats(how, floats, extent, size, None)
-            told = windows._rounded_in_floats(settings, extent, size, None)  # type: ignore[arg-type]
+            told = in_floats(floats, how, extent, size, None)
             assert list(rows) == [min(max(each, 0), extent - 1) for each in told], (extent, size)
 
 
 @pytest.mark.parametrize("how", HOWS, ids="-".join)
 def test_exact_positions_are_those_of_fractions(how: Sampling) -> None:
-    """As `windows._position` and `windows._rounded` have them, which follow the specification's formulas."""
+    """As `windows._position` and `rounded` have them, which follow the specification's formulas."""
     for extent in EXTENTS:
         for size in SIZES:
             at = windows._position(how.coordinates, extent, size, None, None)
-            told = [windows._rounded(at(i), how.rounding) for i in range(size)]
+            told = [rounded(at(i), how.rounding) for i in range(size)]
             rows = nearest_in_floats(how, "", extent, size, None)
             assert list(rows) == [min(max(each, 0), extent - 1) for each in told], (extent, size)
 
@@ -45,7 +45,7 @@ def test_exact_positions_are_those_of_fractions(how: Sampling) -> None:
 def test_a_float_of_32_bits_is_that_of_numpy() -> None:
     for number in (0.1, 1 / 3, 2.6, 16777217.0, 0.0, -1.1):
         assert single(number) == float(np.float32(number))
-        assert windows._float32(Fraction(number)) == Fraction(float(np.float32(number)))
+        assert float32(Fraction(number)) == Fraction(float(np.float32(number)))
 
 
 def test_quotients_and_products_are_those_of_numpy() -> None:

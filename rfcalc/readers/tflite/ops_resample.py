@@ -8,6 +8,7 @@ from rfcalc.algebra.number import is_known
 from rfcalc.readers.lowering.resample import resize as lower
 from rfcalc.readers.lowering.value import Blind, Values
 from rfcalc.readers.tflite.operation import Operation, op
+from rfcalc.rules.positions import LITE
 
 
 @op("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", tells="channels_last", spare=(1,))
@@ -32,6 +33,7 @@ def resize(operation: Operation) -> Values:
         coordinates=_coordinates(corners=corners, centres=centres, linear=linear),
         rounding="round_prefer_ceil" if corners else "floor",
         scales=None if not corners else (Fraction(1), None, None, Fraction(1)),
+        floats="" if linear else LITE,
     )
 
 

@@ -158,6 +158,10 @@ RESIZES = [
     for op in ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")
     for corners, centres in ((False, False), (True, False), (False, True))
     for x, size in (((1, 4, 5, 2), (8, 10)), ((1, 6, 5, 1), (9, 3)), ((1, 8, 7, 1), (4, 5)))
+] + [  # where floats of 32 bits move a position over the next element
+    resized("RESIZE_NEAREST_NEIGHBOR", (1, 14, 2, 1), (46, 41)),
+    resized("RESIZE_NEAREST_NEIGHBOR", (1, 14, 2, 1), (23, 41), centres=True),
+    resized("RESIZE_NEAREST_NEIGHBOR", (1, 14, 8, 1), (23, 47), corners=True),
 ]
 
 SHAPES = [

@@ -8,6 +8,7 @@ from itertools import product
 from math import ceil, floor, prod
 from typing import Any, Final
 
+from rfcalc.questions.verify.definitions.floats import in_floats, rounded
 from rfcalc.questions.verify.definitions.given import Given, NotDefined, define
 from rfcalc.questions.verify.sets import Sets, united
 
@@ -300,9 +301,10 @@ def _resampled_axes(given: Given, x: Sets) -> Sets:
         if given["antialias"] and given["mode"] != "nearest":
             wide = max(Fraction(n, size) if scale is None else 1 / scale, Fraction(1))
         if given["mode"] == "nearest":
-            free = [[_rounded(position, given["rounding"])] for position in positions]
+            free = [[rounded(position, given["rounding"])] for position in positions]
             if given["floats"]:
-                free = [[j] for j in _rounded_in_floats(given, n, size, scale)] or free
+                how = given["coordinates"], given["rounding"]
+                free = [[j] for j in in_floats(given["floats"], how, n, size, scale)] or free
         else:
             free = [_kernel(position, given["mode"], wide) for position in positions]
         if given["coordinates"] == "tf_crop_and_resize":
@@ -340,50 +342,6 @@ def _position(
         ),
     }
     return formulas[transformation]
-
-
-def _rounded(at: Fraction, how: str) -> int:
-    if how == "round_prefer_floor":
-        return ceil(at - Fraction(1, 2))
-    if how == "round_prefer_ceil":
-        return floor(at + Fraction(1, 2))
-    return floor(at) if how == "floor" else ceil(at)
-
-
-def _rounded_in_floats(given: Given, n: int, m: int, scale: Fraction | None) -> list[int]:
-    """Return what nearest elements read where positions are floats of 32 bits; nothing where none are known.
-
-    A runtime divides the position by the scale, or multiplies by its inverse, which PyTorch does of positions
-    that are rounded down alone.
-    """
-    s = Fraction(m, n) if scale is None else Fraction(scale)
-    where, how, floats = given["coordinates"], given["rounding"], given["floats"]
-    half = Fraction(1, 2)
-    if where not in ("asymmetric", "half_pixel", "pytorch_half_pixel", "tf_half_pixel_for_nn"):
-        return []
-    start = Fraction(0) if where == "asymmetric" else half
-    if floats == "multiplied":
-        if (where, how) not in (("asymmetric", "floor"), ("half_pixel", "round_prefer_ceil")):
-            return []
-        return [floor(_float32((i + start) * _float32(1 / s))) for i in range(m)]
-    if where == "pytorch_half_pixel" and m == 1:
-        return []
-    at = [_float32((i + start) / _float32(s)) for i in range(m)]
-    if where in ("half_pixel", "pytorch_half_pixel"):
-        at = [_float32(each - half) for each in at]
-    if floats == "tolerant":
-        at = [floor(x) + half if abs(x - floor(x) - half) <= Fraction(1, 10**6) else x for x in at]
-    return [_rounded(each, how) for each in at]
-
-
-def _float32(x: Fraction) -> Fraction:
-    """Round to a number of 24 binary digits, ties to even."""
-    if x <= 0:
-        return -_float32(-x) if x < 0 else x
-    unit = Fraction(2) ** (x.numerator.bit_length() - x.denominator.bit_length() - 24)
-    while x / unit >= 1 << 24:
-        unit *= 2
-    return round(x / unit) * unit
 
 
 # ---- borders, blocks ---------------------------------------------------------------------------------------
