@@ -17,7 +17,7 @@ from rfcalc.errors import RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import SPATIAL, Layer
 from rfcalc.readers import detect
-from rfcalc.readers.named import is_keras
+from rfcalc.readers.made import is_keras
 from rfcalc.readers.options import Options
 from rfcalc.readers.runtimes import checked
 

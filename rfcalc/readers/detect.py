@@ -127,7 +127,7 @@ def load(
     if isinstance(model, str) and names_code(model):
         return _named_code(model, wanted)
     if not isinstance(model, (str, bytes)):
-        from rfcalc.readers.named import is_keras, read_keras_model
+        from rfcalc.readers.made import is_keras, read_keras_model
 
         if is_keras(model):
             _refuse_runtime(wanted, "a Keras model")
@@ -506,7 +506,7 @@ def _torch(data: Any, source: str, options: Options) -> LayerGraph:
 
 def _named_code(name: str, options: Options) -> LayerGraph:
     _refuse_parameters(options, "a PyTorch model")
-    from rfcalc.readers.named import read_made
+    from rfcalc.readers.made import read_made
     from rfcalc.readers.torch import need_torch
     from rfcalc.readers.torch.hubs import is_of_hub
 

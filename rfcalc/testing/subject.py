@@ -15,7 +15,7 @@ from rfcalc.graph.graph import LayerGraph
 from rfcalc.loading import Model, about, from_torch, load
 from rfcalc.questions.analyze.library import Analysis, analyze
 from rfcalc.questions.check.facts import Facts
-from rfcalc.readers.named import is_keras
+from rfcalc.readers.made import is_keras
 from rfcalc.render.escape import terminal
 
 Tested: TypeAlias = "Model | Analysis | Any"

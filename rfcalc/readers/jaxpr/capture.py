@@ -91,7 +91,7 @@ def _read(
         rest = jax.tree_util.tree_unflatten(user_tree, _filled(user, left))
         return _arrays(plan.function(first, *rest, **arguments))
 
-    tensors = [jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in (*held, *user) if _is_array(leaf)]
+    tensors = [empty(leaf.shape, leaf.dtype) for leaf in (*held, *user) if _is_array(leaf)]
     try:
         closed = jax.make_jaxpr(traced)(*tensors)
     except RfcalcError:
@@ -126,9 +126,16 @@ def _described(given: Any) -> Any:
             return each
         if min(each) < 1:
             raise UsageError(f"an extent must be positive, got {min(each)}")
-        return jax.ShapeDtypeStruct(tuple(each), jnp.zeros((), float).dtype)
+        return empty(each, jnp.zeros((), float).dtype)
 
     return jax.tree_util.tree_map(described, given, is_leaf=is_shape)
+
+
+def empty(shape: Sequence[int], dtype: Any) -> Any:
+    """Return what stands for an array without elements."""
+    import jax
+
+    return jax.ShapeDtypeStruct(tuple(shape), dtype)
 
 
 def _is_array(leaf: Any) -> bool:

@@ -166,17 +166,12 @@ def _on_meta() -> Iterator[None]:
 
 
 def _jax(call: _Call, variables: Sequence[Any], shapes: Sequence[tuple[int, ...]]) -> LayerGraph:
-    import jax
-
-    from rfcalc.readers.jaxpr.capture import read_function
+    from rfcalc.readers.jaxpr.capture import empty, read_function
     from rfcalc.readers.options import Options
 
     def layer(held: Mapping[str, Any], *arrays: Any) -> Any:
         with _holding(variables, [held[f"{_PLACE}{place}"] for place in range(len(variables))]):
             return call.on(arrays)
-
-    def empty(shape: Sequence[int], dtype: str) -> Any:
-        return jax.ShapeDtypeStruct(tuple(shape), dtype)
 
     given = [empty(shape, tensor.dtype) for shape, tensor in zip(shapes, call.tensors, strict=True)]
     held = {f"{_PLACE}{place}": empty(each.shape, each.dtype) for place, each in enumerate(variables)}
