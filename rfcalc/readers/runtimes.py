@@ -18,8 +18,8 @@ CODE: Final = "runtimes"
 """The code of notes about runtimes that part."""
 
 SPECIFICATION, INFERENCE, REFERENCE = "the specification", "shape inference", "onnx's reference evaluator"
-ORT, OLD_ORT, OPENVINO, TFLITE, TORCH, KERAS = (
-    "onnxruntime", "onnxruntime 1.20", "OpenVINO", "TensorFlow Lite", "PyTorch", "Keras",
+ORT, OLD_ORT, OPENVINO, TFLITE, TORCH = (
+    "onnxruntime", "onnxruntime 1.20", "OpenVINO", "TensorFlow Lite", "PyTorch",
 )  # fmt: skip
 
 _SPELLED: Final = dict(zip(RUNTIMES, (ORT, OPENVINO, TFLITE, TORCH), strict=True))
@@ -120,6 +120,17 @@ DIFFERENCES: Final[Mapping[str, Difference]] = {
             _SPEC_FIRST,
         ),
         Difference(
+            "same-negative",
+            "AveragePool from opset 19, LpPool",
+            "auto_pad SAME, and windows so far apart that the padding would be negative",
+            "inputs",
+            (
+                Way("none", (SPECIFICATION, OPENVINO), "nothing is padded"),
+                Way("cut", (ORT, OLD_ORT), "half of what is missing is cut off at the start"),
+            ),
+            _SPEC_FIRST,
+        ),
+        Difference(
             "transposed-short",
             "ConvTranspose",
             "auto_pad SAME and a kernel that spans less than the stride",
@@ -188,7 +199,7 @@ DIFFERENCES: Final[Mapping[str, Difference]] = {
             "runs",
             (
                 Way("one", (ORT, INFERENCE), "the division rounds toward zero"),
-                Way(REFUSED, (OPENVINO, TORCH, KERAS), ""),
+                Way(REFUSED, (OPENVINO, TORCH), ""),
             ),
             "it is what those make that run it",
         ),
@@ -327,6 +338,14 @@ def chosen(key: str, runtime: str | None, made: Mapping[str, object], found: obj
     if asked is not None and not any(asked in way.who for way in difference.ways):
         said.append(f"of {asked} it is not known")
     return Choice(own.key, "; ".join(said))
+
+
+def unsettled(key: str, runtime: str | None) -> str:
+    """Say that a runtime is not followed, as what it makes depends on extents that are open; "" elsewhere."""
+    difference = DIFFERENCES[key]
+    if runtime is None or difference.way(runtime) is difference.ways[0]:
+        return ""
+    return f"{_SPELLED[runtime]} may make something else of it at some extents; give its size to follow that"
 
 
 def _refusal(ways: Sequence[Way]) -> str:

@@ -65,7 +65,7 @@ def nearest_in_floats(
     >>> nearest_in_floats(Sampling("asymmetric", "floor"), "", 2, 82, None).index(1)
     41
     """
-    if size > MOST:
+    if not 0 < size <= MOST or extent < 1:
         return ()
     if how.coordinates == "align_corners":
         ratio = Fraction(max(size - 1, 1), max(extent - 1, 1))

@@ -264,11 +264,65 @@ def test_notes_are_the_few_that_hold() -> None:
         assert read(model(8, op, extra, **settings))[2] == [], op
 
 
+def test_a_layer_of_which_a_runtime_makes_nothing_is_read_with_a_note() -> None:
+    """Without the dilation the padding is too small for one window: onnxruntime makes an empty map."""
+    built = model(3, "LpPool", opset=18, kernel_shape=[4], dilations=[2], auto_pad="SAME_UPPER")
+    assert run(built, 3) == []
+    rows, _, (note,) = read(built, "onnxruntime")
+    assert rows == read(built)[0]
+    assert "; 0, as in onnxruntime (" in note
+
+
 def test_a_runtime_of_which_nothing_is_known_says_so() -> None:
     built = model(8, "MaxPool", kernel_shape=[3], dilations=[2], auto_pad="SAME_UPPER")
     rows, _, (note,) = read(built, "tflite")
     assert rows == read(built)[0]
     assert note.endswith("; of TensorFlow Lite it is not known")
+
+
+OPEN = [
+    ("MaxPool", (), {"kernel_shape": [3], "dilations": [2], "auto_pad": "SAME_UPPER"}, "onnxruntime"),
+    ("MaxPool", (), {"kernel_shape": [2], "strides": [2], "pads": [1, 1], "ceil_mode": 1}, "openvino"),
+    ("Resize", (None, np.array([1, 1, 1.5], np.float32)), {"mode": "nearest"}, "onnxruntime"),
+]
+
+
+@pytest.mark.parametrize(("op", "extra", "settings", "runtime"), OPEN, ids=lambda each: str(each)[:12])
+def test_where_an_extent_is_open_a_runtime_is_not_followed_and_a_note_says_so(
+    op: str, extra: tuple[Any, ...], settings: dict[str, Any], runtime: str
+) -> None:
+    built = model(8, op, extra, **settings)
+    built.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "T"
+
+    def notes(**options: Any) -> list[str]:
+        return [each.message for each in rfcalc.analyze(built, **options).notes if each.code == "runtimes"]
+
+    assert [each.endswith("give its size to follow that") for each in notes(runtime=runtime)] == [True]
+    assert not any(each.endswith("to follow that") for each in notes(runtime=runtime, dims={"T": 8}))
+    assert not any(each.endswith("to follow that") for each in notes())
+
+
+CENTRED = {"mode": "nearest", "nearest_mode": "round_prefer_ceil"}
+
+
+@pytest.mark.parametrize("settings", [CENTRED, {"mode": "linear", "antialias": 1}], ids=str)
+def test_an_open_batch_changes_nothing(settings: dict[str, Any]) -> None:
+    scale = 0.25 if "antialias" in settings else 12 / 40
+    built = model(40, "Resize", (None, np.array([1, 1, scale], np.float32)), **settings)
+    before = read(built, "openvino")
+    built.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "N"
+    assert read(built, "openvino") == before
+    assert len(before[2]) == 1
+
+
+def test_a_transposed_convolution_of_an_open_extent_follows_a_runtime() -> None:
+    built = model(4, "ConvTranspose", (kernel(2),), strides=[3], auto_pad="SAME_UPPER")
+    built.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "T"
+    by_size = rfcalc.analyze(built, runtime="onnxruntime", symbolic=True).layer("y").output_shape
+    assert str(by_size[2]) == "3*T - 1"
+    assert (
+        rfcalc.analyze(built, symbolic=True).layer("y").output_shape[2] == 3 * by_size[2].free_symbols.pop()
+    )
 
 
 # ---- the option --------------------------------------------------------------------------------------------

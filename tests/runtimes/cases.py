@@ -133,6 +133,12 @@ def _resize(
     return lambda torch, x: torch.nn.functional.interpolate(x, size=size, scale_factor=scale, mode=mode)
 
 
+def _smooth(scale: float) -> Run:
+    return lambda torch, x: torch.nn.functional.interpolate(
+        x, scale_factor=scale, mode="bicubic", antialias=True
+    )
+
+
 ASYMMETRIC: Final = {
     "mode": "nearest",
     "coordinate_transformation_mode": "asymmetric",
@@ -165,6 +171,8 @@ CASES: Final[tuple[Case, ...]] = (
     # ---- SAME padding that would be negative
     pool("same-long-stride", "MaxPool", 9, 2, auto_pad="SAME_UPPER", strides=[3]),
     pool("same-long-stride", "AveragePool", 6, 1, auto_pad="SAME_LOWER", strides=[2], opset=11),
+    pool("same-negative", "AveragePool", 9, 1, auto_pad="SAME_UPPER", strides=[3]),
+    pool("same-negative", "LpPool", 10, 1, auto_pad="SAME_LOWER", strides=[5]),
     # ---- transposed convolution
     Case("transposed-short", 4, "ConvTranspose", {"auto_pad": "SAME_UPPER", "strides": [3]}, (ones(2),)),
     Case("transposed-short", 4, "ConvTranspose", {"auto_pad": "SAME_LOWER", "strides": [3]}, (ones(2),)),
@@ -214,7 +222,7 @@ CASES: Final[tuple[Case, ...]] = (
         rank=2,
         torch=_resize(scale=(2.0, 1.15), mode="bilinear"),
     ),
-    resize("antialias", 8, scale=0.5, mode="cubic", antialias=1, rank=2),
+    resize("antialias", 8, scale=0.5, mode="cubic", antialias=1, rank=2, torch=_smooth(0.5)),
     resize("antialias", 12, scale=0.25, mode="linear", antialias=1),
     resize("nearest-floats", 2, size=82, **ASYMMETRIC, torch=_resize(82)),
     resize("nearest-floats", 28, size=16, **ASYMMETRIC, torch=_resize(16)),

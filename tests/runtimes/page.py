@@ -95,7 +95,7 @@ def _rows(case: Case, record: dict[str, Any]) -> Iterable[list[str]]:
                 _join(answers, followed, f"`--runtime {runtime}`")
     for key, kept in record.items():
         answer = kept["makes"].get(case.name)
-        if answer is not None:
+        if answer is not None and not (case.sums and set(answer) == {"extent"}):
             _join(answers, {"refused": ""} if "refused" in answer else answer, NAMES[key])
     usual = answers[0][0]
     for place, (answer, names) in enumerate(answers):

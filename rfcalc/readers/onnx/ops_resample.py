@@ -62,7 +62,7 @@ def sampled(operation: Operation, rounding: str, *, shrinking: str = "") -> Valu
     kept = ""
     if scales and not sizes:
         given, kept = runtimes.copied(x.shape, target, given, runtime, linear=mode == "linear")
-    antialias, smoothed = runtimes.antialiased(operation, x.shape, target, runtime)
+    antialias, smoothed = runtimes.antialiased(operation, x.shape, target, given, runtime)
     floats, moved = "", ""
     if mode == "nearest":
         how = Sampling(coordinates, rounding)

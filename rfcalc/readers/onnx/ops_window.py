@@ -12,6 +12,7 @@ from rfcalc.readers.lowering.builder import Undecided
 from rfcalc.readers.lowering.value import Value, Values
 from rfcalc.readers.onnx import runtimes
 from rfcalc.readers.onnx.operation import Operation, op
+from rfcalc.readers.runtimes import unsettled
 
 _AUTO = {"SAME_UPPER": "same", "SAME_LOWER": "same_lower", "VALID": "valid"}
 
@@ -248,7 +249,7 @@ def _as_run(
     """Return how runtimes read a pooling, where its extents are known."""
     pads, rank, ceil = settings["padding"], len(kernel), bool(operation.integer("ceil_mode", 0))
     if x.spec is None or x.rank < rank or not all(map(is_known, x.shape[-rank:])):
-        return runtimes.Pooling(pads, ceil)
+        return runtimes.Pooling(pads, ceil, message=_open(operation, settings, ceil=ceil))
     extents = [as_integer(extent) for extent in x.shape[-rank:]]
     on = runtimes.Geometry(extents, kernel, settings["stride"], settings["dilation"])
     op = operation.op
@@ -262,6 +263,16 @@ def _as_run(
     if read.ceil and not read.message and op == "AveragePool" and operation.integer("count_include_pad", 0):
         return read._replace(message=runtimes.averaged(on, sides, runtime))
     return read
+
+
+def _open(operation: Operation, settings: dict[str, Any], *, ceil: bool) -> str:
+    """Say where a runtime may make something else of a pooling whose extents are open."""
+    runtime = None if operation.scope.native else operation.scope.runtime
+    if settings["padding"] in ("same", "same_lower"):
+        return unsettled("same-dilated-pool", runtime) if max(settings["dilation"]) > 1 else ""
+    if not ceil:
+        return ""
+    return unsettled("ceil-max-pool" if operation.op == "MaxPool" else "ceil-pool", runtime)
 
 
 _GLOBAL = {"GlobalAveragePool": "average", "GlobalMaxPool": "max", "GlobalLpPool": "lp"}

@@ -18,7 +18,7 @@ from rfcalc.algebra.number import Num, as_integer, equal, is_known, prove
 from rfcalc.readers.lowering.resample import settled
 from rfcalc.readers.lowering.value import Values
 from rfcalc.readers.onnx.operation import Operation
-from rfcalc.readers.runtimes import CODE, chosen
+from rfcalc.readers.runtimes import CODE, chosen, unsettled
 from rfcalc.rules.positions import FLOATS, Sampling, moved_by_floats
 from rfcalc.rules.window import window_extent
 
@@ -111,18 +111,28 @@ def same_pooling(
     `found` that one makes. Of a kind of pooling that is `refusing` onnxruntime takes no negative padding.
     """
     said = tuple(-(-n // s) for n, s in zip(on.extents, on.stride, strict=True))
-    if max(on.dilation) == 1:
-        axes = zip(on.extents, on.reach, on.stride, said, strict=True)
-        if refusing and any(as_integer(m - 1) * s + reach < n for n, reach, s, m in axes):
-            return Pooling(word, message=chosen("same-long-stride", runtime, {"run": rows_of(said)}).message)
-        return Pooling(word)
     pads = _undilated_padding(on, lower=word == "same_lower")
+    if max(on.dilation) == 1:
+        return _negative(word, pads, said, runtime, refusing=refusing)
     run = _extents(on, pads)
-    if min(run) < 1:
-        return Pooling(word)
     made = {"dilated": rows_of(said), "undilated": rows_of(run)}
+    if min(run) < 1:  # a layer of nothing, which is not followed
+        return Pooling(word, message=chosen("same-dilated-pool", None, made).message)
     way, message = chosen("same-dilated-pool", runtime, made, found and rows_of(found))
-    return Pooling(word if way == "dilated" else pads, message=message or "")
+    return Pooling(word, message=message) if way == "dilated" else Pooling(pads, short=True, message=message)
+
+
+def _negative(word: str, pads: Pairs, said: Sequence[Num], runtime: str | None, *, refusing: bool) -> Pooling:
+    """Read a pooling whose SAME padding would be negative, as its windows leave elements out between them."""
+    if min(lo + hi for lo, hi in pads) >= 0:
+        return Pooling(word)
+    if refusing:
+        return Pooling(word, message=chosen("same-long-stride", runtime, {"run": rows_of(said)}).message)
+    if min(lo for lo, _ in pads) >= 0:
+        return Pooling(word)
+    starts = rows_of([max(-lo, 0) for lo, _ in pads])
+    way, message = chosen("same-negative", runtime, {"none": "starts at element 0", "cut": f"at {starts}"})
+    return Pooling(word if way == "none" else pads, message=message)
 
 
 def given_pooling(on: Geometry, pads: Pairs, runtime: str | None, *, ceil: bool, largest: bool) -> Pooling:
@@ -160,7 +170,7 @@ def averaged(on: Geometry, pads: Pairs, runtime: str | None) -> str:
     return chosen("ceil-average", runtime, made).message if full != left else ""
 
 
-def _undilated_padding(on: Geometry, *, lower: bool) -> Pairs:
+def _undilated_padding(on: Geometry, *, lower: bool) -> tuple[tuple[int, int], ...]:
     """Return the SAME padding of windows whose taps lie side by side; it may be negative."""
     pairs = []
     for extent, kernel, stride in zip(on.extents, on.kernel, on.stride, strict=True):
@@ -171,9 +181,9 @@ def _undilated_padding(on: Geometry, *, lower: bool) -> Pairs:
 
 
 def _extents(on: Geometry, pads: Pairs) -> tuple[Num, ...]:
-    """Count the windows on each axis."""
+    """Count the windows on each axis, as onnxruntime does, which rounds toward zero."""
     axes = zip(on.extents, on.reach, on.stride, pads, strict=True)
-    return tuple(window_extent(n, reach, s, lo, hi) for n, reach, s, (lo, hi) in axes)
+    return tuple(window_extent(n, reach, s, lo, hi, short=True) for n, reach, s, (lo, hi) in axes)
 
 
 # ---- transposed convolution --------------------------------------------------------------------------------
@@ -187,10 +197,12 @@ def same_transposed(
     The specification makes the extent times the stride. Where a kernel is shorter than its stride, less than
     nothing is taken off for that: `totals` says how much. Runtimes leave out what sees nothing at the end.
     """
-    if not all(map(is_known, (*totals, *sizes))) or min(totals) >= 0:
+    if not all(map(is_known, totals)) or min(totals) >= 0:
         return list(totals), ""
-    run = [size + min(total, 0) for size, total in zip(sizes, totals, strict=True)]
-    made = {"filled": rows_of(sizes), "short": rows_of(run)}
+    made = {"filled": "its extent times the stride", "short": "less than that"}
+    if all(map(is_known, sizes)):
+        run = [size + min(total, 0) for size, total in zip(sizes, totals, strict=True)]
+        made = {"filled": rows_of(sizes), "short": rows_of(run)}
     way, message = chosen("transposed-short", runtime, made, found and rows_of(found))
     return [total if way == "filled" else max(total, 0) for total in totals], message
 
@@ -225,16 +237,19 @@ def copied(
 
 
 def antialiased(
-    operation: Operation, extents: Sequence[Num], sizes: Sequence[Num], runtime: str | None
+    operation: Operation,
+    extents: Sequence[Num],
+    sizes: Sequence[Num],
+    scales: Sequence[Fraction | None],
+    runtime: str | None,
 ) -> tuple[bool, str]:
     """Return whether a resizing widens its kernel where it makes an axis shorter, and what to say of it."""
     if not operation.integer("antialias", 0) or operation.text("mode", "nearest") == "nearest":
         return False, ""
-    known = all(map(is_known, (*extents, *sizes)))
-    if known and not any(map(gt, extents, sizes)):
+    found = [settled(*each) for each in zip(extents, sizes, scales, strict=True)]
+    if all(scale is not None and scale >= 1 for scale in found):
         return True, ""
-    made = {"wide": "with antialias", "narrow": "without"}
-    way, message = chosen("antialias", runtime, made)
+    way, message = chosen("antialias", runtime, {"wide": "with antialias", "narrow": "without"})
     return way == "wide", message
 
 
@@ -249,6 +264,9 @@ def nearest(
 
     "" is exactly, as where nobody's floats matter.
     """
+    for extent, size, scale in zip(extents, sizes, scales, strict=True):
+        if not (is_known(extent) and is_known(size)) and _is_uneven(settled(extent, size, scale)):
+            return "", unsettled("nearest-floats", runtime)
     made = {"exact": (exact := "exact positions")}
     for floats in FLOATS:
         counts = [
@@ -265,6 +283,11 @@ def nearest(
         return "", ""
     way, message = chosen("nearest-floats", runtime, made)
     return "" if way == "exact" else way, message
+
+
+def _is_uneven(scale: Fraction | None) -> bool:
+    """Tell whether floats may move positions at a scale: it is no power of two."""
+    return scale is None or any(n & (n - 1) for n in (scale.numerator, scale.denominator))
 
 
 _SAMPLED_EXTENTS: Final = 4096

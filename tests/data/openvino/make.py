@@ -163,6 +163,15 @@ CASES: dict[str, Make] = {
     "resize 11 nearest simple": lambda x: resize(
         x, 11, "nearest", "asymmetric", (18, 16), nearest_mode="simple"
     ),
+    "resize 11 nearest in floats of 32 bits": lambda x: resize(
+        x, 11, "nearest", "half_pixel", (39, 8), nearest_mode="floor"
+    ),
+    **{
+        f"resize 11 {mode} with antialias": (
+            lambda x, mode=mode: resize(x, 11, mode, "half_pixel", (4, 3), antialias=True)
+        )
+        for mode in ("linear", "linear_onnx", "cubic")
+    },
     "matrix product": lambda x: o.matmul(x, o.constant(weights(8, 6)), False, False),
     "matrix product, transposed": lambda x: o.matmul(x, o.constant(weights(6, 8)), False, True),
     "reshape, zeros stand for extents": lambda x: o.reshape(x, ints(0, 2, -1, 8), True),
