@@ -398,7 +398,9 @@ class Relation:
     def _with_period(self, period: int) -> Relation | None:
         times = self.period // period
         taps = None if self.taps is None else self.taps[:period]
-        if self.advance % times or (taps is not None and taps * times != self.taps):
+        if self.advance % times or self._differs(0, period, self.advance // times):
+            return None
+        if taps is not None and taps * times != self.taps:
             return None
         short = Relation(
             period,
@@ -417,6 +419,11 @@ class Relation:
             for a, b, c, d in zip(self.lo, self.hi, long.lo, long.hi, strict=True)
         )
         return short if same else None
+
+    def _differs(self, one: int, two: int, move: int) -> bool:
+        """Tell whether one row, moved, certainly is not another: they have other ends, and are not empty."""
+        lo, hi = self.lo[one] + move, self.hi[one] + move
+        return lo <= hi and (lo != self.lo[two] or hi != self.hi[two])
 
     def spread_out(self) -> Relation:
         """Cover every offset that the slack allows; a bound."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Final, cast
 
 from rfcalc.algebra.number import Num, is_known, is_same
 from rfcalc.algebra.steps import AtMost, Broadcast, Contract, Cover, Insert, Lose, Reduce, Slide, Step
@@ -51,7 +51,7 @@ def taken(axis: int, extent: Num, chosen: Sequence[int | tuple[int, ...]]) -> St
     """Step to the given indices of an axis: a slide where they are evenly spaced."""
     if tuple in map(type, chosen):
         return _taken_together(axis, extent, [index for index in chosen if isinstance(index, tuple)])
-    indices = [index for index in chosen if not isinstance(index, tuple)]
+    indices = cast("Sequence[int]", chosen)
     lowest, highest = (min(indices), max(indices)) if indices else (0, -1)
     if not is_known(extent):
         if lowest < 0:

@@ -10,11 +10,9 @@ from rfcalc.graph.layer import TensorSpec
 from rfcalc.readers.jaxpr.operation import Operation
 from rfcalc.readers.jaxpr.program import INLINED, SAME, Tensor, body_of
 from rfcalc.readers.lowering.builder import Undecided, default_axes
+from rfcalc.readers.lowering.folding import MOST_KNOWN, truncated
 from rfcalc.readers.lowering.masks import MOST_MASKED, is_structural, may_be_structural
 from rfcalc.readers.lowering.value import Value
-
-MOST_KNOWN: Final = 1 << 16
-"""Elements of a tensor that is evaluated and is no mask."""
 
 Fold = Callable[[Any, Mapping[str, Any], tuple[Any, ...], tuple[int, ...]], Any]
 """From numpy, the settings, the operands and the recorded shape to the elements of the result."""
@@ -55,11 +53,7 @@ def _broadcast(np: Any, params: Mapping[str, Any], given: tuple[Any, ...], shape
 
 def _divide(np: Any, params: Mapping[str, Any], given: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
     a, b = given
-    if a.dtype.kind == "f":
-        return a / b
-    if not np.all(b):
-        raise Undecided
-    return np.sign(a) * np.sign(b) * (np.abs(a) // np.abs(b))
+    return a / b if a.dtype.kind == "f" else truncated(a, b)
 
 
 def _remainder(np: Any, params: Mapping[str, Any], given: tuple[Any, ...], shape: tuple[int, ...]) -> Any:

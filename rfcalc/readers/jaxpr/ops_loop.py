@@ -10,11 +10,11 @@ from typing import Any, Final, NamedTuple
 from rfcalc.algebra.number import prod
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, SPATIAL, Extras, Stage
-from rfcalc.readers.jaxpr.folding import MOST_KNOWN
 from rfcalc.readers.jaxpr.operation import Operation, fresh, op
 from rfcalc.readers.jaxpr.scan_flow import Flow, flow_of, nature_of, trimmed
 from rfcalc.readers.lowering import shape as moves
 from rfcalc.readers.lowering.builder import Undecided
+from rfcalc.readers.lowering.folding import MOST_KNOWN
 from rfcalc.readers.lowering.mix import elementwise
 from rfcalc.readers.lowering.value import Value, Values
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from rfcalc.algebra.number import Num, equal, is_known, is_same, prod
 from rfcalc.errors import AnalysisError
@@ -16,6 +16,9 @@ from rfcalc.readers.lowering.value import Blind, Value
 from rfcalc.readers.lowering.window import Layout, axes_of
 from rfcalc.rules.registry import format_shape
 from rfcalc.rules.window import window_extent
+
+_FAR: Final = 1 << 30
+"""No axis is as long as that."""
 
 
 def reshape(operation: Lowering, x: Value, shape: Sequence[Num]) -> tuple[Value, ...]:
@@ -151,6 +154,27 @@ def cut(
 ) -> tuple[Value, ...]:
     """Slice axes: (axis, start, stop, step) with Python's meaning."""
     return operation.add("slice", (x,), {"slices": tuple(slices)})
+
+
+def bounds(
+    extent: Num, start: Num | None, stop: Num | None, step: int
+) -> tuple[Num | None, Num | None, int] | None:
+    """Spell the bounds of a slice in one way; None where it takes everything.
+
+    Formats write numbers beyond any axis for its ends, which cannot be compared with an open extent.
+    """
+    if step > 0:
+        if stop is not None and (_is_far(stop, 1) or stop is extent or equal(stop, extent) is True):
+            stop = None
+        if start is not None and is_known(start) and start == 0:
+            start = None
+        return None if start is None and stop is None and step == 1 else (start, stop, step)
+    return None if _is_far(start, 1) else start, None if _is_far(stop, -1) else stop, step
+
+
+def _is_far(index: Num | None, side: int) -> bool:
+    """Tell whether an index lies beyond any axis, behind it or before it."""
+    return index is not None and is_known(index) and bool(side * index >= _FAR)
 
 
 def select(operation: Lowering, x: Value, axis: int, index: int) -> tuple[Value, ...]:

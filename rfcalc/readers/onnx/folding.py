@@ -6,16 +6,12 @@ applies the same operators to both.
 
 from __future__ import annotations
 
-import math
-import operator
 from collections.abc import Callable
 from dataclasses import replace
-from functools import reduce
 from typing import Any, Final
 
 import numpy as np
 
-from rfcalc.algebra.number import is_known, prod
 from rfcalc.errors import AnalysisError
 from rfcalc.readers.lowering.arrays import (
     Fold,
@@ -31,22 +27,32 @@ from rfcalc.readers.lowering.arrays import (
     extreme,
     hold_formulas,
     plain,
-    varied,
     whole,
 )
 from rfcalc.readers.lowering.builder import Undecided
-from rfcalc.readers.lowering.masks import MOST_MASKED, is_structural, mask_of, may_be_structural
+from rfcalc.readers.lowering.folding import (
+    counted,
+    evaluated,
+    numbers_only,
+    padded,
+    reduced,
+    stretched,
+    tiled,
+    truncated,
+)
+from rfcalc.readers.lowering.masks import mask_of
 from rfcalc.readers.lowering.value import Value
 from rfcalc.readers.onnx.operation import Operation
-from rfcalc.readers.onnx.tensors import MOST_FLOATS, MOST_KNOWN, dtype_name
+from rfcalc.readers.onnx.tensors import dtype_name
 
 
 def _are_floats(operation: Operation) -> bool:
     return any(value.spec is not None and value.spec.dtype.startswith("float") for value in operation.given)
 
 
-def _makes_floats(operation: Operation) -> bool:
-    return operation.op == "Cast" and dtype_name(operation.integer("to", 7)).startswith("float")
+def _rounds(operation: Operation) -> bool:
+    makes_floats = operation.op == "Cast" and dtype_name(operation.integer("to", 7)).startswith("float")
+    return makes_floats or _are_floats(operation)
 
 
 def _divided(operation: Operation, args: list[Any]) -> Any:
@@ -55,9 +61,7 @@ def _divided(operation: Operation, args: list[Any]) -> Any:
         return each_quotient(a, b) if _are_floats(operation) else a // b
     if a.dtype.kind == "f" or b.dtype.kind == "f":
         return a / b
-    if (b == 0).any():
-        raise Undecided
-    return (np.abs(a) // np.abs(b)) * np.sign(a) * np.sign(b)  # ONNX truncates, numpy rounds down
+    return truncated(a, b)
 
 
 def _cast(operation: Operation, args: list[Any]) -> Any:
@@ -90,12 +94,6 @@ def _rounded(function: Callable[[Any], Any], *, up: bool | None = None) -> Fold:
         return args[0] if args[0].dtype.kind not in "f" else function(args[0])
 
     return fold
-
-
-def _magnitude(_: Operation, args: list[Any]) -> Any:
-    if hold_formulas(args):
-        raise Undecided
-    return np.abs(args[0])
 
 
 def _clip(operation: Operation, args: list[Any]) -> Any:
@@ -153,54 +151,13 @@ def _reduced(each: Callable[[Any, Any], Any]) -> Fold:
         array, axes = args[0], _axes(operation)
         if not axes and operation.integer("noop_with_empty_axes", 0):
             return array
-        places = tuple(range(array.ndim)) if not axes else tuple(axis % array.ndim for axis in axes)
-        result = array
-        for place in sorted(places, reverse=True):
-            if result.shape[place] == 0:
-                raise Undecided
-            parts = np.moveaxis(result, place, 0)
-            result = reduce(each, [np.asarray(part, dtype=array.dtype) for part in parts])
-        if operation.integer("keepdims", 1):
-            result = np.asarray(result, dtype=array.dtype).reshape(
-                [1 if k in places else extent for k, extent in enumerate(array.shape)]
-            )
-        return np.asarray(result, dtype=array.dtype)
+        return reduced(each, array, axes or range(array.ndim), keep=bool(operation.integer("keepdims", 1)))
 
     return fold
 
 
-def _range(_: Operation, args: list[Any]) -> Any:
-    start, limit, step = (array.reshape(-1)[0] for array in args)
-    if any(isinstance(each, (float, np.floating)) for each in (start, limit, step)):
-        count = max(math.ceil((limit - start) / step), 0)
-        if count > MOST_KNOWN:
-            raise Undecided
-        return start + np.arange(count) * step
-    start, limit, step = (
-        int(each) if not is_known(each) and not hasattr(each, "terms") else each
-        for each in (start, limit, step)
-    )
-    if not all(map(is_known, (start, limit, step))) or step == 0 or abs((limit - start) // step) > MOST_KNOWN:
-        raise Undecided
-    return np.arange(start, limit, step, dtype=np.int64)
-
-
 def _expand(operation: Operation, args: list[Any]) -> Any:
-    target = operation.whole(1) or ()
-    shape = np.broadcast_shapes(args[0].shape, tuple(target))
-    _check(prod(shape))
-    return np.broadcast_to(args[0], shape).copy()
-
-
-def _tile(operation: Operation, args: list[Any]) -> Any:
-    repeats = operation.whole(1) or ()
-    _check(prod((*args[0].shape, *repeats)))
-    return np.tile(args[0], repeats)
-
-
-def _check(count: int) -> None:
-    if count > MOST_MASKED:
-        raise Undecided
+    return stretched(args[0], np.broadcast_shapes(args[0].shape, tuple(operation.whole(1) or ())))
 
 
 def _trilu(operation: Operation, args: list[Any]) -> Any:
@@ -266,11 +223,8 @@ def _pad(operation: Operation, args: list[Any]) -> Any:
     pads = operation.whole(1) if len(operation.inputs) > 1 else operation.integers("pads")
     half = len(pads or ()) // 2
     pairs = list(zip((pads or ())[:half], (pads or ())[half:], strict=True))
-    if any(lo < 0 or hi < 0 for lo, hi in pairs):
-        raise Undecided
     filling = operation.optional(2)
-    value = operation.attributes.get("value", 0) if filling is None else filling.data
-    return np.pad(args[0], pairs, constant_values=np.asarray(value).item())
+    return padded(args[0], pairs, operation.attributes.get("value", 0) if filling is None else filling.data)
 
 
 def _mod(operation: Operation, args: list[Any]) -> Any:
@@ -288,7 +242,7 @@ def _power(_: Operation, args: list[Any]) -> Any:
 
 
 FOLDS: Final[dict[str, Fold]] = {
-    "Abs": _magnitude,
+    "Abs": numbers_only(np.abs),
     "Add": arithmetic(lambda a, b: a + b),
     "And": lambda _, args: args[0] & args[1],
     "Cast": _cast,
@@ -315,7 +269,7 @@ FOLDS: Final[dict[str, Fold]] = {
     "Or": lambda _, args: args[0] | args[1],
     "Pad": _pad,
     "Pow": _power,
-    "Range": _range,
+    "Range": counted,
     "ReduceMax": _reduced(each_max),
     "ReduceMin": _reduced(each_min),
     "ReduceProd": _reduced(lambda a, b: a * b),
@@ -329,7 +283,7 @@ FOLDS: Final[dict[str, Fold]] = {
     "Sqrt": _rounded(np.sqrt),
     "Squeeze": _squeeze,
     "Sub": arithmetic(lambda a, b: a - b),
-    "Tile": _tile,
+    "Tile": lambda operation, args: tiled(args[0], operation.whole(1) or ()),
     "Transpose": lambda operation, args: np.transpose(args[0], operation.integers("perm")),
     "Trilu": _trilu,
     "Unsqueeze": _unsqueeze,
@@ -376,49 +330,18 @@ def fold(operation: Operation) -> tuple[Value, ...] | None:
     Undecided
         The result depends on an extent that is open.
     """
-    function = FOLDS.get(operation.op)
-    if function is None:
-        return None
     given = operation.given
-    for value in given:
-        if value.data is None or value.edge is not None:
-            return None
-    if not given:
+    arrays = evaluated(FOLDS.get(operation.op), operation, given, _rounds)
+    if arrays is None:
         return None
-    arrays = [np.asarray(value.data) for value in given]
-    differs = varied(arrays)
-    if differs is not None and (_are_floats(operation) or _makes_floats(operation)):
-        operator.index(differs)  # floats are rounded: each of many designs for itself
-    try:
-        made = function(operation, arrays)
-    except (ValueError, TypeError, IndexError, OverflowError, ZeroDivisionError, np.exceptions.AxisError):
-        if differs is not None:
-            operator.index(differs)
-        return None
-    except (AttributeError, Undecided):
-        if differs is not None:
-            operator.index(differs)  # what is not worked out for many designs at once is for each
-        raise
-    results = made if isinstance(made, tuple) else (made,)
-    if any(_is_no_mask(np.asarray(array)) for array in results):
-        return None
-    values = [_value(array, operation) for array in results]
+    values = [_value(array, operation) for array in arrays]
     if any(value.computed for value in given):
         values = [replace(value, computed=True) for value in values]
     return tuple(values)
 
 
-def _is_no_mask(array: Any) -> bool:
-    """Tell whether an array is too large to be kept for what it may say of shapes or masks."""
-    if array.size <= (MOST_FLOATS if array.dtype.kind == "f" else MOST_KNOWN):
-        return False
-    return array.dtype.kind not in "bfiu" or not (
-        may_be_structural(array) and is_structural(array, learned=True)
-    )
-
-
 def _value(array: Any, operation: Operation) -> Value:
-    made = constant_value(plain(np.asarray(array)))
+    made = constant_value(plain(array))
     if made.data.dtype.kind == "O":  # formulas have no type of their own
         typed = operation.given[1 if operation.op == "Where" else 0].spec
         dtype = "" if typed is None else typed.dtype

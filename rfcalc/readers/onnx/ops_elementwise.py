@@ -7,10 +7,11 @@ from dataclasses import replace
 from rfcalc.algebra.number import as_integer, is_known, prove
 from rfcalc.graph.layer import Extras, Stage, TensorSpec
 from rfcalc.readers.lowering.builder import Undecided
+from rfcalc.readers.lowering.folding import MOST_KNOWN
 from rfcalc.readers.lowering.mix import chosen, elementwise, triangular
 from rfcalc.readers.lowering.value import Value, Values
 from rfcalc.readers.onnx.operation import MICROSOFT, Operation, op
-from rfcalc.readers.onnx.tensors import MOST_KNOWN, dtype_name
+from rfcalc.readers.onnx.tensors import dtype_name
 
 ACTIVATIONS = (
     *("Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Ceil", "Celu", "Cos", "Cosh"),

@@ -8,14 +8,15 @@ from typing import Final
 
 import numpy as np
 
-from rfcalc.algebra.number import UNKNOWN, Num, equal, is_known, prod
+from rfcalc.algebra.number import UNKNOWN, Num, is_known, prod
 from rfcalc.graph.layer import Extras, Stage, TensorSpec
 from rfcalc.readers.lowering import shape as moves
 from rfcalc.readers.lowering.arrays import array_of, constant_value
 from rfcalc.readers.lowering.builder import Undecided, default_axes
+from rfcalc.readers.lowering.folding import MOST_KNOWN
 from rfcalc.readers.lowering.value import Blind, Value, Values
 from rfcalc.readers.onnx.operation import Operation, op
-from rfcalc.readers.onnx.tensors import MOST_KNOWN, weight_of
+from rfcalc.readers.onnx.tensors import weight_of
 
 MOST_ELEMENTS = 1 << 31
 """Elements of a tensor that repeats another; more are a damaged file."""
@@ -168,34 +169,15 @@ def cut(operation: Operation) -> Values:
     slices = []
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
         place = operation.place(axis, x.rank)
-        bounds = _bounds(x.shape[place], start, end, step)
+        extent = x.shape[place]
+        # backwards from before the first element is from the first one, where Python takes none
+        early = step < 0 and is_known(start) and is_known(extent) and start < -extent
+        bounds = moves.bounds(extent, -extent if early else start, end, step)
         if bounds is not None:
             slices.append((place, *bounds))
     if not slices:
         return operation.skip(x)
     return moves.cut(operation, x, slices)
-
-
-def _bounds(extent: Num, start: Num, end: Num, step: int) -> tuple[Num | None, Num | None, int] | None:
-    """Spell a slice as Python does; None where it takes everything."""
-    far = 1 << 30
-    first: Num | None = start
-    last: Num | None = end
-    if step > 0:
-        if is_known(end) and end >= far:
-            last = None
-        if last is not None and (last is extent or equal(last, extent)):
-            last = None
-        if is_known(first) and first == 0 and last is None and step == 1:
-            return None
-    elif is_known(end) and end <= -far:
-        last = None
-    if step < 0 and is_known(start):
-        if start >= far:
-            first = None
-        elif is_known(extent) and start < -extent:  # the first element, where Python takes none
-            first = 0
-    return first, last, step
 
 
 @op("Gather", tells={1: "indices"})

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
-from operator import gt
 from typing import Final, NamedTuple
 
 import numpy as np

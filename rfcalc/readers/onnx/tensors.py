@@ -14,14 +14,9 @@ from rfcalc.algebra.number import Num, prod
 from rfcalc.errors import ReadError
 from rfcalc.graph.layer import TensorSpec, Weight
 from rfcalc.readers.lowering.builder import default_axes
+from rfcalc.readers.lowering.folding import MOST_FLOATS, MOST_KNOWN
 from rfcalc.readers.lowering.masks import MOST_MASKED, is_structural, may_be_structural
 from rfcalc.readers.lowering.value import Value
-
-MOST_KNOWN: Final = 1 << 16
-"""Elements of an integer constant that are kept; indices and shapes have fewer."""
-
-MOST_FLOATS: Final = 64
-"""Elements of a float constant that are kept; scales and the like have fewer."""
 
 MOST_AXES: Final = 64
 """Axes of a tensor; more are a damaged file."""

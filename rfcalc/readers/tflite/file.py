@@ -22,6 +22,9 @@ IDENTIFIER: Final = b"TFL3"
 
 CUSTOM: Final = "CUSTOM"
 
+NONE: Final = "NONE"
+"""The settings of an operation that has none."""
+
 MALFORMED: Final = (
     struct.error,
     AttributeError,
@@ -241,8 +244,9 @@ def _operator(table: Table, codes: list[tuple[str, str]], tensors: int) -> Opera
     op, custom = codes[table.number(0, "I")]
     settings = None
     for names, which, field in ((_SETTINGS[0], 3, 4), (_SETTINGS[1], 11, 12)):
-        name, held = names.get(table.number(which, "B"), "NONE"), table.table(field)
-        if held is not None and hasattr(tflite, name):
-            settings = Settings(name, held)
+        name = names.get(table.number(which, "B"), NONE)
+        at = None if name == NONE else table.position(field)
+        if at is not None and hasattr(tflite, name):
+            settings = Settings(name, table.file, at)
     inputs, outputs = _places(table, 1, tensors), _places(table, 2, tensors)
     return Operator(op, custom, inputs, outputs, settings)

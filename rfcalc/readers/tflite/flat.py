@@ -60,11 +60,11 @@ class Bytes:
         ReadError
             It ends behind the file, or all vectors together do.
         """
-        start, count = self.span(at, width)
-        self.left -= count
+        found = self.span(at, width)
+        self.left -= found[1]
         if self.left < 0:
             raise damaged("it says that it holds more than fits into it")
-        return start, count
+        return found
 
 
 class Table:
@@ -103,7 +103,10 @@ class Table:
     def number(self, field: int, form: str, default: int = 0) -> int:
         """Return a field that is one number, of the form that `struct` has a letter for."""
         place = self._place(field)
-        return int(_FORMS[form].unpack_from(self.file.data, place)[0]) if place else default
+        if not place:
+            return default
+        number: int = _FORMS[form].unpack_from(self.file.data, place)[0]
+        return number
 
     def position(self, field: int) -> int | None:
         """Return where the table of a field stands, or None."""
@@ -120,8 +123,9 @@ class Table:
         place = self._place(field)
         if place:
             start, count = self.file.vector(place, 4)
-            for at in range(start, start + 4 * count, 4):
-                yield Table(self.file, at + _U32.unpack_from(self.file.data, at)[0])
+            offsets = struct.unpack_from(f"<{count}I", self.file.data, start)
+            for at, offset in zip(range(start, start + 4 * count, 4), offsets, strict=True):
+                yield Table(self.file, at + offset)
 
     def numbers(self, field: int) -> tuple[int, ...] | None:
         """Return a vector of integers of 32 bits, or None."""

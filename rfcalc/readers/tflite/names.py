@@ -19,6 +19,9 @@ _USELESS: Final = re.compile(
 )
 """Names that the converter gives to any tensor."""
 
+_NUMBER: Final = re.compile(r":\d+$")
+"""Which output of an operation a tensor is."""
+
 _OPERATION: Final = re.compile(r"/[A-Z][A-Za-z0-9]*(_\d+)?$")
 """The name of an operation of TensorFlow, behind that of its layer."""
 
@@ -38,9 +41,9 @@ def layer_name(tensor: str, op: str) -> str:
         name = part
         while found := _WRAPPER.match(name):
             name = name[found.end() :]
-        name = re.sub(r":\d+$", "", name)
+        name = _NUMBER.sub("", name) if ":" in name else name
         if not _USELESS.fullmatch(name):
-            return _OPERATION.sub("", name) or name
+            return _OPERATION.sub("", name) or name if "/" in name else name
     return op.lower()
 
 

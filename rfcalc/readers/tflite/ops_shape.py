@@ -12,11 +12,11 @@ from rfcalc.graph.layer import Extras, Stage, TensorSpec
 from rfcalc.readers.lowering import shape as moves
 from rfcalc.readers.lowering.arrays import array_of, constant_value
 from rfcalc.readers.lowering.builder import Undecided
+from rfcalc.readers.lowering.folding import MOST_KNOWN
 from rfcalc.readers.lowering.layout import channels_last
 from rfcalc.readers.lowering.value import Blind, Value, Values
 from rfcalc.readers.tflite.operation import Operation, op
 from rfcalc.readers.tflite.slices import Cut, cuts_of
-from rfcalc.readers.tflite.tensors import MOST_KNOWN
 
 MOST_ELEMENTS = 1 << 31
 """Elements of a tensor that repeats another; more are a damaged file."""

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import tflite
 
-from rfcalc.readers.tflite.flat import Table
+from rfcalc.readers.tflite.flat import Bytes, Table
 
 FIRST: Final = 4
 """Where the offset of the first field stands; each takes two bytes."""
@@ -24,15 +24,32 @@ class Settings:
     ----------
     kind : str
         The class of the package that knows their names.
-    table : Table
-        The table.
+    file : Bytes
+        The file.
+    at : int
+        Where their table stands; it is read when the first of them is asked for.
     """
 
-    __slots__ = ("kind", "table")
+    __slots__ = ("_at", "_file", "_table", "kind")
 
-    def __init__(self, kind: str, table: Table) -> None:
+    def __init__(self, kind: str, file: Bytes, at: int) -> None:
         self.kind = kind
-        self.table = table
+        self._file = file
+        self._at = at
+        self._table: Table | None = None
+
+    @property
+    def table(self) -> Table:
+        """Their table.
+
+        Raises
+        ------
+        ReadError
+            Its offsets stand outside of the file.
+        """
+        if self._table is None:
+            self._table = Table(self._file, self._at)
+        return self._table
 
     def has(self, name: str) -> bool:
         """Tell whether there is a setting of this name."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from rfcalc.algebra.number import Num, equal, is_known
+from rfcalc.algebra.number import Num, is_known
+from rfcalc.readers.lowering.shape import bounds
 from rfcalc.readers.tflite.operation import Operation
 
 
@@ -59,9 +60,9 @@ def cuts_of(operation: Operation, shape: Sequence[Num]) -> Cut:
         raise operation.wrong(f"steps must be positive, got {list(steps)}")
     found = []
     for axis, (start, stop, step) in enumerate(zip(starts, stops, steps, strict=True)):
-        bounds = _bounds(shape[axis], start, stop, step)
-        if bounds is not None:
-            found.append((axis, *bounds))
+        ends = bounds(shape[axis], start, stop, step)
+        if ends is not None:
+            found.append((axis, *ends))
     return Cut(found, [], [])
 
 
@@ -105,20 +106,9 @@ def _strided(operation: Operation, shape: Sequence[Num]) -> Cut:
                 if operation.flag("Offset") and end is not None:
                     end = start + end
                 first = None if has("Begin", bit) else start
-                bounds = _bounds(shape[axis], first, None if has("End", bit) else end, step)
-                if bounds is not None:
-                    found.slices.append((axis, *bounds))
+                cut = bounds(shape[axis], first, None if has("End", bit) else end, step)
+                if cut is not None:
+                    found.slices.append((axis, *cut))
                 placed += 1
             axis += 1
     return found
-
-
-def _bounds(
-    extent: Num, start: Num | None, stop: Num | None, step: int
-) -> tuple[Num | None, Num | None, int] | None:
-    """Spell a slice as Python does; None where it takes everything."""
-    if stop is not None and step > 0 and (stop is extent or equal(stop, extent) is True):
-        stop = None
-    if start is not None and step > 0 and is_known(start) and start == 0:
-        start = None
-    return None if start is None and stop is None and step == 1 else (start, stop, step)

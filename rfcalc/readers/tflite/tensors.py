@@ -10,16 +10,11 @@ import numpy as np
 from rfcalc.algebra.number import prod
 from rfcalc.errors import ReadError
 from rfcalc.graph.layer import TensorSpec, Weight
+from rfcalc.readers.lowering.folding import MOST_FLOATS, MOST_KNOWN
 from rfcalc.readers.lowering.layout import channels_last
 from rfcalc.readers.lowering.masks import MOST_MASKED, is_structural, may_be_structural
 from rfcalc.readers.lowering.value import Value
 from rfcalc.readers.tflite.file import Model, Tensor
-
-MOST_KNOWN: Final = 1 << 16
-"""Elements of an integer constant that are kept; indices and shapes have fewer."""
-
-MOST_FLOATS: Final = 64
-"""Elements of a float constant that are kept; scales and the like have fewer."""
 
 _PLAIN: Final = {
     **{name: np.dtype(name).newbyteorder("<") for name in ("float16", "float32", "float64")},
