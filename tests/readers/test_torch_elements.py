@@ -19,7 +19,7 @@ from tests.readers.test_torch_recorded import Of, state_of  # noqa: E402
 pytestmark = pytest.mark.torch
 
 OWN = "the module decides by elements of its own buffers, or of what it makes of extents"
-FOLLOWED = "the module decides by elements of its input which way it runs"
+FOLLOWED = "the module decides by elements of its input, or of its weights, which way it runs"
 
 
 def notes_of(graph: Any) -> list[str]:
@@ -161,6 +161,7 @@ def test_a_module_that_hangs_nowhere_is_part_of_its_caller() -> None:
     analysis = rfcalc.analyze(graph)
     assert analysis.rows[-1].receptive_field == (4,)
     assert {block.name for block in graph.blocks.values()} <= {"0"}
+    assert {layer.block for layer in graph} == {(), ("0",)}
 
 
 def test_one_with_weights_is_not() -> None:

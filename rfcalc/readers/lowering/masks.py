@@ -25,6 +25,11 @@ MOST_MASKED: Final = 1 << 22
 
 UNSURE: Final = "which elements a mask hides is computed when the model runs"
 
+UNWRITTEN: Final = "which elements of a constant are written into is not followed"
+
+LOST: Final = Mask(None, low=True)
+"""Borne by a constant that was written into where that is not followed."""
+
 
 def mask_of(value: Value) -> Mask | None:
     """Return the mask that a value is or bears; None where it is none."""
@@ -323,6 +328,8 @@ def seen(product: Stage, inputs: Sequence[Value], swap: Sequence[bool] = ()) -> 
     found: list[tuple[int, Any]] = []
     for place, value in enumerate(inputs):
         mask = mask_of(value)
+        if is_lost(value):
+            return product._replace(extras=product.extras._replace(unsure=UNWRITTEN))
         if mask is None or mask.low or value.spec is None:
             continue
         if mask.alive is None:
@@ -535,6 +542,11 @@ def _order(order: Sequence[Any], rank: int) -> list[int]:
 def unknown(values: Iterable[Value]) -> bool:
     """Tell whether one of the values bears a mask of which it is not known what it hides."""
     return any(value.mask is not None and value.mask.alive is None for value in values)
+
+
+def is_lost(value: Value) -> bool:
+    """Tell whether a value is a constant of which it is not known what was written into it."""
+    return value.constant and value.data is None and value.mask is not None and value.mask.alive is None
 
 
 def triangle(rows: int, columns: int, diagonal: int = 0, *, upper: bool = False) -> Any:

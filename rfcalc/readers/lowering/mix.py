@@ -268,7 +268,8 @@ def elementwise(
         attrs["alive"] = found
     masking = bool(hides) or (mask is not None and mask.low)
     learned = [value for value in held if not value.computed and not (masking and _is_filling(value))]
-    made = operation.add(kind, moving, attrs, weights=learned)
+    extras = Extras(unsure=masks_of.UNWRITTEN if any(map(masks_of.is_lost, held)) else "")
+    made = operation.add(kind, moving, attrs, extras, weights=learned)
     operation.builder.meet(made, held)
     if held and kind not in ("multiply", "divide"):
         operation.builder.bias(made)

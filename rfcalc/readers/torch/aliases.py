@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
+from rfcalc.readers.lowering.masks import LOST
 from rfcalc.readers.lowering.shape import overwrite
 from rfcalc.readers.lowering.value import Value
 from rfcalc.readers.torch.operation import Operation, bare
 from rfcalc.readers.torch.ops_index import block_of
 from rfcalc.readers.torch.program import Call, Program, Ref, refs_in
+from rfcalc.readers.torch.stores import Stores
 
 VIEWS: Final = frozenset(
     (
@@ -47,6 +50,8 @@ class Aliases:
     def __init__(self, program: Program) -> None:
         self._roots: dict[str, str] = {}
         self._blocks: dict[str, tuple[str, Block | None]] = {}
+        self._stores = Stores()
+        self._changed = _changed(program)
         self._last: dict[str, int] = {}
         for place, call in enumerate(program.calls):
             for value in call.args.values():
@@ -63,10 +68,15 @@ class Aliases:
             return
         root = self._roots.get(first.name, first.name)
         if bare(name) != name:
-            self._overwritten(place, call, values, operation, root)
+            if not self._stored(place, call, values, operation, root):
+                self._overwritten(place, call, values, operation, root)
             self._roots.update((made, root) for made, _ in call.outputs)
             self._blocks.update((made, (first.name, None)) for made, _ in call.outputs)
         elif name in VIEWS or (name in DROPOUTS and not operation.flag("train")):
+            known = root in self._changed and (first.name == root or first.name in self._stores)
+            made = [each for each, _ in call.outputs]
+            if known and not self._stores.look(operation, first.name, made, values):
+                return
             self._roots.update((made, root) for made, _ in call.outputs)
             self._look(name, first.name, call, values, operation)
 
@@ -76,6 +86,25 @@ class Aliases:
         block = block_of(operation, x) if isinstance(x, Value) else None
         if block is not None or name in SAME:
             self._blocks.update((made, (base, block)) for made, _ in call.outputs)
+
+    def _stored(
+        self, place: int, call: Call, values: dict[str, Any], operation: Operation, root: str
+    ) -> bool:
+        """Write constants into a constant, element by element; False where something else is done."""
+        (first, *_), made = refs_in(list(call.args.values())), call.outputs[0][0]
+        followed = first == root or first in self._stores
+
+        def used(name: str) -> bool:
+            return self._last.get(name, -1) > place
+
+        if not followed or not self._stores.write(operation, first, made, values, used):
+            self._stores.drop(root)
+            return False
+        for name, other in self._roots.items():  # views of which it is not known what they show
+            seen = values.get(name)
+            if other == root and name not in self._stores and used(name) and isinstance(seen, Value):
+                values[name] = replace(seen, data=None, mask=LOST)
+        return True
 
     def _overwritten(
         self, place: int, call: Call, values: dict[str, Any], operation: Operation, root: str
@@ -100,6 +129,21 @@ class Aliases:
                 values[name] = _written(operation, seen, result)
 
 
+def _changed(program: Program) -> frozenset[str]:
+    """Return the tensors that the program writes into, through whatever view."""
+    roots: dict[str, str] = {}
+    found = set()
+    for call in program.calls:
+        name = call.target.split(".")[1] if "." in call.target else call.target
+        first = next(iter(call.args.values()), None)
+        if isinstance(first, Ref) and (name in VIEWS or bare(name) != name):
+            root = roots.get(first.name, first.name)
+            roots.update((made, root) for made, _ in call.outputs)
+            if bare(name) != name:
+                found.add(root)
+    return frozenset(found)
+
+
 def _replaced(operation: Operation, base: Value, update: Value, block: Block) -> Value:
     """Return a tensor of which a block was overwritten."""
     axis, places, drop = block
@@ -110,7 +154,9 @@ def _replaced(operation: Operation, base: Value, update: Value, block: Block) ->
 def _written(operation: Operation, base: Value, update: Value) -> Value:
     """Return a tensor of which elements may have been overwritten."""
     if base.constant and update.constant:
-        return Value(base.spec, weights=tuple(dict.fromkeys((*base.weights, *update.weights))))
+        held = tuple(dict.fromkeys((*base.weights, *update.weights)))
+        lost = base.data is not None or base.spec is None or base.spec.dtype == "bool"
+        return Value(base.spec, weights=held, mask=LOST if lost else None)
     moving = [update] if not update.constant else []
     weights = () if moving else (update,)
     (made, *_) = operation.part("write").add("scatter", (base, *moving), weights=weights)

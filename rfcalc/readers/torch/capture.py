@@ -37,8 +37,8 @@ _OWN: Final = (
     "they are taken as they are"
 )
 FOLLOWED: Final = (
-    "the module decides by elements of its input which way it runs: this is the way that one example takes, "
-    "and other inputs may take others"
+    "the module decides by elements of its input, or of its weights, which way it runs: this is the way that "
+    "one example takes, and others may take others"
 )
 
 _BEFORE: Final = "read the module as it was before it was converted"

@@ -75,6 +75,60 @@ def _masked_fill(operation: Operation, np: Any) -> Any:
     return np.where(mask, value, x)
 
 
+def _copied(operation: Operation, np: Any) -> Any:
+    return np.broadcast_to(_array(operation, "src", np), operation.recorded[0])
+
+
+def _put(operation: Operation, np: Any) -> Any:
+    if operation.flag("accumulate"):
+        raise Undecided
+    found = _array(operation, "self", np).copy()
+    key = tuple(
+        slice(None) if raw is None else _elements(operation.as_value(raw), np)
+        for raw in operation.call.args["indices"]
+    )
+    found[key] = _array(operation, "values", np)
+    return found
+
+
+def _index_filled(operation: Operation, np: Any) -> Any:
+    found = _array(operation, "self", np).copy()
+    axis = operation.axis("dim", found.ndim)
+    found[(slice(None),) * axis + (_array(operation, "index", np),)] = _array(operation, "value", np)
+    return found
+
+
+def _diagonal_filled(operation: Operation, np: Any) -> Any:
+    found = _array(operation, "self", np).copy()
+    np.fill_diagonal(found, operation.raw("fill_value"), wrap=operation.flag("wrap"))
+    return found
+
+
+def _select(operation: Operation, np: Any) -> Any:
+    array = _array(operation, "self", np)
+    return array[(slice(None),) * operation.axis("dim", array.ndim) + (operation.integer("index"), ...)]
+
+
+def _narrowed(operation: Operation, np: Any) -> Any:
+    array = _array(operation, "self", np)
+    start = operation.integer("start")
+    place = slice(start, start + operation.integer("length"))
+    return array[(slice(None),) * operation.axis("dim", array.ndim) + (place,)]
+
+
+def _parts(operation: Operation, np: Any) -> Any:
+    """Parts of an axis, as long as the program records them; without that axis where it is taken apart."""
+    array = _array(operation, "self", np)
+    axis = operation.axis("dim", array.ndim, 0)
+    made, start = [], 0
+    for shape in operation.recorded:
+        whole = len(shape) == array.ndim
+        place = slice(start, start + shape[axis]) if whole else start
+        made.append(array[(slice(None),) * axis + (place, ...)])  # an element alone would be no view
+        start += shape[axis] if whole else 1
+    return tuple(made)
+
+
 def _filled_tensor(operation: Operation, np: Any) -> Any:
     return np.full(operation.recorded[0], _array(operation, "value", np))
 
@@ -234,9 +288,15 @@ FOLDS: Final[dict[str, Fold]] = {
     ),
     "aten.flip": lambda operation, np: np.flip(_array(operation, "self", np), operation.integers("dims")),
     "aten.roll": _rolled,
-    "aten.select": lambda operation, np: np.take(
-        _array(operation, "self", np), operation.integer("index"), axis=operation.integer("dim")
-    ),
+    "aten.select": _select,
+    "aten.narrow": _narrowed,
+    "aten.t": lambda operation, np: _array(operation, "self", np).T,
+    **dict.fromkeys(("aten.split", "aten.split_with_sizes", "aten.chunk", "aten.unbind"), _parts),
+    "aten.copy": _copied,
+    "aten.zero": _filled(0),
+    "aten.index_put": _put,
+    "aten.index_fill": _index_filled,
+    "aten.fill_diagonal": _diagonal_filled,
     **dict.fromkeys(
         (
             "aten.clone",

@@ -32,7 +32,7 @@ class Operation(Lowering):
         Reads a graph inside of the operator: takes it and what it is called with.
     """
 
-    __slots__ = ("_values", "call", "inline", "op", "overload")
+    __slots__ = ("call", "inline", "op", "overload", "values")
 
     def __init__(
         self,
@@ -48,7 +48,12 @@ class Operation(Lowering):
         name, _, self.overload = rest.partition(".")
         self.op = f"{namespace}.{bare(name)}"
         self.inline = inline
-        self._values = values
+        self.values = values
+
+    def over(self, values: Mapping[str, Any], args: Mapping[str, Any] | None = None) -> Operation:
+        """Return the operation on other values, and perhaps with other arguments."""
+        call = self.call if args is None else self.call._replace(args=dict(args))
+        return Operation(self.builder, self.node, call, values, self.inline)
 
     # ---- tensors -------------------------------------------------------------------------------------------
 
@@ -81,7 +86,7 @@ class Operation(Lowering):
 
     def _tensors(self, raw: Any) -> list[Value]:
         if isinstance(raw, Ref):
-            value = self._values.get(raw.name)
+            value = self.values.get(raw.name)
             return [value] if isinstance(value, Value) else []
         if isinstance(raw, Given):
             return [constant(raw)]
@@ -98,7 +103,7 @@ class Operation(Lowering):
             It was overwritten through another view.
         """
         if isinstance(raw, Ref):
-            raw = self._values[raw.name]
+            raw = self.values[raw.name]
         if isinstance(raw, Value):
             return raw
         if isinstance(raw, Given):
@@ -116,7 +121,7 @@ class Operation(Lowering):
 
     def _plain(self, value: Any) -> Any:
         if isinstance(value, Ref):
-            found = self._values.get(value.name)
+            found = self.values.get(value.name)
             if isinstance(found, Value):
                 return UNKNOWN
             return found

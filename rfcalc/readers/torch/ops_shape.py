@@ -12,7 +12,6 @@ from rfcalc.readers.lowering.value import Value, Values
 from rfcalc.readers.torch.operation import Operation, op, place
 
 SAME = (
-    "contiguous",
     "clone",
     "detach",
     "alias",
@@ -35,6 +34,12 @@ def identity(operation: Operation) -> Values:
     if "power" in operation.op:
         operation.builder.bias(made)  # 0 to the power of 0 is 1
     return (x, *made[1:]) if x.constant else made
+
+
+@op("contiguous", tells="same")
+def contiguous(operation: Operation) -> Values:
+    """No layer: only how elements lie changes, and a module that runs calls nothing where they do already."""
+    return (operation["self"],)
 
 
 @op(

@@ -293,7 +293,7 @@ def _inner_name(found: Mapping[str, Any]) -> Any:
 def _number(found: Mapping[str, Any]) -> Any:
     if "as_name" in found:
         return Ref(str(found["as_name"]))
-    return next((found[key] for key in ("as_int", "as_float", "as_bool") if key in found), UNKNOWN)
+    return next((_float(found[key]) for key in ("as_int", "as_float", "as_bool") if key in found), UNKNOWN)
 
 
 def _optional(found: Mapping[str, Any]) -> Any:
@@ -312,6 +312,11 @@ def _plain(found: Any) -> Any:
     return found
 
 
+def _float(found: Any) -> Any:
+    """Return a number; those that JSON has none for are written as text, such as ``-Infinity``."""
+    return float(found) if found in ("Infinity", "-Infinity", "NaN") else found
+
+
 _ARGUMENTS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "as_tensor": _reference,
     "as_tensors": _listed(_reference),
@@ -320,7 +325,9 @@ _ARGUMENTS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "as_optional_tensors": _listed(_optional),
     **dict.fromkeys(("as_sym_int", "as_sym_float", "as_sym_bool"), _number),
     **dict.fromkeys(("as_sym_ints", "as_sym_floats", "as_sym_bools"), _listed(_number)),
-    **dict.fromkeys(("as_int", "as_ints", "as_float", "as_floats", "as_string", "as_strings"), _plain),
+    **dict.fromkeys(("as_int", "as_ints", "as_string", "as_strings"), _plain),
+    "as_float": _float,
+    "as_floats": _listed(_float),
     **dict.fromkeys(("as_bool", "as_bools", "as_int_lists", "as_float_lists", "as_operator"), _plain),
 }
 """How each kind of argument is read; those that are not here decide nothing."""

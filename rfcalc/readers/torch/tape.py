@@ -44,6 +44,8 @@ class Tape:
         self.calls: list[Call] = []
         self.played: list[tuple[Any, Any, Any]] = []
         self.stack: list[tuple[str, str, str]] = []
+        self._around: list[int] = []
+        """For each module that runs how many parts of the module ran around it."""
         self.mixed = False
         """Tensors that have elements are among the arguments of the last call."""
         self._moving: set[int] = set()
@@ -142,10 +144,11 @@ class Tape:
             return None
         if storage in self._state and storage not in self._written:
             return None
-        if value.device.type != "meta":
-            return known_data(value)
-        real = None if self._holds is None or name is None else self._holds.held(name)
-        return None if real is None else known_data(real)
+        real = value
+        if value.device.type == "meta":
+            real = None if self._holds is None or name is None else self._holds.held(name)
+        data = None if real is None else known_data(real)
+        return None if data is None else data.copy()  # it may be written into later
 
     def marked(self, value: Any) -> Any:
         """Return an argument to be played again: references for tensors without elements."""
@@ -229,8 +232,8 @@ class Tape:
     def enter(self, module: Any) -> None:
         """Enter a module that runs."""
         path = "" if not self.stack else self._path(module)
+        self._around.append(len(self.stack))
         if path is None:
-            self.stack.append(self.stack[-1])
             if any(True for _ in module.parameters()):
                 raise Unrecorded(f"a {type(module).__name__} runs that is no part of the module")
             return
@@ -241,7 +244,7 @@ class Tape:
 
     def leave(self) -> None:
         """Leave the innermost module."""
-        self.stack.pop()
+        del self.stack[self._around.pop() :]
 
     def _path(self, module: Any) -> str | None:
         """Return the path of a module, the one below the module around it where it has several.
