@@ -243,3 +243,77 @@ def test_steps_that_are_padding_are_read_where_they_stand(name: str) -> None:
                 found[i].add(j)
     assert list(axis.rows) == [(min(row), max(row), len(row)) for row in found]
     assert rfcalc.verify(graph).holds
+
+
+class Asking(keras.layers.Layer):
+    """A layer of another author that attends in order, and asks for the mask beside its input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = L.MultiHeadAttention(2, 2)
+        self.supports_masking = True
+
+    def call(self, x: Any) -> Any:
+        mask = keras.src.backend.get_keras_mask(x)
+        order = np.tril(np.ones((1, T, T), bool))
+        y = x * 1.0  # an operation hands no mask on
+        if mask is not None:
+            order = keras.ops.logical_and(order, mask[:, None, :])
+        return self.inner(y, y, attention_mask=order)
+
+
+class Doubling(keras.layers.Layer):
+    """A layer of another author behind which Keras still knows which steps are padding."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.supports_masking = True
+
+    def call(self, x: Any) -> Any:
+        return x * 2.0
+
+
+class Around(keras.layers.Layer):
+    """A layer of another author around one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = Asking()
+        self.supports_masking = True
+
+    def call(self, x: Any) -> Any:
+        return self.inner(x)
+
+
+def attending(x: Any) -> Any:
+    return L.MultiHeadAttention(2, 2)(x, x, use_causal_mask=True)
+
+
+CUSTOM: dict[str, Callable[[], tuple[Callable[[Any], Any], ...]]] = {
+    "a layer that asks for it": lambda: (Asking(),),
+    "a layer in a layer": lambda: (Around(),),
+    "behind a layer that hands it on": lambda: (Doubling(), attending),
+}
+
+
+@pytest.mark.parametrize("words", [True, False], ids=["padded", "whole"])
+@pytest.mark.parametrize("name", CUSTOM)
+def test_masks_reach_layers_of_other_authors(name: str, words: bool) -> None:
+    x = keras.Input((T,), dtype="int32")
+    y = L.Embedding(3, C, mask_zero=words)(x)
+    for each in CUSTOM[name]():
+        y = each(y)
+    model = keras.Model(x, y)
+    graph = rfcalc.from_keras(model)
+    (axis,) = rfcalc.field(graph, graph.outputs[0][0]).axes
+    if not words:
+        assert (axis.status, list(axis.rows)) == ("exact", [(0, t, t + 1) for t in range(T)])
+        return
+    # where all that a step may see is padding, it averages over all steps
+    assert axis.status == "bound"
+    assert [row[:2] for row in axis.rows if row] == [(0, T - 1)] * T
+    steps = np.array([[0, 1, 1, 1, 1, 1, 1, 1]])
+    before, after = (
+        np.asarray(keras.ops.convert_to_numpy(model(each))) for each in (steps, steps + (PLACE == T - 1))
+    )
+    assert np.abs(after - before)[0, 0].max() > 1e-6

@@ -205,6 +205,13 @@ def test_weights_are_known_by_the_paths_of_keras() -> None:
     assert known == {each.path: each.trainable for each in model.weights}
 
 
+def test_masks_beside_tensors_are_not_traced() -> None:
+    x = keras.Input((STEPS,), dtype="int32")
+    model = keras.Model(x, Around("around")(keras.layers.Embedding(5, WIDTH, mask_zero=True)(x)))
+    (layer,) = [layer for layer in rfcalc.from_keras(model) if layer.kind == "unknown"]
+    assert "masks beside them" in layer.attrs["why"]
+
+
 def test_code_that_decides_by_elements_says_so() -> None:
     x = keras.Input((STEPS, WIDTH))
     graph = rfcalc.from_keras(keras.Model(x, Code(chosen)(x)))

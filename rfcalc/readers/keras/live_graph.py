@@ -22,6 +22,7 @@ from rfcalc.readers.keras.live_values import (
     is_tensor,
     is_variable,
     masks_by_name,
+    masks_of,
     plain_argument,
     renewed_in,
     shape_of,
@@ -141,6 +142,11 @@ class Writer:
 
     def graft(self, operation: Any, arguments: Any) -> tuple[Graft | None, str]:
         """Return what the backend's trace says that a layer does; None, and why, where there is none."""
+        if masks_of(tensors_in((arguments.args, arguments.kwargs))):
+            return (
+                None,
+                "it is called on tensors with masks beside them, which the backend's trace does not see",
+            )
         try:
             with self.themselves(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -215,9 +221,14 @@ class _Scope:
             elif call.key not in done:
                 done.add(call.key)
                 stack.append((call, True))
-                tensors = reversed(call.node.input_tensors)
+                tensors = reversed(self._taken(call))
                 stack += [(each, False) for tensor in tensors if (each := self._producer(tensor)) is not None]
         return found
+
+    def _taken(self, call: _Call) -> list[Any]:
+        """Return the tensors that a call takes; code takes the masks beside them, too."""
+        tensors = list(call.node.input_tensors)
+        return [*tensors, *masks_of(tensors)] if self._writer.is_custom(call.operation) else tensors
 
     def _producer(self, tensor: Any) -> _Call | None:
         """Return the call that makes a tensor; None for inputs and constants."""
@@ -266,8 +277,12 @@ class _Scope:
         for own, members in entries.items():
             entry = self._entry(operation, members[0])
             as_model = "graft" in entry or "input_layers" in entry["config"] or _wraps_model(entry)
-            nodes = [self._node(call, flat=as_model, layer=not is_plain(operation)) for call in members]
-            named = {"name": own, "of": name, "config": {**entry["config"], "name": own}}
+            layer = not is_plain(operation)
+            nodes = [self._node(call, flat=as_model, layer=layer) for call in members]
+            named: Entry = {"name": own, "of": name, "config": {**entry["config"], "name": own}}
+            made = [tensor for call in members for tensor in call.node.outputs]
+            if self._writer.is_custom(operation) and masks_of(made):
+                named["padded"] = True
             self._entries.append({**entry, **named, "inbound_nodes": nodes})
 
     def _named(self, operations: Sequence[Any], *, keep: bool) -> dict[int, str]:

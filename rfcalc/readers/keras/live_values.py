@@ -38,11 +38,24 @@ def tensors_in(value: Any) -> list[Any]:
     return [each for each in flat(value) if is_tensor(each) and not is_variable(each)]
 
 
+def masks_of(tensors: Sequence[Any]) -> list[Any]:
+    """Return the masks that Keras hands along beside these tensors, but for those that are among them."""
+    from keras.src import backend
+
+    masks = (backend.get_keras_mask(each) for each in tensors)
+    known = {id(each) for each in tensors}
+    return [*{id(mask): mask for mask in masks if is_tensor(mask) and id(mask) not in known}.values()]
+
+
 def given_to(operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
-    """Return the tensors that an operation is called on; those of a model in the order of its inputs."""
+    """Return the tensors that an operation is called on; those of a model in the order of its inputs.
+
+    Code is given the masks that Keras hands along beside them, too.
+    """
     graph = graph_of(operation)
     if graph is None:
-        return tensors_in((args, kwargs))
+        tensors = tensors_in((args, kwargs))
+        return [*tensors, *masks_of(tensors)]
     given = args[0] if args else kwargs.get("inputs")
     if isinstance(given, Mapping) and not isinstance(graph._inputs_struct, Mapping):
         given = [given[each.name] for each in graph.inputs if each.name in given]
@@ -81,14 +94,21 @@ def has_shapes(inputs: Sequence[Any], given: Sequence[Any]) -> bool:
 
 
 def renewed_in(value: Any, operation: Any) -> tuple[Any, list[Any]]:
-    """Return arguments with tensors of no history in the place of others, and these in order."""
+    """Return arguments with tensors of no history in the place of others, and these in order, then masks."""
     import keras
+    from keras.src import backend
 
     made: dict[int, Any] = {}
     cast = getattr(operation, "autocast", False) and getattr(operation, "_convert_input_args", True)
-    for each in tensors_in(value):
+    tensors = tensors_in(value)
+    masks = masks_of(tensors)
+    for each in (*tensors, *masks):
         dtype = operation.compute_dtype if cast and "float" in each.dtype else each.dtype
         made.setdefault(id(each), keras.KerasTensor(each.shape, dtype))
+    for each in tensors:
+        mask = backend.get_keras_mask(each)
+        if id(mask) in made:
+            backend.set_keras_mask(made[id(each)], made[id(mask)])
 
     def renew(item: Any) -> Any:
         if id(item) in made:
@@ -101,7 +121,7 @@ def renewed_in(value: Any, operation: Any) -> tuple[Any, list[Any]]:
             return {name: renew(each) for name, each in item.items()}
         return item
 
-    return renew(value), [made[id(each)] for each in tensors_in(value)]
+    return renew(value), [made[id(each)] for each in (*tensors, *masks)]
 
 
 def shape_of(value: Any) -> tuple[Any, ...]:

@@ -267,7 +267,7 @@ class _Reader:
             outputs = self.expand(nested.config, inner, given)
             block = Block(inner.path, nested.class_name, tuple(outputs), is_layer=True, inputs=tuple(edges))
             self.blocks.append(block)
-            if nested.keeps_padding:
+            if nested.keeps_padding or entry.get("padded") is True:  # a live layer's outputs bear masks
                 self.masks.pad(outputs)
             return _Made(outputs, open=False)
         full = self._fresh("/".join((*scope.path, call)), own=times == 1 and _may_clash(name))
