@@ -189,8 +189,13 @@ def test_weights_of_a_frozen_layer_are_frozen_and_of_each_layer_its_own() -> Non
         ({"use_causal_mask": None}, {}),
         ({}, {"dtype": {"class_name": "DTypePolicyMap", "config": {}}}),
         ({}, {"encoder_sequence_shape": [None, 5, WIDTH]}),
+        ({}, {"num_heads": "two"}),
+        ({}, {"intermediate_dim": None}),
     ],
-    ids=["a cache", "an argument that is new", "a flag that is none", "types by layer", "an encoder"],
+    ids=[
+        *("a cache", "an argument that is new", "a flag that is none", "types by layer", "an encoder"),
+        *("a word for a number", "a setting that is left out"),
+    ],
 )
 def test_what_a_hub_layer_is_not_known_to_do_leaves_it_unknown(
     given: dict[str, Any], config: dict[str, Any]
@@ -240,3 +245,10 @@ def test_a_hub_layer_is_known_in_a_sequential_and_over_steps() -> None:
     row = rfcalc.analyze(document).layer("layer")
     assert (row.output_shape, row.receptive_field) == ((None, 3, 5, WIDTH), (1, None))
     assert rfcalc.analyze(document).totals.params.total == parameters
+
+
+def test_no_number_in_a_file_makes_layers_without_end() -> None:
+    made = hub_layer(
+        "ViTEncoder", tensor("x", 5, WIDTH), num_layers=10**12, num_heads=2, hidden_dim=4, mlp_dim=4
+    )
+    assert rfcalc.analyze(functional(made)).layer("layer").status == "unknown"

@@ -12,6 +12,8 @@ from rfcalc.readers.keras.operation import AtRunTimeError, Operation, OperationM
 from rfcalc.readers.keras.ops_mix import MIXES
 from rfcalc.readers.keras.settings import Made
 
+_MOST_PARTS: Final = 10_000
+
 
 def _rank(op: Operation, name: str, place: int = 0) -> int:
     """Return how many axes a tensor has that an operation is called on."""
@@ -169,7 +171,7 @@ def _parts(op: Operation) -> Made:
         return "split", {"cuts": op.numbers("indices_or_sections"), "axis": axis}
     x = op.value("x", place=0)
     extent = x.shape[axis] if isinstance(x, Ref) and x.shape is not None else None
-    if extent is None or not is_known(extent) or given < 1:
+    if extent is None or not is_known(extent) or not 1 <= given <= _MOST_PARTS:
         return "unknown", {"why": "how long its parts are depends on the extent"}
     longer, size = int(extent) % given, int(extent) // given
     return "split", {"sizes": tuple(size + (part < longer) for part in range(given)), "axis": axis}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Final
 
+from rfcalc.errors import ReadError
 from rfcalc.readers.keras.config import Config
 from rfcalc.readers.keras.published.sketch import Called, Drawn, Published, Sketch
 
@@ -30,9 +31,10 @@ def drawn(called: Called) -> Drawn | None:
 
 
 def _drawn(published: Published, called: Called) -> Drawn | None:
-    if not _is_plain(called.config):
+    try:
+        return published.draw(Sketch(called, published.names)) if _is_plain(called.config) else None
+    except ReadError:  # a setting that another version writes otherwise
         return None
-    return published.draw(Sketch(called, published.names))
 
 
 def _is_plain(config: Config) -> bool:

@@ -6,9 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.number import Num
+from rfcalc.errors import ReadError
 from rfcalc.graph.layer import Weight
 from rfcalc.readers.keras.config import Config
 from rfcalc.readers.keras.nodes import Node, Ref
+
+MOST_LAYERS: Final = 20_000
+"""Layers that one published layer is made of; no real one has so many."""
 
 _NOTHING: Final = (None, False, 0)
 """What an argument says that is not used."""
@@ -237,6 +241,8 @@ class Sketch:
             "inbound_nodes": [],
         }
         self._entries[name] = entry
+        if len(self._entries) > MOST_LAYERS:
+            raise ReadError(f"the layer is made of more than {MOST_LAYERS:,} others")
         return entry
 
 
