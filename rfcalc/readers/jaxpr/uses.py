@@ -8,7 +8,7 @@ from typing import Any
 from rfcalc.readers.jaxpr.operation import op as known
 from rfcalc.readers.jaxpr.ops_mix import contracts
 from rfcalc.readers.jaxpr.program import Call, Program, moving_in, numbers_in
-from rfcalc.readers.lowering.layout import Use, Uses, ones_moved
+from rfcalc.readers.lowering.layout import Use, Uses, reshaped
 
 _WINDOW, _LAST, _INDICES = "window", "features", "indices"
 """What tensors are called that no call makes: one with batch and channels first, as a convolution takes it in
@@ -134,6 +134,5 @@ def _moved(call: Call, output: str, before: tuple[Any, ...], after: tuple[Any, .
         new = tuple(place for place in range(len(after)) if place not in kept)
         return Use("unsqueeze", output, new) if new else Use("same", output)
     if call.op == "reshape":
-        moved = ones_moved(before, after)
-        return None if moved is None else Use(moved[0], output, moved[1])
+        return reshaped(before, after, output)
     return None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from rfcalc.algebra.number import Num, equal, is_one
 from rfcalc.errors import UsageError
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL
 from rfcalc.readers.lowering.builder import default_axes
+from rfcalc.readers.lowering.regroup import before_regroup, before_select, regrouped
 
 FURTHEST: Final = 64
 """Operations that are followed before the usual order is assumed."""
@@ -25,13 +26,15 @@ class Use(NamedTuple):
         channels are the last axis, as in TensorFlow), ``features`` (channels
         are the last axis: linear layers, layer normalisation), ``steps`` (axis 0 is time, axis 1 the batch),
         ``state`` (what a recurrent layer starts from: its axis 1 is the batch), ``indices`` (every axis is
-        positions), ``permute``, ``unsqueeze``, ``squeeze``,
+        positions), ``permute``, ``unsqueeze``, ``squeeze``, ``regroup`` (a reshape), ``select`` (one of an
+        axis),
         ``kernel`` (channels and a window, of no sample), ``signal`` (the last axis is time), ``parts``
         (axis 1 is time, the last one real and imaginary parts) or ``same`` (axes stay).
     output : str
         The tensor that it makes, for the last kinds.
     detail : tuple of int
-        The order of a permutation, the places of axes of one element that come or go.
+        The order of a permutation, the places of axes of one element that come or go, how many axes before
+        and behind a reshape belong together, or the axis of which one element is taken.
     """
 
     kind: str
@@ -120,16 +123,24 @@ def _settled(name: str, rank: int, uses: Uses, left: list[int]) -> Guess | None:
 
 def _told(use: Use, rank: int, uses: Uses, left: list[int]) -> Guess | None:
     """Tell the roles from one use; None where it leaves them open."""
-    if use.kind == "same":
-        return _settled(use.output, rank, uses, left)
-    if use.kind == "permute":
-        return _before_permute(use, rank, _settled(use.output, rank, uses, left))
-    if use.kind == "unsqueeze":
-        wider = rank + len(use.detail)
-        places = {place % wider for place in use.detail}
-        return _before_unsqueeze(places, _settled(use.output, wider, uses, left))
-    if use.kind == "squeeze":
-        return _before_squeeze(use.detail, _settled(use.output, rank - len(use.detail), uses, left))
+    detail = use.detail
+    moves: dict[str, tuple[int, Callable[[Guess | None], Guess | None]]] = {
+        "same": (rank, lambda found: found),
+        "permute": (rank, lambda found: _before_permute(use, rank, found)),
+        "unsqueeze": (rank + len(detail), lambda found: _before_unsqueeze(rank, detail, found)),
+        "squeeze": (rank - len(detail), lambda found: _before_squeeze(detail, found)),
+        "regroup": (
+            sum(detail[1::2]),
+            lambda found: _before(found, lambda axes: before_regroup(detail, axes)),
+        ),
+        "select": (
+            rank - 1,
+            lambda found: _before(found, lambda axes: before_select(detail[0] % rank, axes)),
+        ),
+    }
+    if use.kind in moves:
+        behind, before = moves[use.kind]
+        return before(_settled(use.output, behind, uses, left))
     fixed = {
         "window": default_axes(rank),
         "sample": CHANNEL + SPATIAL * (rank - 1),
@@ -146,10 +157,17 @@ def _told(use: Use, rank: int, uses: Uses, left: list[int]) -> Guess | None:
     return None if axes is None else Guess(axes, use.kind)
 
 
-def _before_unsqueeze(places: Collection[int], found: Guess | None) -> Guess | None:
+def _before(found: Guess | None, roles: Callable[[str], str | None]) -> Guess | None:
+    """Tell the roles before an operation from those behind it."""
+    axes = None if found is None else roles(found.axes)
+    return None if found is None or axes is None else found._replace(axes=axes)
+
+
+def _before_unsqueeze(rank: int, detail: Sequence[int], found: Guess | None) -> Guess | None:
     """Tell the roles before axes of one element are inserted; signals in a row are samples."""
     if found is None:
         return None
+    places = {place % (rank + len(detail)) for place in detail}
     axes = "".join(role for place, role in enumerate(found.axes) if place not in places)
     if found.told == "signal" and BATCH not in axes and axes[:1] == SPATIAL and len(axes) > 1:
         axes = BATCH + axes[1:]
@@ -182,6 +200,19 @@ def _before_permute(use: Use, rank: int, found: Guess | None) -> Guess | None:
         place = axes.index(SPATIAL)
         axes = axes[:place] + BATCH + axes[place + 1 :]
     return Guess(axes, found.told)
+
+
+def reshaped(before: Sequence[Num], after: Sequence[Num], output: str) -> Use | None:
+    """Return what a reshape tells, whose result tells the rest.
+
+    >>> reshaped((2, 9, 4), (18, 4), "y").kind, reshaped((4, 100), (1, 4, 100), "y").kind
+    ('regroup', 'unsqueeze')
+    """
+    moved = ones_moved(before, after)
+    if moved is not None:
+        return Use(moved[0], output, moved[1])
+    counts = regrouped(before, after)
+    return None if counts is None else Use("regroup", output, counts)
 
 
 def ones_moved(before: Sequence[Num], after: Sequence[Num]) -> tuple[str, tuple[int, ...]] | None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import onnx
 
-from rfcalc.readers.lowering.layout import Use, Uses, ones_moved
+from rfcalc.readers.lowering.layout import Use, Uses, reshaped
 from rfcalc.readers.lowering.registry import EVERY
 from rfcalc.readers.lowering.value import Value
 from rfcalc.readers.onnx.operation import op as known
@@ -68,6 +68,11 @@ def _moving(
         return Use("squeeze", output, tuple(sorted(axes))) if axes and min(axes) >= 0 else None
     if op == "Reshape":
         return _reshaped(node, output, graph, constants)
+    if op == "Gather":
+        index = _array(node, 1, graph, constants)
+        return (
+            None if index is None or index.ndim else Use("select", output, (_attribute(node, "axis") or 0,))
+        )
     return None
 
 
@@ -85,8 +90,7 @@ def _reshaped(
     after = [before[k] if each == 0 and keep and k < len(before) else each for k, each in enumerate(target)]
     if -1 in after and -1 not in before and (known := -prod(after)) > 0:
         after[after.index(-1)] = prod(before) // known
-    moved = ones_moved(before, after)
-    return None if moved is None else Use(moved[0], output, moved[1])
+    return reshaped(before, after, output)
 
 
 def _declared(name: str, graph: onnx.GraphProto) -> list[int] | None:
@@ -110,6 +114,12 @@ def _elements(
     node: onnx.NodeProto, place: int, graph: onnx.GraphProto, constants: Mapping[str, Value]
 ) -> tuple[int, ...] | None:
     """Return the integers of an input, where they are an initializer or a constant of the graph."""
+    data = _array(node, place, graph, constants)
+    return None if data is None else tuple(int(each) for each in data.reshape(-1).tolist())
+
+
+def _array(node: onnx.NodeProto, place: int, graph: onnx.GraphProto, constants: Mapping[str, Value]) -> Any:
+    """Return an input that is an initializer or a constant of the graph; None for any other."""
     if len(node.input) <= place:
         return None
     name = node.input[place]
@@ -120,6 +130,4 @@ def _elements(
         value = next(
             (initializer(each.t, name) for each in held if each.type == onnx.AttributeProto.TENSOR), None
         )
-    if value is None or value.data is None:
-        return None
-    return tuple(int(each) for each in value.data.reshape(-1).tolist())
+    return None if value is None else value.data

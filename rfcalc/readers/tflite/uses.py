@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from rfcalc.readers.lowering.layout import Use, Uses, ones_moved
+from rfcalc.readers.lowering.layout import Use, Uses, reshaped
 from rfcalc.readers.lowering.value import Value
 from rfcalc.readers.tflite.file import Operator, Subgraph
 from rfcalc.readers.tflite.operation import op as known
@@ -48,8 +48,7 @@ def _reshaped(before: Sequence[int], after: Sequence[int], output: str) -> Use |
         return Use("signal")
     if before.count(-1) > 1 or after.count(-1) > 1:
         return None
-    moved = ones_moved(before, after)
-    return None if moved is None else Use(moved[0], output, moved[1])
+    return reshaped(before, after, output)
 
 
 def _numbers(op: Operator, constants: Mapping[int, Value]) -> tuple[int, ...] | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from rfcalc.algebra.number import Num
-from rfcalc.readers.lowering.layout import Use, Uses, ones_moved
+from rfcalc.readers.lowering.layout import Use, Uses, reshaped
 from rfcalc.readers.torch.naming import operator_name
 from rfcalc.readers.torch.operation import op as known
 from rfcalc.readers.torch.program import Call, Program, Tensor, refs_in
@@ -49,6 +49,8 @@ def _use(name: str, call: Call, shapes: Mapping[str, tuple[Num, ...]]) -> Use | 
         return Use("same", output) if len(made) == len(shape) else None
     if kind == "indices":
         return Use("indices")
+    if op == "addmm" and name in refs_in(call.args["mat1"]):
+        return Use("features")
     if name not in refs_in(next(iter(call.args.values()), None)):
         return Use("state") if kind == "steps" and name in refs_in(call.args.get("hx")) else None
     if kind == "steps" and call.args.get("batch_first"):
@@ -70,7 +72,8 @@ def _moved(op: str, call: Call, output: str, before: tuple[Num, ...], after: tup
         return Use("permute", output, tuple(order))
     if op == "unsqueeze":
         return Use("unsqueeze", output, (args["dim"],))
-    if op in ("view", "reshape", "squeeze", "unflatten", "_unsafe_view"):
-        moved = ones_moved(before, after)
-        return None if moved is None else Use(moved[0], output, moved[1])
+    if op in ("view", "reshape", "squeeze", "flatten", "unflatten", "_unsafe_view"):
+        return reshaped(before, after, output)
+    if op in ("select", "unbind"):
+        return Use("select", output, (args.get("dim", 0),))
     return None
