@@ -34,6 +34,11 @@ EXPLAINED = (
         "its encoder and its decoder are joined by rounding to bytes, which cuts gradients and passes values",
     ),
     Explained(
+        "transformers/Mimi",
+        "idle parameters",
+        "its first output, which alone is taken, is numbers of words in code books, which pass no gradients",
+    ),
+    Explained(
         "transformers/.*",
         "idle parameters",
         "the pooler runs, and its output is not the first, which alone is taken",
@@ -70,7 +75,7 @@ EXPLAINED = (
         "it, so rfcalc counts none",
     ),
     Explained(
-        "diffusers/VQModel",
+        "diffusers/VQModel|transformers/Mimi",
         "MACs",
         "rfcalc counts the distances to the words of the code book (cdist); the flop counter has no rule for "
         "them",
