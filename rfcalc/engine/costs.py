@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from rfcalc.algebra.number import Num
@@ -12,6 +12,7 @@ from rfcalc.engine.position import positions_of
 from rfcalc.engine.propagate import ancestors
 from rfcalc.engine.result import AnalysisResult, Row, Size
 from rfcalc.engine.run import Run
+from rfcalc.engine.totals import calls_differ
 from rfcalc.rules.registry import of_family
 
 DENSE: Final = frozenset(of_family("dense"))
@@ -82,8 +83,11 @@ def field_of(row: Row) -> tuple[Size, ...] | None:
 
 
 def focus_of(rows: Iterable[Row]) -> str:
-    """Return the last window of a model whose field has a size: what is asked how far it sees."""
-    layers = [row for row in rows if not row.container]
+    """Return the last window of a model whose field has a size: what is asked how far it sees.
+
+    Of a layer whose calls see differently the last call is meant, where it stands.
+    """
+    layers = in_order([row for row in rows if not row.container])
     sized = [
         row.name
         for row in layers
@@ -97,10 +101,27 @@ def focus_of(rows: Iterable[Row]) -> str:
     return next((name for name in reversed(sized) if name in windows), sized[-1] if sized else "")
 
 
+def in_order(layers: Sequence[Row]) -> list[Row]:
+    """Put rows of layers in order, with the last call in the place of those whose calls see differently."""
+    if not any(row.calls for row in layers):
+        return list(layers)
+    places = {row.name: (place, 0) for place, row in enumerate(layers)}
+    for number in range(1, max(len(row.calls) for row in layers)):
+        for row in layers:
+            for call in row.calls[number : number + 1]:
+                before = [
+                    places[name] for name in (*call.inputs, row.calls[number - 1].name) if name in places
+                ]
+                place, further = max([*before, places[row.name]])
+                places[call.name] = (place, further + 1)
+    shown = [row.calls[-1] if calls_differ(row) else row for row in layers]
+    return sorted(shown, key=lambda row: places[row.name])
+
+
 def bill_of(run: Run, result: AnalysisResult, focus: str) -> Bill:
     """Return what a model comes to; `focus` is the layer whose field is meant."""
     rows = {row.name: row for row in leaves(result)}
-    seen = rows.get(focus)
+    seen = next((call for row in rows.values() for call in (row, *row.calls) if call.name == focus), None)
     last = _last_of_bill(result, seen)
     dense = _first_dense(result, last)
     totals = result.totals
@@ -173,7 +194,7 @@ def _last_of_bill(result: AnalysisResult, seen: Row | None) -> Row | None:
     if last is None or seen is None or any(stride is not None for stride in seen.effective_stride or ()):
         return last
     rows = leaves(result)
-    behind = rows.index(seen) > rows.index(last)
+    behind = next(k for k, row in enumerate(rows) if seen in (row, *row.calls)) > rows.index(last)
     return seen if behind and any(extent != 1 for extent in seen.spatial) else last
 
 

@@ -372,14 +372,15 @@ class AnalysisResult:
         return tuple(found)
 
     def layer(self, name: str) -> Row:
-        """Return the row of the layer, or of the output tensor, of that name.
+        """Return the row of the layer, of the output tensor, or of the call of a layer, of that name.
 
         Raises
         ------
         KeyError
             There is none.
         """
-        for row in self.rows:
+        calls = (call for row in self.rows for call in row.calls)
+        for row in (*self.rows, *calls):
             if row.name == name or name in row.outputs:
                 return row
         raise KeyError(name)

@@ -283,6 +283,32 @@ def _is_global(field: Sequence[object] | None) -> bool:
     return bool(field) and all(size is None for size in field or ())
 
 
+def calls_differ(row: Row) -> bool:
+    """Tell whether the calls of a layer that depend on the input have different fields."""
+    fields = [call.receptive_field for call in row.calls]
+    return len({field for field in fields if field is None or any(size != 0 for size in field)}) > 1
+
+
+def _call_notes(rows: Sequence[Row]) -> list[Note]:
+    """Say which layers have calls that see differently; their rows show one of these."""
+    found = [row for row in rows if calls_differ(row)]
+    if not found:
+        return []
+    first, *others = found
+    last, count = first.calls[-1], len(first.calls)
+    text = f"its row shows the field of one of {count} calls, {_size(first)}; the last, {last.name!r}, has "
+    more = f"; so it is with {few([repr(row.name) for row in others])}" if others else ""
+    return [Note("info", "calls", first.name, f"{text}{_size(last)}{more}")]
+
+
+def _size(row: Row) -> str:
+    """Spell a field."""
+    field = row.receptive_field
+    if field is None:
+        return "an unknown one"
+    return "x".join("global" if size is None else str(size) for size in field)
+
+
 def notes_of(
     graph: LayerGraph,
     resolved: Mapping[str, LayerInfo],
@@ -306,5 +332,6 @@ def notes_of(
         )
     notes.extend(_border_notes(graph, resolved))
     notes.extend(_global_note(rows))
+    notes.extend(_call_notes(rows))
     notes.extend(_bound_notes(rows))
     return notes

@@ -84,7 +84,10 @@ def _sized(run: Run, result: AnalysisResult) -> dict[str, Any]:
 def _last(result: AnalysisResult) -> int | None:
     """Return the row whose field is meant where a model is asked how far it sees; None where none has one."""
     focus = focus_of(result.rows)
-    return next((place for place, row in enumerate(result) if row.name == focus), None)
+    return next(
+        (place for place, row in enumerate(result) if any(each.name == focus for each in (row, *row.calls))),
+        None,
+    )
 
 
 def _edge(run: Run, row: Row) -> Edge:

@@ -332,7 +332,7 @@ def _summed_path(index: int, mine: Sequence[str], out: Sequence[str], shape: tup
 
 
 def product(call: Call, terms: Sequence[Sequence[str]], out: Sequence[str]) -> Result:
-    """Einstein sum of the inputs, axes named by letters; MACs are the product of all extents."""
+    """Einstein sum, axes named by letters; MACs are the product of all extents, if one is summed."""
     extents: dict[str, Num] = {}
     roles: dict[str, str] = {}
     for spec, letters in zip(call.inputs, terms, strict=True):
@@ -354,7 +354,8 @@ def product(call: Call, terms: Sequence[Sequence[str]], out: Sequence[str]) -> R
         for k, letters in enumerate(terms)
     )
     macs = prod(extent for letter, extent in extents.items() if roles[letter] != BATCH)
-    return Result((output,), (paths,), (), macs if len(terms) > 1 else 0)
+    summed = len(terms) > 1 and any(letter not in out for letter in extents)
+    return Result((output,), (paths,), (), macs if summed else 0)
 
 
 @rule(
@@ -364,7 +365,7 @@ def product(call: Call, terms: Sequence[Sequence[str]], out: Sequence[str]) -> R
     summary="Einstein summation of tensors.",
 )
 def einsum(call: Call) -> Result:
-    """MACs are the product of the extents of all letters."""
+    """MACs are the product of the extents of all letters, and 0 where no letter is summed."""
     named, right = named_axes(call["equation"], call.inputs)
     hidden = max((sum(letter.startswith("...") for letter in letters) for letters in named), default=0)
     plain = right.replace("...", "")
@@ -437,7 +438,7 @@ def dot(call: Call) -> Result:
     native=False,
 )
 def einsum_dense(call: Call) -> Result:
-    """Weights: the extents of the kernel's letters, and of the bias's."""
+    """Weights: the extents of the kernel's letters, and of the bias's. MACs as of an Einstein sum."""
     spec = call.only()
     equation = call["equation"]
     terms, right = _split_equation(equation, 2)
@@ -461,5 +462,6 @@ def einsum_dense(call: Call) -> Result:
             Parameter("bias", tuple(extents[letter] for letter in out if letter in call["bias_axes"]))
         )
     letters = dict.fromkeys((*mine, *terms[1]))
-    macs = prod(extents[letter] for letter in letters if roles.get(letter) != BATCH)
+    summed = any(letter not in out for letter in letters)
+    macs = prod(extents[letter] for letter in letters if roles.get(letter) != BATCH) if summed else 0
     return Result((output,), ((_product_path(0, mine, out, shape),),), tuple(weights), macs)

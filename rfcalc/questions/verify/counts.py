@@ -231,10 +231,10 @@ def _letters(terms: Sequence[Sequence[str]], shapes: Sequence[Shape]) -> dict[st
 
 @_count("einsum")
 def _einsum(at: Sizes) -> Counts:
-    """One product for each value that all letters together take."""
-    if len(at.inputs) == 1:
+    """One product for each value that all letters together take, where one of them is summed."""
+    terms, out = terms_of(at["equation"], [len(shape) for shape in at.inputs])
+    if len(at.inputs) == 1 or {letter for term in terms for letter in term} <= {*out}:
         return Counts()
-    terms, _ = terms_of(at["equation"], [len(shape) for shape in at.inputs])
     return Counts((), (), prod(_letters(terms, at.inputs).values()))
 
 
@@ -246,7 +246,8 @@ def _einsum_dense(at: Sizes) -> Counts:
     weights = [tuple(extents[letter] for letter in terms[1])]
     if at["bias_axes"]:
         weights.append(tuple(extents[letter] for letter in out if letter in at["bias_axes"]))
-    return Counts(tuple(weights), (), prod(extents[letter] for letter in {*terms[0], *terms[1]}))
+    letters = {*terms[0], *terms[1]}
+    return Counts(tuple(weights), (), 0 if letters <= {*out} else prod(extents[each] for each in letters))
 
 
 @_count("matmul")

@@ -128,9 +128,18 @@ def is_structural(array: Any, *, learned: bool = False) -> bool:
 def may_be_structural(array: Any) -> bool:
     """Tell by a few elements whether a tensor of floats may be a mask."""
     flat = array.reshape(-1)
-    step = max(flat.size // 64, 1)
-    some = {*flat[:64].tolist(), *flat[::step][:65].tolist()}
-    return flat.size <= MOST_MASKED and (len(some) <= 2 or 0 in some or min(some) <= VERY_NEGATIVE)
+    return flat.size <= MOST_MASKED and hints(flat[looked_at(flat.size)].tolist())
+
+
+def looked_at(size: int) -> list[int]:
+    """Return the places of the elements that `hints` is told of: the first, the last, and some between."""
+    return [*range(min(size, 64)), *range(0, size, max(size // 64, 1))][: 64 + 65] + [size - 1][:size]
+
+
+def hints(some: Sequence[Any]) -> bool:
+    """Tell whether elements may be those of a mask: of two kinds, zeros or very negative ones among them."""
+    kinds = set(some)
+    return len(kinds) <= 2 or 0 in kinds or min(kinds) <= VERY_NEGATIVE
 
 
 def pattern(alive: Any, rank: int) -> Pattern | None:

@@ -1,6 +1,6 @@
 """Read an ONNX file: inputs, constants, then one operation after the other.
 
-Only the protobuf is read. Data of tensors that lie in other files are neither needed nor opened.
+Only the protobuf is read, and of tensors that lie in other files those that :mod:`~.sidecar` tells of.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def read_onnx(
     try:
         with collector_paused():
             if said is None:
-                said = () if model is data else tables_of(model, options.directory)
+                said = tables_of(model, None if model is data else options.directory)
             if memory is not None:
                 memory.model = (model, said)
 

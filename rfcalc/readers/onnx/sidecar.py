@@ -1,7 +1,8 @@
-"""Tables of integers that an ONNX file keeps in another file beside it; its floats are never read.
+"""Tables of integers and masks that an ONNX file keeps in another file beside it; its weights are not read.
 
-Indices of a lookup decide what depends on what, and exporters write them out with the weights. Only a plain
-file in the model's own directory is opened, and no more of it is read than a table's shape and type come to.
+Indices of a lookup decide what depends on what, and so do masks; exporters write them out with the weights.
+Only a plain file in the model's own directory is opened, and no more of it is read than a constant's shape
+and type come to. Of larger floats that may be masks, by what takes them, a few elements are looked at first.
 """
 
 from __future__ import annotations
@@ -9,13 +10,19 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from io import FileIO
 from math import prod
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import onnx
 
+from rfcalc.readers.lowering.folding import MOST_FLOATS
+from rfcalc.readers.lowering.masks import MOST_MASKED, hints, looked_at
+from rfcalc.readers.onnx.floats import Uses, uses_of
 from rfcalc.readers.onnx.held import graphs_of
 from rfcalc.wording import few
 
@@ -36,6 +43,16 @@ _WIDTHS: Final[Mapping[int, int]] = {
 }
 """Bytes of an element; integers of 8 bits and less are quantised weights."""
 
+_FLOATS: Final[Mapping[int, str]] = {
+    onnx.TensorProto.FLOAT: "<f4",
+    onnx.TensorProto.FLOAT16: "<f2",
+    onnx.TensorProto.DOUBLE: "<f8",
+}
+"""How numpy spells the floats that it has."""
+
+_TOO_MUCH: Final = f"all of them are more than {MOST_BYTES >> 20} MiB"
+
+_ALONE: Final = "the model was handed over without its folder"
 
 Said = tuple[str, str, str]
 """Code, layer and text of a note."""
@@ -46,18 +63,27 @@ class Unread(Exception):
 
 
 def tables_of(model: onnx.ModelProto, directory: str | None) -> tuple[Said, ...]:
-    """Put the tables that lie beside a model's file into the model; return what is to be said of others.
+    """Put the tables and masks beside a model's file into the model; say what is not known of others.
 
     Parameters
     ----------
     model : ModelProto
-        It is changed.
+        It is changed, where there is a directory.
     directory : str, optional
         The one that the model's own file is in; without it there is nothing beside it.
     """
-    unread = {} if directory is None else take_tables(model, directory)
+    uses = _uses(model)
+    if directory is None:
+        outside = ((name, tensor) for name, tensor in _held(model) if _is_outside(tensor))
+        held = {name for name, tensor in outside if _may_mask(name, tensor, uses)}
+        unread: dict[str, list[str]] = {}
+        missed = {_ALONE: sorted(held)} if held else {}
+    else:
+        unread, missed = _taken(model, directory, uses)
     first = next((each.name for each in model.graph.input), "")
-    return tuple([("tables", first, _unread(names, why)) for why, names in unread.items()])
+    notes = [("tables", first, _unread(names, why)) for why, names in unread.items()]
+    notes += [("tables", first, _missed(names, why)) for why, names in missed.items()]
+    return tuple(notes)
 
 
 def _unread(names: Sequence[str], why: str) -> str:
@@ -67,8 +93,21 @@ def _unread(names: Sequence[str], why: str) -> str:
     return f"{tables} beside the file could not be read ({named}): {why}; what they look up is only bounded"
 
 
+def _missed(names: Sequence[str], why: str) -> str:
+    """Say which constants that meet scores are not known, and why.
+
+    They are taken for what is learned, as a bias by distance is: an architecture is often handed over without
+    its data, and to be a bound for each of them would tell nothing of it.
+    """
+    one = len(names) == 1
+    masks = "a constant" if one else f"{len(names)} constants"
+    named = few(map(repr, names))
+    what = "it is taken for one that hides" if one else "they are taken for such that hide"
+    return f"{masks} added to scores beside the file could not be read ({named}): {why}; {what} nothing"
+
+
 def take_tables(model: onnx.ModelProto, directory: str) -> dict[str, list[str]]:
-    """Put the tables that lie in files of `directory` into the model itself.
+    """Put the tables and masks that lie in files of `directory` into the model itself.
 
     Parameters
     ----------
@@ -82,19 +121,67 @@ def take_tables(model: onnx.ModelProto, directory: str) -> dict[str, list[str]]:
     dict of str to list of str
         Reasons why some were not read, with the names of these.
     """
+    tables, masks = _taken(model, directory, _uses(model))
+    return {why: tables.get(why, []) + masks.get(why, []) for why in (*tables, *masks)}
+
+
+def _taken(
+    model: onnx.ModelProto, directory: str, uses: Uses
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Put what is read into a model; return which tables and which possible masks are not, by reason."""
     unread: dict[str, list[str]] = {}
+    missed: dict[str, list[str]] = {}
     left = MOST_BYTES
-    for tensor in _outside(model):
+    for name, tensor in _held(model):
+        if not _is_outside(tensor) or not _matters(name, tensor, uses):
+            continue
         try:
             data = _read(tensor, directory, left)
         except Unread as error:
-            unread.setdefault(str(error), []).append(tensor.name)
+            if tensor.data_type in _WIDTHS:
+                unread.setdefault(str(error), []).append(name)
+            elif _may_mask(name, tensor, uses):
+                missed.setdefault(str(error), []).append(name)
+            continue
+        if data is None:
             continue
         left -= len(data)
         tensor.ClearField("external_data")
         tensor.data_location = onnx.TensorProto.DEFAULT
         tensor.raw_data = data
-    return unread
+    return unread, missed
+
+
+def _uses(model: onnx.ModelProto) -> Uses:
+    """Return what the floats beside a model are used for."""
+    held = _held(model)
+    asked = [name for name, tensor in held if _is_outside(tensor) and tensor.data_type in _FLOATS]
+    if not asked:
+        return Uses(frozenset(), frozenset(), frozenset())
+    return uses_of(_nodes(model), [name for name, _ in held], asked)
+
+
+def _is_outside(tensor: onnx.TensorProto) -> bool:
+    return bool(tensor.data_location == onnx.TensorProto.EXTERNAL)
+
+
+def _matters(name: str, tensor: onnx.TensorProto, uses: Uses) -> bool:
+    """Tell whether the elements of a tensor may decide something."""
+    if tensor.data_type in _WIDTHS:
+        return True
+    if tensor.data_type not in _FLOATS:
+        return False
+    return name in (uses.small if prod(tensor.dims) <= MOST_FLOATS else uses.large)
+
+
+def _may_mask(name: str, tensor: onnx.TensorProto, uses: Uses) -> bool:
+    """Tell whether a tensor meets scores as masks of positions by positions do."""
+    return (
+        name in uses.scores
+        and tensor.data_type in _FLOATS
+        and sum(extent > 1 for extent in tensor.dims) > 1
+        and prod(tensor.dims) <= MOST_MASKED
+    )
 
 
 def hash_beside(data: bytes, directory: str) -> str:
@@ -110,14 +197,15 @@ def hash_beside(data: bytes, directory: str) -> str:
     if b"location" not in data:  # every tensor that lies elsewhere says so in that word
         return ""
     model = onnx.load_model_from_string(data)
-    names = [tensor.name for tensor in _outside(model)]
-    if not names:
+    uses = _uses(model)
+    held = [(name, tensor) for name, tensor in _held(model) if _is_outside(tensor)]
+    read = [(name, tensor) for name, tensor in held if _matters(name, tensor, uses)]
+    if not read:
         return ""
-    digest = hashlib.sha256(repr((names, sorted(take_tables(model, directory).items()))).encode())
-    for graph in graphs_of(model.graph):
-        for tensor in graph.initializer:
-            if tensor.name in names:
-                digest.update(tensor.raw_data)
+    unread = sorted(take_tables(model, directory).items())
+    digest = hashlib.sha256(repr(([name for name, _ in read], unread)).encode())
+    for _, tensor in read:
+        digest.update(tensor.raw_data)
     return digest.hexdigest()
 
 
@@ -132,32 +220,33 @@ def files_beside(data: bytes) -> list[str]:
     if b"location" not in data:
         return []
     model = onnx.load_model_from_string(data)
-    held = _held(model)
+    held = [tensor for _, tensor in _held(model)]
     for graph in graphs_of(model.graph):
         held += [each for sparse in graph.sparse_initializer for each in (sparse.values, sparse.indices)]
-    outside = (tensor for tensor in held if tensor.data_location == onnx.TensorProto.EXTERNAL)
+    outside = filter(_is_outside, held)
     said = (each.value for tensor in outside for each in tensor.external_data if each.key == "location")
     return list(dict.fromkeys(said))
 
 
-def _outside(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
-    """Find the tables whose elements are not in the model."""
-    for tensor in _held(model):
-        if tensor.data_location == onnx.TensorProto.EXTERNAL and tensor.data_type in _WIDTHS:
-            yield tensor
+def _nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
+    """Walk all operations, those of branches and functions included."""
+    for graph in graphs_of(model.graph):
+        yield from graph.node
+    for function in model.functions:
+        yield from function.node
 
 
-def _held(model: onnx.ModelProto) -> list[onnx.TensorProto]:
-    """Return all tensors that a model holds, wherever their elements are."""
-    graphs = list(graphs_of(model.graph))
-    nodes = [node for graph in graphs for node in graph.node]
-    nodes += [node for function in model.functions for node in function.node]
-    held = [tensor for graph in graphs for tensor in graph.initializer]
-    return held + [each.t for node in nodes for each in node.attribute if each.HasField("t")]
+def _held(model: onnx.ModelProto) -> list[tuple[str, onnx.TensorProto]]:
+    """Return all tensors that a model holds, wherever their elements are, by what operations call them."""
+    held = [(tensor.name, tensor) for graph in graphs_of(model.graph) for tensor in graph.initializer]
+    for node in _nodes(model):
+        called = node.output[0] if node.op_type == "Constant" and node.output else ""
+        held += [(called or each.t.name, each.t) for each in node.attribute if each.HasField("t")]
+    return held
 
 
-def _read(tensor: onnx.TensorProto, directory: str, left: int) -> bytes:
-    """Return the elements of a table.
+def _read(tensor: onnx.TensorProto, directory: str, left: int) -> bytes | None:
+    """Return the elements of a constant; None of floats that are no mask, by a look at a few.
 
     Raises
     ------
@@ -167,10 +256,23 @@ def _read(tensor: onnx.TensorProto, directory: str, left: int) -> bytes:
     name, offset, length = _place(tensor)
     if any(extent < 0 for extent in tensor.dims):
         raise Unread("it has a negative extent")
-    wanted = prod(tensor.dims) * _WIDTHS[tensor.data_type]
+    count, floats = prod(tensor.dims), _FLOATS.get(tensor.data_type)
+    wanted = count * (np.dtype(floats).itemsize if floats else _WIDTHS[tensor.data_type])
     if length is not None and length != wanted:
         raise Unread("its length is not that of its shape")
-    return read_beside(directory, name, offset, wanted, left)
+    if floats is None or count <= MOST_FLOATS:
+        return read_beside(directory, name, offset, wanted, left)
+    return _part(directory, name, offset, wanted, left, partial(_look, kind=floats, count=count))
+
+
+def _look(file: FileIO, offset: int, kind: str, count: int) -> bool:
+    """Tell by a few elements in a file whether floats may be a mask."""
+    width = np.dtype(kind).itemsize
+    some: list[Any] = []
+    for place in looked_at(count):
+        file.seek(offset + place * width)
+        some += np.frombuffer(file.read(width), dtype=kind).tolist()
+    return hints(some)
 
 
 def read_beside(directory: str, name: str, offset: int, wanted: int, left: int) -> bytes:
@@ -190,12 +292,21 @@ def read_beside(directory: str, name: str, offset: int, wanted: int, left: int) 
     Unread
         It is not there, too large, or must not be opened.
     """
-    if wanted > left:
-        raise Unread(f"all of them are more than {MOST_BYTES >> 20} MiB")
+    return _part(directory, name, offset, wanted, left, lambda *_: True) or b""
+
+
+def _part(
+    directory: str, name: str, offset: int, wanted: int, left: int, look: Callable[[FileIO, int], bool]
+) -> bytes | None:
+    """Return a part of a file as `read_beside` does; None where a look at it says that it is not needed."""
     try:
-        with os.fdopen(_opened(directory, name), "rb") as file:
+        with os.fdopen(_opened(directory, name), "rb", buffering=0) as file:
             if offset + wanted > os.fstat(file.fileno()).st_size:
                 raise Unread("it goes on beyond the end of the file")
+            if not look(file, offset):
+                return None
+            if wanted > left:
+                raise Unread(_TOO_MUCH)
             file.seek(offset)
             data = file.read(wanted)
     except FileNotFoundError:
