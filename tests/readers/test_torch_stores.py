@@ -56,6 +56,15 @@ FACTORS: dict[str, Write] = {
     "one of all": lambda: after(ones(T), lambda k: k.unbind(0)[3].zero_()),
     "a factor": lambda: after(ones(T), lambda k: k.mul_(torch.arange(T) > 3)),
     "a view of a view": lambda: after(ones(2, T), lambda k: k.view(-1)[1::4].zero_())[0],
+    "truth values of numbers": lambda: after(
+        torch.zeros(T, dtype=torch.bool), put(slice(3, None), torch.full((5,), 2))
+    ),
+    "truth values as numbers": lambda: (
+        after(torch.zeros(T, dtype=torch.bool), put(slice(3, None), torch.full((5,), 2))).long() - 1
+    ),
+    "integers of fractions": lambda: after(
+        torch.ones(T, dtype=torch.long), put(slice(3, None), torch.full((5,), 0.5))
+    ),
     "a reshape that is a copy": lambda: after(ones(T, 2).t(), lambda k: k.reshape(-1)[:5].zero_())[0],
     "a reshape that is a view": lambda: after(ones(2, T), lambda k: k.reshape(-1)[:5].zero_())[0],
     "what was moved, which is the same": lambda: after(ones(T), lambda k: k.to(torch.float32)[:5].zero_()),

@@ -11,8 +11,11 @@ from rfcalc.graph import LayerGraph
 from rfcalc.readers.keras.live_run import for_inference
 from rfcalc.readers.keras.live_values import is_tensor, is_variable, tensors_in
 
-_SAMPLES: Final = (2, 3)
-"""Numbers of samples to trace where the batch is open: what is alike holds for any."""
+_SAMPLES: Final = (2, 3, 64)
+"""Numbers of samples to trace where the batch is open, as far apart as those of a test and of training.
+
+A layer that does the same for all of them is taken to do it for any number.
+"""
 
 _PLACE: Final = "held"
 """What the backend's program calls the variables, with their number behind."""

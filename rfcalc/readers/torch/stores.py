@@ -109,11 +109,25 @@ class Stores:
             return False
         if not all(map(is_known, value.shape)) or prod(value.shape) > MOST_MASKED:
             return False
+        kind = _kind(value.spec.dtype)
+        if kind is None:
+            return False
         count = int(prod(value.shape))
         held = np.zeros(count) if value.data is None else np.asarray(value.data).reshape(-1)
+        held = held.astype(kind)
         self._stores[name] = Store(held, np.full(count, value.data is None))
         self._shown[name] = (name, np.arange(count).reshape(value.shape))
         return True
+
+
+def _kind(dtype: str) -> Any:
+    """Return the type of element as numpy has it; None of one that it has not."""
+    import numpy as np
+
+    try:
+        return np.dtype("float32" if dtype == "bfloat16" else dtype)
+    except TypeError:
+        return None
 
 
 def _tried(function: Callable[[Operation, Any], Any], operation: Operation) -> Any:
@@ -136,8 +150,8 @@ def _written(operation: Operation, store: Store, places: Any, result: Value) -> 
     function = FOLDS.get(operation.op)
     made = None if function is None else _tried(function, operation)
     if made is not None:
-        elements = elements.astype(np.result_type(elements, made))
-        elements[where] = np.broadcast_to(made, places.shape).reshape(-1)
+        written = np.broadcast_to(made, places.shape).reshape(-1)
+        elements[where] = written.astype(elements.dtype, casting="unsafe")  # a tensor keeps its type
         free[where] = False
         return Store(elements, free)
     kind = operation.op.partition(".")[2]

@@ -273,11 +273,17 @@ def _is_idle(storage: int, sharing: Sequence[Any], held: Mapping[int, int]) -> b
 
     bases = {id(each._base) for each in sharing}
     for each in sharing:
-        # beside the tape the list of those that share it, this loop and the call; and views hold their base
-        if getrefcount(each) > held[id(each)] + 3 + (id(each) in bases):
+        # views hold their base
+        if getrefcount(each) > held[id(each)] + _of_a_loop() + (id(each) in bases):
             return False
     # PyTorch keeps one reference itself once it was asked for the storage
     return bool(torch._C._storage_Use_Count(storage) <= len(sharing) + 1)
+
+
+@cache
+def _of_a_loop() -> int:
+    """Return how many references there are to an element of a list in a loop: Python's releases differ."""
+    return next(getrefcount(each) for each in [object()])
 
 
 def _meta(tensor: Any) -> Tensor:
