@@ -171,6 +171,9 @@ NOT_FOLLOWED: dict[str, Callable[[Tensor], Tensor]] = {
     "a view that overlaps": lambda x: x * after(ones(T), unfolded),
     "strides": lambda x: mixed(x, after(zeros(T, T), lambda k: k.as_strided((T,), (T + 1,)).fill_(1))),
     "a limit": lambda x: x * after(ones(T), put(slice(3), -1), lambda k: k.clamp_(min=0)),
+    "a limit, and then some": lambda x: x * after(
+        ones(T), lambda k: k[:3].clamp_(max=0), put(slice(6, None), 0)
+    ),
 }  # fmt: skip
 
 

@@ -119,7 +119,7 @@ class _Probe:
         self.place = place
         return self.there
 
-    def Get(self, flags: Any, _: int) -> int:  # noqa: N802
+    def Get(self, flags: Any, _: int) -> int:  # noqa: N802  as the package calls it
         """Note how the field is spelled."""
         self.form = flags.packer_type.format.lstrip("<")
         return 0

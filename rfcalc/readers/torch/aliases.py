@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from rfcalc.readers.lowering.masks import LOST
+from rfcalc.readers.lowering.masks import LOST, is_lost
 from rfcalc.readers.lowering.shape import overwrite
 from rfcalc.readers.lowering.value import Value
 from rfcalc.readers.torch.operation import Operation, bare
@@ -111,6 +111,7 @@ class Aliases:
     ) -> None:
         first = next(iter(call.args.values()))
         result = values[call.outputs[0][0]]
+        before = [each for each in map(values.get, (root, first.name)) if isinstance(each, Value)]
         values[first.name] = result
         written = {first.name}
         name = first.name
@@ -127,6 +128,11 @@ class Aliases:
             seen = values.get(name)
             if name not in written and isinstance(seen, Value) and self._last.get(name, -1) > place:
                 values[name] = _written(operation, seen, result)
+        if any(map(is_lost, before)):  # what is written into a part leaves the rest as little known
+            for name in {root, *written, *others, *(made for made, _ in call.outputs)}:
+                seen = values.get(name)
+                if isinstance(seen, Value) and seen.constant:
+                    values[name] = replace(seen, data=None, mask=LOST)
 
 
 def _changed(program: Program) -> frozenset[str]:
