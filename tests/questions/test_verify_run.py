@@ -386,7 +386,7 @@ def test_normalisation_over_positions_that_is_taken_for_channels_is_found(
     from rfcalc.readers.onnx import scope
 
     monkeypatch.setattr(
-        scope, "reader_of", lambda domain, op: lrn_of_channels if op == "LRN" else old(domain, op)
+        scope, "reader_of", lambda op, domain: lrn_of_channels if op == "LRN" else old(op, domain)
     )
     found = ran(rfcalc.verify(data))
     assert [(each.layer, each.what, each.axis) for each in found] == [("y", "run", "row")]
