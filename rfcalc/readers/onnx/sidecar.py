@@ -54,6 +54,9 @@ _TOO_MUCH: Final = f"all of them are more than {MOST_BYTES >> 20} MiB"
 
 _ALONE: Final = "the model was handed over without its folder"
 
+_Held = list[tuple[str, onnx.TensorProto]]
+_Reasons = dict[str, list[str]]
+
 Said = tuple[str, str, str]
 """Code, layer and text of a note."""
 
@@ -72,14 +75,17 @@ def tables_of(model: onnx.ModelProto, directory: str | None) -> tuple[Said, ...]
     directory : str, optional
         The one that the model's own file is in; without it there is nothing beside it.
     """
-    uses = _uses(model)
+    held = _held(model)
+    outside = _outside(held)
+    if not outside:
+        return ()
+    uses = _uses(model, held, outside)
     if directory is None:
-        outside = ((name, tensor) for name, tensor in _held(model) if _is_outside(tensor))
-        held = {name for name, tensor in outside if _may_mask(name, tensor, uses)}
+        masks = {name for name, tensor in outside if _may_mask(name, tensor, uses)}
         unread: dict[str, list[str]] = {}
-        missed = {_ALONE: sorted(held)} if held else {}
+        missed = {_ALONE: sorted(masks)} if masks else {}
     else:
-        unread, missed = _taken(model, directory, uses)
+        unread, missed = _taken(outside, directory, uses)
     first = next((each.name for each in model.graph.input), "")
     notes = [("tables", first, _unread(names, why)) for why, names in unread.items()]
     notes += [("tables", first, _missed(names, why)) for why, names in missed.items()]
@@ -121,19 +127,24 @@ def take_tables(model: onnx.ModelProto, directory: str) -> dict[str, list[str]]:
     dict of str to list of str
         Reasons why some were not read, with the names of these.
     """
-    tables, masks = _taken(model, directory, _uses(model))
+    held = _held(model)
+    outside = _outside(held)
+    tables, masks = _taken(outside, directory, _uses(model, held, outside))
+    return _by_reason(tables, masks)
+
+
+def _by_reason(tables: _Reasons, masks: _Reasons) -> _Reasons:
+    """Return all that was not read, by reason."""
     return {why: tables.get(why, []) + masks.get(why, []) for why in (*tables, *masks)}
 
 
-def _taken(
-    model: onnx.ModelProto, directory: str, uses: Uses
-) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-    """Put what is read into a model; return which tables and which possible masks are not, by reason."""
+def _taken(outside: _Held, directory: str, uses: Uses) -> tuple[_Reasons, _Reasons]:
+    """Put what is read into tensors; return which tables and which possible masks are not, by reason."""
     unread: dict[str, list[str]] = {}
     missed: dict[str, list[str]] = {}
     left = MOST_BYTES
-    for name, tensor in _held(model):
-        if not _is_outside(tensor) or not _matters(name, tensor, uses):
+    for name, tensor in outside:
+        if not _matters(name, tensor, uses):
             continue
         try:
             data = _read(tensor, directory, left)
@@ -152,13 +163,17 @@ def _taken(
     return unread, missed
 
 
-def _uses(model: onnx.ModelProto) -> Uses:
+def _uses(model: onnx.ModelProto, held: _Held, outside: _Held) -> Uses:
     """Return what the floats beside a model are used for."""
-    held = _held(model)
-    asked = [name for name, tensor in held if _is_outside(tensor) and tensor.data_type in _FLOATS]
+    asked = [name for name, tensor in outside if tensor.data_type in _FLOATS]
     if not asked:
         return Uses(frozenset(), frozenset(), frozenset())
     return uses_of(_nodes(model), [name for name, _ in held], asked)
+
+
+def _outside(held: _Held) -> _Held:
+    """Return the tensors whose elements are in other files."""
+    return [each for each in held if _is_outside(each[1])]
 
 
 def _is_outside(tensor: onnx.TensorProto) -> bool:
@@ -197,12 +212,13 @@ def hash_beside(data: bytes, directory: str) -> str:
     if b"location" not in data:  # every tensor that lies elsewhere says so in that word
         return ""
     model = onnx.load_model_from_string(data)
-    uses = _uses(model)
-    held = [(name, tensor) for name, tensor in _held(model) if _is_outside(tensor)]
-    read = [(name, tensor) for name, tensor in held if _matters(name, tensor, uses)]
+    held = _held(model)
+    outside = _outside(held)
+    uses = _uses(model, held, outside)
+    read = [(name, tensor) for name, tensor in outside if _matters(name, tensor, uses)]
     if not read:
         return ""
-    unread = sorted(take_tables(model, directory).items())
+    unread = sorted(_by_reason(*_taken(outside, directory, uses)).items())
     digest = hashlib.sha256(repr(([name for name, _ in read], unread)).encode())
     for _, tensor in read:
         digest.update(tensor.raw_data)
@@ -236,7 +252,7 @@ def _nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
         yield from function.node
 
 
-def _held(model: onnx.ModelProto) -> list[tuple[str, onnx.TensorProto]]:
+def _held(model: onnx.ModelProto) -> _Held:
     """Return all tensors that a model holds, wherever their elements are, by what operations call them."""
     held = [(tensor.name, tensor) for graph in graphs_of(model.graph) for tensor in graph.initializer]
     for node in _nodes(model):
