@@ -38,7 +38,7 @@ def test_letters_that_are_summed_make_a_product_count(equation: str) -> None:
 def test_torch_agrees() -> None:
     torch = pytest.importorskip("torch")
 
-    class Outer(torch.nn.Module):  # type: ignore[misc]
+    class Outer(torch.nn.Module):  # type: ignore[misc]  # torch may be absent
         def forward(self, x: object) -> object:
             return torch.einsum("btd,btn->btdn", x, torch.relu(x)).sum(-1)
 

@@ -12,7 +12,7 @@ from rfcalc.readers.jaxpr.program import INLINED, SAME, Tensor, body_of
 from rfcalc.readers.lowering.builder import Undecided, default_axes
 from rfcalc.readers.lowering.folding import MOST_KNOWN, truncated
 from rfcalc.readers.lowering.masks import MOST_MASKED, is_structural, may_be_structural
-from rfcalc.readers.lowering.value import Value
+from rfcalc.readers.lowering.value import Value, numpy_name
 
 Fold = Callable[[Any, Mapping[str, Any], tuple[Any, ...], tuple[int, ...]], Any]
 """From numpy, the settings, the operands and the recorded shape to the elements of the result."""
@@ -222,7 +222,7 @@ def _held(array: Any, meta: Tensor) -> Value:
     """
     import numpy as np
 
-    found = np.asarray(array, dtype=_NUMPY.get(meta.dtype, meta.dtype)).reshape(meta.shape)
+    found = np.asarray(array, dtype=numpy_name(meta.dtype)).reshape(meta.shape)
     if found.size > MOST_KNOWN and not (may_be_structural(found) and is_structural(found)):
         raise Undecided
     return Value(TensorSpec(meta.shape, default_axes(len(meta.shape)), meta.dtype), data=found)
@@ -245,10 +245,6 @@ def constant(array: Any, meta: Tensor) -> Value:
     found = np.asarray(value.data)
     plain = found.dtype.kind in "biu" or found.size == 1
     return value if plain or (may_be_structural(found) and is_structural(found)) else Value(spec)
-
-
-_NUMPY: Final = {"bfloat16": "float32"}
-"""The type in which numpy holds what it has no type for."""
 
 
 def _is_small(meta: Tensor) -> bool:

@@ -45,34 +45,6 @@ class Use(NamedTuple):
 Uses = Callable[[str], Iterable[Use]]
 
 
-def guess_axes(name: str, shape: Sequence[Num], uses: Uses, *, integers: bool = False) -> str:
-    """Tell the roles of an input's axes from the first operation that settles them.
-
-    Parameters
-    ----------
-    name : str
-        The tensor.
-    shape : sequence of Num
-        Its extents.
-    uses : callable
-        What is done with a tensor of that name.
-    integers : bool
-        Its elements are integers: words or bytes, where nothing else says what they are.
-
-    Returns
-    -------
-    str
-        A letter for each axis, as in ``TensorSpec.axes``.
-
-    Examples
-    --------
-    >>> table = {"x": [Use("permute", "y", (0, 3, 1, 2))], "y": [Use("window")]}
-    >>> guess_axes("x", (1, 32, 32, 3), lambda name: table.get(name, ()))
-    'bssc'
-    """
-    return guess(name, shape, uses, integers=integers).axes
-
-
 class Guess(NamedTuple):
     """What an input's axes are taken for.
 
@@ -89,7 +61,30 @@ class Guess(NamedTuple):
 
 
 def guess(name: str, shape: Sequence[Num], uses: Uses, *, integers: bool = False) -> Guess:
-    """Tell the roles of an input's axes as `guess_axes` does, and what told them."""
+    """Tell the roles of an input's axes from the first operation that settles them.
+
+    Parameters
+    ----------
+    name : str
+        The tensor.
+    shape : sequence of Num
+        Its extents.
+    uses : callable
+        What is done with a tensor of that name.
+    integers : bool
+        Its elements are integers: words or bytes, where nothing else says what they are.
+
+    Returns
+    -------
+    Guess
+        A letter for each axis, as in ``TensorSpec.axes``, and what told them.
+
+    Examples
+    --------
+    >>> table = {"x": [Use("permute", "y", (0, 3, 1, 2))], "y": [Use("window")]}
+    >>> guess("x", (1, 32, 32, 3), lambda name: table.get(name, ())).axes
+    'bssc'
+    """
     rank = len(shape)
     found = _settled(name, rank, uses, [FURTHEST])
     if found is not None:
@@ -128,7 +123,10 @@ def _told(use: Use, rank: int, uses: Uses, left: list[int]) -> Guess | None:
         "same": (rank, lambda found: found),
         "permute": (rank, lambda found: _before_permute(use, rank, found)),
         "unsqueeze": (rank + len(detail), lambda found: _before_unsqueeze(rank, detail, found)),
-        "squeeze": (rank - len(detail), lambda found: _before_squeeze(detail, found)),
+        "squeeze": (
+            rank - len(detail),
+            lambda found: _before(found, lambda axes: _before_squeeze(detail, axes)),
+        ),
         "regroup": (
             sum(detail[1::2]),
             lambda found: _before(found, lambda axes: before_regroup(detail, axes)),
@@ -174,14 +172,12 @@ def _before_unsqueeze(rank: int, detail: Sequence[int], found: Guess | None) -> 
     return found._replace(axes=axes)
 
 
-def _before_squeeze(places: Sequence[int], found: Guess | None) -> Guess | None:
+def _before_squeeze(places: Sequence[int], axes: str) -> str:
     """Tell the roles before axes of one element are dropped; the first of them was the batch."""
-    if found is None:
-        return None
-    letters = list(found.axes.replace(BATCH, SPATIAL) if 0 in places else found.axes)
+    letters = list(axes.replace(BATCH, SPATIAL) if 0 in places else axes)
     for place in places:
         letters.insert(place, SPATIAL if place else BATCH)
-    return found._replace(axes="".join(letters))
+    return "".join(letters)
 
 
 def _before_permute(use: Use, rank: int, found: Guess | None) -> Guess | None:

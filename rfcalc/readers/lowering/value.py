@@ -15,6 +15,11 @@ ABSORBING: Final = -1e30
 """The largest number that stays what it is in floating point, whatever score is added to it."""
 
 
+def numpy_name(dtype: str) -> str:
+    """Return the type in which numpy holds elements; it has none for ``bfloat16``."""
+    return "float32" if dtype == "bfloat16" else dtype
+
+
 class Mask(NamedTuple):
     """What is known of the elements of a tensor that a mask has overwritten.
 

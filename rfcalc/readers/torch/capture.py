@@ -166,14 +166,13 @@ def recorded_module(
         if capture == "record":
             raise UsageError("open extents are traced by torch.export: leave out capture, or dynamic")
         return Found(None)
-    first = ""
+    first, packed = "", holds_packed(module)
     for elements in (None, Elements()):
-        program, why = _recorded(module, example, tensors, elements)
+        program, why = _recorded(module, example, tensors, elements, packed=bool(packed))
         if program is not None:
             own = _OWN if elements is not None and elements.asked else ""
-            return Found(program, PACKED if program.packed else own)
+            return Found(program, PACKED if packed else own)
         first = first or why
-    packed = holds_packed(module)
     if packed:
         raise ReadError(f"{packed} holds weights that are packed for a processor, and {first}; {_BEFORE}")
     if capture == "record":
@@ -191,14 +190,19 @@ def followed_module(module: Any, example: Example, tensors: Mapping[str, Any]) -
 
 
 def _recorded(
-    module: Any, example: Example, tensors: Mapping[str, Any], elements: Elements | None
+    module: Any,
+    example: Example,
+    tensors: Mapping[str, Any],
+    elements: Elements | None,
+    *,
+    packed: bool = False,
 ) -> tuple[Recorded | None, str]:
     """Return the program of the first call that can be recorded, or None and why the first cannot be."""
     first = ""
     with evaluating(module), unfused():
         for leaves in candidates_for(example.leaves, None, tensors, None):
             try:
-                return record(module, example, leaves, tensors, elements), ""
+                return record(module, example, leaves, tensors, elements, packed=packed), ""
             except Unrecorded as error:
                 first = first or " ".join(str(error).split())[:300]
     return None, first

@@ -9,7 +9,7 @@ from rfcalc.algebra.number import is_known, prod
 from rfcalc.graph.layer import TensorSpec
 from rfcalc.readers.lowering.builder import Undecided, default_axes
 from rfcalc.readers.lowering.masks import MOST_MASKED, is_structural, may_be_structural
-from rfcalc.readers.lowering.value import Value
+from rfcalc.readers.lowering.value import Value, numpy_name
 from rfcalc.readers.torch.operation import Operation
 from rfcalc.readers.torch.program import Tensor
 
@@ -79,15 +79,19 @@ def _copied(operation: Operation, np: Any) -> Any:
     return np.broadcast_to(_array(operation, "src", np), operation.recorded[0])
 
 
+def _key(operation: Operation, np: Any) -> tuple[Any, ...]:
+    """Return the places that an indexing names, along all axes."""
+    return tuple(
+        slice(None) if raw is None else _elements(operation.as_value(raw), np)
+        for raw in operation.call.args["indices"]
+    )
+
+
 def _put(operation: Operation, np: Any) -> Any:
     if operation.flag("accumulate"):
         raise Undecided
     found = _array(operation, "self", np).copy()
-    key = tuple(
-        slice(None) if raw is None else _elements(operation.as_value(raw), np)
-        for raw in operation.call.args["indices"]
-    )
-    found[key] = _array(operation, "values", np)
+    found[_key(operation, np)] = _array(operation, "values", np)
     return found
 
 
@@ -195,11 +199,7 @@ def _slice(operation: Operation, np: Any) -> Any:
 
 
 def _index(operation: Operation, np: Any) -> Any:
-    key = tuple(
-        slice(None) if raw is None else _elements(operation.as_value(raw), np)
-        for raw in operation.call.args["indices"]
-    )
-    return _array(operation, "self", np)[key]
+    return _array(operation, "self", np)[_key(operation, np)]
 
 
 def _meshgrid(operation: Operation, np: Any) -> Any:
@@ -355,16 +355,12 @@ def _value(array: Any, meta: Tensor, np: Any) -> Value:
     Undecided
         It holds other floats, whose elements say nothing of an architecture.
     """
-    found = np.asarray(array, dtype=_NUMPY.get(meta.dtype, meta.dtype)).reshape(meta.shape)
+    found = np.asarray(array, dtype=numpy_name(meta.dtype)).reshape(meta.shape)
     if found.dtype.kind not in "biu" and not (may_be_structural(found) and is_structural(found)):
         raise Undecided
     if found.dtype.kind in "iu" and found.size > MOST_KNOWN and not may_be_structural(found):
         raise Undecided
     return Value(TensorSpec(meta.shape, default_axes(len(meta.shape)), meta.dtype), data=found)
-
-
-_NUMPY: Final = {"bfloat16": "float32"}
-"""The type in which numpy holds what it has no type for."""
 
 
 def _is_small(meta: Tensor) -> bool:

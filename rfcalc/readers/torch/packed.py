@@ -8,12 +8,12 @@ those are recorded in its place. The weight is counted by the integers that are 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from rfcalc.readers.torch.elements import MISSING
+from rfcalc.readers.torch.listening import Heard
 from rfcalc.readers.torch.tape import Tape, Unrecorded
-
-MISSING: Final = object()
 
 NOTE: Final = (
     "weights are packed for a processor: its operators are read as those on floats, maps as float32, and "
@@ -35,8 +35,6 @@ _ALONE: Final[Mapping[str, tuple[str, int]]] = {
     "group_norm": ("group_norm", 5),
 }
 """By operator its counterpart on floats, and how many of its arguments that takes."""
-
-Heard = Callable[[Any, Sequence[Any], Mapping[str, Any]], Any]
 
 
 _ROUNDED: Final = ("quantize_per_tensor", "quantize_per_channel", "quantize_per_tensor_dynamic", "dequantize")

@@ -26,7 +26,7 @@ from rfcalc.readers.torch.listening import (
     recording_known,
     without_elements,
 )
-from rfcalc.readers.torch.packed import Packed, holds_packed
+from rfcalc.readers.torch.packed import Packed
 from rfcalc.readers.torch.program import Call, Program, Ref
 from rfcalc.readers.torch.tape import Tape, Unrecorded
 
@@ -41,13 +41,10 @@ class Recorded(NamedTuple):
     played : sequence of (operator, args, kwargs)
         What was called for each call of the program, with references in the place of tensors: to be run again
         on others.
-    packed : bool
-        Whether operators on packed weights are among it, as those on floats.
     """
 
     program: Program
     played: Sequence[tuple[Any, Any, Any]]
-    packed: bool = False
 
     def read(self, symbols: Mapping[str, Num]) -> Program:
         """Return the program."""
@@ -85,6 +82,8 @@ def record(
     leaves: Sequence[Any],
     tensors: Mapping[str, Any],
     elements: Elements | None = None,
+    *,
+    packed: bool = False,
 ) -> Recorded:
     """Run a module on tensors without elements, and return what it calls.
 
@@ -100,6 +99,8 @@ def record(
         Its parameters and buffers by path.
     elements : Elements, optional
         What is to know elements, where the module asks for them.
+    packed : bool
+        Whether it holds packed weights, whose operators are recorded as those on floats.
 
     Raises
     ------
@@ -115,7 +116,6 @@ def record(
         stack.enter_context(torch.random.fork_rng(devices=[]))
         stack.enter_context(torch.jit.optimized_execution(False))  # what it fuses needs a processor
         try:
-            packed = bool(holds_packed(module))
             stack.enter_context(_on_meta(module, tensors, tape, packed=packed))
             for name, value, given in zip(example.names, empty, leaves, strict=True):
                 tape.input(name, value, given)
@@ -132,7 +132,7 @@ def record(
             raise
         except (Exception, SystemExit) as error:  # whatever the module raises
             raise Unrecorded(f"{type(error).__name__}: {error}") from error
-    return Recorded(Program(type(module).__name__, tape.inputs, tape.calls, outputs), tape.played, packed)
+    return Recorded(Program(type(module).__name__, tape.inputs, tape.calls, outputs), tape.played)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from rfcalc.algebra.number import is_known, prod
 from rfcalc.readers.lowering.builder import Undecided
 from rfcalc.readers.lowering.masks import LOST, MOST_MASKED, is_structural, mask_in, may_be_structural
-from rfcalc.readers.lowering.value import Value
+from rfcalc.readers.lowering.value import Value, numpy_name
 from rfcalc.readers.torch.folding import FOLDS
 from rfcalc.readers.torch.operation import Operation
 from rfcalc.readers.torch.program import Ref
@@ -125,7 +125,7 @@ def _kind(dtype: str) -> Any:
     import numpy as np
 
     try:
-        return np.dtype("float32" if dtype == "bfloat16" else dtype)
+        return np.dtype(numpy_name(dtype))
     except TypeError:
         return None
 
