@@ -32,6 +32,9 @@ class TensorSpec:
         Positions of one sample that a reshape merged into the batch axis, as attention over windows does.
     merged : tuple of (Num, str)
         What the batch axis is made of then, outermost first, as (extent, role); empty where it is not known.
+    mixed : tuple of (int, Num, str)
+        What axes are made of into which a reshape merged channels and positions, outermost first, as (axis,
+        extent, role), so that these are found again where another reshape takes them apart.
 
     Examples
     --------
@@ -44,6 +47,7 @@ class TensorSpec:
     dtype: str = "float32"
     folded: Num = 1
     merged: tuple[tuple[Num, str], ...] = ()
+    mixed: tuple[tuple[int, Num, str], ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.shape) != len(self.axes):

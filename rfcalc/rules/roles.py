@@ -57,7 +57,8 @@ def reshaped(spec: TensorSpec, shape: tuple[Num, ...], axes: str | None = None) 
         if apart and not (spec.merged and BATCH in spec.axes[lead:last])
         else _folded(spec, shape, axes)
     )
-    return TensorSpec(shape, axes, spec.dtype, folded, _merged(groups, roles, folded))
+    mixed = _mixed(groups, roles, lead)
+    return TensorSpec(shape, axes, spec.dtype, folded, _merged(groups, roles, folded), mixed)
 
 
 def _channel_moved(spec: TensorSpec, shape: tuple[Num, ...]) -> str:
@@ -84,8 +85,8 @@ def _regrouped(
     last = len(spec.shape) - tail
     middle: list[Digit] = [
         (part, tuple(int(letter == each) for each in _LETTERS))
-        for extent, role in zip(spec.shape[lead:last], spec.axes[lead:last], strict=True)
-        for part, letter in _parts(spec, extent, role)
+        for place in range(lead, last)
+        for part, letter in _parts(spec, place)
     ]
     wanted = list(shape[lead : len(shape) - tail])
     groups = regroup_digits(list(middle), list(wanted), (0, 0, 0)) if wanted else []
@@ -121,9 +122,27 @@ def _alike_together(digits: Sequence[Digit]) -> list[Digit]:
     return joined
 
 
-def _parts(spec: TensorSpec, extent: Num, role: str) -> tuple[tuple[Num, str], ...]:
-    """Return the digits of an axis: those of a batch axis that others were merged into."""
-    return spec.merged if role == BATCH and spec.merged else ((extent, role),)
+def _parts(spec: TensorSpec, place: int) -> tuple[tuple[Num, str], ...]:
+    """Return the digits of an axis: those of one that others were merged into, as far as they are known."""
+    extent, role = spec.shape[place], spec.axes[place]
+    if role == BATCH and spec.merged:
+        return spec.merged
+    parts = tuple([(part, letter) for axis, part, letter in spec.mixed if axis == place])
+    return parts if parts and equal(prod(part for part, _ in parts), extent) else ((extent, role),)
+
+
+def _mixed(
+    groups: Sequence[Sequence[Digit]], roles: Sequence[str], lead: int
+) -> tuple[tuple[int, Num, str], ...]:
+    """Return what the axes are made of in which positions and channels are mixed."""
+    return tuple(
+        [
+            (lead + place, extent, _letter(flags))
+            for place, (group, role) in enumerate(zip(groups, roles, strict=True))
+            if role == _MIXED
+            for extent, flags in group
+        ]
+    )
 
 
 def _merged(

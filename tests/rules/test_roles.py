@@ -53,3 +53,28 @@ def test_axes_keep_what_they_are_made_of(
     output = reshaped(TensorSpec(shape, axes), target)
     assert output.axes == expected
     assert output.folded is N if folded is None else output.folded == folded
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "target"),
+    [
+        ((N, 8, 16, 18), "bcss", (N, 1, 2304)),  # a group norm of one group, as exporters spell it
+        ((N, 8, 16, 18), "bcss", (N, 2, 1152)),  # of two
+        ((N, 8, 16, 18), "bcss", (N, 2304)),
+        ((N, 16, 18, 8), "bssc", (N, 2304)),
+        ((N, 16, 18, 8), "bssc", (N, 16, 144)),
+        ((2, 6, 8), "bcs", (2, 1, 48)),
+        ((N, 3, 4, 5, 6), "bcsss", (N, 3, 4, 30)),  # positions alone
+        ((N, 3, 4, 5, 6), "bsscs", (N, 12, 30)),
+    ],
+)
+def test_axes_that_were_merged_come_back(shape: tuple[Any, ...], axes: str, target: tuple[Any, ...]) -> None:
+    merged = reshaped(TensorSpec(shape, axes), target)
+    assert reshaped(merged, shape).axes == axes
+    assert len(merged.axes) == len(target)
+
+
+def test_what_an_axis_is_made_of_counts_only_at_its_extent() -> None:
+    mixed = reshaped(TensorSpec((N, 8, 16, 18), "bcss"), (N, 2304))
+    other = TensorSpec((N, 1152), mixed.axes, mixed=mixed.mixed)
+    assert reshaped(other, (N, 4, 16, 18)).axes == "bssc"  # as of any vector
