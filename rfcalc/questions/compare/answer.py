@@ -17,6 +17,11 @@ from rfcalc.rules.registry import of_family
 from rfcalc.wording import few
 
 _CONVOLUTIONS: Final = frozenset(of_family("convolution"))
+_NOTHING: Final = (
+    "There is nothing to compare this model with: rfcalc analyze shows what it sees and costs, and --with "
+    "names other variants of it."
+)
+_WITHOUT_STEPS: Final = ("plain", "unstrided", "dilated", "atrous")
 _TIMES: Final = 1.5  # as much as this is a multiple, less an addition
 
 
@@ -33,13 +38,15 @@ def sentences(comparison: ComparisonResult) -> tuple[str, ...]:
     assert base.bill is not None
     if not comparison.counterfactuals:
         return tuple(_compared(base, base.bill, other) for other in others)
-    found = []
+    found = [] if comparison.shown else [_NOTHING]
+    same = [entry for entry in others if entry.is_same]
     for entry in others:
         if entry.refusal is not None:
-            found.append(_refused(entry))
-        elif entry.bill is not None and entry.changed == 0:
-            found.append(f"There is no other model {_phrase(entry)}: it has nothing to change.")
-        elif entry.bill is not None and entry.result is not None:
+            found.append(_refused(entry, same))
+        elif entry in same[:1]:
+            names = " and ".join([repr(each.name) for each in same])
+            found.append(f"{names} {'change' if len(same) > 1 else 'changes'} nothing of this model.")
+        elif entry not in same and entry.bill is not None and entry.result is not None:
             found.append(" ".join(_told(comparison, base.bill, entry, entry.bill, entry.result)))
     found.extend(_position(comparison, base.bill))
     found.extend(_cause(comparison, base.bill))
@@ -54,10 +61,13 @@ def _head(comparison: ComparisonResult) -> str:
     return "With pooling" if comparison.pooling else "As it is"
 
 
-def _refused(entry: Entry) -> str:
+def _refused(entry: Entry, same: Sequence[Entry]) -> str:
+    """Say why there is no such counterfactual; one that changes nothing is none that works instead."""
     assert entry.refusal is not None
     where = f"at {entry.refusal.layer!r} " if entry.refusal.layer else ""
-    instead = f" {entry.refusal.instead!r} works instead." if entry.refusal.instead else ""
+    nearest = entry.refusal.instead
+    works = nearest and nearest not in {each.name for each in same}
+    instead = f" {nearest!r} works instead." if works else ""
     return f"There is no {entry.name!r} of this model: {where}{entry.refusal.message}.{instead}"
 
 
@@ -88,7 +98,10 @@ def _seen(comparison: ComparisonResult, base: Bill, bill: Bill, entry: Entry) ->
         return f"{_capital(phrase)}, {base.field_layer} sees the same {_pixels(base.field)}."
     if comparison.pooling and phrase == "without pooling":
         phrase = "without"
-    before = f"{_pixels(base.field)}{extents} ({percent(base.coverage)})"
+    of = f" of {extents}" if extents else ""
+    before = f"{_pixels(base.field)}{of} ({percent(base.coverage)})"
+    if base.coverage == 1 and extents:
+        before = f"{_pixels(base.field)}, all of {extents}"
     return (
         f"{_head(comparison)}, {base.field_layer} sees {before}; "
         f"{phrase}, {_pixels(bill.field)} ({percent(bill.coverage)})"
@@ -105,10 +118,15 @@ def _pixels(field: Sequence[Size]) -> str:
 
 
 def _input_extents(comparison: ComparisonResult) -> str:
+    extents = _extents(comparison)
+    return "" if not extents or None in extents else humanise.extents(extents)
+
+
+def _extents(comparison: ComparisonResult) -> tuple[Size, ...]:
+    """Return the extents of the input that fields are told of."""
     result = comparison.entries[0].result
     assert result is not None
-    extents = next((each.spatial for each in result.inputs if each.name == result.input), ())
-    return "" if not extents or None in extents else f" of {humanise.extents(extents)}"
+    return next((each.spatial for each in result.inputs if each.name == result.input), ())
 
 
 def _to_see_as_far(base: Bill, bill: Bill, result: AnalysisResult, phrase: str) -> str:
@@ -197,18 +215,18 @@ def _times(base: Bill, bill: Bill) -> str:
     return f" ({share:,.1f} times)" if share >= _TIMES else f" ({share - 1:+.0%})"
 
 
-def _position(comparison: ComparisonResult, bill: Bill) -> Iterable[str]:
-    """Say what the steps cost: positions inside of one of them are not told apart."""
-    if all(stride is None or stride <= 1 for stride in bill.stride or ()):
+def _position(comparison: ComparisonResult, base: Bill) -> Iterable[str]:
+    """Say what steps cost that a counterfactual is without: positions inside of one are not told apart."""
+    without = next((each for each in comparison.shown[1:] if each.name in _WITHOUT_STEPS), None)
+    bill = None if without is None else without.bill
+    if without is None or bill is None or bill.stride == base.stride or not any(bill.stride or ()):
         return
-    plain = next((each.bill for each in comparison.entries if each.name == "plain"), None)
-    what, without = "the model", ""
-    steps = () if plain is None else plain.stride or ()
-    if comparison.pooling and plain is not None and steps != bill.stride and any(steps):
-        what, without = "pooling", f", without pooling one every {_every(plain)}"
+    if all(stride is None or stride <= 1 for stride in base.stride or ()):
+        return
+    what = "pooling gives" if comparison.pooling and without.name in ("plain", "dilated") else "strides give"
     yield (
-        f"In exchange, {what} gives up position: the last map has one unit every {_every(bill)}{without}."
-        f"{_shifts(bill)}"
+        f"In exchange, {what} up position: the last map has one unit every {_every(base)}, "
+        f"{_phrase(without)} one every {_every(bill)}.{_shifts(comparison, base)}"
     )
 
 
@@ -233,21 +251,23 @@ def _cause(comparison: ComparisonResult, base: Bill) -> Iterable[str]:
         )
 
 
-def _shifts(bill: Bill) -> str:
+def _shifts(comparison: ComparisonResult, bill: Bill) -> str:
     """Say which shifts of the input the last map follows, and which it may hide."""
     shifts = {shift for shift in bill.exact_shift or () if shift is not None}
     if len(shifts) != 1:
         return ""
     shift = shifts.pop()
-    said = f" It follows shifts of the input by {number(shift)} pixels exactly"
+    if shift >= min(filter(None, _extents(comparison)), default=shift + 1):
+        return ""  # a shift of the whole input leaves nothing of it
+    said = f" Far from the border it follows shifts of the input by {number(shift)} pixels exactly"
     if all(stride == shift for stride in bill.stride or ()):
-        said = f" A shift of the input by {number(shift)} pixels moves it by exactly one unit"
+        said = f" Far from the border a shift of the input by {number(shift)} pixels moves it by one unit"
     hidden = {shift for shift in bill.tolerated_shift or () if shift}
     # what moves the map by a unit is hidden by none
     most = number(min(hidden.pop(), shift - 1)) if len(hidden) == 1 else "0"
     if most == "0":
         return f"{said}."
-    return f"{said}; a shift of up to {most} max pooling may hide, if maxima stay in their windows."
+    return f"{said}; max pooling may hide one of up to {most}, if maxima stay in their windows."
 
 
 def _every(bill: Bill) -> str:

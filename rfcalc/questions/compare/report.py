@@ -56,16 +56,11 @@ def depth_grid(comparison: ComparisonResult) -> Grid:
     titles = ("layer", "field", "covers", "map") if named else ("field", "covers", "map")
     groups = []
     for place, entry in enumerate(comparison.entries):
-        if entry.result is None or _is_same(entry):
+        if entry not in comparison.shown:
             continue
         rows = tuple(_sight(rows[place], named=named) for _, rows in comparison.depths)
         groups.append((title_of(comparison, entry), titles, rows))
     return Grid("depth" if named else "layer", tuple(label for label, _ in comparison.depths), tuple(groups))
-
-
-def _is_same(entry: Entry) -> bool:
-    """Tell whether a counterfactual had nothing to change: a sentence says so, and no table shows it."""
-    return entry.counterfactual is not None and entry.changed == 0
 
 
 def title_of(comparison: ComparisonResult, entry: Entry) -> str:
@@ -103,7 +98,7 @@ _ITEMS: Final[tuple[_Item, ...]] = (
     ("field", lambda bill: "?" if bill.field is None else humanise.extents(bill.field), _always),
     ("covers", lambda bill: humanise.percent(bill.coverage), _always),
     ("last map", lambda bill: _MISSING if bill.last_map is None else humanise.shape(bill.last_map), _always),
-    ("pixels to a unit", lambda bill: _steps(bill.stride), _always),
+    ("stride", lambda bill: _steps(bill.stride), _always),
     ("shift followed", lambda bill: _steps(bill.exact_shift), _always),
     ("shift hidden", lambda bill: _up_to(bill.tolerated_shift), lambda bill: any(bill.tolerated_shift or ())),
     ("dense inputs", lambda bill: _count(bill.dense_inputs), lambda bill: bool(bill.dense_layer)),
@@ -134,8 +129,7 @@ def _count(value: Any) -> str:
 
 def bill_grid(comparison: ComparisonResult) -> Grid:
     """Lay out what each model comes to."""
-    shown = [each for each in comparison.entries if not _is_same(each)]
-    bills = [(each, each.bill) for each in shown if each.bill is not None]
+    bills = [(each, each.bill) for each in comparison.shown if each.bill is not None]
     items = [item for item in _ITEMS if any(item[2](bill) for _, bill in bills)]
     layers = {bill.field_layer for _, bill in bills}
     field = f"field of {next(iter(layers))}" if len(layers) == 1 and layers != {""} else "field"
@@ -144,6 +138,11 @@ def bill_grid(comparison: ComparisonResult) -> Grid:
         for entry, bill in bills
     )
     return Grid("", tuple(field if label == "field" else label for label, _, _ in items), groups)
+
+
+def _grids(comparison: ComparisonResult) -> tuple[Grid, ...]:
+    """Return the tables; none where there is nothing to put beside the model."""
+    return (depth_grid(comparison), bill_grid(comparison)) if comparison.shown else ()
 
 
 # ---- the terminal ------------------------------------------------------------------------------------------
@@ -217,13 +216,13 @@ def comparison_text(comparison: ComparisonResult, *, width: int = 80, unicode: b
     lines = [*fold(f"{names}   {inputs}" if comparison.counterfactuals else names, width)]
     legend = _legend(comparison) if comparison.counterfactuals else ""
     lines += fold(clean(legend), width) if legend else []
-    for grid in (depth_grid(comparison), bill_grid(comparison)):
-        shown = _shown(grid, clean, ellipsis)
+    for grid in _grids(comparison):
+        shown = _shown(grid, clean, ellipsis, max(_LONGEST_NAME, width - _width(grid)))
         for block in _blocks(shown, width, rule):
             lines += ["", *block]
         if not grid.label or not comparison.counterfactuals:
             continue
-        count, whole = len(comparison.depths), base.totals.layers
+        count, whole = len(comparison.depths), base.totals.layers - len(base.inputs)
         if count < whole:
             lines.append(f"layers not shown: {whole - count:,} of {whole:,} (rfcalc analyze shows all)")
     lines.append("")
@@ -234,19 +233,24 @@ def comparison_text(comparison: ComparisonResult, *, width: int = 80, unicode: b
 
 def _legend(comparison: ComparisonResult) -> str:
     """Say what each counterfactual is."""
-    named = (each for each in comparison.entries[1:] if not _is_same(each))
+    named = comparison.shown[1:]
     return "; ".join(f"{each.name}: {each.counterfactual.phrase}" for each in named if each.counterfactual)
 
 
-def _shown(grid: Grid, clean: Callable[[str], str], ellipsis: str) -> Grid:
-    """Make names harmless, and short enough."""
+def _width(grid: Grid) -> int:
+    """Return how many columns the models of a table take side by side."""
+    return sum(_BETWEEN + max(map(cells, _strip(*group))) for group in grid.groups)
+
+
+def _shown(grid: Grid, clean: Callable[[str], str], ellipsis: str, longest: int) -> Grid:
+    """Make names harmless, and short enough; labels may have `longest` columns."""
 
     def short(text: str) -> str:
         return shorten(clean(text), _LONGEST_NAME, ellipsis)
 
     return Grid(
         grid.label,
-        tuple(map(short, grid.labels)),
+        tuple([shorten(clean(label), longest, ellipsis) for label in grid.labels]),
         tuple(
             (short(name), titles, tuple(tuple(map(short, row)) for row in rows))
             for name, titles, rows in grid.groups
@@ -272,7 +276,7 @@ def flat(grid: Grid) -> tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[str,
 
 def comparison_pieces(comparison: ComparisonResult) -> list[Piece]:
     """Return what a comparison is made of in a document: both tables, and the answer."""
-    tables = [Table(*flat(grid)) for grid in (depth_grid(comparison), bill_grid(comparison))]
+    tables = [Table(*flat(grid)) for grid in _grids(comparison)]
     return [*tables, *map(Paragraph, sentences(comparison))]
 
 

@@ -63,6 +63,11 @@ class Entry:
     refusal: Refusal | None = None
     counterfactual: Counterfactual | None = None
 
+    @property
+    def is_same(self) -> bool:
+        """Whether it is a counterfactual that has nothing to change."""
+        return self.counterfactual is not None and self.result is not None and self.changed == 0
+
 
 @dataclass(frozen=True, slots=True)
 class ComparisonResult:
@@ -85,6 +90,12 @@ class ComparisonResult:
     depths: tuple[tuple[str, tuple[Row | None, ...]], ...]
     counterfactuals: bool
     pooling: bool
+
+    @property
+    def shown(self) -> tuple[Entry, ...]:
+        """The entries that have columns of their own; none where nothing differs from the first."""
+        found = tuple(each for each in self.entries if each.result is not None and not each.is_same)
+        return found if len(found) > 1 else ()
 
     def only(self, patterns: Sequence[str]) -> ComparisonResult:
         """Keep the layers whose name matches a pattern; what the models come to stays.
