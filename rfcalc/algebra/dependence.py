@@ -38,7 +38,7 @@ from rfcalc.algebra.leg_windows import (
 from rfcalc.algebra.legs import Factors, Leg, covered, digits_of, span_of, split, unite
 from rfcalc.algebra.number import UNKNOWN, Num, is_known, is_one, is_same
 from rfcalc.algebra.pattern import Pattern
-from rfcalc.algebra.places import picked_digits, reindexed, shifted, split_axis, total_of
+from rfcalc.algebra.places import narrowed, picked_digits, reindexed, shifted, split_axis, total_of
 from rfcalc.algebra.relation import MAX_PERIOD, MAX_TAPS, Relation
 from rfcalc.algebra.rows import Rows
 from rfcalc.algebra.window import POINTWISE, Window, gather, slide, spread
@@ -604,8 +604,8 @@ def _refined(a: Dependence, b: Dependence) -> tuple[Dependence, Dependence] | No
 
 
 def _split(dependence: Dependence, factors: Factors) -> Dependence:
-    """Spell a dependence with finer digits."""
-    legs = tuple(split(leg, dependence.factors, factors) for leg in dependence.legs)
+    """Spell a dependence with finer digits, of which some may make no difference."""
+    legs = tuple(narrowed(split(leg, dependence.factors, factors), factors) for leg in dependence.legs)
     return Dependence(factors, legs, dependence.reason)
 
 

@@ -18,6 +18,7 @@ from rfcalc.algebra.digits import is_mixed_radix, split_weights
 from rfcalc.algebra.legs import Factors, Leg, digits_of, span_of, unite
 from rfcalc.algebra.number import is_known, prod
 from rfcalc.algebra.pattern import Pattern, Reach, reach_of
+from rfcalc.algebra.places import narrowed
 from rfcalc.algebra.relation import MAX_PERIOD, Relation
 from rfcalc.algebra.rows import Rows
 from rfcalc.algebra.window import POINTWISE, gather
@@ -187,11 +188,18 @@ def _listed(
 
 
 def attended(
-    dependence: Dependence, axis: int, rows: Sequence[int], source: str, *, uneven: Sequence[int] = ()
+    dependence: Dependence,
+    axis: int,
+    rows: Sequence[int],
+    source: str,
+    *,
+    uneven: Sequence[int] = (),
+    pattern: Pattern | None = None,
 ) -> Dependence:
     """Replace `axis`, the keys, by one of queries, each of which needs the keys whose bits are set.
 
-    Along the axes `uneven` the mask changes, and `rows` is what any of them sees.
+    Along the axes `uneven` the mask changes, and `rows` is what any of them sees; the mask itself is then
+    `pattern`, over the axes of the tensor with the queries in front of the keys.
     """
     extent, digits = len(rows), dependence.factors[axis]
     keys = prod(digits) if all(map(is_known, digits)) else None
@@ -199,26 +207,45 @@ def attended(
         bound = dependence.reduce((axis,), keep=True, source=source).foreign(axis, extent)
         return bound.doubted(f"how many keys the mask of {source!r} hides depends on an open extent")
     reach = reach_of(rows, int(keys))
-    if reach is None:
-        return dependence.contract(axis, extent, source)
     legs: list[Leg] = []
     reason = dependence.reason
     for leg in dependence.legs:
         alone = dependence._replace(legs=(leg,), parts=None, masked=None)
-        if any(leg.weights[axis]):
+        crossing = any(leg.weights[axis]) and any(any(leg.weights[other]) for other in uneven)
+        apart = None if pattern is None or not crossing else _read_apart(alone, axis, extent, pattern, source)
+        if apart is not None:
+            alone = apart
+        elif any(leg.weights[axis]):
             alone = _read(alone, axis, reach, extent, source)
-            if any(any(leg.weights[other]) for other in uneven):
+            if crossing:
                 alone = alone.doubted(f"the mask of {source!r} changes along an axis of positions")
         else:
             alone = alone.foreign(axis, extent)
         legs += alone.legs
         reason = reason or alone.reason
     factors = (*dependence.factors[:axis], (extent,), *dependence.factors[axis + 1 :])
-    return dependence._replace(factors=factors, legs=tuple(legs), reason=reason, parts=None, masked=None)
+    return Dependence(factors, tuple(legs), reason)
 
 
-def _read(alone: Dependence, axis: int, reach: Reach, extent: int, source: str) -> Dependence:
-    """Let one leg be read along the axis of the keys."""
+def _read_apart(
+    alone: Dependence, axis: int, extent: int, pattern: Pattern, source: str
+) -> Dependence | None:
+    """Let one leg be read by queries in front of the axis of the keys; None where they cannot be listed."""
+    rank = len(alone.factors) + 1
+    wide = alone.insert((axis,)).foreign(axis, extent)
+    moving = [place for place in pattern.axes(rank) if place == axis or any(wide.legs[0].weights[place])]
+    own = pattern.onto([place - rank + len(pattern.shape) for place in moving])
+    left = cut(wide, wide.legs[0], own, moving, source)
+    if left is None:
+        return None
+    read = wide._replace(legs=(left,)).reduce((axis + 1,), keep=False, source=source)
+    return read._replace(legs=tuple(narrowed(leg, read.factors) for leg in read.legs))
+
+
+def _read(alone: Dependence, axis: int, reach: Reach | None, extent: int, source: str) -> Dependence:
+    """Let one leg be read along the axis of the keys; without a reach all of it."""
+    if reach is None:
+        return alone.contract(axis, extent, source)
     (leg,) = alone.legs
     lone = not any(any(row) for place, row in enumerate(leg.weights) if place != axis)
     if reach.opened and lone:

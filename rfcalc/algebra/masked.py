@@ -18,6 +18,7 @@ from rfcalc.algebra.hiding import LOST, cut, hidden, onto_query, open_legs, stan
 from rfcalc.algebra.legs import Leg
 from rfcalc.algebra.number import UNKNOWN, Num, is_known, prod
 from rfcalc.algebra.pattern import Pattern
+from rfcalc.algebra.places import narrowed
 from rfcalc.algebra.relation import MAX_PERIOD, NeedTaps, Relation
 from rfcalc.algebra.rows import Rows
 from rfcalc.algebra.steps import Hide, Merge, Mix, Place, Reduce, Regroup, Slide, Split, Step
@@ -61,7 +62,8 @@ def follow_masked(step: Step, dependence: Dependence, source: str) -> Dependence
     listed = spelled(dependence, source)
     if listed is None:
         return step.apply(bare, source).doubted(LOST.format(source))
-    return step.apply(listed, source)
+    after = step.apply(listed, source)
+    return after._replace(legs=tuple(narrowed(leg, after.factors) for leg in after.legs))
 
 
 def _mixed(step: Step, rank: int) -> set[int]:

@@ -238,6 +238,43 @@ def plainly_spelled(leg: Leg, factors: Factors) -> Leg:
     return _over(leg, _woven(leg.weights, digits, (1,)), factors, window, "") or leg
 
 
+def narrowed(leg: Leg, factors: Factors) -> Leg:
+    """Leave out of an index the digits that make no difference to what is needed, where rows are listed.
+
+    Examples
+    --------
+    >>> leg = Leg(0, ((2,), (1,)), Rows([1, 1, 6, 6]))
+    >>> narrowed(leg, ((2,), (2,))).weights, narrowed(leg, ((2,), (2,))).relation.masks
+    (((1,), (0,)), (1, 6))
+    """
+    digits = _digits(factors, leg.weights)
+    listed = isinstance(leg.relation, Rows) or leg.relation.listed > 0
+    if not listed or len(digits) < 2 or not all(is_known(digit.extent) for digit in digits):
+        return leg
+    for digit in digits:
+        others = [other for other in digits if other is not digit]
+        starts = _starts(others)
+        if _all_alike(
+            leg, [[start + digit.weight * k for start in starts] for k in range(int(digit.extent))]
+        ):
+            weights = _counted(others, 1)
+            if weights is None:
+                return leg
+            window = gather(len(starts), len(starts), [[start] for start in starts])
+            moved = _over(leg, _woven(leg.weights, others, weights), factors, window, "")
+            return leg if moved is None else narrowed(moved, factors)
+    return leg
+
+
+def _all_alike(leg: Leg, groups: Sequence[Sequence[int]]) -> bool:
+    """Tell whether the rows of some indices are, one by one, those of others."""
+    if isinstance(leg.relation, Rows):
+        rows = leg.relation.rows
+        return all([rows[i] for i in group] == [rows[i] for i in groups[0]] for group in groups[1:])
+    first = leg.relation.rows(groups[0])
+    return all(leg.relation.rows(group) == first for group in groups[1:])
+
+
 # ---- axes that are split and merged ------------------------------------------------------------------------
 
 

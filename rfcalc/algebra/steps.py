@@ -217,16 +217,18 @@ class Hide(NamedTuple):
 class Attend(NamedTuple):
     """`axis`, of keys, becomes one of queries, each of which reads the keys whose bits are set in its row.
 
-    Along the axes `uneven` the mask changes, and the rows are what any of them sees.
+    Along the axes `uneven` the mask changes, and the rows are what any of them sees; the mask itself is then
+    `pattern`, aligned to the last axes of the tensor, with one of queries in front of the keys.
     """
 
     axis: int
     rows: tuple[int, ...]
     uneven: tuple[int, ...] = ()
+    pattern: Pattern | None = None
 
     def apply(self, dependence: Dependence, source: str) -> Dependence:
         """Carry a dependence over this step; `source` is the layer's name."""
-        return attended(dependence, self.axis, self.rows, source, uneven=self.uneven)
+        return attended(dependence, self.axis, self.rows, source, uneven=self.uneven, pattern=self.pattern)
 
 
 class AtMost(NamedTuple):

@@ -48,10 +48,15 @@ CAUSAL = Setting("causal", FLAG, False, "a position attends to itself and those 
 SEEN = Setting("seen", INTERNAL, None, "which keys (last axis) each query (the axis before) sees by a mask")
 
 
-def _attend(call: Call, axes: tuple[int, ...], query: TensorSpec, key: TensorSpec) -> tuple[Step, ...]:
-    """Read keys and values along the attended axes: all of them, or those up to the query's own position."""
+def _attend(
+    call: Call, axes: tuple[int, ...], query: TensorSpec, key: TensorSpec, *, aligned: bool = False
+) -> tuple[Step, ...]:
+    """Read keys and values along the attended axes: all of them, or those up to the query's own position.
+
+    With `aligned` the axes of a mask before queries and keys are those of the tensor, and no heads.
+    """
     if call.attrs.get("seen") is not None:
-        return _seen(call["seen"], axes, query, key)
+        return _seen(call["seen"], axes, query, key, aligned)
     if not call["causal"]:
         return (Reduce(axes, keep=True),)
     if len(axes) > 1:
@@ -63,7 +68,9 @@ def _attend(call: Call, axes: tuple[int, ...], query: TensorSpec, key: TensorSpe
     return Scan(axis), Slide(axis, upto, query.shape[axis])
 
 
-def _seen(pattern: Pattern, axes: tuple[int, ...], query: TensorSpec, key: TensorSpec) -> tuple[Step, ...]:
+def _seen(
+    pattern: Pattern, axes: tuple[int, ...], query: TensorSpec, key: TensorSpec, aligned: bool
+) -> tuple[Step, ...]:
     """Read the keys that a constant mask leaves to each query; its other axes are those before these two."""
     if len(axes) > 1:
         raise AnalysisError("a mask of attention orders positions along one axis alone; give the one in axes")
@@ -76,8 +83,12 @@ def _seen(pattern: Pattern, axes: tuple[int, ...], query: TensorSpec, key: Tenso
     keys = (1 << key.shape[axis]) - 1
     if pattern.shape[-1] == 1:
         rows = tuple(keys * row for row in rows)
-    uneven = tuple(axis - 1 - back for back in range(rank - 2) if pattern.shape[-3 - back] > 1)
-    return (Attend(axis, rows, tuple(place for place in uneven if place >= 0)),)
+    uneven = tuple(
+        place for back in range(rank - 2) if pattern.shape[-3 - back] > 1 and (place := axis - 1 - back) >= 0
+    )
+    behind = (-1,) * (len(key.shape) - axis - 1)
+    apart = pattern.moved([*range(rank), *behind]) if uneven and aligned else None
+    return (Attend(axis, rows, uneven, apart),)
 
 
 def _positions(spec: TensorSpec, axes: tuple[int, ...]) -> Num:
@@ -207,7 +218,7 @@ def _weighted_sum(call: Call, weights: tuple[Parameter, ...]) -> Result:
     kept: tuple[Step, ...] = (Contract(last, 1), Broadcast(output.shape))
     paths = [Path(0, kept)]
     for place in dict.fromkeys((key_at, place_of_value)):
-        paths.append(Path(place, (*_attend(call, (axis,), query, call.inputs[place]), *kept)))
+        paths.append(Path(place, (*_attend(call, (axis,), query, call.inputs[place], aligned=True), *kept)))
     pairs = _rest(query, (axis,)) * query.shape[axis] * key.shape[axis]
     macs = pairs * (query.shape[-1] + value.shape[-1])
     outputs, all_paths = [output], [tuple(paths)]

@@ -286,9 +286,11 @@ def _masked(mine: list[str], out: Sequence[str], seen: Seen) -> list[Step]:
         return [AtMost("which elements a mask over several axes hides from a product is not followed")]
     (key,), (query,) = summed, missing
     uneven = tuple(mine.index(letter) for letter in varying if letter in mine and letter != key)
-    step = Attend(mine.index(key), pattern.seen(place(query), place(key)), uneven)
-    mine[mine.index(key)] = query
-    return [step]
+    axis = mine.index(key)
+    apart = [place(letter) if letter in varying else -1 for letter in (*mine[:axis], query, *mine[axis:])]
+    own = pattern.moved(apart) if uneven else None
+    mine[axis] = query
+    return [Attend(axis, pattern.seen(place(query), place(key)), uneven, own)]
 
 
 def _product_path(

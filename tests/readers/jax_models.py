@@ -10,6 +10,7 @@ import flax.linen as nn
 import haiku as hk
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jax import lax
 
@@ -240,6 +241,31 @@ class Resized(nn.Module):
         return nn.Conv(2, (3, 3))(jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2))
 
 
+class Windows(nn.Module):
+    """Attention in windows of a map that is moved by one; a mask parts what came from its other end."""
+
+    @nn.compact
+    def __call__(self, x: Any) -> Any:
+        n, h, w, c = x.shape
+        regions = np.zeros((1, h, w, 1))
+        ends = (slice(0, -3), slice(-3, -1), slice(-1, None))
+        for number, (rows, columns) in enumerate((a, b) for a in ends for b in ends):
+            regions[:, rows, columns] = number
+
+        def cut(x: Any) -> Any:
+            x = x.reshape(x.shape[0], h // 3, 3, w // 3, 3, x.shape[-1]).transpose(0, 1, 3, 2, 4, 5)
+            return x.reshape(x.shape[0], -1, 9, x.shape[-1])
+
+        of = cut(regions)[0, ..., 0]
+        mask = jnp.asarray(np.where(of[:, None] != of[:, :, None], -1e9, 0.0))
+        y = cut(jnp.roll(nn.LayerNorm()(x), (-1, -1), (1, 2)))
+        q, k, v = jnp.split(nn.Dense(3 * c)(y), 3, -1)
+        scores = nn.softmax(jnp.einsum("bnid,bnjd->bnij", q, k) + mask)
+        y = jnp.einsum("bnij,bnjd->bnid", scores, v)
+        y = y.reshape(n, h // 3, w // 3, 3, 3, c).transpose(0, 1, 3, 2, 4, 5).reshape(x.shape)
+        return x + jnp.roll(y, (1, 1), (1, 2))
+
+
 class Small(nnx.Module):
     """A network of Flax's newer modules."""
 
@@ -304,6 +330,7 @@ LINEN: dict[str, Case] = {
     "shuffle": Case(Shuffle, (2, 6, 5, 3)),
     "stacked": Case(Stacked, (2, 14, 3)),
     "resized": Case(Resized, (2, 6, 5, 3)),
+    "windows": Case(Windows, (2, 9, 12, 4)),
 }
 
 OTHERS: dict[str, Case] = {

@@ -41,7 +41,7 @@ def read(name: str) -> Any:
 def test_everything_is_known(name: str) -> None:
     graph = read(name)
     assert {layer.kind for layer in graph}.isdisjoint(("unknown", "cover"))
-    assert {code for code, _, _ in graph.notes} <= {"buffers"}
+    assert {code for code, _, _ in graph.notes} <= {"buffers", "constants"}
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,17 @@ def test_a_mask_that_the_module_makes_of_numbers_has_its_elements(spelling: str)
     check(models.Made(models.allowed("causal", 9), spelling), (1, 9, 8), {1: 1})
 
 
+@pytest.mark.parametrize("spelling", ["windows", "batch", "einsum", "fused"])
+@pytest.mark.parametrize(
+    ("size", "window", "shift"),
+    [((9, 12), (3, 3), 1), ((12, 6), (3, 3), 2), ((6, 8), (3, 4), 2), ((8, 8), (4, 4), 2)],
+)
+def test_a_mask_that_changes_from_window_to_window(
+    size: tuple[int, int], window: tuple[int, int], shift: int, spelling: str
+) -> None:
+    check(models.Windows(size, window, shift, spelling), (1, *size, 4), {1: 1, 2: 2})
+
+
 def test_a_mask_that_is_computed_makes_a_bound() -> None:
     check(models.KeyPadding(models.allowed("causal", 9)), (1, 9, 8), {1: 1}, "bound")
 

@@ -353,3 +353,45 @@ class Picture(Attention):
         b, c, h, w = x.shape
         y = super().forward(x.flatten(2).transpose(1, 2))
         return y.transpose(1, 2).reshape(b, c, h, w)
+
+
+class Windows(nn.Module):
+    """Attention in shifted windows: where pixels come from both ends of the map, a mask parts them.
+
+    `spelling` is whether windows are an axis of their own, go into the batch, or are taken by `einsum`.
+    """
+
+    def __init__(self, size: tuple[int, int], window: tuple[int, int], shift: int, spelling: str) -> None:
+        super().__init__()
+        self.size, self.window, self.shift, self.spelling = size, window, shift, spelling
+        self.norm, self.qkv = nn.LayerNorm(4), nn.Linear(4, 12)
+        regions = torch.zeros(1, *size, 1)
+        ends = [(slice(0, -w), slice(-w, -shift), slice(-shift, None)) for w in window]
+        for number, (rows, columns) in enumerate((a, b) for a in ends[0] for b in ends[1]):
+            regions[:, rows, columns] = number
+        of = self.cut(regions).squeeze(-1).squeeze(0)
+        self.register_buffer("mask", (of[:, None] != of[:, :, None]).double() * -1e9)
+
+    def cut(self, x: Tensor) -> Tensor:
+        (h, w), (a, b), (n, *_, c) = self.size, self.window, x.shape
+        return x.reshape(n, h // a, a, w // b, b, c).permute(0, 1, 3, 2, 4, 5).reshape(n, -1, a * b, c)
+
+    def forward(self, x: Tensor) -> Any:
+        (h, w), (a, b) = self.size, self.window
+        y = self.cut(self.norm(x).roll((-self.shift, -self.shift), (1, 2)))
+        mask = self.mask.to(x.dtype)
+        if self.spelling == "batch":
+            q, k, v = self.qkv(y.flatten(0, 1)).chunk(3, -1)
+            scores = (q @ k.mT).unflatten(0, y.shape[:2]) + mask
+            y = scores.flatten(0, 1).softmax(-1) @ v
+        else:
+            q, k, v = self.qkv(y).chunk(3, -1)
+            if self.spelling == "einsum":
+                scores = torch.einsum("bnid,bnjd->bnij", q, k) + mask
+                y = torch.einsum("bnij,bnjd->bnid", scores.softmax(-1), v)
+            elif self.spelling == "fused":
+                y = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+            else:
+                y = (q @ k.mT + mask).softmax(-1) @ v
+        y = y.reshape(-1, h // a, w // b, a, b, 4).permute(0, 1, 3, 2, 4, 5).reshape(x.shape)
+        return x + y.roll((self.shift, self.shift), (1, 2))

@@ -241,11 +241,18 @@ def _spectral_norm(given: Given, x: Sets) -> Any:
 
 
 def _attended(
-    given: Given, inputs: Sequence[Sets], axes: Sequence[int], features: Sequence[int], shape: Sequence[int]
+    given: Given,
+    inputs: Sequence[Sets],
+    axes: Sequence[int],
+    features: Sequence[int],
+    shape: Sequence[int],
+    *,
+    aligned: bool = False,
 ) -> Sets:
     """Every query reads its own position, and keys and values along the attended axes.
 
-    Under a causal mask those up to its own position; `features` are axes of which all is read.
+    Under a causal mask those up to its own position; `features` are axes of which all is read. With `aligned`
+    the axes of a mask before queries and keys are those of the tensor, otherwise heads.
     """
     query = inputs[0]
     grow = len(shape) - len(query.shape)
@@ -259,7 +266,9 @@ def _attended(
         read = other
         for place in axes:
             count = other.shape[place]
-            if given["seen"] is not None:
+            if given["seen"] is not None and aligned:
+                read = _seen_apart(read, place, given["seen"], query.shape[place])
+            elif given["seen"] is not None:
                 read = read.read(place, keys_of(given["seen"], query.shape[place], count))
             elif given["causal"]:
                 read = read.read(place, (range(min(i, count - 1) + 1) for i in range(query.shape[place])))
@@ -267,6 +276,15 @@ def _attended(
                 read = read.whole(place, query.shape[place])
         parts.append(fitted(read))
     return united(*parts)
+
+
+def _seen_apart(x: Sets, place: int, pattern: Any, queries: int) -> Sets:
+    """Put queries in front of the axis of keys, take out the pairs that a mask hides, and unite the keys."""
+    spread = (*x.shape[:place], queries, *x.shape[place:])
+    pairs = x.insert([place]).stretch(spread)
+    behind = len(x.shape) - place - 1
+    gone = [(*at, *(0,) * behind) for at in hidden(pattern)]
+    return pairs.without((*pattern.shape, *(1,) * behind), gone).whole(place + 1, 1).drop([place + 1])
 
 
 def _operands(inputs: Sequence[Sets]) -> tuple[Sets, Sets, Sets]:
@@ -295,7 +313,8 @@ def _multi_head_attention(given: Given, *inputs: Sets) -> Any:
 def _plain_attention(given: Given, *inputs: Sets) -> Any:
     query, key, value = _operands(inputs)
     last = len(query.shape) - 1
-    found = _attended(given, (query, key, value), [last - 1], [last], (*query.shape[:-1], value.shape[-1]))
+    shape = (*query.shape[:-1], value.shape[-1])
+    found = _attended(given, (query, key, value), [last - 1], [last], shape, aligned=True)
     if not given["scores"]:
         return found
     shape = (*query.shape[:-1], key.shape[last - 1])
