@@ -82,12 +82,17 @@ def asked(x: Model, **loading: Unpack[Loading]) -> Iterator[Run]:
         yield run_of(graph, loading, x)
 
 
+def runs_code(x: Model) -> bool:
+    """Tell whether a model is loaded by running code: a name of code, or a live model."""
+    return (isinstance(x, str) and detect.names_code(x)) or is_keras(x)
+
+
 def read_once(x: Model, *, at_many_sizes: bool = False) -> Model:
     """Return what is read of a model, to be loaded several times; a graph or a name of code as it is.
 
     Of one that is loaded at many sizes its reader remembers what stays, which costs a little at the first.
     """
-    if isinstance(x, LayerGraph) or (isinstance(x, str) and detect.names_code(x)) or is_keras(x):
+    if isinstance(x, LayerGraph) or runs_code(x):
         return x
     from rfcalc.designs import is_sweep
 

@@ -115,9 +115,11 @@ def strided_window(window: Window, weight: int, extents: tuple[Num, Num] | None)
     return gather(period * weight, advance * weight, rows)
 
 
+@lru_cache(maxsize=64)
 def placed_window(start: int, extent: int, total: int) -> Window:
     """Window of one part of a concatenation: outputs before and behind it need nothing of it."""
-    rows = [[i - start] if start <= i < start + extent else [] for i in range(total)]
+    nothing: list[int] = []
+    rows = [nothing] * start + [[i] for i in range(extent)] + [nothing] * (total - start - extent)
     return gather(total, total, rows)
 
 
@@ -237,20 +239,25 @@ def split_weights(old: Sequence[Num], weights: Sequence[int], new: Sequence[Num]
     return tuple(out)
 
 
+@lru_cache(maxsize=64)
+def _folding(inner: tuple[int, ...], weights: tuple[int, ...]) -> Window:
+    """Return the window of an axis over an index that its digits, all but the outermost known, move."""
+    indices = [0]
+    for extent, weight in zip(inner, weights[1:], strict=True):
+        indices = [start + weight * value for start in indices for value in range(extent)]
+    return picked(weights[0], indices)
+
+
 def fold(relation: Relation | Rows, digits: Sequence[Num], weights: Sequence[int]) -> Relation | Rows | None:
     """Spell a relation over the digits of one axis as a relation over that axis's index."""
     inner = digits[1:] if len(digits) > 1 else ()
     if not all(map(is_known, inner)) or prod(inner) > MAX_PERIOD:
         return None
-    rows = [
-        [sum(w * value for w, value in zip(weights[1:], values, strict=True))]
-        for values in product(*(range(extent) for extent in inner))
-    ]
     outer = digits[0]
     extent: Num = outer * prod(inner) if is_known(outer) else UNKNOWN
     if weights[0] == 0 and not is_known(outer):
         return None
-    window = gather(len(rows), weights[0], rows)
+    window = _folding(tuple(map(index, inner)), tuple(weights))
     return (
         relation.after(window, extent)
         if isinstance(relation, Relation)

@@ -36,7 +36,7 @@ from rfcalc.algebra.steps import (
     Squeeze,
     Step,
 )
-from rfcalc.algebra.window import POINTWISE
+from rfcalc.algebra.window import POINTWISE, Window
 
 MOST_LABELS: Final = 32
 """Parts that are told apart; more are united."""
@@ -315,20 +315,32 @@ def _cut(step: Slide, parts: Parts, after: Dependence, source: str) -> Dependenc
         return _each(step, parts, after, source)
     if not is_known(step.extent) or step.extent > MOST_CHANNELS:
         return after
-    taken = [step.window.placed(row, extent) for row in step.window.rows(step.extent)]
-    if any(len(taps) > 1 for taps in taken):
+    taken = _taken(step.window, step.extent, extent)
+    if taken is None:
         return after
     inner = prod(parts.extents[place + 1 :])
     outer = prod(parts.extents[:place])
     labels = tuple(
-        parts.labels[(k * extent + taps[0]) * inner + j] if taps else _NOTHING
-        for k in range(outer)
-        for taps in taken
-        for j in range(inner)
+        [
+            _NOTHING if tap is None else parts.labels[(k * extent + tap) * inner + j]
+            for k in range(outer)
+            for tap in taken
+            for j in range(inner)
+        ]
     )
     extents = (*parts.extents[:place], step.extent, *parts.extents[place + 1 :])
     each = tuple(step.apply(part, source) for part in parts.each)
     return _narrowed(parts._replace(extents=extents, labels=labels, each=each), after, source)
+
+
+def _taken(window: Window, count: int, extent: int) -> list[int | None] | None:
+    """Return the one element of an axis that each output takes, None for padding; None if one takes more."""
+    if window.border == "drop" and window.picks:
+        return [tap if 0 <= tap < extent else None for tap in window.ends(count)[0]]
+    taken = [window.placed(row, extent) for row in window.rows(count)]
+    if any(len(taps) > 1 for taps in taken):
+        return None
+    return [taps[0] if taps else None for taps in taken]
 
 
 def _grouped(step: Grouped, parts: Parts, after: Dependence, source: str) -> Dependence:

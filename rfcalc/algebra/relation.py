@@ -13,14 +13,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
+from functools import lru_cache
 from math import gcd, inf, lcm
 from operator import index, le, sub
 from typing import Final
 
 from rfcalc.algebra.number import Num, is_known, maximum, minimum
-from rfcalc.algebra.window import Window, rises
+from rfcalc.algebra.window import TapTable, Window, rises
 
 End = float  # an int, or -inf / +inf where the row has no end on that side
+
+MANY: Final = 64
+"""Rows of a listed window above which what it comes to is remembered: parts of concatenations share it."""
 
 MAX_PERIOD: Final = 4096
 """Rows kept of one relation; a longer period is answered by a bound."""
@@ -192,6 +196,8 @@ class Relation:
                 self.exact,
                 True,
             )
+        if isinstance(outer.taps, TapTable) and len(outer.taps.rows) > MANY and self.taps is not None:
+            return copy(_known_after(self, self.uneven, outer))
         return self._after_rows(outer, source)
 
     def _after_listed(self, outer: Window, extent: Num) -> Relation:
@@ -316,6 +322,14 @@ class Relation:
         period = lcm(self.period, other.period)
         if period > MAX_PERIOD:
             return whole(exact=False)
+        if period > MANY and self.taps is not None and other.taps is not None:
+            marks = (self.listed, self.uneven), (other.listed, other.uneven)
+            return copy(_known_union(self, other, period, marks))
+        return self._united(other, period)
+
+    def _united(self, other: Relation, period: int) -> Relation:
+        """Unite the rows of two relations of one grid, spelled with one period."""
+        uneven = self.uneven or other.uneven
         a, b = self.over(period), other.over(period)
         if a.loose != b.loose:  # offsets that differ by an unknown amount: cover both at their widest
             a, b = a.spread_out(), b.spread_out()
@@ -329,7 +343,7 @@ class Relation:
             return union.as_listed(max(self.listed, other.listed), uneven=uneven)
         if _span(a, b) * period > MAX_BITS and _apart(a, b) * period > MAX_BITS:
             return whole(period, a.advance, exact=False)
-        low, high, taps = _columns(list(map(_united, a.lo, a.hi, a.taps, b.lo, b.hi, b.taps)))
+        low, high, taps = _columns(list(map(_both, a.lo, a.hi, a.taps, b.lo, b.hi, b.taps)))
         union = Relation(period, a.advance, low, high, taps, a.slack, a.loose, exact).reduced()
         return union.as_listed(max(self.listed, other.listed), uneven=uneven)
 
@@ -447,6 +461,20 @@ class Relation:
         return Relation(1, 0, self.lo[:1], self.hi[:1], taps, self.slack, self.loose, self.exact)
 
 
+@lru_cache(maxsize=32)
+def _known_after(inner: Relation, uneven: bool, outer: Window) -> Relation:
+    """Compose with a window that is listed; `uneven` is what the equality of relations leaves out."""
+    return inner._after_rows(outer, "")
+
+
+@lru_cache(maxsize=32)
+def _known_union(
+    one: Relation, other: Relation, period: int, marks: tuple[tuple[int, bool], ...]
+) -> Relation:
+    """Unite relations of many rows; `marks` are what their equality leaves out."""
+    return one._united(other, period)
+
+
 def _merged(starts: Sequence[End], ends: Sequence[End], taps: Sequence[int] | None) -> _Row:
     """Unite rows that are given by their ends and their taps."""
     assert taps is not None
@@ -464,7 +492,7 @@ def _merged(starts: Sequence[End], ends: Sequence[End], taps: Sequence[int] | No
     return lo, hi, bits
 
 
-def _united(lo: End, hi: End, taps: int, lo2: End, hi2: End, taps2: int) -> _Row:
+def _both(lo: End, hi: End, taps: int, lo2: End, hi2: End, taps2: int) -> _Row:
     """Unite two rows: as `_merged`, for the many rows of which one is empty or both are the same."""
     if lo > hi:
         return (lo2, hi2, taps2) if lo2 <= hi2 else NOTHING
@@ -483,11 +511,7 @@ def _filled_in(rows: _Rows, read: Sequence[Sequence[int]]) -> _Rows:
 
 def _columns(rows: Sequence[_Row]) -> _Rows:
     """Return the columns of a table of rows."""
-    return (
-        tuple([lo for lo, _, _ in rows]),
-        tuple([hi for _, hi, _ in rows]),
-        tuple([taps for _, _, taps in rows]),
-    )
+    return tuple(zip(*rows, strict=True)) if rows else ((), (), ())  # type: ignore[return-value]
 
 
 def _span(*relations: Relation) -> End:

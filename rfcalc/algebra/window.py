@@ -159,7 +159,9 @@ class Window(NamedTuple):
 
     @property
     def picks(self) -> bool:
-        """Every output reads a single element, in regular steps."""
+        """Every output reads a single element, as the first ends say."""
+        if isinstance(self.taps, TapTable):
+            return set(map(len, self.taps.rows)) == {1}
         return bool(is_one(self.period) and self.taps is None and self.first(0) == self.last(0))
 
     def ends(self, count: int) -> tuple[Sequence[int], Sequence[int]]:
@@ -207,8 +209,12 @@ class Window(NamedTuple):
 
 def _listed(end: Ends, count: int) -> Sequence[int]:
     """Return an end of each of the first outputs."""
-    if isinstance(end, Table) and count == len(end.ends):
-        return end.ends
+    if isinstance(end, Table):
+        ends, advance = end
+        if count == len(ends):
+            return ends
+        if count % len(ends) == 0:
+            return [tap + move for move in [advance * q for q in range(count // len(ends))] for tap in ends]
     if isinstance(end, Line):
         scale, shift = end
         return [scale * i + shift for i in range(count)]

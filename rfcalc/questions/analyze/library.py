@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from rfcalc.collecting import collector_paused
 from rfcalc.engine.result import AnalysisResult
 from rfcalc.engine.rows import analyze_run
-from rfcalc.loading import Loading, Model, asked
+from rfcalc.loading import Loading, Model, asked, runs_code
 from rfcalc.render.frames import Series, Tabular, chosen, layer_series
 from rfcalc.render.pieces import Piece
 from rfcalc.render.shown import Documented, Shown
@@ -197,6 +199,14 @@ def analyze(
     >>> [row.receptive_field for row in analyze(vgg_block)]
     [(1, 1), (3, 3), (5, 5), (6, 6)]
     """
-    with asked(x, **loading) as run:
-        result = analyze_run(run, depth=depth, symbolic=symbolic, details=details)
+    with nullcontext() if runs_code(x) else collector_paused():
+        result = _result_of(x, loading, depth=depth, symbolic=symbolic, details=details)
     return Analysis(**{each.name: getattr(result, each.name) for each in fields(result)})
+
+
+def _result_of(
+    x: Model, loading: Loading, *, depth: int | None, symbolic: bool, details: bool
+) -> AnalysisResult:
+    """Analyse a model, of which nothing else is left when this returns: little for the collector to walk."""
+    with asked(x, **loading) as run:
+        return analyze_run(run, depth=depth, symbolic=symbolic, details=details)

@@ -28,11 +28,13 @@ def damaged(reason: str) -> ReadError:
 class Bytes:
     """The bytes of a file, and how many elements of vectors may still be read of it."""
 
-    __slots__ = ("data", "left")
+    __slots__ = ("data", "left", "offsets")
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.left = max(len(data), SMALLEST)
+        self.offsets: dict[int, tuple[int, ...]] = {}
+        """Where the fields of tables stand; tables with the same fields share it."""
 
     def root(self) -> Table:
         """Return the table that holds all others."""
@@ -88,12 +90,16 @@ class Table:
     def __init__(self, file: Bytes, at: int) -> None:
         data = file.data
         offsets = at - _I32.unpack_from(data, at)[0]
-        if not 0 <= offsets <= len(data) - 4:
-            raise damaged("a table stands outside of it")
-        size = _U16.unpack_from(data, offsets)[0]
         self.file = file
         self.at = at
-        self.places: tuple[int, ...] = struct.unpack_from(f"<{max(size - 4, 0) // 2}H", data, offsets + 4)
+        places = file.offsets.get(offsets)
+        if places is None:
+            if not 0 <= offsets <= len(data) - 4:
+                raise damaged("a table stands outside of it")
+            size = _U16.unpack_from(data, offsets)[0]
+            places = struct.unpack_from(f"<{max(size - 4, 0) // 2}H", data, offsets + 4)
+            file.offsets[offsets] = places
+        self.places: tuple[int, ...] = places
 
     def _place(self, field: int) -> int:
         """Return where a field stands; 0 where it is left out."""
@@ -102,10 +108,10 @@ class Table:
 
     def number(self, field: int, form: str, default: int = 0) -> int:
         """Return a field that is one number, of the form that `struct` has a letter for."""
-        place = self._place(field)
+        place = self.places[field] if field < len(self.places) else 0  # spelled out: it runs for every field
         if not place:
             return default
-        number: int = _FORMS[form].unpack_from(self.file.data, place)[0]
+        number: int = _FORMS[form].unpack_from(self.file.data, place + self.at)[0]
         return number
 
     def position(self, field: int) -> int | None:
