@@ -156,7 +156,7 @@ class Asked(Rows):
 
     @property
     def alike(self) -> bool:
-        """Whether every index is known to need the same, as it is where that is soon found out."""
+        """Whether every index is known to need the same; many rows are not worked out to find out."""
         return self.column.length == 1 or (self.column.length <= _SOON and super().alike)
 
     def after(self, outer: Window, extent: int, source: str = "") -> Asked:

@@ -181,7 +181,8 @@ class Batch:
             return False
         return _compared(self, other, np.not_equal, lambda a, b, c, d: (b < c or a > d, False))
 
-    __hash__ = object.__hash__  # by identity: what a memory does not find again is worked out once more
+    # by identity, though equal batches may be two objects: a cache then misses, which costs time and no more
+    __hash__ = object.__hash__
 
     # ---- where one number is needed ----------------------------------------------------------------------
 
@@ -316,7 +317,7 @@ def _ends(number: Any) -> tuple[Any, Any] | None:
 
 
 def _no_number(a: Any, b: Any) -> Any:
-    """Say that two numbers are not for each other; a fraction takes each design for itself."""
+    """Say that two numbers cannot be computed with; with a fraction, each design is run by itself."""
     for each, other in ((a, b), (b, a)):
         if isinstance(each, Fraction):
             raise Divided(other.values)

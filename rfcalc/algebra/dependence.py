@@ -173,14 +173,17 @@ class Dependence(NamedTuple):
         moved_along = self.moves(axis)
         for leg in self.legs:
             if not any(leg.weights[axis]):
-                # where another way moves along the axis, that one says which outputs lie beyond the border
+                # outputs of the window that lie in the padding need nothing. If another leg moves along the
+                # axis, its rows say so for all legs; if none does, this one has to
                 told = moved_along and not (beside and leg.gridless)
                 if not told and not alike and misses(window, self.factors[axis], extent):
                     apart = still_needed(leg, axis, window, self.factors[axis], extent)
                     if apart is not None:
                         legs.append(apart)
                         continue
-                    if not leg.relation.whole:  # of one that is global the largest field says all
+                    # what is left claims too much for outputs in the padding. A field has the size of the
+                    # largest row, so that is no matter where the leg needs the whole axis
+                    if not leg.relation.whole:
                         reason = reason or f"{source!r} puts padding or another map beside one that is global"
                 legs.append(Leg(leg.axis, put(leg.weights, axis, (0,)), leg.relation))
                 continue

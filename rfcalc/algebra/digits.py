@@ -46,7 +46,8 @@ def _mixing(period: int, mixed: tuple[tuple[int, int], ...]) -> Window:
     moves = sorted({sum(t) for t in product(*(range(0, w * e, w) for e, w in mixed))})
     starts = _without(period, mixed)
     groups = {start: [start + move for move in moves] for start in set(starts)}
-    return gather(period, period, [groups[start] for start in starts])  # one list where the start is one
+    # outputs with the same start share one list of taps: there may be thousands of them
+    return gather(period, period, [groups[start] for start in starts])
 
 
 def forgetting_window(unread: Sequence[tuple[Num, int]]) -> Window | None:

@@ -86,7 +86,7 @@ def _first_place(dependence: Dependence, axis: int) -> int | None:
     """Return the axis of the tensor that the rows along an axis of the input go with, or None."""
     legs = [leg for leg in dependence.legs if leg.axis == axis]
     places = [place for leg in legs if (place := _place_of(dependence, leg)) is not None]
-    # a query's rows and a key's, a map and its transpose: all that goes with an index of the first axis
+    # where rows go with several axes (queries and keys, a map and its transpose), the first is asked
     return min(places, default=None)
 
 
@@ -111,7 +111,7 @@ def _rows_along(dependence: Dependence, leg: Leg, place: int | None) -> Rows:
     if not places:
         return rows.constant()
     if len(places) == 1 and leg.weights[places[0]] == (1,):
-        # of a global leg other digits may be gone, and their rows not
+        # the leg may have rows beyond the axis, left of digits that a reduction took away
         (extent,) = dependence.factors[places[0]]
         own = rows.head(extent) if is_known(extent) and extent < len(rows) else rows
         return own if places[0] == place else own.opened().constant()

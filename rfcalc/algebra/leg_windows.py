@@ -70,7 +70,8 @@ def misses(window: Window, digits: Sequence[Num], extent: Num) -> bool:
     before = prod(digits)
     if window.border != "drop" or extent < 1:
         return False
-    if window.regular and window.taps is None and window.step == 1:  # the outermost windows tell of all
+    # windows without gaps that move on evenly: if any lies outside the map, the first or the last one does
+    if window.regular and window.taps is None and window.step == 1:
         return bool(window.last(0) < 0 or window.first(extent - 1) >= before)
     return extent > MAX_PERIOD or not all(window.inside(i, before) for i in range(extent))
 

@@ -81,7 +81,7 @@ def _add(legs: list[Leg], leg: Leg, factors: Factors) -> None:
                 legs[place] = present._replace(relation=relation)
             return
         if present.gridless or leg.gridless:
-            continue  # constants are absorbed once all legs with a grid are known
+            continue  # `_absorbed` joins legs that are the same everywhere to those with a grid, at the end
         pair = _on_one_index(present, leg, factors)
         if pair is not None:
             del legs[place]
@@ -97,7 +97,9 @@ def _on_one_index(a: Leg, b: Leg, factors: Factors) -> tuple[Leg, Leg] | None:
         tuple(max(x, y) if 0 in (x, y) or x == y else -1 for x, y in zip(p, q, strict=True))
         for p, q in zip(a.weights, b.weights, strict=True)
     )
-    if not is_mixed_radix(_grown(factors, weights)):  # an axis of one element may get more, and then counts
+    # an axis of one element may become longer (a map is stretched over it); it keeps its weight for that,
+    # unless no index could be read with a longer one
+    if not is_mixed_radix(_grown(factors, weights)):
         weights = tuple(
             tuple(0 if is_one(extent) else weight for extent, weight in zip(digits, row, strict=True))
             for digits, row in zip(factors, weights, strict=True)

@@ -94,7 +94,7 @@ def _places(step: Step, dependence: Dependence, full: Pattern) -> Pattern | None
         taps = _taps(step, extent) if _fits(extent, prod(dependence.factors[step.axis])) else None
         unread = any(any(leg.weights[step.axis]) for leg in open_legs(dependence, full.axes(rank)))
         if taps is None or (unread and any(len(each) > 1 for each in taps)):
-            return None  # of the elements that a window unites each hides rows of its own
+            return None  # a window unites elements with different rows hidden, which no mask can say
         return full.taken(step.axis, taps)
     if isinstance(step, (steps.Regroup, steps.Split, steps.Merge)) and not _apart(step, axes):
         return reshaped(step, dependence, full)
@@ -281,7 +281,7 @@ def _on_its_axes(dependence: Dependence, leg: Leg, pattern: Pattern) -> Leg | No
     own = pattern.onto([a - lead for a in mine])
     try:
         left = cut(dependence, leg, own, mine, "")
-    except NeedTaps:  # of single rows that are left or not the ends say enough
+    except NeedTaps:  # here rows are dropped whole or kept whole, so that their ends are enough
         assert isinstance(leg.relation, Relation)
         left = cut(dependence, leg._replace(relation=leg.relation.filled()), own, mine, "")
     return leg if left is None and stands_by(leg, axes) else left

@@ -207,10 +207,11 @@ class Relation:
         extent = index(extent)  # its rows are listed
         if self.taps is None:
             raise NeedTaps
-        # the slope stays what it is for windows in general, if need be over several maps on end
+        # the slope is that of the window times that of the rows; to be a fraction of whole numbers it may
+        # take several maps, one after the other, as the period
         over, under = extent * outer.advance * self.advance, outer.period * self.period
         times = under // gcd(over, under)
-        if extent * times > MAX_PERIOD:  # the rows go on nowhere, so that a slope near by will do
+        if extent * times > MAX_PERIOD:  # no row behind this map is ever read: the slope may be rounded
             times, over, under = 1, over // under, 1
         outputs = [outer.inside(i, self.listed) for i in range(extent)]
         reach = max((row[-1] - row[0] for row in outputs if row), default=0)

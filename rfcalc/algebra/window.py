@@ -154,7 +154,7 @@ class Window(NamedTuple):
     slack: Num = 0
 
     def __reduce__(self) -> str | tuple[Any, ...]:
-        """Pickle by the fields; that which reads the index of its own is one, and told by its identity."""
+        """Pickle by the fields; `POINTWISE` by its name, since ``is POINTWISE`` is asked of windows."""
         return "POINTWISE" if self is POINTWISE else (Window, tuple(self))
 
     @property
@@ -199,7 +199,7 @@ class Window(NamedTuple):
     def placed(self, taps: Sequence[int], extent: int) -> Sequence[int]:
         """Taps on an input of `extent` elements: padding dropped, or folded back in."""
         if self.border == "drop":
-            if isinstance(taps, range):  # cut, not walked: a window may be far longer than the map
+            if isinstance(taps, range):  # the range is shortened: a window may be far longer than the map
                 hidden = max(-(taps.start // taps.step), 0)
                 return range(taps.start + hidden * taps.step, min(taps.stop, extent), taps.step)
             return [tap for tap in taps if 0 <= tap < extent]

@@ -460,7 +460,7 @@ def _contributions(layers: Mapping[str, Layer], found: Trace) -> tuple[Contribut
 
 
 def _step(strides: list[tuple[str, Fraction]], layer: str, more: Fraction) -> None:
-    """Note who changed the jump by how much; what changes it back is taken from the latest first."""
+    """Note which layer changed the jump by how much; a change back cancels the last ones before it first."""
     while more and strides and strides[-1][1] * more < 0:
         name, last = strides.pop()
         left = last + more
@@ -473,7 +473,7 @@ def _step(strides: list[tuple[str, Fraction]], layer: str, more: Fraction) -> No
 
 
 def _lopsided(move: Move) -> bool:
-    """Tell whether a step moves an end that passes it alone."""
+    """Tell whether only one end of the field passes a step, and the step moves it."""
     return len(move.added) == 1 and any(move.added.values())
 
 

@@ -132,7 +132,8 @@ def _cure(run: Run, chain: Sequence[Layer], target: str, opener: Layer) -> str:
         dilated = [layer for layer in chain if _is_dilated(run, layer)]
         if opener not in dilated:
             return _longer_window(run, target, opener)
-        dilated = dilated[dilated.index(opener) :]  # what those before it opened is closed
+        # holes that layers before the opener open are closed again on the way: those layers may stay
+        dilated = dilated[dilated.index(opener) :]
         for changes in _dilations(run, dilated):
             if changes and _is_closed(_changed(run, changes), target):
                 return f"{_told(run, changes)} would close them"

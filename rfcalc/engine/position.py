@@ -173,7 +173,7 @@ def _ways(
     while steps and not (
         isinstance(steps[-1], Contract) or (largest and isinstance(steps[-1], (Slide, Reduce)))
     ):
-        steps = steps[:-1]  # what comes last tells nothing
+        steps = steps[:-1]  # the loop below does nothing at such a step, so none need be followed to the end
     befores = repeat(start) if _apart(steps, start) else interfaces(path, inputs, layer.name)
     for step, here in zip(steps, befores, strict=False):
         for axis, held in found.items():
@@ -189,7 +189,7 @@ def _ways(
 
 
 def _apart(steps: Sequence[Step], start: Dependence) -> bool:
-    """Tell whether no step changes what another one meets: all are along axes of different ways, as usual."""
+    """Tell whether every step meets what the path starts from: no two work along one axis, as is usual."""
     if start.parts is not None or start.pieces is not None or start.masked is not None:
         return False
     axes = [step.axis for step in steps if isinstance(step, (Slide, Contract))]

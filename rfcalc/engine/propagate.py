@@ -407,7 +407,7 @@ def _union(
             beside = beside or _beside(paths, inputs)
             if beside.places:
                 dependence = beside_places(step, dependence, layer.name)
-            else:  # what stands beside it and depends on nothing is like padding
+            else:  # parts beside it that depend on nothing are treated as padding, as if it stood alone
                 place = step._replace(parts=1) if beside.nothing else step
                 dependence = follow(place, dependence, layer.name)
         branch = layer.inputs[path.input][0]
@@ -468,7 +468,7 @@ def _clash(a: Dependence, b: Dependence) -> tuple[float, float] | None:
             if (
                 isinstance(p, Relation)
                 and isinstance(q, Relation)
-                and not (p.uneven or q.uneven)  # that was said where they became so
+                and not (p.uneven or q.uneven)  # the join that made rows uneven was reported already
                 and p.advance * q.period != q.advance * p.period
             ):
                 return p.advance / p.period, q.advance / q.period

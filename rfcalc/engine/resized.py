@@ -106,9 +106,8 @@ class Fields:
 
     def __init__(self) -> None:
         self._outlines: dict[int, tuple[int, Result]] = {}
-        self._parts: dict[
-            tuple[int, int], tuple[int, Layer, LayerInfo]
-        ] = {}  # what is alive keeps its identity
+        # keys are id(); the values hold the objects, so that no other one gets the same
+        self._parts: dict[tuple[int, int], tuple[int, Layer, LayerInfo]] = {}
         self._numbers: dict[object, int] = {}
         self._kept: dict[object, list[Kept]] = {}
 
@@ -406,7 +405,9 @@ def _moves_freely(steps: Sequence[Step], dependence: Dependence) -> bool:
         return False
     for met in through(steps, (1,) * rank):
         step = met.step
-        if isinstance(step, Slide):  # what lies beside its window is counted along an axis that moves nothing
+        # along an axis that moves nothing, `Dependence.slide` asks whether outputs lie in padding alone,
+        # which depends on the extent; channels (`alike`) that move an index are places of windows, and listed
+        if isinstance(step, Slide):
             if (step.axis in moving) is step.alike:
                 return False
         elif isinstance(step, (Grouped, Place)) and (step.axis in moving or not getattr(step, "alike", True)):

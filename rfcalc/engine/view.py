@@ -68,7 +68,7 @@ class Views:
     ) -> None:
         self._seen = seen
         self._extents = extents
-        self._before = before  # it keeps what the identities below are of
+        self._before = before  # keeps its dependences alive: their id() are among the keys of `_known`
         self._known: dict[tuple[int, int], FieldView] = {}
         if before is not None and before._extents == extents:
             self._known.update(before._known)

@@ -159,7 +159,7 @@ def _apply_unfolded(
         return result._replace(outputs=tuple(_remembered(spec, inputs) for spec in result.outputs))
     folded = shared_fold(inputs)
     result = _apply(kind, attrs, [replace(spec, folded=1, merged=()) for spec in inputs], extras)
-    if _joins_folded(result, inputs):  # what lies in the batch axis of one sample are no other samples
+    if _joins_folded(result, inputs):  # with one sample, all that the batch axis holds are its positions
         return _apply(kind, attrs, [without_batch(spec) for spec in inputs], extras)
     outputs = tuple(
         replace(spec, folded=folded, merged=merged) if BATCH in spec.axes else spec for spec in result.outputs
@@ -171,7 +171,8 @@ def _joins_folded(result: Result, inputs: Sequence[TensorSpec]) -> bool:
     """Tell whether a rule mixes along the batch axis of tensors of one sample, or makes positions of it."""
     if not all(map(is_single, inputs)):
         return False
-    if any(BATCH not in spec.axes for spec in result.outputs):  # it met a tensor that has positions there
+    # an output without a batch axis: another input has positions where this one has the batch axis
+    if any(BATCH not in spec.axes for spec in result.outputs):
         return True
     return any(samples_meet(inputs[path.input], path.steps) for paths in result.paths for path in paths)
 

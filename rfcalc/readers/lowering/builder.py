@@ -363,7 +363,8 @@ class Builder:
 
     def _blind(self, node: Node, moving: Sequence[Value], owned: tuple[Weight, ...]) -> tuple[Value, ...]:
         """Add a layer whose inputs have no known shape: nothing is known of it but its weights."""
-        if all(value.spec is not None for value in moving):  # a constant is what is not known
+        # the tensors of the model have shapes, so it is one of the constants that has none
+        if all(value.spec is not None for value in moving):
             held = (Value(None, weights=(weight,)) for weight in owned)
             return self.unknown(node, (*moving, *held), "the shape of a constant that it takes is not known")
         edges = tuple(value.edge for value in moving if value.edge is not None)
