@@ -12,8 +12,10 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 if sys.version_info >= (3, 11):
@@ -76,15 +78,38 @@ def calls() -> list[str]:
         code = _TRACED.format(root=f"{package}{os.sep}", arguments=[*COMMAND], out=str(out))
         subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         lines = out.read_text(encoding="utf-8").splitlines()
-    pairs = (line.split("\t") for line in lines)
-    return [f"{module.removesuffix('.py').replace(os.sep, '.')}.{name}" for module, name in pairs]
+    return [_named(*line.split("\t")) for line in lines]
 
 
-def told() -> list[str]:
-    """Return the functions that the page names on the way of the command, in order."""
+@contextmanager
+def watched() -> Iterator[list[str]]:
+    """Collect the functions of rfcalc that are called, in order, as module.name."""
+    found: list[str] = []
+    root = f"{ROOT / 'rfcalc'}{os.sep}"
+
+    def watch(frame: FrameType, event: str, _: object) -> None:
+        code = frame.f_code
+        if event == "call" and code.co_filename.startswith(root):
+            found.append(_named(code.co_filename[len(root) :], code.co_name))
+
+    before = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        yield found
+    finally:
+        sys.setprofile(before)
+
+
+def _named(file: str, function: str) -> str:
+    """Return a function as module.name."""
+    return f"{file.removesuffix('.py').replace(os.sep, '.')}.{function}"
+
+
+def told(heading: str) -> list[str]:
+    """Return the functions that the numbered list of a section of the page names, in order."""
     page = PAGE.read_text(encoding="utf-8")
-    steps = page.partition(f"`rfcalc {' '.join(COMMAND)}`")[2].partition("\n## ")[0]
-    return re.findall(r"^\d+\. `([\w.]+)`", steps, re.M)
+    section = re.split(r"\n##+ ", page.partition(f"# {heading}\n")[2])[0]
+    return re.findall(r"^\d+\. `([\w.]+)`", section, re.M)
 
 
 def _purpose(path: Path) -> str:

@@ -19,8 +19,11 @@ from click.testing import CliRunner
 
 import rfcalc
 import rfcalc.testing
+from rfcalc.algebra.pattern import Pattern
 from rfcalc.cli import main
 from rfcalc.docs.files import read_documents
+from rfcalc.engine.propagate import propagate, seed_rows
+from rfcalc.engine.shapes import resolve
 from tests import floors
 from tests.documents import marked, need, needs
 
@@ -299,8 +302,27 @@ def test_the_floors_are_drawn_as_they_are() -> None:
 
 def test_the_way_of_a_model_is_the_one_that_it_goes() -> None:
     """Every function that the page names is called, in the order of the page."""
-    calls = iter(floors.calls())
-    steps = floors.told()
+    steps = floors.told("One model on its way")
     assert len(steps) > 10
+    _in_order(steps, floors.calls())
+
+
+def test_a_reshape_goes_the_way_that_the_page_says() -> None:
+    """Where a mask over two axes is remembered, so that every function that may take the step is asked."""
+    graph = rfcalc.load(
+        {"rfcalc": 1, "input": [4, 4, 1], "layers": [{"kind": "reshape", "shape": [None, 16, 1]}]}
+    )
+    causal = Pattern((4, 4, 1), tuple(int(key <= query) for query in range(4) for key in range(4)))
+    with floors.watched() as calls:
+        propagate(
+            graph, resolve(graph), graph.inputs[0], lambda spec: seed_rows(spec)._replace(masked=causal)
+        )
+    steps = floors.told("How a field passes a reshape")
+    assert len(steps) > 6
+    _in_order(steps, calls)
+
+
+def _in_order(steps: list[str], calls: list[str]) -> None:
+    left = iter(calls)
     for step in steps:
-        assert step in calls, f"{step} is not called behind the step before it"
+        assert step in left, f"{step} is not called behind the step before it"

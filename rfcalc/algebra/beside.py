@@ -5,6 +5,8 @@ sequence. As long as the axis stays apart that is no matter, for the rows along 
 all that stands side by side. But as soon as a reshape merges the axis with the one that the pieces move
 along, or what they moved along is summed up, the index of the piece says what an element needs. Here the
 whole is put together anew from its pieces, so that its rows say so.
+
+The words, and in which order these modules take a step: docs/architecture.md, "How a field passes a reshape".
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ A tensor axis is a product of *digits* (mixed radix), outermost first; a plain a
 ``v = sum(weight * digit)``, and which input indices each ``v`` needs. Reshapes only split and regroup
 digits and transposes only move them, so a field is followed exactly through patch partitions, windows
 and pixel shuffles. What the elements depend on is the union of the legs.
+
+The words, and in which order these modules take a step: docs/architecture.md, "How a field passes a reshape".
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Mixed radix: tensor axes as products of digits, split, merged and regrouped by reshapes.
 
 A digit is its extent and, for each leg of a dependence, how far the leg's virtual index moves with it.
+
+The words, and in which order these modules take a step: docs/architecture.md, "How a field passes a reshape".
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ rows of its hidden elements are dropped, and that is all. The scores of attentio
 need of the keys goes along one axis, what they need of the queries along the other, and the mask orders pairs
 of both. So the mask is remembered (:mod:`rfcalc.algebra.masked`), until the axis of the keys is mixed or
 summed: then each query needs the keys that are left to it.
+
+The words, and in which order these modules take a step: docs/architecture.md, "How a field passes a reshape".
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Read a dependence by the index of a tensor axis: what stride and rows it has along that axis."""
+"""Read a dependence by the index of a tensor axis: what stride and rows it has along that axis.
+
+The words, and in which order these modules take a step: docs/architecture.md, "How a field passes a reshape".
+"""
 
 from __future__ import annotations
 

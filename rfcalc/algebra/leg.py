@@ -1,4 +1,7 @@
-"""Legs: the single ways on which a tensor depends on the input."""
+"""Legs: the single ways on which a tensor depends on the input.
+
+The words, and in which order these modules take a step: docs/architecture.md, "How a field passes a reshape".
+"""
 
 from __future__ import annotations
 

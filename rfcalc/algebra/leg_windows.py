@@ -1,4 +1,7 @@
-"""What windows and joins make of a single leg, and why that is sometimes but a bound."""
+"""What windows and joins make of a single leg, and why that is sometimes but a bound.
+
+The words, and in which order these modules take a step: docs/architecture.md, "How a field passes a reshape".
+"""
 
 from __future__ import annotations
 

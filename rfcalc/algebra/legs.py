@@ -3,6 +3,8 @@
 Two legs that move alike with the digits of the tensor's axes are one relation, joined row by row. Where one
 moves with more digits than the other (a map added to the means of its windows), the coarser is first spelled
 over the finer index. What no single index orders (a map added to its transpose) stays two legs.
+
+The words, and in which order these modules take a step: docs/architecture.md, "How a field passes a reshape".
 """
 
 from __future__ import annotations

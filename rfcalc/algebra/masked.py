@@ -4,6 +4,8 @@ A leg that moves along all axes on which a mask changes has lost the rows of hid
 others, the *open* legs, the mask says of which elements they hold. Steps that move elements move it with
 them. Where the axis of the keys is mixed, each query needs the keys that are left to it. Any other step takes
 the open legs spelled over all axes of the mask, as far as so many rows can be listed.
+
+The words, and in which order these modules take a step: docs/architecture.md, "How a field passes a reshape".
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ A dependence says what the elements at one position need, whatever their channel
 channels that is the union of its parts, and as soon as a layer contracts the channels nothing else matters.
 But a split, or a slice, may take a part out again. So the union carries a label for each channel, and what
 the elements of each label need; reshapes and transposes of the channels (a channel shuffle) move the labels.
+
+The words, and in which order these modules take a step: docs/architecture.md, "How a field passes a reshape".
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ So the union remembers what each piece depends on, as a tensor of its own. A sli
 that piece back, a slice that takes part of it slides in it; padding adds a piece that depends on nothing;
 element-wise operations unite piece by piece. What reads several pieces at once (attention, a mean) needs all
 that any of them needs; what cannot be followed piece by piece is followed as a whole.
+
+The words, and in which order these modules take a step: docs/architecture.md, "How a field passes a reshape".
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 Unfolding, frames and pixel unshuffling turn the place within a window into channels, so that an index of the
 input is spread over an axis of positions and one of channels. Here such axes are split whatever their
 extents, and what takes or mixes some of the channels is followed by listing what each output reads.
+
+The words, and in which order these modules take a step: docs/architecture.md, "How a field passes a reshape".
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ A map is plain where no reshape has touched it: each axis is one digit, each leg
 nothing else is known of channels or pieces. Its relations go through windows axis by axis, with none of the
 questions that `rfcalc.algebra.dependence` has to ask in general. What is not as plain is left to that module,
 which gives the same.
+
+The words, and in which order these modules take a step: docs/architecture.md, "How a field passes a reshape".
 """
 
 from __future__ import annotations
