@@ -1,6 +1,8 @@
 // What can be set of a model without typing: found in its text, and changed in its text, so that the two never differ.
 import { type JSONPath, type Node, findNodeAtLocation, modify, parseTree } from "jsonc-parser";
 
+import poolings from "./poolings.json";
+
 export interface Setting {
     key: "kernel" | "stride" | "dilation";
     /** Null where it is an expression, or differs from axis to axis: that is changed in the text. */
@@ -32,7 +34,7 @@ export interface Edit {
 
 const MOST = { kernel: 11, stride: 4, dilation: 8 } as const;
 const WINDOWS = /^(?:conv|depthwise_conv|separable_conv|transposed_conv|conv_transpose|deconv)(?:[123]d)?$/;
-const POOLINGS = /^(?:max_?pool|average_pool|avg_?pool|lp_pool|median_pool)(?:[123]d)?$/;
+const POOLINGS = new Set(poolings);
 
 /** The convolutions and poolings of a model, in order; null where the text is not JSON. */
 export function switchesOf(text: string): Switches[] | null {
@@ -95,7 +97,7 @@ function value(entry: Node, key: string): unknown {
 }
 
 function ofEntry(entry: Node, path: JSONPath, kind: string, name: string): Switches | null {
-    const pooling = POOLINGS.test(kind);
+    const pooling = POOLINGS.has(kind);
     if (!pooling && !WINDOWS.test(kind)) return null;
     const kernel = setting(entry, "kernel", null);
     const settings = [
