@@ -25,7 +25,9 @@ WHOLE = None
 
 POINTWISE = {"relu", "activation", "batch_norm", "dropout", "identity", "linear", "prelu", "unit_norm"}
 JOINS = {"add", "multiply", "subtract", "average", "maximum", "minimum"}
-POOLS = {"max_pool", "average_pool", "lp_pool", "median_pool"}
+POOLS = ("max_pool", "average_pool", "lp_pool", "median_pool")
+"""Kinds that slide a window as `max_pool` does, with its settings."""
+
 CONVS = {"conv", "depthwise_conv", "separable_conv"}
 MIXES = {"softmax", "layer_norm", "instance_norm", "group_norm", "multi_head_attention"}
 
@@ -166,7 +168,7 @@ def along(  # noqa: PLR0911, PLR0912  one case a kind reads best
     same = Fraction(1)
     if kind in POINTWISE:
         return Op(lambda i: [i], n, same)
-    if kind in CONVS | POOLS:
+    if kind in CONVS or kind in POOLS:
         return window(settings, axis, n, pool=kind in POOLS)
     if kind == "transposed_conv":
         return transposed(settings, axis, n)

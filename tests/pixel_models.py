@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from tests.oracle import Document, both_sides
+from tests.oracle import POOLS, Document, both_sides
 from tests.pixels import Pixels
 
 MOST: Final = {1: 30, 2: 10, 3: 5}
@@ -79,7 +79,7 @@ class Builder:
         x = self.map()
         settings = self.windows(x)
         ceil = not isinstance(settings["padding"], str) and self.draw(st.booleans())
-        self.add(self.one_of("max_pool", "average_pool", "lp_pool", "median_pool"), x, ceil=ceil, **settings)
+        self.add(self.one_of(*POOLS), x, ceil=ceil, **settings)
 
     def transposed(self) -> None:
         x = self.map()

@@ -19,6 +19,7 @@ import numpy as np
 
 from tests.oracle import (
     JOINS,
+    POOLS,
     Document,
     along,
     both_sides,
@@ -73,7 +74,7 @@ def windows(tensor: Tensor, kind: str, settings: Settings, places: Sequence[int]
     sets = tensor.sets
     for axis, place in enumerate(tensor.spatial if places is None else places):
         op = along(kind, settings, axis, sets.shape[place])
-        assert op is not None, kind
+        assert op is not None, f"tests/oracle.py has no taps for {kind!r}: see POOLS and along()"
         sets = slid(sets, place, op)
     return Tensor(sets, tensor.axes)
 
@@ -160,10 +161,7 @@ def _depthwise_conv(settings: Settings, x: Tensor) -> Tensor:
     return mixed_channels(windows(x, "conv", settings), x.shape[x.channel] * settings.get("multiplier", 1))
 
 
-@rule(
-    "max_pool", "average_pool", "lp_pool", "median_pool", "adaptive_pool", "upsample", "resize", "crop",
-    "center_crop",
-)  # fmt: skip
+@rule(*POOLS, "adaptive_pool", "upsample", "resize", "crop", "center_crop")
 def _slide(settings: Settings, x: Tensor) -> Tensor:
     return windows(x, settings["kind"], settings)
 

@@ -10,7 +10,7 @@ from hypothesis import event, given
 import rfcalc
 from rfcalc.errors import RfcalcError
 from rfcalc.rules.registry import kinds
-from tests.oracle import Document, layers_of, span
+from tests.oracle import POOLS, Document, layers_of, span
 from tests.pixel_models import models
 from tests.pixels import RULES, SPATIAL, Pixels
 
@@ -97,10 +97,7 @@ ALONE: list[tuple[list[int], list[dict[str, Any]]]] = [
     (MAP, [layer("transposed_conv", filters=3, kernel=[2, 3], stride=2)]),
     (SEQUENCE, [layer("transposed_conv", filters=1, kernel=3, stride=2, padding="same", output_padding=1)]),
     (SEQUENCE, [layer("transposed_conv", filters=1, kernel=2, stride=3, dilation=2, padding=[[1, 2]])]),
-    *(
-        (MAP, [layer(kind, kernel=3, stride=2, padding=1)])
-        for kind in ("max_pool", "average_pool", "lp_pool", "median_pool")
-    ),
+    *((MAP, [layer(kind, kernel=3, stride=2, padding=1)]) for kind in POOLS),
     (MAP, [layer("max_pool", kernel=3, ceil=True)]),
     (MAP, [layer("adaptive_pool", size=[4, 5])]),
     *((MAP, [layer("global_pool", keepdims=keep)]) for keep in (False, True)),
@@ -184,8 +181,10 @@ def test_every_kind_alone(shape: list[int], layers: list[dict[str, Any]]) -> Non
 def test_no_kind_is_left_out() -> None:
     native = {kind.name for kind in kinds().values() if kind.native}
     alone = {each["kind"] for _, layers in ALONE for each in layers}
-    assert native - set(RULES) <= NO_PIXELS
-    assert set(RULES) <= alone
+    assert native - set(RULES) <= NO_PIXELS, (
+        "say which pixels they read: poolings in POOLS of tests/oracle.py, others by @rule in tests/pixels.py"
+    )
+    assert set(RULES) <= alone, "give them a model in ALONE"
 
 
 # ---- digits that go ----------------------------------------------------------------------------------------

@@ -357,8 +357,8 @@ def find(name: str) -> Kind | None:
 def of_family(*families: Family) -> tuple[str, ...]:
     """Return the names of the kinds of some families.
 
-    >>> of_family("pooling")
-    ('max_pool', 'average_pool', 'lp_pool', 'median_pool')
+    >>> of_family("pooling")[:2]
+    ('max_pool', 'average_pool')
     """
     return tuple(name for name, kind in kinds().items() if kind.family in families)
 

@@ -17,9 +17,9 @@ from rfcalc.engine.attribution import cause_of
 from rfcalc.rules.registry import of_family
 from tests.rules import test_commuting_square as square
 
-assert "min_pool" in of_family("pooling") and cause_of("min_pool") == "pooling"
-square.test_numbers_and_formulas_agree(MIN_POOL)
-square.test_designs_that_are_run_together_agree_with_each_by_itself(MIN_POOL, square.wild)
+assert "second_pool" in of_family("pooling") and cause_of("second_pool") == "pooling"
+square.test_numbers_and_formulas_agree(SECOND_POOL)
+square.test_designs_that_are_run_together_agree_with_each_by_itself(SECOND_POOL, square.wild)
 
 
 def net(kind):
@@ -28,19 +28,19 @@ def net(kind):
     return {"rfcalc": 1, "input": [21, 21, 3], "layers": [conv, pool, conv]}
 
 
-mine, other = (rfcalc.analyze(net(kind)) for kind in ("min_pool", "average_pool"))
-assert mine.to_json().replace("min_pool", "average_pool") == other.to_json()
+mine, other = (rfcalc.analyze(net(kind)) for kind in ("second_pool", "average_pool"))
+assert mine.to_json().replace("second_pool", "average_pool") == other.to_json()
 
-checked = rfcalc.verify(net("min_pool"))
+checked = rfcalc.verify(net("second_pool"))
 assert checked.holds, checked.to_text()
 
-bought = rfcalc.compare(net("min_pool"))
-assert bought.to_json().replace("min_pool", "average_pool") == rfcalc.compare(net("average_pool")).to_json()
+mine, other = (rfcalc.compare(net(kind)) for kind in ("second_pool", "average_pool"))
+assert mine.to_json().replace("second_pool", "average_pool") == other.to_json()
 
 whole = {"rfcalc": 1, "input": [8, 8, 3], "layers": [
-    {"kind": "max_pool", "kernel": 2}, {"kind": "min_pool", "name": "all", "kernel": 4}]}
+    {"kind": "max_pool", "kernel": 2}, {"kind": "second_pool", "name": "all", "kernel": 4}]}
 assert rfcalc.compare(whole).to_text()
-assert rfcalc.diff(net("min_pool"), net("max_pool")).changed
+assert rfcalc.diff(net("second_pool"), net("max_pool")).changed
 print("added")
 """
 
