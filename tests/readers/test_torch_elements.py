@@ -15,6 +15,7 @@ from torch import Tensor, nn  # noqa: E402
 import rfcalc  # noqa: E402
 from rfcalc.errors import ReadError  # noqa: E402
 from tests.readers.test_torch_recorded import Of, state_of  # noqa: E402
+from tests.readers.torch_changed import changed_rows  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -290,4 +291,41 @@ def test_masks_that_are_written_into(function: Any, where: str) -> None:
         usual = module(x)[..., unit]
         rows.append(sum(1 << j for j in range(8) if not torch.equal(module(changed[j])[..., unit], usual)))
     assert list(axis.masks) == rows
+    assert axis.status == "exact"
+
+
+def a_slice(k: Tensor, x: Tensor) -> None:
+    k[..., 2:5] = x[..., 2:5]
+
+
+def two_slices(k: Tensor, x: Tensor) -> None:
+    k[..., :2, :3] = x[..., :2, :3]
+    k[..., 2:, 5:] = x[..., 2:, 4:7]
+
+
+def one_of_a_stack(k: Tensor, x: Tensor) -> None:
+    k[0, 1].copy_(x[0, 2])
+
+
+def behind_numbers(k: Tensor, x: Tensor) -> None:
+    k[..., 4:] = 1
+    k[..., 1:3] = x[..., 3:5]
+
+
+@pytest.mark.parametrize("asked", [False, True])
+@pytest.mark.parametrize("write", [a_slice, two_slices, one_of_a_stack, behind_numbers])
+def test_maps_that_are_written_into_a_known_constant(write: Any, asked: bool) -> None:
+    """The constant shows them, whichever view of it they were written into, and whether elements are held."""
+
+    def run(m: Any, x: Tensor) -> Tensor:
+        if asked:
+            assert bool(m.k.all())
+        k = torch.zeros(x.shape, dtype=x.dtype, device=x.device)
+        write(k, x)
+        return k.flip(-1)
+
+    module = Of(run, k=torch.ones(3))
+    graph = rfcalc.from_torch(module, (1, 3, 8), capture="record")
+    (axis,) = rfcalc.field(graph, list(graph)[-1].name).axes
+    assert list(axis.masks) == changed_rows(module, (1, 3, 8), 2, 2)
     assert axis.status == "exact"

@@ -56,6 +56,8 @@ class Tape:
         """Those that were written into."""
         self._moves = False
         """Such a tensor is among the arguments of the last call."""
+        self._shown: list[tuple[str, str, int]] = []
+        """Of the last call the constants that are spelled by their elements: argument, name and storage."""
         self._names: dict[int, str] = {}
         self._elements: dict[Any, str] = {}
         self._held: list[Any] = []  # an identity stands for a tensor as long as that lives
@@ -171,8 +173,14 @@ class Tape:
         self.mixed = self._moves = False
         marked = {name: self.marked(value) for name, value in kwargs.items()}
         self.played.append((function, tuple(map(self.marked, args)), marked))
-        found = {names[place]: self.ref(value) for place, value in enumerate(args)}
-        return found | {name: self.ref(value) for name, value in kwargs.items()}
+        given = dict(zip(names, args, strict=False)) | dict(kwargs)
+        found = {name: self.ref(value) for name, value in given.items()}
+        self._shown = [
+            (key, known, _storage(given[key]))
+            for key, each in found.items()
+            if type(each) is Given and (known := self.known(given[key])) is not None
+        ]
+        return found
 
     def _check_written(self, given: Mapping[str, Any], names: Sequence[str]) -> None:
         """Refuse what writes into tensors with elements: they would not hold what the module computes."""
@@ -200,6 +208,7 @@ class Tape:
         moves = self._moves and not takes_shape(function)
         target = target_of(function)
         name = self._numbered(target.split(".")[1])
+        args = self._with_views(args, result)
         if isinstance(result, (list, tuple)):
             numbered = [(self._numbered("getitem"), each) for each in result]
             outputs = tuple(
@@ -213,10 +222,14 @@ class Tape:
         else:
             raise Unrecorded("it asks for the elements of a tensor")
         if moves:
-            parts = result if isinstance(result, (list, tuple)) else [result]
-            self._moving.update(_storage(each) for each in parts if isinstance(each, torch.Tensor))
+            self._moving.update(_storages(result))
         self.calls.append(Call(name, target, args, outputs, tuple(self.stack)))
         return self.calls[-1]
+
+    def _with_views(self, args: dict[str, Any], result: Any) -> dict[str, Any]:
+        """Refer by name to constants whose elements the result shares: what is written there they show too."""
+        shared = _storages(result) if self._shown else set()
+        return args | {key: Ref(name) for key, name, storage in self._shown if storage in shared}
 
     def _numbered(self, word: str) -> str:
         """Return a name of its own, as an exported program numbers them."""
@@ -265,6 +278,14 @@ def _storage(tensor: Any) -> int:
         return int(tensor.untyped_storage()._cdata)
     except (AttributeError, NotImplementedError, RuntimeError):  # sparse and wrapped tensors have none
         return id(tensor)
+
+
+def _storages(result: Any) -> set[int]:
+    """Return the storages of all tensors among the results of a call."""
+    import torch
+
+    parts = result if isinstance(result, (list, tuple)) else [result]
+    return {_storage(each) for each in parts if isinstance(each, torch.Tensor)}
 
 
 def _is_idle(storage: int, sharing: Sequence[Any], held: Mapping[int, int]) -> bool:
