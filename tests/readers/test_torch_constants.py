@@ -21,6 +21,7 @@ CONSTANTS = {
     "band": ((PLACE[:, None] - PLACE).abs() < 2).float(),
     "picked": torch.eye(6)[[0, 2, 5]],
     "filters": torch.tensor([[0.2, 0.5, 0, 0, 0, 0], [0, 0.3, 0.9, 0.1, 0, 0], [0, 0, 0, 0.4, 0.5, 0.6]]),
+    "chosen": torch.ones(6, 6) * (PLACE < 3),
     "blocks": torch.block_diag(torch.rand(2, 2), torch.rand(3, 3), torch.rand(1, 1)) + 0,
     "scattered": torch.tensor([0, 0.3, 1, 0.2, 0, 0.7]),
     "window": torch.hann_window(6),
@@ -63,6 +64,17 @@ CASES = {
     "weights times a band": lambda m, x: x @ (m.weight * m.band),
     "weights times a decay": lambda m, x: columns(x, m.weight * m.decay),
     "a permutation that the module makes": lambda m, x: x @ torch.eye(6, dtype=x.dtype).roll(1, 0),
+    "a triangle picked element by element": lambda m, x: (
+        x @ m.triangle.gather(1, (torch.arange(4)[:, None] + torch.tensor([2, 0, 1])) % 6).repeat(2, 1)[:6]
+    ),
+    "what two masks leave in common": lambda m, x: (
+        x @ torch.einsum("i,j->ij", m.triangle[3], 1 - m.triangle[1])
+    ),
+    "steps that two masks make": lambda m, x: x @ torch.einsum("ij,kj->ik", m.triangle, m.picked),
+    "the first half behind": lambda m, x: x @ m.chosen.T,
+    "the first half before": lambda m, x: columns(x, m.chosen),
+    "the first half, by letters": lambda m, x: torch.einsum("bct,st->bcs", x, m.chosen),
+    "for the first half behind": lambda m, x: x @ m.chosen,
     "zeros here and there": lambda m, x: (x * m.scattered).cumsum(-1),
     "a window function": lambda m, x: (x * m.window).cumsum(-1),
     "a kernel with zeros": lambda m, x: functional.conv1d(x, m.taps.expand(3, 1, 5), padding=2, groups=3),

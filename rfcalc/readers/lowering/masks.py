@@ -152,9 +152,15 @@ def pattern(alive: Any, rank: int) -> Pattern | None:
     array = thinned(array)
     while array.ndim > 1 and array.shape[0] == 1:
         array = array[0]
-    packed = np.packbits(array.reshape(-1, array.shape[-1]), axis=-1, bitorder="little")
-    rows = tuple(int.from_bytes(row.tobytes(), "little") for row in packed)
-    return Pattern(array.shape, rows)
+    return packed(array)
+
+
+def packed(alive: Any) -> Pattern:
+    """Spell a mask with all its axes."""
+    import numpy as np
+
+    bits = np.packbits(alive.reshape(-1, alive.shape[-1]), axis=-1, bitorder="little")
+    return Pattern(alive.shape, tuple(int.from_bytes(row.tobytes(), "little") for row in bits))
 
 
 def thinned(array: Any) -> Any:

@@ -48,9 +48,8 @@ def linear(
     mask = masks_of.mask_of(kernel)
     if mask is not None and mask.alive is not None and not mask.low:
         alive = masks_of.full(mask.alive, kernel.shape)
-        seen = masks_of.pattern(alive if features_last else alive.T, 2)
-        if seen is not None and seen.shape == (units, features):
-            attrs["seen"] = seen
+        if not alive.all():
+            attrs["seen"] = masks_of.packed(alive if features_last else alive.T)
     extras = Extras(prepare=((0, SWAP),) if swap else ())
     made = operation.add("linear", (x,), attrs, extras, weights=(kernel, bias))
     if bias is not None or swap or x.mask is None or x.mask.low or x.mask.alive is None:

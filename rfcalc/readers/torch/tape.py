@@ -227,7 +227,7 @@ class Tape:
         return self.calls[-1]
 
     def _with_views(self, args: dict[str, Any], result: Any) -> dict[str, Any]:
-        """Refer by name to constants whose elements the result shares: what is written there they show too."""
+        """Refer by name to constants whose elements the result shares: these show what is written there."""
         shared = _storages(result) if self._shown else set()
         return args | {key: Ref(name) for key, name, storage in self._shown if storage in shared}
 
