@@ -68,6 +68,12 @@ FACTORS: dict[str, Write] = {
     "a reshape that is a copy": lambda: after(ones(T, 2).t(), lambda k: k.reshape(-1)[:5].zero_())[0],
     "a reshape that is a view": lambda: after(ones(2, T), lambda k: k.reshape(-1)[:5].zero_())[0],
     "what was moved, which is the same": lambda: after(ones(T), lambda k: k.to(torch.float32)[:5].zero_()),
+    "with a new axis": lambda: after(ones(T), lambda k: k.unsqueeze_(0), put((0, slice(2, 5)), 0)),
+    "without an axis": lambda: after(ones(T, 1), lambda k: k.squeeze_(1), put(slice(2, 5), 0)),
+    "turned": lambda: after(ones(T, 2), lambda k: k.t_(), put((0, slice(2, 5)), 0))[0],
+    "a view from before a new axis": lambda: after(
+        ones(T), lambda k: (v := k[2:5], k.unsqueeze_(0), v.zero_())
+    ),
     "numbers that say nothing, into zeros": lambda: after(zeros(T), put(slice(2, 5), SOME[:3])),
     "such numbers at places": lambda: after(zeros(T), put(torch.tensor([1, 6]), SOME[:2])),
     "zeros into such numbers": lambda: after(SOME.clone(), put(slice(3, 6), 0)),

@@ -98,13 +98,27 @@ def channels(x, m):
     return y[:, 1:2].expand(1, 3, 6)
 
 
+def a_mean_everywhere(x, m):
+    y = m.around(x)
+    y[:, :, 2:4] = x.mean()
+    return y
+
+
+def reshaped_in_place(x, m):
+    y = x.clone()
+    y.unsqueeze_(-1).transpose_(0, 3)
+    y[:, :, 3] = 0
+    return y.transpose_(0, 3).squeeze_(-1)
+
+
 EXACT = {
     **{
         each.__name__.replace("_", " "): each
         for each in (
             *(zeros_in_a_block, zeros_at_the_end, every_other_filled, block_of_a_block),
             *(added_to_what_is_behind, copied_into_a_block, one_of_another_map, put_where_a_mask_says),
-            *(put_at_indices, shifted, recurrence, interleaved, channels),
+            *(put_at_indices, shifted, recurrence, interleaved, channels, a_mean_everywhere),
+            reshaped_in_place,
         )
     },
     "slice_scatter": lambda x, m: x.slice_scatter(m.around(x)[:, :, :2], 2, 4, 6),
@@ -127,7 +141,16 @@ def view_of_before(x, m):
     return flat.view(1, 3, 6)
 
 
+def a_part_reshaped_in_place(x, m):
+    x = x.clone()
+    part = x[:, :, :4]
+    part.transpose_(1, 2)
+    part[:, 1] = 0
+    return x
+
+
 BOUND = {
+    "a part reshaped in place": a_part_reshaped_in_place,
     "zeros where it is positive": zeros_where_it_is_positive,
     "a view of before": view_of_before,
     "index_add": lambda x, m: x.index_add(2, SOME, m.around(x)[:, :, 4:6]),

@@ -67,18 +67,24 @@ class Aliases:
         if not isinstance(first, Ref):
             return
         root = self._roots.get(first.name, first.name)
-        if bare(name) != name:
+        if bare(name) != name and bare(name) not in VIEWS:
             if not self._stored(place, call, values, operation, root):
                 self._overwritten(place, call, values, operation, root)
             self._roots.update((made, root) for made, _ in call.outputs)
             self._blocks.update((made, (first.name, None)) for made, _ in call.outputs)
-        elif name in VIEWS or (name in DROPOUTS and not operation.flag("train")):
+        elif bare(name) in VIEWS or (name in DROPOUTS and not operation.flag("train")):
             known = root in self._changed and (first.name == root or first.name in self._stores)
             made = [each for each, _ in call.outputs]
             if known and not self._stores.look(operation, first.name, made, values):
                 return
             self._roots.update((made, root) for made, _ in call.outputs)
-            self._look(name, first.name, call, values, operation)
+            if bare(name) == name:
+                self._look(name, first.name, call, values, operation)
+            else:  # the tensor itself has the other shape from here on
+                values[first.name] = values[made[0]]
+                self._stores.rename(first.name, made[0])
+                self._blocks.pop(first.name, None)
+                self._blocks[made[0]] = (first.name, None)
 
     def _look(self, name: str, base: str, call: Call, values: dict[str, Any], operation: Operation) -> None:
         """Remember which block of a tensor a view shows, where that is known."""

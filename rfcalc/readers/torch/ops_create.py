@@ -24,7 +24,7 @@ def made(operation: Operation) -> Values:
     if operation.op == "aten.fill":
         value = operation.optional("value")
         if value is not None and not value.constant:
-            return operation.cover((value,), "a tensor is filled with a computed number")
+            return moves.expand(operation, value, operation.recorded[0])
     return operation.fresh()
 
 

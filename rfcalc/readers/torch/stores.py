@@ -16,7 +16,18 @@ from rfcalc.readers.torch.operation import Operation
 from rfcalc.readers.torch.program import Ref
 
 FRESH: Final = frozenset(
-    ("copy", "normal", "uniform", "exponential", "cauchy", "log_normal", "geometric", "bernoulli", "random")
+    (
+        "copy",
+        "fill",
+        "normal",
+        "uniform",
+        "exponential",
+        "cauchy",
+        "log_normal",
+        "geometric",
+        "bernoulli",
+        "random",
+    )
 )
 """Operators that write into all elements whatever these were."""
 
@@ -89,6 +100,13 @@ class Stores:
         else:
             self.drop(root)
         return True
+
+    def rename(self, name: str, other: str) -> None:
+        """Let a name show what another one shows; forget the tensor where that is not known."""
+        if other in self._shown:
+            self._shown[name] = self._shown[other]
+        else:
+            self.drop(name)
 
     def drop(self, name: str) -> None:
         """Forget the tensor that a name shows."""

@@ -56,6 +56,8 @@ class Tape:
         """Those that were written into."""
         self._moves = False
         """Such a tensor is among the arguments of the last call."""
+        self._repeated = False
+        """Its source is one element along all axes."""
         self._shown: list[tuple[str, str, int]] = []
         """Of the last call the constants that are spelled by their elements: argument, name and storage."""
         self._names: dict[int, str] = {}
@@ -175,6 +177,7 @@ class Tape:
         self.played.append((function, tuple(map(self.marked, args)), marked))
         given = dict(zip(names, args, strict=False)) | dict(kwargs)
         found = {name: self.ref(value) for name, value in given.items()}
+        self._repeated = "src" in given and _is_repeated(given["src"])
         self._shown = [
             (key, known, _storage(given[key]))
             for key, each in found.items()
@@ -209,6 +212,9 @@ class Tape:
         target = target_of(function)
         name = self._numbered(target.split(".")[1])
         args = self._with_views(args, result)
+        if target == "aten.copy_.default" and self._repeated:
+            # on a processor PyTorch fills in a number that is assigned, and copies what has axes
+            target, args = "aten.fill_.Tensor", {"self": args["self"], "value": args["src"]}
         if isinstance(result, (list, tuple)):
             numbered = [(self._numbered("getitem"), each) for each in result]
             outputs = tuple(
@@ -286,6 +292,12 @@ def _storages(result: Any) -> set[int]:
 
     parts = result if isinstance(result, (list, tuple)) else [result]
     return {_storage(each) for each in parts if isinstance(each, torch.Tensor)}
+
+
+def _is_repeated(tensor: Any) -> bool:
+    """Tell whether a tensor of several elements is one that is repeated."""
+    steps = {step for extent, step in zip(tensor.shape, tensor.stride(), strict=True) if extent > 1}
+    return steps == {0}
 
 
 def _is_idle(storage: int, sharing: Sequence[Any], held: Mapping[int, int]) -> bool:
