@@ -57,6 +57,12 @@ def by_shape(m: Any, x: Tensor) -> Tensor:
     return x if x.shape[1] == 4 else x.mean((2, 3))
 
 
+def assigned(m: Any, x: Tensor) -> Tensor:
+    y = m.a(x)
+    y[..., 2:4] = 0.5
+    return y
+
+
 CASES: dict[str, tuple[Callable[[], Any], Any]] = {
     "ResNet-50": (lambda: models.ResNet50(8, (2, 1, 1, 1), 10), (1, 3, 64, 64)),
     "in place, through views": (lambda: Of(written, conv=nn.Conv2d(3, 4, 3)), (1, 3, 9, 9)),
@@ -120,6 +126,20 @@ CASES: dict[str, tuple[Callable[[], Any], Any]] = {
         lambda: Of(lambda m, x: {"a": m.a(x), "rest": [x * 2, (F.relu(x),)]}, a=nn.Conv1d(2, 3, 3)),
         (1, 2, 8),
     ),
+    "one layer by two names": (
+        lambda: Of(lambda m, x: m.b(F.relu(m.a(x))), a=(layer := nn.Conv1d(3, 3, 1)), b=layer), (1, 3, 8),
+    ),
+    "one layer in a list": (
+        lambda: Of(lambda m, x: m.stack(x), stack=nn.Sequential(*[nn.Conv1d(3, 3, 1)] * 3)), (1, 3, 8),
+    ),
+    "a block that comes again, and what it holds": (
+        lambda: Of(
+            lambda m, x: m.act(m.again(m.block(x))),
+            block=(block := nn.Sequential(nn.Conv1d(3, 3, 1), nn.ReLU())), again=block, act=block[1],
+        ),
+        (1, 3, 8),
+    ),
+    "a number assigned": (lambda: Of(assigned, a=nn.Conv1d(3, 3, 1)), (1, 3, 8)),
     "a constant made as it runs": (
         lambda: Of(lambda m, x: x * torch.tensor([1.0, 0.0, 1.0]) + x.new_zeros(3)), (1, 2, 3),
     ),

@@ -46,6 +46,8 @@ class Tape:
         self.stack: list[tuple[str, str, str]] = []
         self._around: list[int] = []
         """For each module that runs how many parts of the module ran around it."""
+        self._called: list[Counter[int]] = [Counter()]
+        """For each how often it has called which module, by identity."""
         self.mixed = False
         """Tensors that have elements are among the arguments of the last call."""
         self._moving: set[int] = set()
@@ -252,6 +254,7 @@ class Tape:
         """Enter a module that runs."""
         path = "" if not self.stack else self._path(module)
         self._around.append(len(self.stack))
+        self._called.append(Counter())
         if path is None:
             if any(True for _ in module.parameters()):
                 raise Unrecorded(f"a {type(module).__name__} runs that is no part of the module")
@@ -264,18 +267,28 @@ class Tape:
     def leave(self) -> None:
         """Leave the innermost module."""
         del self.stack[self._around.pop() :]
+        self._called.pop()
 
     def _path(self, module: Any) -> str | None:
-        """Return the path of a module, the one below the module around it where it has several.
+        """Return the path by which a module is called; None of one that is no part of the module.
 
-        None of one that is no part of the module: what it does its caller does.
+        What that does its caller does. One with several paths below the module around it is called by these
+        in turn: which of them it is called by cannot be seen, and the usual code goes along them.
         """
         paths = self._paths.get(id(module), ())
         if not paths:
             return None
         around = self.stack[-1][1]
         below = [path for path in paths if path.startswith(f"{around}.")] if around else paths
-        return (below or paths)[0]
+        free = [path for path in below if self._is_held(path, around)] or below or paths
+        times = self._called[-1]
+        times[id(module)] += 1
+        return free[min(times[id(module)], len(free)) - 1]
+
+    def _is_held(self, path: str, around: str) -> bool:
+        """Tell whether the holder of a module is the one around it, or one that never runs, as a list."""
+        holder = path.rpartition(".")[0]
+        return holder == around or holder not in self._visits
 
 
 def _storage(tensor: Any) -> int:
