@@ -230,7 +230,9 @@ def _global_note(rows: Sequence[Row]) -> list[Note]:
     maps = [row for row in seeing if _is_map(row)]
     if not maps:
         return []
-    through = "" if seeing[0] is maps[0] else f", by way of {seeing[0].name!r} ({seeing[0].op})"
+    before = _leading_to(maps[0], single)
+    first = next(row for row in seeing if row.name in before)
+    through = "" if first is maps[0] else f", by way of {first.name!r} ({first.op})"
     text = (
         f"{_which_see(maps[0], single[single.index(maps[0]) + 1 :])} the whole input, "
         f"whatever its size{through}"
@@ -241,6 +243,15 @@ def _global_note(rows: Sequence[Row]) -> list[Note]:
     elif local is not maps[0]:
         text += f"; with gates cut, from {local.name!r} ({local.op}) on"
     return [Note("info", "global", maps[0].name, text)]
+
+
+def _leading_to(last: Row, rows: Sequence[Row]) -> set[str]:
+    """Return the names of a row and of all that lead to it."""
+    found = {last.name}
+    for row in reversed(rows[: rows.index(last) + 1]):
+        if row.name in found:
+            found.update(row.inputs)
+    return found
 
 
 def _which_see(first: Row, later: Sequence[Row]) -> str:

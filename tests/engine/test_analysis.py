@@ -138,6 +138,8 @@ def test_who_sees_the_whole_input_is_told_of_branches() -> None:
     (beside,) = _global_notes(*gated, conv("b", "gated"), conv("other", "x"))
     assert beside.startswith("this map (Multiply) and what is computed from it see the whole input")
     assert beside.endswith(f"by way of 'squeeze' (Global_Pool){cut}")
+    (apart,) = _global_notes(image(), layer("whole", "global_pool", "x", keepdims=True), *gated[1:])
+    assert apart.endswith(f"by way of 'squeeze' (Global_Pool){cut}")  # no map is computed from the other
     odd = layer("odd", "unknown", "x")
     assert _global_notes(image(), odd, conv("b", "odd"), on_unknown="bound") == []
 
