@@ -18,6 +18,15 @@ DEPENDS: Final[Mapping[str, frozenset[str]]] = {
 """On which figures of a layer's inputs some of its own depend, and on nothing else that lies before it."""
 
 
+OF_FIELDS: Final = frozenset(("receptive_field", "receptive_field_min", "effective_stride", "center"))
+"""The figures that are upper bounds, or follow from some, where the status says so."""
+
+
+def bounded_alone(old: Row, new: Row) -> bool:
+    """Tell whether the field of a layer is known in both models, and in one of them as a bound alone."""
+    return {old.status, new.status} == {"exact", "bound"}
+
+
 def rows_of(graph: LayerGraph, result: AnalysisResult) -> dict[str, Row]:
     """Return the row of every layer of a graph: of one that is called several times that of the call."""
     rows = {row.name: row for row in result.rows if not row.container}
@@ -67,22 +76,23 @@ class Compared:
             return _alike(one, two)
         if one is None or two is None:
             return True if one is two else None
+        same = bool(one == two)
         if name == "receptive_field":
-            locals_ = (old.row.local_receptive_field, new.row.local_receptive_field)
-            return bool(one == two and locals_[0] == locals_[1])
-        return bool(one == two)
+            same &= old.row.local_receptive_field == new.row.local_receptive_field
+        # what is at most so much may be what the other model has
+        return None if not same and name in OF_FIELDS and bounded_alone(old.row, new.row) else same
 
     def _shapes(self, one: Row, two: Row) -> bool | None:
         if self._comparable:
             if one.output_shape is None or two.output_shape is None:
                 return True if one.output_shape is two.output_shape else None
-            return _all_alike((*map_of(one, two), one.activations), (*map_of(two, one), two.activations))
+            return all_alike((*map_of(one, two), one.activations), (*map_of(two, one), two.activations))
         shapes = [
             _without(row.output_shape, batch) for row, batch in zip((one, two), self._batches, strict=True)
         ]
         if shapes[0] is None or shapes[1] is None:
             return True if shapes[0] is shapes[1] else None
-        return _all_alike(shapes[0], shapes[1])
+        return all_alike(shapes[0], shapes[1])
 
 
 def map_of(row: Row, beside: Row) -> tuple[Num | None, ...]:
@@ -111,7 +121,7 @@ def _alike(one: Any, two: Any) -> bool | None:
     return bool(one == two)
 
 
-def _all_alike(one: Sequence[Any], two: Sequence[Any]) -> bool | None:
+def all_alike(one: Sequence[Any], two: Sequence[Any]) -> bool | None:
     """Compare extents: a difference outweighs what is known on one side alone."""
     if len(one) != len(two):
         return False

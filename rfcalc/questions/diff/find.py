@@ -16,6 +16,7 @@ from rfcalc.engine.shapes import OnUnknown
 from rfcalc.errors import RfcalcError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.questions.diff.entries import entries_of
+from rfcalc.questions.diff.figures import OF_FIELDS, bounded_alone
 from rfcalc.questions.diff.match import match
 from rfcalc.questions.diff.model import Model, model_of
 from rfcalc.questions.diff.report import Diff
@@ -129,11 +130,20 @@ _ONE_SIDED: Final = {
 }
 
 
+def _is_bounded(entry: Entry) -> bool:
+    """Tell whether a field is a bound in one of the models: that is said of its status."""
+    return entry.old is not None and entry.new is not None and bounded_alone(entry.old.row, entry.new.row)
+
+
 def _notes(entries: list[Entry]) -> list[Note]:
     """Say which figures could not be compared."""
     notes = []
     for figure, words in _ONE_SIDED.items():
-        names = [entry.name for entry in entries if figure in entry.unclear]
+        names = [
+            entry.name
+            for entry in entries
+            if figure in entry.unclear and not (figure in OF_FIELDS and _is_bounded(entry))
+        ]
         if names:
             message = (
                 f"the {words} of {few(map(repr, names))} cannot be compared, as one model alone has it; "

@@ -160,6 +160,13 @@ def _amount(each: Spread, layers: str, at: str) -> str:
 
 
 def _status(each: Spread, layers: str, at: str) -> str:
+    if each.direction in ("exact", "bound"):
+        which = "new" if each.direction == "bound" else "old"
+        one = each.layers == 1
+        return (
+            f"the field of {layers} is an upper bound only in the {which} model{_such(at)}, "
+            f"so {'it is' if one else 'these are'} not compared (rfcalc analyze says why)"
+        )
     return f"the status of {layers} is another{_such(at)} ({_ends(str(each.old), str(each.new))})"
 
 

@@ -61,12 +61,19 @@ def _field(diff: DiffResult) -> tuple[str, ...]:
     same = (each.old.row.name for each in diff.entries if each.old and each.new and each.name == name)
     names = [next(same, None) or focus_of(diff.old.rows), name]
     results = (diff.old, diff.new)
-    fields = [field_of(r.layer(each)) if each else None for r, each in zip(results, names, strict=True)]
-    cells = ["-" if field is None else humanise.extents(field) for field in fields]
+    rows = [result.layer(each) if each else None for result, each in zip(results, names, strict=True)]
+    fields = [None if row is None else field_of(row) for row in rows]
+    bounds = [row is not None and row.status == "bound" for row in rows]
+    cells = [
+        "-" if field is None else "~" * bound + humanise.extents(field)
+        for field, bound in zip(fields, bounds, strict=True)
+    ]
     title = (
         f"field of {shorten(names[1], _LONGEST_NAME)}" if names[0] == names[1] else "field of the last window"
     )
     one, two = fields
+    if bounds[0] != bounds[1] and one != two:  # what is at most so much may be what the other has
+        return (title, *cells, "?")
     if one is None or two is None or len(one) != len(two) or None in (*one, *two):
         return (title, *cells, "?" if one != two else "0")
     moves = [b - a for a, b in zip(one, two, strict=True)]  # type: ignore[operator]  # none of them is None

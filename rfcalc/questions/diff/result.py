@@ -67,7 +67,7 @@ class Entry(NamedTuple):
     figures : tuple of str
         Which of `FIGURES` are other ones.
     unclear : tuple of str
-        Which of them are known in one model alone.
+        Which of them are known in one model alone, or there alone more exactly than as a bound.
     """
 
     state: State
@@ -101,8 +101,8 @@ class Spread(NamedTuple):
         ``receptive_field_min`` (where the largest stays), ``effective_stride``, ``spatial``, ``channels``,
         ``center``, ``params``, ``macs`` or ``status``.
     direction : str
-        ``grows``, ``shrinks``, ``changes``; ``global``, ``finite`` of a field that becomes so; ``known``,
-        ``unknown``.
+        ``grows``, ``shrinks``, ``changes``; ``global``, ``finite`` of a field that becomes so; of a status
+        ``known``, ``unknown``, ``bound``, ``exact``, for what it is in the new model.
     causes : tuple of str
         The added, removed and changed layers behind which they lie, in topological order.
     layers : int

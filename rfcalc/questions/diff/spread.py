@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from rfcalc.engine.result import Row
-from rfcalc.questions.diff.figures import map_of
+from rfcalc.questions.diff.figures import all_alike, bounded_alone, map_of
 from rfcalc.questions.diff.nodes import Node
 from rfcalc.questions.diff.result import Entry, Side, Spread
 
@@ -149,7 +149,7 @@ def _moves(entry: Entry) -> Iterator[tuple[str, str]]:
     if "center" in moved and not moved & {"receptive_field", "receptive_field_min", "effective_stride"}:
         yield "center", "changes"
     if "output_shape" in moved:
-        if map_of(old, new) != map_of(new, old):
+        if all_alike(map_of(old, new), map_of(new, old)) is False:
             yield "spatial", _direction(map_of(old, new), map_of(new, old))
         else:
             yield "channels", _direction((old.activations,), (new.activations,))
@@ -158,10 +158,14 @@ def _moves(entry: Entry) -> Iterator[tuple[str, str]]:
             values = _values(figure, entry)
             yield figure, "grows" if values[1] > values[0] else "shrinks"
     if "status" in moved:
-        yield (
-            "status",
-            "unknown" if new.status == "unknown" else "known" if old.status == "unknown" else "changes",
-        )
+        yield "status", _turn(old, new)
+
+
+def _turn(old: Row, new: Row) -> str:
+    """Say what became of the status of a layer."""
+    if bounded_alone(old, new):
+        return new.status
+    return "unknown" if new.status == "unknown" else "known"
 
 
 def _direction(old: Any, new: Any, *, endless: bool = False) -> str:
