@@ -1,9 +1,9 @@
 """Which layer of one model is which of the other.
 
 Keys are tried from the one that says most to the one that says least; each aligns what the ones before left
-between their anchors. Names are evidence, and mislead where a tool numbers layers: so it is done twice, with
-names before structure and after it, and the outcome with fewer edits, and then with fewer renamed layers, is
-taken.
+between their anchors. Names are evidence, and mislead where a tool numbers layers; what a layer is misleads
+where widths are other ones everywhere. So it is done with names first, with structure first, and with windows
+first, widths aside; the outcome with the fewest edits, and then with the fewest renamed layers, is taken.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ _KEYS: Final[dict[str, Key]] = {
     "all behind": lambda model, place: model.behind[place],
     "neighbours": lambda model, place: model.around[place],
     "itself": lambda model, place: model.own[place],
+    "windows before": lambda model, place: model.near_ahead[place],
+    "windows behind": lambda model, place: model.near_behind[place],
 }
 
 _NAMES_FIRST: Final = (
@@ -37,7 +39,11 @@ _STRUCTURE_FIRST: Final = (
     "name, neighbours", "neighbours", "name, itself", "itself",
 )  # fmt: skip
 
-_ANYWHERE: Final = ("name, itself", "all before", "all behind", "neighbours")
+_WINDOWS_FIRST: Final = ("windows before", "windows behind", *_STRUCTURE_FIRST)
+"""For two widths of one network, of which no layer is as before."""
+
+_NAMED: Final = "name, itself"
+_ANYWHERE: Final = ("all before", "all behind", "neighbours")
 """What tells a layer even where it stands elsewhere in the order, if there is one such layer alone."""
 
 
@@ -90,7 +96,7 @@ def match(
 
     found = [_Matcher(one, two, ask).run(_NAMES_FIRST)]
     if any(found[0].cost()):
-        found.append(_Matcher(one, two, ask).run(_STRUCTURE_FIRST))
+        found += [_Matcher(one, two, ask).run(keys) for keys in (_STRUCTURE_FIRST, _WINDOWS_FIRST)]
     best = min(found, key=lambda matcher: matcher.cost())
     pairs, respellings = best.pairs, best.respellings
     if turned:
@@ -122,6 +128,8 @@ class _Matcher:
     def run(self, keys: Sequence[str]) -> _Matcher:
         for key in keys:
             self._align(_KEYS[key])
+            if key == _NAMED:  # before what is only alike is taken for it
+                self._pick(_KEYS[key])
         for key in _ANYWHERE:
             self._pick(_KEYS[key])
         self._leave_out()

@@ -41,6 +41,8 @@ class Signed(NamedTuple):
         For each node a number for itself and all before it, and for itself and all behind it.
     around : list of int
         A number for itself and its neighbours to a distance of two.
+    near_ahead, near_behind : list of int
+        As `ahead` and `behind`, by the part of each node that an edit leaves most likely.
     """
 
     nodes: Sequence[Node]
@@ -50,6 +52,8 @@ class Signed(NamedTuple):
     ahead: list[int]
     behind: list[int]
     around: list[int]
+    near_ahead: list[int]
+    near_behind: list[int]
 
 
 def signed(nodes: Sequence[Node], outputs: Sequence[int], names: Names) -> Signed:
@@ -67,18 +71,40 @@ def signed(nodes: Sequence[Node], outputs: Sequence[int], names: Names) -> Signe
     own = [names.number(("own", node.own)) for node in nodes]
     near = [names.number(("near", node.near)) for node in nodes]
     takers = _takers(nodes)
+    around = own
+    for _ in range(_ROUNDS):
+        around = _round(nodes, takers, around, names)
+    return Signed(
+        nodes,
+        _order(nodes, outputs),
+        own,
+        near,
+        _ahead(nodes, own, names),
+        _behind(nodes, takers, own, names),
+        around,
+        _ahead(nodes, near, names),
+        _behind(nodes, takers, near, names),
+    )
+
+
+def _ahead(nodes: Sequence[Node], own: Sequence[int], names: Names) -> list[int]:
+    """Return for each node a number for itself and all before it."""
     ahead: list[int] = []
     for place, node in enumerate(nodes):
         slots = [tuple((ahead[source], output) for source, output in slot) for slot in node.inputs]
         ahead.append(names.number(("ahead", own[place], _slots(node, slots))))
+    return ahead
+
+
+def _behind(
+    nodes: Sequence[Node], takers: Sequence[Sequence[tuple[int, int]]], own: Sequence[int], names: Names
+) -> list[int]:
+    """Return for each node a number for itself and all behind it."""
     behind = [0] * len(nodes)
     for place in reversed(range(len(nodes))):
         after = sorted((slot, behind[taker]) for slot, taker in takers[place])
         behind[place] = names.number(("behind", own[place], tuple(after)))
-    around = own
-    for _ in range(_ROUNDS):
-        around = _round(nodes, takers, around, names)
-    return Signed(nodes, _order(nodes, outputs), own, near, ahead, behind, around)
+    return behind
 
 
 def _slots(

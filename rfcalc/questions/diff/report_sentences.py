@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from rfcalc.questions.diff.report_words import signed
+from rfcalc.questions.diff.report_words import shapes_text, signed
 from rfcalc.questions.diff.result import DiffResult, Entry, Spread
 from rfcalc.render import humanise
 from rfcalc.render.escape import shorten
@@ -135,7 +135,7 @@ def _map(each: Spread, layers: str, at: str) -> str:
 
 def _width(each: Spread, layers: str, at: str) -> str:
     verb = {"grows": "gets larger", "shrinks": "gets smaller"}.get(each.direction, "is different")
-    ends = _ends(humanise.shape(each.old), humanise.shape(each.new))
+    ends = _ends(*shapes_text((each.old, each.new)))
     return f"the output of {layers} {verb}{_such(at)} ({ends})"
 
 

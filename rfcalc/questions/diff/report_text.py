@@ -115,10 +115,9 @@ def _changes(diff: DiffResult, width: int, clean: _Clean, *, every: bool) -> lis
     lines: list[str] = []
     for place, item in enumerate(items):
         new = _lines(item, room, width, clean)
-        if not every and len(lines) + len(new) > _MOST_LINES and place:
-            left = sum(each.changes for each in items[place:])
-            if left:
-                lines.append(f"  and {left:,} more changes, with --all or in JSON")
+        left = sum(each.changes for each in items[place:])
+        if not every and len(lines) + len(new) > _MOST_LINES and place and left > 1:
+            lines.append(f"  and {left:,} more changes, with --all or in JSON")
             break
         lines += new
     return lines

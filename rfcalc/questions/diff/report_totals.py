@@ -59,7 +59,8 @@ def _field(diff: DiffResult) -> tuple[str, ...]:
     """Compare what the last window of the new model sees with what it saw, or the last window there."""
     name = focus_of(diff.new.rows)
     same = (each.old.row.name for each in diff.entries if each.old and each.new and each.name == name)
-    names = [next(same, None) or focus_of(diff.old.rows), name]
+    before = next(same, None)
+    names = [before or focus_of(diff.old.rows), name]
     results = (diff.old, diff.new)
     rows = [result.layer(each) if each else None for result, each in zip(results, names, strict=True)]
     fields = [None if row is None else field_of(row) for row in rows]
@@ -68,9 +69,8 @@ def _field(diff: DiffResult) -> tuple[str, ...]:
         "-" if field is None else "~" * bound + humanise.extents(field)
         for field, bound in zip(fields, bounds, strict=True)
     ]
-    title = (
-        f"field of {shorten(names[1], _LONGEST_NAME)}" if names[0] == names[1] else "field of the last window"
-    )
+    one_layer = before is not None or names[0] == names[1]
+    title = f"field of {shorten(name, _LONGEST_NAME)}" if one_layer else "field of the last window"
     one, two = fields
     if bounds[0] != bounds[1] and one != two:  # what is at most so much may be what the other has
         return (title, *cells, "?")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from rfcalc.algebra.number import Num
@@ -57,13 +57,16 @@ def value_text(value: Any) -> str:
     ('3x3', '1x0+2', 'none', 'same')
     >>> value_text((None, 3)), value_text(((0, 1, None), (2, 3, 4)))
     ('?x3', '0+1+nonex2+3+4')
+    >>> value_text(("batch", 3, "height"))
+    'batch x 3 x height'
     """
     if value is None:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple) and value:
-        return shorten("x".join(map(_part, value)), _LONGEST_VALUE)
+        between = " x " if any(isinstance(each, str) for each in value) else "x"
+        return shorten(between.join(map(_part, value)), _LONGEST_VALUE)
     return shorten(str(value), _LONGEST_VALUE) if value != () else "none"
 
 
@@ -89,9 +92,21 @@ def _inputs(row: Row) -> str:
 # ---- figures -----------------------------------------------------------------------------------------------
 
 
-def shape_text(row: Row, *, across: bool) -> str:
-    """Write the shape of an output; across formats the map and its channels, in one order for all."""
-    if not across or row.activations is None or None in row.spatial:
+def shapes_text(shapes: Sequence[Sequence[Num | None] | None]) -> list[str]:
+    """Write shapes to be compared: without the batch where it is open in one of them.
+
+    >>> shapes_text([(1, 16, 8, 8), (None, 16, 4, 4)]), shapes_text([(1, 16), (1, 8)])
+    (['16x8x8', '16x4x4'], ['1x16', '1x8'])
+    """
+    known = [shape for shape in shapes if shape is not None and len(shape) > 1]
+    if len({len(shape) for shape in known}) == 1 and any(shape[0] is None for shape in known):
+        return [humanise.shape(shape if shape is None else (None, *shape[1:])) for shape in shapes]
+    return [humanise.shape(shape) for shape in shapes]
+
+
+def _map_text(row: Row) -> str:
+    """Write the map of an output and its channels, in one order for all formats."""
+    if row.activations is None or None in row.spatial:
         return humanise.shape(row.output_shape)
     extent: Any = 1
     for size in row.spatial:
@@ -121,7 +136,10 @@ def figure_cell(entry: Entry, figure: str, *, across: bool = False) -> str:
     if figure in ("params", "macs"):
         return _amount(entry, figure)
     if figure == "output_shape":
-        cells = [shape_text(side.row, across=across) for side in sides]
+        if across:
+            cells = [_map_text(side.row) for side in sides]
+        else:
+            cells = shapes_text([side.row.output_shape for side in sides])
     else:
         cells = [_CELLS[figure](side.row) for side in sides]
     return TO.join(cells) if len(set(cells)) > 1 and figure in entry.figures else cells[-1]
