@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 import rfcalc
 from rfcalc.questions.diff.match import match
 from rfcalc.questions.diff.nodes import Node
+from rfcalc.questions.diff.report_words import shapes_text, value_text
 from rfcalc.questions.diff.sequence import Work, aligned
+from tests.readers.onnx_graphs import graph_bytes
 from tests.strategies import models
 
 Json = dict[str, Any]
@@ -449,3 +451,91 @@ def test_what_one_model_alone_knows_is_not_said_to_be_the_same() -> None:
     found = rfcalc.diff(net(conv("c")), {**net(conv("c")), "input": [None, None, 3]}, common=True)
     assert found.answer[0] == "no change in field, stride and parameters (2 layers compared)"
     assert "cannot be compared" in found.answer[1]
+
+
+# ---- bounds ------------------------------------------------------------------------------------------------
+
+MYSTERY: Json = {"kind": "unknown", "op": "Mystery", "name": "m"}
+"""An operation that may read anything: what is behind it sees the whole map, at most."""
+
+
+def test_an_upper_bound_is_not_said_to_be_a_change() -> None:
+    """The field of b is 5 in the old model, and may be 5 in the new one."""
+    old, new = net(conv("a"), conv("b")), net(conv("a"), MYSTERY, conv("b"))
+    for one, two, direction, which in ((old, new, "bound", "new"), (new, old, "exact", "old")):
+        found = rfcalc.diff(one, two, on_unknown="bound")
+        assert [(each.figure, each.direction) for each in found.spread] == [("status", direction)]
+        assert "receptive_field" in found.entries[-1].unclear
+        (told,) = (each for each in found.answer if "the field" in each)
+        assert f"is an upper bound only in the {which} model" in told
+        assert "cannot be compared" not in " ".join(found.answer)
+
+
+def test_two_upper_bounds_are_compared() -> None:
+    old, new = net(MYSTERY, conv("b")), net(MYSTERY, conv("b", 5))
+    found = rfcalc.diff({**old, "input": [8, 8, 1]}, {**new, "input": [8, 8, 1]}, on_unknown="bound")
+    assert not any(each.figure == "status" for each in found.spread)
+
+
+# ---- across formats, and widths ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "alike"),
+    [
+        ([64, 1], [1, 64], True),  # strip pooling
+        ([32, 16], [2, 4], True),
+        ([64, 2], [1, 64], False),
+        ([32, 10], [2, 6], False),  # windows of 7 and 8 that overlap: 10 does not divide 64
+    ],
+)
+def test_an_adaptive_pooling_by_equal_windows_is_a_plain_one(
+    size: list[int], kernel: list[int], alike: bool
+) -> None:
+    """PyTorch's definition: window i of m from floor(i*n/m) to ceil((i+1)*n/m); equal ones where m divides n."""
+    old = net({"kind": "adaptive_pool", "name": "p", "size": size}, conv("c"))
+    new = net({"kind": "average_pool", "name": "p", "kernel": kernel}, conv("c"))
+    assert rfcalc.diff(old, new, common=True).changed is not alike
+    peaks = net({"kind": "max_pool", "name": "p", "kernel": kernel}, conv("c"))
+    assert rfcalc.diff(old, peaks, common=True).changed
+
+
+@pytest.mark.onnx
+def test_two_widths_of_one_network_are_matched_layer_by_layer() -> None:
+    """A YOLO of two widths by two exporters: no layer is as before, no name is, and every map is."""
+    found = rfcalc.diff(graph_bytes("own.yolo.ts11"), graph_bytes("own.yolo"), common=True)
+    assert (found.added, found.removed) == ((), ())
+    for each in found.entries:
+        assert each.old is not None
+        assert each.new is not None
+        assert (each.old.row.spatial, each.old.row.receptive_field) == (
+            each.new.row.spatial, each.new.row.receptive_field,
+        )  # fmt: skip
+
+
+def test_a_layer_that_leads_nowhere_keeps_its_name() -> None:
+    """The last block's way on is of no use, as in WaveNet; one block fewer makes that of another one so."""
+
+    def blocks(count: int) -> Json:
+        layers = [conv("stem")]
+        before, total = "stem", "stem"
+        for number in range(count):
+            name = f"block{number}"
+            layers += [
+                conv(f"{name}.in", inputs=[before], dilation=1 << number),
+                conv(f"{name}.on", 1, inputs=[f"{name}.in"]),
+                {"kind": "add", "name": f"{name}.add", "inputs": [f"{name}.on", before]},
+                {"kind": "add", "name": f"{name}.sum", "inputs": [f"{name}.in", total]},
+            ]
+            before, total = f"{name}.add", f"{name}.sum"
+        return net(*layers, conv("end", 1, inputs=[total]), outputs=["end"])
+
+    found = rfcalc.diff(blocks(5), blocks(4))
+    assert [each.name for each in found.removed] == [f"block4.{part}" for part in ("in", "on", "add", "sum")]
+    assert (found.added, found.edited, found.renamed) == ((), (), ())
+
+
+def test_shapes_are_written_so_that_they_can_be_read() -> None:
+    """An open batch is left out on both sides; names of extents stand apart."""
+    assert shapes_text([(1, 8, 64, 64), (None, 16, 64, 64)]) == ["8x64x64", "16x64x64"]
+    assert value_text(("batch", 3, "height", 32)) == "batch x 3 x height x 32"

@@ -330,10 +330,14 @@ def _window(layer: Layer, settings: Mapping[str, Any], spec: TensorSpec | None) 
 def _pooling(
     kind: str, layer: Layer, settings: Mapping[str, Any], spec: TensorSpec | None
 ) -> dict[str, Any] | None:
-    """Spell a pooling; one over the whole map is global however it is written.
+    """Spell a pooling; one over the whole map is global, and one by equal windows slides them, however written.
 
     What runs over other axes than those of positions is part of a normalisation that is written out.
     """
+    equal = _equal_windows(settings.get("size"), spec) if kind == "adaptive_pool" else None
+    if equal is not None and set(equal) != {1} and f"{settings.get('mode')}_pool" in _POOLS:
+        kind = f"{settings.get('mode')}_pool"
+        settings = {"kernel": equal, "stride": equal, "dilation": (1,) * len(equal)}
     if kind in _POOLS:
         kernel = settings.get("kernel")
         if spec is not None and spec.spatial and kernel == spec.spatial and set(kernel) != {1}:
@@ -349,6 +353,16 @@ def _pooling(
         )  # fmt: skip
     places = settings.get("axes") if kind == "reduce" else layer.attrs.get("spatial")
     return {"kind": "global_pool", "mode": mode} if _is_map(places, spec, kind != "reduce") else None
+
+
+def _equal_windows(size: Any, spec: TensorSpec | None) -> tuple[int, ...] | None:
+    """Return the windows of a pooling to a size, where its extents divide those of the map."""
+    if spec is None or not isinstance(size, tuple) or len(size) != len(spec.spatial):
+        return None
+    pairs = list(zip(spec.spatial, size, strict=True))
+    if not all(type(n) is int and type(m) is int and m > 0 and n % m == 0 for n, m in pairs):
+        return None
+    return tuple(int(n) // int(m) for n, m in pairs)
 
 
 def _is_map(places: Any, spec: TensorSpec | None, default: bool) -> bool:
