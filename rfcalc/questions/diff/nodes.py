@@ -330,7 +330,7 @@ def _window(layer: Layer, settings: Mapping[str, Any], spec: TensorSpec | None) 
 def _pooling(
     kind: str, layer: Layer, settings: Mapping[str, Any], spec: TensorSpec | None
 ) -> dict[str, Any] | None:
-    """Spell a pooling; one over the whole map is global, and one by equal windows slides them, however written.
+    """Spell a pooling; one over the whole map is global, one by equal windows slides them, however written.
 
     What runs over other axes than those of positions is part of a normalisation that is written out.
     """
