@@ -56,6 +56,10 @@ FACTORS: dict[str, Write] = {
     "one of all": lambda: after(ones(T), lambda k: k.unbind(0)[3].zero_()),
     "a factor": lambda: after(ones(T), lambda k: k.mul_(torch.arange(T) > 3)),
     "a view of a view": lambda: after(ones(2, T), lambda k: k.view(-1)[1::4].zero_())[0],
+    "a limit": lambda: after(ones(T), put(slice(3), -1), lambda k: k.clamp_(min=0)),
+    "a limit in a part, and then some": lambda: after(
+        ones(T), lambda k: k[:3].clamp_(max=0), put(slice(6, None), 0)
+    ),
     "truth values of numbers": lambda: after(
         torch.zeros(T, dtype=torch.bool), put(slice(3, None), torch.full((5,), 2))
     ),
@@ -176,9 +180,9 @@ def unfolded(k: Tensor) -> None:
 NOT_FOLLOWED: dict[str, Callable[[Tensor], Tensor]] = {
     "a view that overlaps": lambda x: x * after(ones(T), unfolded),
     "strides": lambda x: mixed(x, after(zeros(T, T), lambda k: k.as_strided((T,), (T + 1,)).fill_(1))),
-    "a limit": lambda x: x * after(ones(T), put(slice(3), -1), lambda k: k.clamp_(min=0)),
-    "a limit, and then some": lambda x: x * after(
-        ones(T), lambda k: k[:3].clamp_(max=0), put(slice(6, None), 0)
+    "nothing that is evaluated": lambda x: x * after(ones(T), put(slice(3), -1), lambda k: k.erfinv_()),
+    "the same in a part, and then some": lambda x: x * after(
+        ones(T), lambda k: k[:3].zero_().erfinv_(), put(slice(6, None), 0)
     ),
 }  # fmt: skip
 

@@ -142,7 +142,7 @@ class Builder:
                 self._frozen[weight] = replace(weight, trainable=False)
         weights = tuple([self._frozen[weight] for weight in value.weights])
         # spelled out, since this runs for every normalisation, and `replace` takes four times as long
-        return Value(value.spec, value.edge, value.data, weights, value.computed, value.mask)
+        return Value(value.spec, value.edge, value.data, weights, value.computed, value.mask, value.unread)
 
     # ---- layers --------------------------------------------------------------------------------------------
 
@@ -347,7 +347,10 @@ class Builder:
         result = self._apply(node, whole, specs)
         against_itself = whole.kind in ARITHMETIC and not self.marked and _meet_themselves((*inputs, *held))
         computed = against_itself or any(value.computed for value in (*inputs, *held))
-        return tuple(Value(spec, weights=weights, computed=computed) for spec in result.outputs)
+        unread = any(value.unread for value in inputs)
+        return tuple(
+            Value(spec, weights=weights, computed=computed, unread=unread) for spec in result.outputs
+        )
 
     def _masked(self, whole: Stage, inputs: Sequence[Value], made: tuple[Value, ...]) -> tuple[Value, ...]:
         """Let the first result bear the mask that it has from the one input."""

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 from typing import Any, Final
 
-from rfcalc.algebra.number import Num, is_known, prod
+from rfcalc.algebra.number import Num, is_known, is_one, prod
 from rfcalc.algebra.pattern import Pattern
-from rfcalc.graph.layer import Stage
+from rfcalc.graph.layer import BATCH, SPATIAL, Stage
 from rfcalc.readers.lowering.value import Mask, Value
+from rfcalc.rules.mix import named_axes
 
 VERY_NEGATIVE: Final = -1000.0
 """The largest number that hides a score from a softmax."""
@@ -27,20 +28,22 @@ UNSURE: Final = "which elements a mask hides is computed when the model runs"
 
 UNWRITTEN: Final = "which elements of a constant are written into is not followed"
 
+UNREAD: Final = "which elements a constant hides is not known, since its own are not"
+
 LOST: Final = Mask(None, low=True)
 """Borne by a constant that was written into where that is not followed."""
 
 
 def mask_of(value: Value) -> Mask | None:
     """Return the mask that a value is or bears; None where it is none."""
-    if value.mask is not None:
+    if value.mask is not None or value.edge is not None or value.data is None:
         return value.mask
-    return mask_in(value.data, learned=bool(value.weights)) if may_hide(value) else None
+    return mask_in(value.data, learned=bool(value.weights))
 
 
 def may_hide(value: Value) -> bool:
     """Tell whether a value may be a mask, or bears one."""
-    return value.mask is not None or (value.edge is None and value.data is not None)
+    return value.mask is not None or (value.edge is None and (value.data is not None or value.unread))
 
 
 def mask_in(data: Any, *, learned: bool = False) -> Mask | None:
@@ -197,6 +200,8 @@ def hiding(values: Sequence[Value], kind: str) -> dict[int, Any]:
 def _operand(values: Sequence[Value], place: int, kind: str) -> Mask | None:
     """Return the mask that an operand is; what is subtracted counts with its sign turned."""
     value = values[place]
+    if is_unread(value, values):
+        return Mask(None, kind not in ("multiply", "divide"))
     if kind == "subtract" and place == 1:
         if value.mask is not None and value.mask.low:
             return Mask(None, True)
@@ -345,6 +350,8 @@ def seen(product: Stage, inputs: Sequence[Value], swap: Sequence[bool] = ()) -> 
         mask = mask_of(value)
         if is_lost(value):
             return product._replace(extras=product.extras._replace(unsure=UNWRITTEN))
+        if value.unread and value.edge is None and _sums_positions(product, place, inputs, swap):
+            return product._replace(extras=product.extras._replace(unsure=UNREAD))
         if mask is None or mask.low or value.spec is None:
             continue
         if mask.alive is None:
@@ -354,6 +361,25 @@ def seen(product: Stage, inputs: Sequence[Value], swap: Sequence[bool] = ()) -> 
         if left is not None:
             found.append((place, left))
     return product._replace(attrs={**product.attrs, "seen": tuple(found)}) if found else product
+
+
+def _sums_positions(product: Stage, place: int, inputs: Sequence[Value], swap: Sequence[bool]) -> bool:
+    """Tell whether a product sums positions of other factors, each times an element of one."""
+    others = [value for value in inputs if value.edge is not None and value.spec is not None]
+    if product.kind == "einsum":
+        specs = [value.spec for value in inputs if value.spec is not None]
+        named, out = named_axes(str(product.attrs["equation"]), specs)
+        summed = set(named[place]) - set(out)
+        return any(
+            letter in summed and role == SPATIAL
+            for letters, value in zip(named, inputs, strict=True)
+            if value.edge is not None and value.spec is not None
+            for letter, role in zip(letters, value.spec.axes, strict=True)
+        )
+    first = 1 - place < len(swap) and swap[1 - place]
+    axis = -1 if (place == 1) != first else -2
+    specs = [value.spec for value in others if value.spec is not None]
+    return any(len(spec.axes) >= -axis and spec.axes[axis] == SPATIAL for spec in specs)
 
 
 def of_keys(keep: Any, queries: Num, keys: Num, rank: int, *, causal: bool = False) -> Pattern | None:
@@ -562,6 +588,22 @@ def unknown(values: Iterable[Value]) -> bool:
 def is_lost(value: Value) -> bool:
     """Tell whether a value is a constant of which it is not known what was written into it."""
     return value.constant and value.data is None and value.mask is not None and value.mask.alive is None
+
+
+def is_unread(value: Value, beside: Sequence[Value]) -> bool:
+    """Tell whether a constant whose elements are not known may be a mask of positions of what is beside it.
+
+    It changes along two axes of positions, as those of scores, or along positions alone, or holds truth
+    values. What changes along positions and channels is a table, such as that of an embedding of positions.
+    """
+    if not value.unread or value.edge is not None or value.spec is None:
+        return False
+    others = [each.spec for each in beside if each.edge is not None and each.spec is not None]
+    axes = max((spec.axes for spec in others), key=len, default="")
+    along = zip(reversed(axes), reversed(value.spec.shape), strict=False)
+    varying = [role for role, extent in along if role != BATCH and not is_one(extent)]
+    positions = varying.count(SPATIAL)
+    return positions > 1 or (positions == 1 and (len(varying) == 1 or value.spec.dtype == "bool"))
 
 
 def triangle(rows: int, columns: int, diagonal: int = 0, *, upper: bool = False) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.errors import AnalysisError
-from rfcalc.graph.layer import PLAIN, Extras, Stage, TensorSpec
+from rfcalc.graph.layer import PLAIN, SPATIAL, Extras, Stage, TensorSpec
 from rfcalc.readers.lowering import masks as masks_of
 from rfcalc.readers.lowering.builder import Builder
 from rfcalc.readers.lowering.history import hides_nothing
@@ -50,7 +50,8 @@ def linear(
         alive = masks_of.full(mask.alive, kernel.shape)
         if not alive.all():
             attrs["seen"] = masks_of.packed(alive if features_last else alive.T)
-    extras = Extras(prepare=((0, SWAP),) if swap else ())
+    doubt = kernel.unread and x.spec.axes[-2 if swap else -1] == SPATIAL
+    extras = Extras(prepare=((0, SWAP),) if swap else (), unsure=masks_of.UNREAD if doubt else "")
     made = operation.add("linear", (x,), attrs, extras, weights=(kernel, bias))
     if bias is not None or swap or x.mask is None or x.mask.low or x.mask.alive is None:
         return made
@@ -210,7 +211,7 @@ def hide_keys(
 
 def _is_mask(value: Value) -> bool:
     """Tell whether what attention is given hides keys, and is no bias."""
-    if value.spec is not None and value.spec.dtype == "bool":
+    if value.unread or (value.spec is not None and value.spec.dtype == "bool"):
         return True
     found = masks_of.mask_of(value)
     return found is not None and found.low
@@ -267,12 +268,19 @@ def elementwise(
         attrs["alive"] = found
     masking = bool(hides) or (mask is not None and mask.low)
     learned = [value for value in held if not value.computed and not (masking and _is_filling(value))]
-    extras = Extras(unsure=masks_of.UNWRITTEN if any(map(masks_of.is_lost, held)) else "")
+    extras = Extras(unsure=_doubt(held, inputs))
     made = operation.add(kind, moving, attrs, extras, weights=learned)
     operation.builder.meet(made, held)
     if held and kind not in ("multiply", "divide"):
         operation.builder.bias(made)
     return made if made[0].mask is mask else operation.builder.bearing(made, mask)
+
+
+def _doubt(held: Sequence[Value], inputs: Sequence[Value]) -> str:
+    """Say why it is not known what constants hide of the other operands; nothing where it is."""
+    if any(map(masks_of.is_lost, held)):
+        return masks_of.UNWRITTEN
+    return masks_of.UNREAD if any(masks_of.is_unread(value, inputs) for value in held) else ""
 
 
 def _is_filling(value: Value) -> bool:

@@ -65,6 +65,8 @@ class Value:
         element-wise operation it is then no parameter, while a kernel that is computed so still is one.
     mask : Mask, optional
         Which of its elements a mask has made zero or very negative.
+    unread : bool
+        It is a constant that is no parameter, whose elements are not known: it may be a mask.
     """
 
     spec: TensorSpec | None
@@ -73,6 +75,7 @@ class Value:
     weights: tuple[Weight, ...] = ()
     computed: bool = False
     mask: Mask | None = None
+    unread: bool = False
 
     @property
     def constant(self) -> bool:

@@ -73,10 +73,12 @@ class Exported:
         meta = graph.meta(node.meta.get("val"))
         tensor = self._tensors.get(path) if role != USER else None
         if tensor is None:
-            return Given(node.name, role, path, meta)
-        data = known_data(tensor, learned=role == PARAMETER)
+            return Given(node.name, role, path, meta, unread=role in (BUFFER, CONSTANT))
+        learned = role == PARAMETER or (role == BUFFER and is_blank(tensor))
+        data = known_data(tensor, learned=learned)
         identity = self._first.get(storage_of(tensor), path)  # tied tensors go by the name of the first
-        return Given(node.name, role, path, meta, identity, bool(tensor.requires_grad), data)
+        doubt = not learned and not is_read(tensor)
+        return Given(node.name, role, path, meta, identity, bool(tensor.requires_grad), data, doubt)
 
 
 def storage_of(tensor: Any) -> Any:
@@ -88,19 +90,31 @@ def storage_of(tensor: Any) -> Any:
 
 
 def known_data(tensor: Any, *, learned: bool = False) -> Any:
-    """Return the elements of a small tensor of integers, or of a mask, as an array; None for any other."""
+    """Return the elements of a small tensor, or of a mask, as an array; None for any other."""
+    import torch
+
+    floats = tensor.dtype.is_floating_point
+    if not is_read(tensor) or (floats and learned):
+        return None
+    real = tensor.detach().cpu()
+    array = (real.float() if floats and tensor.dtype != torch.float64 else real).numpy()
+    small = not floats or tensor.numel() <= MOST_KNOWN
+    return array if small or (may_be_structural(array) and is_structural(array)) else None
+
+
+def is_read(tensor: Any) -> bool:
+    """Tell whether the elements of a tensor are looked at, whatever they are."""
     import torch
 
     if type(tensor) is not torch.Tensor or not _is_plain(tensor):
-        return None
-    if not tensor.dtype.is_floating_point:
-        if tensor.numel() > (MOST_MASKED if tensor.dtype == torch.bool else MOST_KNOWN):
-            return None
-        return tensor.detach().cpu().numpy()
-    if learned or not 0 < tensor.numel() <= MOST_MASKED:
-        return None
-    array = tensor.detach().cpu().float().numpy()
-    return array if may_be_structural(array) and is_structural(array) else None
+        return False
+    integers = not tensor.dtype.is_floating_point and tensor.dtype != torch.bool
+    return bool(tensor.numel() <= (MOST_KNOWN if integers else MOST_MASKED))
+
+
+def is_blank(tensor: Any) -> bool:
+    """Tell whether a buffer holds nothing but zeros: that is a state which is still to be filled."""
+    return bool(tensor.dtype.is_floating_point and is_read(tensor) and not tensor.any())
 
 
 def _is_plain(tensor: Any) -> bool:
@@ -205,7 +219,8 @@ class _Graph:
             found = getattr(found, part)
         if isinstance(found, torch.fx.GraphModule):
             return _Graph(found, self._symbols).program(target)
-        return Given(target, CONSTANT, target, self.meta(found), data=known_data(found))
+        doubt = not is_read(found)
+        return Given(target, CONSTANT, target, self.meta(found), data=known_data(found), unread=doubt)
 
     def meta(self, value: Any) -> Any:
         """Return what is recorded of a result."""

@@ -2,49 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from rfcalc.algebra.number import is_known, prod
+from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import TensorSpec
 from rfcalc.readers.lowering.builder import Undecided, default_axes
 from rfcalc.readers.lowering.masks import MOST_MASKED, is_structural, may_be_structural
 from rfcalc.readers.lowering.value import Value, numpy_name
+from rfcalc.readers.torch.functions import MORE, Fold, bounded, elements, given, of_elements
 from rfcalc.readers.torch.operation import Operation
 from rfcalc.readers.torch.program import Tensor
 
 MOST_KNOWN: Final = 1 << 16
-"""Elements of a tensor that is evaluated."""
-
-Fold = Callable[[Operation, Any], Any]
-"""From an operation and numpy to the elements of its result."""
-
-
-def _array(operation: Operation, name: str, np: Any) -> Any:
-    return _elements(operation[name], np)
-
-
-def _elements(value: Value, np: Any) -> Any:
-    if value.data is None or value.edge is not None:
-        raise Undecided
-    return np.asarray(value.data)
-
-
-def _binary(function: str) -> Fold:
-    def fold(operation: Operation, np: Any) -> Any:
-        if operation.raw("alpha", 1) != 1:
-            raise Undecided
-        return getattr(np, function)(_array(operation, "self", np), _array(operation, "other", np))
-
-    return fold
-
-
-def _unary(function: str) -> Fold:
-    return lambda operation, np: getattr(np, function)(_array(operation, "self", np))
+"""Elements of a tensor of other numbers than those of masks that are kept."""
 
 
 def _divide(operation: Operation, np: Any) -> Any:
-    a, b = _array(operation, "self", np), _array(operation, "other", np)
+    a, b = given(operation, "self", np), given(operation, "other", np)
     if not np.all(b):
         raise Undecided
     mode = operation.raw("rounding_mode")
@@ -57,32 +33,32 @@ def _divide(operation: Operation, np: Any) -> Any:
 
 def _triangle(operation: Operation, np: Any) -> Any:
     function = getattr(np, operation.op.removeprefix("aten."))
-    return function(_array(operation, "self", np), operation.integer("diagonal", 0))
+    return function(given(operation, "self", np), operation.integer("diagonal", 0))
 
 
 def _reversed(operation: Operation, np: Any) -> Any:
     if operation.raw("alpha", 1) != 1:
         raise Undecided
-    return np.subtract(_array(operation, "other", np), _array(operation, "self", np))
+    return np.subtract(given(operation, "other", np), given(operation, "self", np))
 
 
 def _where(operation: Operation, np: Any) -> Any:
-    return np.where(*(_array(operation, name, np) for name in ("condition", "self", "other")))
+    return np.where(*(given(operation, name, np) for name in ("condition", "self", "other")))
 
 
 def _masked_fill(operation: Operation, np: Any) -> Any:
-    x, mask, value = (_array(operation, name, np) for name in ("self", "mask", "value"))
+    x, mask, value = (given(operation, name, np) for name in ("self", "mask", "value"))
     return np.where(mask, value, x)
 
 
 def _copied(operation: Operation, np: Any) -> Any:
-    return np.broadcast_to(_array(operation, "src", np), operation.recorded[0])
+    return np.broadcast_to(given(operation, "src", np), operation.recorded[0])
 
 
 def _key(operation: Operation, np: Any) -> tuple[Any, ...]:
     """Return the places that an indexing names, along all axes."""
     return tuple(
-        slice(None) if raw is None else _elements(operation.as_value(raw), np)
+        slice(None) if raw is None else np.asarray(elements(operation.as_value(raw)))
         for raw in operation.call.args["indices"]
     )
 
@@ -90,31 +66,31 @@ def _key(operation: Operation, np: Any) -> tuple[Any, ...]:
 def _put(operation: Operation, np: Any) -> Any:
     if operation.flag("accumulate"):
         raise Undecided
-    found = _array(operation, "self", np).copy()
-    found[_key(operation, np)] = _array(operation, "values", np)
+    found = given(operation, "self", np).copy()
+    found[_key(operation, np)] = given(operation, "values", np)
     return found
 
 
 def _index_filled(operation: Operation, np: Any) -> Any:
-    found = _array(operation, "self", np).copy()
+    found = given(operation, "self", np).copy()
     axis = operation.axis("dim", found.ndim)
-    found[(slice(None),) * axis + (_array(operation, "index", np),)] = _array(operation, "value", np)
+    found[(slice(None),) * axis + (given(operation, "index", np),)] = given(operation, "value", np)
     return found
 
 
 def _diagonal_filled(operation: Operation, np: Any) -> Any:
-    found = _array(operation, "self", np).copy()
+    found = given(operation, "self", np).copy()
     np.fill_diagonal(found, operation.raw("fill_value"), wrap=operation.flag("wrap"))
     return found
 
 
 def _select(operation: Operation, np: Any) -> Any:
-    array = _array(operation, "self", np)
+    array = given(operation, "self", np)
     return array[(slice(None),) * operation.axis("dim", array.ndim) + (operation.integer("index"), ...)]
 
 
 def _narrowed(operation: Operation, np: Any) -> Any:
-    array = _array(operation, "self", np)
+    array = given(operation, "self", np)
     start = operation.integer("start")
     place = slice(start, start + operation.integer("length"))
     return array[(slice(None),) * operation.axis("dim", array.ndim) + (place,)]
@@ -122,7 +98,7 @@ def _narrowed(operation: Operation, np: Any) -> Any:
 
 def _parts(operation: Operation, np: Any) -> Any:
     """Parts of an axis, as long as the program records them; without that axis where it is taken apart."""
-    array = _array(operation, "self", np)
+    array = given(operation, "self", np)
     axis = operation.axis("dim", array.ndim, 0)
     made, start = [], 0
     for shape in operation.recorded:
@@ -134,7 +110,7 @@ def _parts(operation: Operation, np: Any) -> Any:
 
 
 def _filled_tensor(operation: Operation, np: Any) -> Any:
-    return np.full(operation.recorded[0], _array(operation, "value", np))
+    return np.full(operation.recorded[0], given(operation, "value", np))
 
 
 def _eye(operation: Operation, np: Any) -> Any:
@@ -142,20 +118,17 @@ def _eye(operation: Operation, np: Any) -> Any:
 
 
 def _repeat(operation: Operation, np: Any) -> Any:
-    array, repeats = _array(operation, "self", np), operation.integers("repeats")
+    array, repeats = given(operation, "self", np), operation.integers("repeats")
+    bounded((*array.shape, *repeats))
     return np.tile(array, repeats)
 
 
-def _cumulated(operation: Operation, np: Any) -> Any:
-    return np.cumsum(_array(operation, "self", np), axis=operation.integer("dim"))
-
-
 def _differences(operation: Operation, np: Any) -> Any:
-    joined = [_array(operation, "self", np)]
+    joined = [given(operation, "self", np)]
     axis = operation.axis("dim", joined[0].ndim, -1)
     for name, place in (("prepend", 0), ("append", len(joined) + 1)):
         if operation.call.args.get(name) is not None:
-            joined.insert(place, _array(operation, name, np))
+            joined.insert(place, given(operation, name, np))
     return np.diff(np.concatenate(joined, axis=axis), operation.integer("n", 1), axis)
 
 
@@ -163,6 +136,7 @@ def _arange(operation: Operation, np: Any) -> Any:
     start, end, step = (
         operation.raw(name, other) for name, other in (("start", 0), ("end", None), ("step", 1))
     )
+    bounded((abs(int((end - start) / step)),))
     return np.arange(start, end, step)
 
 
@@ -179,19 +153,19 @@ def _scalar(operation: Operation, np: Any) -> Any:
 
 
 def _shaped(operation: Operation, np: Any) -> Any:
-    return _array(operation, "self", np).reshape(operation.recorded[0])
+    return given(operation, "self", np).reshape(operation.recorded[0])
 
 
 def _same(operation: Operation, np: Any) -> Any:
-    return _array(operation, "self", np)
+    return given(operation, "self", np)
 
 
 def _expand(operation: Operation, np: Any) -> Any:
-    return np.broadcast_to(_array(operation, "self", np), operation.recorded[0])
+    return np.broadcast_to(given(operation, "self", np), operation.recorded[0])
 
 
 def _slice(operation: Operation, np: Any) -> Any:
-    array = _array(operation, "self", np)
+    array = given(operation, "self", np)
     key = [slice(None)] * array.ndim
     bounds = (operation.raw(name, other) for name, other in (("start", None), ("end", None), ("step", 1)))
     key[operation.axis("dim", array.ndim, 0)] = slice(*bounds)
@@ -199,7 +173,7 @@ def _slice(operation: Operation, np: Any) -> Any:
 
 
 def _index(operation: Operation, np: Any) -> Any:
-    return _array(operation, "self", np)[_key(operation, np)]
+    return given(operation, "self", np)[_key(operation, np)]
 
 
 def _gathered(operation: Operation, np: Any) -> Any:
@@ -221,31 +195,30 @@ def _einsum(operation: Operation, np: Any) -> Any:
 
 
 def _meshgrid(operation: Operation, np: Any) -> Any:
-    arrays = [_elements(value, np) for value in operation.several("tensors")]
+    arrays = [np.asarray(elements(value)) for value in operation.several("tensors")]
     return tuple(np.meshgrid(*arrays, indexing=operation.text("indexing", "ij")))
 
 
 def _joined(function: str) -> Fold:
     def fold(operation: Operation, np: Any) -> Any:
-        arrays = [_elements(value, np) for value in operation.several("tensors")]
+        arrays = [np.asarray(elements(value)) for value in operation.several("tensors")]
         return getattr(np, function)(arrays, axis=operation.integer("dim", 0))
 
     return fold
 
 
 def _transpose(operation: Operation, np: Any) -> Any:
-    return np.swapaxes(_array(operation, "self", np), operation.integer("dim0"), operation.integer("dim1"))
+    return np.swapaxes(given(operation, "self", np), operation.integer("dim0"), operation.integer("dim1"))
 
 
 def _rolled(operation: Operation, np: Any) -> Any:
     return np.roll(
-        _array(operation, "self", np), operation.integers("shifts"), operation.integers("dims", ()) or None
+        given(operation, "self", np), operation.integers("shifts"), operation.integers("dims", ()) or None
     )
 
 
-FOLDS: Final[dict[str, Fold]] = {
-    "aten.add": _binary("add"),
-    "aten.sub": _binary("subtract"),
+_FOLDS: Final[dict[str, Fold]] = {
+    **MORE,
     "aten.rsub": _reversed,
     "aten.tril": _triangle,
     "aten.triu": _triangle,
@@ -254,34 +227,8 @@ FOLDS: Final[dict[str, Fold]] = {
     "aten.fill": _filled_tensor,
     "aten.eye": _eye,
     "aten.repeat": _repeat,
-    "aten.cumsum": _cumulated,
     "aten.diff": _differences,
-    "aten.__and__": _binary("bitwise_and"),
-    "aten.__or__": _binary("bitwise_or"),
-    "aten.logical_xor": _binary("logical_xor"),
-    "aten.bitwise_xor": _binary("bitwise_xor"),
-    "aten.isinf": _unary("isinf"),
-    "aten.sign": _unary("sign"),
-    "aten.mul": _binary("multiply"),
     "aten.div": _divide,
-    "aten.floor_divide": _binary("floor_divide"),
-    "aten.remainder": _binary("remainder"),
-    "aten.maximum": _binary("maximum"),
-    "aten.minimum": _binary("minimum"),
-    "aten.bitwise_and": _binary("bitwise_and"),
-    "aten.bitwise_or": _binary("bitwise_or"),
-    "aten.logical_and": _binary("logical_and"),
-    "aten.logical_or": _binary("logical_or"),
-    "aten.eq": _binary("equal"),
-    "aten.ne": _binary("not_equal"),
-    "aten.lt": _binary("less"),
-    "aten.le": _binary("less_equal"),
-    "aten.gt": _binary("greater"),
-    "aten.ge": _binary("greater_equal"),
-    "aten.neg": _unary("negative"),
-    "aten.abs": _unary("absolute"),
-    "aten.bitwise_not": _unary("invert"),
-    "aten.logical_not": _unary("logical_not"),
     "aten.arange": _arange,
     "aten.full": _full,
     "aten.full_like": _full,
@@ -304,13 +251,13 @@ FOLDS: Final[dict[str, Fold]] = {
     "aten.broadcast_to": _expand,
     "aten.transpose": _transpose,
     "aten.permute": lambda operation, np: np.transpose(
-        _array(operation, "self", np), operation.integers("dims")
+        given(operation, "self", np), operation.integers("dims")
     ),
-    "aten.flip": lambda operation, np: np.flip(_array(operation, "self", np), operation.integers("dims")),
+    "aten.flip": lambda operation, np: np.flip(given(operation, "self", np), operation.integers("dims")),
     "aten.roll": _rolled,
     "aten.select": _select,
     "aten.narrow": _narrowed,
-    "aten.t": lambda operation, np: _array(operation, "self", np).T,
+    "aten.t": lambda operation, np: given(operation, "self", np).T,
     **dict.fromkeys(("aten.split", "aten.split_with_sizes", "aten.chunk", "aten.unbind"), _parts),
     "aten.copy": _copied,
     "aten.zero": _filled(0),
@@ -342,45 +289,73 @@ FOLDS: Final[dict[str, Fold]] = {
         _shaped,
     ),
 }
-"""What each operator does to arrays."""
+"""What operators do to arrays, beside those whose names numpy knows."""
+
+
+def fold_of(op: str) -> Fold:
+    """Return what an operator does to arrays, as far as that is known."""
+    return _FOLDS.get(op, of_elements)
 
 
 def fold(operation: Operation) -> tuple[Value, ...] | None:
     """Evaluate a call on known arguments; None where that cannot be done.
 
-    Results are small tensors of integers, and those of any type that are masks or become some.
+    Results are small tensors, and those of any size that are masks or become some.
     """
-    function = FOLDS.get(operation.op)
     metas = [meta for _, meta in operation.call.outputs if isinstance(meta, Tensor)]
-    if function is None or not all(_is_small(meta) for meta in metas):
+    if not all(_is_small(meta) for meta in metas):
         return None
-    if any(value.data is None or value.edge is not None or value.weights for value in operation.given):
-        return None
+    for value in operation.given:
+        if value.data is None or value.edge is not None or value.weights:
+            return None
     try:
         import numpy as np
 
         with np.errstate(all="ignore"):
-            made = function(operation, np)
+            made = fold_of(operation.op)(operation, np)
         arrays = made if isinstance(made, tuple) else (made,)
-        return tuple(_value(array, meta, np) for array, meta in zip(arrays, metas, strict=True))
-    except (Undecided, ValueError, TypeError, LookupError, ArithmeticError, ImportError):
+        return tuple(_value(each, meta, np) for each, meta in zip(arrays, metas, strict=True))
+    except (Undecided, AnalysisError, ValueError, TypeError, LookupError, ArithmeticError, ImportError):
         return None
 
 
-def _value(array: Any, meta: Tensor, np: Any) -> Value:
-    """Return a constant; floats are kept of masks alone.
+_RANDOM: Final = frozenset(
+    (
+        *("rand", "randn", "randint", "rand_like", "randn_like", "randint_like", "randperm", "normal"),
+        *("uniform", "exponential", "cauchy", "log_normal", "geometric", "random", "bernoulli"),
+        *("empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "empty_permuted"),
+    )
+)
+"""Operators whose results are numbers as they come, no masks."""
 
-    Raises
-    ------
-    Undecided
-        It holds other floats, whose elements say nothing of an architecture.
-    """
+_PICKING: Final = frozenset(("index", "_unsafe_index", "index_select", "embedding", "gather", "take"))
+"""Operators that pick elements of their first tensor, whichever the others say."""
+
+
+def unread(operation: Operation, made: tuple[Value, ...]) -> tuple[Value, ...]:
+    """Return results of which those constants are told that may be masks: they are not known, nor learned."""
+    open_ = [value.edge is None and value.data is None and value.mask is None for value in made]
+    name = operation.op.partition(".")[2]
+    if not any(open_) or name in _RANDOM:
+        return made
+    given = operation.given[:1] if name in _PICKING else operation.given
+    if any(value.weights for value in given) and not any(value.unread for value in given):
+        return made
+    return tuple(
+        replace(value, unread=True) if each else value for value, each in zip(made, open_, strict=True)
+    )
+
+
+def _value(array: Any, meta: Tensor, np: Any) -> Value:
+    """Return a constant; of many numbers none are kept but those of a mask."""
     found = np.asarray(array, dtype=numpy_name(meta.dtype)).reshape(meta.shape)
-    if found.dtype.kind not in "biu" and not (may_be_structural(found) and is_structural(found)):
-        raise Undecided
-    if found.dtype.kind in "iu" and found.size > MOST_KNOWN and not may_be_structural(found):
-        raise Undecided
-    return Value(TensorSpec(meta.shape, default_axes(len(meta.shape)), meta.dtype), data=found)
+    spec = TensorSpec(meta.shape, default_axes(len(meta.shape)), meta.dtype)
+    return Value(spec, data=found if is_kept(found) else None)
+
+
+def is_kept(array: Any) -> bool:
+    """Tell whether elements are kept: few, or those of a mask."""
+    return array.size <= MOST_KNOWN or (may_be_structural(array) and is_structural(array))
 
 
 def _is_small(meta: Tensor) -> bool:

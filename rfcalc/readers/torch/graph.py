@@ -19,7 +19,7 @@ from rfcalc.readers.lowering.modules import blocks_of
 from rfcalc.readers.lowering.value import Blind, Value, contradict
 from rfcalc.readers.options import Options
 from rfcalc.readers.torch.aliases import Aliases
-from rfcalc.readers.torch.folding import fold
+from rfcalc.readers.torch.folding import fold, unread
 from rfcalc.readers.torch.naming import Names, operator_name
 from rfcalc.readers.torch.operation import Operation
 from rfcalc.readers.torch.ops import reader_of
@@ -232,7 +232,8 @@ def _held(given: Given) -> Any:
     weights: tuple[Weight, ...] = ()
     if given.role == PARAMETER:
         weights = (Weight(given.identity or given.path, shape, given.trainable, dtype),)
-    return Value(TensorSpec(shape, default_axes(len(shape)), dtype), data=given.data, weights=weights)
+    spec = TensorSpec(shape, default_axes(len(shape)), dtype)
+    return Value(spec, data=given.data, weights=weights, unread=given.unread)
 
 
 def _flat(values: Any) -> list[Any]:
@@ -330,17 +331,17 @@ def _attempt(builder: Builder, operation: Operation) -> tuple[Value, ...]:
         if read is not None:
             made = read(operation)
             if len(made) >= len(operation.node.outputs) and not contradict(made, operation.recorded):
-                return made
+                return unread(operation, made)
             why = "the shapes that it records are not those of its rule"
     except Blind:
         builder.drop(before)
-        return builder.blind(operation.node, operation.given)
+        return unread(operation, builder.blind(operation.node, operation.given))
     except Undecided:
         pass
     except (AnalysisError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
         why = str(error).partition("\n")[0]
     builder.drop(before)
-    return builder.unknown(operation.node, operation.given, why)
+    return unread(operation, builder.unknown(operation.node, operation.given, why))
 
 
 def _with_recorded(builder: Builder, operation: Operation, made: tuple[Value, ...]) -> list[Value]:

@@ -272,7 +272,8 @@ def constant(given: Given) -> Value:
     if not isinstance(given.meta, Tensor):
         return Value(None)
     shape = given.meta.shape
-    return Value(TensorSpec(shape, default_axes(len(shape)), given.meta.dtype), data=given.data)
+    spec = TensorSpec(shape, default_axes(len(shape)), given.meta.dtype)
+    return Value(spec, data=given.data, unread=given.unread)
 
 
 op: Final[Registry[Operation]] = Registry("aten")

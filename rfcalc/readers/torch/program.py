@@ -53,7 +53,9 @@ class Given(NamedTuple):
     trainable : bool
         Whether a parameter takes part in training.
     data : array, optional
-        Elements of a small tensor of integers.
+        Elements of a small tensor, or of a mask.
+    unread : bool
+        Whether nobody has looked at the elements of a tensor that is no parameter.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Given(NamedTuple):
     identity: str = ""
     trainable: bool = True
     data: Any = None
+    unread: bool = False
 
 
 class Call(NamedTuple):

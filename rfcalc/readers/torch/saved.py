@@ -108,7 +108,10 @@ class Saved:
         name, path = str(found["arg"]["name"]), str(found[f"{kind}_name"])
         trainable = bool(graph.tensors[name].get("requires_grad", True))
         identity, data = self._payloads.get(path, path), self._data.get(path)
-        return Given(name, keys[kind], path, graph.meta(name), identity, trainable, data)
+        doubt = kind != "parameter" and path not in self._data
+        if kind == "buffer" and data is not None and data.dtype.kind == "f" and not data.any():
+            data = None  # nothing but zeros is a state which is still to be filled
+        return Given(name, keys[kind], path, graph.meta(name), identity, trainable, data, doubt)
 
 
 def _whole(value: object) -> int | None:
@@ -167,11 +170,16 @@ def _payloads(archive: zipfile.ZipFile, config: str, payloads: dict[str, str], d
         except (TypeError, AttributeError, OverflowError):
             raise ReadError(f"does not say what tensor {path!r} is", where=config) from None
         if elements is not None:
-            data[path] = elements
+            data[path] = elements if _is_kept(elements) else None
+
+
+def _is_kept(array: Any) -> bool:
+    """Tell whether the elements of a tensor say something: those of many numbers only where it is a mask."""
+    return array.nbytes <= MOST_KNOWN or (may_be_structural(array) and is_structural(array))
 
 
 def _elements(archive: zipfile.ZipFile, member: str, found: Mapping[str, Any]) -> Any:
-    """Return the elements of a small tensor of integers, or of a mask; None where they are no plain bytes."""
+    """Return the elements of a constant; None where they are too many or no plain bytes."""
     meta = found.get("tensor_meta") or {}
     code = meta.get("dtype", 0)
     name = DTYPES[code] if type(code) is int and 0 <= code < len(DTYPES) else ""
@@ -190,8 +198,7 @@ def _elements(archive: zipfile.ZipFile, member: str, found: Mapping[str, Any]) -
         import numpy as np
 
         with archive.open(member) as stream:
-            array = np.frombuffer(stream.read(most), dtype=name, count=math.prod(shape)).reshape(shape)
-        return None if floats and not (may_be_structural(array) and is_structural(array)) else array
+            return np.frombuffer(stream.read(most), dtype=name, count=math.prod(shape)).reshape(shape)
     except (KeyError, ValueError, ImportError):
         return None
 

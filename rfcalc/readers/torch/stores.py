@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.number import is_known, prod
+from rfcalc.errors import AnalysisError
 from rfcalc.readers.lowering.builder import Undecided
-from rfcalc.readers.lowering.masks import LOST, MOST_MASKED, is_structural, mask_in, may_be_structural
+from rfcalc.readers.lowering.masks import LOST, MOST_MASKED, mask_in
 from rfcalc.readers.lowering.value import Value, numpy_name
-from rfcalc.readers.torch.folding import FOLDS
+from rfcalc.readers.torch.folding import fold_of, is_kept
 from rfcalc.readers.torch.operation import Operation
 from rfcalc.readers.torch.program import Ref
 
@@ -59,12 +60,11 @@ class Stores:
         """Follow a view of a constant; False of a copy, as some reshapes are."""
         import numpy as np
 
-        function = FOLDS.get(operation.op)
-        if function is None or not self.enter(base, values):
+        if not self.enter(base, values):
             return True
         root, places = self._shown[base]
         standing = replace(values[base], data=places, mask=None)
-        found = _tried(function, operation.over(ChainMap({base: standing}, values)))
+        found = _tried(operation.over(ChainMap({base: standing}, values)))
         parts = found if isinstance(found, tuple) else (found,)
         if found is None or len(parts) != len(made):
             return True
@@ -87,11 +87,12 @@ class Stores:
         new = _written(operation, self._stores[root], places, result)
         self._shown[made] = (root, places)
         weights = tuple(dict.fromkeys((*values[base].weights, *result.weights)))
+        doubt = any(value.unread for value in operation.given)
         for name, (kin, shown) in list(self._shown.items()):
             if kin == root and name != root and not used(name):
                 del self._shown[name]
             elif kin == root:
-                value = replace(values[name], weights=weights)
+                value = replace(values[name], weights=weights, unread=doubt)
                 values[name] = (
                     replace(value, data=None, mask=LOST) if new is None else _seen(value, new, shown)
                 )
@@ -148,14 +149,14 @@ def _kind(dtype: str) -> Any:
         return None
 
 
-def _tried(function: Callable[[Operation, Any], Any], operation: Operation) -> Any:
-    """Return what a function of folding makes; None where it cannot."""
+def _tried(operation: Operation) -> Any:
+    """Return what an operator makes of known elements; None where that cannot be said."""
     import numpy as np
 
     try:
         with np.errstate(all="ignore"):
-            return function(operation, np)
-    except (Undecided, ValueError, TypeError, LookupError, ArithmeticError, AttributeError):
+            return fold_of(operation.op)(operation, np)
+    except (Undecided, AnalysisError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError):
         return None
 
 
@@ -165,8 +166,7 @@ def _written(operation: Operation, store: Store, places: Any, result: Value) -> 
 
     where = places.reshape(-1)
     elements, free = store.elements.copy(), store.free.copy()
-    function = FOLDS.get(operation.op)
-    made = None if function is None else _tried(function, operation)
+    made = _tried(operation)
     if made is not None:
         written = np.broadcast_to(made, places.shape).reshape(-1)
         elements[where] = written.astype(elements.dtype, casting="unsafe")  # a tensor keeps its type
@@ -191,8 +191,7 @@ def _touched(operation: Operation, kind: str, places: Any) -> Any:
     """Return for each element in a row whether it is written into; None where that is not known."""
     import numpy as np
 
-    function = FOLDS.get(operation.op)
-    if kind not in SOME or function is None:
+    if kind not in SOME:
         return None
     call = operation.call
     first = next(iter(call.args))
@@ -201,7 +200,7 @@ def _touched(operation: Operation, kind: str, places: Any) -> Any:
         "one": Value(None, data=np.asarray(True)),
     }
     args = {**call.args, first: Ref("none"), SOME[kind]: Ref("one")}
-    found = _tried(function, operation.over({**operation.values, **marked}, args))
+    found = _tried(operation.over({**operation.values, **marked}, args))
     return None if found is None else np.asarray(found, dtype=bool).reshape(-1)
 
 
@@ -210,9 +209,7 @@ def _seen(value: Value, store: Store, places: Any) -> Value:
     import numpy as np
 
     elements, free = store.elements[places], store.free[places]
-    if elements.dtype.kind != "f" and not free.any():
-        return replace(value, data=elements, mask=None)
+    if not free.any() and (elements.dtype.kind != "f" or is_kept(elements)):
+        return replace(value, data=elements, mask=None, unread=False)
     some = np.where(free, 2 + np.arange(free.size).reshape(free.shape), elements.astype(float))
-    if not free.any() and may_be_structural(some) and is_structural(some):
-        return replace(value, data=some, mask=None)
     return replace(value, data=None, mask=mask_in(some) if some.ndim else None)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from rfcalc.readers.torch.arguments import tensors_in
 from rfcalc.readers.torch.elements import Elements, takes_shape
-from rfcalc.readers.torch.exported import dtype_name, known_data, storage_of, target_of
+from rfcalc.readers.torch.exported import dtype_name, is_blank, is_read, known_data, storage_of, target_of
 from rfcalc.readers.torch.program import BUFFER, CONSTANT, PARAMETER, USER, Call, Given, Ref, Tensor
 
 
@@ -114,14 +114,15 @@ class Tape:
         """Enter a parameter or a buffer, for which another tensor stands in."""
         if id(stand_in) in self._names:
             return
-        (self._moving if learned else self._state).add(_storage(stand_in))
+        blank = learned or is_blank(tensor)
+        (self._moving if blank else self._state).add(_storage(stand_in))
         name = self.name(stand_in, f"state.{path}")
         if self._holds is not None:
             self._holds.enter(name, tensor, own=True, learned=learned)
-        data = known_data(tensor, learned=learned)
+        data = known_data(tensor, learned=blank)
         role = PARAMETER if learned else BUFFER
-        trainable = bool(tensor.requires_grad)
-        self.inputs.append(Given(name, role, path, _meta(tensor), first, trainable, data))
+        trainable, doubt = bool(tensor.requires_grad), not blank and not is_read(tensor)
+        self.inputs.append(Given(name, role, path, _meta(tensor), first, trainable, data, doubt))
 
     def ref(self, value: Any) -> Any:
         """Spell an argument of a call."""
@@ -137,7 +138,8 @@ class Tape:
                 raise Unrecorded("it holds a tensor without elements that no operator made")
             name = f"constant.{len(self._held)}"
             self._held.append(value)
-            return Given(name, CONSTANT, name, _meta(value), data=data)
+            doubt = data is None and not is_read(value)
+            return Given(name, CONSTANT, name, _meta(value), data=data, unread=doubt)
         if isinstance(value, (list, tuple)):
             return [self.ref(each) for each in value]
         return dtype_name(value) if isinstance(value, torch.dtype) else value
