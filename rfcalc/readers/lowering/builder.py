@@ -16,8 +16,9 @@ from rfcalc.algebra.number import Num, equal
 from rfcalc.errors import RfcalcError
 from rfcalc.graph.graph import Block, LayerGraph
 from rfcalc.graph.layer import BATCH, CHANNEL, PLAIN, SPATIAL, Edge, Extras, Layer, Stage, TensorSpec, Weight
-from rfcalc.readers.lowering.masks import handed_on, is_large, mask_of, unheard
+from rfcalc.readers.lowering.masks import fill_of, handed_on, is_large, mask_of, nothing, unheard
 from rfcalc.readers.lowering.value import Mask, Value
+from rfcalc.readers.lowering.zero_kinds import moves
 from rfcalc.rules.apply import RuleMemo
 from rfcalc.rules.mix import named_axes
 from rfcalc.rules.registry import Result, find
@@ -108,6 +109,8 @@ class Builder:
         """Layers that meet a constant which is very large, or may be."""
         self.biased: set[str] = set()
         """Layers that make something else of zeros: they add a constant, or fill one in."""
+        self.hollow: set[str] = set()
+        """Layers whose constants are all zero."""
         self.zeros: dict[Edge, Any] = {}
         """Where tensors may be other than zero, as far as that was asked."""
         self.rules = RuleMemo()
@@ -205,6 +208,10 @@ class Builder:
         made = self._keep(node, hiding, edges, owned, result)
         if len(held) > 1:
             self.bias(made)
+        if extras.operands and made[0].edge is not None:
+            constants = [value for value in inputs if value.edge is None]
+            if all(fill_of(value) is False and not value.weights for value in constants):
+                self.hollow.add(made[0].edge[0])
         self.meet(made, inputs)
         return self._masked(whole, inputs, made)
 
@@ -348,9 +355,12 @@ class Builder:
         against_itself = whole.kind in ARITHMETIC and not self.marked and _meet_themselves((*inputs, *held))
         computed = against_itself or any(value.computed for value in (*inputs, *held))
         unread = any(value.unread for value in inputs)
-        return tuple(
+        made = tuple(
             Value(spec, weights=weights, computed=computed, unread=unread) for spec in result.outputs
         )
+        zero = not (weights or held) and all(fill_of(value) is False for value in inputs)
+        zero = zero and bool(inputs) and moves(whole, len(inputs))
+        return tuple(map(nothing, made)) if zero else made
 
     def _masked(self, whole: Stage, inputs: Sequence[Value], made: tuple[Value, ...]) -> tuple[Value, ...]:
         """Let the first result bear the mask that it has from the one input."""

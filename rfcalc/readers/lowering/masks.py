@@ -9,13 +9,14 @@ makes nothing of it, as a softmax does; only `ABSORBING` numbers and infinity le
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from math import inf
 from typing import Any, Final
 
 from rfcalc.algebra.number import Num, is_known, is_one, prod
 from rfcalc.algebra.pattern import Pattern
 from rfcalc.graph.layer import BATCH, SPATIAL, Stage
-from rfcalc.readers.lowering.value import Mask, Value
+from rfcalc.readers.lowering.value import Mask, Value, numpy_name
 from rfcalc.rules.mix import named_axes
 
 VERY_NEGATIVE: Final = -1000.0
@@ -39,6 +40,14 @@ def mask_of(value: Value) -> Mask | None:
     if value.mask is not None or value.edge is not None or value.data is None:
         return value.mask
     return mask_in(value.data, learned=bool(value.weights))
+
+
+def mask_of_factor(value: Value) -> Mask | None:
+    """Return the mask that a factor is or bears; one that is zero everywhere leaves nothing."""
+    import numpy as np
+
+    known = value.edge is None and value.mask is None and not value.weights
+    return Mask(np.zeros(1, dtype=bool), False) if known and fill_of(value) is False else mask_of(value)
 
 
 def may_hide(value: Value) -> bool:
@@ -206,7 +215,7 @@ def _operand(values: Sequence[Value], place: int, kind: str) -> Mask | None:
         if value.mask is not None and value.mask.low:
             return Mask(None, True)
         return mask_in(-_floats(value.data)) if value.edge is None and value.data is not None else None
-    return mask_of(value)
+    return mask_of_factor(value) if kind in ("multiply", "divide") else mask_of(value)
 
 
 def _floats(data: Any) -> Any:
@@ -347,7 +356,7 @@ def seen(product: Stage, inputs: Sequence[Value], swap: Sequence[bool] = ()) -> 
     """Return a product that says which elements of its factors are zero by a mask."""
     found: list[tuple[int, Any]] = []
     for place, value in enumerate(inputs):
-        mask = mask_of(value)
+        mask = mask_of_factor(value)
         if is_lost(value):
             return product._replace(extras=product.extras._replace(unsure=UNWRITTEN))
         if value.unread and value.edge is None and _sums_positions(product, place, inputs, swap):
@@ -443,6 +452,20 @@ def fill_of(value: Value) -> bool | None:
     if (array == 0).all():
         return False
     return True if array.dtype.kind in "fiu" and (array <= VERY_NEGATIVE).all() else None
+
+
+def nothing(value: Value) -> Value:
+    """Return a constant with its elements, which are all zero; as it is where these would be too many."""
+    import numpy as np
+
+    spec = value.spec
+    if spec is None or not all(map(is_known, spec.shape)) or prod(spec.shape) > MOST_MASKED:
+        return value
+    try:
+        kind = np.dtype(numpy_name(spec.dtype))
+    except TypeError:
+        kind = np.dtype(float)
+    return replace(value, data=np.broadcast_to(np.zeros((), kind), spec.shape), unread=False)
 
 
 def is_large(value: Value) -> bool:

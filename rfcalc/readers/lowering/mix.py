@@ -45,13 +45,17 @@ def linear(
     if is_known(have) and is_known(features) and have != features:
         raise AnalysisError(f"a matrix for {features} features does not fit an input of {have}")
     attrs: dict[str, Any] = {"units": units}
-    mask = masks_of.mask_of(kernel)
+    then: tuple[Stage, ...] = ()
+    mask = masks_of.mask_of_factor(kernel)
     if mask is not None and mask.alive is not None and not mask.low:
         alive = masks_of.full(mask.alive, kernel.shape)
-        if not alive.all():
+        seen = masks_of.pattern(alive if features_last else alive.T, 2)
+        if seen is not None and seen.empty:
+            then = (Stage("elementwise", {"function": "mask", "alive": ((0, seen),)}),)
+        elif not alive.all():
             attrs["seen"] = masks_of.packed(alive if features_last else alive.T)
     doubt = kernel.unread and x.spec.axes[-2 if swap else -1] == SPATIAL
-    extras = Extras(prepare=((0, SWAP),) if swap else (), unsure=masks_of.UNREAD if doubt else "")
+    extras = Extras(((0, SWAP),) if swap else (), then, unsure=masks_of.UNREAD if doubt else "")
     made = operation.add("linear", (x,), attrs, extras, weights=(kernel, bias))
     if bias is not None or swap or x.mask is None or x.mask.low or x.mask.alive is None:
         return made
@@ -255,7 +259,11 @@ def elementwise(
     places = [place for place, value in enumerate(inputs) if not value.constant]
     moving = [inputs[place] for place in places]
     attrs: dict[str, Any] = {"function": function} if kind in ("elementwise", "activation") else {}
-    hides, mask = masks_of.met(inputs, kind) if alive is None else (alive, mask)
+    if alive is None:
+        factors = with_zeros(operation.builder, inputs) if kind == "multiply" else inputs
+        hides, mask = masks_of.met(factors, kind)
+    else:
+        hides = dict(alive)
     if not moving:
         made = operation.add(kind, inputs, attrs)
         return made if mask is None else operation.builder.bearing(made, mask)

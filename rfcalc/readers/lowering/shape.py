@@ -10,7 +10,7 @@ from rfcalc.algebra.number import Num, equal, is_known, is_same, prod
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import Extras, Stage
 from rfcalc.readers.lowering.builder import Builder
-from rfcalc.readers.lowering.masks import fill_of
+from rfcalc.readers.lowering.masks import fill_of, nothing
 from rfcalc.readers.lowering.operation import Lowering
 from rfcalc.readers.lowering.value import Blind, Value
 from rfcalc.readers.lowering.window import Layout, axes_of
@@ -104,7 +104,9 @@ def overwrite(
     extent, count = base.shape[axis], len(places)
     shape = (*base.shape[:axis], count, *base.shape[axis + 1 :])
     if update.constant:  # what it holds is nothing that anything depends on
+        zero = fill_of(update) is False
         update = replace(update, spec=replace(base.spec, shape=shape), data=None, mask=None)
+        update = nothing(update) if zero else update
     elif drop:
         (update,) = unsqueeze(operation.part("update"), update, (axis,))
     if not all(map(is_same, update.shape, shape)) or update.rank < len(shape):

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rfcalc.algebra import steps as moves
 from rfcalc.algebra.number import is_known, prod
-from rfcalc.graph.layer import BATCH, Edge, Layer, Stage, TensorSpec, walk
-from rfcalc.readers.lowering.masks import MOST_MASKED, elements_of, keeps_zero, thinned
+from rfcalc.graph.layer import BATCH, Edge, Layer, TensorSpec
+from rfcalc.readers.lowering.masks import MOST_MASKED, elements_of, thinned
 from rfcalc.readers.lowering.value import Mask
+from rfcalc.readers.lowering.zero_kinds import ANY, keeps_zeros
 
 if TYPE_CHECKING:
     from rfcalc.readers.lowering.builder import Builder
@@ -30,25 +31,6 @@ LONGEST: Final = 4096
 
 FURTHEST: Final = 64
 """Layers that are walked back."""
-
-_ALL: Final = frozenset(
-    (
-        *("identity", "dropout", "reshape", "flatten", "permute", "expand_dims", "squeeze", "broadcast_to"),
-        *("repeat", "repeat_vector", "tile", "flip", "roll", "slice", "index", "select", "split", "take"),
-        *("concat", "stack", "crop", "center_crop", "pad", "space_to_depth", "depth_to_space"),
-        *("conv", "depthwise_conv", "transposed_conv", "linear", "average_pool", "lp_pool", "global_pool"),
-        *("adaptive_pool", "max_pool", "top_k", "upsample", "resize", "resample", "cumulative"),
-        *("fold", "patches", "frames"),
-        *("add", "subtract", "maximum", "minimum", "average"),
-    )
-)
-"""Kinds whose results are zero where all that they read is."""
-
-_ANY: Final = frozenset(("multiply", "matmul", "einsum"))
-"""Kinds whose results are zero where all that they read of one of their inputs is."""
-
-_REDUCED: Final = frozenset(("sum", "mean", "max", "min", "amax", "amin", "l1", "l2", "sumsquare"))
-"""Reductions of which the same holds."""
 
 
 class _Lost(Exception):
@@ -89,13 +71,14 @@ def _found(b: Builder, edge: Edge, depth: int) -> Any:
     if not _is_followed(layer, edge) or layer.name in b.biased:
         return None
     found = _carried(b, edge, lambda at: _alive(b, at, depth + 1))
-    if not found or (layer.kind not in (*_ANY, "concat") and layer.extras.operands):
+    hollow = layer.name in b.hollow
+    if not found or (layer.kind not in (*ANY, "concat") and layer.extras.operands and not hollow):
         return None
-    if layer.kind in _ANY:
+    if layer.kind in ANY:
         left = reduce(and_, found)
     else:
         left = reduce(or_, found)
-        if layer.kind in _FILLING:
+        if layer.kind in _FILLING and not hollow:
             filled = ~reduce(or_, _carried(b, edge, lambda _: None))
             left = left | filled
     return None if left.all() else left
@@ -133,23 +116,9 @@ def _carried(b: Builder, edge: Edge, of: Callable[[Edge], Any]) -> list[Any]:
 
 def _is_followed(layer: Layer, edge: Edge) -> bool:
     """Tell whether a layer makes zero of zeros."""
-    extras = layer.extras
-    more = extras.masks or extras.biases or extras.gates or extras.softmax or extras.lead
-    if more or ((extras.copies or layer.kind == "top_k") and edge[1]):
+    if (layer.extras.copies or layer.kind == "top_k") and edge[1]:
         return False
-    inputs = [True] * len(layer.inputs)
-    return walk(layer.whole, inputs, lambda _: True, lambda stage, given: [all(given) and _keeps(stage)])[0]
-
-
-def _keeps(stage: Stage) -> bool:
-    """Tell whether a kind makes zero of zeros."""
-    kind, attrs, _ = stage
-    if kind == "reduce":
-        return str(attrs.get("mode", "")).lower().removeprefix("reduce") in _REDUCED
-    if kind == "resample":
-        return attrs.get("coordinates") != "tf_crop_and_resize"  # which fills in any number
-    masks = kind == "elementwise" and attrs.get("function") == "mask"
-    return masks or kind in _ALL or kind in _ANY or keeps_zero(kind, attrs)
+    return keeps_zeros(layer.whole, len(layer.inputs))
 
 
 def _everywhere(spec: TensorSpec) -> Any:

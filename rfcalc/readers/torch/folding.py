@@ -13,6 +13,7 @@ from rfcalc.readers.lowering.masks import MOST_MASKED, is_structural, may_be_str
 from rfcalc.readers.lowering.value import Value, numpy_name
 from rfcalc.readers.torch.functions import MORE, Fold, bounded, elements, given, of_elements
 from rfcalc.readers.torch.operation import Operation
+from rfcalc.readers.torch.parameters import SHAPES_ALONE
 from rfcalc.readers.torch.program import Tensor
 
 MOST_KNOWN: Final = 1 << 16
@@ -305,7 +306,8 @@ def fold(operation: Operation) -> tuple[Value, ...] | None:
     metas = [meta for _, meta in operation.call.outputs if isinstance(meta, Tensor)]
     if not all(_is_small(meta) for meta in metas):
         return None
-    for value in operation.given:
+    shapes_alone = operation.op.partition(".")[2] in SHAPES_ALONE
+    for value in () if shapes_alone else operation.given:
         if value.data is None or value.edge is not None or value.weights:
             return None
     try:

@@ -7,7 +7,7 @@ from typing import Final
 from rfcalc.graph.layer import Weight
 from rfcalc.readers.torch.operation import Operation
 
-_SHAPES_ALONE: Final = frozenset(
+SHAPES_ALONE: Final = frozenset(
     (
         *("zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "randint_like"),
         *("new_zeros", "new_ones", "new_full", "new_empty", "new_empty_strided", "zero"),
@@ -25,7 +25,7 @@ _HIGHER: Final = "higher_order."
 def parameters_of(operation: Operation) -> tuple[Weight, ...]:
     """Return the parameters whose elements a call takes."""
     name = operation.op.partition(".")[2]
-    if name in _SHAPES_ALONE or operation.op.startswith(_HIGHER):
+    if name in SHAPES_ALONE or operation.op.startswith(_HIGHER):
         return ()
     given = operation.given[:1] if name in _LIKE_ANOTHER else operation.given
     return tuple(dict.fromkeys([weight for value in given for weight in value.weights]))
