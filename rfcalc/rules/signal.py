@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rfcalc.algebra.number import is_known
 from rfcalc.algebra.steps import Broadcast, Contract, Insert, Mix, Permute, Slide, Split, Step
-from rfcalc.algebra.window import apart, slide
+from rfcalc.algebra.window import apart
 from rfcalc.graph.layer import CHANNEL, SPATIAL, TensorSpec
 from rfcalc.rules.registry import (
     AXIS,
@@ -22,7 +22,7 @@ from rfcalc.rules.registry import (
     Setting,
     rule,
 )
-from rfcalc.rules.window import PAD, axis_window, replaced
+from rfcalc.rules.window import PAD, axis_window, replaced, thinned
 
 
 @rule(
@@ -36,7 +36,7 @@ from rfcalc.rules.window import PAD, axis_window, replaced
     Setting("axis", AXIS, -1, "the time axis"),
     Setting("transposed", FLAG, False, "bins before frames"),
     Setting("plain", FLAG, False, "the bins of a frame are its samples, as they are"),
-    Setting("window", INTERNAL, None, "(first, end) of the samples of a frame that are read; by default all"),
+    Setting("window", INTERNAL, None, "the samples of a frame that are read; by default all"),
     Setting(
         "clips", INTERNAL, False, "values are clipped at a distance from the largest of the whole tensor"
     ),
@@ -52,8 +52,7 @@ def frames(call: Call) -> Result:
     axis = axis_window(spec.shape[place], kernel, stride, 1, padding)
     window = axis.window
     if call["window"] is not None:
-        first, end = call["window"]
-        window = slide(end - first, stride=stride, lo=call["before"] - first)
+        window = thinned(window, call["window"])
     window = window._replace(border="reflect") if call["border"] else window
     shape = (*spec.shape[:place], axis.extent, call["bins"], *spec.shape[place + 1 :])
     steps: list[Step] = [Slide(place, window, axis.extent), Insert((place + 1,)), Broadcast(shape)]

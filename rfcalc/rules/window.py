@@ -198,7 +198,7 @@ def with_channels(spec: TensorSpec, channel: int) -> str:
     return spec.axes[:channel] + CHANNEL + spec.axes[channel + 1 :]
 
 
-def _thinned(window: Window, kept: Sequence[int]) -> Window:
+def thinned(window: Window, kept: Sequence[int]) -> Window:
     """Leave the taps `kept` of a window that slides: the kernel is zero at the others."""
     taps = window.indices(0)
     if len(kept) == len(taps):
@@ -225,7 +225,7 @@ def _convolve(
     output = TensorSpec(replaced(spec, extents), with_channels(spec, channel), spec.dtype)
     alive = call.attrs.get("alive")
     if alive is not None:
-        axes = [_Axis(a.extent, _thinned(a.window, kept)) for a, kept in zip(axes, alive, strict=True)]
+        axes = [_Axis(a.extent, thinned(a.window, kept)) for a, kept in zip(axes, alive, strict=True)]
     slides = [Slide(a, axis.window, extents[a]) for a, axis in zip(spatial, axes, strict=True)]
     steps: tuple[Step, ...] = (*slides, Contract(channel, filters))
     weights = [Parameter("kernel", kernel_shape)]

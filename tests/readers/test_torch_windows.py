@@ -271,18 +271,24 @@ SPECTROGRAMS = {
     "short window, one sample more before": ({"win_length": 9}, (3, 11)),
     "window of the whole frame": ({}, (0, 15)),
     "short frames": ({"win_length": 4, "hop_length": 3}, (6, 9)),
+    "a first element of zero": ({"window": torch.hann_window(16)}, (1, 15)),
+    "zeros at both ends": ({"window": torch.hann_window(16, periodic=False)}, (1, 14)),
+    "a short one that begins with zero": ({"window": torch.hann_window(10), "win_length": 10}, (4, 12)),
+    "zeros inside": ({"window": torch.tensor([1.0, 0, 0, 2] * 4)}, (0, 15)),
 }
 
 
+@pytest.mark.parametrize("form", ["record", "saved"])
 @pytest.mark.parametrize("name", SPECTROGRAMS)
-def test_a_spectrogram_reads_its_window(name: str) -> None:
+def test_a_spectrogram_reads_its_window(name: str, form: str, tmp_path: Any) -> None:
     given, (first, last) = SPECTROGRAMS[name]
     settings = {"n_fft": 16, "hop_length": 4, "win_length": 16, **given}
+    window = settings.pop("window", torch.hamming_window(settings["win_length"])).double()
 
     class Spectrogram(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.window = torch.hamming_window(settings["win_length"], dtype=torch.float64)
+            self.register_buffer("window", window)
             self.mix = nn.Conv1d(9, 1, 1).double()
 
         def forward(self, x: Any) -> Any:
@@ -298,7 +304,11 @@ def test_a_spectrogram_reads_its_window(name: str) -> None:
         for frame in (module(moved)[0, 0] - before).abs().gt(1e-9).nonzero().flatten().tolist():
             reads[frame].append(sample)
     measured = [(row[0], row[-1], len(row)) for row in reads]
-    graph = rfcalc.from_torch(module, x)
+    if form == "record":
+        graph = rfcalc.from_torch(module, x)
+    else:
+        torch.export.save(torch.export.export(module, (x,)), tmp_path / "model.pt2")
+        graph = rfcalc.load(tmp_path / "model.pt2")
     assert list(rfcalc.field(graph, "mix").axes[0].rows) == measured
-    assert measured[0] == (first, last, last - first + 1)
+    assert measured[0] == (first, last, int((window != 0).sum()))
     assert not rfcalc.verify(graph).differences

@@ -60,7 +60,7 @@ def _spectrogram(op: Operation) -> Made | Stage:
         return "unknown", {"why": "its window is an array"}
     first = (size - length) // 2
     # the first sample of a periodic Hann window is zero
-    read = (first + (window == "hann" and length > 1), first + length)
+    read = tuple(range(first + (window == "hann" and length > 1), first + length))
     padding = size // 2 if op.value("center", default=True) is not False else 0
     attrs: dict[str, Any] = {"kernel": size, "stride": _whole(op, "sequence_stride"), "bins": size // 2 + 1}
     attrs |= {"before": padding, "after": padding, "border": padding > 0, "axis": -1}

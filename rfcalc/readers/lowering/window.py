@@ -116,6 +116,20 @@ def kept_taps(kernel: Value, layout: Layout = "first") -> tuple[tuple[int, ...],
     return None if whole else tuple(found)
 
 
+def windowed(window: Value, size: int) -> tuple[int, ...] | None:
+    """Return which samples of a frame a window reads, in the middle of the frame; None where it reads all.
+
+    Elements that are zero are not read, as the first of most windows, or what one is padded with.
+    """
+    (length,) = window.shape
+    if not is_known(length) or length > size:
+        return None
+    left = (size - length) // 2
+    known = window.data is not None and not window.weights
+    read = window.data.nonzero()[0].tolist() if known else range(length)
+    return None if len(read) == size else tuple(left + sample for sample in read)
+
+
 def transposed_conv(
     operation: Lowering,
     x: Value,

@@ -7,6 +7,7 @@ from rfcalc.graph.layer import Extras, Stage, TensorSpec
 from rfcalc.readers.lowering.builder import Undecided
 from rfcalc.readers.lowering.shape import fold as lower
 from rfcalc.readers.lowering.value import Value, Values
+from rfcalc.readers.lowering.window import windowed
 from rfcalc.readers.onnx.operation import Operation, op
 
 
@@ -47,18 +48,10 @@ def short_time_fourier(operation: Operation) -> Values:
     bins = size // 2 + 1 if operation.integer("onesided", 1) else size
     attrs: dict[str, object] = {"kernel": size, "stride": step[0], "bins": bins, "axis": 1}
     if window is not None:
-        attrs["window"] = _read(window, size)
+        attrs["window"] = windowed(window, size)
     before = ((0, (Stage("reduce", {"axes": (2,)}),)),) if x.rank == 3 else ()
     parts = (Stage("expand_dims", {"axes": (3,)}), Stage("top_k", {"axis": 3, "size": 2, "indices": False}))
     return operation.add("frames", (x,), attrs, Extras(before, parts))
-
-
-def _read(window: Value, size: int) -> tuple[int, int] | None:
-    """Return which samples of a frame a window reads whose ends are zero, as of one padded to the frame."""
-    if window.data is None or window.data.shape != (size,):
-        return None
-    (places,) = window.data.nonzero()
-    return (int(places[0]), int(places[-1]) + 1) if 0 < len(places) < size else None
 
 
 @op("Col2Im")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from rfcalc.graph.layer import Extras, Stage
+from rfcalc.graph.layer import CHANNEL, Extras, Stage, TensorSpec
 from rfcalc.readers.lowering.builder import Undecided
-from rfcalc.readers.lowering.value import Values
+from rfcalc.readers.lowering.value import Value, Values
+from rfcalc.readers.lowering.window import windowed
 from rfcalc.readers.torch.operation import Operation, op
 
 
@@ -24,7 +25,7 @@ def short_time_fourier(operation: Operation) -> Values:
         return operation.cover((x,), "the border of a centred transform is not followed")
     attrs: dict[str, Any] = {
         "kernel": size,
-        "window": _middle(size, operation.integer("win_length", size)),
+        "window": _window(operation, size),
         "border": mode == "reflect",
         "stride": stride,
         "bins": target[1],
@@ -38,10 +39,13 @@ def short_time_fourier(operation: Operation) -> Values:
     return operation.add("frames", (x,), attrs, extras)
 
 
-def _middle(size: int, window: int) -> tuple[int, int] | None:
-    """Return which samples of a frame a shorter window reads, which is padded on both sides."""
-    left = (size - window) // 2
-    return (left, left + window) if window < size else None
+def _window(operation: Operation, size: int) -> tuple[int, ...] | None:
+    """Return which samples of a frame are read; a shorter window is padded on both sides."""
+    window = operation.optional("window")
+    if window is None or not window.constant:
+        spec = TensorSpec((operation.integer("win_length", size),), CHANNEL)
+        window = Value(spec)
+    return windowed(window, size)
 
 
 @op("istft")

@@ -472,8 +472,7 @@ def _frames(given: Given, x: Sets) -> Sets:
     n, before, after = x.shape[place], given["before"], given["after"]
     rows = windows(n, given["kernel"], given["stride"], 1, (before, after))
     if given["window"] is not None:
-        first, end = given["window"]
-        rows = [row[first:end] for row in rows]
+        rows = [[row[sample] for sample in given["window"]] for row in rows]
     frames = len(rows)
     if given["plain"]:
         rows = [[tap] for row in rows for tap in row]
