@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from rfcalc.readers.lowering.builder import Undecided
 from rfcalc.readers.lowering.masks import LOST, is_lost
 from rfcalc.readers.lowering.shape import overwrite
 from rfcalc.readers.lowering.value import Value
@@ -89,7 +90,10 @@ class Aliases:
     def _look(self, name: str, base: str, call: Call, values: dict[str, Any], operation: Operation) -> None:
         """Remember which block of a tensor a view shows, where that is known."""
         x = values.get(base)
-        block = block_of(operation, x) if isinstance(x, Value) else None
+        try:
+            block = block_of(operation, x) if isinstance(x, Value) else None
+        except Undecided:  # which index it takes is computed
+            block = None
         if block is not None or name in SAME:
             self._blocks.update((made, (base, block)) for made, _ in call.outputs)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
 from rfcalc.algebra.extent import named, names_in
 from rfcalc.algebra.number import Num, equal, is_known
-from rfcalc.errors import AnalysisError, ReadError, UsageError
+from rfcalc.errors import AnalysisError, ReadError, RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import TensorSpec, Weight
 from rfcalc.readers.lowering.builder import Builder, Node, Undecided, default_axes
@@ -39,6 +40,9 @@ from rfcalc.readers.torch.uses import uses_of
 
 DEEPEST: Final = 32
 """Graphs inside of each other."""
+
+LONGEST: Final = 80
+"""Letters of what a file says that are told in an error."""
 
 Spelled = Mapping[str, Mapping[int, str]]
 """Names that the user gave to axes of inputs."""
@@ -72,8 +76,26 @@ def read_program(
     UsageError
         An input or extent that the program does not have, or a size that it was not exported for.
     """
-    program, declared = _settled(frontend, options, spelled or {})
+    with _refusing(None, "is damaged, or of a version that is not known"):
+        program, declared = _settled(frontend, options, spelled or {})
     return read_consistently(declared, lambda inputs: _Reader(program, options).read(inputs, source))
+
+
+@contextmanager
+def _refusing(where: str | None, what: str) -> Iterator[None]:
+    """Make one line of whatever is raised by what no rule expects, since a file may hold anything.
+
+    Raises
+    ------
+    ReadError
+    """
+    try:
+        yield
+    except RfcalcError:
+        raise
+    except Exception as error:
+        reason = str(error).partition("\n")[0][:LONGEST] or type(error).__name__
+        raise ReadError(f"{what}: {reason}", where=where) from error
 
 
 # ---- inputs ------------------------------------------------------------------------------------------------
@@ -271,7 +293,8 @@ class Scope:
         """Read all calls."""
         for place, call in enumerate(self._program.calls):
             if call.outputs:
-                self._step(place, call)
+                with _refusing(f"call {call.name[:LONGEST]!r}", "cannot be read with its arguments"):
+                    self._step(place, call)
         self._reader.classes.update(
             (path, found) for path, found in self._names.classes.items() if path not in self._reader.classes
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from rfcalc.algebra.number import Num, is_known, prod
+from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import Extras, Stage
 from rfcalc.readers.lowering import shape as moves
 from rfcalc.readers.lowering.builder import Undecided
@@ -83,7 +84,11 @@ def transpose(operation: Operation) -> Values:
 
 
 def _either(operation: Operation, *names: str) -> str:
-    return next(name for name in names if name in operation.call.args)
+    """Return which name an argument has."""
+    found = next((name for name in names if name in operation.call.args), None)
+    if found is None:
+        raise AnalysisError(f"{operation.op} needs {names[0]!r}")
+    return found
 
 
 @op("t", "numpy_T", "adjoint", "mT", "matrix_H", "mH")

@@ -256,7 +256,7 @@ class _Graph:
         if "as_int" in found:
             value = found["as_int"]
             if type(value) is not int or not 0 <= value < 1 << 62:
-                raise ReadError(f"has an extent of {value!r}")
+                raise ReadError(f"has an extent of {value!r:.60}")
             return value
         return from_text(found["as_expr"]["expr_str"], self._symbols)
 
