@@ -9,6 +9,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from torch import nn  # noqa: E402
+
 import rfcalc  # noqa: E402
 from tests.readers import torch_masked_models as models  # noqa: E402
 
@@ -144,6 +146,30 @@ def test_a_mask_that_changes_from_window_to_window(
 
 def test_a_mask_that_is_computed_makes_a_bound() -> None:
     check(models.KeyPadding(models.allowed("causal", 9)), (1, 9, 8), {1: 1}, "bound")
+
+
+EVERYWHERE = {
+    "chosen everywhere": lambda scores: torch.where(torch.arange(9)[:, None] >= 0, scores, -1e30),
+    "chosen nowhere": lambda scores: torch.where(torch.arange(9) > 8, -1e30, scores),
+    "filled nowhere": lambda scores: scores.masked_fill(torch.arange(9) > 8, -1e30),
+}
+
+
+class Beside(nn.Module):
+    """Attention with scores beside those of queries and keys, on which a mask hides nothing."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.project, self.beside, self.mask = nn.Linear(8, 8), nn.Linear(8, 9), EVERYWHERE[name]
+
+    def forward(self, x: Any) -> Any:
+        y = self.project(x)
+        return nn.functional.scaled_dot_product_attention(y, y, y, attn_mask=self.mask(self.beside(x)))
+
+
+@pytest.mark.parametrize("name", EVERYWHERE)
+def test_a_mask_that_hides_nothing_leaves_what_it_is_laid_on(name: str) -> None:
+    check(Beside(name), (1, 9, 8), {1: 1})
 
 
 @pytest.mark.parametrize("name", ["causal", "sliding", "blocks"])

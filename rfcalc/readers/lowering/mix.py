@@ -15,6 +15,7 @@ from rfcalc.readers.lowering.history import hides_nothing
 from rfcalc.readers.lowering.operation import Lowering
 from rfcalc.readers.lowering.value import Blind, Mask, Value
 from rfcalc.readers.lowering.zeros import with_zeros
+from rfcalc.rules.plain import broadcast_spec
 
 SWAP = (Stage("permute", {"order": ("swap", -2, -1)}),)
 """Transpose the last two axes."""
@@ -307,8 +308,21 @@ def chosen(
 ) -> tuple[Value, ...]:
     """Add a choice between two tensors element by element; `inputs` orders them as the operation does."""
     listed = (condition, yes, no) if inputs is None else tuple(inputs)
+    only = _only(condition, yes, no)
+    if only is not None and only.shape == broadcast_spec([each.spec for each in listed if each.spec]).shape:
+        return operation.skip(only)
     alive, mask = masks_of.chosen(condition, yes, no, listed)
     return elementwise(operation, "elementwise", listed, function=function, alive=alive, mask=mask)
+
+
+def _only(condition: Value, yes: Value, no: Value) -> Value | None:
+    """Return what a condition takes everywhere, where that is a tensor of the model and nothing is lost."""
+    held = condition.data if condition.constant else None
+    known = None if held is None else masks_of.truth(held, wanted=True)
+    if known is None or not known.size or known.any() != known.all():
+        return None
+    found, other = (yes, no) if known.all() else (no, yes)
+    return None if found.constant or found.spec is None or other.weights else found
 
 
 def triangular(operation: Lowering, x: Value, diagonal: int, *, upper: bool) -> tuple[Value, ...]:
