@@ -76,6 +76,8 @@ class Relation:
         they do. Set after the making.
     uneven : bool
         The rows are of grids of different strides, so that the slope is that of none. Set after the making.
+    solid : bool
+        The ends say all: there is nothing between them that is not needed. Set after the making.
     """
 
     __slots__ = (
@@ -88,6 +90,7 @@ class Relation:
         "period",
         "regular",
         "slack",
+        "solid",
         "taps",
         "uneven",
     )
@@ -113,7 +116,7 @@ class Relation:
         self.loose = loose
         self.exact = exact
         self.listed = 0
-        self.uneven = False
+        self.uneven = self.solid = False
         if regular is None:
             regular = all(map(le, lo, hi)) and rises(lo, advance) and rises(hi, advance)
         self.regular = regular
@@ -184,18 +187,21 @@ class Relation:
         if self.listed:
             return self._after_listed(outer, extent)
         if outer.period == 1 and self.period == 1 and self.taps is None and outer.regular and self.regular:
-            advance = self.advance
-            return Relation(
+            advance, first, last = self.advance, outer.first(0), outer.last(0)
+            after = Relation(
                 1,
                 outer.advance * advance,
-                (self.lo[0] + outer.first(0) * advance,),
-                (self.hi[0] + outer.last(0) * advance,),
+                (self.lo[0] + first * advance,),
+                (self.hi[0] + last * advance,),
                 None,
                 self.slack + outer.slack * advance,
                 self.loose | {source} if outer.slack else self.loose,
                 self.exact,
                 True,
             )
+            if self.solid and outer.taps is None:
+                after.solid = first is last or _at_most(outer.step * advance, self.hi[0] - self.lo[0] + 1)
+            return after
         if isinstance(outer.taps, TapTable) and len(outer.taps.rows) > MANY and self.taps is not None:
             return copy(_known_after(self, self.uneven, outer))
         return self._after_rows(outer, source)
@@ -206,6 +212,8 @@ class Relation:
             return whole(exact=False)
         extent = index(extent)  # its rows are listed
         if self.taps is None:
+            if self.solid:
+                return self.filled()._after_listed(outer, extent)
             raise NeedTaps
         # the slope is that of the window times that of the rows; to be a fraction of whole numbers it may
         # take several maps, one after the other, as the period
@@ -253,10 +261,14 @@ class Relation:
                 lo, hi, taps = self._unions([_widened(row, widen) for row in read] if widen else read)
             return Relation(period, advance, lo, hi, taps, slack, loose, exact).reduced()
         if not (outer.regular and self.regular):
+            if self.solid:
+                return self.filled().after(outer, None, source)
             raise NeedTaps
         firsts, lasts = outer.ends(period)
         lo, hi = self.rows(firsts)[0], self.rows([i + widen for i in lasts])[1]
-        return Relation(period, advance, lo, hi, None, slack, loose, exact, True).reduced()
+        after = Relation(period, advance, lo, hi, None, slack, loose, exact, True).reduced()
+        after.solid = self.solid and outer.picks and not widen
+        return after
 
     def _too_wide(self, period: int, reach: int) -> bool:
         """Tell whether the bits of `period` unions of rows that lie `reach` outputs apart are too many."""
@@ -312,7 +324,10 @@ class Relation:
         if self.is_interval() and other.is_interval() and self.loose == other.loose:
             lo, hi = (minimum(self.lo[0], other.lo[0]),), (maximum(self.hi[0], other.hi[0]),)
             exact = self.exact and other.exact
-            return Relation(1, self.advance, lo, hi, None, self.slack, self.loose, exact, True)
+            union = Relation(1, self.advance, lo, hi, None, self.slack, self.loose, exact, True)
+            if self.solid and other.solid:  # and no gap between them
+                union.solid = _at_most(maximum(self.lo[0], other.lo[0]), minimum(self.hi[0], other.hi[0]) + 1)
+            return union
         return self._joined(other)
 
     def _joined(self, other: Relation) -> Relation:
@@ -337,6 +352,8 @@ class Relation:
         exact = a.exact and b.exact
         if a.taps is None or b.taps is None:
             if not (a.regular and b.regular):
+                if all(each.solid or each.taps is not None for each in (self, other)):
+                    return self.with_taps().join(other.with_taps())
                 raise NeedTaps
             lo = tuple(map(minimum, a.lo, b.lo))
             hi = tuple(map(maximum, a.hi, b.hi))
@@ -372,6 +389,10 @@ class Relation:
             self.regular,
         )
         return same.as_listed(self.listed, uneven=self.uneven)
+
+    def with_taps(self) -> Relation:
+        """Spell the same relation with taps, where it has none and its ends say all."""
+        return self.filled() if self.taps is None else self
 
     def as_listed(self, count: int, *, uneven: bool = False) -> Relation:
         """Let what was just made be the relation of one map of `count` rows, unless all rows are endless."""
@@ -530,6 +551,11 @@ def _apart(a: Relation, b: Relation) -> End:
     return max((span for span in spans if span != inf), default=0)
 
 
+def _at_most(a: object, b: object) -> bool:
+    """Tell whether one plain integer is at most another; of what is none of these nothing is told."""
+    return type(a) is type(b) is int and a <= b  # of many designs that would part them
+
+
 def _widened(indices: Sequence[int], by: int) -> Sequence[int]:
     return sorted({index + move for index in indices for move in range(by + 1)})
 
@@ -550,7 +576,9 @@ def identity(*, taps: bool = False) -> Relation:
     >>> identity()
     <Relation (1, 1): [0, 0]>
     """
-    return Relation(1, 1, (0,), (0,), (1,) if taps else None, regular=True)
+    same = Relation(1, 1, (0,), (0,), (1,) if taps else None, regular=True)
+    same.solid = True
+    return same
 
 
 def whole(period: int = 1, advance: int = 0, *, exact: bool = True, uneven: bool = False) -> Relation:

@@ -14,6 +14,7 @@ from tests.algebra.plain import Drawn, as_window, chain, ends_agree, relation_of
 
 chains = st.lists(windows, min_size=1, max_size=3)
 OUTPUTS = range(-7, 14)
+Simple = tuple[int, int, int]
 
 
 def is_reduced(relation: Relation) -> bool:
@@ -79,9 +80,38 @@ def test_intervals_are_the_ends_of_the_taps(steps: list[Drawn]) -> None:
 
 @given(st.lists(windows, min_size=2, max_size=3))
 def test_empty_rows_ask_for_taps(steps: list[Drawn]) -> None:
+    """Intervals with gaps in them, whose taps nobody knows any more."""
     assume(not steps[0][0].regular)
+    gapped = (slide(2, dilation=2), lambda i: frozenset((i, i + 2)))
     with pytest.raises(NeedTaps):
-        relation_of(steps, taps=False)
+        relation_of([gapped, *steps], taps=False)
+
+
+@given(chains)
+def test_intervals_without_gaps_are_spelled_with_taps_where_they_need_them(steps: list[Drawn]) -> None:
+    relation = tried(lambda: relation_of(steps, taps=False))
+    assume(relation is not None)
+    if relation.taps is not None or relation.solid:
+        assert same(relation.with_taps(), chain(steps))
+
+
+simple = st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(-3, 6))
+"""Kernel, dilation and padding of a window."""
+
+
+@given(st.integers(1, 3), simple, simple)
+def test_unions_without_gaps_are_known_for_that(stride: int, one: Simple, other: Simple) -> None:
+    a, b = (identity().after(slide(k, stride=stride, dilation=d, lo=lo)) for k, d, lo in (one, other))
+    union = a.join(b)
+
+    def sets(i: int) -> frozenset[int]:
+        return frozenset(i * stride - lo + t * d for k, d, lo in (one, other) for t in range(k))
+
+    assert ends_agree(union, sets)
+    if union.solid:
+        assert same(union.filled(), sets)
+    elif a.solid and b.solid:
+        assert len(sets(0)) < max(sets(0)) - min(sets(0)) + 1
 
 
 def test_matrix_power() -> None:
@@ -284,5 +314,7 @@ def test_holes() -> None:
 def test_rows_that_move_back_need_taps() -> None:
     backward = gather(2, 2, [[3], [0]])
     assert not backward.regular
+    gapped = identity().after(slide(2, dilation=2))
     with pytest.raises(NeedTaps):
-        identity().after(backward).after(slide(2))
+        gapped.after(backward).after(slide(2))
+    assert row(identity().after(backward).after(slide(2)), 0) == {0, 3}

@@ -107,6 +107,8 @@ class _Layers:
         self.reduced: list[str] = []
         counts = [count_samples(TensorSpec(each.shape or (), each.axes)) for each in inputs if each.shape]
         self.samples = max((n for n in counts if is_known(n)), default=1)
+        self._single: dict[int, bool] = {}
+        """Whether a tensor of the graph holds one sample, by its identity: layers that are alike share it."""
         self.counted = all(map(is_known, counts)) and not any(each.told == GIVEN for each in inputs)
 
     def looked_at(self, layer: Layer) -> bool:
@@ -147,17 +149,18 @@ class _Layers:
             samples_meet(specs[path.input], path.steps)
             for paths in result.paths
             for path in paths
-            if BATCH in specs[path.input].axes and not is_single(specs[path.input])
+            if BATCH in specs[path.input].axes and not self._is_single(specs[path.input])
         }
         several = REDUCED in met and any(len(output.shape) > 0 for output in result.outputs)
         back = not self.summed.isdisjoint(names) and any(
-            name not in self.summed and not is_single(spec) for name, spec in zip(names, specs, strict=True)
+            name not in self.summed and not self._is_single(spec)
+            for name, spec in zip(names, specs, strict=True)
         )
         if several:
             self.reduced.append(layer.name)
         if REDUCED in met or (not self.summed.isdisjoint(names) and not back):
             self.summed.add(layer.name)
-        return MIXED in met or back or (several and not self.firm) or _crosses(result, specs)
+        return MIXED in met or back or (several and not self.firm) or self._crosses(result, specs)
 
     def _recounts(self, layer: Layer, specs: Sequence[TensorSpec]) -> bool:
         """Tell whether the outputs hold another number of samples than the inputs, and than the model's."""
@@ -174,18 +177,24 @@ class _Layers:
                 return True
         return False
 
+    def _crosses(self, result: Result, specs: Sequence[TensorSpec]) -> bool:
+        """Tell whether the samples of one input meet what are no samples of another, as in a sum of both."""
+        if sum(BATCH in spec.axes and not self._is_single(spec) for spec in specs) < 2:
+            return False
+        return any(
+            place < len(output.axes) and output.axes[place] != BATCH
+            for output, paths in zip(result.outputs, result.paths, strict=True)
+            for path in paths
+            if not self._is_single(specs[path.input])
+            for place in samples_lie(specs[path.input], path.steps)
+        )
 
-def _crosses(result: Result, specs: Sequence[TensorSpec]) -> bool:
-    """Tell whether the samples of one input meet what are no samples of another, as in a sum of both."""
-    if sum(BATCH in spec.axes and not is_single(spec) for spec in specs) < 2:
-        return False
-    return any(
-        place < len(output.axes) and output.axes[place] != BATCH
-        for output, paths in zip(result.outputs, result.paths, strict=True)
-        for path in paths
-        if not is_single(specs[path.input])
-        for place in samples_lie(specs[path.input], path.steps)
-    )
+    def _is_single(self, spec: TensorSpec) -> bool:
+        """Tell whether a tensor of the graph certainly holds one sample."""
+        found = self._single.get(id(spec))
+        if found is None:
+            found = self._single[id(spec)] = is_single(spec)
+        return found
 
 
 def works_along(graph: LayerGraph, layer: Layer, role: str) -> bool:

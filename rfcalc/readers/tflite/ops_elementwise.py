@@ -148,7 +148,10 @@ def requantize(operation: Operation) -> Values:
     """The same elements in another number format; a constant stays the weight that it is."""
     x = operation[0]
     if x.constant:
-        return (replace(as_weight(x), data=None if operation.op == "FAKE_QUANT" else _plain(x)),)
+        held = as_weight(x)
+        data = None if operation.op == "FAKE_QUANT" else _plain(x)
+        # spelled out, since this runs for every weight that is stored in 16 bits
+        return (Value(held.spec, None, data, held.weights, held.computed, held.mask),)
     return operation.add("activation", (x,), {"function": operation.op.lower()})
 
 

@@ -172,19 +172,22 @@ class Scope:
             self._step(place, op)
 
     def _step(self, place: int, op: Operator) -> None:
-        tensors = [self.subgraph.tensors[each] for each in op.outputs if each >= 0]
+        outputs = [each for each in op.outputs if each >= 0]
+        tensors = [self.subgraph.tensors[each] for each in outputs]
         kind = op.custom or op.op
-        name = layer_name(tensors[0].name if tensors else "", kind)
+        name = self.prefix + layer_name(tensors[0].name if tensors else "", kind)
         node = Node(
-            self.prefix + name,
+            name,
             kind,
-            tuple(each.name for each in tensors),
-            modules_around(self.prefix + name),
+            tuple([each.name for each in tensors]),
+            modules_around(name) if "/" in name else (),
             recorded=tuple([self._recorded(each) for each in tensors]),
             dtypes=tuple([each.dtype for each in tensors]),
         )
-        who = f"layer {node.name!r}"
-        inputs = [None if each < 0 else self.find(each, who) for each in op.inputs]
+        values = self.values
+        inputs = [
+            None if each < 0 else values.get(each) or self.find(each, f"layer {name!r}") for each in op.inputs
+        ]
         stream = self.streams.get(place)
         operation = Operation(
             self.file.builder,
@@ -201,8 +204,7 @@ class Scope:
         if missing:  # an output that the operation is not known to have
             left = node._replace(outputs=missing, recorded=node.recorded[len(made) :])
             made = (*made, *operation.builder.unknown(left, operation.given))
-        for tensor, value in zip((each for each in op.outputs if each >= 0), made, strict=False):
-            self.values[tensor] = value
+        values.update(zip(outputs, made, strict=False))
 
     def _made(self, operation: Operation) -> Values:
         builder = self.file.builder
