@@ -20,6 +20,7 @@ from jax import lax  # noqa: E402
 import rfcalc  # noqa: E402
 from tests.readers.jax_changed import changed, rows_of  # noqa: E402
 from tests.readers.jax_constants import BOUND, CUT, EXACT, FOLLOWED  # noqa: E402
+from tests.readers.jax_truth import products  # noqa: E402
 
 pytestmark = pytest.mark.jax
 
@@ -417,3 +418,46 @@ def test_samples_in_groups_are_convolved_with_kernels_of_their_own() -> None:
     analysis = rfcalc.analyze(graph)
     assert "unknown" not in {row.status for row in analysis}
     assert analysis.layer("conv").output_shape == (2, 7, 4, 4)
+
+
+# ---- gradients, whose products contract the batch ----------------------------------------------------------
+
+
+def _conv(x: Any, kernel: Any, stride: int = 1, groups: int = 1) -> Any:
+    return lax.conv_general_dilated(
+        x, kernel, (stride, stride), "SAME", dimension_numbers=NHWC, feature_group_count=groups
+    )
+
+
+GRADIENTS: dict[str, tuple[Callable[[Any, Any], Any], tuple[int, ...], tuple[int, ...]]] = {
+    "dense": (lambda x, w: x @ w, (4,), (4, 5)),
+    "dense of steps": (lambda x, w: x @ w, (9, 4), (4, 5)),
+    "conv": (_conv, (8, 7, 4), (3, 3, 4, 6)),
+    "strided": (partial(_conv, stride=2), (8, 7, 4), (3, 3, 4, 6)),
+    "depthwise": (partial(_conv, groups=4), (8, 7, 4), (3, 3, 1, 4)),
+    "transposed": (
+        lambda x, w: lax.conv_transpose(x, w, (2, 2), "SAME", dimension_numbers=NHWC),
+        (6, 5, 3),
+        (3, 3, 3, 4),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_gradients_count_what_xla_counts(name: str, batch: int) -> None:
+    """Those of weights sum over samples, which are counted then; those of the input do for each by itself."""
+    layer, shape, kernel = GRADIENTS[name]
+    weights, x = jnp.ones(kernel), Shape((batch, *shape), jnp.zeros((), float).dtype)
+
+    def loss(x: Any, weights: Any) -> Any:
+        return jnp.sum(jnp.tanh(layer(x, weights)))
+
+    def of_weights(x: Any) -> Any:
+        return jax.grad(loss, 1)(x, weights)
+
+    def of_input(x: Any) -> Any:
+        return jax.grad(loss, 0)(x, weights)
+
+    assert rfcalc.analyze(rfcalc.from_jax(of_weights, x)).totals.macs == products(of_weights, x)
+    assert rfcalc.analyze(rfcalc.from_jax(of_input, x)).totals.macs == products(of_input, x) // batch
