@@ -10,6 +10,7 @@ from rfcalc.collecting import collector_paused
 from rfcalc.engine.joins import misaligned_note
 from rfcalc.engine.memory import footprint_of
 from rfcalc.engine.open_sizes import open_size_of
+from rfcalc.engine.reach import Reach
 from rfcalc.engine.result import AnalysisResult, Detail, InputRow, Later, Note, Params, Row
 from rfcalc.engine.run import Run
 from rfcalc.engine.shapes import LayerInfo, known_extent, spec_of
@@ -108,7 +109,7 @@ def _analyze(run: Run, depth: int | None, symbolic: bool, details: bool) -> Anal
     resolved = run.formulas if symbolic else run.resolved
     inputs = [_input_row(layer, spec_of(resolved, (layer.name, 0))) for layer in graph.inputs]
     extents = spec_of(resolved, (run.chosen.name, 0)).spatial
-    views = Views(fields, extents) if symbolic else run.views
+    views = Views(fields, extents, Reach(graph, fields, extents)) if symbolic else run.views
     context = _Context(graph, resolved, views, len(extents), {}, {}, uncounted_reason(graph, resolved))
     if details:
         from rfcalc.engine.details import details_of

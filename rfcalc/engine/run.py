@@ -22,6 +22,7 @@ from rfcalc.engine.propagate import (
     seed_asked,
     seed_rows,
 )
+from rfcalc.engine.reach import Reach
 from rfcalc.engine.resized import Fields, Kept
 from rfcalc.engine.shapes import (
     LayerInfo,
@@ -200,7 +201,8 @@ class Run:
     def views(self) -> Views:
         """The figures of each tensor."""
         before = self._before
-        return Views(self.fields, self.extents, None if before is None else before.views)
+        reach = Reach(self.graph, self.fields, self.extents)
+        return Views(self.fields, self.extents, reach, None if before is None else before.views)
 
     @cached_property
     def joins(self) -> list[Join]:

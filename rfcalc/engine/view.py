@@ -10,9 +10,19 @@ from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.indexing import axis_of
 from rfcalc.algebra.legs import Leg, span_of
 from rfcalc.algebra.masked import settled
-from rfcalc.algebra.number import Num, as_integer, greatest, is_known, least_of, minimum, prod
+from rfcalc.algebra.number import (
+    Num,
+    as_integer,
+    greatest,
+    is_known,
+    least_of,
+    maximum,
+    minimum,
+    prod,
+)
 from rfcalc.algebra.relation import Relation
 from rfcalc.engine.propagate import LayerFields
+from rfcalc.engine.reach import Reach, Reached, Stretch
 from rfcalc.engine.result import Size, Status
 from rfcalc.graph.layer import Edge
 
@@ -59,17 +69,24 @@ class Views:
         What the second pass knows of every layer.
     extents : sequence of Num
         The extents of the input's spatial axes.
+    reach : Reach
+        What tensors reach of the input.
     before : Views, optional
         Those of a model of which this one was made: layers that did not change share what they depend on.
     """
 
     def __init__(
-        self, seen: Mapping[str, LayerFields], extents: Sequence[Num], before: Views | None = None
+        self,
+        seen: Mapping[str, LayerFields],
+        extents: Sequence[Num],
+        reach: Reach,
+        before: Views | None = None,
     ) -> None:
         self._seen = seen
         self._extents = extents
         self._before = before  # keeps its dependences alive: their id() are among the keys of `_known`
-        self._known: dict[tuple[int, int], FieldView] = {}
+        self.reach = reach
+        self._known: dict[tuple[int, int, Reached | None], FieldView] = {}
         if before is not None and before._extents == extents:
             self._known.update(before._known)
 
@@ -79,10 +96,11 @@ class Views:
         seen = self._seen[producer]
         if place >= len(seen.full) or seen.full[place] is None:
             return view_of(seen, place, self._extents)
-        key = (id(seen.full[place]), id(seen.local[place]))
+        reached = self.reach.of(edge)
+        key = (id(seen.full[place]), id(seen.local[place]), reached)
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = view_of(seen, place, self._extents)
+            found = self._known[key] = view_of(seen, place, self._extents, reached)
         return found
 
     def local_field(self, edge: Edge) -> tuple[Size, ...] | None:
@@ -91,8 +109,10 @@ class Views:
         return view.local_receptive_field if view.status == "exact" else None
 
 
-def view_of(seen: LayerFields, place: int, extents: Sequence[Num]) -> FieldView:
-    """Say what output `place` of a layer sees of an input of those spatial extents."""
+def view_of(
+    seen: LayerFields, place: int, extents: Sequence[Num], reached: Reached | None = None
+) -> FieldView:
+    """Say what output `place` of a layer sees of an input of those spatial extents, and reaches of it."""
     full, local = (seen.full[place], seen.local[place]) if place < len(seen.full) else (None, None)
     if full is None or local is None:
         return FieldView(reason=f"depends on {seen.blame}, which no rule knows")
@@ -109,7 +129,7 @@ def view_of(seen: LayerFields, place: int, extents: Sequence[Num]) -> FieldView:
         strides,
         paddings,
         centers,
-        _coverage(sizes, extents),
+        _coverage(sizes, extents, reached),
         "bound" if reason else "exact",
         reason,
     )
@@ -248,15 +268,16 @@ def _sizes_of_union(dependence: Dependence, legs: Sequence[Leg]) -> tuple[int, i
     return min(sizes), max(sizes)
 
 
-def _coverage(sizes: Sequence[Size], extents: Sequence[Num]) -> float | None:
-    """Share of the input's area inside the field; its parts outside of the input do not count."""
+def _coverage(sizes: Sequence[Size], extents: Sequence[Num], reached: Reached | None) -> float | None:
+    """Share of the input's area inside the field, without what lies outside of it or is not reached."""
+    if reached is None:
+        reached = tuple(Stretch(0, extent - 1) for extent in extents)
     share: Num = 1.0
-    for size, extent in zip(sizes, extents, strict=True):
-        if size is None:
-            continue
-        if size == 0:
+    for size, extent, stretch in zip(sizes, extents, reached, strict=True):
+        if size == 0 or stretch is None:
             return 0.0
         if not is_known(extent) or extent == 0:
             return None
-        share *= minimum(size, extent) / extent
+        inside = maximum(stretch.extent, 0)
+        share *= (inside if size is None else minimum(size, inside)) / extent
     return share  # type: ignore[no-any-return]  # a float, or one for each of many designs

@@ -253,7 +253,7 @@ class AnalysisTable(Shown):
 def _usual_columns(result: AnalysisResult) -> Sequence[Column]:
     # most models do not upsample, and every output sees as much as its neighbours
     phased = any(row.receptive_field_min != row.receptive_field for row in result.rows)
-    # of an input of open extents, only what is global covers a share that is known
+    # of an input of open extents no share is known
     sized = any(row.coverage not in (None, 1) for row in result.rows)
     idle = {"receptive_field_min": not phased, "coverage": not sized}
     return choose(name for name in DEFAULT if not idle.get(name))

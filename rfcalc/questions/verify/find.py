@@ -23,7 +23,6 @@ from rfcalc.engine.rows import analyze_run
 from rfcalc.engine.run import Run
 from rfcalc.engine.shapes import spec_of
 from rfcalc.engine.totals import count_params
-from rfcalc.engine.view import Views
 from rfcalc.errors import RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import BATCH, SPATIAL, Layer, TensorSpec
@@ -114,7 +113,7 @@ class _Report:
         self.run = run
         self.extents = tuple(int(extent) for extent in run.extents)
         self.rank = len(self.extents)
-        self.views = Views(run.fields, self.extents)
+        self.views = run.views
         self.found: list[Difference] = []
         self.unchecked: dict[tuple[str, str], Unchecked] = {}
         self.rows: dict[str, int] = {}
