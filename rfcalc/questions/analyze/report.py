@@ -65,6 +65,9 @@ _MOST_OPEN: Final = 6  # names of open extents that are said in one line
 _WITH_FORMULAS: Final = frozenset(
     {"output_shape", "spatial", "params", "trainable", "non_trainable", "macs", "activations"}
 )
+_UNTOLD: Final = frozenset({"jax", "onnx", "openvino", "tflite"})
+"""Formats that say at most of a normalisation's mean and variance whether a parameter is trained."""
+
 _FORMULA: Final = re.compile(r"[(*⌊]| [+-] ")  # in no other figure of those columns
 
 
@@ -425,19 +428,12 @@ def _foot(result: AnalysisResult, width: int, glyphs: Glyphs) -> list[str]:
     counts = f"{totals.layers:,}"
     if totals.resolved < totals.layers:
         counts = f"{totals.resolved:,} of {totals.layers:,} resolved"
-    params = total_cell(result, "params", totals.params.total)
-    if plain(totals.params.non_trainable) == 0:
-        split = " (all trainable)"
-    else:
-        trainable = total_cell(result, "trainable", totals.params.trainable)
-        fixed = total_cell(result, "non_trainable", totals.params.non_trainable)
-        # of which nothing is known says nothing, and then the rest is the total
-        split = "" if "?" in (trainable, fixed) else f" ({trainable} trainable, {fixed} non-trainable)"
+    params = total_cell(result, "params", totals.params.total) + _split(result)
     macs = total_cell(result, "macs", totals.macs)
     about = "" if (short := humanise.short(totals.macs)) == macs or totals.macs is None else f" ({short})"
     lines = [
         ("layers", counts),
-        ("parameters", f"{params}{split}{_stored(result.footprint)}"),
+        ("parameters", f"{params}{_stored(result.footprint)}"),
         ("MACs", f"{macs}{about} at batch 1; FLOPs = 2 x MACs" if macs != "?" else macs),
         *_held(result, glyphs),
     ]
@@ -446,6 +442,19 @@ def _foot(result: AnalysisResult, width: int, glyphs: Glyphs) -> list[str]:
         for label, text in lines
         for line in fold(f"{label:<{_LABEL}}{glyphs.formula(text)}", width, _LABEL)
     ]
+
+
+def _split(result: AnalysisResult) -> str:
+    """Return how many of the parameters are trained, as far as the file says."""
+    totals = result.totals
+    trainable = total_cell(result, "trainable", totals.params.trainable)
+    fixed = total_cell(result, "non_trainable", totals.params.non_trainable)
+    if result.format in _UNTOLD:
+        return "" if fixed in ("0", "?") else f" ({fixed} of them non-trainable)"
+    if plain(totals.params.non_trainable) == 0:
+        return " (all trainable)"
+    # of which nothing is known says nothing, and then the rest is the total
+    return "" if "?" in (trainable, fixed) else f" ({trainable} trainable, {fixed} non-trainable)"
 
 
 def _open(result: AnalysisResult, width: int, ways: Ways, glyphs: Glyphs) -> list[str]:
