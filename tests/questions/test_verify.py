@@ -342,6 +342,45 @@ def test_vectors_beside_each_other_are_counted() -> None:
     assert found.counts == 2
 
 
+def test_what_is_not_checked_is_told_from_what_differs() -> None:
+    """To see the field of 3,001 takes an input of more than 2,560, which are not enumerated."""
+    conv = {"kind": "conv", "filters": 1, "kernel": 3, "dilation": 1500, "padding": "same", "name": "c"}
+    text = rfcalc.verify({"rfcalc": 1, "input": [64, 1], "layers": [conv]}).to_text(400)
+    assert "which inputs every unit reads, one by one: all 2 layers agree\n" in text
+    assert "fields, strides, paddings and centres: 1 layer agrees, 1 not checked\n" in text
+    assert "parameters and multiply-accumulates: 1 layer agrees (the input has none)\n" in text
+    reason = "padding reaches all units at 64, and inputs of more than 2,560 are not enumerated: 'c'"
+    assert f"not checked, figures: {reason}\n" in text
+    assert text.endswith("2 layers: none differs; of 1 not everything could be checked.\n")
+
+
+@pytest.mark.onnx
+def test_what_was_not_read_is_not_called_exact(tmp_path: Path) -> None:
+    """A file whose data file is not there: a constant that is added to scores may be a mask."""
+    onnx = pytest.importorskip("onnx")
+    import numpy as np
+
+    nodes = [
+        onnx.helper.make_node("MatMul", ["x", "x"], ["s"]),
+        onnx.helper.make_node("Add", ["s", "bias"], ["a"]),
+        onnx.helper.make_node("Softmax", ["a"], ["w"]),
+        onnx.helper.make_node("MatMul", ["w", "x"], ["y"]),
+    ]
+    value = onnx.helper.make_tensor_value_info
+    bias = onnx.numpy_helper.from_array(np.zeros((16, 16), np.float32), "bias")
+    graph = onnx.helper.make_graph(
+        nodes, "scores", [value("x", 1, (1, 16, 16))], [value("y", 1, (1, 16, 16))], [bias]
+    )
+    path = tmp_path / "scores.onnx"
+    model = onnx.helper.make_model(graph)
+    onnx.save_model(model, path, save_as_external_data=True, location="scores.data", size_threshold=0)
+    assert rfcalc.verify(path).verdict == "5 layers, all exact."
+    (tmp_path / "scores.data").unlink()
+    found = rfcalc.verify(path, run=False)
+    assert found.verdict == "5 layers: none differs; what was not read may hide some of what they see."
+    assert "not checked: a constant added to scores beside the file could not be read" in found.to_text(300)
+
+
 def test_open_extents_that_nothing_fits() -> None:
     model = {"rfcalc": 1, "input": [9, 9, None], "layers": [same3("input", 23, groups=23)]}
     with pytest.raises(UsageError, match=r"nothing that was tried for its open extents fits \(.*use --input"):

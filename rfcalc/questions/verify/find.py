@@ -39,7 +39,7 @@ from rfcalc.questions.verify.compare import (
 )
 from rfcalc.questions.verify.counts import counted
 from rfcalc.questions.verify.definitions.given import NotDefined
-from rfcalc.questions.verify.result import Difference, Unchecked, VerificationResult
+from rfcalc.questions.verify.result import UNREAD, Difference, Unchecked, VerificationResult
 from rfcalc.questions.verify.sets import Sets
 from rfcalc.wording import axis_names
 
@@ -301,18 +301,16 @@ def verify_run(
     """
     graph, result = run.graph, analyze_run(run)
     fit, first = _first(run, at, progress)
-    seen = [first]
+    seen, why = [first], ""
     if first.pending and not first.differences:
-        seen += _larger(first, lambda size: run.of(at(size, fit.widths)), progress)
+        larger, why = _larger(first, lambda size: run.of(at(size, fit.widths)), progress)
+        seen += larger
     statuses = [row.status for row in result.rows]
     figures = frozenset[str]().union(*(each.figures for each in seen))
-    missing = [
-        Unchecked(
-            name, "figures", f"padding reaches all units at {_by(first.size)}, and no larger input fits"
-        )
-        for name in first.pending
-        if name not in figures
-    ]
+    sizes = " and ".join(_by(each.size) for each in seen)
+    reason = f"padding reaches all units at {sizes}" + (f", and {why}" if why else "")
+    missing = [Unchecked(name, "figures", reason) for name in first.pending if name not in figures]
+    unread = [Unchecked(layer, UNREAD, message) for code, layer, message in graph.notes if code == UNREAD]
     return VerificationResult(
         result.name,
         result.source,
@@ -327,7 +325,7 @@ def verify_run(
         len(figures),
         len(first.counts),
         (*dict.fromkeys(each for one in seen for each in one.differences), *_unlike(graph, held or {})),
-        (*first.unchecked, *missing, *_apart(graph, held)),
+        (*first.unchecked, *missing, *_apart(graph, held), *unread),
         result.totals.params.total if isinstance(result.totals.params.total, int) else None,
         None if held is None else sum(held.get(name, 0) for name in _named(graph)),
         filled=_filled(graph, fit.graph),
@@ -408,23 +406,32 @@ def _extents(layer: Layer) -> list[tuple[Num, str]]:
     return list(zip(layer.attrs["shape"], layer.attrs["axes"], strict=True))
 
 
-def _larger(first: Verified, at: Callable[[int], Run], progress: Progress | None) -> list[Verified]:
-    """Enumerate where padding leaves two periods of every layer free, or of as many as can be."""
+def _larger(
+    first: Verified, at: Callable[[int], Run], progress: Progress | None
+) -> tuple[list[Verified], str]:
+    """Enumerate where padding leaves two periods of every layer free, or of as many as can be.
+
+    With what was found, why no larger size was tried where that would have taken one.
+    """
     base = max(first.size)
     found: list[Verified] = []
     left = dict(first.pending)
+    why = ""
     for share in (1.0, 0.5):
         wanted = sorted(size + 3 * advance for size, advance in left.values())
         need = wanted[int(share * (len(wanted) - 1))] if wanted else 0
         size = base * -(-(need + base) // base)  # as many times the size as it takes: what divided still does
-        if not wanted or size > LARGEST:
+        if not wanted:
+            continue
+        if size > LARGEST:
+            why = f"inputs of more than {LARGEST:,} are not enumerated"
             continue
         try:
             found.append(enumerate_run(at(size), progress))
-        except RfcalcError:
-            break
+        except RfcalcError as error:
+            return found, f"no larger input fits ({error.message.partition(';')[0]})"
         left = {name: each for name, each in left.items() if name not in found[-1].figures}
-    return found
+    return found, why
 
 
 def _by(size: Sequence[int]) -> str:

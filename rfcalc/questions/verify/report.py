@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from rfcalc.questions.verify.result import Difference, VerificationResult
+from rfcalc.questions.verify.result import UNREAD, Difference, VerificationResult
 from rfcalc.render.escape import terminal
 from rfcalc.render.fold import fold
+from rfcalc.render.humanise import sentence
 from rfcalc.render.shown import Documented
 from rfcalc.wording import few
 
@@ -61,11 +62,17 @@ class Verification(Documented, VerificationResult):
             )
             if number
         ]
-        missing = len({each.layer for each in self.unchecked})
-        tail = f"; of {missing} not everything could be checked" if missing else ""
-        if not doubts:
-            return f"{count}, all exact{tail}."
-        return f"{count}: {self.exact} exact, {', '.join(doubts)}{tail}."
+        reserves = []
+        if missing := len({each.layer for each in self.unchecked if each.what != UNREAD}):
+            reserves.append(f"of {missing} not everything could be checked")
+        if any(each.what == UNREAD for each in self.unchecked):
+            reserves.append("what was not read may hide some of what they see")
+        if self.loose:
+            reserves.append("some may see less than is said")
+        tail = "".join(f"; {each}" for each in reserves)
+        if doubts:
+            return f"{count}: {self.exact} exact, {', '.join(doubts)}{tail}."
+        return f"{count}: none differs{tail}." if reserves else f"{count}, all exact."
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document, ``rfcalc/verification/1``, as plain data."""
@@ -127,17 +134,16 @@ class Verification(Documented, VerificationResult):
             )
             yield f"open extents were taken as {', '.join(shapes)}"
         yield ""
-        counted = self.layers - self.inputs
-        yield f"which inputs every output reads, one by one: {self.rows} of {self.layers} layers agree"
-        yield f"fields, strides, paddings and centres: {self.figures} of {self.layers} layers agree"
-        yield f"parameters and multiply-accumulates: {self.counts} of {counted} layers agree"
+        if any(self.sizes):  # a vector has no positions
+            yield f"which inputs every unit reads, one by one: {self._agreeing(self.rows)}"
+            yield f"fields, strides, paddings and centres: {self._agreeing(self.figures)}"
+        yield f"parameters and multiply-accumulates: {self._agreeing(self.counts, but=self.inputs)}"
         if self.held is not None and self.params is not None:
             yield f"{self.params:,} parameters by the analysis, {self._in_tensors(self.held, self.params)}"
         if self.ran:
-            yield (
-                f"{self.ran}: in {self.maps} tensors {self.seen:,} of {self.claimed:,} rows changed "
-                "that are said to depend on what was changed"
-            )
+            other = "" if any(each.by == "run" for each in self.differences) else ", and no other"
+            rows = f"{self.seen:,} of {self.claimed:,} rows"
+            yield f"{self.ran}: in {self.maps} tensors {rows} changed that are said to{other}"
         if self.left:
             yield self.left
         if self.loose:
@@ -147,11 +153,7 @@ class Verification(Documented, VerificationResult):
                 f"warning: exact rows that never changed, so they may hold too much: {names}; "
                 f"in {first.layer!r} {first.pairs:,}, the first: {first.text}"
             )
-        reasons: dict[str, list[str]] = {}
-        for each in self.unchecked:
-            reasons.setdefault(f"{each.what}: {each.reason}", []).append(each.layer)
-        for reason, layers in reasons.items():
-            yield f"not checked, {reason}: {few(map(repr, layers), most=3)}"
+        yield from self._not_checked()
         yield ""
         if self.differences:
             yield from _counterexample(self.differences[0])
@@ -159,6 +161,26 @@ class Verification(Documented, VerificationResult):
             if more:
                 yield f"{more} more difference{'s' * (more > 1)} behind it or beside it"
         yield self.verdict
+
+    def _not_checked(self) -> Iterator[str]:
+        """Say what was not checked, each reason once."""
+        reasons: dict[str, list[str]] = {}
+        for each in self.unchecked:
+            reason = f": {each.reason}" if each.what == UNREAD else f", {each.what}: {each.reason}"
+            reasons.setdefault(reason, []).extend(() if each.what == UNREAD else (repr(each.layer),))
+        for reason, layers in reasons.items():
+            yield f"not checked{reason}" + (f": {few(layers, most=3)}" if layers else "")
+
+    def _agreeing(self, number: int, *, but: int = 0) -> str:
+        """Say of how many layers something agrees; of `but` inputs there is nothing to compare."""
+        every = self.layers - but
+        agreeing = f"{sentence(number, 'layer')} agree{'s' * (number == 1)}"
+        if number == every:
+            none = "" if not but else " (the input has none)" if but == 1 else " (inputs have none)"
+            return f"{'all ' * (number > 1)}{agreeing}{none}"
+        if self.differences:
+            return f"{number:,} of {every:,} layers agree"
+        return f"{agreeing}, {every - number:,} not checked"
 
     @staticmethod
     def _in_tensors(held: int, params: int) -> str:

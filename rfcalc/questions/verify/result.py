@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+UNREAD: Final = "tables"
+"""The code of a note about elements beside a file that were not read; what they decide is not checked."""
 
 
 class Difference(NamedTuple):

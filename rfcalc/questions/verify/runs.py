@@ -73,15 +73,17 @@ def run_model(x: Model, run: Run, loading: Loading, *, forced: bool) -> Outcome 
                 "ai-edge-litert is installed, can be run"
             )
         return None
+    sizes = _sizes(graph, loading)
     try:
         _, outcome = first_fit(
             graph,
             lambda size, widths: _at(x, graph, loading, size, widths),
-            _sizes(graph, loading),
+            sizes,
             lambda sized: _attempt(x, run.of(sized), loading, forced=forced),
         )
     except NothingFits as nothing:
-        reason = nothing.tried[-1].message
+        # at its own size, where it has one: others may not fit it at all
+        reason = nothing.tried[0 if sizes[0] is None else -1].message
         if forced:
             raise UsageError(f"cannot be run: {reason}") from None
         return Outcome("", "", f"not run: {reason}", None)
