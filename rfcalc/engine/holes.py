@@ -13,7 +13,7 @@ from rfcalc.engine.edit import DoesNotApply, edited, has_window, input_of, setti
 from rfcalc.engine.propagate import ancestors
 from rfcalc.engine.result import Note
 from rfcalc.engine.run import Run
-from rfcalc.engine.taps import AxisTaps, Suspect
+from rfcalc.engine.taps import AxisTaps, Suspect, is_irregular
 from rfcalc.errors import AnalysisError, GraphError
 from rfcalc.graph.layer import Layer
 from rfcalc.wording import few
@@ -76,6 +76,23 @@ def holes_note(run: Run, opening: Sequence[Suspect]) -> list[Note]:
         message = f"{cause}, which opens holes in its fields: it {reads}, with gaps of up to {gap}"
     cure = _cure(run, chain, target, opener)
     return [Note("warning", "holes", opener.name, message + (f"; {cure}" if cure else ""))]
+
+
+def apart_note(run: Run) -> list[Note]:
+    """Say which layer first unites parts of a map that lie apart, as shifted windows do, and leaves holes.
+
+    What is between the ends of such a field counts in its size and its coverage.
+    """
+    odd = [layer for layer in run.graph if is_irregular(run.fields[layer.name])]
+    if not odd or not countable(run):
+        return []
+    first = next((layer for layer in odd if _has_holes(run.axis_taps[layer.name])), None)
+    if first is None:
+        return []
+    gap = max(axis.gap for axis in run.axis_taps[first.name] if axis is not None)
+    many = "s" * (gap > 1)
+    message = f"it unites parts of a map that lie apart, so that fields have gaps of up to {gap} pixel{many}"
+    return [Note("warning", "holes", first.name, message)]
 
 
 def _has_holes(axes: Sequence[AxisTaps | None]) -> bool:

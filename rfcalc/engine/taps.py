@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from rfcalc.algebra.dependence import Dependence
+from rfcalc.algebra.indexing import axis_of
 from rfcalc.algebra.legs import Leg
 from rfcalc.algebra.number import is_known
 from rfcalc.algebra.relation import Relation
@@ -80,6 +81,19 @@ def _gap_after(relation: Relation, apart: int) -> bool:
         relation.ends(i + apart)[0] > relation.hi[i] + 1
         for i in range(relation.period)
         if relation.lo[i] <= relation.hi[i]
+    )
+
+
+def is_irregular(seen: LayerFields) -> bool:
+    """Tell whether fields, gates cut, move back from a unit of a map to the next, though none is empty."""
+    dependence = seen.local[0] if seen.local else None
+    return dependence is not None and any(
+        isinstance(leg.relation, Relation)
+        and not leg.relation.regular
+        and leg.relation.bounded
+        and all(lo <= hi for lo, hi in zip(leg.relation.lo, leg.relation.hi, strict=True))
+        and axis_of(dependence, leg) is not None
+        for leg in dependence.legs
     )
 
 

@@ -225,3 +225,28 @@ def test_where_a_field_begins_need_not_be_known() -> None:
     assert detail is not None
     assert (detail.taps, detail.largest_gap) == ((7,), (1,))
     assert [layer for layer, _ in told(model)] == ["c1"]
+
+
+def test_parts_of_a_map_that_lie_apart_are_united() -> None:
+    """A sequence added to its mirror: unit 0 of 8 reads 0 and 7, so that 6 lie between."""
+    mirrored = [
+        {"kind": "flip", "name": "mirror", "axes": [1]},
+        {"kind": "add", "name": "both", "inputs": ["input", "mirror"]},
+    ]
+    message = "it unites parts of a map that lie apart, so that fields have gaps of up to 6 pixels"
+    assert told({"rfcalc": 1, "input": [8, 1], "layers": mirrored}) == [("both", message)]
+    assert told({"rfcalc": 1, "input": [8, 1], "layers": mirrored[:1]}) == []
+
+
+def test_a_window_over_a_seam_leaves_gaps() -> None:
+    """Of 8 positions the first 3 come last: windows of 4 hold 3 to 6, and 7 with 0 to 2; between lie 4."""
+    layers = [
+        {"kind": "crop", "name": "head", "cropping": [[0, 5]]},
+        {"kind": "crop", "name": "tail", "cropping": [[3, 0]], "inputs": ["input"]},
+        {"kind": "concat", "name": "moved", "axis": 1, "inputs": ["tail", "head"]},
+        {"kind": "average_pool", "name": "windows", "kernel": 4},
+    ]
+    model = {"rfcalc": 1, "input": [8, 1], "layers": layers}
+    message = "it unites parts of a map that lie apart, so that fields have gaps of up to 4 pixels"
+    assert told(model) == [("windows", message)]
+    assert told({**model, "layers": layers[:3]}) == []
