@@ -178,10 +178,8 @@ def load(
         }  # fmt: skip
         made, theirs = _of_design(x, given)
         return load(made, **theirs)
-    parameters, dims = plain(parameters), plain(dims)
-    shapes = _shapes(plain(input_shape))
-    layouts = {"": layout} if isinstance(layout, str) else layout
-    options = Options(parameters, shapes, dims, input, layouts, on_unknown, checked(runtime))
+    options = _options(parameters, input_shape, dims, input, layout, on_unknown, runtime)
+    shapes, dims = options.shapes or {}, options.dims
     graph = _with_cuts(detect.load(x, options=options), cut)
     if graph.results and not isinstance(x, LayerGraph):
         return graph  # its reader has used all of them
@@ -189,6 +187,21 @@ def load(
         names = ", ".join(repr(layer.name) for layer in graph.inputs)
         raise UsageError(f"say which input the shape is for: {names}", source=graph.source)
     return _with_dims(graph, dims, input) if dims else graph
+
+
+def _options(
+    parameters: Mapping[str, int] | None = None,
+    input_shape: Shape | Mapping[str, Shape] | None = None,
+    dims: Mapping[str, int] | None = None,
+    input: str | None = None,
+    layout: str | Mapping[str, str] | None = None,
+    on_unknown: OnUnknown = "report",
+    runtime: str | None = None,
+) -> Options:
+    """Return what readers are told, of the options of `load`."""
+    layouts = {"": layout} if isinstance(layout, str) else layout
+    shapes = _shapes(plain(input_shape))
+    return Options(plain(parameters), shapes, plain(dims), input, layouts, on_unknown, checked(runtime))
 
 
 def _of_design(x: Model, given: Loading) -> tuple[Model, Loading]:
@@ -236,10 +249,14 @@ def _reader(x: Model, graph: LayerGraph, loading: Loading) -> Read:
     """Return how to read a model again with other extents of the chosen input's spatial axes."""
     from rfcalc.engine.symbolic import axis_letters
 
-    def read(extents: Sequence[int]) -> LayerGraph:
+    def read(extents: Sequence[int], only: str) -> LayerGraph:
         dims = dict(zip(axis_letters(len(extents)), extents, strict=True))
         lettered: Loading = {**loading, "dims": {**(loading.get("dims") or {}), **dims}}
-        return load(x, **lettered)
+        if not only:
+            return load(x, **lettered)
+        told = {name: value for name, value in lettered.items() if name not in ("cut", "design")}
+        options = _options(**told)._replace(only=only)  # type: ignore[arg-type]  # the options of `load`
+        return _with_cuts(detect.load(x, options=options), lettered.get("cut") or ())
 
     return read
 

@@ -44,8 +44,9 @@ from rfcalc.graph.layer import CHANNEL, SPATIAL, Extras, Layer, Stage, TensorSpe
 from rfcalc.rules.apply import RuleMemo
 from rfcalc.wording import unit_names
 
-Read = Callable[[tuple[int, ...]], LayerGraph]
-"""Reads the model again with other extents of the chosen input's spatial axes."""
+Read = Callable[[tuple[int, ...], str], LayerGraph]
+"""Reads the model again with other extents of the chosen input's spatial axes; with a name no more than what
+the tensor of that name depends on, where the reader can leave the rest out."""
 
 
 class _Common:
@@ -108,7 +109,7 @@ class Run:
         self._before = before
         self._read = read
         self._common: _Common | None = None if before is None else before._common
-        self._sizes: dict[tuple[Num, ...], Run] = {}
+        self._sizes: dict[tuple[tuple[int, ...], str], Run] = {}
         self._rules: RuleMemo = RuleMemo() if before is None else before._rules
         if graph.inputs or input is not None:
             self.chosen = choose_input(graph, input)
@@ -231,12 +232,14 @@ class Run:
 
     # ---- other sizes, and variants -------------------------------------------------------------------------
 
-    def at(self, *extents: int) -> Run:
+    def at(self, *extents: int, only: str = "") -> Run:
         """Return a run of the model with other extents of the chosen input; the same run when asked again.
 
         Extents are put in the place of those that the graph was made for, and of what was worked out of their
         names; where a reader works out shapes itself, the model is read again. The rules are not run again
-        for layers whose tensors are the same at two sizes, nor the second pass where all windows are.
+        for layers whose tensors are the same at two sizes, nor the second pass where all windows are. With
+        `only` no more of the model need be there, and take that size, than what the tensor of that name, as
+        the file has it, depends on.
 
         Raises
         ------
@@ -251,13 +254,13 @@ class Run:
             )
         if extents == tuple([n for n, role in zip(shape, axes, strict=True) if role == SPATIAL]):
             return self
-        if extents not in self._sizes:
+        if (extents, only) not in self._sizes:
             common = self._shared()
-            graph = self._resized(extents) if self._read is None else self._read(extents)
+            graph = self._resized(extents) if self._read is None else self._read(extents, only)
             found = Run(graph, input=self._input, on_unknown=self.on_unknown, read=self._read)
             found._common = common
-            self._sizes[extents] = found
-        return self._sizes[extents]
+            self._sizes[extents, only] = found
+        return self._sizes[extents, only]
 
     def _shared(self) -> _Common:
         """Begin to share what is worked out with other runs, and give them what is known already."""

@@ -31,6 +31,8 @@ class Options(NamedTuple):
         The one that the model's file is in, where it comes from a file.
     memory : dict, optional
         What readers remember of the model, where it is read more than once.
+    only : str
+        The one tensor that is wanted: a reader may leave out what it does not depend on.
     """
 
     parameters: Mapping[str, Num] | None = None
@@ -42,3 +44,4 @@ class Options(NamedTuple):
     runtime: str | None = None
     directory: str | None = None
     memory: dict[Any, Any] | None = None
+    only: str = ""

@@ -492,7 +492,7 @@ def test_two_upper_bounds_are_compared() -> None:
 def test_an_adaptive_pooling_by_equal_windows_is_a_plain_one(
     size: list[int], kernel: list[int], alike: bool
 ) -> None:
-    """By definition window i of m spans floor(i*n/m) to ceil((i+1)*n/m): all equal where m divides n."""
+    """PyTorch: window i of m goes from floor(i*n/m) to ceil((i+1)*n/m); they are equal where m divides n."""
     old = net({"kind": "adaptive_pool", "name": "p", "size": size}, conv("c"))
     new = net({"kind": "average_pool", "name": "p", "kernel": kernel}, conv("c"))
     assert rfcalc.diff(old, new, common=True).changed is not alike

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import rfcalc
 from rfcalc.errors import AnalysisError, UsageError
+from tests.readers.onnx_graphs import graph_bytes
 
 MODELS = Path(__file__).parents[2] / "docs" / "models"
 
@@ -242,6 +243,39 @@ def test_a_file_that_fixes_its_sizes_cannot_be_cut() -> None:
     layers = [conv(), {"kind": "reshape", "shape": [14, 2]}]
     (axis,) = rfcalc.tiles(net(*layers, extent=30)).axes
     assert axis.blocker is not None
+
+
+@pytest.mark.onnx
+def test_sizes_that_are_fixed_behind_a_layer_do_not_matter_for_it() -> None:
+    """One YOLO at 256x160, whose heads are reshaped to 32x20, and another with open sizes."""
+    fixed, opened = graph_bytes("own.yolo"), graph_bytes("own.yolo.dyn")
+    for layer in ("node_conv2d_39", "node_conv2d_41"):
+        one, two = rfcalc.tiles(fixed, layer), rfcalc.tiles(opened, layer)
+        assert one.status == "exact"
+        assert [axis._replace(extent=None) for axis in one.axes] == list(two.axes)
+    (told,) = {axis.blocker.trouble for axis in rfcalc.tiles(fixed, "node_view").axes if axis.blocker}
+    assert told == "fixed"
+
+
+@pytest.mark.onnx
+def test_what_a_branch_takes_from_outside_is_read_for_it() -> None:
+    """Of a tensor inside of an If only what it names says that the graph around it depends on it."""
+    from onnx import helper
+
+    from rfcalc.readers.onnx.uses import needed
+
+    inside = helper.make_graph(
+        [helper.make_node("Mul", ["shared", "shared"], ["deep"])], "inside",
+        [], [helper.make_tensor_value_info("deep", 1, None)],
+    )  # fmt: skip
+    nodes = [
+        helper.make_node("Relu", ["x"], ["shared"]),
+        helper.make_node("Relu", ["x"], ["spare"]),
+        helper.make_node("If", ["yes"], ["y"], then_branch=inside, else_branch=inside),
+        helper.make_node("Neg", ["y"], ["z"]),
+    ]
+    assert [node.output[0] for node in needed(nodes, "y")] == ["shared", "y"]
+    assert [node.output[0] for node in needed(nodes, "spare")] == ["spare"]
 
 
 # ---- against networks that are computed --------------------------------------------------------------------

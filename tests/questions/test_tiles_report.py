@@ -15,6 +15,7 @@ from rfcalc.graph.layer import Layer
 from rfcalc.questions.tiles.report import Tiles
 from rfcalc.render.escape import cells
 from tests.readers.models import MODELS
+from tests.readers.onnx_graphs import graph_bytes
 from tests.render import golden
 
 GATED: dict[str, Any] = {
@@ -129,3 +130,23 @@ def test_what_to_do_at_a_cut_is_said_plainly(layers: list[dict[str, Any]], told:
     convs = [{"kind": "conv", "filters": 1, **each} for each in layers]
     found = rfcalc.tiles({"rfcalc": 1, "input": [64, 64, 1], "layers": convs})
     assert told in " ".join(found.to_text(200).split())
+
+
+def test_an_input_that_is_no_larger_than_the_smallest_tile() -> None:
+    """A 5x5 with SAME padding needs 2 pixels on each side: from 5 pixels on an output is its own."""
+    layers = [{"kind": "conv", "filters": 1, "kernel": 5, "padding": "same"}]
+    for size, told in (([5, 5], "At 5x5 there is nothing to cut: "), ([5, 9], "nothing to cut along H: ")):
+        assert told in rfcalc.tiles({"rfcalc": 1, "input": [*size, 1], "layers": layers}).to_text(200)
+    roomy = rfcalc.tiles({"rfcalc": 1, "input": [9, 9, 1], "layers": layers})
+    assert "nothing to cut" not in roomy.to_text(200)
+
+
+@pytest.mark.onnx
+def test_axes_that_are_fixed_alike_are_told_of_once() -> None:
+    """The reshape fails with other numbers along each axis; a layer is found beyond those next before it."""
+    text = " ".join(rfcalc.tiles(graph_bytes("own.yolo"), "node_view").to_text(200).split())
+    assert text.count("cannot be cut") == 1
+    assert "H and W cannot be cut: node_view (Reshape) is known at this size alone" in text
+    assert "can be run on tiles: 'node_conv2d_39'" in text
+    text = rfcalc.tiles(graph_bytes("own.yolo")).to_text(200)
+    assert "can be run on tiles: 'node_conv2d_39'" in text

@@ -6,10 +6,12 @@ own rules; and which outputs of a tile are those of the whole image is compared 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from math import gcd
 from typing import Final, NamedTuple
 
+from rfcalc.engine.edit import has_window
 from rfcalc.engine.result import Note
 from rfcalc.engine.run import Run
 from rfcalc.engine.symbolic import axis_letters
@@ -41,7 +43,7 @@ USUAL_TILE: Final = 512
 """Pixels along each axis of a tile, where nothing else is said."""
 
 _MOST_TRIED: Final = 4
-"""Layers before one that cannot be cut, of which it is found out whether they can be."""
+"""Layers before one that cannot be cut of which it is found out whether they can be, and then windows."""
 
 
 class Wish(NamedTuple):
@@ -127,6 +129,7 @@ def tiles_of(run: Run, wish: Wish, layer: str | None = None, *, instead: bool = 
         tuple(_notes(sizes, case, axes, wish, image)),
         _instead(run, axes) if instead else "",
         "" if graph.source.startswith("<") else graph.source,  # a mapping, an open file
+        "samples" if wish.rate is not None else run.units[0],
     )
 
 
@@ -135,25 +138,39 @@ def _instead(run: Run, axes: Sequence[TileAxis]) -> str:
     blockers = [axis.blocker for axis in axes if axis.blocker and axis.blocker.trouble in BROAD]
     if len(blockers) < len(axes):
         return ""
-    graph = run.graph
-    tried = 0
-    queue = [graph.find_tensor(blockers[0].layer)[0]]
-    while queue and tried < _MOST_TRIED:
-        for name, _ in graph[queue.pop(0)].inputs:
-            if name not in queue and name != run.chosen.name:
-                tried += 1
-                if _can_be_cut(run, name):
-                    return name
-                queue.append(name)
+    before = _before(run, run.graph.find_tensor(blockers[0].layer)[0])
+    for name in before[:_MOST_TRIED]:
+        found = _tiled(run, name)
+        if found is not None:
+            return name
+    windows = [name for name in before[_MOST_TRIED:] if has_window(run.graph[name])]
+    for name in windows[:_MOST_TRIED]:
+        found = _tiled(run, name)
+        # patches beside each other are no answer to how far neighbours have to overlap
+        if found is not None and any(axis.overlap for axis in found.axes):
+            return name
     return ""
 
 
-def _can_be_cut(run: Run, layer: str) -> bool:
-    """Tell whether a layer can be run on tiles of its model's input."""
+def _before(run: Run, layer: str) -> list[str]:
+    """Return the layers before one, the nearest first, without the input."""
+    found: dict[str, None] = {}
+    queue = deque([layer])
+    while queue:
+        for name, _ in run.graph[queue.popleft()].inputs:
+            if name not in found and name != run.chosen.name:
+                found[name] = None
+                queue.append(name)
+    return list(found)
+
+
+def _tiled(run: Run, layer: str) -> Tiles | None:
+    """Say how a layer can be run on tiles of its model's input; None where it cannot."""
     try:
-        return tiles_of(run, Wish(), layer, instead=False).seamless
+        found = tiles_of(run, Wish(), layer, instead=False)
     except RfcalcError:
-        return False
+        return None
+    return found if found.seamless else None
 
 
 def _check(wish: Wish, rank: int) -> None:

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from rfcalc.questions.tiles.result import (
     BROAD,
-    Blocker,
     Memory,
     Plan,
     Stream,
@@ -33,7 +32,7 @@ Grid = tuple[tuple[str, ...], list[tuple[str, ...]]]
 MOST_LISTED: Final = 100_000
 """Tiles along one axis that the document lists one by one; of more it says how they repeat."""
 _MOST_STRIPS: Final = 12
-_HEADS: Final = ("axis", "image", "scale", "before", "after", "starts", "sizes", "smallest", "overlap")
+_HEADS: Final = ("axis", "input", "scale", "before", "after", "starts", "sizes", "smallest", "overlap")
 _MARGIN: Final = 2
 
 
@@ -244,12 +243,15 @@ def _sentences(result: TilesResult) -> Iterator[str]:
     """Say what the figures come to."""
     free = [axis for axis in result.axes if axis.blocker is None]
     if free:
-        yield _reading(free, "sample" if len(result.axes) == 1 else "pixel")
+        yield _reading(free, result.units.removesuffix("s"))
+        yield from _legend(free)
+        if result.plan is None:
+            yield from _too_small(free)
     yield from _blocked(result)
     if result.plan is not None:
         yield _planned(result.plan)
     if result.stream is not None:
-        yield _streamed(result.stream)
+        yield _streamed(result.stream, result.units.removesuffix("s"))
     if result.cut_gates and free:
         yield (
             "This is an approximation: gates and statistics over the map were cut, "
@@ -289,6 +291,26 @@ def _reading(axes: Sequence[TileAxis], unit: str) -> str:
     return f"{held if sides else 'Tiles need not overlap'}. {_dropped(*first.lost, least)}"
 
 
+def _legend(axes: Sequence[TileAxis]) -> Iterator[str]:
+    """Say what columns mean whose figures do not follow from those beside them."""
+    if any(axis.overlap != (axis.before or 0) + (axis.after or 0) for axis in axes):
+        step = next((axis.align for axis in axes if (axis.align or 1) > 1), 1)
+        starts = f"Starts {step}n: at multiples of {step}. " if step != 1 else ""
+        yield (
+            f"{starts}Smallest: the least tile with outputs to keep. "
+            "Overlap: before and after, rounded up so that starts and sizes fit."
+        )
+
+
+def _too_small(axes: Sequence[TileAxis]) -> Iterator[str]:
+    """Say where the input itself is no larger than the smallest tile."""
+    small = [axis for axis in axes if axis.extent and axis.smallest and axis.extent <= axis.smallest]
+    if small:
+        where = "" if len(small) == len(axes) else f" along {' and '.join(axis.name for axis in small)}"
+        size = humanise.extents([axis.extent for axis in axes])
+        yield f"At {size} there is nothing to cut{where}: the smallest tile is as large or larger."
+
+
 def _dropped(start: int, end: int, least: str) -> str:
     """Say which outputs of a tile are not used."""
     if start == end == 0:
@@ -312,11 +334,16 @@ def _loses(axis: TileAxis) -> bool:
 
 def _blocked(result: TilesResult) -> Iterator[str]:
     """Say what cannot be cut, and why, axes with the same reason together."""
-    by_blocker: dict[Blocker, list[str]] = {}
+    by_blocker: dict[tuple[object, ...], list[TileAxis]] = {}
     for axis in result.axes:
         if axis.blocker is not None:
-            by_blocker.setdefault(axis.blocker, []).append(axis.name)
-    for blocker, names in by_blocker.items():
+            # sizes that are fixed are told of with the numbers of the axis that was tried
+            why = "" if axis.blocker.trouble == "fixed" else axis.blocker.reason
+            by_blocker.setdefault((*axis.blocker._replace(reason=why),), []).append(axis)
+    for axes in by_blocker.values():
+        names = [axis.name for axis in axes]
+        blocker = axes[0].blocker
+        assert blocker is not None
         advice = ""
         if blocker.cuttable:
             advice = (
@@ -324,10 +351,11 @@ def _blocked(result: TilesResult) -> Iterator[str]:
             )
         elif blocker.trouble in BROAD:
             advice = _instead(result)
-        elif blocker.trouble == "fixed":
-            advice = (
-                " If the network takes other sizes, export it with open ones (dynamic=True of from_torch)."
-            )
+            if blocker.trouble == "fixed" and "export it" not in blocker.reason:
+                advice = (
+                    " If the network takes other sizes, export it with open ones "
+                    f"(dynamic=True of from_torch).{advice}"
+                )
         elif blocker.trouble == "state":
             advice = " Run it in order and hand its state on: then nothing is computed twice."
         if blocker.trouble == "bound":
@@ -369,10 +397,10 @@ def _memory(tile: Memory, whole: Memory | None = None) -> str:
     )
 
 
-def _streamed(stream: Stream) -> str:
+def _streamed(stream: Stream, unit: str) -> str:
     def said(samples: int | None) -> str:
         ms = stream.ms(samples)
-        count = humanise.sentence(samples or 0, "sample")
+        count = humanise.sentence(samples or 0, unit)
         return count if ms is None else f"{count} ({ms:.4g} ms)"
 
     history = "all that came before, as a state to keep" if stream.history is None else said(stream.history)

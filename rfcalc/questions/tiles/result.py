@@ -14,7 +14,7 @@ Trouble = Literal["", "whole", "state", "ahead", "lost", "tangled", "bound", "fi
 """What forbids to cut an axis: every output needs all of it; or all before its own position; or all after it;
 no axis of the output is left that goes with it; several do; what is needed is known as a bound only; the file
 says one size; values depend on where in the image they stand."""
-BROAD: Final[Sequence[Trouble]] = ("whole", "lost")
+BROAD: Final[Sequence[Trouble]] = ("whole", "lost", "tangled", "fixed")
 """What one layer does to its whole input, so that layers before it may well be cut."""
 
 
@@ -279,6 +279,8 @@ class TilesResult:
         Where no axis can be cut, the last layer on the way that can be, as far as one was found.
     source : str
         Where the model came from, as it was given; empty where it is no file.
+    units : str
+        What the positions of the input are counted in, several of them.
     """
 
     model: str
@@ -291,6 +293,7 @@ class TilesResult:
     notes: tuple[Note, ...] = ()
     instead: str = ""
     source: str = ""
+    units: str = "pixels"
 
     @property
     def seamless(self) -> bool:

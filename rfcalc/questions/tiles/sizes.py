@@ -75,6 +75,8 @@ class Sizes:
         self.chosen = run.chosen
         self._run = run
         self._known: dict[Extents, Case] = {}
+        outputs = run.graph[edge[0]].outputs
+        self._tensor = outputs[edge[1]] if edge[1] < len(outputs) else ""
         if run.on_unknown == "error":
             resolve(run.graph, on_unknown="error")  # all that is unknown is named at once
         self.given = self._resolved(run.graph, run.chosen)
@@ -94,13 +96,19 @@ class Sizes:
         if key == self.given.spec.spatial:
             return self.given
         if key not in self._known:
+            self._known[key] = self._case(key)
+        return self._known[key]
+
+    def _case(self, key: Extents) -> Case:
+        try:
             try:
                 run = self._run.at(*key)
-                self._known[key] = self._resolved(run.graph, run.chosen)
-            except RfcalcError as error:
-                where = f"{error.where}: " if error.where else ""
-                self._known[key] = Case((), self.given.run, f"{where}{error.message}")
-        return self._known[key]
+            except AnalysisError:  # where that is in a layer of which the wanted one knows nothing
+                run = self._run.at(*key, only=self._tensor)
+            return self._resolved(run.graph, run.chosen)
+        except RfcalcError as error:
+            where = f"{error.where}: " if error.where else ""
+            return Case((), self.given.run, f"{where}{error.message}")
 
     def output(self, case: Case) -> TensorSpec | None:
         """Return the tensor that is wanted; None where its shape is not known."""

@@ -24,7 +24,7 @@ from rfcalc.readers.onnx.metadata import made_for
 from rfcalc.readers.onnx.scope import MALFORMED, STANDARD, File, Scope, all_text, shape_of
 from rfcalc.readers.onnx.sidecar import tables_of
 from rfcalc.readers.onnx.tensors import dtype_name
-from rfcalc.readers.onnx.uses import uses_of
+from rfcalc.readers.onnx.uses import needed, uses_of
 from rfcalc.readers.options import Options
 
 
@@ -92,7 +92,8 @@ def _memory_of(options: Options) -> Memory | None:
     """Return what is remembered of other readings of the file, for which all but shapes is the same."""
     if options.memory is None:
         return None
-    found: Memory = options.memory.setdefault(("onnx", options.on_unknown, options.runtime), Memory())
+    key = ("onnx", options.on_unknown, options.runtime, options.only)
+    found: Memory = options.memory.setdefault(key, Memory())
     return found
 
 
@@ -157,8 +158,9 @@ def _read_graph(file: File, scope: Scope, inputs: Sequence[Declared], source: st
         shape = each.shape if file.memory is None else file.memory.shape(each.shape)
         value = file.builder.input(each.name, shape, each.axes, each.dtype)
         scope.values[each.name] = value if file.memory is None else file.memory.one(-1, each.name, value)
-    scope.run(graph.node)
-    outputs = [scope.find(each.name, "the model's output") for each in graph.output]
+    only = file.options.only
+    scope.run(needed(graph.node, only) if only else graph.node)
+    outputs = [scope.find(name, "the model's output") for name in ([only] if only else _returned(graph))]
     folded = _merged_batch_norms(file.modules.merged)
     if folded:
         file.builder.notes.append(folded)
@@ -171,6 +173,10 @@ def _read_graph(file: File, scope: Scope, inputs: Sequence[Declared], source: st
     return file.builder.graph(
         outputs, name=name, format="onnx", source=source, blocks=blocks, made_for=made_for(file.model)
     )
+
+
+def _returned(graph: onnx.GraphProto) -> list[str]:
+    return [each.name for each in graph.output]
 
 
 def _inputs_of(file: File, scope: Scope) -> list[Declared]:

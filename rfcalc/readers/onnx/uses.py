@@ -1,8 +1,8 @@
-"""What the operations of an ONNX graph tell of the axes of their inputs."""
+"""What the operations of an ONNX graph tell of the axes of their inputs, and which of them a tensor needs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 from typing import Any, Final
 
@@ -131,3 +131,26 @@ def _array(node: onnx.NodeProto, place: int, graph: onnx.GraphProto, constants: 
             (initializer(each.t, name) for each in held if each.type == onnx.AttributeProto.TENSOR), None
         )
     return None if value is None else value.data
+
+
+def needed(nodes: Sequence[onnx.NodeProto], tensor: str) -> list[onnx.NodeProto]:
+    """Return the operations that a tensor depends on, in the order in which they stand."""
+    makers = {name: place for place, node in enumerate(nodes) for name in node.output if name}
+    found: set[int] = set()
+    queue = [tensor]
+    while queue:
+        place = makers.get(queue.pop())
+        if place is not None and place not in found:
+            found.add(place)
+            queue += _taken(nodes[place])
+    return [nodes[place] for place in sorted(found)]
+
+
+def _taken(node: onnx.NodeProto) -> Iterator[str]:
+    """Yield the tensors that an operation takes, and the graphs inside of it."""
+    yield from node.input
+    for attribute in node.attribute:
+        for graph in (attribute.g, *attribute.graphs):
+            for each in graph.node:
+                yield from _taken(each)
+            yield from (each.name for each in graph.output)
