@@ -166,12 +166,12 @@ def test_it_is_said() -> None:
     said = " ".join(rfcalc.law(square).sentences)
     assert (
         "To see 28 pixels, [conv 3] x 3 takes 11 more repeats (14 in all), or odd kernels of 11 or dilations "
-        "of 5. At 28x28 none of these fits without more padding: before l2 of repeat 14, whose window spans "
+        "of 5. At 28x28 none of these fits without more padding: before repeat 14 of l2, whose window spans "
         "3, the map would be 2x2 with 11 more repeats; before l2, whose window spans 11, the map would be "
         "8x8 with kernels of 11 and 8x8 with dilations of 5."
     ) in said
     line = " ".join(rfcalc.law(model([conv(), conv(padding="same")], 28), "l0").sentences)
-    assert "At 28 samples none of these fits without more padding: before l0 of repeat 14, " in line
+    assert "At 28 samples none of these fits without more padding: before repeat 14 of l0, " in line
     assert "the map would be 28 long with kernels of 29 and 28 long with dilations of 14." in line
 
 

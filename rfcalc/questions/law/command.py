@@ -41,8 +41,9 @@ def command(model: str, *, form: str, output: str, **how: Any) -> None:
     r(n) is the field after n repeats of a block: r0 + j0*g*n where the block has no stride, otherwise
     r0 + j0*g*(s**n - 1)/(s - 1). Here r0 and j0 are the field and the jump before it, s is the product of its
     strides, and g what one adds for each pixel of the jump: (k - 1)*d for a layer of kernel k and dilation d.
-    Where dilations grow by c from one repeat to the next, c*s takes the place of s. LAYER is by default the
-    last one whose field has a size.
+    Where dilations grow by c from one repeat to the next, c*s takes the place of s. In blocks "conv 3/2" is a
+    kernel of 3 with a stride of 2, "d2" a dilation of 2, and "dilation x2" one that doubles from repeat to
+    repeat. LAYER is by default the last one whose field has a size.
     """
     from rfcalc.render.write import check_output
 

@@ -17,7 +17,7 @@ from rfcalc.questions.law.growth import Segment, Step, after
 from rfcalc.questions.law.reach import reaches_of
 from rfcalc.questions.law.repeats import segments_of
 from rfcalc.questions.law.report import Law
-from rfcalc.questions.law.result import AxisLaw, Cover
+from rfcalc.questions.law.result import NO_WINDOW, AxisLaw, Cover
 from rfcalc.questions.law.room import rooms_of
 
 _DIVIDED: Final = "; what is divided is "
@@ -148,7 +148,7 @@ def _unfit(step: Contribution) -> str:
     if step.cause == "upsampling" and step.stride < 1:
         return "upsamples, so that its outputs see fields of different sizes"
     if step.kernel is None or step.dilation is None or step.stride.denominator != 1 or step.stride < 1:
-        return "does not slide one window"
+        return NO_WINDOW if step.cause == "other" else "does not slide one window"
     if len(step.sides) != 2:
         return "is on a branch that decides one end of the field alone"
     if step.own != (step.kernel - 1) * step.dilation:

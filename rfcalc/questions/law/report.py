@@ -9,8 +9,9 @@ from typing import Any, Final
 from rfcalc.questions.law.blocks import block_text, depth, formula, gain_text, general
 from rfcalc.questions.law.growth import Segment
 from rfcalc.questions.law.reach import Reach
-from rfcalc.questions.law.result import AxisLaw, Cover, LawResult
-from rfcalc.render.escape import terminal
+from rfcalc.questions.law.result import NO_WINDOW, AxisLaw, Cover, LawResult
+from rfcalc.questions.law.room import REPEATED
+from rfcalc.render.escape import cells, terminal
 from rfcalc.render.fold import fold
 from rfcalc.render.humanise import extents
 from rfcalc.render.pieces import Paragraph, Piece
@@ -19,6 +20,9 @@ from rfcalc.render.table import LEFT, RIGHT, Table, laid_out
 from rfcalc.wording import axis_names, few
 
 SCHEMA: Final = "rfcalc/law/1"
+
+_LONG: Final = 30
+"""Letters of a block that a sentence still names."""
 
 _TIMES: Final = {2: "doubles", 3: "triples"}
 
@@ -75,10 +79,10 @@ class Law(Documented, Shown, LawResult):
             False for a terminal that shows ASCII alone.
         """
         lines = fold(terminal(_head(self), unicode=unicode), width)
-        for axes, law in _grouped(self):
+        for axes, law in _grouped(self, _TABLE):
             if law.segments:
                 lines += ["", *([f"{axes}:"] if axes else [])]
-                lines += laid_out(_table(law), width, unicode=unicode)
+                lines += laid_out(_broken(_table(law), width), width, unicode=unicode)
         lines.append("")
         for sentence in self.sentences:
             lines += fold(terminal(sentence, unicode=unicode), width)
@@ -87,7 +91,7 @@ class Law(Documented, Shown, LawResult):
     def pieces(self) -> list[Piece]:
         """Return the blocks and their laws, and the sentences."""
         pieces: list[Piece] = []
-        for axes, law in _grouped(self):
+        for axes, law in _grouped(self, _TABLE):
             if law.segments:
                 pieces += [Paragraph(f"{axes.capitalize()}:")] if axes else []
                 pieces.append(_table(law))
@@ -100,12 +104,18 @@ def _head(law: LawResult) -> str:
     return f"{law.layer} of {law.model}: how its field grows, in {units} of {law.input}{size}"
 
 
-def _grouped(law: LawResult) -> list[tuple[str, AxisLaw]]:
-    """Put equal axes together, with their names where there are several groups."""
+_TABLE: Final = ("segments",)
+"""What of an axis its table shows."""
+_TOLD: Final = ("extent", "segments", "reason", "wanted", "rooms", "units")
+"""What of an axis its sentences tell."""
+
+
+def _grouped(law: LawResult, by: Sequence[str] = _TOLD) -> list[tuple[str, AxisLaw]]:
+    """Put axes together that are equal in what is told, with their names where there are several groups."""
     groups: dict[tuple[Any, ...], list[str]] = {}
     laws: dict[tuple[Any, ...], AxisLaw] = {}
     for name, axis in zip(axis_names(len(law.axes)), law.axes, strict=True):
-        key = (axis.extent, axis.segments, axis.reason, axis.wanted, axis.rooms, axis.units)
+        key = tuple(getattr(axis, each) for each in by)
         groups.setdefault(key, []).append(f"{name}s")
         laws[key] = axis
     if len(groups) == 1:
@@ -117,13 +127,49 @@ def _grouped(law: LawResult) -> list[tuple[str, AxisLaw]]:
 
 
 def _table(law: AxisLaw) -> Table:
-    titles = ("up to layer", "block", "field", "jump", "law, n repeats")
+    strides = any(step.stride != 1 for segment in law.segments for step in segment.block)
+    block = f"block (kernel{'/stride' if strides else ''})"
+    titles = ("up to layer", block, "field", "jump", "law, n repeats")
     rows = []
     for segment in law.segments:
         field, jump = segment.at(segment.count)
         told = formula(segment) if segment.count > 1 else f"+ {field - segment.field}"
         rows.append((segment.layers[-1], block_text(segment), str(field), str(jump), told))
     return Table(titles, (LEFT, LEFT, RIGHT, RIGHT, LEFT), tuple(rows))
+
+
+def _broken(table: Table, width: int) -> Table:
+    """Break blocks over several lines, so that a table that is too wide keeps all of them, and names."""
+    widths = [max(map(cells, strip)) for strip in zip(table.titles, *table.rows, strict=True)]
+    room = width - sum(widths) + widths[_BLOCK] - _GAPS
+    if room >= widths[_BLOCK] or room < cells(table.titles[_BLOCK]):
+        return table
+    rows = []
+    for row in table.rows:
+        first, *more = _lines(row[_BLOCK], room)
+        rows.append((*row[:_BLOCK], first, *row[_BLOCK + 1 :]))
+        rows += [tuple(line if place == _BLOCK else "" for place in range(len(row))) for line in more]
+    return table._replace(rows=tuple(rows))
+
+
+def _lines(block: str, room: int) -> list[str]:
+    """Break a block between layers.
+
+    >>> _lines("[conv 3, conv 3, pool 2/2] x 2", 18)
+    ['[conv 3, conv 3,', 'pool 2/2] x 2']
+    """
+    lines = [""]
+    for part in block.split(", "):
+        if lines[-1] and len(f"{lines[-1]} {part},") > room:
+            lines.append("")
+        lines[-1] += f"{' ' * bool(lines[-1])}{part},"
+    return [*lines[:-1], lines[-1].removesuffix(",")]
+
+
+_BLOCK: Final = 1
+"""The column of blocks."""
+_GAPS: Final = 8
+"""Blanks between the five columns."""
 
 
 # ---- sentences ---------------------------------------------------------------------------------------------
@@ -220,12 +266,12 @@ def _limits(law: AxisLaw) -> Iterable[str]:
 
 
 def _covered(law: AxisLaw) -> str:
-    so_far = "up to there it comes to" if law.reason else "in the end it is"
+    so_far = "where the law ends it is" if law.reason else "in the end it is"
+    comes = f"{'Up to there the' if law.reason else 'The'} field comes to {law.field}"
     if law.extent is None:
-        size = "the size of the input is open"
-        return f"{'Up to there it' if law.reason else 'It'} comes to {law.field} {law.units}; {size}."
+        return f"{comes} {law.units}; the size of the input is open."
     if law.covered is None:
-        return f"{'Up to there it' if law.reason else 'It'} comes to {law.field} of {law.extent} {law.units}."
+        return f"{comes} of {law.extent} {law.units}."
     place = _place(law, law.covered)
     return (
         f"From {place} on the field covers all {law.extent} {law.units} of the input; {so_far} {law.field}."
@@ -234,7 +280,10 @@ def _covered(law: AxisLaw) -> str:
 
 def _place(law: AxisLaw, cover: Cover) -> str:
     segment = law.segments[cover.segment]
-    return cover.layer + (f" (repeat {cover.repeat} of {block_text(segment)})" if segment.count > 1 else "")
+    if segment.count == 1:
+        return cover.layer
+    block = block_text(segment)
+    return f"{cover.layer} (repeat {cover.repeat} of {block if len(block) <= _LONG else segment.count})"
 
 
 def _wanted(law: AxisLaw, alike: int) -> Iterable[str]:
@@ -245,7 +294,7 @@ def _wanted(law: AxisLaw, alike: int) -> Iterable[str]:
         if law.wanted != law.extent:
             yield f"It is {law.wanted} {law.units} or more from {_place(law, law.reached)} on."
         return
-    if law.wanted <= law.field:
+    if law.wanted <= law.field or law.reason.endswith(NO_WINDOW):
         return
     repeating = [reach for reach in law.reaches if law.segments[reach.segment].count > 1]
     able = [reach for reach in law.reaches if reach.repeats is not None or reach.kernel is not None]
@@ -326,10 +375,20 @@ def _tight(law: AxisLaw, reach: Reach, alike: int) -> str:
     )
     size = "x".join([str(law.extent)] * alike) if alike > 1 else f"{law.extent} {law.units}"
     told = [
-        f"before {layer}, whose window spans {window}, the map would be {_listed(sizes)}"
+        f"before {_again(layer)}, whose window spans {window}, the map would be {_listed(sizes)}"
         for (layer, window), sizes in places.items()
     ]
     return f" At {size} {what} without more padding: {'; '.join(told)}."
+
+
+def _again(layer: str) -> str:
+    """Write which layer it is: one of a model, or what a repeat more would make of one.
+
+    >>> _again("conv3"), _again("conv3 of repeat 14")
+    ('conv3', 'repeat 14 of conv3')
+    """
+    name, mark, turn = layer.rpartition(REPEATED)
+    return f"repeat {turn} of {name}" if mark and turn.isdigit() else layer
 
 
 def _listed(texts: Sequence[str]) -> str:

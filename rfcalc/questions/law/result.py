@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rfcalc.engine.result import Note, Status
 from rfcalc.questions.law.growth import Segment
 from rfcalc.questions.law.reach import Reach
 from rfcalc.questions.law.room import Room
+
+
+NO_WINDOW: Final = "is no sliding window"
+"""Why the law ends at a layer such as attention, behind which no window says how far the field comes."""
 
 
 class Cover(NamedTuple):

@@ -17,6 +17,9 @@ from rfcalc.questions.law.reach import Reach
 from rfcalc.rules.registry import Call, find
 from rfcalc.rules.window import axis_paddings, axis_window
 
+REPEATED: Final = " of repeat "
+"""Stands between the name of a layer and the number of a repeat that the model does not have."""
+
 _SHIFTING: Final = ("pad", "crop")
 """Kinds that add to an extent, or take off it, so much of any."""
 
@@ -144,7 +147,7 @@ def _narrow_longer(
         turn += 1
         copies = [
             stop._replace(
-                layer=f"{stop.layer} of repeat {segment.count + turn}",
+                layer=f"{stop.layer}{REPEATED}{segment.count + turn}",
                 step=stop.step and stop.step.dilated(segment.factor**turn),
             )
             for stop in block
