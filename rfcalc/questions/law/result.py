@@ -10,7 +10,6 @@ from rfcalc.questions.law.growth import Segment
 from rfcalc.questions.law.reach import Reach
 from rfcalc.questions.law.room import Room
 
-
 NO_WINDOW: Final = "is no sliding window"
 """Why the law ends at a layer such as attention, behind which no window says how far the field comes."""
 
