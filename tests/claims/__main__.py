@@ -17,6 +17,7 @@ from tests.claims.counters import COUNTERS, asked, installed
 from tests.claims.nets import NETS
 from tests.claims.nets import ours as costs
 from tests.claims.page import CLAIMS, PAGE, made
+from tests.zoo.operators import declare_missing_operators
 
 
 def main(words: Sequence[str]) -> int:
@@ -48,6 +49,7 @@ def measure(names: Sequence[str]) -> None:
     """Ask libraries and counters, and keep what they say."""
     logging.disable()
     warnings.simplefilter("ignore")
+    declare_missing_operators()
     record = read()
     record["date"] = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
     record["setting"] = {"python": platform.python_version(), "torch": importlib.metadata.version("torch")}

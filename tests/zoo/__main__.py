@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from tests.zoo.operators import declare_missing_operators
 from tests.zoo.table import LIBRARIES, Record, read, write
 
 LIMIT = 900
@@ -49,6 +50,7 @@ def names() -> list[str]:
     from tests.zoo.keras_models import models as keras_models
     from tests.zoo.torch_models import models as torch_models
 
+    declare_missing_operators()
     modules = sorted(torch_models(), key=lambda each: each.name.startswith("timm"))
     small, large = ([each.name for each in modules if each.small is small] for small in (True, False))
     return [*small, *(each.name for each in keras_models()), *large]
@@ -126,6 +128,7 @@ def _tell(name: str, find: Callable[[str], dict[str, Any]], pipe: Any) -> None:
 
 def one(name: str) -> dict[str, Any]:
     """Hold one model against the truth."""
+    declare_missing_operators()
     if name.startswith("keras"):
         from tests.zoo import keras_models
 

@@ -83,7 +83,9 @@ def compare(catalogue: str, patterns: Sequence[str], *, new: bool = False) -> No
     """Compare each model of a catalogue in a process of its own, and keep what was found."""
     import rfcalc
     from tests.zoo.__main__ import apart
+    from tests.zoo.operators import declare_missing_operators
 
+    declare_missing_operators()
     record = read()
     listed = rfcalc.query(catalogue, "SELECT path FROM places ORDER BY path").rows
     chosen = [path for (path,) in listed if not patterns or any(fnmatch.fnmatch(path, p) for p in patterns)]
