@@ -52,25 +52,37 @@ def stride_of(windows: Iterable[Window]) -> int:
     return int(found)
 
 
-def unet(depth: int, kernel: int, pool: int) -> dict[str, Any]:
-    """Return a U-Net over one axis: two convolutions a level, maxima, and repetition upwards."""
+def unet(depth: int, kernel: int, pool: int, *, grid: int = 1, after: int = 0) -> dict[str, Any]:
+    """Return a U-Net over one axis: two convolutions a level, maxima, and repetition upwards.
+
+    Before it the input may be reduced by a power of two, and convolutions may follow.
+    """
     layers = list[Layer]()
 
-    def level(name: str, before: str) -> str:
+    def convs(name: str, before: str, count: int = 2) -> str:
         conv = {"kind": "conv", "filters": 1, "kernel": kernel, "padding": "same"}
-        layers.extend([{**conv, "name": f"{name}_0", "inputs": before}, {**conv, "name": f"{name}_1"}])
-        return f"{name}_1"
+        for place in range(count):
+            layers.append({**conv, "name": f"{name}_{place}", "inputs": before})
+            before = f"{name}_{place}"
+        return before
+
+    def pooled(name: str, before: str, window: int) -> str:
+        layers.append({"kind": "max_pool", "name": name, "inputs": before, "kernel": window})
+        return name
 
     tensor = "input"
+    for step in range(grid.bit_length() - 1):
+        tensor = pooled(f"reduce{step}", convs(f"before{step}", tensor), 2)
+    kept = []
     for step in range(depth):
-        level(f"down{step}", tensor)
-        layers.append({"kind": "max_pool", "name": f"pool{step}", "kernel": pool})
-        tensor = f"pool{step}"
-    tensor = level("middle", tensor)
+        kept.append(convs(f"down{step}", tensor))
+        tensor = pooled(f"pool{step}", kept[-1], pool)
+    tensor = convs("middle", tensor)
     for step in reversed(range(depth)):
         layers.append({"kind": "upsample", "name": f"up{step}", "inputs": tensor, "scale": pool})
-        layers.append({"kind": "concat", "name": f"cat{step}", "inputs": [f"down{step}_1", f"up{step}"]})
-        tensor = level(f"end{step}", f"cat{step}")
+        layers.append({"kind": "concat", "name": f"cat{step}", "inputs": [kept.pop(), f"up{step}"]})
+        tensor = convs(f"end{step}", f"cat{step}")
+    convs("after", tensor, after)
     return {"rfcalc": 1, "input": [None, 1], "layers": layers}
 
 

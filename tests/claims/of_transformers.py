@@ -49,6 +49,8 @@ def hops() -> Found:
     """Ask configurations for samples a frame, count frames, and let rfcalc read the encoders."""
     from transformers import DacConfig, DacModel, EncodecConfig, EncodecModel, Wav2Vec2Config, Wav2Vec2Model
 
+    from tests.claims.probe import samples_a_frame
+
     small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
     speech = Wav2Vec2Config(conv_dim=(4,) * 7, num_conv_pos_embedding_groups=2, **small)
     encodec = EncodecConfig(num_filters=4, hidden_size=16)
@@ -61,28 +63,9 @@ def hops() -> Found:
     says, measured, own = Figures(), Figures(), Figures()
     for case, (hop, encoder, front) in encoders.items():
         says[case] = hop
-        measured[case] = _samples_a_frame(encoder.eval(), front)
+        measured[case] = samples_a_frame(encoder.eval(), front)
         own[case] = int(output_row(encoder, (*front, 8000)).effective_stride[0])
     return Found(says, measured, own)
-
-
-def _samples_a_frame(encoder: Any, front: tuple[int, ...]) -> int:
-    """Count samples from where one frame more comes out to where the next does."""
-    import torch
-
-    def frames(count: int) -> int:
-        with torch.no_grad():
-            return int(encoder(torch.zeros(*front, count)).shape[-1])
-
-    def least(wanted: int, low: int, high: int) -> int:
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if frames(middle) >= wanted else (middle, high)
-        return high
-
-    start = frames(3000)
-    first = least(start + 1, 3000, 6000)
-    return least(start + 2, first, 6000) - first
 
 
 def our_hops() -> Figures:

@@ -7,11 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from tests.claims import (
+    of_braindecode,
     of_csbdeep,
+    of_dac,
+    of_darts,
     of_keras_tcn,
     of_monai,
+    of_pytorch_tcn,
     of_smp,
+    of_snac,
+    of_stardist,
     of_timm,
+    of_torchscan,
     of_torchvision_anchors,
     of_torchvision_ssd,
     of_transformers,
@@ -25,14 +32,21 @@ PAGE = Path(__file__).parents[2] / "docs" / "claims.md"
 
 CLAIMS: tuple[Claim, ...] = (
     of_keras_tcn.CLAIM,
+    of_pytorch_tcn.CLAIM,
+    of_darts.CLAIM,
+    of_braindecode.CLAIM,
     of_csbdeep.CLAIM,
+    of_stardist.CLAIM,
     of_timm.CLAIM,
     of_smp.CLAIM,
     of_torchvision_anchors.CLAIM,
     of_torchvision_ssd.CLAIM,
     of_transformers.LENGTHS,
     of_transformers.HOPS,
+    of_snac.CLAIM,
+    of_dac.CLAIM,
     of_monai.CLAIM,
+    of_torchscan.CLAIM,
 )
 
 

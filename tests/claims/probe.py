@@ -77,6 +77,30 @@ def reached(
     )
 
 
+def changed(call: Callable[[Any], Any], shape: Sequence[int], row: int) -> Reach:
+    """Measure along the last axis what one row of an output reads, for any weights in double precision.
+
+    It is what differs where all rows up to one, or from one on, are others; a difference may be lost to
+    rounding where a network is deep.
+    """
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    here, other = (torch.randn(*shape, dtype=torch.float64, generator=generator) for _ in range(2))
+    size = shape[-1]
+
+    def differs(low: int, high: int) -> bool:
+        x = here.clone()
+        x[..., low:high] = other[..., low:high]
+        with torch.no_grad():
+            return not torch.equal(call(x)[..., row], call(here)[..., row])
+
+    return Reach(
+        _least(lambda count: differs(0, count), size) - 1,
+        size - _least(lambda count: differs(size - count, size), size),
+    )
+
+
 def _least(holds: Callable[[int], bool], high: int) -> int:
     """Return the least count for which something holds that holds for all larger ones up to `high`."""
     low = 0
@@ -84,3 +108,36 @@ def _least(holds: Callable[[int], bool], high: int) -> int:
         middle = (low + high) // 2
         low, high = (low, middle) if holds(middle) else (middle, high)
     return high
+
+
+def samples_a_frame(encoder: Any, front: tuple[int, ...]) -> int:
+    """Count samples from where one frame more comes out to where the next does.
+
+    The input has the shape `front`, and samples along the last axis.
+    """
+    import torch
+
+    def frames(count: int) -> int:
+        with torch.no_grad():
+            return int(encoder(torch.zeros(*front, count)).shape[-1])
+
+    def least(wanted: int, low: int, high: int) -> int:
+        return low + _least(lambda more: frames(low + more) >= wanted, high - low)
+
+    start = frames(3000)
+    first = least(start + 1, 3000, 6000)
+    return least(start + 2, first, 6000) - first
+
+
+def sloped(call: Callable[[Any], Any], shape: Sequence[int], rows: range) -> Reach:
+    """Measure what some rows of an output read together along the last axis, by the slopes at zero.
+
+    For networks of which no slope is zero there: positive weights, and activations that are smooth at zero.
+    It takes one run for any number of rows.
+    """
+    import torch
+
+    x = torch.zeros(tuple(shape), dtype=torch.float64, requires_grad=True)
+    (slopes,) = torch.autograd.grad(call(x)[..., rows.start : rows.stop].sum(), x)
+    read = torch.nonzero(slopes.flatten(0, -2).any(0)).ravel()
+    return Reach(int(read[0]), int(read[-1]))
