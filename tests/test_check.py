@@ -337,6 +337,22 @@ def test_an_open_input_leaves_some_limits_undecided(budget: dict[str, Any], mess
     assert not any(check.outcome == "undecided" for check in sized.checks)
 
 
+def test_bytes_that_are_not_known_for_their_type_are_not_put_down_to_the_size() -> None:
+    layers = [
+        {"class_name": "InputLayer", "config": {"name": "ids", "batch_shape": [None, 7], "dtype": "int32"}},
+        {"class_name": "Embedding", "config": {"name": "words", "input_dim": 11, "output_dim": 4}},
+    ]
+    model = {"class_name": "Sequential", "config": {"name": "net", "layers": layers}}
+    assert rfcalc.analyze(model).layer("words").activations == 7 * 4
+    (message,) = told(model, {"max_activation_memory": "8 M"})
+    assert message.startswith(
+        "the model: cannot be decided: bytes of activations not known, and the limit is 8,000,000: 'words': "
+        "the type of its elements is not known"
+    )
+    (message,) = told(model, {"max_peak_memory": "8 M"})
+    assert "the type of its elements is not known" in message
+
+
 # ---- the comparison ----------------------------------------------------------------------------------------
 
 ENDS = st.tuples(st.integers(0, 6), st.integers(0, 6)).map(sorted)

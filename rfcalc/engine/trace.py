@@ -245,7 +245,7 @@ def _through(
     walk: _Walk, layer: Layer, path: Path, threads: dict[Side, End]
 ) -> tuple[dict[Side, End], list[Move]]:
     """Take ends back over the steps of one path; where they come out, and what happened, the last first."""
-    held = _along(walk, layer, path)
+    path, held = _steps_to(walk, layer, path, threads)
     moves = []
     # where grids of different strides meet, a branch stands on its own
     arrived = {side: _settle(walk, layer, None, held[-1], end, side) for side, end in threads.items()}
@@ -301,6 +301,23 @@ def _indices(relation: Relation, target: int, side: Side) -> Iterator[int]:
             index = relation.period * (away // relation.advance) + row
             if not relation.listed or 0 <= index < relation.listed:
                 yield index
+
+
+def _steps_to(
+    walk: _Walk, layer: Layer, path: Path, threads: Mapping[Side, End]
+) -> tuple[Path, list[Dependence | None]]:
+    """Return a path with the steps that name its windows, and what is depended on between these.
+
+    Steps that tell channels apart take a window to pieces. Those of all channels together name it, and serve
+    where what they come to has the very relation that the ends stand in.
+    """
+    if path.apart is not None:
+        together = path._replace(apart=None)
+        held = _along(walk, layer, together)
+        made = [] if held[-1] is None else [*walk.relations(held[-1])]
+        if all(end.relation in made for end in threads.values()):
+            return together, held
+    return path, _along(walk, layer, path)
 
 
 def _move(

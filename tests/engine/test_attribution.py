@@ -110,6 +110,27 @@ def test_strides_share_the_jump_in_order_of_depth() -> None:
     assert (found.axes[0].steps[-1].jump, found.axes[0].steps[-1].kernel) == (4, 3)
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        {"kind": "patches", "kernel": 3, "stride": 2},
+        {"kind": "conv", "kernel": 3, "stride": 2, "filters": 4, "groups": 2},
+        {"kind": "depthwise_conv", "kernel": 3, "stride": 2},
+    ],
+    ids=lambda layer: str(layer["kind"]),
+)
+def test_a_window_whose_channels_are_told_apart_is_one_window(layer: dict[str, Any]) -> None:
+    """Whatever the channels mean, 3 elements 2 pixels apart reach over 4 more, of which one stride owes 2."""
+    found = chain({**CONV, "name": "before", "stride": 2}, {**layer, "name": "it"}).attribute("it")
+    for axis in found.axes:
+        held(axis)
+        assert [(step.layer, step.kernel, step.dilation, step.stride) for step in axis.steps] == [
+            ("before", 3, 1, 2),
+            ("it", 3, 1, 2),
+        ]
+    assert parts(found) == {"before": (2, 0), "it": (2, 2)}
+
+
 def test_ends_that_two_branches_decide() -> None:
     found = chain(
         {**CONV, "name": "stem", "stride": 2},

@@ -59,6 +59,7 @@ OfModel = Callable[[Facts], Iterator[Figure]]
 """Gives the figures of a model; none where it has none."""
 
 _NO_SIZE: Final = "the input has no fixed size; give one"
+_NO_TYPE: Final = "the type of its elements is not known"
 _NOT_KNOWN: Final = "it is not known"
 
 
@@ -76,6 +77,12 @@ def _why(row: Row) -> str:
     if row.reason:
         return f"it {row.reason}" if row.reason.startswith("depends") else row.reason
     return f"no rule knows {row.op}" if row.status == "unknown" else _NO_SIZE
+
+
+def _why_no_bytes(row: Row) -> str:
+    """Say why it is not known how many bytes a layer puts out, where elements may be known."""
+    counted = isinstance(row.activations, int) and not row.reason and row.status != "unknown"
+    return _NO_TYPE if counted else _why(row)
 
 
 _COUNTS: Final[Mapping[str, Callable[[Row], object]]] = {
@@ -109,14 +116,15 @@ def model_count(name: str) -> OfModel:
 
 def layer_memory(facts: Facts, row: Row) -> Figure:
     """Count the bytes that a layer puts out."""
-    return _count(row.name, facts.memory(row), _why(row))
+    return _count(row.name, facts.memory(row), _why_no_bytes(row))
 
 
 def model_memory(facts: Facts) -> Iterator[Figure]:
     """Count the bytes that all layers put out, the input left out, as `rfcalc compare` does."""
     sizes = {row.name: facts.memory(row) for row in facts.rows if row.kind != "input"}
     known = [size for size in sizes.values() if size is not None]
-    yield _summed(facts, sum(known) if len(known) == len(sizes) else None, sizes, sum(known))
+    total = sum(known) if len(known) == len(sizes) else None
+    yield _summed(facts, total, sizes, sum(known), _why_no_bytes)
 
 
 def model_peak(facts: Facts) -> Iterator[Figure]:
@@ -124,22 +132,28 @@ def model_peak(facts: Facts) -> Iterator[Figure]:
     peak = facts.result.footprint.peak
     if peak is None:
         missing = next((row for row in facts.rows if facts.memory(row) is None), None)
-        yield Figure("", (0,), (inf,), _NOT_KNOWN if missing is None else _why(missing))
+        yield Figure("", (0,), (inf,), _NOT_KNOWN if missing is None else _why_no_bytes(missing))
     else:
         yield Figure(
             "", (peak.bytes,), (peak.bytes,), cause=f"they are held in {peak.layer}", culprit=peak.layer
         )
 
 
-def _summed(facts: Facts, value: object, counts: Mapping[str, object], least: object) -> Figure:
-    """Make the figure of a sum over layers; `least` is what is known of it."""
+def _summed(
+    facts: Facts,
+    value: object,
+    counts: Mapping[str, object],
+    least: object,
+    why_not: Callable[[Row], str] = _why,
+) -> Figure:
+    """Make the figure of a sum over layers; `least` is what is known of it, `why_not` why that is not all."""
     known = {name: count for name, count in counts.items() if isinstance(count, int)}
     largest = max(known, key=lambda name: known[name], default="")
     cause = f"most are in {largest}: {known[largest]:,}" if largest and known[largest] else ""
     if isinstance(value, int):
         return Figure("", (value,), (value,), cause=cause, culprit=largest if cause else "")
     missing = [row for row in facts.rows if row.name in counts and row.name not in known]
-    why = f"{few(repr(row.name) for row in missing)}: {_why(missing[0])}" if missing else _NOT_KNOWN
+    why = f"{few(repr(row.name) for row in missing)}: {why_not(missing[0])}" if missing else _NOT_KNOWN
     culprit = missing[0].name if missing else ""
     return Figure("", (least if isinstance(least, int) else 0,), (inf,), why, cause, culprit)
 
