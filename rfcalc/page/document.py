@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from rfcalc.algebra.number import is_known
@@ -29,7 +29,13 @@ _LONGEST_SETTING: Final = 200
 """Characters of a setting that is shown; longer ones are tables of constants."""
 
 
-def model_document(run: Run, title: str, about: str, sizes: Sequence[Sequence[int]]) -> dict[str, Any]:
+def model_document(
+    run: Run,
+    title: str,
+    about: str,
+    sizes: Sequence[Sequence[int]],
+    at: Callable[..., Run] | None = None,
+) -> dict[str, Any]:
     """Return all that a page shows of one model.
 
     Parameters
@@ -40,13 +46,16 @@ def model_document(run: Run, title: str, about: str, sizes: Sequence[Sequence[in
         What it is called, and what it is, where it is a counterfactual.
     sizes : sequence of sequence of int
         Further extents of the chosen input.
+    at : callable, optional
+        Returns the model with such extents; by default the run itself says what it is then.
     """
+    at = run.at if at is None else at
     result = analyze_run(run)
     first = _sized(run, result)
     sized, left_out = [first], []
     for extents in sizes:
         try:
-            other = run.at(*extents)
+            other = at(*extents)
             analysis = analyze_run(other)
             if [row.name for row in analysis] != [row.name for row in result]:
                 raise UsageError("at this size it has other layers")

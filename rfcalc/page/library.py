@@ -5,12 +5,13 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from rfcalc.arguments import plain
 from rfcalc.errors import UsageError
-from rfcalc.loading import Loading, Model, asked, load, run_of
+from rfcalc.loading import Loading, Model, asked, load, read_once, run_of
 from rfcalc.render.document import dump
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
+    from rfcalc.counterfactuals.variants import Counterfactual
     from rfcalc.engine.run import Run
-    from rfcalc.graph.graph import LayerGraph
     from rfcalc.questions.compare.report import Comparison
 
 
@@ -129,6 +130,7 @@ def report(
     """
     if other is not None and variants is not None:
         raise UsageError("counterfactuals are of one model; leave them out beside another model")
+    x = read_once(x, at_many_sizes=True)
     with asked(x, **loading) as run:
         picture = _picture(image, len(run.extents))
         _check_rate(plain(rate), len(run.extents))
@@ -137,7 +139,7 @@ def report(
             models, comparison = _with_variants(run, variants, extents)
             found: Mapping[str, Any] | None = None
         else:
-            models, comparison, found = _with_other(run, load(other, **loading), loading, extents)
+            models, comparison, found = _with_other(run, other, loading, extents)
         return _made(models, comparison, found, picture, rate)
 
 
@@ -223,25 +225,39 @@ def _with_variants(
 
     models = [model_document(run, run.graph.name, "", extents)]
     for each, changed in others(run, variants):
-        models.append(model_document(changed, each.phrase, f"{each.name}: {each.summary}", extents))
+        # at another size it is made of the model of that size, whose file may be read again for it
+        about = f"{each.name}: {each.summary}"
+        at = partial(_built_at, run, each)
+        models.append(model_document(changed, each.phrase, about, extents, at))
     return models, compare_counterfactuals(run, variants)
 
 
+def _built_at(run: Run, each: Counterfactual, *extents: int) -> Run:
+    """Return a counterfactual of a model at another size."""
+    return each.build(run.at(*extents))
+
+
 def _with_other(
-    run: Run, graph: LayerGraph, loading: Loading, extents: Sequence[Sequence[int]]
+    run: Run, other: Model, loading: Loading, extents: Sequence[Sequence[int]]
 ) -> tuple[list[dict[str, Any]], Comparison, Mapping[str, Any]]:
     """Return two models, and what changed from one to the other."""
     from rfcalc.page.document import model_document
     from rfcalc.questions.compare.find import compare_models
     from rfcalc.questions.diff.find import diff_graphs
 
-    second = run_of(graph, loading)
+    other = read_once(other, at_many_sizes=True)
+    graph = load(other, **loading)
+    second = run_of(graph, loading, other)
     comparison = compare_models([run, second])
     models = [
         model_document(each, entry.name, "", extents)
         for each, entry in zip((run, second), comparison.entries, strict=True)
     ]
     changed = diff_graphs(
-        run.graph, graph, input=loading.get("input"), on_unknown=loading.get("on_unknown", "report")
+        run.graph,
+        graph,
+        input=loading.get("input"),
+        on_unknown=loading.get("on_unknown", "report"),
+        runs=(run, second),
     )
     return models, comparison, changed.to_dict()

@@ -61,6 +61,30 @@ def test_two_models_and_further_sizes_are_too() -> None:
     jsonschema.Draft202012Validator(schema.schema()).validate(made.to_dict())
 
 
+@pytest.mark.onnx
+def test_all_models_of_a_page_are_what_they_are_at_a_further_size() -> None:
+    """The second model, and a counterfactual, of a file that works out an extent of its input."""
+    from tests.readers.onnx_build import ints, model, node, small, weight
+
+    nodes = [
+        node("MaxPool", "x", "pool", kernel_shape=[3, 3], pads=[1] * 4, strides=[1, 1]),
+        node("Conv", "pool w", "conv", pads=[1] * 4, strides=[2, 2]),
+        node("Shape", "x", "shape"),
+        node("Slice", "shape from to", "extents"),
+        node("Concat", "channels extents", "all", axis=0),
+        node("Resize", "conv - - all", "up", mode="nearest"),
+    ]
+    held = [weight("w", 8, 3, 3, 3), ints("from", 2), ints("to", 4), ints("channels", 1, 8)]
+    resizing = model(nodes, {"x": (1, 3, 32, 32)}, "up", held)
+    for made in (
+        rfcalc.report(small((1, 3, 32, 32)), resizing, sizes=[48]),
+        rfcalc.report(resizing, sizes=[48]),
+    ):
+        second = made.to_dict()["models"][1]
+        shapes = {layer["name"]: layer["output_shape"] for layer in second["sizes"][1]["analysis"]["layers"]}
+        assert (shapes["conv"], shapes["up"]) == ([1, 8, 24, 24], [1, 8, 48, 48])
+
+
 def test_a_document_that_lacks_something_is_refused() -> None:
     document = rfcalc.report(str(DOCS / "models" / "plain.json")).to_dict()
     validator = jsonschema.Draft202012Validator(schema.schema())

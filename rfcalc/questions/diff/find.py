@@ -8,6 +8,7 @@ what means the same in all of them is matched: weighted layers, windows, joins, 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 from rfcalc.engine.result import Note
@@ -33,6 +34,7 @@ def diff_graphs(
     input: str | None = None,
     on_unknown: OnUnknown = "report",
     common: bool = False,
+    runs: Sequence[Run] = (),
 ) -> Diff:
     """Say what changed from one graph to another.
 
@@ -47,6 +49,8 @@ def diff_graphs(
         As for `rfcalc.analyze`.
     common : bool
         Compare models of one format too in those layers alone that mean the same in every format.
+    runs : sequence of Run
+        Runs of these graphs that were asked before, with the same `input` and `on_unknown`.
 
     Raises
     ------
@@ -63,7 +67,8 @@ def diff_graphs(
     for graph, name in zip((old, new), given, strict=True):
         try:
             before = run if given[0] == given[1] else None
-            run = Run(graph, input=name, on_unknown=on_unknown, before=before)
+            asked = (each for each in runs if each.graph is graph and name in (None, each.chosen.name))
+            run = next(asked, None) or Run(graph, input=name, on_unknown=on_unknown, before=before)
             models.append(model_of(run, comparable=comparable, statistics=statistics))
         except RfcalcError as error:
             error.source = error.source or graph.source
