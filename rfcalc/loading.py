@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypedDict
+from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias, TypedDict
 
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.arguments import plain
@@ -77,9 +77,27 @@ def asked(x: Model, **loading: Unpack[Loading]) -> Iterator[Run]:
     """
     if loading.get("design") is not None:
         x, loading = _of_design(x, loading)
-    graph = load(x, **loading)
+    runs = x.memory.get(_RUNS) if isinstance(x, detect.Document) and x.memory else None
+    if runs is None:
+        graph = load(x, **loading)
+        run = run_of(graph, loading, x)
+    else:
+        how = repr(sorted(loading.items()))
+        if how not in runs:
+            runs[how] = run_of(load(x, **loading), loading, x)
+        run, graph = runs[how], runs[how].graph
     with about(graph):
-        yield run_of(graph, loading, x)
+        yield run
+
+
+_RUNS: Final = "runs"
+"""What the memory of a document calls the runs that several questions about it share."""
+
+
+def read_for_several(x: Model) -> Model:
+    """Return what is read of a model, to be asked about several times, with each pass made once for all."""
+    read = read_once(x, at_many_sizes=True)
+    return read._replace(memory={_RUNS: {}}) if isinstance(read, detect.Document) else read
 
 
 def runs_code(x: Model) -> bool:
@@ -99,7 +117,7 @@ def read_once(x: Model, *, at_many_sizes: bool = False) -> Model:
     if is_sweep(x):
         return x
     document = detect.read_document(x)
-    return document._replace(memory={}) if at_many_sizes else document
+    return document._replace(memory={}) if at_many_sizes and document.memory is None else document
 
 
 def load(

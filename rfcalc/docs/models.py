@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from rfcalc.errors import ReadError
 from rfcalc.readers.sources import regular_file
@@ -38,6 +38,7 @@ class Models:
 
     root: Path
     allow_outside: bool = False
+    _known: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def path(self, name: str) -> str:
         """Return the absolute path of a model.
@@ -58,6 +59,21 @@ class Models:
                 "no such file; a document runs no code, and does not read out of git", source=name
             )
         return str(target)
+
+    def read(self, name: str) -> Any:
+        """Return what is read of a model, once for all markers of a document that name it.
+
+        Raises
+        ------
+        RfcalcError
+            It is no file that a document may name, or no model.
+        """
+        from rfcalc.loading import read_for_several
+
+        if name not in self._known:
+            with self.open(name) as file:
+                self._known[name] = read_for_several(file)
+        return self._known[name]
 
     def open(self, name: str) -> IO[bytes]:
         """Open a model: what reads it is given a file, and no name that could mean something else.

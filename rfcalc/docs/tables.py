@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from importlib import import_module
 from typing import Any, Final, NamedTuple
 
@@ -104,14 +103,13 @@ def made(command: str, models: Models, markup: str = "") -> Made:
     width = _width(own, markup)
     given = _parsed(name, tables, arguments)
     paths: list[str] = []
-    with ExitStack() as stack:
-        for key in tables.models:
-            value = given[key]
-            names = [value] if isinstance(value, str) else value
-            paths += map(models.path, names)
-            files = tuple(stack.enter_context(models.open(each)) for each in names)
-            given[key] = files[0] if isinstance(value, str) else files
-        result = import_module(f"rfcalc.questions.{name}.command").made(**given)
+    for key in tables.models:
+        value = given[key]
+        names = [value] if isinstance(value, str) else value
+        paths += map(models.path, names)
+        read = tuple(map(models.read, names))
+        given[key] = read[0] if isinstance(value, str) else read
+    result = import_module(f"rfcalc.questions.{name}.command").made(**given)
     return Made(result, width, tuple(paths))
 
 
