@@ -16,6 +16,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, Final, NamedTuple
 
+import click
 import pytest
 
 import rfcalc
@@ -41,33 +42,57 @@ analyze MODEL                             1      1      6     1    1      1     
 analyze MODEL --format json               1      1      6     1    1      1      5     1
 analyze MODEL --symbolic                  2      1      12    1    1      1      5     1
 analyze MODEL --columns layer,taps        1      2      6     1    1      2      5     1
+analyze MODEL --format model-explorer     -      -      -     -    1      1      5     1
 compare MODEL                             1      4      14    1    1      4      13    1
+compare MODEL --with plain                1      2      8     1    1      2      7     1
 compare MODEL OTHER                       2      2      12    1    2      2      10    1
 verify MODEL --no-run                     1      2      6     1    1      2      5     1
 verify MODEL --run                        -      -      -     -    1      2      5     1
 check MODEL --budget HOLDS                1      1      6     1    1      1      5     1
 check MODEL --budget FAILS                1      2      6     1    1      2      5     1
+check MODEL OTHER --budget HOLDS          2      2      12    1    2      2      10    1
 check MODEL --init                        1      2      6     1    1      2      5     1
+design --input 32,32,3 --field >=5 LITTLE 225    151    1183  0    -      -      -     -
 diff MODEL MODEL                          2      2      6     2    2      2      10    2
+diff MODEL OTHER                          2      2      6     1    2      2      10    1
 effective MODEL                           1      1      6     1    1      1      5     1
+effective MODEL sum --at 3,3              1      0      6     1    1      0      5     1
 align MODEL                               1      1      6     1    1      1      5     1
 align MODEL --sizes 28:32                 5      1      24    1    5      1      19    1
+field MODEL                               1      3      6     1    1      3      5     1
 field MODEL sum                           1      2      6     1    1      2      5     1
 field MODEL sum --at 3,3                  1      2      6     1    1      2      5     1
 field MODEL sum --phases                  1      1      6     1    1      1      5     1
 law MODEL                                 1      1      6     1    1      1      5     1
+law MODEL --reach 60                      1      1      6     1    1      1      5     1
+explain MODEL                             1      1      6     1    1      1      5     1
 explain MODEL sum                         1      1      6     1    1      1      5     1
 tiles MODEL                               0      9      105   1    0      9      63    1
+tiles MODEL sum                           0      9      66    1    0      9      49    1
 tiles MODEL --size 500,500 --tile 64      0      17     147   1    0      17     92    1
 sweep MODEL --dim H=32:64:4               3      3      19    1    3      3      31    1
 plot MODEL -o OUT                         1      4      14    1    1      4      13    1
+plot MODEL sum -o OUT                     1      3      6     1    1      3      5     1
+plot MODEL --what lines -o OUT            1      10     8     1    1      10     7     1
 plot MODEL --what costs -o OUT            1      4      14    1    1      4      13    1
 plot MODEL --what effective -o OUT        1      1      6     1    1      1      5     1
 annotate MODEL -o OUT                     -      -      -     -    1      1      5     1
 docs PAGE                                 1      1      6     1    1      1      5     1
+docs PAGES                                1      4      14    1    1      4      13    1
+report MODEL -o SHOWN                     1      7      14    1    1      7      13    1
+report MODEL OTHER -o SHOWN               2      4      12    1    2      4      10    1
+report MODEL --sizes 28:32 -o SHOWN       5      14     40    1    5      14     35    1
+scan MODEL --into CATALOGUE               0      0      0     1    0      0      0     1
+rules conv                                0      0      3     0    -      -      -     -
+schema model                              0      0      0     0    -      -      -     -
 """
-"""For a MODEL of the layers above in each format. OTHER is the same again, OUT a picture to write, HOLDS and
-FAILS are budgets, PAGE has a table of the model in it. A dash stands for what there is not for a format."""
+"""For a MODEL of the layers above in each format. OTHER is the same again, OUT a picture to write, SHOWN a
+page and CATALOGUE a catalogue, HOLDS and FAILS are budgets, PAGE has a table of the model in it and PAGES has
+four, LITTLE asks for the cheapest of small stacks alone. A dash stands for what there is not for a format.
+What a scan does in processes of its own is counted below."""
+
+
+LITTLE: Final = "--output >=1x1 --layers <=9 --top 1"
 
 
 class Count(NamedTuple):
@@ -173,18 +198,21 @@ def test_what_is_counted_whoever_does_it(tmp_path: Path) -> None:
 def words_of(form: str, folder: Path) -> dict[str, str]:
     """Write the files that commands are about; return what stands for their names in the table."""
     suffix, content = (".json", json.dumps(NATIVE).encode()) if form == "native" else (".onnx", of_onnx())
+    table = "<!-- rfcalc: {} net{} -->\n<!-- /rfcalc -->\n"
+    pages = "\n".join(table.format(question, suffix) for question in ("analyze", "compare", "law", "align"))
     contents = {
         "MODEL": (f"net{suffix}", content),
         "OTHER": (f"other{suffix}", content),
         "HOLDS": ("holds.toml", b"max_params = 10_000\nmax_misalignment = 10\n"),
         "FAILS": ("fails.toml", b"max_params = 10\nmax_gap = 0\nmin_receptive_field = 100\n"),
-        "PAGE": ("page.md", f"<!-- rfcalc: analyze net{suffix} -->\n<!-- /rfcalc -->\n".encode()),
+        "PAGE": ("page.md", table.format("analyze", suffix).encode()),
+        "PAGES": ("pages.md", pages.encode()),
     }
+    written = {"OUT": "out.svg", "SHOWN": "shown.html", "CATALOGUE": "models.db"}
     for name, data in contents.values():
         (folder / name).write_bytes(data)
-    return {word: str(folder / name) for word, (name, _) in contents.items()} | {
-        "OUT": str(folder / "out.svg")
-    }
+    names = {word: name for word, (name, _) in contents.items()} | written
+    return {word: str(folder / name) for word, name in names.items()}
 
 
 def of_onnx() -> bytes:
@@ -221,6 +249,35 @@ def test_a_command_does_no_more_than_this(
     words = words_of(form, tmp_path)
     monkeypatch.chdir(tmp_path)
     with counting(Path(words["MODEL"])) as told, pytest.raises(SystemExit) as ended:
-        main([words.get(word, word) for word in command.split()])
+        main([words.get(word, word) for word in command.replace("LITTLE", LITTLE).split()])
     assert ended.value.code in (None, 0, "FAILS" in command)
     assert told() == expected
+
+
+def test_every_command_has_a_row() -> None:
+    assert {command.split()[0] for command, _, _ in rows()} == set(main.list_commands(click.Context(main)))
+
+
+@pytest.mark.parametrize("form", ["native", pytest.param("onnx", marks=pytest.mark.onnx)])
+def test_a_file_of_a_scan_is_analysed_with_one_run_of_each_pass(form: str, tmp_path: Path) -> None:
+    """What a worker does, which is another process: here in this one."""
+    from rfcalc.questions.scan.serve import Task, analysed
+
+    if form == "onnx":
+        pytest.importorskip("onnx")
+    path = Path(words_of(form, tmp_path)["MODEL"])
+    with counting(path) as told:
+        assert "rows" in analysed(Task(path.name, str(path)))
+    assert told() == Count(1, 1, 6 if form == "native" else 5, 1)
+
+
+@pytest.mark.torch
+def test_watching_runs_each_pass_once_for_each_size() -> None:
+    torch = pytest.importorskip("torch")
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Conv2d(8, 8, 3))
+    with rfcalc.watch(module) as seen:
+        for size in (8, 8, 9, 8):
+            module(torch.zeros(1, 3, size, size))
+    with counting(Path("none")) as told:
+        assert [each.analysis.totals.layers for each in seen for _ in range(2)] == [4] * 4
+    assert (told().shapes, told().fields) == (2, 2)
