@@ -177,24 +177,6 @@ def _index(operation: Operation, np: Any) -> Any:
     return given(operation, "self", np)[_key(operation, np)]
 
 
-def _gathered(operation: Operation, np: Any) -> Any:
-    array, index = _array(operation, "self", np), _array(operation, "index", np)
-    axis = operation.axis("dim", array.ndim)
-    others = tuple(slice(None if k == axis else extent) for k, extent in enumerate(index.shape))
-    return np.take_along_axis(array[others], index, axis)
-
-
-def _einsum(operation: Operation, np: Any) -> Any:
-    equation = operation.text("equation").replace(" ", "")
-    arrays = [_elements(value, np) for value in operation.several("tensors")]
-    terms = equation.partition("->")[0].split(",")
-    shapes = zip(terms, arrays, strict=True)
-    extents = dict(pair for term, array in shapes for pair in zip(term, array.shape, strict=True))
-    if "." in equation or prod(extents.values()) > MOST_MASKED:
-        raise Undecided
-    return np.einsum(equation, *arrays)
-
-
 def _meshgrid(operation: Operation, np: Any) -> Any:
     arrays = [np.asarray(elements(value)) for value in operation.several("tensors")]
     return tuple(np.meshgrid(*arrays, indexing=operation.text("indexing", "ij")))
@@ -243,8 +225,6 @@ _FOLDS: Final[dict[str, Fold]] = {
     "aten.ones_like": _filled(1),
     "aten.slice": _slice,
     "aten.index": _index,
-    "aten.gather": _gathered,
-    "aten.einsum": _einsum,
     "aten.meshgrid": _meshgrid,
     "aten.cat": _joined("concatenate"),
     "aten.stack": _joined("stack"),
