@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rfcalc.readers.lowering import shape as moves
+from rfcalc.readers.lowering.masks import fill_of
 from rfcalc.readers.lowering.value import Value, Values
 from rfcalc.readers.torch.operation import Operation, op
 
@@ -23,7 +24,7 @@ def made(operation: Operation) -> Values:
     """Numbers that depend on no tensor's elements, except what is filled in."""
     if operation.op == "aten.fill":
         value = operation.optional("value")
-        if value is not None and not value.constant:
+        if value is not None and (not value.constant or fill_of(value) is False):
             return moves.expand(operation, value, operation.recorded[0])
     return operation.fresh()
 
