@@ -329,3 +329,31 @@ def test_maps_that_are_written_into_a_known_constant(write: Any, asked: bool) ->
     (axis,) = rfcalc.field(graph, list(graph)[-1].name).axes
     assert list(axis.masks) == changed_rows(module, (1, 3, 8), 2, 2)
     assert axis.status == "exact"
+
+
+def test_an_operator_of_a_library_that_cannot_run_without_elements(library: Any) -> None:
+    """As one that suppresses boxes: how many are left it tells of the example's elements."""
+    module = Of(lambda m, x: m.a(x)[:, :, library.left(x[0, 0])], a=nn.Conv1d(3, 4, 3, padding=1))
+    x = torch.tensor([[[1.0, -1, 2, -2, 3, 4]] * 3])
+    graph = rfcalc.from_torch(module, x, capture="record")
+    rows = rfcalc.analyze(graph).rows
+    (note,) = notes_of(graph)
+    assert note.startswith(FOLLOWED)
+    assert rows[1].name == "a"
+    assert rows[1].status == "exact"
+    assert rows[-1].output_shape == (1, 4, 4)
+
+
+@pytest.fixture
+def library() -> Any:
+    """A library with an operator that asks for more than there is where tensors have no elements."""
+
+    def without(x: Tensor) -> Tensor:
+        raise AttributeError("no context")
+
+    made = torch.library.Library("rfcalc_tests", "DEF")
+    made.define("left(Tensor x) -> Tensor")
+    made.impl("left", lambda x: (x > 0).nonzero()[:, 0], "CPU")
+    made.impl("left", without, "Meta")
+    yield torch.ops.rfcalc_tests
+    made._destroy()
