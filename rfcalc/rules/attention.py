@@ -315,3 +315,48 @@ def fused_attention(call: Call) -> Result:
     positions = _rest(spec, (axis,)) * spec.shape[axis]
     macs = positions * (spec.shape[last] * call["width"] + spec.shape[axis] * call["scores"])
     return Result((output,), ((Path(0, kept), Path(0, (*attended, *kept))),), (), macs)
+
+
+@rule(
+    "linear_attention",
+    Setting("heads", COUNT, REQUIRED, "heads of the query"),
+    Setting("kv_heads", COUNT, None, "heads of key and value; by default as many"),
+    Setting("corrected", FLAG, False, "what the state holds of a key is taken off its value (delta rule)"),
+    Setting(
+        "decay", INTERNAL, False, "the fourth input says what each step but the first keeps of the state"
+    ),
+    Setting("past", INTERNAL, False, "the last input is the state before the first step"),
+    Setting("state", INTERNAL, False, "return the state behind the last step as a second output"),
+    family="attention",
+    summary="Linear attention: a state sums up keys by values (inputs: query, key, value, decay, rate).",
+    native=False,
+)
+def linear_attention(call: Call) -> Result:
+    """No weights; MACs of key by value, of query by state, and of key by state where that corrects it."""
+    query, key, value = call.inputs[:3]
+    for spec in call.inputs[:3]:
+        call.check_rank(spec, 3)
+    heads = call["heads"]
+    groups = heads if call["kv_heads"] is None else call["kv_heads"]
+    steps, key_dim, value_dim = query.shape[1], key.shape[2] // groups, value.shape[2] // groups
+    output = TensorSpec((*query.shape[:2], heads * value_dim), query.axes, query.dtype)
+    state = TensorSpec((query.shape[0], groups, key_dim, value_dim), BATCH + CHANNEL * 3, query.dtype)
+    kept: tuple[Step, ...] = (Contract(2, 1), Broadcast(output.shape))
+    summed: tuple[Step, ...] = (Reduce((1, 2)), Insert((1, 2, 3)), Broadcast(state.shape))
+    before: tuple[Step, ...] = (Reduce((1, 2, 3)), Insert((1, 2)), Broadcast(output.shape))
+    paths, last = [Path(0, kept)], []
+    for place in range(1, len(call.inputs)):
+        if call["past"] and place == len(call.inputs) - 1:
+            paths.append(Path(place, before))
+            last.append(Path(place, (Reduce((1, 2, 3)), Insert((1, 2, 3)), Broadcast(state.shape))))
+            continue
+        late: tuple[Step, ...] = ()
+        shifted: tuple[Step, ...] = ()
+        if call["decay"] and place == 3:  # before the first step there is nothing to keep
+            late, shifted = (Slide(1, point(1, 1), steps - 1),), (Slide(1, point(1, -1), steps),)
+        paths.append(Path(place, (*late, Scan(1), *shifted, *kept)))
+        last.append(Path(place, (*late, *summed)))
+    macs = steps * key_dim * value_dim * (groups * (2 if call["corrected"] else 1) + heads)
+    if not call["state"]:
+        return Result((output,), (tuple(paths),), (), macs)
+    return Result((output, state), (tuple(paths), tuple(last)), (), macs)

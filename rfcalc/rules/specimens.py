@@ -225,6 +225,7 @@ SPECIMENS: Final[tuple[Specimen, ...]] = (
     Specimen("multi_head_attention", "grouped queries, cross", (VECTORS, ("BKE", "bsc")), {"units": None}),
     Specimen("dot_attention", "", (VECTORS, ("BKC", "bsc"), ("BKF", "bsc"))),
     Specimen("head_attention", "", (("BNhD", "bssc"), ("BKhD", "bssc"), ("BKhV", "bssc"))),
+    Specimen("linear_attention", "", (VECTORS, ("BNE", "bsc"), ("BNV", "bsc")), {"heads": 1, "kv_heads": 1}),
     Specimen("additive_attention", "", (VECTORS, ("BKC", "bsc"))),
     Specimen("primary_capsules"),
     Specimen("capsules", "", (VECTORS,), {"count": lambda make: make("M")}),

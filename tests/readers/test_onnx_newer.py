@@ -116,6 +116,45 @@ def test_the_steps_before_may_be_an_input() -> None:
                 assert (found and found[:2]) == ((true[0], true[-1]) if len(true) else None)
 
 
+# ---- LinearAttention ---------------------------------------------------------------------------------------
+
+RULES = {"linear": (), "gated": ("decay",), "delta": ("beta",), "gated_delta": ("decay", "beta")}
+ORDER = ("query", "key", "value", "past", "decay", "beta")
+
+
+def linear_attention(rule: str, *, past: bool = False, steps: int = 6) -> Any:
+    """Return a model with two heads of key and value, four of the query; features of key 3, of value 5."""
+    shapes = {"query": (1, steps, 12), "key": (1, steps, 6), "value": (1, steps, 10), "past": (1, 2, 3, 5)}
+    shapes |= {"decay": (1, steps, 2), "beta": (1, steps, 2)}
+    given = [each for each in ORDER if each in ("query", "key", "value", *RULES[rule], *("past",) * past)]
+    return build(
+        "LinearAttention",
+        {name: shapes[name] for name in given},
+        {},
+        ("y", "state"),
+        names=tuple(name if name in given else "" for name in ORDER),
+        update_rule=rule,
+        q_num_heads=4,
+        kv_num_heads=2,
+    )
+
+
+@pytest.mark.parametrize("past", [False, True])
+@pytest.mark.parametrize("rule", RULES)
+def test_linear_attention_reads_the_steps_so_far(rule: str, past: bool) -> None:
+    model = linear_attention(rule, past=past)
+    row = rfcalc.analyze(model).layer("node")
+    products = 2 * (1 + ("delta" in rule)) + 4  # key by value, what the state holds of the key; the query
+    assert (row.status, row.params.total, row.macs) == ("exact", 0, 6 * 3 * 5 * products)
+    for name in ("query", "key", "value", *RULES[rule]):
+        seen, shape = depends(model, name, 1)
+        assert row.output_shape == shape
+        said = rfcalc.field(model, "node", input=name).axes[0].rows
+        there = [np.flatnonzero(each) for each in seen]
+        assert list(said) == [(each[0], each[-1], len(each)) if len(each) else None for each in there]
+    assert rfcalc.verify(model).holds
+
+
 # ---- RotaryEmbedding ---------------------------------------------------------------------------------------
 
 

@@ -309,6 +309,15 @@ def _head_attention(at: Sizes) -> Counts:
     return Counts((), (), prod(query[:3]) * key[1] * (query[3] + value[3]))
 
 
+@_count("linear_attention")
+def _linear_attention(at: Sizes) -> Counts:
+    """Key by value for each head of the state, query by state for each head of the query."""
+    query, key, value = at.inputs[:3]
+    groups = at["heads"] if at["kv_heads"] is None else at["kv_heads"]
+    one = key[2] // groups * (value[2] // groups)
+    return Counts((), (), prod(query[:2]) * one * (groups + at["heads"] + groups * bool(at["corrected"])))
+
+
 @_count("fused_attention")
 def _fused_attention(at: Sizes) -> Counts:
     (shape,) = at.inputs[:1]

@@ -161,6 +161,29 @@ def attention(operation: Operation) -> Values:
     )
 
 
+@op("LinearAttention", tells="features")
+def linear_attention(operation: Operation) -> Values:
+    """Q, K, V of (batch, steps, heads x features), the state before, decay in logarithms, update rate."""
+    taken, past = [operation[0], operation[1], operation[2]], operation.optional(3)
+    if any(value.constant for value in taken):
+        return operation.unknown()
+    rule = operation.text("update_rule", "gated_delta")
+    decay = operation.optional(4) if "gated" in rule else None
+    beta = operation.optional(5) if "delta" in rule else None
+    state = None if past is None or past.constant else past
+    attrs = {
+        "heads": operation.integer("q_num_heads", 1),
+        "kv_heads": operation.integer("kv_num_heads", 1),
+        "corrected": "delta" in rule,
+        "decay": decay is not None and not decay.constant and past is None,
+        "past": state is not None,
+        "state": len(operation.node.outputs) > 1,
+    }
+    gates = [gate for gate in (decay, beta) if gate is not None]
+    taken += [gate for gate in gates if not gate.constant] + ([] if state is None else [state])
+    return operation.add("linear_attention", taken, attrs, weights=[gate for gate in gates if gate.constant])
+
+
 @op("MultiHeadAttention", domain=MICROSOFT, tells="features")
 def multi_head_attention(operation: Operation) -> Values:
     """Query, key and value, (batch, positions, features) each; bias of the projections before it."""

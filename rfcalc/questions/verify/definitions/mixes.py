@@ -329,6 +329,28 @@ def _head_attention(given: Given, *inputs: Sets) -> Sets:
     return _attended(given, (query, key, value), [1], [3], (*query.shape[:-1], value.shape[-1]))
 
 
+@define("linear_attention")
+def _linear_attention(given: Given, *inputs: Sets) -> Any:
+    """Each step reads its own query, and all else up to itself; a decay only once there is a state."""
+    query, key, value, *more = inputs
+    before = [more.pop()] if given["past"] else []
+    count = query.shape[1]
+    groups = given["heads"] if given["kv_heads"] is None else given["kv_heads"]
+    shape = (*query.shape[:2], given["heads"] * (value.shape[2] // groups))
+    parts = [query.whole(2, 1).stretch(shape)]
+    last = []
+    for place, each in enumerate((key, value, *more)):
+        first = 1 if given["decay"] and place == 2 else 0
+        read = each.read(1, (range(first, t + 1) for t in range(count)))
+        parts.append(read.whole(2, 1).stretch(shape))
+        last.append(read.read(1, [[count - 1]]).whole(2, 1))
+    found = united(*parts).covering(before)
+    if not given["state"]:
+        return found
+    held = united(*last).reshape((query.shape[0], 1, 1, 1)).covering(before)
+    return [found, held.stretch((query.shape[0], groups, key.shape[2] // groups, value.shape[2] // groups))]
+
+
 @define("fused_attention")
 def _fused_attention(given: Given, x: Sets) -> Sets:
     last = len(x.shape) - 1
