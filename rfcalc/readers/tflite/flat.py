@@ -17,6 +17,7 @@ SMALLEST: Final = 1 << 16
 """Elements of vectors that a small file may have in all; a larger one has fewer than bytes."""
 
 _U16, _I32, _U32 = struct.Struct("<H"), struct.Struct("<i"), struct.Struct("<I")
+_INTEGERS: Final = tuple([f"<{count}i" for count in range(8)])
 _FORMS: Final = {form: struct.Struct(f"<{form}") for form in "bBhHiIqQ?"}
 
 
@@ -48,11 +49,12 @@ class Bytes:
         ReadError
             It ends behind the file.
         """
-        start = at + _U32.unpack_from(self.data, at)[0]
-        count: int = _U32.unpack_from(self.data, start)[0]
-        if start + 4 + count * width > len(self.data):
+        data = self.data
+        start: int = at + _U32.unpack_from(data, at)[0] + 4
+        count: int = _U32.unpack_from(data, start - 4)[0]
+        if start + count * width > len(data):
             raise damaged("a vector ends behind the file")
-        return start + 4, count
+        return start, count
 
     def vector(self, at: int, width: int) -> tuple[int, int]:
         """Return the same, and count the elements.
@@ -135,11 +137,11 @@ class Table:
 
     def numbers(self, field: int) -> tuple[int, ...] | None:
         """Return a vector of integers of 32 bits, or None."""
-        place = self._place(field)
+        place = self.places[field] if field < len(self.places) else 0
         if not place:
             return None
-        start, count = self.file.vector(place, 4)
-        return struct.unpack_from(f"<{count}i", self.file.data, start)
+        start, count = self.file.vector(place + self.at, 4)
+        return struct.unpack_from(_INTEGERS[count] if count < 8 else f"<{count}i", self.file.data, start)
 
     def first(self, field: int, form: str, most: int) -> tuple[int, ...]:
         """Return the first elements of a vector of numbers, at most so many; none count as read."""
