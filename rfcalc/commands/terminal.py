@@ -83,7 +83,8 @@ _STYLES: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
 }
 """What stands out in a report, and how. Each is a word or a mark that says the same without its colour."""
 
-_ANY: Final = re.compile("|".join(f"(?P<{name}>{what})" for name, (what, _) in _STYLES.items()), re.M)
+_ANY: Final = "|".join(f"(?P<{name}>{what})" for name, (what, _) in _STYLES.items())
+"""Any of them, as text: it is compiled where something is painted."""
 
 
 def painted(text: str) -> str:
@@ -92,12 +93,12 @@ def painted(text: str) -> str:
     >>> painted("model\nconv  exact\n")
     '\x1b[1mmodel\x1b[0m\nconv  \x1b[32mexact\x1b[0m\n'
     """
-    return _ANY.sub(lambda found: click.style(found[0], **_STYLES[str(found.lastgroup)][1]), text)
+    return re.sub(
+        _ANY, lambda found: click.style(found[0], **_STYLES[str(found.lastgroup)][1]), text, flags=re.M
+    )
 
 
-_DIFF: Final = re.compile(
-    r"^(?P<head>(?:---|\+\+\+) .*)$|^(?P<place>@@.*)$|^(?P<added>\+.*)$|^(?P<gone>-.*)$", re.M
-)
+_DIFF: Final = r"^(?P<head>(?:---|\+\+\+) .*)$|^(?P<place>@@.*)$|^(?P<added>\+.*)$|^(?P<gone>-.*)$"
 _DIFFS: Final[Mapping[str, Mapping[str, Any]]] = {
     "head": {"bold": True},
     "place": {"fg": "cyan"},
@@ -112,7 +113,9 @@ def painted_diff(text: str) -> str:
     >>> painted_diff("+new\n")
     '\x1b[32m+new\x1b[0m\n'
     """
-    return _DIFF.sub(lambda found: click.style(found[0], **_DIFFS[str(found.lastgroup)]), text)
+    return re.sub(
+        _DIFF, lambda found: click.style(found[0], **_DIFFS[str(found.lastgroup)]), text, flags=re.M
+    )
 
 
 _LEVEL: Final = re.compile(r"\b(?P<level>error|warning|note):")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from rfcalc.errors import ReadError
@@ -16,7 +16,7 @@ from rfcalc.readers.values import closest
 @contextmanager
 def beside_here() -> Iterator[None]:
     """Let modules in the working directory be found, as `python -m` does."""
-    here = str(Path.cwd())
+    here = os.getcwd()  # noqa: PTH109  pathlib takes a while to import
     sys.path.insert(0, here)
     try:
         yield

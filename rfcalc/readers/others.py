@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 _FROM_JAX: Final = (
@@ -96,52 +95,55 @@ _MAGIC: Final = (
 """What the first bytes give away, and what to say then."""
 
 _ARCHIVES: Final = (
-    (re.compile(r"/code/.*\.py$|/bytecode\.pkl$", re.M), _TORCH_SCRIPT),
-    (re.compile(r"com\.apple\.CoreML/"), f"holds what {_CORE_ML}"),
-    (re.compile(r"(^|/)saved_model\.pb$", re.M), f"holds what {SAVED_MODEL}"),
-    (re.compile(r"(^|/)graph\.nnef$", re.M), f"holds what {_NNEF}"),
+    (r"(?m)/code/.*\.py$|/bytecode\.pkl$", _TORCH_SCRIPT),
+    (r"com\.apple\.CoreML/", f"holds what {_CORE_ML}"),
+    (r"(?m)(^|/)saved_model\.pb$", f"holds what {SAVED_MODEL}"),
+    (r"(?m)(^|/)graph\.nnef$", f"holds what {_NNEF}"),
 )
 """The same for the names of the members of a zip archive, one a line."""
 
 
 class _Text(NamedTuple):
-    """How a text begins, after white space; what stands somewhere in it; and what to say of it."""
+    """How a text begins, after white space; what stands somewhere in it; and what to say of it.
 
-    begins: re.Pattern[str]
-    holds: re.Pattern[str]
+    As text, which is compiled where it is needed: most files are none of these.
+    """
+
+    begins: str
+    holds: str
     message: str
 
 
 _TEXTS: Final = (
-    _Text(re.compile(r"7767517\s"), re.compile(""), _NCNN),
+    _Text(r"7767517\s", "", _NCNN),
     _Text(
-        re.compile(r"(?:[#;].*\n\s*)*\[net(?:work)?\]"),
-        re.compile(r"^[ \t]*\[(?:convolutional|connected|local|rnn|crnn|gru|lstm|softmax)\]", re.M),
+        r"(?:[#;].*\n\s*)*\[net(?:work)?\]",
+        r"(?m)^[ \t]*\[(?:convolutional|connected|local|rnn|crnn|gru|lstm|softmax)\]",
         _DARKNET,
     ),
     _Text(
-        re.compile(r"(?:#.*\n\s*)*[a-z_]+\s*[:{]"),
-        re.compile(r"^[ \t]*layers?[ \t]*\{", re.M),
+        r"(?:#.*\n\s*)*[a-z_]+\s*[:{]",
+        r"(?m)^[ \t]*layers?[ \t]*\{",
         f"is a Caffe model as text, {_CAFFE}",
     ),
     _Text(
-        re.compile(r"(?:#.*\n\s*)*version\s+\d+(?:\.\d+)?\s*;"),
-        re.compile(r"^[ \t]*graph\s+\w+\s*\(", re.M),
+        r"(?:#.*\n\s*)*version\s+\d+(?:\.\d+)?\s*;",
+        r"(?m)^[ \t]*graph\s+\w+\s*\(",
         _NNEF,
     ),
     _Text(
-        re.compile(r"(?:(?://|#).*\n\s*)*(?:builtin\.)?module\b"),
-        re.compile(r"func\.func|stablehlo\.|mhlo\."),
+        r"(?:(?://|#).*\n\s*)*(?:builtin\.)?module\b",
+        r"func\.func|stablehlo\.|mhlo\.",
         f"is StableHLO, or another text of MLIR, which rfcalc does not read; {_FROM_JAX}",
     ),
-    _Text(re.compile(r"HloModule\b"), re.compile(""), f"is HLO, which rfcalc does not read; {_FROM_JAX}"),
+    _Text(r"HloModule\b", "", f"is HLO, which rfcalc does not read; {_FROM_JAX}"),
     _Text(
-        re.compile(r"\{\s*lambda\b"),
-        re.compile(r"\blet\b"),
+        r"\{\s*lambda\b",
+        r"\blet\b",
         f"is a jaxpr as text, which rfcalc does not read; {_FROM_JAX}",
     ),
-    _Text(re.compile(r"<\s*ir_version\s*:"), re.compile(""), _as_onnx("onnxtxt")),
-    _Text(re.compile(r"ir_version\s*:\s*\d+\s"), re.compile(r"^graph\s*\{", re.M), _as_onnx("textproto")),
+    _Text(r"<\s*ir_version\s*:", "", _as_onnx("onnxtxt")),
+    _Text(r"ir_version\s*:\s*\d+\s", r"(?m)^graph\s*\{", _as_onnx("textproto")),
 )
 
 KEYS: Final = ('"base_code"', '"modelTopology"', '"arg_nodes"', '"model_type"', '"ir_version"', '"irVersion"')
@@ -158,14 +160,14 @@ def of_bytes(head: bytes) -> str | None:
 
 def of_text(start: str) -> str | None:
     """Say what a text of another format is by how it begins; None of what may be a model."""
-    found = (each for each in _TEXTS if each.begins.match(start) and each.holds.search(start))
+    found = (each for each in _TEXTS if re.match(each.begins, start) and re.search(each.holds, start))
     return next((each.message for each in found), None)
 
 
 def of_members(names: list[str]) -> str | None:
     """Say what a zip archive of another format is by the names in it; None of what may be a model."""
     joined = "\n".join(names)
-    return next((message for pattern, message in _ARCHIVES if pattern.search(joined)), None)
+    return next((message for pattern, message in _ARCHIVES if re.search(pattern, joined)), None)
 
 
 def of_document(document: Mapping[str, Any], source: str) -> str | None:
@@ -202,11 +204,11 @@ def _of_hub(document: Mapping[str, Any], path: str) -> str | None:
 # ---- folders -----------------------------------------------------------------------------------------------
 
 _FOLDERS: Final = (
-    (re.compile(r"saved_model\.pb"), SAVED_MODEL),
-    (re.compile(r"Manifest\.json|coremldata\.bin"), _CORE_ML),
-    (re.compile(r".*\.pdmodel|inference\.json|__model__"), _PADDLE),
-    (re.compile(r"graph\.nnef"), _NNEF),
-    (re.compile(r"model_index\.json"), _PIPELINE),
+    (r"saved_model\.pb", SAVED_MODEL),
+    (r"Manifest\.json|coremldata\.bin", _CORE_ML),
+    (r".*\.pdmodel|inference\.json|__model__", _PADDLE),
+    (r"graph\.nnef", _NNEF),
+    (r"model_index\.json", _PIPELINE),
 )
 """By the name of a file in it what a folder is."""
 
@@ -214,11 +216,13 @@ _FOLDERS: Final = (
 def of_folder(path: str, names: list[str], ends: tuple[str, ...]) -> str:
     """Say what a folder is by the names of its files; of one that holds models, which may be read alone."""
     for pattern, message in _FOLDERS:
-        if any(pattern.fullmatch(name) for name in names):
+        if any(re.fullmatch(pattern, name) for name in names):
             return message
     models = sorted(name for name in names if name.lower().endswith(ends) and name.isprintable())
     if not models:
         return "is a directory; give a model file"
+    from pathlib import Path
+
     return f"is a directory; give a model file, such as {Path(path, models[0])}, or: rfcalc scan {path}"
 
 

@@ -6,7 +6,6 @@ Each row was measured: ``tests/runtimes`` runs them, and docs/runtimes.md shows 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from rfcalc.errors import UsageError
@@ -28,8 +27,7 @@ REFUSED: Final = "refused"
 """The key of the way of runtimes that run no such layer."""
 
 
-@dataclass(frozen=True)
-class Way:
+class Way(NamedTuple):
     """One of the ways in which runtimes compute a layer.
 
     Parameters
@@ -47,8 +45,7 @@ class Way:
     words: str
 
 
-@dataclass(frozen=True)
-class Difference:
+class Difference(NamedTuple):
     """A layer that runtimes compute in more than one way.
 
     Parameters

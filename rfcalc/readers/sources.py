@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from itertools import islice
-from pathlib import Path
 from typing import IO, Any, Final
 
 from rfcalc.errors import ReadError, UsageError
@@ -200,7 +199,7 @@ def directory_of(model: Any) -> str | None:
     """Return the directory that a model's file is in; None of what is no path."""
     if model == STDIN or not isinstance(model, (str, os.PathLike)):
         return None
-    return str(Path(os.fsdecode(model)).parent)
+    return os.path.dirname(os.fsdecode(model)) or "."  # noqa: PTH120  pathlib takes a while to import
 
 
 def is_folder(model: Any) -> bool:
