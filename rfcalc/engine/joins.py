@@ -67,6 +67,8 @@ class Join(NamedTuple):
     drift : tuple of (Drift or None)
         For each axis along which branches have different strides, how far they lie apart in which rows; None
         where all rows are alike, or it is not known.
+    strides : tuple of (float or None)
+        For each axis how many pixels lie between what neighbouring outputs see; None where branches differ.
     """
 
     layer: str
@@ -75,6 +77,7 @@ class Join(NamedTuple):
     offset: tuple[Offset, ...]
     reason: str = ""
     drift: tuple[Drift | None, ...] = ()
+    strides: tuple[Offset, ...] = ()
 
     @property
     def drifts(self) -> bool:
@@ -121,7 +124,8 @@ class Met(NamedTuple):
             for placed in self.spots.values()
         )
         reason = next(filter(None, reasons), "")
-        return Join(self.layer.name, tuple(self.spots), centers, offsets, reason, drift)
+        strides = tuple(map(_stride, columns))
+        return Join(self.layer.name, tuple(self.spots), centers, offsets, reason, drift, strides)
 
 
 def joins_of(
@@ -249,6 +253,15 @@ def _offset(column: Sequence[_Placed | None], extent: Num) -> tuple[Offset, str,
         if past:  # causal layers look back on purpose: what they have in common is the present
             return 0.0, "", None
     return apart, "", None
+
+
+def _stride(column: Sequence[_Placed | None]) -> Offset:
+    """Return the stride that branches have in common along one axis."""
+    slopes = {spot.slope for spot in column if spot is not None}
+    if len(slopes) != 1:
+        return None
+    ((outputs, pixels),) = slopes
+    return pixels / outputs
 
 
 def _have_one_end(spots: Sequence[_Placed]) -> bool:

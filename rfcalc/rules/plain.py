@@ -208,7 +208,8 @@ def concat(call: Call) -> Result:
                     shape[place] = merged_extent(shape[place], extent, "concat")
                 except AnalysisError:
                     raise AnalysisError(
-                        f"inputs of shapes {_shapes(call)} fit only along axis {axis}"
+                        f"inputs of shapes {_shapes(call)} are joined along axis {axis}, "
+                        f"but differ along axis {place}"
                     ) from None
     before: list[Num] = [0]
     for spec in call.inputs:

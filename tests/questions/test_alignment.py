@@ -363,3 +363,42 @@ def test_causal_layers_look_back_on_purpose() -> None:
     result = rfcalc.analyze(Path(__file__).parents[2] / "docs" / "models" / "wavenet.json")
     assert "misaligned" not in {note.code for note in result.notes}
     assert rfcalc.align(Path(__file__).parents[2] / "docs" / "models" / "wavenet.json").misaligned == ()
+
+
+# ---- what is said where nothing was found ------------------------------------------------------------------
+
+APART: dict[str, Any] = {
+    "rfcalc": 1,
+    "layers": [
+        {"kind": "conv", "name": "a", "filters": 1, "kernel": 2},
+        {"kind": "crop", "name": "b", "cropping": [[0, 1]], "inputs": ["input"]},
+        {"kind": "add", "name": "s", "inputs": ["a", "b"]},
+    ],
+}
+"""A window of two elements lies half an element off, whatever its padding."""
+
+
+def test_joins_that_nothing_mends_are_named() -> None:
+    """No padding of whole elements moves a branch by half of one."""
+    told = "No padding of one layer was found that aligns 's'."
+    assert told in rfcalc.align({**APART, "input": [8, 1]}).sentences
+    opened = rfcalc.align({**APART, "input": [None, 1]}).sentences
+    assert told not in opened
+    assert "Give sizes of the input (--sizes) to see what would mend it." in opened
+
+
+def test_sizes_that_cannot_be_run_are_told_apart_from_those_out_of_line() -> None:
+    model = {
+        "rfcalc": 1,
+        "input": [8, 1],
+        "layers": [
+            {"kind": "max_pool", "name": "p", "kernel": 2},
+            {"kind": "upsample", "name": "u", "scale": 2},
+            {"kind": "concat", "name": "c", "inputs": ["u", "input"], "axis": -1},
+        ],
+    }
+    odd = rfcalc.align(model, range(3, 8, 2)).sentences
+    assert "None of the 3 sizes from 3 to 7 can be run." in odd
+    assert not any("at which all joins align" in each for each in odd)
+    assert any("are joined along axis 2, but differ along axis 1" in each for each in odd)
+    assert "All joins align at all 3 sizes from 4 to 8." in rfcalc.align(model, range(4, 9, 2)).sentences

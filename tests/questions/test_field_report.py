@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import rfcalc
 from rfcalc.errors import UsageError
 from rfcalc.questions.field.report import Field
+from rfcalc.render.table import Table
 from tests import strategies
 from tests.oracle import Document, Line, layers_of, sized
 from tests.render import golden
@@ -85,13 +86,13 @@ def test_what_of_a_window_lies_in_padding() -> None:
     assert found.touching == (30 - 2 * 1, 30)
     assert found.unit((0, 2)).lost == pytest.approx(2 / 5)
     assert found.unit((0, 0)).lost == pytest.approx(1 - 3 / 5 * 3 / 5)
-    assert "28 of 30 units (93%) have part of their window in padding." in found.to_text()
+    assert "28 of 30 units (93%) have part of their field in padding." in found.to_text()
 
 
 def _sentences(*layers: dict[str, object], size: tuple[int, ...]) -> list[str]:
     model = {"rfcalc": 1, "name": "m", "input": [*size, 1], "layers": list(layers)}
     found = rfcalc.field(model, str(layers[-1]["name"]))
-    return found.to_text(200).split("\n\n")[2:]
+    return [each for each in found.to_text(200).split("\n\n")[1:] if each.rstrip().endswith(".")]
 
 
 @pytest.mark.parametrize(
@@ -292,7 +293,7 @@ def test_the_field_of_the_other_way() -> None:
         # rows that grow to the border before they move
         (
             {"kind": "conv", "kernel": 12, "padding": "causal"},
-            ["0 0 to 0 1", "1 0 to 1 2", "… 9 more +0 to +1 +1", "11 0 to 11 12", "12 1 to 12 12",
+            ["0 0 to 0 1", "1 0 to 1 2", "… 9 more first +0, last +1 +1", "11 0 to 11 12", "12 1 to 12 12",
              "… 26 more +1 each", "39 28 to 39 12"],
         ),
         # few lines stay
@@ -355,3 +356,21 @@ def test_tokens_of_a_film_share_an_index_and_frames_have_theirs() -> None:
     assert (found.indices, found.count) == ((0, 1, 1), 48)
     assert found.seeing((2, 1, 3)).units == 1
     assert rfcalc.field(model, "r", at=(2, 7)).box == ((2, 2), (1, 1), (3, 3))
+
+
+@pytest.mark.parametrize(("extents", "tables"), [([6, 6], 1), ([6, 5], 2)])
+def test_axes_of_other_lengths_have_tables_of_their_own(extents: list[int], tables: int) -> None:
+    """Side by side, the shorter one would end in cells that look like outputs that see nothing."""
+    layers = [{"kind": "conv", "name": "c", "filters": 1, "kernel": 3, "padding": "same"}]
+    found = rfcalc.field({"rfcalc": 1, "input": [*extents, 1], "layers": layers}, "c")
+    text = found.to_text()
+    assert text.count("output ") - text.count("each output ") == tables
+    assert sum(isinstance(each, Table) for each in found.pieces()) == tables
+
+
+def test_taps_are_explained_where_they_are_no_size() -> None:
+    """A window of dilation 2 leaves every other element out."""
+    for dilation in (1, 2):
+        layers = [{"kind": "conv", "name": "c", "filters": 1, "kernel": 3, "dilation": dilation}]
+        text = rfcalc.field({"rfcalc": 1, "input": [9, 1], "layers": layers}, "c").to_text()
+        assert ("Taps: how many of these are read." in text) is (dilation == 2)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from rfcalc.algebra.number import is_known
-from rfcalc.engine.joins import Offset
+from rfcalc.engine.joins import Join, Offset
 from rfcalc.engine.run import Run
 from rfcalc.engine.totals import asked_notes, unknown_notes
 from rfcalc.errors import AnalysisError, ReadError, UsageError
@@ -71,17 +71,22 @@ def align_run(run: Run, sizes: Sequence[int] = (), progress: Progress | None = N
         own = _at_some_size(views, own, looked)
     names = [join.layer for join in own.joins]  # where extents are open, joins may not be known as such
     found = _rows(looked, names)
-    mends, mended = _mended(views, own, [row.size for row in found if row.aligned is False])
+    mends, left = _mended(views, own, [row.size for row in found if row.aligned is False])
     return Alignment(
         run.graph.name,
         run.chosen.name,
         tuple(extent if is_known(extent) else None for extent in own.extents),
         tuple(own.joins),
         mends,
-        mended,
+        bool(mends) and all(join.aligned for join in left),
         found,
         _rows(views.looks(sizes, mends), names) if mends and sizes else (),
         (*asked_notes(own.graph, own.resolved), *unknown_notes(own.graph, own.resolved)),
+        tuple(
+            join.layer
+            for join in left
+            if any(join.offset) and not join.drifts and all(map(is_known, own.extents))
+        ),
     )
 
 
@@ -119,11 +124,13 @@ def _at_some_size(views: _Views, own: Run, looked: Sequence[_Look]) -> Run:
     return own
 
 
-def _mended(views: _Views, own: Run, sizes: Sequence[int]) -> tuple[tuple[Mend, ...], bool]:
-    """Find paddings that mend a model at its own size, and then, with these, at the others."""
+def _mended(views: _Views, own: Run, sizes: Sequence[int]) -> tuple[tuple[Mend, ...], list[Join]]:
+    """Find paddings that mend a model at its own size, and then, with these, at the others.
+
+    With them the joins at its own size, after what was found there.
+    """
     refused: set[str] = set()
     mends, left = mends_of(own, refused=refused)
-    mended = bool(mends) and all(join.aligned for join in left)
     for size in sizes:
         view = views.with_mends(size, mends)
         if view is None or not {join.layer for join in view.joins if not join.aligned} - refused:
@@ -131,7 +138,7 @@ def _mended(views: _Views, own: Run, sizes: Sequence[int]) -> tuple[tuple[Mend, 
         more, _ = mends_of(view, refused=refused, kept=frozenset(mend.layer for mend in mends))
         mends += more
     order = {join.layer: place for place, join in enumerate(own.joins)}
-    return tuple(sorted(mends, key=lambda mend: order.get(mend.join, len(order)))), mended
+    return tuple(sorted(mends, key=lambda mend: order.get(mend.join, len(order)))), left
 
 
 class _Views:

@@ -23,6 +23,7 @@ SCHEMA: Final = "rfcalc/alignment/1"
 _MOST_GROUPS: Final = 8
 _MOST_BROKEN: Final = 4
 _MOST_BRANCHES: Final = 3
+_MOST_NAMED: Final = 8
 
 
 class Alignment(Documented, Shown, AlignmentResult):
@@ -108,9 +109,11 @@ def _table(result: AlignmentResult) -> Table:
                     few(names, _MOST_BRANCHES),
                     _pixels(center),
                     offset if first else "",
+                    _pixels(join.strides) if first else "",
                 )
             )
-    return Table(("join", "branch", "centre", "apart"), (LEFT, LEFT, RIGHT, RIGHT), tuple(rows))
+    titles = ("join", "branch", "centre", "apart", "stride")
+    return Table(titles, (LEFT, LEFT, RIGHT, RIGHT, RIGHT), tuple(rows))
 
 
 def _pixels(values: Sequence[Offset]) -> str:
@@ -134,11 +137,12 @@ def _apart_cell(join: Join) -> str:
 def _sentences(result: AlignmentResult) -> Iterator[str]:
     yield from _here(result)
     yield from map(_mending, result.mends)
+    yield from _left(result)
     if result.sizes and not result.joins:
         yield from _broken([row for row in result.sizes if row.aligned is None])
     elif result.sizes:
         yield from _over_sizes(result.sizes, result.joins)
-    if result.mended_sizes:
+    if any(row.aligned is not None for row in result.mended_sizes):
         yield _after_mending(result)
 
 
@@ -191,6 +195,14 @@ def _mending(mend: Mend) -> str:
     return f"{mend.join!r} aligns when {mend.layer!r} pads {after} in place of {stated}."
 
 
+def _left(result: AlignmentResult) -> Iterator[str]:
+    """Say what nothing was found for, and where nothing could be looked for."""
+    if result.unmended:
+        yield f"No padding of one layer was found that aligns {few(map(repr, result.unmended), _MOST_NAMED)}."
+    elif None in result.size and any(any(join.offset) for join in result.misaligned):
+        yield "Give sizes of the input (--sizes) to see what would mend it."
+
+
 def _padding(padding: Padding, sides: str) -> str:
     """Write elements before and after: once where they are the same on every axis."""
     if len(set(padding)) == 1:
@@ -207,12 +219,14 @@ def _over_sizes(rows: Sequence[SizeRow], joins: Sequence[Join]) -> Iterator[str]
     else:
         about = f"Of the {len(rows):,} sizes from {rows[0].size} to {rows[-1].size}"
     if not apart and not broken:
-        yield f"{about}, all joins align{'' if len(rows) == 1 else ' at every one'}."
+        every = f"All joins align at all {len(rows):,} sizes from {rows[0].size} to {rows[-1].size}"
+        yield f"{about}, all joins align." if len(rows) == 1 else f"{every}."
         return
     if aligned:
         yield f"{about}, all joins align at {_listed(aligned)}."
     elif len(rows) > 1:
-        yield f"{about}, there is none at which all joins align."
+        run = f"None of the {len(rows):,} sizes from {rows[0].size} to {rows[-1].size} can be run."
+        yield f"{about}, there is none at which all joins align." if apart else run
     yield from _apart(apart, joins)
     yield from _broken(broken)
 

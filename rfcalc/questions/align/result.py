@@ -54,6 +54,8 @@ class AlignmentResult:
         The same with all of `mends`.
     notes : tuple of Note
         What else there is to say.
+    unmended : tuple of str
+        The joins at `size` for which no such padding was found.
     """
 
     model: str
@@ -65,6 +67,7 @@ class AlignmentResult:
     sizes: tuple[SizeRow, ...] = ()
     mended_sizes: tuple[SizeRow, ...] = ()
     notes: tuple[Note, ...] = ()
+    unmended: tuple[str, ...] = ()
 
     @property
     def misaligned(self) -> tuple[Join, ...]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from itertools import chain, groupby, pairwise, zip_longest
+from itertools import chain, groupby, pairwise
 from math import prod
 from operator import and_
-from typing import Any, Final, Literal, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from rfcalc.algebra.rows import row_span
 from rfcalc.engine.result import Note, Status
@@ -159,8 +159,8 @@ class Field(Documented, Shown, FieldResult):
         """
         lines = fold(terminal(_head(self), unicode=unicode), width)
         if self.at is None:
-            grid = _grid(self, every=self.every, ellipsis="…" if unicode else "...")
-            lines += ["", *aligned(grid, (RIGHT,) * len(grid[0]))]
+            for grid in _grids(self, every=self.every, ellipsis="…" if unicode else "..."):
+                lines += ["", *aligned(grid, (RIGHT,) * len(grid[0]))]
             for text in _below(self):
                 lines += ["", *fold(terminal(text, unicode=unicode), width)]
         return "\n".join(lines) + "\n"
@@ -169,9 +169,8 @@ class Field(Documented, Shown, FieldResult):
         """Return the rows as a table with a sentence above it, or one unit's field as a sentence."""
         if self.at is not None:
             return [Paragraph(f"{_head(self)}.")]
-        titles, *rows = _grid(self)
-        table = Table(titles, (RIGHT,) * len(titles), tuple(rows))
-        return [Paragraph(f"{_head(self)}:"), table, *map(Paragraph, _below(self))]
+        tables = [Table(titles, (RIGHT,) * len(titles), tuple(rows)) for titles, *rows in _grids(self)]
+        return [Paragraph(f"{_head(self)}:"), *tables, *map(Paragraph, _below(self))]
 
 
 def _head(field: Field) -> str:
@@ -181,18 +180,19 @@ def _head(field: Field) -> str:
     if field.at is None:
         return f"{field.layer} ({field.model}): the part that each output index sees {of}{bound}"
     sees = " x ".join(_words(axis.rows[0], name) for axis, name in _named(field))
-    lost = f"; {percent(field.lost)} of its window lie in padding" if field.lost else ""
+    lost = f"; {percent(field.lost)} of its field lie in padding" if field.lost else ""
     return f"{field.layer} at {_tuple(_once(field.at, field.indices))} sees {sees} {of}{bound}{lost}"
 
 
 def _below(field: Field) -> list[str]:
     """Say how many units are touched by padding, where some are, and what of the input nobody sees."""
-    told = []
+    holes = any(row is not None and row[2] <= row[1] - row[0] for axis in field.axes for row in axis.rows)
+    told = ["Taps: how many of these are read."] if holes else []
     if field.touching is not None and field.touching[0]:
         touching, units = field.touching
         told.append(
             f"{touching:,} of {units:,} units ({percent(touching / units)}) "
-            "have part of their window in padding."
+            "have part of their field in padding."
         )
     unseen: dict[tuple[int, tuple[tuple[int, int], ...]], list[str]] = {}
     for axis, name in _named(field):
@@ -382,11 +382,11 @@ def _words(row: Span | None, name: str) -> str:
 
 
 class _Line(NamedTuple):
-    """Outputs on end with the same rows for each group of axes; ``""`` is behind an axis's last output."""
+    """Outputs on end with the same rows for each group of axes."""
 
     first: int
     last: int
-    rows: tuple[Span | Literal[""] | None, ...]
+    rows: tuple[Span | None, ...]
 
     def cells(self) -> tuple[str, ...]:
         """Return the cells of a table."""
@@ -394,16 +394,23 @@ class _Line(NamedTuple):
         return (label, *chain.from_iterable(map(_cells, self.rows)))
 
 
-def _grid(result: FieldResult, *, every: bool = True, ellipsis: str = "…") -> list[tuple[str, ...]]:
-    """Put the rows of all axes side by side, equal axes once and equal rows on end in one line."""
+def _grids(result: FieldResult, *, every: bool = True, ellipsis: str = "…") -> list[list[tuple[str, ...]]]:
+    """Put the rows of axes with as many outputs side by side, and those of others in a grid of their own."""
+    counts = dict.fromkeys(len(axis.rows) for axis in result.axes)
+    return [_grid(result, count, every=every, ellipsis=ellipsis) for count in counts]
+
+
+def _grid(result: FieldResult, count: int, *, every: bool, ellipsis: str) -> list[tuple[str, ...]]:
+    """Put the rows of all axes of so many side by side, equal axes once and equal rows on end in one line."""
     groups: dict[tuple[int, tuple[Span | None, ...]], str] = {}
     for axis, name in _named(result):
+        if len(axis.rows) != count:
+            continue
         key = (axis.input_extent, axis.rows)
         groups[key] = f"{groups[key]} and {name}s" if key in groups else f"{name}s"
     lines = []
     place = 0
-    behind: Literal[""] = ""
-    for rows, run in groupby(zip_longest(*(rows for _, rows in groups), fillvalue=behind)):
+    for rows, run in groupby(zip(*(rows for _, rows in groups), strict=True)):
         first, place = place, place + len(list(run))  # a flatten has as many equal rows on end as channels
         lines.append(_Line(first, place - 1, rows))
     titles = ("output", *chain.from_iterable((title, "taps") for title in groups.values()))
@@ -424,29 +431,22 @@ def _steady(lines: Sequence[_Line], ellipsis: str) -> Iterator[tuple[str, ...]]:
         yield mine[-1].cells()
 
 
-def _step(before: _Line, line: _Line) -> tuple[Span | None, ...] | None:
+def _step(before: _Line, line: _Line) -> tuple[Span, ...] | None:
     """Return by how much the ends and the taps of a line's rows are further on; None where one is missing."""
-    moves: list[Span | None] = []
+    moves: list[Span] = []
     for was, now in zip(before.rows, line.rows, strict=True):
-        if was == now == "":
-            moves.append(None)
-        elif not was or not now or line.first != line.last:
+        if was is None or now is None or line.first != line.last:
             return None
-        else:
-            moves.append((now[0] - was[0], now[1] - was[1], now[2] - was[2]))
+        moves.append((now[0] - was[0], now[1] - was[1], now[2] - was[2]))
     return tuple(moves)
 
 
-def _moves(step: Span | None) -> tuple[str, str]:
+def _moves(step: Span) -> tuple[str, str]:
     """Write by how much a row and its taps move from output to output."""
-    if step is None:
-        return "", ""
     first, last, taps = step
-    ends = f"{first:+} each" if first == last else f"{first:+} to {last:+}"
+    ends = f"{first:+} each" if first == last else f"first {first:+}, last {last:+}"
     return ends, f"{taps:+}" if taps else ""
 
 
-def _cells(row: Span | Literal[""] | None) -> tuple[str, str]:
-    if row == "":
-        return "", ""
+def _cells(row: Span | None) -> tuple[str, str]:
     return ("none", "0") if row is None else (f"{row[0]} to {row[1]}", str(row[2]))
