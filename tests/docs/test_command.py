@@ -71,7 +71,7 @@ def test_what_was_written_is_fresh(folder: Path, capsys: pytest.CaptureFixture[s
     assert (run.code, run.out) == (0, "")
     assert run.err == "rfcalc: note: a.md was written\nrfcalc: note: b.rst was written\n"
     written = texts(folder)
-    assert b"| conv3         | [conv 3] x 3 |" in written["a.md"]
+    assert b"| conv3         | [conv 3] x 3     |" in written["a.md"]
     assert b"\nconv3          \\[conv 3\\] x 3" in written["b.rst"]
     run = Run(capsys, "--check", "a.md", "b.rst")
     assert (run.code, run.out, run.err) == (0, "", "")
@@ -84,8 +84,8 @@ def test_a_table_goes_stale_with_its_model(folder: Path, capsys: pytest.CaptureF
     (folder / "net.json").write_bytes((DOCS / "models/pooling.json").read_bytes())
     run = Run(capsys, "--check", "a.md")
     assert run.code == 1
-    assert "-| conv3         | [conv 3] x 3 |" in run.out
-    assert "+| conv3         | conv 3                 |" in run.out
+    assert "-| conv3         | [conv 3] x 3     |" in run.out
+    assert "+| conv3         | conv 3                  |" in run.out
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ def tiles_of(run: Run, wish: Wish, layer: str | None = None, *, instead: bool = 
         tuple(_notes(sizes, case, axes, wish, image)),
         _instead(run, axes) if instead else "",
         "" if graph.source.startswith("<") else graph.source,  # a mapping, an open file
-        "samples" if wish.rate is not None else run.units[0],
+        "samples" if wish.rate is not None else sizes.given.run.units[0],
     )
 
 
