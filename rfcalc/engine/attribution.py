@@ -18,9 +18,10 @@ Networks", Distill, 2019.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import groupby
 from math import inf
 from typing import Final, Literal, NamedTuple
 
@@ -69,7 +70,8 @@ class Contribution:
     Parameters
     ----------
     layer, kind, op : str
-        The layer; a compound one may have several steps.
+        The layer; a compound one may have several steps. Layers that mix positions, as attention does, are
+        taken together: the module that they are in, or the first and the last, and ``block``.
     cause : str
         ``convolution``, ``pooling``, ``upsampling`` or ``other`` (padding on one branch, slices).
     kernel, dilation : int, optional
@@ -143,6 +145,10 @@ class AxisAttribution:
         Why it is not the layer's whole field that is divided, where it is not.
     position : Position
         What can be said of positions in the layer's map.
+    units : str
+        What positions along it are counted in.
+    least : int, optional
+        The smallest field of the subject's units, which differ behind upsampling.
     """
 
     field: Size
@@ -155,6 +161,8 @@ class AxisAttribution:
     last_path: tuple[str, ...]
     reason: str
     position: Position
+    units: str = "pixels"
+    least: Size = None
 
     @property
     def causes(self) -> Mapping[Cause, Shares]:
@@ -203,6 +211,9 @@ class Attribution:
         The layers that it depends on and itself, in topological order.
     notes : tuple of Note
         What else there is to say.
+    reached : tuple of (tuple of (int, int), optional)
+        For each axis the first and the last position that is reached, where that is known and not all of
+        them.
     """
 
     model: str
@@ -211,6 +222,7 @@ class Attribution:
     axes: tuple[AxisAttribution, ...]
     costs: tuple[Cost, ...]
     notes: tuple[Note, ...] = ()
+    reached: tuple[tuple[int, int] | None, ...] = ()
 
 
 class _Context(NamedTuple):
@@ -220,6 +232,7 @@ class _Context(NamedTuple):
     resolved: Mapping[str, LayerInfo]
     seen: Mapping[str, LayerFields]
     views: Views
+    modules: Mapping[tuple[str, ...], str]
     positions: tuple[Position, ...] = ()
 
     def view(self, edge: Edge) -> FieldView:
@@ -249,8 +262,11 @@ class Attributor:
     def __init__(self, run: Run) -> None:
         self._graph = run.graph
         self._input = run.chosen.name
+        self._extents = run.extents
+        self._units = tuple(run.units)
         self._rank = len(run.extents)
-        self._context = _Context((), run.resolved, run.fields, run.views)
+        modules = {path: block.name for path, block in run.graph.blocks.items()}
+        self._context = _Context((), run.resolved, run.fields, run.views, modules)
 
     @property
     def input(self) -> str:
@@ -279,13 +295,27 @@ class Attributor:
         known = self._context
         positions = positions_of(chain, known.resolved, known.seen, known.views, self._rank)
         context = known._replace(chain=chain, positions=positions)
-        axes = tuple(_axis(context, edge, axis) for axis in range(self._rank))
+        axes = tuple(
+            replace(_axis(context, edge, axis), units=units) for axis, units in enumerate(self._units)
+        )
         view = context.view(edge)
         notes = asked_notes(chain, context.resolved)
         if view.status == "bound":
             notes.append(Note("warning", "bound", layer, f"its field is an upper bound: {view.reason}"))
         costs = _costs(chain, context.resolved)
-        return Attribution(self._graph.name, layer, self._input, axes, costs, tuple(notes))
+        return Attribution(
+            self._graph.name, layer, self._input, axes, costs, tuple(notes), self._reached(edge)
+        )
+
+    def _reached(self, edge: Edge) -> tuple[tuple[int, int] | None, ...]:
+        """Return what is reached of each axis, where that is less than all of it."""
+        reached = self._context.views.reach.of(edge) or (None,) * self._rank
+        return tuple(
+            (int(each.first), int(each.last))
+            if each is not None and is_known(extent) and is_known(each.extent) and each.extent < extent
+            else None
+            for each, extent in zip(reached, self._extents, strict=True)
+        )
 
 
 def _costs(chain: Iterable[Layer], resolved: Mapping[str, LayerInfo]) -> tuple[Cost, ...]:
@@ -343,10 +373,22 @@ def _divided(
             why = f"from {subject[0]!r} on {error}; what is divided is the field up to {before[0]!r}"
             subject = before
     size, way = found
-    steps = _contributions({layer.name: layer for layer in context.chain}, way)
+    view = context.view(subject)
+    sizes = view.local_receptive_field if which == "local" else view.receptive_field_min
+    steps = _contributions({layer.name: layer for layer in context.chain}, way, context.modules)
     first, last = (way.passed[side] for side in SIDES)
     return AxisAttribution(
-        field, status, subject[0], size, which == "local", steps, first, last, reason or why, position
+        field,
+        status,
+        subject[0],
+        size,
+        which == "local",
+        steps,
+        first,
+        last,
+        reason or why,
+        position,
+        least=None if sizes is None else sizes[axis],
     )
 
 
@@ -446,17 +488,59 @@ def _culprit(context: _Context, edge: Edge, axis: int) -> str:
 # ---- contributions -----------------------------------------------------------------------------------------
 
 
-def _contributions(layers: Mapping[str, Layer], found: Trace) -> tuple[Contribution, ...]:
+def _contributions(
+    layers: Mapping[str, Layer], found: Trace, modules: Mapping[tuple[str, ...], str]
+) -> tuple[Contribution, ...]:
     """Turn moves of the ends into contributions, each with the strides that it inherits on its own way."""
     strides: dict[Side, list[tuple[str, Fraction]]] = {side: [] for side in SIDES}
     steps = []
-    for move in found.moves:
-        step = _contribution(layers[move.layer], move, strides)
+    for layer, move in _together(layers, found.moves, modules):
+        step = _contribution(layer, move, strides)
         for side in move.added:
             _step(strides[side], move.layer, move.after - move.before)
         if step.own or step.inherited or step.due or move.after != move.before or _lopsided(move):
             steps.append(step)
     return tuple(steps)
+
+
+def _together(
+    layers: Mapping[str, Layer], moves: Sequence[Move], modules: Mapping[tuple[str, ...], str]
+) -> Iterator[tuple[Layer, Move]]:
+    """Take moves in a row as one, of one module where there are any, that mix positions as attention does.
+
+    It does in several layers, of which none has a stride or a window that says anything by itself.
+    """
+
+    def module(move: Move) -> str | None:
+        layer = layers[move.layer]
+        return modules.get(layer.block, "") if cause_of(layer.kind) == "other" else None
+
+    for name, group in groupby(moves, module):
+        several = list(group)
+        mixing = [] if name is None else [place for place, move in enumerate(several) if _mixes(move)]
+        start, stop = (mixing[0], mixing[-1] + 1) if len(mixing) > 1 else (0, 0)
+        if name and mixing:
+            start, stop = 0, len(several)
+        yield from ((layers[move.layer], move) for move in several[:start])
+        if start < stop:
+            move = _united(several[start:stop], name or "")
+            last = layers[several[stop - 1].layer]
+            yield replace(last, name=move.layer, kind="block", op=f"{stop - start} layers"), move
+        yield from ((layers[move.layer], move) for move in several[stop:])
+
+
+def _mixes(move: Move) -> bool:
+    """Tell whether a step changes the stride by what is no one window."""
+    return move.before != move.after and _window(move) == (None, None)
+
+
+def _united(moves: Sequence[Move], name: str) -> Move:
+    """Return what several moves come to."""
+    first, last = moves[0], moves[-1]
+    added: dict[Side, Fraction] = {}
+    for side, pixels in (each for move in moves for each in move.added.items()):
+        added[side] = added.get(side, Fraction(0)) + pixels
+    return Move(name or f"{first.layer} to {last.layer}", None, first.before, last.after, added)
 
 
 def _step(strides: list[tuple[str, Fraction]], layer: str, more: Fraction) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,8 @@ from rfcalc.questions.explain.report import Explanation
 from rfcalc.render.escape import cells
 from tests.readers.models import MODELS
 from tests.render import golden
+
+ONNX = Path(__file__).parent.parent / "data" / "onnx"
 
 CONV: dict[str, Any] = {"kind": "conv", "kernel": 3, "filters": 4}
 BRANCHES: dict[str, Any] = {
@@ -121,3 +125,37 @@ def test_an_unknown_op_without_inputs_is_no_trouble() -> None:
         found = rfcalc.explain(LayerGraph([start, odd, both]), name)
         assert found.sentences[0] == f"What {name} sees is not known."
         assert "'odd' (Odd)" in found.axes[0].reason
+
+
+def test_what_a_window_drops_is_not_seen(pooling: Explanation) -> None:
+    """Rows 26 and 27 of 28 are in no window of the second pooling (by hand: 28, 26, 13, 11, 5, 3)."""
+    said = rfcalc.explain(MODELS["pooling"], "classes").sentences
+    assert said[0] == "classes sees all that is reached of input: rows and columns 0 to 25."
+    odd = json.loads(json.dumps(MODELS["pooling"]).replace("28, 28, 1", "30, 28, 1"))
+    assert rfcalc.explain(odd, "classes").sentences[0] == (
+        "classes sees all that is reached of input: all rows, columns 0 to 25."
+    )
+
+
+def test_units_are_those_of_the_input() -> None:
+    model = {"rfcalc": 1, "input": [40, 1], "layers": [{**CONV, "name": "c", "dilation": 4}]}
+    said = rfcalc.explain(model, "c").sentences
+    assert "Convolution is responsible for 8 of the 8 samples beyond the first: 6 by their dilation." in said
+
+
+def test_pooling_shares_its_strides_with_others() -> None:
+    """Behind a strided convolution pooling would have another share if it were counted first."""
+    told = [each for each in rfcalc.explain(BRANCHES, "head").sentences if "rfcalc compare" in each]
+    assert len(told) == 1
+    assert not any("rfcalc compare" in each for each in rfcalc.explain(MODELS["pooling"], "conv3").sentences)
+
+
+@pytest.mark.onnx
+def test_attention_is_one_step(tmp_path: Path) -> None:
+    """A window of 7 tokens of 4 pixels adds 6 tokens to one, 24 pixels, as the paper draws it."""
+    pytest.importorskip("onnx")
+    path = tmp_path / "swin.onnx"
+    path.write_bytes(gzip.decompress((ONNX / "tv.swin_t.onnx.gz").read_bytes()))
+    (_, step), found = rfcalc.explain(path, "node_add_1").axes[0].steps, rfcalc.explain(path, "node_add_1")
+    assert (step.layer, step.kind) == ("node_matmul to node_matmul_1", "block")
+    assert (int(step.own), int(step.inherited), found.axes[0].size) == (6, 18, 28)

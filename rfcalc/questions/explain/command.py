@@ -30,8 +30,8 @@ def command(model: str, *, form: str, output: str, **how: Any) -> None:
     """Show what each layer on the way to LAYER in MODEL adds to what it sees and costs.
 
     LAYER is a layer's name or an output tensor's, by default the last convolution whose field has a size. A
-    window adds (kernel - 1) x dilation x jump pixels, the jump being the product of the strides before it:
-    own is what it would add at jump 1, inherited the rest, which is due to the layers that stepped.
+    window adds (kernel - 1) x dilation x stride in, the stride of what it takes, which is the product of the
+    steps before it: own is what it would add at stride 1, inherited the rest, due to the layers that stepped.
     """
     from rfcalc.render.write import check_output
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
-from rfcalc.algebra.number import Num
 from rfcalc.engine.attribution import (
     Attribution,
     AxisAttribution,
     Cause,
     Contribution,
-    Cost,
     Shares,
 )
+from rfcalc.questions.explain.costs import cost_documents, cost_table, percent, share_of, total_of
 from rfcalc.render import humanise
 from rfcalc.render.escape import terminal
 from rfcalc.render.fold import fold
@@ -29,8 +29,9 @@ SCHEMA: Final = "rfcalc/explanation/1"
 _AXES: Final = {1: ("positions",), 2: ("rows", "columns"), 3: ("slices", "rows", "columns")}
 _LEAST_NAME: Final = 12
 _ROOM_FOR_DUE: Final = 100  # columns of a terminal from which on the strides behind a step are named
-_MOST_COSTS: Final = 24  # layers in the table of costs; of more, those of next to no cost are summed up
-_SMALL: Final = 0.005
+_STANDS_OUT: Final = 0.1
+"""The share of a cost from which on the layer that has most of it is named."""
+
 _NOUNS: Final[dict[Cause, str]] = {
     "pooling": "Pooling",
     "convolution": "Convolution",
@@ -72,14 +73,17 @@ class Explanation(Documented, Shown, Attribution):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the explanation document, ``rfcalc/explanation/1``, as plain data."""
-        params, macs = _sum(cost.params.total for cost in self.costs), _sum(cost.macs for cost in self.costs)
+        params, macs = (
+            total_of(cost.params.total for cost in self.costs),
+            total_of(cost.macs for cost in self.costs),
+        )
         return {
             "schema": SCHEMA,
             "model": self.model,
             "layer": self.layer,
             "input": self.input,
             "axes": [_axis_document(axis) for axis in self.axes],
-            "layers": _cost_documents(self.costs, params, macs),
+            "layers": cost_documents(self.costs, params, macs),
             "totals": {
                 "params": plain(params),
                 "macs": plain(macs),
@@ -104,6 +108,8 @@ class Explanation(Documented, Shown, Attribution):
             lines += ["", *fold(terminal(section.heading, unicode=unicode), width)]
             if section.table is not None:
                 lines += laid_out(section.table, width, unicode=unicode)
+        if width < _ROOM_FOR_DUE and any(step.due for axis in self.axes for step in axis.steps):
+            lines += ["", "not shown: inherited from (--format, wider terminal)"]
         lines.append("")
         for sentence in self.sentences:
             lines += fold(terminal(sentence, unicode=unicode), width)
@@ -166,51 +172,9 @@ def _step_document(step: Contribution) -> dict[str, Any]:
     }
 
 
-def _cost_documents(costs: Iterable[Cost], params: Num | None, macs: Num | None) -> list[dict[str, Any]]:
-    documents = []
-    sums: dict[str, Num | None] = {"params": 0, "macs": 0}
-    for cost in costs:
-        sums = {
-            "params": _sum((sums["params"], cost.params.total)),
-            "macs": _sum((sums["macs"], cost.macs)),
-        }
-        documents.append(
-            {
-                "name": cost.layer,
-                "kind": cost.kind,
-                "op": cost.op,
-                "params": {
-                    "trainable": plain(cost.params.trainable),
-                    "non_trainable": plain(cost.params.non_trainable),
-                },
-                "params_share": _share(cost.params.total, params),
-                "params_cumulated": plain(sums["params"]),
-                "macs": plain(cost.macs),
-                "macs_share": _share(cost.macs, macs),
-                "macs_cumulated": plain(sums["macs"]),
-            }
-        )
-    return documents
-
-
 def _number(value: Any) -> Any:
     """Spell an exact number as JSON has it: an integer where it is one."""
     return None if value is None else int(value) if value == int(value) else float(value)
-
-
-def _sum(values: Iterable[Num | None]) -> Num | None:
-    """Sum up; None where one of them is not known."""
-    total: Num = 0
-    for value in values:
-        if value is None:
-            return None
-        total = total + value
-    return total
-
-
-def _share(part: Num | None, whole: Num | None) -> float | None:
-    known = type(part) is int and type(whole) is int
-    return part / whole if known and whole else None
 
 
 # ---- tables ------------------------------------------------------------------------------------------------
@@ -220,18 +184,28 @@ def _head(result: Explanation) -> str:
     return f"{result.layer} ({result.model}): what it sees of {result.input}, and what that is made of"
 
 
+def _axis_names(rank: int) -> tuple[str, ...]:
+    """Return what the positions along each axis are called."""
+    return _AXES.get(rank) or tuple(f"axis {k}" for k in range(rank))
+
+
 def _grouped(result: Explanation) -> list[tuple[AxisAttribution, str]]:
     """Put axes together that are alike, each group with what it is called; of one group, nothing."""
-    rank = len(result.axes)
-    names = _AXES.get(rank) or tuple(f"axis {k}" for k in range(rank))
+    names = _axis_names(len(result.axes))
     groups: list[tuple[AxisAttribution, str]] = []
     for axis, name in zip(result.axes, names, strict=True):
-        place = next((k for k, (other, _) in enumerate(groups) if other == axis), None)
+        place = next((k for k, (other, _) in enumerate(groups) if _plain(other) == _plain(axis)), None)
         if place is None:
             groups.append((axis, name))
-        else:
-            groups[place] = (axis, f"{groups[place][1]} and {name}")
+            continue
+        other, called = groups[place]
+        groups[place] = (axis if axis == other else _plain(axis), f"{called} and {name}")
     return [(axis, "") for axis, _ in groups] if len(groups) == 1 else groups
+
+
+def _plain(axis: AxisAttribution) -> AxisAttribution:
+    """Leave out the ways of the ends, which may differ in nothing but the names of layers."""
+    return replace(axis, first_path=(), last_path=())
 
 
 def _sections(result: Explanation, *, due: bool) -> list[_Section]:
@@ -243,13 +217,26 @@ def _sections(result: Explanation, *, due: bool) -> list[_Section]:
         if axis.steps:
             gates = " without gates" if axis.local else ""
             each = " on each axis" if not name and len(result.axes) > 1 else ""
-            heading = f"The field of {axis.subject}{gates}{where}, {_pixels(axis.size)}{each}:"
+            size = f"{_counted(axis.size, axis)}{each}{_turns(axis)}"
+            heading = f"The field of {_subject(axis, result.layer)}{gates}{where}, {size}:"
             sections.append(_Section(heading, _step_table(axis, due=due)))
-            sections.append(_Section(f"Responsible for them{where}:", _cause_table(axis)))
-    costs = _cost_table(result.costs)
+            sections.append(_Section(f"By cause{where}:", _cause_table(axis)))
+    costs = cost_table(result.costs)
     if costs is not None:
         sections.append(_Section("Parameters and multiply-accumulates up to here:", costs))
     return sections
+
+
+def _subject(axis: AxisAttribution, layer: str) -> str:
+    """Name the layer whose field is divided, as it was asked for where it is that one."""
+    return layer if not axis.reason and axis.field == axis.size else axis.subject
+
+
+def _turns(axis: AxisAttribution) -> str:
+    """Say whose field is divided where those of units differ, as behind upsampling."""
+    if axis.local or axis.least is None or axis.least == axis.size:
+        return ""
+    return f" for the units that see most, {axis.least:,} for those that see least"
 
 
 def _step_table(axis: AxisAttribution, *, due: bool) -> Table:
@@ -260,13 +247,13 @@ def _step_table(axis: AxisAttribution, *, due: bool) -> Table:
         ("layer", LEFT, [step.layer for step in steps], "sum"),
         ("op", LEFT, [step.op for step in steps], ""),
         ("kernel", RIGHT, [_or_dash(step.kernel) for step in steps], ""),
-        ("stride", RIGHT, [humanise.number(float(step.stride)) for step in steps], ""),
+        ("step", RIGHT, ["-" if step.kind == "block" else _figure(step.stride) for step in steps], ""),
     ]
     if dilated:
         columns.append(("dilation", RIGHT, [_or_dash(step.dilation) for step in steps], ""))
     if split:
         columns.append(("end", LEFT, ["both" if len(s.sides) == 2 else s.sides[0] for s in steps], ""))
-    columns.append(("jump", RIGHT, [_figure(step.jump) for step in steps], ""))
+    columns.append(("stride in", RIGHT, [_figure(step.jump) for step in steps], ""))
     for title, name in (("own", "own"), ("inherited", "inherited"), ("adds", "pixels")):
         values = [getattr(step, name) for step in steps]
         columns.append((title, RIGHT, list(map(_figure, values)), _figure(sum(values))))
@@ -298,63 +285,13 @@ def _cause_table(axis: AxisAttribution) -> Table:
                 [_figure(s.strides) for s in shown],
                 _figure(sum(s.strides for s in shown)),
             ),
-            ("pixels", RIGHT, [_figure(s.total) for s in shown], _figure(sum(s.total for s in shown))),
+            (axis.units, RIGHT, [_figure(s.total) for s in shown], _figure(sum(s.total for s in shown))),
         ]
     )
 
 
 def _stands(axis: AxisAttribution, cause: Cause) -> bool:
     return any(step.cause == cause for step in axis.steps)
-
-
-def _cost_table(costs: Sequence[Cost]) -> Table | None:
-    params, macs = _sum(cost.params.total for cost in costs), _sum(cost.macs for cost in costs)
-    documents = _cost_documents(costs, params, macs)
-    rows = [
-        _cost_cells(cost, document, params, macs)
-        for cost, document in zip(costs, documents, strict=True)
-        if cost.params.total != 0 or cost.macs != 0
-    ]
-    if not rows:
-        return None
-    small = [
-        cost
-        for cost, document in zip(costs, documents, strict=True)
-        if (cost.params.total != 0 or cost.macs != 0) and _is_small(document)
-    ]
-    if len(rows) > _MOST_COSTS and small:
-        names = {cost.layer for cost in small}
-        own, work = _sum(cost.params.total for cost in small), _sum(cost.macs for cost in small)
-        rows = [row for row in rows if row[0] not in names]
-        rest = f"{humanise.sentence(len(small), 'layer')} of less than 0.5%"
-        shares = _percent(_share(own, params)), _percent(_share(work, macs))
-        rows.append((rest, humanise.number(own), shares[0], "", humanise.short(work), shares[1], ""))
-    total = ("sum", humanise.number(params), "", "", humanise.short(macs), "", "")
-    titles = ("layer", "params", "share", "so far", "MACs", "share", "so far")
-    return Table(titles, (LEFT, *(RIGHT,) * 6), tuple(rows), total)
-
-
-def _is_small(document: dict[str, Any]) -> bool:
-    shares = document["params_share"], document["macs_share"]
-    return all(share is not None and share < _SMALL for share in shares)
-
-
-def _cost_cells(
-    cost: Cost, document: dict[str, Any], params: Num | None, macs: Num | None
-) -> tuple[str, ...]:
-    return (
-        cost.layer,
-        humanise.number(cost.params.total),
-        _percent(document["params_share"]),
-        _percent(_share(document["params_cumulated"], params)),
-        humanise.short(cost.macs),
-        _percent(document["macs_share"]),
-        _percent(_share(document["macs_cumulated"], macs)),
-    )
-
-
-def _percent(share: float | None) -> str:
-    return "?" if share is None else f"{100 * share:.1f}%"
 
 
 def _table(columns: Sequence[tuple[str, str, list[str], str]]) -> Table:
@@ -377,9 +314,20 @@ def _figure(value: Any) -> str:
 def _sentences(result: Explanation) -> list[str]:
     said = [_sees(result)]
     for axis, name in _grouped(result):
-        about = (*_about_field(axis), *_about_position(axis, result.layer))
+        about = (*_about_field(axis, result.layer), *_about_position(axis, result.layer))
         said += [f"Along {name}, {each[:1].lower()}{each[1:]}" if name else each for each in about]
+    if any(map(_shares, result.axes)):
+        said.append(
+            "Strides that multiply are shared in the order of the layers; what the field is without its "
+            "pooling, rfcalc compare says."
+        )
     return [*said, *_about_costs(result)]
+
+
+def _shares(axis: AxisAttribution) -> bool:
+    """Tell whether pooling has a share that would be another one if it were counted first."""
+    strides = {cause: shares.strides for cause, shares in axis.causes.items() if shares.strides}
+    return "pooling" in strides and len(strides) > 1
 
 
 def _sees(result: Explanation) -> str:
@@ -389,26 +337,41 @@ def _sees(result: Explanation) -> str:
         return f"What {result.layer} sees is not known."
     sizes = "x".join("all" if axis.field is None else str(axis.field) for axis in result.axes)
     if all(axis.field is None for axis in result.axes):
+        if any(result.reached):
+            return f"{result.layer} sees all that is reached of {result.input}: {_reached(result)}."
         return f"{result.layer} sees the whole of {result.input}."
     bound = " at most" if any(axis.status == "bound" for axis in result.axes) else ""
     return f"{result.layer} sees {sizes}{bound}."
 
 
-def _about_field(axis: AxisAttribution) -> list[str]:
+def _reached(result: Explanation) -> str:
+    """Say which rows and columns are reached, those of axes that are alike together."""
+    named: dict[str, list[str]] = {}
+    for name, reached in zip(_axis_names(len(result.axes)), result.reached, strict=True):
+        named.setdefault("all" if reached is None else f"{reached[0]:,} to {reached[1]:,}", []).append(name)
+    said = [
+        f"all {' and '.join(names)}" if which == "all" else f"{' and '.join(names)} {which}"
+        for which, names in named.items()
+    ]
+    return ", ".join(said)
+
+
+def _about_field(axis: AxisAttribution, layer: str) -> list[str]:
     if axis.size is None:
         return []
     if axis.size == 1:
-        return [f"The field of {axis.subject} is one pixel."]
+        return [f"The field of {_subject(axis, layer)} is {_counted(1, axis)}."]
     if axis.field != axis.size:
         field = "Without gates its field" if axis.local else f"Up to {axis.subject} the field"
-        lead = [f"{field} is {_pixels(axis.size)}."]
+        lead = [f"{field} is {_counted(axis.size, axis)}."]
     else:
         lead = []
-    beyond = f"of the {_pixels(axis.size - 1)} beyond the first"
+    beyond = f"of the {_counted(axis.size - 1, axis)} beyond the first"
+    causes = axis.causes
     said = [
-        f"{_NOUNS[cause]} is responsible for {_figure(shares.total)} {beyond}: {_by(shares)}."
+        f"{_NOUNS[cause]} is responsible for {_figure(shares.total)} {beyond}{_by(axis, cause, shares)}."
         for cause in _NOUNS
-        if any(shares := axis.causes[cause])
+        if any(shares := causes[cause])
     ]
     if not _stands(axis, "pooling"):
         said.append("No pooling stands on the way that decides it.")
@@ -418,14 +381,15 @@ def _about_field(axis: AxisAttribution) -> list[str]:
     return [*lead, *said]
 
 
-def _by(shares: Shares) -> str:
-    """Tell windows from strides."""
-    own = f"{_figure(shares.windows)} by its own windows"
-    return (
-        f"{own}, {_figure(shares.strides)} by its strides, which later windows inherit"
-        if shares.strides
-        else own
-    )
+def _by(axis: AxisAttribution, cause: Cause, shares: Shares) -> str:
+    """Tell windows from strides, and in windows what dilation adds."""
+    spread = [step for step in axis.steps if step.cause == cause and step.dilation not in (None, 1)]
+    more = sum((step.own - step.own / (step.dilation or 1) for step in spread), Fraction(0))
+    dilated = f" ({_figure(more)} by their dilation)" if more else ""
+    if not shares.strides:
+        return dilated and f":{dilated.replace('(', '').replace(')', '')}"
+    own = f"{_figure(shares.windows)} by its own windows{dilated}"
+    return f": {own}, {_figure(shares.strides)} by its strides, which later windows inherit"
 
 
 def _apart(way: Sequence[str], other: Sequence[str]) -> str:
@@ -441,21 +405,22 @@ def _about_position(axis: AxisAttribution, layer: str) -> list[str]:
         said = ["All maps up to here follow every shift of the input exactly, far from the border."]
     else:
         said = [
-            f"All maps up to here follow a shift of {_pixels(position.exact_shift)} and its multiples "
-            "exactly; of smaller shifts there is none that all of them follow."
+            f"All maps up to here follow a shift of {_counted(position.exact_shift, axis)} and its multiples "
+            "exactly, far from the border; of smaller shifts there is none that all of them follow."
         ]
     if position.unit is not None and position.unit != 1:
-        said.insert(0, f"One index of {layer} stands for {_pixels(_number(position.unit))}.")
+        said.insert(0, f"One unit of {layer} stands for {_counted(_number(position.unit), axis)}.")
     if position.tolerated:
         said.append(
             "Max pooling may leave a response the same under a shift of up to "
-            f"{_pixels(position.tolerated)}; no shift is certain to."
+            f"{_counted(position.tolerated, axis)}, but need not under any."
         )
     return said
 
 
-def _pixels(count: Any) -> str:
-    return f"{_figure(count)} {'pixel' if count == 1 else 'pixels'}"
+def _counted(count: Any, axis: AxisAttribution) -> str:
+    """Count positions along an axis: 1 pixel, 3,070 samples."""
+    return f"{_figure(count)} {axis.units[:-1] if count == 1 else axis.units}"
 
 
 def _about_costs(result: Explanation) -> list[str]:
@@ -465,11 +430,14 @@ def _about_costs(result: Explanation) -> list[str]:
         ("MACs", [(cost.macs, cost.layer) for cost in result.costs]),
     )
     for what, found in counts:
-        total = _sum(count for count, _ in found)
+        total = total_of(count for count, _ in found)
         if total is None:
             said.append(f"How many {what} it takes is not known.")
         elif type(total) is int and total > 0:
             most, layer = max(found, key=lambda each: each[0] or 0)
-            share = _percent(_share(most, total))
-            said.append(f"It takes {humanise.number(total)} {what}, {share} of them in {layer}.")
+            share = share_of(most, total) or 0
+            where = f"{percent(share)} of them in {layer}"
+            if share < _STANDS_OUT:
+                where = f"no more than {percent(share)} of them in one layer"
+            said.append(f"It takes {humanise.number(total)} {what}, {where}.")
     return said
