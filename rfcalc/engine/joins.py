@@ -327,14 +327,14 @@ def misaligned_note(
     apart = [join for join in joins if any(join.offset) and not join.drifts]
     worst = max(apart, key=lambda join: max(offset or 0 for offset in join.offset))
     most = max(offset or 0 for offset in worst.offset)
-    count = f"{len(apart)} of {len(joins)} joins unite" if len(joins) > 1 else "the join unites"
+    count = f"{len(apart)} joins unite" if len(apart) > 1 else "a join unites"
     return [
         Note(
             "warning" if most >= 1 else "info",
             "misaligned",
             apart[0].layer,
             f"{count} branches whose fields are centred apart, by {most:g} pixels of the input at most "
-            f"({worst.layer!r}); rfcalc align says at which sizes they align, and what would mend it",
+            f"({worst.layer!r}); rfcalc align --sizes says at which sizes they align, and what would mend it",
         )
     ]
 

@@ -300,6 +300,24 @@ def calls_differ(row: Row) -> bool:
     return len({field for field in fields if field is None or any(size != 0 for size in field)}) > 1
 
 
+def _unused_note(graph: LayerGraph, rows: Sequence[Row]) -> list[Note]:
+    """Say which layers that cost something lead to no output of the model; sums count them all the same."""
+    used = {producer for producer, _ in graph.outputs}
+    for layer in reversed(list(graph)):
+        if layer.name in used:
+            used.update(producer for producer, _ in layer.inputs)
+    idle = {layer.source_name for layer in graph if layer.name not in used}
+    idle -= {layer.source_name for layer in graph if layer.name in used}
+    costly = [row for row in rows if row.name in idle and (row.macs or row.params.total)]
+    if not costly:
+        return []
+    several = (
+        f"{few([repr(row.name) for row in costly])} lead to no output of the model, and count all the same"
+    )
+    text = several if len(costly) > 1 else "it leads to no output of the model, and counts all the same"
+    return [Note("info", "unused", costly[0].name, text)]
+
+
 def _call_notes(rows: Sequence[Row]) -> list[Note]:
     """Say which layers have calls that see differently; their rows show one of these."""
     found = [row for row in rows if calls_differ(row)]
@@ -344,5 +362,6 @@ def notes_of(
     notes.extend(_border_notes(graph, resolved))
     notes.extend(_global_note(rows))
     notes.extend(_call_notes(rows))
+    notes.extend(_unused_note(graph, rows))
     notes.extend(_bound_notes(rows))
     return notes

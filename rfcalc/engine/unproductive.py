@@ -106,14 +106,11 @@ def unproductive_note(graph: LayerGraph, field_of: FieldOf, extents: Sequence[Nu
         return []
     size = "x".join(map(str, extents))
     sizes = () if found.smallest is None else found.smallest
-    enough = f", and none from an input of {'x'.join(map(str, sizes))} on" if sizes else ""
-    count = f"{len(idle):,} of {len(found.productive):,} convolutions"
-    return [
-        Note(
-            "info",
-            "unproductive",
-            idle[0],
-            f"from here on {count} take maps that see more than the whole {size} input already, and may add "
-            f"little (Richter et al. 2021){enough}; the useful depth is {found.depth:,} of {found.deepest:,}",
-        )
-    ]
+    enough = f"; at {'x'.join(map(str, sizes))} or more none does" if sizes else ""
+    wide = "x".join("1" * len(extents))
+    text = (
+        f"from here on {len(idle):,} of the {len(found.productive):,} convolutions wider than {wide} take maps "
+        f"whose units see more than the whole {size} input already, and may add little (Richter et al. 2021)"
+        f"{enough}; the useful depth, without them, is {found.depth:,} of {found.deepest:,}"
+    )
+    return [Note("info", "unproductive", idle[0], text)]

@@ -551,3 +551,16 @@ def test_formulas_say_under_which_condition_branches_meet() -> None:
     assert [(note.layer, note.message) for note in notes] == [
         ("skip", "the formulas hold for sizes with H = 2*⌊H/2⌋")
     ]
+
+
+# ---- what leads nowhere ------------------------------------------------------------------------------------
+
+
+def test_costs_that_lead_to_no_output_are_told() -> None:
+    graph = LayerGraph((image(), conv("a", "x"), conv("b", "x")), outputs=(("a", 0),), name="m")
+    result = analyze_run(Run(graph))
+    assert [(note.layer, note.message) for note in result.notes if note.code == "unused"] == [
+        ("b", "it leads to no output of the model, and counts all the same")
+    ]
+    both = LayerGraph((image(), conv("a", "x"), conv("b", "x")), name="m")
+    assert [note for note in analyze_run(Run(both)).notes if note.code == "unused"] == []

@@ -34,9 +34,9 @@ def test_vgg16_at_32_pixels() -> None:
     (note,) = rfcalc.analyze(vgg16(32)).notes
     assert (note.level, note.code, note.layer) == ("info", "unproductive", "conv4_1")
     assert note.message == (
-        "from here on 6 of 13 convolutions take maps that see more than the whole 32x32 input already, and "
-        "may add little (Richter et al. 2021), and none from an input of 164x164 on; the useful depth is 7 "
-        "of 13"
+        "from here on 6 of the 13 convolutions wider than 1x1 take maps whose units see more than the whole "
+        "32x32 input already, and may add little (Richter et al. 2021); at 164x164 or more none does; the "
+        "useful depth, without them, is 7 of 13"
     )
 
 
@@ -55,7 +55,7 @@ def test_the_smallest_input_is_what_it_is_said_to_be(name: str) -> None:
     if not messages:
         assert not idle(model)
         return
-    smallest = int(messages[0].split("an input of ")[1].split("x")[0])
+    smallest = int(messages[0].split("; at ")[1].split("x")[0])
 
     def count(size: int) -> int:
         found = rfcalc.analyze(model, dims={"H": size, "W": size}, details=True)
@@ -114,8 +114,8 @@ def test_depth_goes_along_the_longest_way() -> None:
     }
     (note,) = rfcalc.analyze(model).notes
     assert note.layer == "c"
-    assert "1 of 4 convolutions" in note.message
-    assert note.message.endswith("and none from an input of 5 on; the useful depth is 2 of 3")
+    assert "1 of the 4 convolutions wider than 1 " in note.message
+    assert note.message.endswith("; at 5 or more none does; the useful depth, without them, is 2 of 3")
 
 
 def test_an_upper_bound_is_no_reason() -> None:

@@ -358,15 +358,15 @@ def test_batch_normalisation_folded_by_an_exporter() -> None:
     assert (before.totals.params.total or 0) - (after.totals.params.total or 0) == 4 * 12 - 12
     (note,) = (note for note in after.notes if note.code == "folded")
     assert "merged 2 batch normalisations into the layers before them" in note.message
-    assert "mean and variance a bias is left, so the source model has more parameters" in note.message
+    assert ", and left a bias, so that the source model has more parameters" in note.message
 
 
 @pytest.mark.parametrize(
     ("biased", "says"),
     [
-        ((False, False), "variance only what they do to the kernel is left, and no bias, so"),
-        ((True, False), "variance a bias is left in 1 of these layers, and none in the others, so"),
-        ((False,), "merged 1 batch normalisation into the layer before it: "),
+        ((False, False), "them, and left no bias, so"),
+        ((True, False), "them, and left a bias in 1 of them, so"),
+        ((False,), "merged 1 batch normalisation into the layer before it, "),
     ],
 )
 def test_exporters_leave_out_biases_of_zeros(biased: tuple[bool, ...], says: str) -> None:

@@ -17,6 +17,7 @@ from rfcalc.engine.repeats import Piece, cheapest
 from rfcalc.engine.result import AnalysisResult, Params, Row, Size
 from rfcalc.engine.rows import sum_or_none
 from rfcalc.render.humanise import plain
+from rfcalc.wording import few
 
 FOLDED_FROM: Final = 40
 """Rows up to which a table is shown whole."""
@@ -66,16 +67,20 @@ def folded(result: AnalysisResult, ellipsis: str = "…") -> Folded:
     shown = list(_shown(rows, pieces, ellipsis))
     if len(shown) == len(result.rows):
         return Folded(result, "")
-    said = _said(len(result.rows) - len(rows), rows, forms, pieces)
+    modules = any(len(group.core) > 1 for group in groups)
+    said = _said(len(result.rows) - len(rows), rows, forms, pieces, modules=modules)
     return Folded(replace(result, rows=tuple(shown)), said)
 
 
-def _said(layers: int, rows: Sequence[Row], forms: Sequence[_Form], pieces: Sequence[Piece]) -> str:
+def _said(
+    layers: int, rows: Sequence[Row], forms: Sequence[_Form], pieces: Sequence[Piece], *, modules: bool
+) -> str:
     """Say what was folded: so many layers into lines, and blocks that repeat."""
     said = []
     if layers:
         named = "1 layer" if layers == 1 else f"{layers:,} layers"
-        said.append(f"{named} into the line of what they follow (+1) or of their module")
+        module = " or of their module" if modules else ""
+        said.append(f"{named} into the line of what they follow (+1){module}, which sums their costs")
     places = accumulate((piece.steps for piece in pieces), initial=0)
     repeated = [pair for pair in zip(places, pieces, strict=False) if pair[1].times > 1]
     if repeated:
@@ -84,8 +89,10 @@ def _said(layers: int, rows: Sequence[Row], forms: Sequence[_Form], pieces: Sequ
         if any(rows[one].output_shape != rows[two].output_shape for one, two in pairs):
             ways.append("in other widths too")
         if any(forms[one].growth != forms[two].growth for one, two in pairs):
-            ways.append("the field growing by a factor each time")
+            ways.append("each adding more to the field")
         blocks = "1 block that repeats" if len(repeated) == 1 else f"{len(repeated):,} blocks that repeat"
+        last = [rows[at + piece.steps - 1].name.partition(" +")[0] for at, piece in repeated]
+        blocks += f", up to {few(last, 4)}"
         said.append(blocks + (f" ({' and '.join(ways)})" if ways else ""))
     return "; ".join(said)
 
@@ -301,14 +308,16 @@ def _runs(forms: Sequence[_Form], length: int) -> list[int]:
     """
     runs = [0] * (len(forms) + 1)
     factor: tuple[int, int] | None = None  # of the lines behind a place; None where these do not tell
+    told = 0  # the place of the next line that does
     for place in range(len(forms) - length - 1, -1, -1):
         mine = _factor(forms[place], forms[place + length])
         if mine is False:
             factor = None
             continue
         fits = not runs[place + 1] or mine is None or factor is None or _is_equal(mine, factor)
-        runs[place] = runs[place + 1] + 1 if fits else 1
-        factor = mine if mine is not None or not fits else factor
+        runs[place] = runs[place + 1] + 1 if fits else told - place
+        if mine is not None:
+            factor, told = mine, place
     return runs
 
 

@@ -23,6 +23,7 @@ from rfcalc.render.notes import note_line
 from rfcalc.render.pieces import Piece
 from rfcalc.render.shown import Shown
 from rfcalc.render.table import LEFT, aligned, ruled
+from rfcalc.rules.registry import of_family
 from rfcalc.wording import few
 
 DEFAULT: Final = (
@@ -65,6 +66,9 @@ _MOST_OPEN: Final = 6  # names of open extents that are said in one line
 _WITH_FORMULAS: Final = frozenset(
     {"output_shape", "spatial", "params", "trainable", "non_trainable", "macs", "activations"}
 )
+_WRITTEN_OVER: Final = frozenset(of_family("activation", "join", "normalisation"))
+"""Kinds that may write over what they read: memory is counted so."""
+
 _UNTOLD: Final = frozenset({"jax", "onnx", "openvino", "tflite"})
 """Formats that say at most of a normalisation's mean and variance whether a parameter is trained."""
 
@@ -186,6 +190,9 @@ def analysis_text(
     lines += _foot(result, width, glyphs)
     lines += _open(result, width, ways, glyphs)
     if len(strips) < len(usual):
+        shown = {strip.name for strip in strips}
+        if any(column.name == "receptive_field_min" and column.name not in shown for column in usual):
+            lines.append("fields differ from unit to unit; the largest is shown")
         lines.append(_left_out(usual, strips, width, ways.columns))
     if hidden:
         lines += fold(f"folded: {hidden} ({ways.layers})", width)
@@ -485,6 +492,8 @@ def _held(result: AnalysisResult, glyphs: Glyphs) -> list[tuple[str, str]]:
         return []
     text = f"{humanise.short(found.activations)} at batch 1, {humanise.size(found.activation_bytes)}; "
     text += f"at most {_peak(found.peak, glyphs)} at a time"
+    if any(row.kind in _WRITTEN_OVER for row in result.rows):
+        text += ", sums and activations in place"
     if found.reordered is not None:
         text += f", {_peak(found.reordered, glyphs)} in a better order"
     lines = [("activations", text)]

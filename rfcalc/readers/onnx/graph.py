@@ -208,13 +208,10 @@ def _merged_batch_norms(layers: Mapping[str, bool]) -> tuple[str, str, str] | No
     if not layers:
         return None
     count, biased = len(layers), sum(layers.values())
-    left = "a bias is left" if biased else "only what they do to the kernel is left, and no bias"
+    left = "a bias" if biased else "no bias"
     if 0 < biased < count:
-        left = f"a bias is left in {biased} of these layers, and none in the others"
+        left = f"a bias in {biased} of them"
     several = "batch normalisations into the layers before them"
     what = f"{count} {several}" if count > 1 else "1 batch normalisation into the layer before it"
-    message = (
-        f"the exporter merged {what}: of each channel's scale, offset, mean and variance {left}, "
-        "so the source model has more parameters"
-    )
+    message = f"the exporter merged {what}, and left {left}, so that the source model has more parameters"
     return ("folded", next(iter(layers)), message)
