@@ -109,8 +109,8 @@ def unproductive_note(graph: LayerGraph, field_of: FieldOf, extents: Sequence[Nu
     enough = f"; at {'x'.join(map(str, sizes))} or more none does" if sizes else ""
     wide = "x".join("1" * len(extents))
     text = (
-        f"from here on {len(idle):,} of the {len(found.productive):,} convolutions wider than {wide} take maps "
-        f"whose units see more than the whole {size} input already, and may add little (Richter et al. 2021)"
-        f"{enough}; the useful depth, without them, is {found.depth:,} of {found.deepest:,}"
+        f"from here on {len(idle):,} of the {len(found.productive):,} convolutions wider than {wide} take "
+        f"maps whose units see more than the whole {size} input already, and may add little (Richter et al. "
+        f"2021){enough}; the useful depth, without them, is {found.depth:,} of {found.deepest:,}"
     )
     return [Note("info", "unproductive", idle[0], text)]
