@@ -128,3 +128,31 @@ def test_a_softmax_reads_nothing_that_was_hidden(then: str) -> None:
 def test_random_graphs_that_read_scores_twice(seed: int) -> None:
     verdict = judge(wild(seed))
     assert verdict.word == "holds", verdict
+
+
+def test_a_mask_that_all_but_hides_is_no_weight_and_is_told() -> None:
+    """A softmax leaves exp(-100), some 4e-44, of a weight, so it is seen; the 16 x 16 of a mask are no weights."""
+
+    def analysed(number: float) -> rfcalc.AnalysisResult:
+        mask = np.where(np.tri(16) > 0, 0, number).astype(np.float32)
+        nodes = [
+            helper.make_node("Transpose", ["x"], ["t"], perm=[0, 2, 1]),
+            helper.make_node("MatMul", ["x", "t"], ["s"]),
+            helper.make_node("Add", ["s", "m"], ["a"], name="add"),
+            helper.make_node("Softmax", ["a"], ["w"]),
+            helper.make_node("MatMul", ["w", "x"], ["y"]),
+        ]
+        value = helper.make_tensor_value_info
+        given, made = value("x", 1, (1, 16, 8)), value("y", 1, (1, 16, 8))
+        graph = helper.make_graph(nodes, "g", [given], [made], [numpy_helper.from_array(mask, "m")])
+        return rfcalc.analyze(helper.make_model(graph))
+
+    def told(number: float) -> list[str]:
+        return [note.message for note in analysed(number).notes if note.code == "faint-mask"]
+
+    assert told(-100) == [
+        "'add' adds a mask of -100: a softmax leaves 4e-44 of a weight, which counts as seen; "
+        "-1000 or less hides it"
+    ]
+    assert told(-1e4) == told(-5) == []
+    assert [analysed(number).totals.params.total for number in (-100, -1e4, -5)] == [0, 0, 256]

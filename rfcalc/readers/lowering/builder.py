@@ -10,18 +10,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice, zip_longest
+from math import exp
 from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.number import Num, equal
 from rfcalc.errors import RfcalcError
 from rfcalc.graph.graph import Block, LayerGraph
 from rfcalc.graph.layer import BATCH, CHANNEL, PLAIN, SPATIAL, Edge, Extras, Layer, Stage, TensorSpec, Weight
-from rfcalc.readers.lowering.masks import fill_of, handed_on, is_large, mask_of, nothing, unheard
+from rfcalc.readers.lowering.masks import (
+    VERY_NEGATIVE,
+    faint_in,
+    fill_of,
+    handed_on,
+    is_large,
+    mask_of,
+    nothing,
+    unheard,
+)
 from rfcalc.readers.lowering.value import Mask, Value
 from rfcalc.readers.lowering.zero_kinds import moves
 from rfcalc.rules.apply import RuleMemo
 from rfcalc.rules.mix import named_axes
 from rfcalc.rules.registry import Result, find
+from rfcalc.wording import few
 
 Attrs = Mapping[str, Any]
 
@@ -103,6 +114,7 @@ class Builder:
         self.layers: dict[str, Layer] = {}
         self.results: dict[str, Result] = {}
         self.notes: list[tuple[str, str, str]] = []
+        self._faint: dict[str, float] = {}
         self._assume = assume
         self.marked = marked
         self.large: set[str] = set()
@@ -221,6 +233,27 @@ class Builder:
             if value.edge is None and made[0].edge is not None and is_large(value):
                 self.large.add(made[0].edge[0])
 
+    def hide_faintly(self, made: Sequence[Value], values: Sequence[Value]) -> None:
+        """Remember of a layer that it adds a mask that leaves next to nothing, and so hides nothing."""
+        for value in values:
+            if value.edge is None and value.data is not None and made[0].edge is not None:
+                number = faint_in(value.data)
+                if number is not None:
+                    self._faint[made[0].edge[0]] = number
+
+    def _faint_notes(self) -> list[tuple[str, str, str]]:
+        """Say of such masks that what they mean to hide counts as seen."""
+        names = [name for name in self._faint if name in self.layers]
+        if not names:
+            return []
+        adds = f"{few(map(repr, names))} add masks" if len(names) > 1 else f"{names[0]!r} adds a mask"
+        number = max(self._faint[name] for name in names)
+        text = (
+            f"{adds} of {number:g}: a softmax leaves {exp(number):.0e} of a weight, which counts as seen; "
+            f"{VERY_NEGATIVE:g} or less hides it"
+        )
+        return [("faint-mask", names[0], text)]
+
     def bearing(self, made: Sequence[Value], mask: Mask | None) -> tuple[Value, ...]:
         """Return the results of an operation, the first of which bears a mask."""
         first = replace(made[0], mask=mask)
@@ -312,7 +345,7 @@ class Builder:
             source=source,
             outputs=edges,
             blocks=blocks,
-            notes=self.notes,
+            notes=(*self.notes, *self._faint_notes()),
             results=self.results,
             made_for=made_for,
         )

@@ -22,6 +22,9 @@ from rfcalc.rules.mix import named_axes
 VERY_NEGATIVE: Final = -1000.0
 """The largest number that hides a score from a softmax."""
 
+FAINT: Final = -30.0
+"""The largest number that all but hides one: a softmax leaves ``exp`` of it, 1e-13 of the weight or less."""
+
 MOST_MASKED: Final = 1 << 22
 """Elements of a mask that is looked at."""
 
@@ -86,6 +89,24 @@ def mask_in(data: Any, *, learned: bool = False) -> Mask | None:
         return Mask(~zero, False)
     many = zero.ndim == 1 or 4 * np.count_nonzero(zero) >= zero.size
     return Mask(~zero, False) if many and (not learned or _is_band(~zero)) else None
+
+
+def faint_in(data: Any) -> float | None:
+    """Return the number of a mask of zeros and that one number, which all but hides; None where it is none.
+
+    >>> import numpy as np
+    >>> faint_in(np.array([[0.0, -100.0], [-100.0, 0.0]])), faint_in(np.array([[0.0, -1e9], [-1e9, 0.0]]))
+    (-100.0, None)
+    """
+    import numpy as np
+
+    array = np.asarray(data)
+    if array.ndim < 2 or array.dtype.kind != "f" or not 1 < array.size <= MOST_MASKED:
+        return None
+    least = float(array.min())
+    if not VERY_NEGATIVE < least <= FAINT or not ((array == 0) | (array == least)).all():
+        return None
+    return least if (array == 0).any() else None
 
 
 def _is_band(alive: Any) -> bool:

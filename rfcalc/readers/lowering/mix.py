@@ -276,10 +276,16 @@ def elementwise(
     if found:
         attrs["alive"] = found
     masking = bool(hides) or (mask is not None and mask.low)
-    learned = [value for value in held if not value.computed and not (masking and _is_filling(value))]
+    learned = [
+        value
+        for value in held
+        if not value.computed and not _is_faint(value) and not (masking and _is_filling(value))
+    ]
     extras = Extras(unsure=_doubt(held, inputs))
     made = operation.add(kind, moving, attrs, extras, weights=learned)
     operation.builder.meet(made, held)
+    if kind == "add":
+        operation.builder.hide_faintly(made, held)
     if held and kind not in ("multiply", "divide"):
         operation.builder.bias(made)
     return made if made[0].mask is mask else operation.builder.bearing(made, mask)
@@ -290,6 +296,11 @@ def _doubt(held: Sequence[Value], inputs: Sequence[Value]) -> str:
     if any(map(masks_of.is_lost, held)):
         return masks_of.UNWRITTEN
     return masks_of.UNREAD if any(masks_of.is_unread(value, inputs) for value in held) else ""
+
+
+def _is_faint(value: Value) -> bool:
+    """Tell whether a constant is a mask that hides nothing, which is no weight all the same."""
+    return value.data is not None and masks_of.faint_in(value.data) is not None
 
 
 def _is_filling(value: Value) -> bool:
