@@ -131,7 +131,7 @@ def test_random_graphs_that_read_scores_twice(seed: int) -> None:
 
 
 def test_a_mask_that_all_but_hides_is_no_weight_and_is_told() -> None:
-    """A softmax leaves exp(-100), some 4e-44, of a weight, so it is seen; the 16 x 16 of a mask are no weights."""
+    """A softmax leaves exp(-100), some 4e-44, of a weight, so it is seen; its 16 x 16 are no weights."""
 
     def analysed(number: float) -> rfcalc.AnalysisResult:
         mask = np.where(np.tri(16) > 0, 0, number).astype(np.float32)

@@ -148,9 +148,10 @@ COMPUTED_WITH = {
     "timm.mobilevit_xxs.ts17": 9,  # the 1 of 1 / sqrt(d), the scale of attention
     "timm.nest_tiny_jx.ts17": 12,
     "timm.twins_svt_small.ts17": 18,
+    "timm.swin_tiny_patch4_window7_224.ts17": 92 * 49**2,  # masks of -100: 64, 16, and three times 4 windows
     "tv.swin_t": 4_018,  # grids of zeros, which the attention masks are made from
 }
-"""Elements of constants that others are computed from, and that are therefore no weights themselves."""
+"""Elements of constants that others are computed from, or that are masks, and therefore no weights."""
 
 
 def test_parameters_are_the_weights_that_the_file_holds(case: Case) -> None:
