@@ -157,7 +157,7 @@ def design_of(path: str | os.PathLike[str], number: int) -> Design:
 
 def _model_of(told: Mapping[str, Any], path: Path) -> Any:
     """Return the model that a file is of: what it holds of it, or the file that it was made of."""
-    from rfcalc.readers.detect import Document
+    from rfcalc.readers.documents import Document
 
     if told["document"] is not None:
         return Document(told["format"], told["document"], told["source"])
@@ -200,7 +200,8 @@ def model_told(x: Any, name: str, form: str) -> dict[str, Any]:
     """
     import hashlib
 
-    from rfcalc.readers.detect import names_code, read_document
+    from rfcalc.readers.detect import names_code
+    from rfcalc.readers.documents import read_document
 
     told: dict[str, Any] = {
         "name": name, "format": form, "source": "", "sha256": None, "document": None, "code": False

@@ -16,7 +16,7 @@ from rfcalc.engine.shapes import OnUnknown
 from rfcalc.errors import RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import SPATIAL, Layer
-from rfcalc.readers import detect
+from rfcalc.readers import detect, documents
 from rfcalc.readers.made import is_keras
 from rfcalc.readers.options import Options
 from rfcalc.readers.runtimes import checked
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rfcalc.readers.torch.capture import Capture
 
 Model: TypeAlias = (
-    "str | os.PathLike[str] | IO[str] | IO[bytes] | Mapping[str, Any] | LayerGraph | detect.Document"
+    "str | os.PathLike[str] | IO[str] | IO[bytes] | Mapping[str, Any] | LayerGraph | documents.Document"
 )
 """A path, an open file, a parsed document, what was read of a model, or a graph that was loaded before."""
 
@@ -77,7 +77,7 @@ def asked(x: Model, **loading: Unpack[Loading]) -> Iterator[Run]:
     """
     if loading.get("design") is not None:
         x, loading = _of_design(x, loading)
-    runs = x.memory.get(_RUNS) if isinstance(x, detect.Document) and x.memory else None
+    runs = x.memory.get(_RUNS) if isinstance(x, documents.Document) and x.memory else None
     if runs is None:
         graph = load(x, **loading)
         run = run_of(graph, loading, x)
@@ -97,7 +97,7 @@ _RUNS: Final = "runs"
 def read_for_several(x: Model) -> Model:
     """Return what is read of a model, to be asked about several times, with each pass made once for all."""
     read = read_once(x, at_many_sizes=True)
-    return read._replace(memory={_RUNS: {}}) if isinstance(read, detect.Document) else read
+    return read._replace(memory={_RUNS: {}}) if isinstance(read, documents.Document) else read
 
 
 def runs_code(x: Model) -> bool:
@@ -116,7 +116,7 @@ def read_once(x: Model, *, at_many_sizes: bool = False) -> Model:
 
     if is_sweep(x):
         return x
-    document = detect.read_document(x)
+    document = documents.read_document(x)
     return document._replace(memory={}) if at_many_sizes and document.memory is None else document
 
 

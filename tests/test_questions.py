@@ -88,13 +88,13 @@ from click.testing import CliRunner
 from rfcalc.cli import main
 from rfcalc.docs.models import Models
 from rfcalc.docs.tables import made
-assert rfcalc.depth("docs/models/pooling.json") == rfcalc.Depth("pooling", 3)
-assert repr(rfcalc.depth("docs/models/pooling.json")) == "<Depth of pooling>"
+assert rfcalc.glances("docs/models/pooling.json") == rfcalc.Glances("pooling", 3)
+assert repr(rfcalc.glances("docs/models/pooling.json")) == "<Glances of pooling>"
 run = CliRunner().invoke
-assert "depth      Count the layers that look around." in run(main, ["--help"]).output
-assert run(main, ["depth", "docs/models/pooling.json"]).output == "pooling: 3 convolutions with a window\\n"
-assert run(main, ["depth", "docs/models/pooling.json", "--format", "json"]).output.count("depth/1") == 1
-table = made("depth pooling.json", Models(Path("docs/models")), "markdown")
+assert "glances    Count the layers that look around." in run(main, ["--help"]).output
+assert run(main, ["glances", "docs/models/pooling.json"]).output == "pooling: 3 convolutions with a window\\n"
+assert run(main, ["glances", "docs/models/pooling.json", "--format", "json"]).output.count("glances/1") == 1
+table = made("glances pooling.json", Models(Path("docs/models")), "markdown")
 assert "3 convolutions" in table.to_markup("markdown")
 print("added")
 """
@@ -105,7 +105,7 @@ def test_a_question_is_added_as_the_page_says(tmp_path: Path) -> None:
     page = (root / "docs" / "contributing.md").read_text(encoding="utf-8")
     section = page[page.index("## Add a command") : page.index("## Add a format")]
     blocks = re.findall(r"^```python\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
-    folder = tmp_path / "depth"
+    folder = tmp_path / "glances"
     folder.mkdir()
     for name, block in zip(("report", "library", "__init__", "command"), blocks, strict=True):
         (folder / f"{name}.py").write_text(block, encoding="utf-8")

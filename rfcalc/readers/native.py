@@ -5,17 +5,17 @@
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rfcalc.algebra.expression import LARGEST
-from rfcalc.algebra.number import UNKNOWN, Num, is_known, prove
+from rfcalc.algebra.number import UNKNOWN, Num, is_known
 from rfcalc.errors import RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Layer
 from rfcalc.readers import values
+from rfcalc.readers.input_shapes import as_number, with_given
 from rfcalc.readers.native_expand import Expander
 from rfcalc.readers.native_nodes import Parser, layer_name, name_of_parameter, references
 from rfcalc.readers.values import Place, closest, got
@@ -172,23 +172,10 @@ def _parameters(raw: object, place: Place, overrides: Mapping[str, Num]) -> dict
 
 
 def _override(name: str, given: Any) -> Num:
-    value = _as_num(given)
+    value = as_number(given)
     if value is None or (is_known(value) and abs(value) > LARGEST):
         raise UsageError(f"the parameter {got(name)} must be an integer below 2**63, got {got(given)}")
     return value
-
-
-def _as_num(value: Any) -> Num:
-    """Return an integer, of one design or of many, or a formula; None for anything else."""
-    if is_known(value):
-        return value
-    if isinstance(value, bool):
-        return None
-    try:
-        return operator.index(value)
-    except TypeError:
-        module = type(value).__module__.partition(".")[0]
-        return value if module == "sympy" else None
 
 
 # ---- inputs ------------------------------------------------------------------------------------------------
@@ -213,24 +200,21 @@ def _inputs(
         places = {name: here.key(name) for name in table}
     else:
         raise root.error("needs 'input' or 'inputs'")
-    for name in shapes:
-        if name and name not in table:
-            hint = closest(name, table) or f"; it has {values.listed(table, 'and')}"
-            raise UsageError(f"the model has no input {got(name)}{hint}")
     word = document.get("layout", LAYOUT_WORDS[0])
     if word not in LAYOUT_WORDS:
         raise root.key("layout").error(f"must be {values.listed(LAYOUT_WORDS)}, got {got(word)}")
-    layers: list[Layer] = []
     notes: list[tuple[str, str, str]] = []
-    for number, (name, raw) in enumerate(table.items()):
+    declared: dict[str, tuple[Sequence[Num], str, str]] = {}
+    for name, raw in table.items():
         layer_name(name, places[name])
-        shape, layout, dtype = _input(raw, places[name], names, word, notes, name)
-        given = shapes.get(name, None if number else shapes.get(""))
-        if given is not None:
-            shape = _replaced(shape, given, name)
+        declared[name] = _input(raw, places[name], names, word, notes, name)
+    sized = with_given({name: shape for name, (shape, _, _) in declared.items()}, shapes)
+    layers = []
+    for name, (_, layout, dtype) in declared.items():
         axes = "".join(_ROLES.get(letter, SPATIAL) for letter in layout)
-        attrs = {"shape": tuple(shape), "axes": axes, "dtype": dtype}
-        layers.append(Layer(name, "input", "input", attrs=attrs))
+        layers.append(
+            Layer(name, "input", "input", attrs={"shape": sized[name], "axes": axes, "dtype": dtype})
+        )
     return layers, notes
 
 
@@ -295,25 +279,3 @@ def _by_rank(word: str, shape: Sequence[Num], place: Place) -> str:
         raise place.error(f"has {rank} axes; give it a layout with a letter for each, such as 'TDHWC'")
     spatial = _SPATIAL_LETTERS[rank - 1]
     return f"{batch}{spatial}C" if word == LAYOUT_WORDS[0] else f"{batch}C{spatial}"
-
-
-def _replaced(shape: Sequence[Num], given: Sequence[Num], name: str) -> list[Num]:
-    """Return the shape that the caller gives for an input, with its batch axis."""
-    rank = len(shape)
-    try:
-        extents = [UNKNOWN if extent is None or extent is UNKNOWN else _as_num(extent) for extent in given]
-    except TypeError:
-        raise UsageError(f"the shape for the input {got(name)} must be a sequence of integers") from None
-    for extent, raw in zip(extents, given, strict=True):
-        if extent is None or prove(extent >= 1) is False or (is_known(extent) and extent > LARGEST):
-            raise UsageError(
-                f"the shape for the input {got(name)} must hold positive integers, got {got(raw)}"
-            )
-    if len(extents) == rank - 1:
-        return [shape[0], *extents]
-    if len(extents) != rank:
-        raise UsageError(
-            f"the input {got(name)} has {rank - 1} axes without the batch, but the shape given for it has "
-            f"{len(extents)}"
-        )
-    return extents

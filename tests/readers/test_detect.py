@@ -22,7 +22,8 @@ from rfcalc.errors import ReadError, RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Layer
 from rfcalc.readers import parsing
-from rfcalc.readers.detect import load, name_of, read_document
+from rfcalc.readers.detect import load, name_of
+from rfcalc.readers.documents import read_document
 from tests.readers.models import CONV, DOCS, MODELS, model, refusal
 
 POOLING = DOCS / "models" / "pooling.json"
@@ -224,11 +225,10 @@ def test_keras_documents_and_archives_go_to_their_reader(
 ) -> None:
     seen: list[Any] = []
 
-    graph = LayerGraph([Layer("x", "input", "Input", attrs={"shape": (1,), "axes": "b"})], name="net")
-
     def read_keras(document: Any, *, source: str, shapes: Any) -> LayerGraph:
         seen.append((document, source, shapes))
-        return graph
+        attrs = {"shape": (shapes or {}).get("", (1,)), "axes": "b"}
+        return LayerGraph([Layer("x", "input", "Input", attrs=attrs)], name="net")
 
     def read_archive(archive: Any) -> Any:
         seen.append(type(archive).__name__)
@@ -243,7 +243,7 @@ def test_keras_documents_and_archives_go_to_their_reader(
     archive = tmp_path / "m.keras"
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("config.json", json.dumps(KERAS))
-    assert load(KERAS, shapes={"": [3, 4]}) is graph
+    assert load(KERAS, shapes={"": [3, 4]}).inputs[0].attrs["shape"] == (3, 4)
     load(json.dumps({**KERAS, "x": float("nan")}).encode(), format="keras")
     load(archive)
     load(archive.read_bytes())

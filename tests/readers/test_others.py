@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from rfcalc.errors import ReadError
-from rfcalc.readers.detect import NoModel, load
+from rfcalc.errors import NoModel, ReadError
+from rfcalc.readers.detect import load
 from rfcalc.readers.others import fields_of
 
 

@@ -11,7 +11,7 @@ from rfcalc.engine.rows import figures_of
 from rfcalc.errors import UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.loading import Loading, Model, asked, read_once
-from rfcalc.readers.detect import Document
+from rfcalc.readers.documents import Document
 from rfcalc.readers.signatures import ONNX
 
 if TYPE_CHECKING:

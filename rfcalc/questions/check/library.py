@@ -17,7 +17,8 @@ from rfcalc.questions.check.document import MODELS, Budget, Section, budget_of, 
 from rfcalc.questions.check.facts import Facts
 from rfcalc.questions.check.find import HOLDS, Check, Failure, Unmatched, check_model
 from rfcalc.questions.check.report import CheckReport
-from rfcalc.readers.detect import Document, names_code
+from rfcalc.readers.detect import names_code
+from rfcalc.readers.documents import Document
 from rfcalc.wording import few
 
 if TYPE_CHECKING:

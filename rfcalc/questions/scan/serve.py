@@ -63,7 +63,7 @@ def analysed(task: Task) -> dict[str, Any]:
     from rfcalc.errors import NoModel
     from rfcalc.loading import asked
     from rfcalc.questions.scan.columns import rows_of
-    from rfcalc.readers.detect import hash_beside, read_document
+    from rfcalc.readers.documents import hash_beside, read_document
     from rfcalc.readers.signatures import SOME
     from rfcalc.render.document import analysis_document
 

@@ -12,7 +12,7 @@ from rfcalc.engine.rows import figures_of
 from rfcalc.errors import RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.loading import Loading, asked, load, read_once
-from rfcalc.readers.detect import Document
+from rfcalc.readers.documents import Document
 from rfcalc.readers.signatures import RFCALC
 from rfcalc.render.document import dump
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.loading import Loading, Model, asked, at_sizes, read_once
 from rfcalc.progress import Progress
-from rfcalc.readers.detect import held_tensors
+from rfcalc.readers.documents import held_tensors
 from rfcalc.readers.signatures import ONNX
 
 if TYPE_CHECKING:

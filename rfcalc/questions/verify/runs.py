@@ -13,7 +13,7 @@ from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import SPATIAL
 from rfcalc.loading import Loading, Model, load
 from rfcalc.questions.verify.running import BUDGET, FORCED, Claims, Plan, Ran, claims_of, judged, planned
-from rfcalc.readers import detect
+from rfcalc.readers import runnable
 
 _SIZES = (16, 32, 48, 64, 96, 128, 224, 512, 1024)
 """Extents that are tried for positions that are open, or too many."""
@@ -66,7 +66,7 @@ def run_model(x: Model, run: Run, loading: Loading, *, forced: bool) -> Outcome 
         if forced:
             raise UsageError("what is run has nothing cut; leave --run or --cut out")
         return None
-    if not detect.can_run(x, graph):
+    if not runnable.can_run(x, graph):
         if forced:
             raise UsageError(
                 "only an ONNX file that can be read again, a PyTorch module, and a TFLite file where "
@@ -114,8 +114,8 @@ def _too_much(claims: Claims, *, forced: bool) -> str:
 
 def _run(x: Model, graph: LayerGraph, claims: Claims, plan: Plan) -> Outcome:
     shapes = {layer.name: tuple(int(n) for n in layer.attrs["shape"]) for layer in graph.inputs}
-    running = detect.running(x, graph, shapes)
-    observed = detect.observe(running, claims.chosen, plan, claims.tensors, claims.counted)
+    running = runnable.running(x, graph, shapes)
+    observed = runnable.observe(running, claims.chosen, plan, claims.tensors, claims.counted)
     size = "x".join(map(str, shapes[claims.chosen]))
     axes = ", ".join(
         f"{len(rows)} of {claims.extents[axis]} {claims.names[axis]}s" for axis, rows in plan.rows.items()
@@ -156,7 +156,7 @@ def _at(x: Model, graph: LayerGraph, loading: Loading, size: int | None, widths:
     if all(shapes[layer.name] == tuple(layer.attrs["shape"]) for layer in graph.inputs):
         return graph
     if isinstance(x, LayerGraph):
-        return detect.at_shapes(
+        return runnable.at_shapes(
             x, {name: tuple(map(int, each)) for name, each in shapes.items()}, loading.get("layout")
         )
     options: Loading = {**loading, "input_shape": shapes, "dims": None}

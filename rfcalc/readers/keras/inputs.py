@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rfcalc.algebra.number import UNKNOWN, Num
-from rfcalc.errors import ReadError, UsageError
+from rfcalc.errors import ReadError
 from rfcalc.graph import Edge
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Stage
-from rfcalc.readers.keras.config import Config, shown
+from rfcalc.readers.input_shapes import check_names, given_extents, in_place_of
+from rfcalc.readers.keras.config import Config
 from rfcalc.readers.keras.entries import DEEPEST, config_of
 
 _ROLES: Final = {0: "", 1: "b", 2: "bc", 3: "bsc", 4: "bssc", 5: "bsssc", 6: "bssssc"}
@@ -47,16 +48,10 @@ class Inputs:
             chosen, key = self._shapes[""], ""
         if chosen is not None and key not in self._used:
             self._used.add(key)
-            chosen = tuple(chosen)
-            if shape is not None and len(chosen) == len(shape) - 1:
-                chosen = (shape[0], *chosen)
-            if shape is not None and len(chosen) != len(shape):
-                raise UsageError(
-                    f"the input {name!r} has {len(shape)} axes, but {shown(list(chosen))} has {len(chosen)}"
-                )
-            known = shape or (0,) * len(chosen)
-            self.resized |= any(a is not UNKNOWN and a != b for a, b in zip(known, chosen, strict=True))
-            shape = tuple(UNKNOWN if extent is None else extent for extent in chosen)
+            found = given_extents(chosen, name) if shape is None else in_place_of(shape, chosen, name)
+            known = shape or (0,) * len(found)
+            self.resized |= any(a is not UNKNOWN and a != b for a, b in zip(known, found, strict=True))
+            shape = found
         if shape is None:
             raise ReadError(
                 "the file does not say the shape of its input; give one with --input-shape", where=where
@@ -95,10 +90,7 @@ class Inputs:
 
     def check_all_used(self) -> None:
         """Refuse a shape that was given for an input which the model does not have."""
-        for name in self._shapes:
-            if name not in self._used:
-                known = ", ".join(map(repr, self._names))
-                raise UsageError(f"the model has no input {name!r}; it has {known}")
+        check_names(self._shapes, self._names)
 
 
 def declared_shape(config: Config) -> tuple[Num, ...] | None:

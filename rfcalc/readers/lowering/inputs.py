@@ -9,6 +9,7 @@ from rfcalc.algebra.extent import named, names_in
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.errors import ReadError, UsageError
 from rfcalc.graph.layer import BATCH, SPATIAL
+from rfcalc.readers.input_shapes import check_names
 from rfcalc.readers.lowering.layout import parse_layout
 from rfcalc.readers.options import Options
 
@@ -119,10 +120,7 @@ def _lettered_open(inputs: Sequence[Declared]) -> list[Declared]:
 
 
 def _check_names(option: str, given: Mapping[str, object], names: list[str]) -> None:
-    for name in given:
-        if name and name not in names:
-            has = ", ".join(map(repr, names))
-            raise UsageError(f"{option}: the model has no input {name!r}; it has {has}")
+    check_names(given, names)
     if "" in given and len(names) > 1:
         raise UsageError(f"{option}: say which input it is for: {', '.join(map(repr, names))}")
 

@@ -10,7 +10,7 @@ import pytest
 
 import rfcalc
 from rfcalc.errors import UsageError
-from rfcalc.readers import detect
+from rfcalc.readers import runnable
 
 pytest.importorskip("tflite")
 
@@ -52,7 +52,7 @@ print([name for name in ("onnx", "torch", "sympy", "networkx", "ai_edge_litert")
 
 
 def test_a_file_cannot_be_run_without_a_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(detect, "can_run", lambda *_: False)
+    monkeypatch.setattr(runnable, "can_run", lambda *_: False)
     with pytest.raises(UsageError, match="a TFLite file where ai-edge-litert is installed"):
         rfcalc.verify(FACE, run=True)
 

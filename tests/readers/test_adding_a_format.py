@@ -1,0 +1,92 @@
+"""A format is added the way docs/contributing.md says: its block of code runs as it stands, nothing else."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+ASKED = """
+import sys
+from pathlib import Path
+
+from click.testing import CliRunner
+
+import rfcalc
+from rfcalc.cli import main
+from rfcalc.errors import RfcalcError
+from rfcalc.readers import formats
+
+formats.FORMATS = (*formats.FORMATS, STRATA)
+path = Path(sys.argv[1]) / "net.strata"
+path.write_text(sys.argv[2], encoding="utf-8")
+
+
+def shape(**options):
+    return rfcalc.load(path, **options)["image"].attrs["shape"]
+
+
+def refused(**options):
+    try:
+        rfcalc.load(path, **options)
+    except RfcalcError as error:
+        return str(error).removeprefix(f"{path}: ")
+    raise AssertionError(f"{options} was passed over")
+
+
+native = {"rfcalc": 1, "name": "net", "inputs": {"image": [28, 28, 1]}, "layers": [
+    {"kind": "conv", "name": "conv3", "filters": 32, "kernel": 3},
+    {"kind": "max_pool", "name": "pool4", "kernel": 2},
+    {"kind": "linear", "name": "dense5", "units": 10}]}
+mine, other = rfcalc.analyze(path), rfcalc.analyze(native)
+for name in ("conv3", "pool4", "dense5"):
+    a, b = mine.layer(name), other.layer(name)
+    assert (a.output_shape, a.receptive_field, a.params) == (b.output_shape, b.receptive_field, b.params)
+
+one, open_extent = rfcalc.load(native)["image"].attrs["shape"][0], None
+for given, found in (
+    ((64, 64, 1), (one, 64, 64, 1)),
+    ((2, 64, 64, 1), (2, 64, 64, 1)),
+    ({"image": (64, open_extent, 1)}, (one, 64, one, 1)),
+    ({"": (64, 64, 1)}, (one, 64, 64, 1)),
+):
+    assert shape(input_shape=given) == found, (given, shape(input_shape=given))
+assert shape(dims={"H": 32}) == (one, 32, 28, 1)
+assert refused(input_shape={"imag": (64, 64, 1)}) == "the model has no input 'imag'; did you mean 'image'?"
+assert refused(input_shape=(64, 64)).endswith("3 axes without the batch, but the shape given for it has 2")
+assert refused(parameters={"width": 3}).endswith("a strata file has none to set")
+assert refused(layout="NCHW").startswith("--layout belongs to")
+assert refused(runtime="onnxruntime").startswith("--runtime")
+
+done = CliRunner().invoke(main, ["analyze", str(path), "--input-shape", "32,32,1"])
+assert done.exit_code == 0 and "net (strata)   input image 32x32x1" in done.output, done.output
+
+path.write_text(sys.argv[2] + "softmax\\n", encoding="utf-8")
+assert refused() == "line 6: 'softmax' is no layer"
+
+path.write_text(sys.argv[2], encoding="utf-8")
+deaf = lambda text, source, options: read_strata(text, source, options._replace(shapes=None))
+deaf = STRATA._replace(read=deaf)
+formats.FORMATS = (*formats.FORMATS[:-1], deaf)
+assert "models of this format are read at the size that they say" in refused(input_shape=(64, 64, 1))
+assert refused(input_shape={"imag": (28, 28, 1)}).startswith("the model has no input 'imag'")
+print("added")
+"""
+
+
+def test_a_format_is_added_as_the_page_says(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
+    section = re.split(r"\n## ", page[page.index("## Add a format") + 3 :])[0]
+    ((_, file), (_, code)) = re.findall(r"^```(text|python)\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{ASKED}", str(tmp_path), file],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "added\n"
