@@ -60,6 +60,9 @@ def test_a_name_that_is_none() -> None:
 
 def test_documents_may_name_the_questions_that_make_tables() -> None:
     assert set(tabulated()) == set(questions()) - {"annotate", "check", "scan", "verify"}
+    page = (FOLDER.parents[1] / "docs" / "docs-tables.md").read_text(encoding="utf-8")
+    told = page.partition("## What a marker may say")[2].partition(". With")[0]
+    assert re.findall(r"`(\w+)`", told) == sorted(tabulated())
 
 
 def test_a_name_of_the_library_loads_the_question_that_has_it_alone() -> None:
