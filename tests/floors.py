@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -107,9 +107,19 @@ def _named(file: str, function: str) -> str:
 
 def told(heading: str) -> list[str]:
     """Return the functions that the numbered list of a section of the page names, in order."""
+    return re.findall(r"^\d+\. `([\w.]+)`", section(heading), re.M)
+
+
+def section(heading: str) -> str:
+    """Return a section of the page."""
     page = PAGE.read_text(encoding="utf-8")
-    section = re.split(r"\n##+ ", page.partition(f"# {heading}\n")[2])[0]
-    return re.findall(r"^\d+\. `([\w.]+)`", section, re.M)
+    return re.split(r"\n##+ ", page.partition(f"# {heading}\n")[2])[0]
+
+
+def modules(calls: Iterable[str]) -> set[str]:
+    """Return the modules of which functions are called; the body of a class, which is run once, is none."""
+    found = (call.rpartition(".") for call in calls)
+    return {module for module, _, name in found if re.match(r"_*[a-z]", name)}
 
 
 def _purpose(path: Path) -> str:

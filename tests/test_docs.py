@@ -301,10 +301,15 @@ def test_the_floors_are_drawn_as_they_are() -> None:
 
 
 def test_the_way_of_a_model_is_the_one_that_it_goes() -> None:
-    """Every function that the page names is called, in the order of the page."""
-    steps = floors.told("One model on its way")
+    """Every function that the page names is called, in the order of the page, and no module is left out."""
+    steps, calls = floors.told("One model on its way"), floors.calls()
     assert len(steps) > 10
-    _in_order(steps, floors.calls())
+    _in_order(steps, calls)
+    packages = {step.partition(".")[0] for step in steps} - {"render"}
+    called = {module for module in floors.modules(calls) if module.partition(".")[0] in packages}
+    told = set(re.findall(r"`([\w.]+)`", floors.section("One model on its way")))
+    told |= {name.rpartition(".")[0] for name in steps}
+    assert called <= told, f"the page does not name {sorted(called - told)}"
 
 
 def test_a_reshape_goes_the_way_that_the_page_says() -> None:
