@@ -32,12 +32,12 @@ from rfcalc.algebra.leg_windows import (
     moves_beside,
     of_this_map,
     put,
-    settled,
     still_needed,
+    tidied,
     why_covered,
     why_widened,
 )
-from rfcalc.algebra.legs import Factors, Leg, covered, digits_of, span_of, split, unite
+from rfcalc.algebra.legs import Factors, Leg, covered, digits_of, span_of, split, unite_legs
 from rfcalc.algebra.number import UNKNOWN, Num, is_known, is_one, is_same
 from rfcalc.algebra.pattern import Pattern
 from rfcalc.algebra.places import narrowed, picked_digits, reindexed, shifted, split_axis, total_of
@@ -209,7 +209,7 @@ class Dependence(NamedTuple):
             moved = shifted(Leg(leg.axis, put(leg.weights, axis, row), leg.relation), factors, start)
             if moved is None:
                 return None
-            legs.append(settled(moved, factors))
+            legs.append(tidied(moved, factors))
         return Dependence(factors, tuple(legs), self.reason)
 
     def _slid(self, leg: Leg, axis: int, window: Window, extent: Num, source: str) -> tuple[Leg, str]:
@@ -225,7 +225,7 @@ class Dependence(NamedTuple):
             moved = self._slid_digit(leg, axis, window, extent, source)
             moved = moved or reindexed(leg, self.factors, axis, window, extent, source)
             if moved is not None:
-                return settled(moved, put(self.factors, axis, (extent,))), ""
+                return tidied(moved, put(self.factors, axis, (extent,))), ""
             why = f"{source!r} slides over an axis that a reshape split"
             return covered(leg, put(leg.weights, axis, (0,))), why
         if here != (1,):
@@ -257,11 +257,11 @@ class Dependence(NamedTuple):
         factors = put(self.factors, axis, (extent,))
         span = span_of(factors, weights)
         if isinstance(leg.relation, Rows):
-            return settled(Leg(leg.axis, weights, leg.relation.after(moved, int(span), source)), factors)
+            return tidied(Leg(leg.axis, weights, leg.relation.after(moved, int(span), source)), factors)
         relation = leg.relation.after(moved, span, source)
         if leg.relation.exact and not relation.exact:
             return None
-        return settled(Leg(leg.axis, weights, relation), factors)
+        return tidied(Leg(leg.axis, weights, relation), factors)
 
     def scan(self, axis: int, *, forward: bool, source: str) -> Dependence:
         """Let each index of `axis` depend on all before it and itself (or after it, backward)."""
@@ -352,7 +352,7 @@ class Dependence(NamedTuple):
         legs = []
         for leg in mixed.legs:
             weights = tuple((0,) if place in axes else w for place, w in enumerate(leg.weights))
-            legs.append(leg if weights == leg.weights else settled(leg._replace(weights=weights), factors))
+            legs.append(leg if weights == leg.weights else tidied(leg._replace(weights=weights), factors))
         reduced = Dependence(factors, tuple(legs), mixed.reason)
         return reduced if keep else reduced._drop(axes)
 
@@ -381,7 +381,7 @@ class Dependence(NamedTuple):
         for leg in self.legs:
             if any(any(leg.weights[a]) for a in axes):
                 weights = tuple((0,) if place in axes else w for place, w in enumerate(leg.weights))
-                legs.append(settled(leg._replace(weights=weights), factors))
+                legs.append(tidied(leg._replace(weights=weights), factors))
             else:
                 legs.append(leg)
         return Dependence(factors, tuple(legs), self.reason)
@@ -449,7 +449,7 @@ class Dependence(NamedTuple):
             tuple(tuple(digit[1][k] for digit in group) for group in groups) for k in range(len(self.legs))
         ]
         legs = tuple(
-            settled(Leg(leg.axis, mine, leg.relation), factors)
+            tidied(Leg(leg.axis, mine, leg.relation), factors)
             for leg, mine in zip(self.legs, regrouped, strict=True)
         )
         return Dependence(factors, legs, self.reason)
@@ -471,7 +471,7 @@ class Dependence(NamedTuple):
         for k, leg in enumerate(self.legs):
             own = tuple(tuple(digit[1][k] for digit in group) for group in groups)
             weights = (*leg.weights[:axis], *own, *leg.weights[axis + 1 :])
-            legs.append(settled(Leg(leg.axis, weights, leg.relation), factors))
+            legs.append(tidied(Leg(leg.axis, weights, leg.relation), factors))
         return Dependence(factors, tuple(legs), self.reason)
 
     def _with_listed_digits(self, source: str) -> Dependence | None:
@@ -518,7 +518,7 @@ class Dependence(NamedTuple):
             )
             for k, leg in enumerate(self.legs)
         )
-        return Dependence(factors, tuple(settled(leg, factors) for leg in legs), self.reason)
+        return Dependence(factors, tuple(tidied(leg, factors) for leg in legs), self.reason)
 
     def doubted(self, reason: str) -> Dependence:
         """Return the same as a bound."""
@@ -553,7 +553,7 @@ class Dependence(NamedTuple):
                 a, b = a.covered(shape, reason), b.covered(shape, reason)
             else:
                 a, b = aligned
-        legs = unite(a.legs, b.legs, a.factors)
+        legs = unite_legs(a.legs, b.legs, a.factors)
         reason = a.reason or b.reason or why_widened(a.legs, b.legs, legs, source)
         return Dependence(a.factors, legs, reason)
 

@@ -17,7 +17,7 @@ from typing import Final
 
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.digits import is_mixed_radix, split_weights
-from rfcalc.algebra.legs import Factors, Leg, digits_of, span_of, unite
+from rfcalc.algebra.legs import Factors, Leg, digits_of, span_of, unite_legs
 from rfcalc.algebra.number import is_known, prod
 from rfcalc.algebra.pattern import Pattern, Reach, reach_of
 from rfcalc.algebra.places import narrowed
@@ -301,7 +301,7 @@ def onto_query(dependence: Dependence, axis: int, pattern: Pattern, source: str)
             continue
         legs += alone.legs
         reason = reason or alone.reason
-    return dependence._replace(legs=unite((), legs, dependence.factors), reason=reason, parts=None)
+    return dependence._replace(legs=unite_legs((), legs, dependence.factors), reason=reason, parts=None)
 
 
 def _moved(leg: Leg, axis: int, query: int, factors: Factors) -> Leg:

@@ -17,7 +17,7 @@ from rfcalc.algebra.window import Window, gather
 from rfcalc.wording import few
 
 
-def settled(leg: Leg, factors: Factors) -> Leg:
+def tidied(leg: Leg, factors: Factors) -> Leg:
     """Drop from a leg's index the digits of one element, and rows that no index reaches any more."""
     weights = tuple(
         tuple(0 if is_one(extent) else w for extent, w in zip(digits, row, strict=True))

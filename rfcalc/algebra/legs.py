@@ -18,7 +18,7 @@ from rfcalc.algebra.places import on_one_index
 from rfcalc.algebra.relation import MAX_PERIOD, Relation, UnequalSlopes, whole
 from rfcalc.algebra.rows import Rows
 
-__all__ = ("Factors", "Leg", "Weights", "covered", "digits_of", "span_of", "split", "trimmed", "unite")
+__all__ = ("Factors", "Leg", "Weights", "covered", "digits_of", "span_of", "split", "trimmed", "unite_legs")
 
 
 def trimmed(leg: Leg, factors: Factors) -> Leg:
@@ -58,7 +58,7 @@ def split(leg: Leg, old: Factors, new: Factors) -> Leg:
     return Leg(leg.axis, weights, leg.relation)
 
 
-def unite(a: Sequence[Leg], b: Sequence[Leg], factors: Factors) -> tuple[Leg, ...]:
+def unite_legs(a: Sequence[Leg], b: Sequence[Leg], factors: Factors) -> tuple[Leg, ...]:
     """Unite the legs of two dependences on one input, of tensors of the same digits.
 
     Raises

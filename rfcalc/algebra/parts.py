@@ -21,8 +21,7 @@ from rfcalc.algebra.dependence import Dependence, Parts
 from rfcalc.algebra.digits import mixing_window, placed_window
 from rfcalc.algebra.hiding import stands_by
 from rfcalc.algebra.leg import Leg, span_of
-from rfcalc.algebra.legs import trimmed
-from rfcalc.algebra.legs import unite as unite_legs
+from rfcalc.algebra.legs import trimmed, unite_legs
 from rfcalc.algebra.masked import are_rows, bordered, crossed, follow_masked, reshaped, spelled, unite_masked
 from rfcalc.algebra.number import Num, is_known, is_same
 from rfcalc.algebra.pattern import Pattern
@@ -155,7 +154,7 @@ def _one_position(alone: Dependence, channels: tuple[int, ...], positions: tuple
     return Dependence(factors, (leg._replace(weights=tuple(weights), relation=relation),))
 
 
-def follow(step: Step, dependence: Dependence, source: str) -> Dependence:
+def follow_parts(step: Step, dependence: Dependence, source: str) -> Dependence:
     """Carry a dependence over a step, and the parts of its channels with it."""
     if dependence.masked is not None:
         return follow_masked(step, dependence, source)
@@ -238,7 +237,7 @@ def emptied(
     return after if left is None or left.reason else left
 
 
-def unite(a: Dependence, b: Dependence, source: str) -> Dependence:  # noqa: PLR0911  a case each
+def unite_parts(a: Dependence, b: Dependence, source: str) -> Dependence:  # noqa: PLR0911  a case each
     """Unite two dependences of tensors of one shape, part by part.
 
     Raises

@@ -19,10 +19,10 @@ from typing import Final, NamedTuple
 
 from rfcalc.algebra import parts
 from rfcalc.algebra.axes import worked
-from rfcalc.algebra.beside import differ, framed, placed, woven
 from rfcalc.algebra.dependence import Dependence, Piece, Pieces, plain
 from rfcalc.algebra.number import UNKNOWN, Num, is_known, is_one, is_same, prod, prove
 from rfcalc.algebra.pattern import Pattern
+from rfcalc.algebra.pieced_together import differ, framed, placed, woven
 from rfcalc.algebra.relation import UnequalSlopes
 from rfcalc.algebra.steps import Broadcast, Contract, Merge, Mix, Place, Reduce, Regroup, Slide, Step
 from rfcalc.algebra.window import POINTWISE, Window, gather, slide
@@ -53,9 +53,9 @@ def follow(step: Step, dependence: Dependence, source: str) -> Dependence:
     if dependence.pieces is None:
         if isinstance(step, Slide) and _is_tangled(step, dependence):
             return _of_tokens(step, dependence, source)
-        return parts.follow(step, dependence, source)
+        return parts.follow_parts(step, dependence, source)
     bare = dependence._replace(pieces=None)
-    after = parts.follow(step, bare, source)
+    after = parts.follow_parts(step, bare, source)
     if after is bare:
         return dependence
     try:
@@ -209,8 +209,8 @@ def unite(a: Dependence, b: Dependence, source: str) -> Dependence:
         Two grids of unknown extent that advance differently.
     """
     if a.pieces is None and b.pieces is None:
-        return parts.unite(a, b, source)
-    union = parts.unite(a._replace(pieces=None), b._replace(pieces=None), source)
+        return parts.unite_parts(a, b, source)
+    union = parts.unite_parts(a._replace(pieces=None), b._replace(pieces=None), source)
     if not a.legs or not b.legs:
         return union._replace(pieces=(a if a.legs else b).pieces)
     held, other = (a, b) if a.pieces is not None else (b, a)
@@ -497,8 +497,8 @@ def _of_tokens(step: Slide, dependence: Dependence, source: str) -> Dependence:
             Slide(step.axis, slide(1, lo=-(start // row)), step.extent // row),
             Regroup((*before_axis, step.extent, *behind)),
         )
-        return reduce(lambda each, move: parts.follow(move, each, source), moves, dependence)
-    after = parts.follow(step, dependence, source)
+        return reduce(lambda each, move: parts.follow_parts(move, each, source), moves, dependence)
+    after = parts.follow_parts(step, dependence, source)
     if prove(step.extent > before) is not True:
         return after
     return _cut(step, Pieces(step.axis, (Piece(before, dependence),)), after, source)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import is_, is_not
 from typing import Final, NamedTuple
 
-from rfcalc.algebra.asked import identity_asked
 from rfcalc.algebra.dependence import Dependence, plain
 from rfcalc.algebra.legs import Leg
 from rfcalc.algebra.number import is_known
@@ -15,6 +14,7 @@ from rfcalc.algebra.pieces import concatenated, follow, unite
 from rfcalc.algebra.plain_maps import followed_plainly
 from rfcalc.algebra.relation import NeedTaps, Relation, UnequalSlopes, identity
 from rfcalc.algebra.rows import identity_rows
+from rfcalc.algebra.rows_on_demand import identity_on_demand
 from rfcalc.algebra.steps import Place
 from rfcalc.engine.shapes import LayerInfo
 from rfcalc.errors import AnalysisError, UsageError
@@ -158,9 +158,9 @@ def seed_rows(spec: TensorSpec) -> Dependence:
     return seeded(spec, [identity_rows(extent) for extent in spec.spatial])
 
 
-def seed_asked(spec: TensorSpec) -> Dependence:
+def seed_on_demand(spec: TensorSpec) -> Dependence:
     """Start from an input of known extent, of which single elements are asked for."""
-    return seeded(spec, [identity_asked(extent) for extent in spec.spatial])
+    return seeded(spec, [identity_on_demand(extent) for extent in spec.spatial])
 
 
 def seeded(spec: TensorSpec, relations: Sequence[object]) -> Dependence:

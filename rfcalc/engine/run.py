@@ -19,7 +19,7 @@ from rfcalc.engine.propagate import (
     propagate,
     propagate_periodic,
     require_known,
-    seed_asked,
+    seed_on_demand,
     seed_rows,
 )
 from rfcalc.engine.reach import Reach
@@ -349,7 +349,7 @@ class Run:
         With `asked` rows are worked out as they are asked for, as those of large maps have to be.
         """
         last = {producer: taker for taker in chain for producer, _ in taker.inputs}
-        seed = seed_asked if asked else seed_rows
+        seed = seed_on_demand if asked else seed_rows
         return propagate(chain, self.resolved, self.chosen, seed, last=last)[0][chain[-1].name]
 
     def followed(self, chain: Sequence[Layer], seed: Seed) -> Mapping[str, LayerFields]:

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rfcalc.algebra.asked import identity_asked
 from rfcalc.algebra.rows import (
     Rows,
     identity_rows,
@@ -16,6 +15,7 @@ from rfcalc.algebra.rows import (
     span_of_row,
     union_of,
 )
+from rfcalc.algebra.rows_on_demand import identity_on_demand
 from rfcalc.algebra.window import Window, slide
 from rfcalc.errors import AnalysisError
 from tests.algebra.plain import Drawn, windows
@@ -42,7 +42,7 @@ WINDOWS = st.builds(
 
 @given(st.integers(1, 30), st.lists(st.tuples(WINDOWS, st.integers(1, 30)), max_size=4), st.booleans())
 def test_asked_rows_are_those_of_all(extent: int, windows: list[tuple[Window, int]], scanned: bool) -> None:
-    eager, asked = identity_rows(extent), identity_asked(extent)
+    eager, asked = identity_rows(extent), identity_on_demand(extent)
     for place, (window, size) in enumerate(windows):
         before = eager, asked
         eager, asked = eager.after(window, size), asked.after(window, size)
@@ -62,7 +62,7 @@ STEADY = st.builds(slide, st.integers(1, 5), stride=st.integers(1, 2), lo=st.int
 def test_a_run_of_steady_rows_is_told_by_its_ends(
     extent: int, windows: list[tuple[Window, int]], kernel: int
 ) -> None:
-    eager, asked = identity_rows(extent), identity_asked(extent)
+    eager, asked = identity_rows(extent), identity_on_demand(extent)
     for window, size in [*windows, (slide(kernel), 7)]:
         eager, asked = eager.after(window, size), asked.after(window, size)
         if asked.column.steady:
@@ -75,7 +75,7 @@ def test_a_run_of_steady_rows_is_told_by_its_ends(
 
 
 def test_a_reduction_of_a_billion_rows_reads_two() -> None:
-    rows = identity_asked(10**9).after(slide(3, lo=1), 10**9)
+    rows = identity_on_demand(10**9).after(slide(3, lo=1), 10**9)
     assert rows.opened().some([7]) == [(0, 10**9 - 1, 0)]
     assert len(rows.column._known) == 2
     with pytest.raises(AnalysisError, match="depends on too much of the map"):  # every other one, and gaps

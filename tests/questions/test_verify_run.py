@@ -332,7 +332,7 @@ def test_a_piece_without_its_own_index_is_found(monkeypatch: pytest.MonkeyPatch)
     right = rfcalc.verify(data)
     assert ran(right) == []
     assert right.loose == ()
-    monkeypatch.setattr(propagate, "follow", parts.follow)
+    monkeypatch.setattr(propagate, "follow", parts.follow_parts)
     monkeypatch.setattr(propagate, "concatenated", lambda union, starts, places, source: union)
     found = rfcalc.verify(data)
     assert ran(found) == []

@@ -125,9 +125,9 @@ def framed(
         if not is_known(place.before) or not is_known(place.extent):
             return after
         kept = [place.before <= index < place.before + place.extent for index in range(total)]
-        part = parts.follow(place, start._replace(pieces=None), source)
+        part = parts.follow_parts(place, start._replace(pieces=None), source)
         found.append(bordered(part, axis, kept, crossing, source))
-    union = reduce(lambda a, b: parts.unite(a, b, source), found)
+    union = reduce(lambda a, b: parts.unite_parts(a, b, source), found)
     return after if union.reason else union
 
 

@@ -129,7 +129,7 @@ def _keeps_steady(outer: Window, size: int, extent: int) -> bool:
     return touching and extent > 0 and ends[0][1] >= 0 and outer.first(extent - 1) < size
 
 
-class Asked(Rows):
+class RowsOnDemand(Rows):
     """Rows of which only those are worked out that are asked for.
 
     Parameters
@@ -159,59 +159,61 @@ class Asked(Rows):
         """Whether every index is known to need the same; many rows are not worked out to find out."""
         return self.column.length == 1 or (self.column.length <= _SOON and super().alike)
 
-    def after(self, outer: Window, extent: int, source: str = "") -> Asked:
+    def after(self, outer: Window, extent: int, source: str = "") -> RowsOnDemand:
         """Compose: `outer` reads the axis that these rows describe and gives `extent` outputs."""
         column, size = self.column, self.column.length
         steady = column.steady and _keeps_steady(outer, size, extent)
         made = Column(extent, lambda i: [(column, outer.inside(i, size))], steady=steady)
-        return Asked(made, self.exact)
+        return RowsOnDemand(made, self.exact)
 
     def like(self, masks: Sequence[int], exact: bool) -> Rows:
         """Return other rows, which are there already."""
-        return Asked(_listed(tuple(map(row_of, masks))), exact)
+        return RowsOnDemand(_listed(tuple(map(row_of, masks))), exact)
 
-    def head(self, length: int) -> Asked:
+    def head(self, length: int) -> RowsOnDemand:
         """Keep the first rows."""
         column = self.column
         made = Column(min(length, column.length), lambda i: [(column, (i,))], steady=column.steady)
-        return Asked(made, self.exact)
+        return RowsOnDemand(made, self.exact)
 
-    def bound(self) -> Asked:
+    def bound(self) -> RowsOnDemand:
         """Return the same rows, as a bound."""
-        return Asked(self.column, exact=False)
+        return RowsOnDemand(self.column, exact=False)
 
-    def join(self, other: Rows) -> Asked:
+    def join(self, other: Rows) -> RowsOnDemand:
         """Union, row by row; a constant belongs to every row."""
-        a, b = self.column, other.column if isinstance(other, Asked) else _listed(other.rows)
+        a, b = self.column, other.column if isinstance(other, RowsOnDemand) else _listed(other.rows)
         p, q = (0 if each.length == 1 else 1 for each in (a, b))
         length = max(a.length, b.length)
-        return Asked(Column(length, lambda i: [(a, (p * i,)), (b, (q * i,))]), self.exact and other.exact)
+        return RowsOnDemand(
+            Column(length, lambda i: [(a, (p * i,)), (b, (q * i,))]), self.exact and other.exact
+        )
 
-    def opened(self, *, below: bool = True, above: bool = True) -> Asked:
+    def opened(self, *, below: bool = True, above: bool = True) -> RowsOnDemand:
         """Every output needs what any output needs, or any up to (or from) itself."""
         old = self.column
         size = old.length
         if below and above:
             every = Column(1, lambda _: [(old, range(size))])
-            return Asked(Column(size, lambda _: [(every, (0,))]), self.exact)
+            return RowsOnDemand(Column(size, lambda _: [(every, (0,))]), self.exact)
         if old.steady:
-            return Asked(
+            return RowsOnDemand(
                 Column(size, lambda i: [(old, range(i + 1) if below else range(i, size))], steady=True),
                 self.exact,
             )
         step, end = (-1, 0) if below else (1, size - 1)
         new = Column(size)
         new.reads = lambda i: [(old, (i,))] if i == end else [(old, (i,)), (new, (i + step,))]
-        return Asked(new, self.exact)
+        return RowsOnDemand(new, self.exact)
 
     def some(self, wanted: Iterable[int]) -> list[Row]:
         """Return the rows of some indices, and work out what they need."""
         return self.column.fetch(wanted)
 
-    def at(self, groups: Sequence[Sequence[int]]) -> Asked:
+    def at(self, groups: Sequence[Sequence[int]]) -> RowsOnDemand:
         """Unite the rows of some indices, for each group of them."""
         old = self.column
-        return Asked(Column(len(groups), lambda i: [(old, groups[i])]), self.exact)
+        return RowsOnDemand(Column(len(groups), lambda i: [(old, groups[i])]), self.exact)
 
 
 def _listed(rows: Sequence[Row]) -> Column:
@@ -221,11 +223,11 @@ def _listed(rows: Sequence[Row]) -> Column:
     return column
 
 
-def identity_asked(extent: int) -> Asked:
+def identity_on_demand(extent: int) -> RowsOnDemand:
     """Output i needs input i, and what is built on that is worked out where it is asked for.
 
     >>> from rfcalc.algebra.window import slide
-    >>> identity_asked(10**9).after(slide(3, lo=1), 10**9).column.fetch([0, 10**8])
+    >>> identity_on_demand(10**9).after(slide(3, lo=1), 10**9).column.fetch([0, 10**8])
     [(0, 1, 0), (99999999, 100000001, 0)]
     """
-    return Asked(Column(extent, steady=True))
+    return RowsOnDemand(Column(extent, steady=True))
