@@ -221,3 +221,53 @@ def test_where_nothing_is_bounded_otherwise_samples_stay_samples(batch: int) -> 
 class _Turned(torch.nn.Module):
     def forward(self, x: Any) -> Any:
         return x.rot90(1, (2, 3))
+
+
+class Mixing(torch.nn.Module):
+    def __init__(self, function: Callable[[Any, Any], Any]) -> None:
+        super().__init__()
+        self.tokens, self.features = torch.nn.Linear(9, 9), torch.nn.Linear(4, 4)
+        self.norm, self.taps = torch.nn.LayerNorm(4), torch.nn.Conv1d(4, 4, 1)
+        self.function = function
+
+    def forward(self, x: Any) -> Any:
+        return self.function(self, x)
+
+
+def mixed(m: Any, x: Any) -> Any:
+    return m.features(m.tokens(x.transpose(1, 2)).transpose(1, 2))
+
+
+def filtered(x: Any, axis: int) -> Any:
+    return torch.fft.irfft(torch.fft.rfft(x, dim=axis), n=x.shape[axis], dim=axis)
+
+
+EITHER: dict[str, Callable[[Any, Any], Any]] = {
+    "tokens, then features": mixed,
+    "a transform of steps": lambda m, x: filtered(x, 1),
+    "a transform of the last axis": lambda m, x: filtered(x, -1),
+    "transforms of both": lambda m, x: torch.fft.fft(torch.fft.fft(x, dim=-1), dim=-2).real,
+}
+TOLD: dict[str, Callable[[Any, Any], Any]] = {
+    "a norm of features first": lambda m, x: mixed(m, m.norm(x)),
+    "features first": lambda m, x: mixed(m, m.features(x)),
+    "a convolution first": lambda m, x: filtered(m.taps(x.transpose(1, 2)), -1),
+    "a norm, and a transform": lambda m, x: filtered(m.norm(x), 1),
+    "nothing mixed": lambda m, x: x * 2,
+}
+
+
+@pytest.mark.parametrize("case", [*EITHER, *TOLD])
+def test_a_note_says_that_positions_and_features_are_mixed_alike(case: str) -> None:
+    graph = rfcalc.from_torch(Mixing({**EITHER, **TOLD}[case]), [(2, 9, 4)])
+    notes = [
+        note.message for note in rfcalc.analyze(graph).notes if note.message.startswith("nothing tells pos")
+    ]
+    assert len(notes) == (case in EITHER)
+    assert all("--layout NTC" in note for note in notes)
+
+
+def test_the_layout_that_the_note_names_is_taken() -> None:
+    graph = rfcalc.from_torch(Mixing(mixed), [(2, 9, 4)], layout="NTC")
+    assert graph["x"].attrs["axes"] == "bsc"
+    assert not [note for note in rfcalc.analyze(graph).notes if note.code == "layout"]

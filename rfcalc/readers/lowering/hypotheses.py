@@ -14,13 +14,13 @@ from typing import Final, NamedTuple
 from rfcalc.algebra.number import Num, is_known, is_one
 from rfcalc.errors import RfcalcError
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL
+from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Layer
 from rfcalc.readers.lowering.evidence import FIRM, Against, against, works_along
 from rfcalc.readers.lowering.inputs import GIVEN, Declared
-from rfcalc.readers.lowering.layout import spelled_layout
+from rfcalc.readers.lowering.layout import TURNED, spelled_layout
 from rfcalc.rules.apply import doubted
 
-_LAST_ONLY: Final = frozenset(("features", "indices", "permute"))
+_LAST_ONLY: Final = frozenset(("features", "indices", "permute", TURNED))
 """What tells which axis holds features, and nothing of the others."""
 
 MOST_READINGS: Final = 16
@@ -75,7 +75,7 @@ def read_consistently(inputs: Sequence[Declared], read: Read) -> LayerGraph:
         for before, now in zip(first.inputs, best.inputs, strict=True)
         if before.axes != now.axes
     ]
-    return graph.with_notes((*notes, *_open_to_choice(best, read, many=many)))
+    return graph.with_notes((*notes, *_open_to_choice(best, read, many=many), *_two_told(best, many=many)))
 
 
 def _best(first: _Reading, read: Read) -> tuple[_Reading, str]:
@@ -190,6 +190,49 @@ def _open_to_choice(taken: _Reading, read: Read, *, many: bool) -> Iterator[tupl
             if found is not None and found.is_clean and found.macs != taken.macs:
                 yield _choice(each, taken.macs, axes, found.macs, many=many)
                 break
+
+
+def _two_told(taken: _Reading, *, many: bool) -> Iterator[tuple[str, str, str]]:
+    """Yield a note for each input of which positions and features are mixed alike.
+
+    Weights sum over one axis and then over another, as those that mix tokens do, or both are transformed; or
+    a Fourier transform is all that there is.
+    """
+    for each in taken.inputs:
+        axes = BATCH + SPATIAL * (len(each.axes) - 2) + CHANNEL
+        mixes = _MIXES_TOO.get(each.told)
+        if mixes is None or len(each.axes) < 3 or each.axes == axes:
+            continue
+        first = next((layer for layer in taken.graph if mixes(taken.graph, layer)), None)
+        if first is not None:
+            name = f"{each.name}=" if many else ""
+            message = (
+                f"nothing tells positions of the input {each.name!r} from features: it is read as "
+                f"{spelled_layout(each.axes)}, and {first.name!r} mixes what may be either; "
+                f"--layout {name}{spelled_layout(axes)} reads it otherwise"
+            )
+            yield ("layout", each.name, message)
+
+
+def _sums_positions(graph: LayerGraph, layer: Layer) -> bool:
+    learned = layer.kind in ("linear", "matmul", "einsum") and bool(layer.weights)
+    return learned and works_along(graph, layer, SPATIAL)
+
+
+def _is_fourier(graph: LayerGraph, layer: Layer) -> bool:
+    return "fft" in layer.op.lower() or layer.op == "DFT"
+
+
+def _transforms_features(graph: LayerGraph, layer: Layer) -> bool:
+    return _is_fourier(graph, layer) and not works_along(graph, layer, SPATIAL)
+
+
+_MIXES_TOO: Final[Mapping[str, Callable[[LayerGraph, Layer], bool]]] = {
+    TURNED: _sums_positions,
+    "signal": _transforms_features,
+    "": _is_fourier,
+}
+"""By what told the roles: which layer makes it doubtful that positions are those axes and no others."""
 
 
 def _choice(each: Declared, macs: Num, axes: str, other: Num, *, many: bool) -> tuple[str, str, str]:

@@ -11,6 +11,9 @@ from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL
 from rfcalc.readers.lowering.builder import default_axes
 from rfcalc.readers.lowering.regroup import before_regroup, before_select, regrouped
 
+TURNED: Final = "turned"
+"""What tells roles where weights sum over another axis than the last: features, or positions."""
+
 FURTHEST: Final = 64
 """Operations that are followed before the usual order is assumed."""
 
@@ -191,11 +194,12 @@ def _before_permute(use: Use, rank: int, found: Guess | None) -> Guess | None:
     if len(use.detail) != len(found.axes):  # of a tensor that was stretched to more axes since
         return None
     axes = "".join(role for _, role in sorted(zip(use.detail, found.axes, strict=True)))
-    if found.told == "features" and axes.count(CHANNEL) == 1:
-        axes = axes.replace(BATCH, SPATIAL)
-        place = axes.index(SPATIAL)
-        axes = axes[:place] + BATCH + axes[place + 1 :]
-    return Guess(axes, found.told)
+    if found.told not in ("features", TURNED) or axes.count(CHANNEL) != 1:
+        return Guess(axes, found.told)
+    axes = axes.replace(BATCH, SPATIAL)
+    place = axes.index(SPATIAL)
+    axes = axes[:place] + BATCH + axes[place + 1 :]
+    return Guess(axes, "features" if axes[-1] == CHANNEL else TURNED)
 
 
 def reshaped(before: Sequence[Num], after: Sequence[Num], output: str) -> Use | None:

@@ -55,9 +55,17 @@ def _use(name: str, call: Call, shapes: Mapping[str, tuple[Num, ...]]) -> Use | 
         return Use("state") if kind == "steps" and name in refs_in(call.args.get("hx")) else None
     if kind == "steps" and call.args.get("batch_first"):
         kind = "features"
+    if kind == "signal" and not _is_last(call.args.get("dim"), len(shape)):
+        return None
     if kind == "window" and (axes := _SPATIAL.search(op)) and len(shape) == int(axes[1]) + 1:
         kind = "sample"
     return Use(kind) if kind else _moved(op, call, output, shape, made)
+
+
+def _is_last(axes: Any, rank: int) -> bool:
+    """Tell whether a transform goes along the last axis, as one does that says nothing of it."""
+    listed = axes if isinstance(axes, list) else [-1 if axes is None else axes]
+    return all(type(axis) is int and axis % max(rank, 1) == rank - 1 for axis in listed)
 
 
 def _moved(op: str, call: Call, output: str, before: tuple[Num, ...], after: tuple[Num, ...]) -> Use | None:
