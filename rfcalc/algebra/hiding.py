@@ -22,7 +22,7 @@ from rfcalc.algebra.number import is_known, prod
 from rfcalc.algebra.pattern import Pattern, Reach, reach_of
 from rfcalc.algebra.places import narrowed
 from rfcalc.algebra.relation import MAX_PERIOD, Relation
-from rfcalc.algebra.rows import Rows
+from rfcalc.algebra.rows import Rows, mask_of
 from rfcalc.algebra.window import POINTWISE, gather
 
 LOST: Final = "a mask over several axes is not followed through {!r}"
@@ -46,6 +46,8 @@ def hidden(dependence: Dependence, pattern: Pattern, source: str, *, alike: bool
         legs.append(leg if left is None else left)
     after = dependence._replace(legs=tuple(legs), reason=reason)
     unread = open_legs(after, axes)
+    if not unread and not after.reason and all(a is b for a, b in zip(legs, dependence.legs, strict=True)):
+        return dependence  # what is hidden needs nothing anyway
     # what single channels need is worth more than what is left of a mask on axes that nothing moves along
     forget = (alike or after.parts is not None) and all(stands_by(leg, axes) for leg in unread)
     return after._replace(masked=pattern if unread and not forget else None)
@@ -132,10 +134,19 @@ def _left(dependence: Dependence, leg: Leg, own: Pattern, mine: Sequence[int], s
     ]
     rest = [sum(t) for t in product(*(range(0, w * e, w) for e, w in others))]
     reached = {index + more for index in alive for more in rest}
-    if len(reached) == span:
+    hidden_ones = [index for index in range(int(span)) if index not in reached]
+    if _need_nothing(leg.relation, hidden_ones):  # to list rows would lose how they go on
         return leg
     rows = [[index] if index in reached else [] for index in range(int(span))]
     return leg._replace(relation=_listed(leg.relation, rows, int(span), int(span), source))
+
+
+def _need_nothing(relation: Relation | Rows, indices: Sequence[int]) -> bool:
+    """Tell whether nothing is read at some indices anyway, as by a row of padding."""
+    if isinstance(relation, Rows):
+        return not any(map(mask_of, relation.some(indices)))
+    ends = map(relation.ends, indices)
+    return all(is_known(first) and is_known(last) and last < first for first, last in ends)
 
 
 def _alive(dependence: Dependence, leg: Leg, pattern: Pattern, mine: Sequence[int]) -> set[int] | None:

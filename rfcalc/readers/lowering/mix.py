@@ -263,6 +263,11 @@ def elementwise(
     if alive is None:
         factors = with_zeros(operation.builder, inputs) if kind == "multiply" else inputs
         hides, mask = masks_of.met(factors, kind)
+        for place, value in enumerate(inputs):
+            if factors[place] is not value:  # its own zeros read nothing, by the way that they are made
+                others, _ = masks_of.met([*factors[:place], value, *factors[place + 1 :]], kind)
+                hides = {k: each for k, each in hides.items() if k != place or place in others}
+                hides.update((k, each) for k, each in others.items() if k == place)
     else:
         hides = dict(alive)
     if not moving:
