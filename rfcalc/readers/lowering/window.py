@@ -125,8 +125,7 @@ def windowed(window: Value, size: int) -> tuple[int, ...] | None:
     if not is_known(length) or length > size:
         return None
     left = (size - length) // 2
-    known = window.data is not None and not window.weights
-    read = window.data.nonzero()[0].tolist() if known else range(length)
+    read = range(length) if window.data is None else window.data.nonzero()[0].tolist()
     return None if len(read) == size else tuple(left + sample for sample in read)
 
 
