@@ -103,6 +103,31 @@ def focus_or(run: Run, layer: str | None) -> str:
     return found
 
 
+def further_note(run: Run, focus: str) -> list[Note]:
+    """Say where layers behind the last window see much more than it does, as attention over patches does."""
+    from rfcalc.engine.costs import field_of
+
+    sizes = {row.name: field_of(row) for row in figures_of(run) if not row.container}
+    own = sizes.get(focus) or ()
+    further = [name for name, size in sizes.items() if own and size and _is_much_larger(size, own)]
+    if not further:
+        return []
+    message = (
+        f"this is the last convolution, and layers behind it see much more: name one, such as {further[-1]!r}"
+    )
+    return [Note("info", "further", focus, message)]
+
+
+def _is_much_larger(size: Sequence[Num | None], other: Sequence[Num | None]) -> bool:
+    """Tell whether a field that has an end is much larger than another along each axis."""
+    pairs = list(zip(size, other, strict=False))
+    return all(isinstance(a, int) and isinstance(b, int) and a >= _MUCH * b for a, b in pairs)
+
+
+_MUCH: Final = 2
+"""How many times as far a layer sees that is worth a word; a pooling adds less."""
+
+
 def _analyze(run: Run, depth: int | None, symbolic: bool, details: bool) -> AnalysisResult:
     graph, fields = run.graph, run.fields
     # dependence does not need the extents; shapes and counts become formulas in them

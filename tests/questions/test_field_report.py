@@ -13,6 +13,7 @@ from rfcalc.questions.field.report import Field
 from rfcalc.render.table import Table
 from tests import strategies
 from tests.oracle import Document, Line, layers_of, sized
+from tests.readers.onnx_graphs import graph_bytes
 from tests.render import golden
 from tests.render.samples import field_3x3
 
@@ -374,3 +375,14 @@ def test_taps_are_explained_where_they_are_no_size() -> None:
         layers = [{"kind": "conv", "name": "c", "filters": 1, "kernel": 3, "dilation": dilation}]
         text = rfcalc.field({"rfcalc": 1, "input": [9, 1], "layers": layers}, "c").to_text()
         assert ("Taps: how many of these are read." in text) is (dilation == 2)
+
+
+@pytest.mark.onnx
+def test_a_transformer_is_not_answered_for_by_its_patches_without_a_word() -> None:
+    """Behind the one convolution of a Swin fields grow by attention alone; a layer that is named is meant."""
+    notes = rfcalc.field(graph_bytes("own.swinir")).notes
+    assert [note.code for note in notes if note.code == "further"] == []  # a convolution behind has the most
+    swin = graph_bytes("tv.swin_t")
+    (note,) = (each for each in rfcalc.field(swin).notes if each.code == "further")
+    assert note.layer == "node_conv2d"
+    assert not [each for each in rfcalc.field(swin, "node_conv2d").notes if each.code == "further"]

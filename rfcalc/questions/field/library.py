@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rfcalc.arguments import plain
@@ -59,11 +60,13 @@ def field(
     >>> field(model, "c1").seeing((0, 2)).box
     ((0, 1), (1, 3))
     """
-    from rfcalc.engine.rows import focus_or
+    from rfcalc.engine.rows import focus_or, further_note
     from rfcalc.questions.field.find import field_of
 
     with asked(x, **loading) as run:
-        return field_of(run, focus_or(run, layer), plain(at))
+        focus = focus_or(run, layer)
+        found = field_of(run, focus, plain(at))
+        return found if layer else replace(found, notes=(*found.notes, *further_note(run, focus)))
 
 
 def phases(x: Model, layer: str | None = None, **loading: Unpack[Loading]) -> Phases:
