@@ -80,11 +80,14 @@ def asked(x: Model, **loading: Unpack[Loading]) -> Iterator[Run]:
     runs = x.memory.get(_RUNS) if isinstance(x, documents.Document) and x.memory else None
     if runs is None:
         graph = load(x, **loading)
-        run = run_of(graph, loading, x)
+        with about(graph):
+            run = run_of(graph, loading, x)
     else:
         how = repr(sorted(loading.items()))
         if how not in runs:
-            runs[how] = run_of(load(x, **loading), loading, x)
+            graph = load(x, **loading)
+            with about(graph):
+                runs[how] = run_of(graph, loading, x)
         run, graph = runs[how], runs[how].graph
     with about(graph):
         yield run
