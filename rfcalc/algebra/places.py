@@ -243,11 +243,13 @@ def plainly_spelled(leg: Leg, factors: Factors) -> Leg:
 def narrowed(leg: Leg, factors: Factors) -> Leg:
     """Leave out of an index the digits that make no difference to what is needed, where rows are listed.
 
+    The last digit that an axis has in the index stays: by it a map is known for a grid, and has a stride.
+
     Examples
     --------
-    >>> leg = Leg(0, ((2,), (1,)), Rows([1, 1, 6, 6]))
-    >>> narrowed(leg, ((2,), (2,))).weights, narrowed(leg, ((2,), (2,))).relation.masks
-    (((1,), (0,)), (1, 6))
+    >>> leg = Leg(0, ((2, 1),), Rows([1, 1, 6, 6]))
+    >>> narrowed(leg, ((2, 2),)).weights, narrowed(leg, ((2, 2),)).relation.masks
+    (((1, 0),), (1, 6))
     """
     digits = _digits(factors, leg.weights)
     listed = isinstance(leg.relation, Rows) or leg.relation.listed > 0
@@ -255,6 +257,8 @@ def narrowed(leg: Leg, factors: Factors) -> Leg:
         return leg
     for digit in digits:
         others = [other for other in digits if other is not digit]
+        if all(other.axis != digit.axis for other in others):
+            continue
         starts = _starts(others)
         if _all_alike(
             leg, [[start + digit.weight * k for start in starts] for k in range(int(digit.extent))]
