@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from rfcalc.algebra.number import Num
 from rfcalc.engine.attribution import Cost
+from rfcalc.engine.rows import sum_or_none
 from rfcalc.render import humanise
 from rfcalc.render.humanise import plain
 from rfcalc.render.table import LEFT, RIGHT, Table
@@ -21,8 +22,8 @@ def cost_documents(costs: Iterable[Cost], params: Num | None, macs: Num | None) 
     sums: dict[str, Num | None] = {"params": 0, "macs": 0}
     for cost in costs:
         sums = {
-            "params": total_of((sums["params"], cost.params.total)),
-            "macs": total_of((sums["macs"], cost.macs)),
+            "params": sum_or_none((sums["params"], cost.params.total)),
+            "macs": sum_or_none((sums["macs"], cost.macs)),
         }
         documents.append(
             {
@@ -43,16 +44,6 @@ def cost_documents(costs: Iterable[Cost], params: Num | None, macs: Num | None) 
     return documents
 
 
-def total_of(values: Iterable[Num | None]) -> Num | None:
-    """Sum up; None where one of them is not known."""
-    total: Num = 0
-    for value in values:
-        if value is None:
-            return None
-        total = total + value
-    return total
-
-
 def share_of(part: Num | None, whole: Num | None) -> float | None:
     """Return a share; None where it is not known."""
     known = type(part) is int and type(whole) is int
@@ -61,7 +52,7 @@ def share_of(part: Num | None, whole: Num | None) -> float | None:
 
 def cost_table(costs: Sequence[Cost]) -> Table | None:
     """Return the table of what costs something; None where nothing does."""
-    params, macs = total_of(cost.params.total for cost in costs), total_of(cost.macs for cost in costs)
+    params, macs = sum_or_none(cost.params.total for cost in costs), sum_or_none(cost.macs for cost in costs)
     documents = cost_documents(costs, params, macs)
     rows = [
         _cost_cells(cost, document, params, macs)
@@ -93,7 +84,7 @@ def _shortened(
     if not small:
         return rows
     names = {cost.layer for cost in small}
-    own, work = total_of(cost.params.total for cost in small), total_of(cost.macs for cost in small)
+    own, work = sum_or_none(cost.params.total for cost in small), sum_or_none(cost.macs for cost in small)
     rest = f"{humanise.sentence(len(small), 'layer')} of less than {humanise.number(100 * least)}%"
     shares = percent(share_of(own, params)), percent(share_of(work, macs))
     last = (rest, humanise.number(own), shares[0], "", humanise.short(work), shares[1], "")

@@ -14,7 +14,8 @@ from rfcalc.engine.attribution import (
     Contribution,
     Shares,
 )
-from rfcalc.questions.explain.costs import cost_documents, cost_table, percent, share_of, total_of
+from rfcalc.engine.rows import sum_or_none
+from rfcalc.questions.explain.costs import cost_documents, cost_table, percent, share_of
 from rfcalc.render import humanise
 from rfcalc.render.escape import terminal
 from rfcalc.render.fold import fold
@@ -74,8 +75,8 @@ class Explanation(Documented, Shown, Attribution):
     def to_dict(self) -> dict[str, Any]:
         """Return the explanation document, ``rfcalc/explanation/1``, as plain data."""
         params, macs = (
-            total_of(cost.params.total for cost in self.costs),
-            total_of(cost.macs for cost in self.costs),
+            sum_or_none(cost.params.total for cost in self.costs),
+            sum_or_none(cost.macs for cost in self.costs),
         )
         return {
             "schema": SCHEMA,
@@ -430,7 +431,7 @@ def _about_costs(result: Explanation) -> list[str]:
         ("MACs", [(cost.macs, cost.layer) for cost in result.costs]),
     )
     for what, found in counts:
-        total = total_of(count for count, _ in found)
+        total = sum_or_none(count for count, _ in found)
         if total is None:
             said.append(f"How many {what} it takes is not known.")
         elif type(total) is int and total > 0:
