@@ -80,14 +80,11 @@ def asked(x: Model, **loading: Unpack[Loading]) -> Iterator[Run]:
     runs = x.memory.get(_RUNS) if isinstance(x, documents.Document) and x.memory else None
     if runs is None:
         graph = load(x, **loading)
-        with about(graph):
-            run = run_of(graph, loading, x)
+        run = run_of(graph, loading, x)
     else:
         how = repr(sorted(loading.items()))
         if how not in runs:
-            graph = load(x, **loading)
-            with about(graph):
-                runs[how] = run_of(graph, loading, x)
+            runs[how] = run_of(load(x, **loading), loading, x)
         run, graph = runs[how], runs[how].graph
     with about(graph):
         yield run
@@ -258,12 +255,13 @@ def run_of(graph: LayerGraph, loading: Loading, x: Model | None = None) -> Run:
     With what it was loaded from it is read again at another size, where its reader works out shapes.
     """
     reads = x is not None and _reads(x, graph)
-    return Run(
-        graph,
-        input=loading.get("input"),
-        on_unknown=loading.get("on_unknown", "report"),
-        read=_reader(x, graph, loading) if x is not None and reads else None,
-    )
+    with about(graph):
+        return Run(
+            graph,
+            input=loading.get("input"),
+            on_unknown=loading.get("on_unknown", "report"),
+            read=_reader(x, graph, loading) if x is not None and reads else None,
+        )
 
 
 def _reader(x: Model, graph: LayerGraph, loading: Loading) -> Read:

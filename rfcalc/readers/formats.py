@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 from rfcalc.errors import ReadError, UsageError
@@ -149,26 +150,20 @@ def _keras(document: dict[str, Any], source: str, options: Options) -> LayerGrap
 
 
 def _onnx(data: Any, source: str, options: Options) -> LayerGraph:
-    try:
+    with _needing("ONNX", "onnx"):
         from rfcalc.readers.onnx.graph import read_onnx
-    except ModuleNotFoundError as error:
-        raise _lacking(error, "ONNX", "onnx") from None
     return read_onnx(data, source=source, options=options)
 
 
 def _tflite(data: Any, source: str, options: Options) -> LayerGraph:
-    try:
+    with _needing("TFLite", "tflite"):
         from rfcalc.readers.tflite.graph import read_tflite
-    except ModuleNotFoundError as error:
-        raise _lacking(error, "TFLite", "tflite") from None
     return read_tflite(data, source=source, options=options)
 
 
 def _openvino(data: bytes, source: str, options: Options) -> LayerGraph:
-    try:
+    with _needing("OpenVINO models", "onnx"):
         from rfcalc.readers.openvino.graph import read_openvino
-    except ModuleNotFoundError as error:
-        raise _lacking(error, "OpenVINO models", "onnx") from None
     return read_openvino(data, source=source, options=options)
 
 
@@ -182,11 +177,16 @@ def _torch(data: Any, source: str, options: Options) -> LayerGraph:
     return read_saved(data, source=source, options=options)
 
 
-def _lacking(error: ModuleNotFoundError, what: str, package: str) -> Exception:
-    """Return what to say where a package lacks; of a module of rfcalc, the error itself."""
-    if (error.name or "").startswith("rfcalc"):
-        return error
-    return ReadError(f"reading {what} needs the {package} package: pip install 'rfcalc[{package}]'")
+@contextmanager
+def _needing(what: str, package: str) -> Iterator[None]:
+    """Say which package lacks, where it does; a module of rfcalc that lacks is another fault."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("rfcalc"):
+            raise
+        message = f"reading {what} needs the {package} package: pip install 'rfcalc[{package}]'"
+        raise ReadError(message) from None
 
 
 FORMATS: Final = (
