@@ -70,7 +70,7 @@ def _field(sizes: Sequence[Size] | None, local: Sequence[Size] | None = None) ->
     return humanise.extents(sizes) if any(sizes) else "none"
 
 
-def _grid(values: Sequence[float | None] | None) -> str:
+def grid_cell(values: Sequence[float | None] | None) -> str:
     """Write strides and the like; a dash where the layer keeps no grid."""
     if values is None:
         return "?"
@@ -202,7 +202,9 @@ _ALL: Final = (
         _raw("local_receptive_field"),
         lambda row: _field(row.local_receptive_field),
     ),
-    Column("effective_stride", "stride", _raw("effective_stride"), lambda row: _grid(row.effective_stride)),
+    Column(
+        "effective_stride", "stride", _raw("effective_stride"), lambda row: grid_cell(row.effective_stride)
+    ),
     Column(
         "effective_padding", "padding", _raw("effective_padding"), lambda row: _tuple(row.effective_padding)
     ),

@@ -10,6 +10,7 @@ from rfcalc.engine.joins import Join, Offset
 from rfcalc.questions.align.mending import Mend, Padding
 from rfcalc.questions.align.result import AlignmentResult, SizeRow
 from rfcalc.render import humanise
+from rfcalc.render.columns import grid_cell
 from rfcalc.render.escape import terminal
 from rfcalc.render.fold import paragraph
 from rfcalc.render.humanise import plain, sentence
@@ -109,7 +110,7 @@ def _table(result: AlignmentResult) -> Table:
                     few(names, _MOST_BRANCHES),
                     _pixels(center),
                     offset if first else "",
-                    _pixels(join.strides) if first else "",
+                    grid_cell(join.strides) if first else "",
                 )
             )
     titles = ("join", "branch", "centre", "apart", "stride")
