@@ -11,9 +11,9 @@ Examples
 <BLANKLINE>
 <!-- rfcalc: law docs/models/plain.json -->
 <BLANKLINE>
-| up to layer   | block        |   field |   jump | law, n repeats   |
-|:--------------|:-------------|--------:|-------:|:-----------------|
-| conv3         | [conv 3] x 3 |       7 |      1 | `r(n) = 2*n + 1` |
+| up to layer   | block (kernel)   |   field |   jump | law, n repeats   |
+|:--------------|:-----------------|--------:|-------:|:-----------------|
+| conv3         | [conv 3] x 3     |       7 |      1 | `r(n) = 2*n + 1` |
 ...
 """
 

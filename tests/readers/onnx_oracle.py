@@ -458,10 +458,20 @@ def bits_of(call: Call) -> list[Array]:
         return linear(call)
     if call.op in JOINS:
         parts = [seen.bits for seen in call.inputs if seen is not None and seen.bits.any()]
-        return [joined(parts, call.shape(k)) for k in range(len(call.outputs))]
+        found = [joined(parts, call.shape(k)) for k in range(len(call.outputs))]
+        return [left_of(call, found[0])] if call.op == "Mul" else found
     if call.op in REDUCTIONS:
         return reduced(call)
     raise KeyError(f"the oracle has no rule for {call.op}")
+
+
+def left_of(call: Call, bits: Array) -> Array:
+    """Take out of a product what a factor multiplies by zero that depends on no input: a hole, or padding."""
+    for seen in call.inputs:
+        if seen is not None and not seen.fixed:
+            empty = (seen.bits == 0) & (seen.value == 0)
+            bits = np.where(np.broadcast_to(empty, bits.shape), np.uint64(0), bits)
+    return bits
 
 
 def moved(call: Call) -> list[Array]:

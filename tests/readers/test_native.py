@@ -31,7 +31,9 @@ def test_example_models_have_the_parameters_of_the_literature(name: str, params:
     analysis = rfcalc.analyze(MODELS[name])
     assert analysis.totals.params.total == params
     assert {row.status for row in analysis} == {"exact"}
-    assert {note.code for note in analysis.notes} <= {"misaligned", "unproductive", "global"}  # on the design
+    # on the design; of the last block of the WaveNet the residual leads nowhere
+    told = {"misaligned", "unproductive", "global"} | ({"unused"} if name == "wavenet" else set())
+    assert {note.code for note in analysis.notes} <= told
 
 
 @pytest.mark.parametrize(("name", "field", "flattened"), [("pooling", 18, 1_152), ("plain", 7, 61_952)])
