@@ -13,7 +13,7 @@ from rfcalc.engine.edit import DoesNotApply, edited, has_window, input_of, setti
 from rfcalc.engine.propagate import ancestors
 from rfcalc.engine.result import Note
 from rfcalc.engine.run import Run
-from rfcalc.engine.taps import AxisTaps, Suspect, is_irregular
+from rfcalc.engine.taps import AxisTaps, Suspect, is_irregular, taps_on
 from rfcalc.errors import AnalysisError, GraphError
 from rfcalc.graph.layer import Layer
 from rfcalc.wording import few
@@ -86,13 +86,24 @@ def apart_note(run: Run) -> list[Note]:
     odd = [layer for layer in run.graph if is_irregular(run.fields[layer.name])]
     if not odd or not countable(run):
         return []
-    first = next((layer for layer in odd if _has_holes(run.axis_taps[layer.name])), None)
+    first = next((layer for layer in odd if _has_holes(_read_by(run, layer))), None)
     if first is None:
         return []
-    gap = max(axis.gap for axis in run.axis_taps[first.name] if axis is not None)
+    gap = max(axis.gap for axis in _read_by(run, first) if axis is not None)
     many = "s" * (gap > 1)
     message = f"it unites parts of a map that lie apart, so that fields have gaps of up to {gap} pixel{many}"
     return [Note("warning", "holes", first.name, message)]
+
+
+def _read_by(run: Run, layer: Layer) -> Sequence[AxisTaps | None]:
+    """Return what the fields of a layer read along each axis of the input."""
+    seen = run.fields[layer.name].local[0]
+    # where the ends of fields did not say all, the pass has gone on tap by tap already
+    if seen is not None and all(
+        isinstance(leg.relation, Relation) and leg.relation.taps is not None for leg in seen.legs
+    ):
+        return [taps_on(seen, axis) for axis in range(len(run.extents))]
+    return run.axis_taps[layer.name]
 
 
 def _has_holes(axes: Sequence[AxisTaps | None]) -> bool:

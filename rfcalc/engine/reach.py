@@ -127,18 +127,32 @@ def _union(several: Sequence[Stretch | None]) -> Stretch | None:
 
 def _within(dependence: Dependence, axis: int, before: Stretch) -> Stretch | None:
     """Return what the rows of a map along an axis hold of a stretch, where they hold something."""
-    return _union(
-        [each for leg in dependence.legs if leg.axis == axis for each in _rows(leg, dependence, before)]
-    )
+    held: Stretch | None = None
+    for leg in dependence.legs:
+        if leg.axis == axis:
+            for each in _rows(leg, dependence, before):
+                held = _union((held, each))
+                if _is_same(held, before):  # because there is no more: most maps reach it with two rows
+                    return before
+    return held
+
+
+def _is_same(held: Stretch | None, before: Stretch) -> bool:
+    """Tell whether two stretches of known ends are the same."""
+    return held is not None and all(type(end) is int for end in (*held, *before)) and held == before
 
 
 def _rows(leg: Leg, dependence: Dependence, before: Stretch) -> Iterator[Stretch]:
-    """List what rows hold of a stretch: of each phase the first and the last that hold something."""
+    """List what rows hold of a stretch: of each phase the first and the last that hold something.
+
+    The first row and the last come before all others: they reach farthest, nearly always.
+    """
     relation = leg.relation
     assert isinstance(relation, Relation)
     count = span_of(dependence.factors, leg.weights)
     advance = abs(relation.advance)
-    for row, (lo, hi) in enumerate(zip(relation.lo, relation.hi, strict=True)):
+    for row in _outside_in(relation.period):
+        lo, hi = relation.lo[row], relation.hi[row]
         if lo > hi or (row and is_known(count) and row >= count):
             continue
         most = (count - 1 - row) // relation.period if advance else 0  # how often this phase comes again
@@ -155,3 +169,15 @@ def _rows(leg: Leg, dependence: Dependence, before: Stretch) -> Iterator[Stretch
         )
         if not (is_known(found.first) and is_known(found.last)) or found.first <= found.last:
             yield found
+
+
+def _outside_in(count: int) -> Iterator[int]:
+    """List some indices: the first, the last, then the others.
+
+    >>> list(_outside_in(4)), list(_outside_in(1))
+    ([0, 3, 1, 2], [0])
+    """
+    yield 0
+    if count > 1:
+        yield count - 1
+        yield from range(1, count - 1)
