@@ -34,6 +34,7 @@ from rfcalc.algebra.leg_windows import (
     put,
     still_needed,
     tidied,
+    turned,
     why_covered,
     why_widened,
 )
@@ -209,7 +210,8 @@ class Dependence(NamedTuple):
             moved = shifted(Leg(leg.axis, put(leg.weights, axis, row), leg.relation), factors, start)
             if moved is None:
                 return None
-            legs.append(tidied(moved, factors))
+            moved = tidied(moved, factors)
+            legs.append(moved._replace(relation=turned(moved.relation, window, prod(digits), extent)))
         return Dependence(factors, tuple(legs), self.reason)
 
     def _slid(self, leg: Leg, axis: int, window: Window, extent: Num, source: str) -> tuple[Leg, str]:
@@ -237,6 +239,7 @@ class Dependence(NamedTuple):
         after = relation.after(window, extent, source)
         if relation.exact and not after.exact and isinstance(relation, Relation):
             after = of_this_map(relation, self.factors[axis], window, extent, source) or after
+        after = turned(after, window, prod(self.factors[axis]), extent)
         why = why_covered(relation, window, source) if relation.exact and not after.exact else ""
         return Leg(leg.axis, put(leg.weights, axis, (1,)), after), why
 
@@ -261,7 +264,7 @@ class Dependence(NamedTuple):
         relation = leg.relation.after(moved, span, source)
         if leg.relation.exact and not relation.exact:
             return None
-        return tidied(Leg(leg.axis, weights, relation), factors)
+        return tidied(Leg(leg.axis, weights, turned(relation, window, before, extent)), factors)
 
     def scan(self, axis: int, *, forward: bool, source: str) -> Dependence:
         """Let each index of `axis` depend on all before it and itself (or after it, backward)."""
@@ -300,7 +303,7 @@ class Dependence(NamedTuple):
                 relation = leg.relation.after(window, span, source)
                 if isinstance(relation, Relation) and is_known(span) and window.period >= span:
                     # the outermost digit ran free, so the rows are those of this map and no other
-                    relation.listed = 0 if relation.whole else int(span)
+                    relation = relation if relation.whole else relation.of_map(int(span))
                 legs.append(leg._replace(relation=relation))
         return Dependence(self.factors, tuple(legs), reason)
 

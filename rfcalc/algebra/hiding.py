@@ -278,7 +278,7 @@ def _read(alone: Dependence, axis: int, reach: Reach | None, extent: int, source
     if (reach.listed or reach.opened) and found.legs:
         relation = found.legs[0].relation
         if isinstance(relation, Relation) and relation.period == extent and not relation.whole:
-            relation.listed = extent
+            found = found._replace(legs=(found.legs[0]._replace(relation=relation.of_map(extent)),))
     return found
 
 

@@ -66,6 +66,14 @@ def of_this_map(
     return after if after.exact else None
 
 
+def turned(relation: Relation | Rows, window: Window, before: Num, extent: Num) -> Relation | Rows:
+    """Let rows that are listed wrap around a map as long as a window makes it of one of `before` rows."""
+    if isinstance(relation, Relation) and relation.listed and relation.turn is not None:
+        turn, rest = divmod(relation.turn * extent * window.advance, before * window.period)
+        return relation.as_turned(None if rest else turn)
+    return relation
+
+
 def misses(window: Window, digits: Sequence[Num], extent: Num) -> bool:
     """Tell whether some output reads nothing of an axis, which a leg without a grid cannot say."""
     if not (is_known(extent) and all(map(is_known, digits))):

@@ -142,7 +142,7 @@ def _refined(leg: Leg, weights: Weights, factors: Factors) -> Leg | None:
         return Leg(leg.axis, weights, leg.relation.after(window, int(span)))
     relation = leg.relation.after(window, span)
     if is_known(span) and window.period >= span and not relation.whole:
-        relation.listed = int(span)
+        relation = relation.of_map(int(span))
     return Leg(leg.axis, weights, relation)
 
 
@@ -163,7 +163,7 @@ def _union(a: Relation | Rows, b: Relation | Rows, factors: Factors, weights: We
         # the extent is known, so the rows of this map can be listed and united one by one
         grid = min((a, b), key=lambda relation: (relation.period, abs(relation.advance)))
         union = _listed(a, span, grid).join(_listed(b, span, grid))
-        return union.as_listed(int(span), uneven=True)
+        return union.as_listed(int(span), uneven=True, turn=a.common_turn(b, int(span)))
 
 
 def _listed(relation: Relation, extent: int, like: Relation) -> Relation:

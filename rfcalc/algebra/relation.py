@@ -76,6 +76,10 @@ class Relation:
         they do. Set after the making.
     uneven : bool
         The rows are of grids of different strides, so that the slope is that of none. Set after the making.
+    turn : int, optional
+        How far apart in the input a row of one map and the same row of the next would lie, where rows are
+        listed: what wraps around the map's border goes by as much. None where that is not known. Set after
+        the making.
     solid : bool
         The ends say all: there is nothing between them that is not needed. Set after the making.
     """
@@ -92,6 +96,7 @@ class Relation:
         "slack",
         "solid",
         "taps",
+        "turn",
         "uneven",
     )
 
@@ -117,6 +122,7 @@ class Relation:
         self.exact = exact
         self.listed = 0
         self.uneven = self.solid = False
+        self.turn: int | None = None
         if regular is None:
             regular = all(map(le, lo, hi)) and rises(lo, advance) and rises(hi, advance)
         self.regular = regular
@@ -221,7 +227,13 @@ class Relation:
         times = under // gcd(over, under)
         if extent * times > MAX_PERIOD:  # no row behind this map is ever read: the slope may be rounded
             times, over, under = 1, over // under, 1
-        outputs = [outer.inside(i, self.listed) for i in range(extent)]
+        rows, exact = self, self.exact
+        if outer.border == "wrap" and self.turn is not None:
+            rows = self._endless(self.turn)
+            outputs = [outer.indices(i) for i in range(extent)]
+        else:
+            outputs = [outer.inside(i, self.listed) for i in range(extent)]
+            exact = exact and not (outer.border == "wrap" and self._leaves(outer, extent))
         reach = max((row[-1] - row[0] for row in outputs if row), default=0)
         if (
             extent * times > MAX_PERIOD
@@ -229,10 +241,22 @@ class Relation:
             or self._too_wide(extent, abs(reach))
         ):
             return whole(exact=False)
-        lo, hi, taps = self._unions(outputs)
+        lo, hi, taps = rows._unions(outputs)
         period, advance = extent * times, over * times // under
-        after = Relation(period, advance, lo * times, hi * times, taps * times, exact=self.exact)
-        return after.as_listed(extent, uneven=self.uneven)
+        after = Relation(period, advance, lo * times, hi * times, taps * times, exact=exact)
+        return after.as_listed(extent, uneven=self.uneven, turn=self.turn)
+
+    def _endless(self, turn: int) -> Relation:
+        """Return the rows of a map that goes on behind its border with the same rows, moved by a turn."""
+        lo, hi, taps = self.rows(range(self.listed))
+        return Relation(self.listed, turn, lo, hi, taps, exact=self.exact)
+
+    def _leaves(self, outer: Window, extent: int) -> bool:
+        """Tell whether a window reads behind the border of the map, of whose rows not all are the same."""
+        lo, hi, _ = self.rows(range(self.listed))
+        firsts, lasts = outer.ends(extent)
+        inside = min(firsts, default=0) >= 0 and max(lasts, default=0) < self.listed
+        return not inside and not (len(set(lo)) == len(set(hi)) == 1)
 
     def _after_rows(self, outer: Window, source: str) -> Relation:
         m = self.period // gcd(self.period, outer.advance)
@@ -339,13 +363,12 @@ class Relation:
         if period > MAX_PERIOD:
             return whole(exact=False)
         if period > MANY and self.taps is not None and other.taps is not None:
-            marks = (self.listed, self.uneven), (other.listed, other.uneven)
+            marks = self.marks, other.marks
             return copy(_known_union(self, other, period, marks))
         return self._united(other, period)
 
     def _united(self, other: Relation, period: int) -> Relation:
         """Unite the rows of two relations of one grid, spelled with one period."""
-        uneven = self.uneven or other.uneven
         a, b = self.over(period), other.over(period)
         if a.loose != b.loose:  # offsets that differ by an unknown amount: cover both at their widest
             a, b = a.spread_out(), b.spread_out()
@@ -358,20 +381,50 @@ class Relation:
             lo = tuple(map(minimum, a.lo, b.lo))
             hi = tuple(map(maximum, a.hi, b.hi))
             union = Relation(period, a.advance, lo, hi, None, a.slack, a.loose, exact, True).reduced()
-            return union.as_listed(max(self.listed, other.listed), uneven=uneven)
+            return self._listed_with(other, union)
         if _span(a, b) * period > MAX_BITS and _apart(a, b) * period > MAX_BITS:
             return whole(period, a.advance, exact=False)
         low, high, taps = _columns(list(map(_both, a.lo, a.hi, a.taps, b.lo, b.hi, b.taps)))
         union = Relation(period, a.advance, low, high, taps, a.slack, a.loose, exact).reduced()
-        return union.as_listed(max(self.listed, other.listed), uneven=uneven)
+        return self._listed_with(other, union)
+
+    def _listed_with(self, other: Relation, union: Relation) -> Relation:
+        """Let a union be of one map where one of the two is."""
+        count = max(self.listed, other.listed)
+        return union.as_listed(count, uneven=self.uneven or other.uneven, turn=self.common_turn(other, count))
+
+    def common_turn(self, other: Relation, count: int) -> int | None:
+        """Return the `turn` of a map of `count` rows, where it is the same for both relations."""
+        turn = self.turn_of(count)
+        return turn if turn == other.turn_of(count) else None
 
     # ---- other spellings of the same or a wider relation -------------------------------------------------
 
     def of_map(self, count: int) -> Relation:
         """Spell the same relation as that of a map of `count` rows, beyond whose border there is nothing."""
         same = copy(self)
-        same.listed = count
+        same.listed, same.turn = count, self.turn_of(count)
         return same
+
+    def as_turned(self, turn: int | None) -> Relation:
+        """Spell the same relation with another `turn`."""
+        if turn == self.turn:
+            return self
+        same = copy(self)
+        same.turn = turn
+        return same
+
+    def turn_of(self, count: int) -> int | None:
+        """Return the `turn` of a map of `count` rows; what rows that are listed already have."""
+        if self.listed or self.uneven:
+            return self.turn
+        whole, rest = divmod(self.advance * count, self.period)
+        return None if rest else whole
+
+    @property
+    def marks(self) -> tuple[int, bool, int | None]:
+        """What is set after the making, and left out of equality."""
+        return self.listed, self.uneven, self.turn
 
     def filled(self) -> Relation:
         """Spell the same ends with taps, all between them."""
@@ -388,16 +441,17 @@ class Relation:
             self.exact,
             self.regular,
         )
-        return same.as_listed(self.listed, uneven=self.uneven)
+        return same.as_listed(self.listed, uneven=self.uneven, turn=self.turn)
 
     def with_taps(self) -> Relation:
         """Spell the same relation with taps, where it has none and its ends say all."""
         return self.filled() if self.taps is None else self
 
-    def as_listed(self, count: int, *, uneven: bool = False) -> Relation:
+    def as_listed(self, count: int, *, uneven: bool = False, turn: int | None = None) -> Relation:
         """Let what was just made be the relation of one map of `count` rows, unless all rows are endless."""
         self.listed = 0 if not count or self.whole else count
         self.uneven = uneven
+        self.turn = turn if self.listed else None
         return self
 
     def over(self, period: int) -> Relation:
@@ -475,7 +529,7 @@ class Relation:
         hi = (inf,) * self.period if above else self.hi
         taps = None if self.taps is None else (0,) * self.period
         opened = Relation(self.period, self.advance, lo, hi, taps, self.slack, self.loose, self.exact)
-        return opened.reduced().as_listed(self.listed, uneven=self.uneven)
+        return opened.reduced().as_listed(self.listed, uneven=self.uneven, turn=self.turn)
 
     def constant(self) -> Relation:
         """Keep row 0 alone, for every output: what is left of an axis of one element."""
@@ -491,7 +545,7 @@ def _known_after(inner: Relation, uneven: bool, outer: Window) -> Relation:
 
 @lru_cache(maxsize=32)
 def _known_union(
-    one: Relation, other: Relation, period: int, marks: tuple[tuple[int, bool], ...]
+    one: Relation, other: Relation, period: int, marks: tuple[tuple[int, bool, int | None], ...]
 ) -> Relation:
     """Unite relations of many rows; `marks` are what their equality leaves out."""
     return one._united(other, period)

@@ -119,10 +119,9 @@ def _is_equal(one: Dependence | None, other: Dependence | None) -> bool:
     return _marks(one) == _marks(other)
 
 
-def _marks(dependence: Dependence) -> list[tuple[int, bool]]:
+def _marks(dependence: Dependence) -> list[tuple[int, bool, int | None]]:
     """List what the equality of relations leaves out."""
-    relations = [leg.relation for leg in dependence.legs if isinstance(leg.relation, Relation)]
-    return [(relation.listed, relation.uneven) for relation in relations]
+    return [leg.relation.marks for leg in dependence.legs if isinstance(leg.relation, Relation)]
 
 
 def choose_input(graph: LayerGraph, name: str | None) -> Layer:
