@@ -235,6 +235,16 @@ def are_rows(dependences: Iterable[Dependence]) -> bool:
     return all(isinstance(leg.relation, Rows) for dependence in dependences for leg in dependence.legs)
 
 
+def are_listed(dependences: Iterable[Dependence], inputs: Collection[int]) -> bool:
+    """Tell whether all legs with a grid on some axes of the input are the rows of one map."""
+    return all(
+        isinstance(leg.relation, Rows) or leg.relation.listed > 0
+        for dependence in dependences
+        for leg in dependence.legs
+        if leg.axis in inputs and not leg.gridless
+    )
+
+
 def crossed(dependences: Iterable[Dependence], axis: int) -> set[int]:
     """Return the axes of the input on which some legs move along an axis, and others along others alone."""
     along, beside = set(), set()

@@ -17,7 +17,7 @@ from typing import Final
 
 from rfcalc.algebra import parts
 from rfcalc.algebra.dependence import Dependence, Pieces
-from rfcalc.algebra.masked import are_rows, bordered, crossed
+from rfcalc.algebra.masked import are_listed, are_rows, bordered, crossed
 from rfcalc.algebra.number import Num, equal, is_known, prod
 from rfcalc.algebra.relation import MAX_PERIOD, UnequalSlopes
 from rfcalc.algebra.steps import Place
@@ -118,7 +118,7 @@ def framed(
     crossing = crossed(starts, axis)
     if any(start.masked for start in starts):
         crossing = {leg.axis for start in starts for leg in start.legs}
-    if not crossing or not are_rows(starts):
+    if not crossing or not (are_rows(starts) or are_listed(starts, crossing)):
         return after
     found = []
     for start, place in zip(starts, places, strict=True):
