@@ -272,6 +272,9 @@ def settled(dependence: Dependence) -> Dependence:
     reason = dependence.reason
     for axis in dict.fromkeys(leg.axis for leg in dependence.legs):
         own = tuple(leg for leg in dependence.legs if leg.axis == axis)
+        if not open_legs(dependence._replace(legs=own), dependence.masked.axes(len(dependence.factors))):
+            legs += own  # the rows of hidden elements are gone already
+            continue
         alone = _by_queries(dependence._replace(legs=own, parts=None))
         for leg in alone.legs:
             left = leg if alone.masked is None else _on_its_axes(alone, leg, alone.masked)
