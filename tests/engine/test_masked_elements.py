@@ -1,4 +1,4 @@
-"""What a mask leaves of an element is never more than the element needs: measured on real graphs with masks."""
+"""What a mask leaves of an element is no more than the element needs: held on real graphs with masks."""
 
 from __future__ import annotations
 
