@@ -230,6 +230,8 @@ def reach_of(rows: Sequence[int], keys: int) -> Reach | None:
     every = (1 << keys) - 1
     if all(row == every for row in rows):
         return None
+    if all(row == rows[0] for row in rows):  # no end moves on with the query
+        return Reach("", *_window(rows, keys))
     lasts = [row.bit_length() - 1 for row in rows]
     if all(row and row == (1 << last + 1) - 1 for row, last in zip(rows, lasts, strict=True)):
         return Reach("before", *_window([1 << last for last in lasts], keys))

@@ -20,6 +20,7 @@ from rfcalc.algebra.steps import (
     Reduce,
     Scan,
     Slide,
+    Squeeze,
     Step,
 )
 from rfcalc.algebra.window import slide
@@ -279,6 +280,10 @@ def _masked(mine: list[str], out: Sequence[str], seen: Seen) -> list[Step]:
     def place(letter: str) -> int:
         return list(letters).index(letter) - lead
 
+    if not missing and len(varying) == 1:  # what is left of the axis is summed, as for one query
+        axis = mine.index(summed[0])
+        del mine[axis]
+        return [Attend(axis, (pattern.kept(place(summed[0])),)), Squeeze((axis,))]
     if not missing:
         order = [place(letter) if letter in varying else -1 for letter in mine]
         return [Hide(pattern.moved(order))]

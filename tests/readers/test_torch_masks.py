@@ -176,3 +176,33 @@ def test_a_mask_that_hides_nothing_leaves_what_it_is_laid_on(name: str) -> None:
 def test_a_mask_over_the_pixels_of_a_map(name: str) -> None:
     # which columns a pixel reads goes with its row as well; rows of a field are told by one axis
     check(models.Picture(models.allowed(name, 20)), (1, 8, 4, 5), {2: 2, 3: 2})
+
+
+class Columns(torch.nn.Module):  # type: ignore[misc]  # torch has no types here
+    """A convolution of three rows, and a product with a matrix of which only some columns are not zero."""
+
+    def __init__(self, product: str, first: int, last: int) -> None:
+        super().__init__()
+        self.product = product
+        self.conv = torch.nn.Conv1d(3, 3, 3, padding=1)
+        matrix = torch.ones(9, 9)
+        matrix[:, :first] = matrix[:, last + 1 :] = 0
+        self.register_buffer("matrix", matrix)
+
+    def forward(self, x: Any) -> Any:
+        y = self.conv(x.transpose(1, 2)).transpose(1, 2)
+        if self.product == "einsum":
+            return torch.einsum("ij,bjc->bic", self.matrix, y)
+        return torch.nn.functional.linear(y.transpose(1, 2), self.matrix).transpose(1, 2)
+
+
+@pytest.mark.parametrize("product", ["einsum", "linear"])
+@pytest.mark.parametrize(("first", "last"), [(2, 5), (1, 1), (4, 7)])
+def test_rows_that_meet_columns_of_zeros_are_read_by_none(product: str, first: int, last: int) -> None:
+    graph = read(Columns(product, first, last), (1, 9, 3))
+    (axis,) = rfcalc.field(graph, str(list(graph)[-1].name)).axes
+    # one row stands for all where they are the same
+    assert set(axis.rows) == set(measured(Columns(product, first, last), (1, 9, 3), 1, 1))
+    row = rfcalc.analyze(graph).rows[-1]
+    # the rows from the first to the last that is not met by zeros, and one more on either side
+    assert (row.status, row.receptive_field) == ("exact", (last - first + 1 + 2,))
