@@ -51,8 +51,10 @@ def taken(axis: int, extent: Num, chosen: Sequence[int | tuple[int, ...]]) -> St
     """Step to the given indices of an axis: a slide where they are evenly spaced."""
     if tuple in map(type, chosen):
         return _taken_together(axis, extent, [index for index in chosen if isinstance(index, tuple)])
+    if not chosen:
+        return Slide(axis, slide(1), 0)
     indices = cast("Sequence[int]", chosen)
-    lowest, highest = (min(indices), max(indices)) if indices else (0, -1)
+    lowest, highest = min(indices), max(indices)
     if not is_known(extent):
         if lowest < 0:
             return Lose(axis, len(indices), "an index counts from the end of an axis of unknown extent")
@@ -64,8 +66,6 @@ def taken(axis: int, extent: Num, chosen: Sequence[int | tuple[int, ...]]) -> St
     by = indices[1] - indices[0] if len(indices) > 1 else 1
     if by > 0 and all(b - a == by for a, b in pairwise(indices)):
         return Slide(axis, slide(1, stride=by, lo=-indices[0]), len(indices))
-    if not indices:
-        return Slide(axis, slide(1), 0)
     if not is_known(extent):
         return Lose(axis, len(indices), "an axis of unknown extent is looked up in no order")
     return Slide(axis, picked(extent, indices), len(indices))

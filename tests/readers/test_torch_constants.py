@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -93,3 +95,20 @@ def test_zeros_that_training_may_change_say_nothing() -> None:
         module.weight.copy_(torch.eye(6))
     (axis,) = rfcalc.field(read(module, (1, 3, 6)), "behind").axes
     assert set(axis.masks) == {0b111111}
+
+
+class Nothing(torch.nn.Module):  # type: ignore[misc]  # torch has no types here
+    """A map beside the rows of it that no index names."""
+
+    def forward(self, x: Any) -> Any:
+        return torch.cat([x, x[:, :, torch.tensor([], dtype=torch.long)]], 2)
+
+
+@pytest.mark.parametrize("capture", ["auto", "export"])
+def test_no_index_takes_no_rows(capture: str) -> None:
+    rows = {
+        row.op: row
+        for row in rfcalc.analyze(rfcalc.from_torch(Nothing(), (1, 3, 8, 8), capture=capture)).rows
+    }
+    assert (rows["index"].output_shape, rows["index"].receptive_field) == ((1, 3, 0, 8), (0, 0))
+    assert (rows["cat"].status, rows["cat"].receptive_field) == ("exact", (1, 1))
