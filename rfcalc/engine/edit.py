@@ -242,6 +242,8 @@ def _refitted(
         return layer
     if layer.kind == "reshape":
         return _reshaped(layer, old.shape, new.shape, known.result.outputs[0].shape)
+    if layer.kind == "resample":
+        return _resampled(layer, old.shape, new.shape)
     return _summarising(layer, origin[layer.name], before)
 
 
@@ -272,6 +274,16 @@ def _reshaped(layer: Layer, old: Sequence[Num], new: Sequence[Num], made: Sequen
             )
         target += extents if kept else [prod(new[place] for place in sources)]
     return edited(layer, shape=tuple(target))
+
+
+def _resampled(layer: Layer, old: Sequence[Num], new: Sequence[Num]) -> Layer:
+    """Spread a resampling to fixed extents over all of its map: its scale was the ratio to the old ones."""
+    factors = layer.attrs.get("factors") or (None,) * len(layer.attrs["axes"])
+    axes = tuple(
+        (place, size, scale if factor is not None or is_same(old[place], new[place]) else None, region)
+        for (place, size, scale, region), factor in zip(layer.attrs["axes"], factors, strict=True)
+    )
+    return edited(layer, axes=axes)
 
 
 def _tensor(edge: Edge, resolved: Mapping[str, LayerInfo]) -> TensorSpec | None:

@@ -36,6 +36,7 @@ def sampled(operation: Operation, rounding: str, *, shrinking: str = "") -> Valu
     coordinates = operation.text("coordinate_transformation_mode", "half_pixel")
     given: list[Fraction | None] = [Fraction(1)] * x.rank
     target = list(x.shape)
+    factors: list[float | None] = [None] * x.rank
     message = ""
     if sizes:
         _match(operation, places, sizes)
@@ -47,6 +48,7 @@ def sampled(operation: Operation, rounding: str, *, shrinking: str = "") -> Valu
         made, extents, message = _scaled(operation, x, places, scales)
         for place, scale, size in zip(places, made, extents, strict=True):
             given[place], target[place] = scale, size
+            factors[place] = _factor(x.shape[place], scale, size)
     else:
         raise operation.wrong("there are neither scales nor sizes")
     mode = operation.text("mode", "nearest")
@@ -78,11 +80,18 @@ def sampled(operation: Operation, rounding: str, *, shrinking: str = "") -> Valu
         rounding=rounding,
         antialias=antialias,
         shrinking=shrinking,
+        factors=factors,
         floats=floats,
     )
     for each in (message, kept, smoothed, moved):
         runtimes.say(operation, resized, each)
     return resized
+
+
+def _factor(extent: Num, scale: Fraction, size: Num) -> float | None:
+    """Return what a known extent is multiplied by; None where runtimes round what comes of it otherwise."""
+    factor = float(scale)
+    return factor if is_known(extent) and int(extent * factor) == size else None
 
 
 def _match(operation: Operation, places: list[int], values: tuple[Num, ...]) -> None:
