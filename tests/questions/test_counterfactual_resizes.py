@@ -1,4 +1,4 @@
-"""What a resizing does once the poolings before it are gone: what a runtime does that is given such a file."""
+"""What a resizing does once the poolings before it are gone: what a runtime does with such a file."""
 
 from __future__ import annotations
 
