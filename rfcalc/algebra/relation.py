@@ -19,9 +19,18 @@ from operator import index, le, sub
 from typing import Final
 
 from rfcalc.algebra.number import Num, is_known, maximum, minimum
+from rfcalc.algebra.unions import (
+    End,
+    TapRow,
+    TapRows,
+    both,
+    columns,
+    filled_in,
+    merged,
+    smeared,
+    widened,
+)
 from rfcalc.algebra.window import TapTable, Window, rises
-
-End = float  # an int, or -inf / +inf where the row has no end on that side
 
 MANY: Final = 64
 """Rows of a listed window above which what it comes to is remembered: parts of concatenations share it."""
@@ -42,16 +51,6 @@ class NeedTaps(Exception):
 
 class UnequalSlopes(Exception):
     """The two sides of a join lie on different grids."""
-
-
-_Row = tuple[End, End, int]
-"""(lo, hi, taps)."""
-
-NOTHING: Final[_Row] = (0, -1, 0)
-"""The row that needs nothing."""
-
-_Rows = tuple[tuple[End, ...], tuple[End, ...], tuple[int, ...] | None]
-"""The same of several rows: their first ends, their last ends, and their taps where these are known."""
 
 
 class Relation:
@@ -282,7 +281,7 @@ class Relation:
                 lo, hi, taps = self.rows(outer.ends(period)[0])
             else:
                 read = outer.rows(period)
-                lo, hi, taps = self._unions([_widened(row, widen) for row in read] if widen else read)
+                lo, hi, taps = self._unions([widened(row, widen) for row in read] if widen else read)
             return Relation(period, advance, lo, hi, taps, slack, loose, exact).reduced()
         if not (outer.regular and self.regular):
             if self.solid:
@@ -302,7 +301,7 @@ class Relation:
         widest = max((size for size in self.sizes() if size != inf), default=0)
         return period * (moved + widest) > MAX_BITS
 
-    def rows(self, outputs: Sequence[int]) -> _Rows:
+    def rows(self, outputs: Sequence[int]) -> TapRows:
         """List the rows of some outputs."""
         if self.period == 1:
             (lo,), (hi,), one = self.lo, self.hi, self.taps
@@ -317,19 +316,19 @@ class Relation:
             None if taps is None else tuple([taps[r] for _, r in at]),
         )
 
-    def _unions(self, read: Sequence[Sequence[int]]) -> _Rows:
+    def _unions(self, read: Sequence[Sequence[int]]) -> TapRows:
         """List the unions of the rows of some outputs."""
         if max(map(len, read), default=0) == 1 and all(map(le, self.lo, self.hi)):  # elements are moved
             found = self.rows([row[0] for row in read if row])
-            return found if all(read) else _filled_in(found, read)
-        united: dict[tuple[int, ...], _Row] = {}  # a mask, and attention, let many read the same
+            return found if all(read) else filled_in(found, read)
+        united: dict[tuple[int, ...], TapRow] = {}  # a mask, and attention, let many read the same
         rows = []
         for outputs in map(tuple, read):
             row = united.get(outputs)
             if row is None:
-                row = united[outputs] = _merged(*self.rows(outputs))
+                row = united[outputs] = merged(*self.rows(outputs))
             rows.append(row)
-        return _columns(rows)
+        return columns(rows)
 
     def join(self, other: Relation) -> Relation:
         """Union: an output needs what either side needs.
@@ -384,7 +383,7 @@ class Relation:
             return self._listed_with(other, union)
         if _span(a, b) * period > MAX_BITS and _apart(a, b) * period > MAX_BITS:
             return whole(period, a.advance, exact=False)
-        low, high, taps = _columns(list(map(_both, a.lo, a.hi, a.taps, b.lo, b.hi, b.taps)))
+        low, high, taps = columns(list(map(both, a.lo, a.hi, a.taps, b.lo, b.hi, b.taps)))
         union = Relation(period, a.advance, low, high, taps, a.slack, a.loose, exact).reduced()
         return self._listed_with(other, union)
 
@@ -520,7 +519,7 @@ class Relation:
         if not self.slack:
             return self
         hi = tuple(b + self.slack if a <= b else b for a, b in zip(self.lo, self.hi, strict=True))
-        taps = None if self.taps is None else tuple(_smear(row, self.slack) for row in self.taps)
+        taps = None if self.taps is None else tuple(smeared(row, self.slack) for row in self.taps)
         return Relation(self.period, self.advance, self.lo, hi, taps, exact=False)
 
     def opened(self, *, below: bool = True, above: bool = True) -> Relation:
@@ -551,45 +550,6 @@ def _known_union(
     return one._united(other, period)
 
 
-def _merged(starts: Sequence[End], ends: Sequence[End], taps: Sequence[int] | None) -> _Row:
-    """Unite rows that are given by their ends and their taps."""
-    assert taps is not None
-    if not all(map(le, starts, ends)):
-        present = [row for row in zip(starts, ends, taps, strict=True) if row[0] <= row[1]]
-        starts, ends, taps = zip(*present, strict=True) if present else ((), (), ())
-    if not starts:
-        return NOTHING
-    lo, hi = min(starts), max(ends)
-    if lo == -inf or hi == inf:
-        return lo, hi, 0
-    bits = 0
-    for start, row in zip(starts, taps, strict=True):
-        bits |= row << int(start - lo)
-    return lo, hi, bits
-
-
-def _both(lo: End, hi: End, taps: int, lo2: End, hi2: End, taps2: int) -> _Row:
-    """Unite two rows: as `_merged`, for the many rows of which one is empty or both are the same."""
-    if lo > hi:
-        return (lo2, hi2, taps2) if lo2 <= hi2 else NOTHING
-    if lo2 > hi2 or (lo == lo2 and hi == hi2 and taps == taps2):
-        return lo, hi, taps
-    return _merged((lo, lo2), (hi, hi2), (taps, taps2))
-
-
-def _filled_in(rows: _Rows, read: Sequence[Sequence[int]]) -> _Rows:
-    """Put rows that need nothing between those of the outputs that read something."""
-    taps = rows[2]
-    assert taps is not None
-    found = zip(rows[0], rows[1], taps, strict=True)
-    return _columns([next(found) if outputs else NOTHING for outputs in read])
-
-
-def _columns(rows: Sequence[_Row]) -> _Rows:
-    """Return the columns of a table of rows."""
-    return tuple(zip(*rows, strict=True)) if rows else ((), (), ())  # type: ignore[return-value]
-
-
 def _span(*relations: Relation) -> End:
     """Span from the first end of all rows to the last: no row, and no union of rows, is wider."""
     return max([max(each.hi) for each in relations]) - min([min(each.lo) for each in relations]) + 1
@@ -608,20 +568,6 @@ def _apart(a: Relation, b: Relation) -> End:
 def _at_most(a: object, b: object) -> bool:
     """Tell whether one plain integer is at most another; of what is none of these nothing is told."""
     return type(a) is type(b) is int and a <= b  # of many designs that would part them
-
-
-def _widened(indices: Sequence[int], by: int) -> Sequence[int]:
-    return sorted({index + move for index in indices for move in range(by + 1)})
-
-
-def _smear(bits: int, by: int) -> int:
-    """Or together `bits` moved by 0, 1, ..., `by`."""
-    done = 0
-    while done < by:
-        move = min(done + 1, by - done)
-        bits |= bits << move
-        done += move
-    return bits
 
 
 def identity(*, taps: bool = False) -> Relation:

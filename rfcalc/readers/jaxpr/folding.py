@@ -11,7 +11,7 @@ from rfcalc.readers.jaxpr.operation import Operation
 from rfcalc.readers.jaxpr.program import INLINED, SAME, Tensor, body_of
 from rfcalc.readers.lowering.builder import Undecided, default_axes
 from rfcalc.readers.lowering.folding import MOST_KNOWN, truncated
-from rfcalc.readers.lowering.masks import MOST_MASKED, is_structural, may_be_structural
+from rfcalc.readers.lowering.mask_constants import MOST_MASKED, is_structural, may_be_structural
 from rfcalc.readers.lowering.value import Value, numpy_name
 
 Fold = Callable[[Any, Mapping[str, Any], tuple[Any, ...], tuple[int, ...]], Any]

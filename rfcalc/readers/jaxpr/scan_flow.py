@@ -20,7 +20,7 @@ from rfcalc.readers.jaxpr.program import (
     numbers_in,
     program_of,
 )
-from rfcalc.readers.lowering.masks import VERY_NEGATIVE
+from rfcalc.readers.lowering.mask_constants import VERY_NEGATIVE
 from rfcalc.readers.lowering.value import Value
 
 # ---- what a tensor may hold --------------------------------------------------------------------------------

@@ -134,7 +134,7 @@ class Masks:
 
     def _values(self, node: Node, edges: Sequence[Edge]) -> list[Value]:
         """Return the tensors and numbers that a call is on; masks by name are none of them."""
-        from rfcalc.readers.lowering.masks import array_of
+        from rfcalc.readers.lowering.mask_constants import array_of
         from rfcalc.readers.lowering.value import Value
 
         named = {key: value for key, value in node.kwargs.items() if not key.endswith("mask")}
@@ -181,17 +181,16 @@ class Masks:
     def _attended(self, stage: Stage, edges: Sequence[Edge], node: Node) -> Stage:
         """Return attention that says which keys constant masks leave."""
         from rfcalc.readers.lowering import masks
+        from rfcalc.readers.lowering.mask_constants import array_of, mask_in
 
         kind, attrs, _ = stage
         query, key = (self._shapes.get(edges[min(place, len(edges) - 1)]) for place in (0, 1))
         given = [each for each in _given(kind, node) if isinstance(each, Constant)]
         bias = _bias(kind, node)
         keeps = [
-            masks.truth(data, wanted=True)
-            for each in given
-            if (data := masks.array_of(each.value)) is not None
+            masks.truth(data, wanted=True) for each in given if (data := array_of(each.value)) is not None
         ]
-        low = None if bias is None else masks.mask_in(masks.array_of(bias.value))
+        low = None if bias is None else mask_in(array_of(bias.value))
         if low is not None and low.low:
             keeps.append(masks.left(low))
         if not (given or keeps):
@@ -295,12 +294,13 @@ def _triangle(stage: Stage, values: Sequence[Value], node: Node, config: Config)
 def _moved(stage: Stage, value: Value, node: Node) -> tuple[Stage, Mask | None]:
     """Hand a mask on; a softmax may be given one of its own."""
     from rfcalc.readers.lowering import masks
+    from rfcalc.readers.lowering.mask_constants import array_of
     from rfcalc.readers.lowering.value import Mask
 
     kind, attrs, _ = stage
     mask = value.mask
     given = node.kwargs.get("mask")
-    data = masks.array_of(given.value) if kind == "softmax" and isinstance(given, Constant) else None
+    data = array_of(given.value) if kind == "softmax" and isinstance(given, Constant) else None
     if data is not None:
         own = Mask(masks.truth(data, wanted=True), True, _ADDED, carried=True)
         mask = own if mask is None else masks.both(mask, own)

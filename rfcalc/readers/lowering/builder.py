@@ -17,9 +17,8 @@ from rfcalc.algebra.number import Num, equal
 from rfcalc.errors import RfcalcError
 from rfcalc.graph.graph import Block, LayerGraph
 from rfcalc.graph.layer import BATCH, CHANNEL, PLAIN, SPATIAL, Edge, Extras, Layer, Stage, TensorSpec, Weight
+from rfcalc.readers.lowering.mask_constants import VERY_NEGATIVE, faint_in
 from rfcalc.readers.lowering.masks import (
-    VERY_NEGATIVE,
-    faint_in,
     fill_of,
     handed_on,
     is_large,

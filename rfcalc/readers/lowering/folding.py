@@ -13,7 +13,7 @@ import numpy as np
 from rfcalc.algebra.number import is_known, prod
 from rfcalc.readers.lowering.arrays import Fold, hold_formulas, varied
 from rfcalc.readers.lowering.builder import Undecided
-from rfcalc.readers.lowering.masks import MOST_MASKED, is_structural, may_be_structural
+from rfcalc.readers.lowering.mask_constants import MOST_MASKED, is_structural, may_be_structural
 from rfcalc.readers.lowering.value import Value
 
 MOST_KNOWN: Final = 1 << 16

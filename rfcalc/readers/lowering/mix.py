@@ -12,6 +12,7 @@ from rfcalc.graph.layer import PLAIN, SPATIAL, Extras, Stage, TensorSpec
 from rfcalc.readers.lowering import masks as masks_of
 from rfcalc.readers.lowering.builder import Builder
 from rfcalc.readers.lowering.history import hides_nothing
+from rfcalc.readers.lowering.mask_constants import MOST_MASKED, faint_in
 from rfcalc.readers.lowering.operation import Lowering
 from rfcalc.readers.lowering.value import Blind, Mask, Value
 from rfcalc.readers.lowering.zeros import with_zeros
@@ -305,7 +306,7 @@ def _doubt(held: Sequence[Value], inputs: Sequence[Value]) -> str:
 
 def _is_faint(value: Value) -> bool:
     """Tell whether a constant is a mask that hides nothing, which is no weight all the same."""
-    return value.data is not None and masks_of.faint_in(value.data) is not None
+    return value.data is not None and faint_in(value.data) is not None
 
 
 def _is_filling(value: Value) -> bool:
@@ -344,7 +345,7 @@ def _only(condition: Value, yes: Value, no: Value) -> Value | None:
 def triangular(operation: Lowering, x: Value, diagonal: int, *, upper: bool) -> tuple[Value, ...]:
     """Add what makes all elements above or below a diagonal of the last two axes zero."""
     rows, columns = x.shape[-2:]
-    if not is_known(rows) or not is_known(columns) or rows * columns > masks_of.MOST_MASKED:
+    if not is_known(rows) or not is_known(columns) or rows * columns > MOST_MASKED:
         return operation.add("identity", (x,), {}, Extras(unsure="a triangle of open extent is not followed"))
     alive = masks_of.triangle(rows, columns, diagonal, upper=upper)
     mask, function = Mask(alive, False), operation.node.op

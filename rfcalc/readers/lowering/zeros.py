@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 from rfcalc.algebra import steps as moves
 from rfcalc.algebra.number import is_known, prod
 from rfcalc.graph.layer import BATCH, Edge, Layer, TensorSpec
-from rfcalc.readers.lowering.masks import MOST_MASKED, elements_of, thinned
+from rfcalc.readers.lowering.mask_constants import MOST_MASKED
+from rfcalc.readers.lowering.masks import elements_of, thinned
 from rfcalc.readers.lowering.value import Mask
 from rfcalc.readers.lowering.zero_kinds import ANY, keeps_zeros
 

@@ -16,7 +16,7 @@ import onnx
 from onnx import numpy_helper
 
 from rfcalc.errors import ReadError
-from rfcalc.readers.lowering.masks import VERY_NEGATIVE
+from rfcalc.readers.lowering.mask_constants import VERY_NEGATIVE
 from rfcalc.readers.onnx.sidecar import tables_of
 from rfcalc.readers.running import Pass, Values, is_structure, stand_in
 

@@ -21,7 +21,7 @@ import numpy as np
 import onnx
 
 from rfcalc.readers.lowering.folding import MOST_FLOATS
-from rfcalc.readers.lowering.masks import MOST_MASKED, hints, looked_at
+from rfcalc.readers.lowering.mask_constants import MOST_MASKED, hints, looked_at
 from rfcalc.readers.onnx.floats import Uses, uses_of
 from rfcalc.readers.onnx.held import graphs_of
 from rfcalc.wording import few

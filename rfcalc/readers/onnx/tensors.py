@@ -15,7 +15,7 @@ from rfcalc.errors import ReadError
 from rfcalc.graph.layer import TensorSpec, Weight
 from rfcalc.readers.lowering.builder import default_axes
 from rfcalc.readers.lowering.folding import MOST_FLOATS, MOST_KNOWN
-from rfcalc.readers.lowering.masks import MOST_MASKED, is_structural, may_be_structural
+from rfcalc.readers.lowering.mask_constants import MOST_MASKED, is_structural, may_be_structural
 from rfcalc.readers.lowering.value import Value
 
 MOST_AXES: Final = 64

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from rfcalc.readers.lowering.folding import MOST_FLOATS, MOST_KNOWN
-from rfcalc.readers.lowering.masks import MOST_MASKED
+from rfcalc.readers.lowering.mask_constants import MOST_MASKED
 from rfcalc.readers.onnx.sidecar import MOST_BYTES, Said, Unread, read_beside
 from rfcalc.readers.openvino.document import Layer, Net, integer, parse
 from rfcalc.wording import few

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rfcalc.algebra.number import UNKNOWN, Num
-from rfcalc.readers.lowering.masks import MOST_MASKED, is_structural, may_be_structural
+from rfcalc.readers.lowering.mask_constants import MOST_MASKED, is_structural, may_be_structural
 from rfcalc.readers.torch.extents import from_formula
 from rfcalc.readers.torch.program import (
     BUFFER,

@@ -9,7 +9,7 @@ from rfcalc.algebra.number import is_known, prod
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import TensorSpec
 from rfcalc.readers.lowering.builder import Undecided, default_axes
-from rfcalc.readers.lowering.masks import MOST_MASKED, is_structural, may_be_structural
+from rfcalc.readers.lowering.mask_constants import MOST_MASKED, is_structural, may_be_structural
 from rfcalc.readers.lowering.value import Value, numpy_name
 from rfcalc.readers.torch.functions import MORE, Fold, bounded, elements, given, of_elements
 from rfcalc.readers.torch.operation import Operation

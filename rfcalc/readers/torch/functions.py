@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from rfcalc.algebra.number import prod
 from rfcalc.readers.lowering.builder import Undecided
-from rfcalc.readers.lowering.masks import MOST_MASKED
+from rfcalc.readers.lowering.mask_constants import MOST_MASKED
 from rfcalc.readers.lowering.value import Value
 from rfcalc.readers.torch.operation import Operation
 

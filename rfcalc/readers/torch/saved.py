@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from rfcalc.algebra.number import UNKNOWN, Num
 from rfcalc.errors import ReadError
-from rfcalc.readers.lowering.masks import MOST_MASKED, is_structural, may_be_structural
+from rfcalc.readers.lowering.mask_constants import MOST_MASKED, is_structural, may_be_structural
 from rfcalc.readers.parsing import decode
 from rfcalc.readers.torch.extents import from_text
 from rfcalc.readers.torch.program import (

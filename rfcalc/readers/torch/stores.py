@@ -10,7 +10,8 @@ from typing import Any, Final, NamedTuple
 from rfcalc.algebra.number import is_known, prod
 from rfcalc.errors import AnalysisError
 from rfcalc.readers.lowering.builder import Undecided
-from rfcalc.readers.lowering.masks import LOST, MOST_MASKED, mask_in
+from rfcalc.readers.lowering.mask_constants import MOST_MASKED, mask_in
+from rfcalc.readers.lowering.masks import LOST
 from rfcalc.readers.lowering.value import Value, numpy_name
 from rfcalc.readers.torch.folding import fold_of, is_kept
 from rfcalc.readers.torch.operation import Operation
