@@ -72,7 +72,7 @@ COUNTERFACTUALS: Final = {
         Counterfactual("max", "max pooling for every other pooling", maximum, "with max pooling"),
         Counterfactual(
             "pool", "a 2x2 max pooling after every convolution; pool:K:N for K x K after every N", pooled,
-            "with pooling",
+            "with max pooling of window 2 after every convolution",
         ),
     )
 }  # fmt: skip
@@ -102,4 +102,6 @@ def counterfactual(name: str) -> Counterfactual:
     if head != "pool" or len(numbers) > 2 or not all(n.isdecimal() and 0 < int(n) < 10_000 for n in numbers):
         raise UsageError(f"{name!r} is not of the form pool:K:N, a window and a number of convolutions")
     kernel, every = (*map(int, numbers), 1)[:2]
-    return found._replace(name=name, build=lambda run: pooled(run, kernel, every))
+    convolutions = "every convolution" if every == 1 else f"every {every} convolutions"
+    phrase = f"with max pooling of window {kernel} after {convolutions}"
+    return found._replace(name=name, build=lambda run: pooled(run, kernel, every), phrase=phrase)

@@ -147,6 +147,20 @@ def test_the_same_model_from_its_own_counterfactual() -> None:
     assert entry.changed == 4  # both poolings, and the convolution behind each
 
 
+@pytest.mark.parametrize(
+    ("variant", "phrase"),
+    [
+        ("pool", "with max pooling of window 2 after every convolution"),
+        ("pool:2:1", "with max pooling of window 2 after every convolution"),
+        ("pool:3:2", "with max pooling of window 3 after every 2 convolutions"),
+    ],
+)
+def test_a_pooling_that_was_not_there_is_named(variant: str, phrase: str) -> None:
+    """Beside a model whose poolings were taken out it is not to be taken for these."""
+    said = rfcalc.compare(MODELS / "plain.json", variants=[variant]).answer[0]
+    assert said.startswith(f"As it is, conv3 sees 7x7 of 28x28 (6%); {phrase}, ")
+
+
 def test_nothing_to_change() -> None:
     comparison = rfcalc.compare(MODELS / "plain.json", variants=["plain", "average"])
     assert comparison.answer[0].startswith("There is nothing to compare this model with")
