@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from rfcalc.algebra.number import is_known
@@ -11,6 +12,7 @@ from rfcalc.engine.memory import held_by_layer
 from rfcalc.engine.result import AnalysisResult, Row
 from rfcalc.engine.rows import analyze_run
 from rfcalc.engine.run import Run
+from rfcalc.engine.totals import calls_differ
 from rfcalc.errors import RfcalcError, UsageError
 from rfcalc.graph.layer import Edge
 from rfcalc.page.fields import fields_document
@@ -50,13 +52,13 @@ def model_document(
         Returns the model with such extents; by default the run itself says what it is then.
     """
     at = run.at if at is None else at
-    result = analyze_run(run)
+    result = _calls_apart(run, analyze_run(run))
     first = _sized(run, result)
     sized, left_out = [first], []
     for extents in sizes:
         try:
             other = at(*extents)
-            analysis = analyze_run(other)
+            analysis = _calls_apart(other, analyze_run(other))
             if [row.name for row in analysis] != [row.name for row in result]:
                 raise UsageError("at this size it has other layers")
             sized.append(_sized(other, analysis))
@@ -90,13 +92,26 @@ def _sized(run: Run, result: AnalysisResult) -> dict[str, Any]:
     }
 
 
+def _calls_apart(run: Run, result: AnalysisResult) -> AnalysisResult:
+    """Give each call of a layer whose calls see differently a row of its own, where the model makes it."""
+    if not any(map(calls_differ, result)):
+        return result
+    made = {layer.name: place for place, layer in enumerate(run.graph)}
+    rows = [row.calls[0] if calls_differ(row) else row for row in result]
+    for row in filter(calls_differ, result):
+        for call in row.calls[1:]:
+            # a row that heads others is none that is made
+            earlier = [at for at, each in enumerate(rows) if made.get(each.name, len(made)) < made[call.name]]
+            rows.insert(max(earlier) + 1, call)
+    # a note of that code tells what one row for all calls stands for
+    notes = tuple(note for note in result.notes if note.code != "calls")
+    return replace(result, rows=tuple(rows), notes=notes)
+
+
 def _last(result: AnalysisResult) -> int | None:
     """Return the row whose field is meant where a model is asked how far it sees; None where none has one."""
     focus = focus_of(result.rows)
-    return next(
-        (place for place, row in enumerate(result) if any(each.name == focus for each in (row, *row.calls))),
-        None,
-    )
+    return next((place for place, row in enumerate(result) if row.name == focus), None)
 
 
 def _edge(run: Run, row: Row) -> Edge:
@@ -105,9 +120,10 @@ def _edge(run: Run, row: Row) -> Edge:
 
 
 def _places(run: Run, result: AnalysisResult) -> Mapping[str, int]:
-    """Return the number of the row of each layer; calls of one layer share theirs."""
+    """Return the number of the row of each layer; calls of one layer that see alike share theirs."""
     rows = {row.name: place for place, row in reversed(list(enumerate(result)))}
-    return {layer.name: rows[layer.source_name] for layer in run.graph if layer.source_name in rows}
+    named = {layer.name: layer.name if layer.name in rows else layer.source_name for layer in run.graph}
+    return {layer: rows[name] for layer, name in named.items() if name in rows}
 
 
 def _settings(run: Run, row: Row) -> dict[str, Any]:

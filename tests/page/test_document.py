@@ -100,6 +100,29 @@ def test_the_schema_and_its_table_are_fresh() -> None:
     assert call("schema", "report").stdout == schema.schema_text()
 
 
+def test_calls_that_see_differently_have_rows_of_their_own() -> None:
+    """The last of them is the last map, as `rfcalc field` has it; calls that see alike share a row."""
+    chain = [
+        {"kind": "conv", "name": "first", "filters": 8, "kernel": 3},
+        {"kind": "conv", "name": "body", "filters": 8, "kernel": 3, "padding": "same"},
+        {"kind": "activation", "name": "between"},
+        {"share": "body", "name": "again"},
+        {"kind": "conv", "name": "left", "filters": 1, "kernel": 1},
+        {"share": "left", "name": "right", "inputs": "again"},
+        {"kind": "add", "name": "sum", "inputs": ["left", "right"]},
+    ]
+    model = rfcalc.report({"rfcalc": 1, "input": [28, 28, 1], "layers": chain}).to_dict()["models"][0]
+    analysis = model["sizes"][0]["analysis"]
+    rows = {row["name"]: row for row in analysis["layers"]}
+    assert list(rows) == ["input", "first", "body", "between", "again", "left", "sum"]
+    assert [rows[name]["receptive_field"] for name in ("body", "again", "left")] == [[5, 5], [7, 7], [7, 7]]
+    assert [rows[name]["params"]["trainable"] for name in ("body", "again")] == [8 * 8 * 9 + 8, 0]
+    assert [note["code"] for note in analysis["notes"]] == []
+    focus = rfcalc.field({"rfcalc": 1, "input": [28, 28, 1], "layers": chain[:4]}).layer
+    chained = rfcalc.report({"rfcalc": 1, "input": [28, 28, 1], "layers": chain[:4]}).to_dict()["models"][0]
+    assert chained["sizes"][0]["analysis"]["layers"][chained["last"]]["name"] == focus == "again"
+
+
 def test_documents_are_the_same_from_run_to_run() -> None:
     path = str(DOCS / "models" / "unet.json")
     assert rfcalc.report(path).to_json() == rfcalc.report(path).to_json()
