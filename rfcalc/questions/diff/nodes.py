@@ -113,7 +113,7 @@ def settings_of(layer: Layer, graph: LayerGraph, resolved: Mapping[str, LayerInf
         form = known[name].form if name in known else ""
         settings[name] = _ranks(value) if name in ("constants", "operands") else _spelled(value, form, rank)
     if layer.kind == "resample" and settings["axes"]:
-        settings |= _resampling(settings["axes"])
+        settings |= _resampling(settings["axes"], settings["factors"])
     if settings.get("stride", 0) is None and "kernel" in settings:
         settings["stride"] = settings["kernel"]  # a pooling's windows lie side by side by default
     if layer.weights:
@@ -123,11 +123,20 @@ def settings_of(layer: Layer, graph: LayerGraph, resolved: Mapping[str, LayerInf
     return settings
 
 
-def _resampling(axes: Sequence[Sequence[Any]]) -> dict[str, Any]:
-    """Spell what is resampled as axes and scales; a size is a setting of those axes alone that have none."""
+def _resampling(axes: Sequence[Sequence[Any]], factors: Sequence[float | None] | None) -> dict[str, Any]:
+    """Spell what is resampled as axes, scales, and, where none is, factors or sizes."""
     places, sizes, scales, regions = zip(*axes, strict=True)
-    own = tuple(size if scale is None else None for size, scale in zip(sizes, scales, strict=True))
-    parts = {"scale": scales, "size": own, "region": regions}
+    # Since a scale makes the size too, what the reader read of sizes is no setting beside it.
+    made = [
+        (None, None) if scale is not None else (size, factor)
+        for size, scale, factor in zip(sizes, scales, factors or (None,) * len(axes), strict=True)
+    ]
+    parts = {
+        "scale": scales,
+        "factors": tuple(factor for _, factor in made),
+        "size": tuple(size if factor is None else None for size, factor in made),
+        "region": regions,
+    }
     return {"axes": places, **{name: part if any(part) else None for name, part in parts.items()}}
 
 
