@@ -41,7 +41,7 @@ describe("what a change did", () => {
             changesOf(report(POOLING), report(PLAIN)).map(({ what, before, now }) => [what, before, now]),
         ).toEqual([
             ["a unit of conv3 sees", "18x18 (41%)", "7x7 (6%)"],
-            ["step between its units", "4x4", "1x1"],
+            ["stride: pixels between its units", "4x4", "1x1"],
             ["last map", "3x3x128", "22x22x128"],
             ["inputs of the classifier", "1,152", "61,952"],
             ["parameters", "104,202", "712,202"],

@@ -102,6 +102,24 @@ describe("a model beside what it is without pooling", () => {
     });
 });
 
+describe("costs of two models", () => {
+    it("have bars of one scale, so that they compare", async () => {
+        await show(pooling());
+        const most = all("most").map((list) =>
+            [...list.querySelectorAll("li")].map((each) => ({
+                macs: each.querySelector(".figure")?.textContent,
+                long: Number(each.querySelector(".bar-share")?.getAttribute("width")),
+            })),
+        );
+        // the sample counts parameters times units: conv2 18,496 * 11 * 11, conv3 of the other 73,856 * 22 * 22
+        expect(most[0]?.[0]).toEqual({
+            macs: "2.24 M",
+            long: expect.closeTo((100 * 18_496 * 121) / (73_856 * 484), 1),
+        });
+        expect(most[1]?.[0]).toEqual({ macs: "35.7 M", long: 100 });
+    });
+});
+
 describe("two models with other names for their layers", () => {
     const report = pooling();
     const names = ["input", "first", "conv1", "conv3"]; // conv1 stands for conv2

@@ -507,6 +507,36 @@ def test_it_fits_a_phone(show: Any) -> None:
     assert page.page.evaluate(WIDER) <= 0
 
 
+def test_two_fields_are_in_sight_together_on_a_phone(show: Any) -> None:
+    page = show(rfcalc.report(str(DOCS / "pooling.json")), width=390, height=800)
+    one, other = (page.find("field-canvas", side).bounding_box() for side in (0, 1))
+    assert abs(one["y"] - other["y"]) < 100
+    assert one["x"] + one["width"] < other["x"]
+    assert min(one["width"], other["width"]) > 120
+
+
+@pytest.mark.parametrize("width", [390, 700, 1000, 1400])
+def test_a_field_has_room_beside_a_bench(width: int, show: Any) -> None:
+    """What stands beside it gives way by the room of the report, which may be a part of the window."""
+    page = show(rfcalc.report(str(DOCS / "pooling.json"), variants=[]), width=1400)
+    page.page.evaluate("width => { document.querySelector('.report').style.width = `${width}px`; }", width)
+    assert page.page.locator(".plane").first.bounding_box()["width"] > 250
+    assert page.page.evaluate(WIDER) <= 0
+
+
+def test_titles_stay_in_their_boxes(show: Any) -> None:
+    names = [f"{'MatMul_WWW' * (place % 4)}{place}" for place in range(30)]
+    layers = [{"kind": "conv", "name": name, "filters": 1, "kernel": 1} for name in names]
+    page = show(rfcalc.report({"rfcalc": 1, "input": [16, 16, 1], "layers": layers}, variants=[]))
+    page.page.get_by_test_id("graph-node").first.wait_for()
+    out = page.page.evaluate(
+        """() => [...document.querySelectorAll(".node-title")].filter(each =>
+            each.getBoundingClientRect().right > each.closest(".node").querySelector(".face:not(.behind)")
+                .getBoundingClientRect().right).map(each => each.textContent)"""
+    )
+    assert out == []
+
+
 @pytest.mark.parametrize("width", [390, 1400])
 def test_long_names_do_not_widen_the_page(width: int, show: Any) -> None:
     long = "n" * 199
@@ -539,6 +569,20 @@ def test_paper_is_wide_enough(name: str, show: Any) -> None:
             .map(each => Math.round(each.getBoundingClientRect().right - innerWidth))"""
     )
     assert max(out) <= 0, "tables end on the page"
+
+
+def test_pictures_are_printed_whole(show: Any) -> None:
+    """They were drawn for a window that is wider than paper."""
+    page = show(rfcalc.report(str(DOCS / "pooling.json")), width=1400)
+    page.page.emulate_media(media="print")
+    page.page.evaluate("() => { document.querySelector('.report').style.width = '718px'; }")
+    out = page.page.evaluate(
+        """() => [...document.querySelectorAll(".chart, .plane canvas, .graph-pane")]
+            .filter(each => each.getBoundingClientRect().right > 718
+                || each.scrollHeight > each.clientHeight + 1)
+            .map(each => each.outerHTML.slice(0, 80))"""
+    )
+    assert out == []
 
 
 def test_the_whole_table_is_printed(show: Any) -> None:

@@ -35,7 +35,11 @@ function fieldOf({ field, coverage }: Bill): string {
 
 function costs(bill: Bill): Omit<Change, "before">[] {
     return [
-        { what: "step between its units", main: true, now: bill.stride ? extents(bill.stride, "-") : "?" },
+        {
+            what: "stride: pixels between its units",
+            main: true,
+            now: bill.stride ? extents(bill.stride, "-") : "?",
+        },
         { what: "last map", main: false, now: bill.last_map ? shape(bill.last_map) : "none" },
         {
             what: "inputs of the classifier",

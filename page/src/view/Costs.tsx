@@ -36,31 +36,48 @@ interface Values {
     missing: number;
 }
 
+/** The rows of a side that are layers. */
+function placesOf(side: Side): number[] {
+    return side.sized.analysis.layers.flatMap((row, index) => (row.container ? [] : [index]));
+}
+
+function panelsOf(side: Side): Values[] {
+    const { layers } = side.sized.analysis;
+    const places = placesOf(side);
+    return measuresOf(side).map((measure) => {
+        const values = places.map((index) => {
+            const value = measure.of(layers[index] as Row, index);
+            return typeof value === "number" ? value : null;
+        });
+        const known = values.filter((value) => value !== null);
+        return {
+            measure,
+            values,
+            most: known.reduce((most, value) => Math.max(most, value), 0),
+            sum: known.reduce((sum, value) => sum + value, 0),
+            missing: values.length - known.length,
+        };
+    });
+}
+
+/** What is as long as a bar can be, by measure: the most of all sides, so that their bars compare. */
+function scalesOf(sides: readonly Side[]): ReadonlyMap<string, number> {
+    const scales = new Map<string, number>();
+    for (const { measure, most } of sides.flatMap(panelsOf))
+        scales.set(measure.key, Math.max(scales.get(measure.key) ?? 0, most));
+    return scales;
+}
+
 const PANEL = 58;
 const GAP = 20;
 const EDGE = 4;
 
 export function Costs({ session, side }: { session: Session; side: Side }) {
     const layers = side.sized.analysis.layers;
-    const places = useMemo(() => layers.flatMap((row, index) => (row.container ? [] : [index])), [layers]);
-    const panels: Values[] = useMemo(
-        () =>
-            measuresOf(side).map((measure) => {
-                const values = places.map((index) => {
-                    const value = measure.of(layers[index] as Row, index);
-                    return typeof value === "number" ? value : null;
-                });
-                const known = values.filter((value) => value !== null);
-                return {
-                    measure,
-                    values,
-                    most: known.reduce((most, value) => Math.max(most, value), 0),
-                    sum: known.reduce((sum, value) => sum + value, 0),
-                    missing: values.length - known.length,
-                };
-            }),
-        [side, layers, places],
-    );
+    const sides = session.sides.value;
+    const places = useMemo(() => placesOf(side), [side]);
+    const panels = useMemo(() => panelsOf(side), [side]);
+    const scales = useMemo(() => scalesOf(sides), [sides]);
     const [box, width] = useWidth<HTMLDivElement>();
     const [hovered, setHovered] = useState<number | null>(null);
     const [key, setKey] = useState("macs");
@@ -84,20 +101,24 @@ export function Costs({ session, side }: { session: Session; side: Side }) {
                   .map(({ measure, values }) => `${measure.title} ${measure.text(values[place])}`)
                   .join(", ")}`;
     const drawings = useMemo(
-        () => panels.map((panel, index) => drawing(panel, index * (PANEL + GAP) + GAP, step)),
-        [panels, step],
+        () =>
+            panels.map((panel, index) =>
+                drawing(panel, scales.get(panel.measure.key) ?? 0, index * (PANEL + GAP) + GAP, step),
+            ),
+        [panels, scales, step],
     );
     return (
         <section class="card costs" aria-label={`Costs by layer, ${side.model.title}`} data-testid="costs">
             <h2>
                 Costs by layer
-                {session.sides.value.length > 1 && <span class="kind">, {side.model.title}</span>}
+                {sides.length > 1 && <span class="kind">, {side.model.title}</span>}
             </h2>
             <div ref={box}>
                 <svg
                     class="chart"
                     width={width}
                     height={height}
+                    viewBox={`0 0 ${width} ${height}`}
                     tabIndex={0}
                     role="application"
                     aria-roledescription="chart, read with the left and right arrow keys"
@@ -163,6 +184,7 @@ export function Costs({ session, side }: { session: Session; side: Side }) {
                 session={session}
                 side={side}
                 panel={panels.find((panel) => panel.measure.key === key)}
+                scale={scales.get(key) ?? 0}
                 places={places}
             />
         </section>
@@ -170,8 +192,8 @@ export function Costs({ session, side }: { session: Session; side: Side }) {
 }
 
 /** A bar for each layer, or the steps of what is held; of layers that share a pixel the largest. */
-function drawing({ measure, values, most }: Values, top: number, step: number): string {
-    if (!most) return "";
+function drawing({ measure, values }: Values, scale: number, top: number, step: number): string {
+    if (!scale) return "";
     const together = Math.max(Math.ceil(1 / Math.max(step, 1e-6)), 1);
     const parts: string[] = [];
     const bottom = top + PANEL;
@@ -180,7 +202,7 @@ function drawing({ measure, values, most }: Values, top: number, step: number): 
             .slice(at, at + together)
             .reduce<number>((largest, each) => Math.max(largest, each ?? 0), 0);
         const x = (EDGE + at * step).toFixed(2);
-        const y = bottom - (value / most) * PANEL;
+        const y = bottom - (value / scale) * PANEL;
         const wide = step * together;
         if (!measure.sums) parts.push(`${at ? "L" : "M"}${x} ${y.toFixed(1)}h${wide.toFixed(2)}`);
         else if (value) {
@@ -197,10 +219,11 @@ interface MostProps {
     session: Session;
     side: Side;
     panel: Values | undefined;
+    scale: number;
     places: readonly number[];
 }
 
-function Most({ session, side, panel, places }: MostProps) {
+function Most({ session, side, panel, scale, places }: MostProps) {
     const [all, setAll] = useState(false);
     const ranked = useMemo(() => {
         if (!panel) return [];
@@ -227,7 +250,7 @@ function Most({ session, side, panel, places }: MostProps) {
                             aria-hidden="true"
                         >
                             <rect class="bar-ground" width="100" height="6" />
-                            <rect class="bar-share" width={(value / panel.most) * 100} height="6" />
+                            <rect class="bar-share" width={(value / scale) * 100} height="6" />
                         </svg>
                         <span class="figure">{panel.measure.text(value)}</span>
                         <span class="figure share">

@@ -8,6 +8,7 @@ import { type Layout, NODE, layOut, pathOf } from "../model/layout";
 import type { Analysis, Mark, Row } from "../report";
 import { useWidth, whenIdle } from "./hooks";
 import { markLetter, markName } from "./marks";
+import { titleWidth } from "./paint";
 import type { Session, Side } from "./session";
 
 const AT_FIRST = 48; // nodes that are seen without being asked for
@@ -314,7 +315,14 @@ function Drawing({ drawn, session, side, factor, toggle, current }: DrawingProps
 function clip(text: string, most: number): string {
     if (text.length <= most) return text;
     // the end of a long name tells more than its beginning
-    return `…${text.slice(text.length - Math.max(most - 1, 1))}`;
+    return `…${text.slice(text.length - Math.max(most - 1, 1)).replace(/^[…\s]+/, "")}`;
+}
+
+/** Clip a title to so many pixels, as wide as its letters are. */
+function fitted(text: string, room: number): string {
+    let most = text.length;
+    while (most > 1 && titleWidth(clip(text, most)) > room) most--;
+    return clip(text, most);
 }
 
 /** What is shown when the pointer rests on a node. */
@@ -341,11 +349,15 @@ function NodeFace({
 }) {
     const row = analysis.layers[node.row] as Row;
     const shown = [...new Map(marks?.map((mark) => [mark.code, mark])).values()].slice(0, 3);
-    const room = Math.floor((NODE.width - 18 - shown.length * 19) / 7);
+    const room = NODE.width - 18 - shown.length * 19;
+    const title = useMemo(
+        () => (node.children ? `+ ${fitted(node.title, room - titleWidth("+ "))}` : fitted(row.name, room)),
+        [node, row, room],
+    );
     return (
         <g class="node-text" aria-hidden="true">
             <text class="node-title" x={10} y={16}>
-                {node.children ? `+ ${clip(node.title, room - 2)}` : clip(row.name, room)}
+                {title}
             </text>
             <text class="node-detail" x={10} y={31}>
                 {node.children

@@ -160,6 +160,7 @@ function Chart({ session, growth, log }: ChartProps) {
                 class="chart"
                 width={width}
                 height={HEIGHT}
+                viewBox={`0 0 ${width} ${HEIGHT}`}
                 tabIndex={0}
                 role="application"
                 aria-roledescription="chart, read with the left and right arrow keys"

@@ -43,6 +43,18 @@ function lookUp(element: Element): Colours {
     };
 }
 
+const TITLE = '600 12px system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
+let measuring: CanvasRenderingContext2D | null | undefined;
+
+/** How wide the title of a node is, in pixels; where nothing can be measured, about so. */
+export function titleWidth(text: string): number {
+    if (measuring === undefined) {
+        measuring = document.createElement("canvas").getContext("2d");
+        if (measuring) measuring.font = TITLE;
+    }
+    return measuring ? measuring.measureText(text).width : text.length * 7;
+}
+
 /** Make the canvas so many CSS pixels large, sharp on any screen, and empty. */
 export function prepare(
     canvas: HTMLCanvasElement,
