@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from rfcalc.algebra.number import Num
@@ -103,6 +103,16 @@ def focus_of(rows: Iterable[Row]) -> str:
 
 def in_order(layers: Sequence[Row]) -> list[Row]:
     """Put rows of layers in order, with the last call in the place of those whose calls see differently."""
+    return _placed(layers, lambda row: row.calls[-1:])
+
+
+def every_call(layers: Sequence[Row]) -> list[Row]:
+    """Put rows of layers in order, with all calls in the place of those whose calls see differently."""
+    return _placed(layers, lambda row: row.calls)
+
+
+def _placed(layers: Sequence[Row], calls: Callable[[Row], Sequence[Row]]) -> list[Row]:
+    """Put rows in order, with some of its calls in the place of each whose calls see differently."""
     if not any(row.calls for row in layers):
         return list(layers)
     places = {row.name: (place, 0) for place, row in enumerate(layers)}
@@ -114,7 +124,7 @@ def in_order(layers: Sequence[Row]) -> list[Row]:
                 ]
                 place, further = max([*before, places[row.name]])
                 places[call.name] = (place, further + 1)
-    shown = [row.calls[-1] if calls_differ(row) else row for row in layers]
+    shown = [each for row in layers for each in (calls(row) if calls_differ(row) else (row,))]
     return sorted(shown, key=lambda row: places[row.name])
 
 

@@ -157,16 +157,13 @@ def peak_bytes(graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> Num | No
 def held_by_layer(graph: LayerGraph, resolved: Mapping[str, LayerInfo]) -> Mapping[str, int] | None:
     """Return the bytes of activations that are held while each layer runs, in the file's order.
 
-    Of a source layer that is called several times it is the most; None where a shape or a type is not known.
+    Calls of one layer are told apart, by their own names; None where a shape or a type is not known.
     """
     tasks = _tasks(graph, resolved, graph.outputs, in_place=True)
     if tasks is None:
         return None
     state = _State(tasks)
-    held: dict[str, int] = {}
-    for place, step in enumerate(tasks.steps):
-        held[step.name] = max(state.run(place), held.get(step.name, 0))
-    return held
+    return {step.call: state.run(place) for place, step in enumerate(tasks.steps)}
 
 
 def peaks_of(
@@ -199,8 +196,8 @@ class _Step(NamedTuple):
 
     Parameters
     ----------
-    name : str
-        The layer.
+    name, call : str
+        The layer as the source has it, and as the graph does, where each call is a layer.
     before : tuple of int
         The steps that have to come first.
     reads : tuple of int
@@ -212,6 +209,7 @@ class _Step(NamedTuple):
     """
 
     name: str
+    call: str
     before: tuple[int, ...]
     reads: tuple[int, ...]
     makes: tuple[int, ...]
@@ -267,7 +265,7 @@ def _tasks(
             over = tuple([buffer for buffer in same if sizes[buffer] == sizes[makes[0]]])
         before = tuple(dict.fromkeys([places[producer] for producer, _ in layer.inputs]))
         places[layer.name] = len(steps)
-        steps.append(_Step(layer.source_name, before, reads, tuple(makes), over))
+        steps.append(_Step(layer.source_name, layer.name, before, reads, tuple(makes), over))
     kept = frozenset(buffers[edge] for edge in outputs)
     inputs = sum(layer.kind == "input" for layer in ordered)
     return None if not steps else _Tasks(steps, sizes, readers, kept, inputs)

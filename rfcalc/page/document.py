@@ -81,22 +81,35 @@ def model_document(
 def _sized(run: Run, result: AnalysisResult) -> dict[str, Any]:
     """Return what a page shows of a model at one size."""
     fields, missing = fields_document(run, [_edge(run, row) for row in result])
-    held = held_by_layer(run.graph, run.resolved)
     return {
         "extents": [int(extent) if is_known(extent) else None for extent in run.extents],
         "analysis": analysis_document(result),
         "marks": marks_document(marks_of(run, result), _places(run, result)),
-        "memory": None if held is None else [held.get(row.name) for row in result],
+        "memory": _held(run, result),
         "fields": fields,
         "fields_missing": missing,
     }
+
+
+def _held(run: Run, result: AnalysisResult) -> list[int | None] | None:
+    """Return the bytes that are held while the layer of each row runs; of calls that share a row the most."""
+    held = held_by_layer(run.graph, run.resolved)
+    if held is None:
+        return None
+    most: dict[str, int] = {}
+    for layer in run.graph:
+        most[layer.source_name] = max(held[layer.name], most.get(layer.source_name, 0))
+    return [held[row.name] if row.name in held and not row.calls else most.get(row.name) for row in result]
 
 
 def _calls_apart(run: Run, result: AnalysisResult) -> AnalysisResult:
     """Give each call of a layer whose calls see differently a row of its own, where the model makes it."""
     if not any(map(calls_differ, result)):
         return result
-    made = {layer.name: place for place, layer in enumerate(run.graph)}
+    made: dict[str, int] = {}
+    for place, layer in enumerate(run.graph):
+        made.setdefault(layer.source_name, place)  # its first call is called as the layer
+        made[layer.name] = place
     rows = [row.calls[0] if calls_differ(row) else row for row in result]
     for row in filter(calls_differ, result):
         for call in row.calls[1:]:

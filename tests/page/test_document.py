@@ -118,6 +118,7 @@ def test_calls_that_see_differently_have_rows_of_their_own() -> None:
     assert [rows[name]["receptive_field"] for name in ("body", "again", "left")] == [[5, 5], [7, 7], [7, 7]]
     assert [rows[name]["params"]["trainable"] for name in ("body", "again")] == [8 * 8 * 9 + 8, 0]
     assert [note["code"] for note in analysis["notes"]] == []
+    assert None not in model["sizes"][0]["memory"]
     focus = rfcalc.field({"rfcalc": 1, "input": [28, 28, 1], "layers": chain[:4]}).layer
     chained = rfcalc.report({"rfcalc": 1, "input": [28, 28, 1], "layers": chain[:4]}).to_dict()["models"][0]
     assert chained["sizes"][0]["analysis"]["layers"][chained["last"]]["name"] == focus == "again"

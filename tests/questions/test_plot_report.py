@@ -55,6 +55,18 @@ def test_growth_shows_the_fields() -> None:
     assert any(list(line.get_ydata()) == [28, 28] for line in axes.lines)
 
 
+def test_growth_of_calls_that_see_differently() -> None:
+    """A layer that is called in a chain is drawn call by call; 3 + 2 for each."""
+    body = {"kind": "conv", "name": "body", "filters": 8, "kernel": 3, "padding": "same"}
+    first = {"kind": "conv", "name": "first", "filters": 8, "kernel": 3}
+    calls = [{"share": "body", "name": name} for name in ("again", "last")]
+    axes = rfcalc.plot(
+        {"rfcalc": 1, "input": [28, 28, 1], "layers": [first, body, *calls]}, variants=[]
+    ).axes[0]
+    assert list(axes.lines[0].get_ydata()) == [3, 5, 7, 9]
+    assert labels(axes.get_xticklabels()) == ["first", "body", "again", "last"]
+
+
 def test_growth_of_axes_that_differ() -> None:
     axes = rfcalc.plot(MODELS / "video.json").axes[0]
     assert axes.get_ylabel() == "receptive field, pixels of the input along its rows\n(logarithmic scale)"
@@ -283,7 +295,7 @@ def test_the_effective_field_beside_the_theoretical_one() -> None:
     edges = [line.get_xdata()[0] for line in panel.lines]
     assert edges == [found.axes[0].first - 0.5, found.axes[0].last + 0.5]
     assert labels(panel.get_legend().get_texts()) == [
-        "theoretical field: 18 pixels",
+        "what the unit depends on: 18 pixels",
         "99% of the weight: 17",
         "90% of the weight: 13",
         "50% of the weight: 6",

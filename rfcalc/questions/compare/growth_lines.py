@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from math import inf
 from typing import Final, NamedTuple
 
-from rfcalc.engine.costs import field_of, leaves
+from rfcalc.engine.costs import every_call, field_of, leaves
 from rfcalc.engine.result import AnalysisResult, Row
 from rfcalc.questions.compare.order import in_one_order
 from rfcalc.questions.compare.report import title_of
@@ -90,9 +90,11 @@ def growth_of(comparison: ComparisonResult, axis: int) -> Growth:
         The spatial axis whose fields are drawn.
     """
     windows = {row.name for _, rows in comparison.depths for row in rows if row is not None}
-    graphs = [
-        {} if entry.result is None else _nodes(entry.result, windows, axis) for entry in comparison.entries
-    ]
+    results = [entry.result for entry in comparison.entries]
+    for row in [row for result in results if result is not None for row in leaves(result)]:
+        calls = {call.name for call in row.calls}
+        windows |= calls if calls & windows else set()
+    graphs = [{} if result is None else _nodes(result, windows, axis) for result in results]
     layers = in_one_order(graphs, {name for nodes in graphs for name in nodes})
     joins = frozenset(name for nodes in graphs for name, node in nodes.items() if node.joins) - windows
     places = {name: place for place, name in enumerate(layers)}
@@ -114,7 +116,7 @@ def _nodes(result: AnalysisResult, windows: Collection[str], axis: int) -> Mappi
     nodes: dict[str, _Node] = {}
     stands: dict[str, tuple[str, ...]] = {}  # for each layer, the layers shown that its output comes from
     hidden = _folded(result, axis)
-    for row in leaves(result):
+    for row in every_call(leaves(result)):
         read = tuple(dict.fromkeys(name for each in row.inputs for name in stands.get(each, ())))
         joins = row.name not in windows
         sized = [name for name in read if size_of(nodes[name].row, axis) is not None]
@@ -133,7 +135,7 @@ def _folded(result: AnalysisResult, axis: int) -> Collection[str]:
     So it is where one is folded for a while, as for a normalisation by groups: an element of what it is
     folded to sees far, but is no unit of a map.
     """
-    rows = leaves(result)
+    rows = every_call(leaves(result))
     rank = max((len(row.effective_stride or ()) for row in rows), default=0)
     least: dict[str, float] = {}  # for each layer the smallest field behind it
     found = set()

@@ -56,7 +56,7 @@ def _profile(panel: Any, axis: EffectiveAxis, word: str) -> None:
     edges = [positions.start - 0.5, *(position + 0.5 for position in positions)]
     weights = [axis.weights[position] for position in positions]
     dashed = {"color": look(2).colour, "linestyle": "dashed", "linewidth": 1.2}
-    panel.axvline(axis.first - 0.5, label=f"theoretical field: {axis.field:,} {word}", **dashed)
+    panel.axvline(axis.first - 0.5, label=f"what the unit depends on: {axis.field:,} {word}", **dashed)
     panel.axvline(axis.last + 0.5, **dashed)
     panel.stairs(weights, edges, color=look(0).colour, linewidth=1.2)
     for share, grey in reversed(list(zip(SHARES, _GREYS, strict=True))):
