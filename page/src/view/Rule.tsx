@@ -67,7 +67,7 @@ export function Rule({ session, side }: { session: Session; side: Side }) {
             {sums && (
                 <p data-testid="sum">
                     Its field: {[...new Set(sums)].join("; ")}
-                    <span class="aside"> (that of the map before, and (kernel − 1) steps of that map)</span>
+                    <span class="aside"> (that of the map before, and (kernel − 1) strides of that map)</span>
                 </p>
             )}
             {row.inputs.length > 0 && (
