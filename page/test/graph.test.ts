@@ -59,6 +59,12 @@ describe("a model with blocks", () => {
             expect(nodes.get(to)?.y).toBeGreaterThan(nodes.get(from)?.y as number);
         }
     });
+
+    it("has the titles of boxes that begin at the same layer beside each other", () => {
+        const { boxes } = layOut(seenOf(analysis, root, openAll(root)));
+        const [outer, inner] = ["b", "in"].map((title) => boxes.find((box) => box.title === title));
+        expect(inner?.tab.x).toBeGreaterThanOrEqual((outer?.tab.x ?? 0) + (outer?.tab.width ?? 0));
+    });
 });
 
 describe("a chain of 10,000 layers", () => {

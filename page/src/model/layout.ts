@@ -14,7 +14,16 @@ export interface Layout {
     height: number;
     nodes: Map<string, Placed>;
     edges: { from: string; to: string; points: { x: number; y: number }[] }[];
-    boxes: (Box & { x: number; y: number; width: number; height: number })[];
+    boxes: Frame[];
+}
+
+/** A box, and where its title stands on its upper edge. */
+export interface Frame extends Box {
+    x: number;
+    y: number;
+    width: number;
+    height: number;
+    tab: { x: number; width: number };
 }
 
 export const NODE = { width: 158, row: 40, group: 46 };
@@ -60,7 +69,22 @@ export function layOut(seen: Seen): Layout {
         const bottom = Math.max(...places.map((place) => place.y)) + NODE.group / 2 + pad;
         return [{ ...box, x, y: y - TAB / 3, width: right - x, height: bottom - y + TAB / 3 }];
     });
-    return { width, height, nodes, edges, boxes };
+    return { width, height, nodes, edges, boxes: withTabs(boxes) };
+}
+
+/** Put titles of boxes that begin at the same layer beside each other, the outermost first. */
+function withTabs(boxes: readonly Omit<Frame, "tab">[]): Frame[] {
+    const placed: Frame[] = [];
+    for (const box of boxes) {
+        const tab = { x: box.x, width: Math.min(box.title.length * 6.4 + 26, box.width) };
+        for (const { y, tab: other } of placed) {
+            const meets = tab.x < other.x + other.width && other.x < tab.x + tab.width;
+            if (meets && Math.abs(y - box.y) < TAB) tab.x = other.x + other.width + 3;
+        }
+        if (tab.x + tab.width > box.x + box.width) tab.x = box.x;
+        placed.push({ ...box, tab });
+    }
+    return placed;
 }
 
 /** A line through the points of an edge, its corners rounded. */

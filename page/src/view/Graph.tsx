@@ -240,9 +240,9 @@ function Drawing({ drawn, session, side, factor, toggle, current }: DrawingProps
                     <rect class="box" x={box.x} y={box.y} width={box.width} height={box.height} rx={8} />
                     <g class="tab" onClick={() => toggle(box.id)}>
                         <rect
-                            x={box.x}
+                            x={box.tab.x}
                             y={box.y - 9}
-                            width={Math.min(box.title.length * 6.4 + 26, box.width)}
+                            width={box.tab.width}
                             height={17}
                             rx={4}
                             role="button"
@@ -255,7 +255,7 @@ function Drawing({ drawn, session, side, factor, toggle, current }: DrawingProps
                                 toggle(box.id);
                             }}
                         />
-                        <text class="node-text" x={box.x + 7} y={box.y + 3} aria-hidden="true">
+                        <text class="node-text" x={box.tab.x + 7} y={box.y + 3} aria-hidden="true">
                             − {clip(box.title, Math.floor((box.width - 26) / 6.4))}
                         </text>
                     </g>
