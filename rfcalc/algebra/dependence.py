@@ -21,6 +21,7 @@ from rfcalc.algebra.digits import (
     is_mixed_radix,
     merge_digits,
     mixing_window,
+    one_window,
     placed_window,
     regroup_digits,
     strided_window,
@@ -44,6 +45,7 @@ from rfcalc.algebra.pattern import Pattern
 from rfcalc.algebra.places import narrowed, picked_digits, reindexed, shifted, split_axis, total_of
 from rfcalc.algebra.relation import MAX_PERIOD, MAX_TAPS, Relation
 from rfcalc.algebra.rows import Rows
+from rfcalc.algebra.slopes import of_table
 from rfcalc.algebra.window import POINTWISE, Window, gather, slide, spread
 
 
@@ -240,6 +242,8 @@ class Dependence(NamedTuple):
         if relation.exact and not after.exact and isinstance(relation, Relation):
             after = of_this_map(relation, self.factors[axis], window, extent, source) or after
         after = turned(after, window, prod(self.factors[axis]), extent)
+        if isinstance(after, Relation) and is_known(extent):
+            after = of_table(after, window, extent)
         why = why_covered(relation, window, source) if relation.exact and not after.exact else ""
         return Leg(leg.axis, put(leg.weights, axis, (1,)), after), why
 
@@ -250,7 +254,8 @@ class Dependence(NamedTuple):
             return None
         (weight,), (before,) = here, self.factors[axis]
         above = any(w > weight for row in leg.weights for w in row)
-        moved = strided_window(window, weight, (before, extent) if above else None)
+        moved = one_window(window, weight, before) if is_one(extent) and not above else None
+        moved = moved or strided_window(window, weight, (before, extent) if above else None)
         if moved is None:
             return None
         weights = leg.weights

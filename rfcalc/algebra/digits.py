@@ -74,6 +74,22 @@ def _without(period: int, digits: Sequence[tuple[Num, int]]) -> list[int]:
     return left
 
 
+def one_window(window: Window, weight: int, extent: Num) -> Window | None:
+    """Let the first window over the outermost digit of a virtual index be all that is left of the digit.
+
+    What is below the digit moves on as it did; the digit moves the virtual index by `weight`.
+
+    Examples
+    --------
+    >>> list(one_window(gather(1, 0, [[2]]), 8, 3).indices(5))
+    [21]
+    """
+    if window.slack or not is_known(extent):
+        return None
+    taps = window.inside(0, index(extent))
+    return gather(1, 1, [[weight * tap for tap in taps]]) if taps else None
+
+
 def strided_window(window: Window, weight: int, extents: tuple[Num, Num] | None) -> Window | None:
     """Let a window read one digit of a virtual index that moves `weight` times as fast.
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from rfcalc.algebra.legs import Factors, Leg, Weights, trimmed
+from rfcalc.algebra.legs import Factors, Leg, Weights, digits_of, trimmed
 from rfcalc.algebra.number import Num, is_known, is_one
 from rfcalc.algebra.places import plainly_spelled
 from rfcalc.algebra.relation import MAX_PERIOD, Relation
 from rfcalc.algebra.rows import Rows
+from rfcalc.algebra.slopes import evened
 from rfcalc.algebra.window import Window, gather
 from rfcalc.wording import few
 
@@ -25,7 +26,16 @@ def tidied(leg: Leg, factors: Factors) -> Leg:
     )
     if not any(map(any, weights)):
         return Leg(leg.axis, weights, leg.relation.constant())
-    return plainly_spelled(trimmed(Leg(leg.axis, weights, leg.relation), factors), factors)
+    return shortened(Leg(leg.axis, weights, leg.relation), factors)
+
+
+def shortened(leg: Leg, factors: Factors) -> Leg:
+    """Drop rows that no index reaches any more; where one digit moves the index, say how far rows move on."""
+    plain = plainly_spelled(trimmed(leg, factors), factors)
+    relation, digits = plain.relation, digits_of(factors, plain.weights)
+    if isinstance(relation, Rows) or not relation.uneven or len(digits) != 1 or digits[0][1] != 1:
+        return plain
+    return plain._replace(relation=evened(relation, relation.listed)) if relation.listed else plain
 
 
 def is_constant(relation: Relation | Rows) -> bool:

@@ -21,11 +21,12 @@ from rfcalc.algebra.dependence import Dependence, Parts
 from rfcalc.algebra.digits import mixing_window, placed_window
 from rfcalc.algebra.hiding import stands_by
 from rfcalc.algebra.leg import Leg, span_of
-from rfcalc.algebra.legs import trimmed, unite_legs
+from rfcalc.algebra.leg_windows import shortened
+from rfcalc.algebra.legs import unite_legs
 from rfcalc.algebra.masked import are_rows, bordered, crossed, follow_masked, reshaped, spelled, unite_masked
 from rfcalc.algebra.number import Num, is_known, is_same
 from rfcalc.algebra.pattern import Pattern
-from rfcalc.algebra.places import plainly_spelled, reindexed, total_of
+from rfcalc.algebra.places import reindexed, total_of
 from rfcalc.algebra.relation import Relation, UnequalSlopes
 from rfcalc.algebra.steps import (
     Grouped,
@@ -92,18 +93,21 @@ def together(dependence: Dependence, channels: tuple[int, ...], positions: tuple
     channels, positions : tuple of int
         The tensor's axes of that role. What moves with channels alone is united where the axis of positions
         that it would lie on moves nothing: a map of one position, or one that was reduced. Without such an
-        axis it is a flattened map, or rows that are taken for channels.
+        axis, or with fewer than the input has, it is a flattened map, or rows that are taken for channels.
     """
     legs = []
+    # a flattened map has fewer axes of positions than its input: none of its elements is a position of that
+    moved = [leg.axis for leg in dependence.legs if not leg.gridless]
+    grid = positions if max(moved, default=0) < len(positions) else ()
     for leg in dependence.legs:
         moving = [place for place, weights in enumerate(leg.weights) if any(weights)]
         own = tuple(place for place in moving if place in channels)
         beside = len(own) < len(moving)  # positions move the index too
-        if own and (beside or _is_left(dependence, leg, positions)):
+        if own and (beside or _is_left(dependence, leg, grid)):
             # rows that are listed and lie on no position were reduced over the whole map
             reduced = isinstance(leg.relation, Relation) and leg.relation.listed
             alone = Dependence(dependence.factors, (leg,))
-            alone = alone.mix(own, "") if beside or reduced else _one_position(alone, own, positions)
+            alone = alone.mix(own, "") if beside or reduced else _one_position(alone, own, grid)
             if alone.reason:
                 return dependence
             (index,) = alone.legs
@@ -112,7 +116,7 @@ def together(dependence: Dependence, channels: tuple[int, ...], positions: tuple
             if index.gridless:
                 legs.append(index._replace(relation=index.relation.constant()))
             else:
-                legs.append(plainly_spelled(trimmed(index, dependence.factors), dependence.factors))
+                legs.append(shortened(index, dependence.factors))
         else:
             legs.append(leg)
     if all(map(is_, legs, dependence.legs)):

@@ -480,6 +480,27 @@ def test_axes_of_one_element_are_nobodys() -> None:
     assert result.layer("conv").spatial == (2, 4)
 
 
+@pytest.mark.parametrize(
+    ("target", "field", "stride"),
+    [
+        pytest.param((-1, 1, 1, 144), (8, 8), (6, 6), id="one position of two axes"),
+        pytest.param((-1, 144), (3, 3), (None, None), id="no position: elements one by one"),
+        pytest.param((-1, 1, 144), (3, 3), (None, None), id="a group of elements, as before a normalisation"),
+        pytest.param((-1, 144, 1), (3, 3), (None, None), id="a score for each element, as of anchors"),
+        pytest.param((-1, 36, 4), (3, 3), (None, None), id="36 positions"),
+    ],
+)
+def test_a_map_that_is_flattened(target: tuple[int, ...], field: Any, stride: Any) -> None:
+    """A position of both axes sees what any of its channels does: of 6x6 elements that see 3x3 all 8x8."""
+    result = analyze(
+        image("x", (UNKNOWN, 8, 8, 3)),
+        conv("a", "x", padding="valid"),
+        layer("one", "reshape", "a", shape=target),
+    )
+    row = result.layer("one")
+    assert (row.receptive_field, row.effective_stride, row.status) == (field, stride, "exact")
+
+
 # ---- borders ---------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,85 @@
+"""Fields through tables of indices, as exporters write `unfold`: what convolutions would see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rfcalc
+
+onnx = pytest.importorskip("onnx")
+
+
+def unfolded(kernel: int, stride: int, *after: Any, size: int = 8) -> Any:
+    """A map, padded, whose windows two tables of indices give, as ``w`` of (1, 1, kernel, kernel, n, n).
+
+    The last of the nodes after it makes ``y``.
+    """
+    make, pad = onnx.helper.make_node, kernel // 2
+    n = (size + 2 * pad - kernel) // stride + 1
+    table = np.arange(kernel)[:, None] + stride * np.arange(n)[None, :]
+    constants = {
+        "pads": np.array([0, 0, pad, pad] * 2),
+        "table": table,
+        "weight": np.ones((1, 1, 3, 3), np.float32),
+        "middle": np.array(kernel // 2),
+        "axis2": np.array([2]),
+    }
+    nodes = [
+        make("Pad", ["x", "pads"], ["padded"]),
+        make("Gather", ["padded", "table"], ["rows"], axis=2),
+        make("Gather", ["rows", "table"], ["columns"], axis=4),
+        make("Transpose", ["columns"], ["w"], perm=[0, 1, 2, 4, 3, 5]),
+        *after,
+    ]
+    graph = onnx.helper.make_graph(
+        nodes,
+        "g",
+        [onnx.helper.make_tensor_value_info("x", 1, [1, 1, size, size])],
+        [onnx.helper.make_tensor_value_info("y", 1, None)],
+        [onnx.numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    opset = [onnx.helper.make_opsetid("", 18)]
+    return onnx.helper.make_model(graph, opset_imports=opset, ir_version=9).SerializeToString()
+
+
+def node(op: str, read: str, made: str, *constants: str, **attributes: Any) -> Any:
+    return onnx.helper.make_node(op, [read, *constants], [made], **attributes)
+
+
+SUM = [node("ReduceSum", "w", "r", "axis2", keepdims=0), node("ReduceSum", "r", "y", "axis2", keepdims=0)]
+MIDDLE = [node("Gather", "w", "r", "middle", axis=2), node("Gather", "r", "y", "middle", axis=2)]
+COLUMN = [node("ReduceSum", "w", "r", "axis2", keepdims=0), node("Gather", "r", "y", "middle", axis=2)]
+
+
+def convolved(nodes: list[Any], stride: int = 1) -> list[Any]:
+    first, last = nodes
+    last = node(last.op_type, "r", "s", last.input[1], **{a.name: a.i for a in last.attribute})
+    return [first, last, node("Conv", "s", "y", "weight", pads=[1] * 4, strides=[stride] * 2)]
+
+
+CASES = {
+    # a sum over a window is a convolution without weights; one place of it is the map, moved
+    "sums of windows": (3, 1, SUM, (3, 3), 1),
+    "sums of windows of stride 2": (3, 2, SUM, (3, 3), 2),
+    "sums of windows of 5, stride 2": (5, 2, SUM, (5, 5), 2),
+    "one place of each window": (3, 1, MIDDLE, (1, 1), 1),
+    "one column of each window": (3, 1, COLUMN, (3, 1), 1),
+    # a convolution behind adds 2 strides of the map before it, and multiplies the stride
+    "sums, convolved": (3, 1, convolved(SUM), (5, 5), 1),
+    "sums of stride 2, convolved": (3, 2, convolved(SUM), (7, 7), 2),
+    "one place, convolved": (3, 1, convolved(MIDDLE), (3, 3), 1),
+    "one place, convolved with stride 2": (3, 1, convolved(MIDDLE, 2), (3, 3), 2),
+    "one place of stride 2, convolved": (3, 2, convolved(MIDDLE), (5, 5), 2),
+    "one column, convolved": (3, 1, convolved(COLUMN), (5, 3), 1),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_windows_that_tables_of_indices_give(name: str) -> None:
+    kernel, stride, nodes, field, step = CASES[name]
+    last = rfcalc.analyze(rfcalc.load(unfolded(kernel, stride, *nodes))).rows[-1]
+    assert last.status == "exact"
+    assert (last.receptive_field, last.effective_stride) == (field, (step, step))
