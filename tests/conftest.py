@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from importlib.util import find_spec
 
 from hypothesis import HealthCheck, settings
@@ -25,6 +26,9 @@ for name, examples, derandomize in (
         suppress_health_check=[HealthCheck.too_slow],
     )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "dev")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as of what a shell runs in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ.pop("FORCE_COLOR", None)  # tests say themselves where colours are
 
