@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from numbers import Integral
 from typing import Any, Final, TypeVar
 
 from rfcalc.errors import UsageError
@@ -17,8 +16,8 @@ _LONGEST_SHOWN: Final = 40
 _MOST_DIGITS: Final = 100
 """Those of a whole number on the command line: of larger ones nobody could tell what they are."""
 
-_BETWEEN: Final = re.compile(r"\s*[xX×*;:/ ]\s*")  # noqa: RUF001  what people write between extents
-_EXTENT: Final = re.compile(r"[0-9]{1,9}|\?|none|null", re.I)
+_BETWEEN: Final = r"\s*[xX×*;:/ ]\s*"  # noqa: RUF001  what people write between extents
+_EXTENT: Final = r"(?i)[0-9]{1,9}|\?|none|null"
 _OPEN: Final = ("?", "none", "null")
 
 
@@ -108,7 +107,7 @@ def count(text: str, option: str) -> int:
     >>> count("1e6", "--sample"), count("2.5e3", "--sample"), count("12", "--top")
     (1000000, 2500, 12)
     """
-    found = _COUNT.fullmatch(text.strip())
+    found = re.fullmatch(_COUNT, text.strip())
     if found is None:
         return _integer(text, option)
     from fractions import Fraction
@@ -119,14 +118,14 @@ def count(text: str, option: str) -> int:
     return int(number)
 
 
-_COUNT: Final = re.compile(r"[0-9]{1,19}(\.[0-9]{1,19})?[eE][0-9]{1,2}")
+_COUNT: Final = r"[0-9]{1,19}(\.[0-9]{1,19})?[eE][0-9]{1,2}"
 
 
 def _shown(text: str) -> str:
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
-_BYTES: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?)\s*(?:([kmgt])(i?))?b?", re.I)
+_BYTES: Final = r"(?i)([0-9]{1,15}(?:\.[0-9]{1,6})?)\s*(?:([kmgt])(i?))?b?"
 _POWERS: Final = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
@@ -136,7 +135,7 @@ def size_in_bytes(text: str, option: str) -> int:
     >>> size_in_bytes("8GB", "--m"), size_in_bytes("512 MiB", "--m"), size_in_bytes("1.5k", "--m")
     (8000000000, 536870912, 1500)
     """
-    found = _BYTES.fullmatch(text.strip())
+    found = re.fullmatch(_BYTES, text.strip())
     if found is None:
         raise UsageError(f"{option}: {_shown(text)!r} is no number of bytes, such as 8GB or 512MiB")
     from fractions import Fraction
@@ -168,8 +167,8 @@ def _integer(text: str, option: str) -> int:
 def _parts(text: str, option: str) -> list[str]:
     """Split a list at its commas, brackets taken off; where something else stands in their place, say so."""
     bare = text.strip("()[], ")
-    parts = _BETWEEN.split(bare)
-    if "," not in bare and len(parts) > 1 and all(map(_EXTENT.fullmatch, parts)):
+    parts = re.split(_BETWEEN, bare)
+    if "," not in bare and len(parts) > 1 and all(re.fullmatch(_EXTENT, part) for part in parts):
         raise UsageError(f"{option}: {bare!r} has no commas; write it as {','.join(parts)!r}")
     return bare.split(",")
 
@@ -207,14 +206,14 @@ def plain(value: T) -> T:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, bool) or value is None or isinstance(value, str):
+    if value is None or type(value) in (bool, int, str):
         return value
-    if isinstance(value, Integral):
-        return int(value)
     if isinstance(value, Mapping):
         return {key: _plain(each) for key, each in value.items()}
     if type(value) in (tuple, list):
         return type(value)(map(_plain, value))
     if type(value).__name__ == "ndarray" and value.ndim == 1:
         return tuple(map(_plain, value.tolist()))
-    return value
+    from numbers import Integral  # which whole numbers of numpy are, that few give
+
+    return int(value) if isinstance(value, Integral) else value

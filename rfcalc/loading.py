@@ -9,7 +9,6 @@ from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias, TypedDict
 
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.arguments import plain
-from rfcalc.engine.filling import AtSize, Widths, filled
 from rfcalc.engine.propagate import choose_input
 from rfcalc.engine.run import Read, Run
 from rfcalc.engine.shapes import OnUnknown
@@ -18,14 +17,14 @@ from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import SPATIAL, Layer
 from rfcalc.readers import detect, documents
 from rfcalc.readers.made import is_keras
-from rfcalc.readers.options import Options
-from rfcalc.readers.runtimes import checked
+from rfcalc.readers.options import Options, checked
 
 if TYPE_CHECKING:
     import os
 
     from typing_extensions import Unpack
 
+    from rfcalc.engine.filling import AtSize, Widths
     from rfcalc.readers.torch.capture import Capture
 
 Model: TypeAlias = (
@@ -288,6 +287,8 @@ def _with_cuts(graph: LayerGraph, cut: Sequence[str]) -> LayerGraph:
     UsageError
         One says none.
     """
+    if not cut:
+        return graph
     from fnmatch import fnmatchcase
 
     names: set[str] = set()
@@ -299,7 +300,7 @@ def _with_cuts(graph: LayerGraph, cut: Sequence[str]) -> LayerGraph:
         if not found:
             raise UsageError(f"no layer is called {wanted!r}, so none can be cut", source=graph.source)
         names |= found
-    return graph.with_cuts(names) if names else graph
+    return graph.with_cuts(names)
 
 
 def from_torch(
@@ -515,6 +516,8 @@ def at_sizes(x: Model, graph: LayerGraph, loading: Loading) -> AtSize:
             dims = {**(loading.get("dims") or {}), **square(graph, size, name)}
             lettered: Loading = {**loading, "dims": dims}
             return load(x, **lettered)
+        from rfcalc.engine.filling import filled
+
         return with_shapes(x, graph, loading, filled(graph, size, widths, input=name))
 
     return at

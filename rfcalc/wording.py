@@ -66,3 +66,15 @@ def unit_names(rank: int, channels: int | None = None) -> Sequence[str]:
     if rank == 3:
         return ("frames", "pixels", "pixels") if channels == 3 else ("voxels",) * 3
     return ("pixels" if rank == 2 else "positions",) * rank
+
+
+_SHOWN: Final = 60
+
+
+def quoted(text: str) -> str:
+    """Quote a text for a message, shortened where it is long.
+
+    >>> quoted("2*width")
+    "'2*width'"
+    """
+    return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "...")

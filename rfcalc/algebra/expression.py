@@ -16,6 +16,7 @@ from typing import Final
 
 from rfcalc.algebra.number import UNKNOWN, Num, cdiv, equal, is_known, maximum, minimum, prove
 from rfcalc.errors import ReadError
+from rfcalc.wording import quoted
 
 LONGEST: Final = 500
 """Characters of an expression."""
@@ -39,7 +40,6 @@ _FOREIGN: Final = re.compile(f"[^{ALPHABET}]")
 # Python would take 1or 2 for "1 or 2" with a warning, and 0x10 or 1e3 for numbers
 _GLUED: Final = re.compile(r"(?<![A-Za-z0-9_])[0-9][0-9_]*[A-Za-z][A-Za-z0-9_]*")
 _CONTENTS: Final = "an expression holds integers, names, + - * // ** ( ), min, max and ceildiv"
-_SHOWN: Final = 60
 
 _Run = Callable[[Mapping[str, Num]], Num]
 
@@ -96,15 +96,6 @@ class Expression:
             ) from None
         except _UndefinedError as error:
             raise ReadError(f"{quoted(self.text)} {error}") from None
-
-
-def quoted(text: str) -> str:
-    """Quote a text for a message, shortened where it is long.
-
-    >>> quoted("2*width")
-    "'2*width'"
-    """
-    return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "...")
 
 
 def evaluate(text: str, names: Mapping[str, Num] | None = None) -> Num:

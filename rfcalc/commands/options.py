@@ -10,7 +10,7 @@ import click
 
 from rfcalc.arguments import integers, shapes, texts
 from rfcalc.commands.terminal import COLOURS, is_terminal, painted, wants_colour
-from rfcalc.readers.runtimes import RUNTIMES
+from rfcalc.readers.options import RUNTIMES
 from rfcalc.wording import MARKUP
 
 if TYPE_CHECKING:

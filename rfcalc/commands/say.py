@@ -33,7 +33,7 @@ def complain(line: str, *, colour: bool | None = None) -> None:
     from rfcalc.render.write import write_stream
 
     text = f"rfcalc: {visible(line)}"
-    if is_terminal(sys.stderr) and not _STAYS.search(text):
+    if is_terminal(sys.stderr) and not re.search(_STAYS, text):
         text = _wrapped(text)
     if wants_colour(sys.stderr, colour):
         text = painted_line(text)
@@ -41,7 +41,7 @@ def complain(line: str, *, colour: bool | None = None) -> None:
         write_stream(f"{text}\n", sys.stderr, "standard error")
 
 
-_STAYS: Final = re.compile(r"^rfcalc: error:|; run: |, run: ")
+_STAYS: Final = r"^rfcalc: error:|; run: |, run: "
 """What is one line however narrow the terminal: errors, as programs read them, and commands to be copied."""
 
 

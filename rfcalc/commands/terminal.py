@@ -118,7 +118,7 @@ def painted_diff(text: str) -> str:
     )
 
 
-_LEVEL: Final = re.compile(r"\b(?P<level>error|warning|note):")
+_LEVEL: Final = r"\b(?P<level>error|warning|note):"
 _LEVELS: Final[Mapping[str, str]] = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
@@ -128,4 +128,4 @@ def painted_line(line: str) -> str:
     >>> painted_line("rfcalc: note: done")
     'rfcalc: \x1b[36mnote:\x1b[0m done'
     """
-    return _LEVEL.sub(lambda found: click.style(found[0], fg=_LEVELS[found["level"]]), line, count=1)
+    return re.sub(_LEVEL, lambda found: click.style(found[0], fg=_LEVELS[found["level"]]), line, count=1)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from rfcalc.algebra.number import Num, as_integer, greatest, is_known
@@ -271,9 +272,6 @@ def _tasks(
     return None if not steps else _Tasks(steps, sizes, readers, kept, inputs)
 
 
-_BITS: Final = re.compile(r"(\d+)")
-
-
 def element_size(dtype: str) -> int | None:
     """Return how many bytes an element takes, by the name of its type.
 
@@ -284,6 +282,7 @@ def element_size(dtype: str) -> int | None:
     return None if bits is None else -(-bits // 8)
 
 
+@lru_cache(maxsize=64)
 def element_bits(dtype: str) -> int | None:
     """Return how many bits an element takes where elements are packed; None of what is no number.
 
@@ -292,8 +291,8 @@ def element_bits(dtype: str) -> int | None:
     """
     if dtype == "bool":
         return 8
-    bits = _BITS.search(dtype)
-    return None if bits is None else int(bits[1])
+    bits = re.search(r"\d+", dtype)
+    return None if bits is None else int(bits[0])
 
 
 def bytes_of(spec: TensorSpec) -> int | None:

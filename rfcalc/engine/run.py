@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rfcalc.algebra.extent import Extent, map_names, named
 from rfcalc.algebra.number import Num, maximum, minimum
@@ -23,7 +23,6 @@ from rfcalc.engine.propagate import (
     seed_rows,
 )
 from rfcalc.engine.reach import Reach
-from rfcalc.engine.resized import Fields, Kept
 from rfcalc.engine.shapes import (
     LayerInfo,
     OnUnknown,
@@ -44,6 +43,9 @@ from rfcalc.graph.layer import CHANNEL, SPATIAL, Extras, Layer, Stage, TensorSpe
 from rfcalc.rules.apply import RuleMemo
 from rfcalc.wording import unit_names
 
+if TYPE_CHECKING:
+    from rfcalc.engine.resized import Kept
+
 Read = Callable[[tuple[int, ...], str], LayerGraph]
 """Reads the model again with other extents of the chosen input's spatial axes; with a name no more than what
 the tensor of that name depends on, where the reader can leave the rest out."""
@@ -54,6 +56,8 @@ class _Common:
 
     def __init__(self, on_unknown: OnUnknown) -> None:
         self.rules = SizedRules(on_unknown)
+        from rfcalc.engine.resized import Fields
+
         self.fields = Fields()
 
 

@@ -15,14 +15,13 @@ from rfcalc.readers.formats import refuse_parameters, refuse_runtime
 from rfcalc.readers.input_shapes import check_heeded
 from rfcalc.readers.options import Options
 from rfcalc.readers.signatures import RFCALC
-from rfcalc.readers.values import got, listed
+from rfcalc.readers.spelled import got, listed
 
-_FACTORY: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.A)
+_FACTORY: Final = r"(?a)[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 
-_ANY_NAME: Final = re.compile(
-    r"|main(_graph)?|(onnx_?)?graph|torch[-_]jit([-_]export)?|tf2onnx|tf_?(graph|model)|Model from .*"
-    r"|\w+_Frontend_IR|(model|functional|sequential)_?\d*",
-    re.I,
+_ANY_NAME: Final = (
+    r"(?i)|main(_graph)?|(onnx_?)?graph|torch[-_]jit([-_]export)?|tf2onnx|tf_?(graph|model)|Model from .*"
+    r"|\w+_Frontend_IR|(model|functional|sequential)_?\d*"
 )
 """Names that exporters and frameworks give to any model."""
 
@@ -119,7 +118,7 @@ def name_of(name: str, source: str) -> str:
     >>> name_of("main_graph", "zoo/yolov8n.onnx"), name_of("resnet50", "a.onnx"), name_of("model", "<dict>")
     ('yolov8n', 'resnet50', 'model')
     """
-    if not _ANY_NAME.fullmatch(name) or source.startswith("<"):
+    if source.startswith("<") or not re.fullmatch(_ANY_NAME, name):
         return name
     file = source.replace("\\", "/").rpartition("/")[2]
     return file.rpartition(".")[0] or file or name
@@ -133,7 +132,7 @@ def names_code(model: str) -> bool:
         return False
     from rfcalc.readers.torch.hubs import is_of_hub
 
-    return bool(_FACTORY.fullmatch(model)) or is_of_hub(model)
+    return bool(re.fullmatch(_FACTORY, model)) or is_of_hub(model)
 
 
 def architectures(pattern: str) -> list[tuple[str, bytes]] | None:

@@ -6,15 +6,16 @@ what is said of files that are no models, in :mod:`rfcalc.readers.signatures` an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from rfcalc.errors import NoModel, ReadError
-from rfcalc.readers import formats, others, parsing, signatures
+from rfcalc.readers import formats, parsing, signatures
 from rfcalc.readers.formats import MOST_ARCHIVE
 from rfcalc.readers.signatures import EXPECTED, ONNX, OPENVINO, TORCH, format_of, syntax_of
 from rfcalc.readers.sources import Source, directory_of, is_folder, names_in, opened, source_name
-from rfcalc.readers.values import got
+from rfcalc.readers.spelled import got
 
 
 class Document(NamedTuple):
@@ -75,6 +76,7 @@ def read_document(model: Any, *, format: str | None = None) -> Document:
 
 def _inside(folder: Any) -> str:
     """Return the file of a folder that says what model it holds."""
+    from rfcalc.readers import others
     from rfcalc.readers.containers import file_inside
 
     path, names = names_in(folder)
@@ -86,13 +88,17 @@ def _inside(folder: Any) -> str:
 
 def _document_of(source: Source, directory: str | None, format: str | None) -> Document:
     """Return what is read of an open file."""
-    if format is None and (other := others.of_bytes(source.head)) is not None:
-        raise ReadError(other)
+    plain = signatures.is_object(source.head)  # as most: there is nothing else that it could be
+    if format is None and not plain:
+        from rfcalc.readers.others import of_bytes
+
+        if (other := of_bytes(source.head)) is not None:
+            raise ReadError(other)
     for form in formats.FORMATS:
         for files in form.files:
             if (files.trusted and form.name == format) or files.tells(source):
                 return Document(form.name, files.content(source), source.name, directory)
-    content = _document(source)
+    content = _json(source) if plain else _document(source)
     if not isinstance(content, dict):
         raise NoModel(f"holds {got(content)}; {EXPECTED}")
     text = b"" if source.head.startswith(b"PK") else source.start(0)
@@ -129,7 +135,9 @@ def _told_by_keys(document: Mapping[str, Any], source: str) -> str:
     """Tell the format of a parsed document by its keys."""
     if (found := format_of(document)) is not None:
         return found
-    if (other := others.of_document(document, source)) is not None:
+    from rfcalc.readers.others import of_document
+
+    if (other := of_document(document, source)) is not None:
         raise NoModel(other, source=source)
     keys = list(document)[:5]
     held = f"has the keys {', '.join(map(got, keys))}" if keys else "is an empty object"
@@ -143,7 +151,7 @@ def _document(source: Source) -> Any:
         raise ReadError("is empty")
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _archive(source)
-    if signatures.KERAS_METADATA.match(head):
+    if re.match(signatures.KERAS_METADATA, head):
         from rfcalc.readers.containers import read_metadata
 
         return read_metadata(source.everything(parsing.MOST_JSON))
@@ -152,13 +160,15 @@ def _document(source: Source) -> Any:
 
         return read_hdf5(source.path if source.path is not None else source.everything(MOST_ARCHIVE))
     for pattern, message in signatures.MAGIC:
-        if pattern.match(head):
+        if re.match(pattern, head):
             raise ReadError(message)
     wide = head.startswith(parsing.UTF16_MARKS)
     start = head.decode("utf-16" if wide else "utf-8", errors="ignore").lstrip("\ufeff \t\r\n")
-    if (other := others.of_text(start)) is not None:
+    from rfcalc.readers.others import of_text
+
+    if (other := of_text(start)) is not None:
         raise NoModel(other)
-    if table := signatures.TOML_TABLE.match(start):  # a model in TOML has the key rfcalc before any table
+    if table := re.match(signatures.TOML_TABLE, start):  # a model in TOML has the key rfcalc before any table
         raise NoModel(f"is TOML or INI, but no model: it begins with {table[1][:40]}; {EXPECTED}")
     if start.startswith(("{", "[")):
         return _json(source)
@@ -170,29 +180,29 @@ def _document(source: Source) -> Any:
 def _archive(source: Source) -> Any:
     """Read a zip archive, which only Keras has."""
     from rfcalc.readers.archive import members_of, read_archive
+    from rfcalc.readers.others import of_members
 
     archive = source.path if source.path is not None else source.everything(MOST_ARCHIVE)
-    if (other := others.of_members(members_of(archive))) is not None:
+    if (other := of_members(members_of(archive))) is not None:
         raise ReadError(other)
     for pattern, message in signatures.ARCHIVES:
-        if pattern.search(source.head):
+        if re.search(pattern, source.head):
             raise ReadError(message)
     return read_archive(archive)
-
-
-_KEYS: Final = ('"rfcalc"', '"class_name"', *others.KEYS)
 
 
 def _json(source: Source) -> Any:
     """Parse JSON, or YAML that begins with a brace."""
     text = parsing.decode(source.everything(parsing.MOST_JSON))
-    # a large file is parsed only where it can be a model
-    if len(text) > parsing.MOST_OTHER and not any(key in text for key in _KEYS):
-        raise NoModel(f"is JSON, but no model; {EXPECTED}")
+    if len(text) > parsing.MOST_OTHER:  # parsed only where it can be a model
+        from rfcalc.readers.others import KEYS
+
+        if not any(key in text for key in ('"rfcalc"', '"class_name"', *KEYS)):
+            raise NoModel(f"is JSON, but no model; {EXPECTED}")
     try:
         return parsing.parse_json(text)
     except ReadError:
-        if len(text) <= parsing.MOST_OTHER and signatures.YAML_FLOW.match(text):
+        if len(text) <= parsing.MOST_OTHER and re.match(signatures.YAML_FLOW, text):
             return parsing.parse_yaml(text)
         raise
 

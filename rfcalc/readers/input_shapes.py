@@ -11,12 +11,11 @@ import operator
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from rfcalc.algebra.expression import LARGEST
 from rfcalc.algebra.number import UNKNOWN, Num, is_known, is_same, prove
 from rfcalc.errors import UsageError
 from rfcalc.graph.layer import Layer
 from rfcalc.readers.options import Options
-from rfcalc.readers.values import closest, got, listed
+from rfcalc.readers.spelled import closest, got, listed
 
 Shapes = Mapping[str, Sequence[Any]]
 """Extents by the name of the input, ``""`` for the first; None or `UNKNOWN` for an open one."""
@@ -77,6 +76,8 @@ def in_place_of(declared: Sequence[Num], given: Sequence[Any] | None, name: str)
 
 def given_extents(given: Sequence[Any], name: str) -> tuple[Num, ...]:
     """Return the extents that are given for an input: positive numbers, or open ones."""
+    from rfcalc.algebra.expression import LARGEST
+
     try:
         extents = [UNKNOWN if extent is None or extent is UNKNOWN else as_number(extent) for extent in given]
     except TypeError:

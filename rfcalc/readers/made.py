@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sys
-from importlib.util import find_spec
 from typing import Any
 
 from rfcalc.errors import ReadError, RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
-from rfcalc.readers.named import beside_here, found, missing_arguments, spelled
 from rfcalc.readers.options import Options
 
 
@@ -25,6 +23,10 @@ def read_made(name: str, options: Options) -> LayerGraph | None:
     UsageError
         The user says something of inputs, which the code says itself, or says it wrong.
     """
+    from importlib.util import find_spec
+
+    from rfcalc.readers.named import beside_here, found, spelled
+
     if find_spec("jax") is None and find_spec("keras") is None:
         return None
     try:
@@ -68,6 +70,8 @@ def read_keras_model(model: Any, options: Options) -> LayerGraph:
 
 def _is_called_at_once(thing: Any) -> bool:
     """Tell whether something is to make a model of Keras or JAX, so that PyTorch is not needed for it."""
+    from rfcalc.readers.named import missing_arguments
+
     if isinstance(thing, LayerGraph) or is_keras(thing) or not callable(thing) or missing_arguments(thing):
         return False
     keras, torch = sys.modules.get("keras"), sys.modules.get("torch")

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rfcalc.errors import ReadError
-from rfcalc.readers.values import closest
+from rfcalc.readers.spelled import closest
 
 
 @contextmanager

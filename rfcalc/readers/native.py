@@ -18,7 +18,8 @@ from rfcalc.readers import values
 from rfcalc.readers.input_shapes import as_number, with_given
 from rfcalc.readers.native_expand import Expander
 from rfcalc.readers.native_nodes import Parser, layer_name, name_of_parameter, references
-from rfcalc.readers.values import Place, closest, got
+from rfcalc.readers.spelled import closest, got, listed
+from rfcalc.readers.values import Place
 
 VERSION: Final = 1
 
@@ -161,7 +162,7 @@ def _parameters(raw: object, place: Place, overrides: Mapping[str, Num]) -> dict
                     f"the model has no parameters, so {got(name)} cannot be set; "
                     'first name it under "parameters" in the file'
                 )
-            has = f"; it has {values.listed(table, 'and')}"
+            has = f"; it has {listed(table, 'and')}"
             raise UsageError(f"the model has no parameter {got(name)}{closest(name, table) or has}")
     for name, default in table.items():
         here = place.key(name)
@@ -202,7 +203,7 @@ def _inputs(
         raise root.error("needs 'input' or 'inputs'")
     word = document.get("layout", LAYOUT_WORDS[0])
     if word not in LAYOUT_WORDS:
-        raise root.key("layout").error(f"must be {values.listed(LAYOUT_WORDS)}, got {got(word)}")
+        raise root.key("layout").error(f"must be {listed(LAYOUT_WORDS)}, got {got(word)}")
     notes: list[tuple[str, str, str]] = []
     declared: dict[str, tuple[Sequence[Num], str, str]] = {}
     for name, raw in table.items():
@@ -241,7 +242,7 @@ def _input(
     shape = [_extent(item, here.item(i), names) for i, item in enumerate(items)]
     dtype = raw.get("dtype", DTYPES[0])
     if dtype not in DTYPES:
-        raise place.key("dtype").error(f"must be {values.listed(DTYPES)}, got {got(dtype)}")
+        raise place.key("dtype").error(f"must be {listed(DTYPES)}, got {got(dtype)}")
     rank = len(shape)
     if "layout" in raw and raw["layout"] not in LAYOUT_WORDS:
         layout = _letters(raw["layout"], rank, place.key("layout"))

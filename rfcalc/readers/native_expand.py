@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rfcalc.algebra.expression import quoted
 from rfcalc.algebra.number import Num
 from rfcalc.errors import ReadError
 from rfcalc.graph.graph import Block
@@ -30,7 +29,9 @@ from rfcalc.readers.native_nodes import (
     Reference,
     UseNode,
 )
-from rfcalc.readers.values import INDEX, closest, resolve
+from rfcalc.readers.spelled import closest
+from rfcalc.readers.values import INDEX, resolve
+from rfcalc.wording import quoted
 
 Names = Mapping[str, Num]
 """The values that expressions see."""

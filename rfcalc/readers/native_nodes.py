@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rfcalc.algebra.expression import FUNCTIONS, NAME, quoted
+from rfcalc.algebra.expression import FUNCTIONS, NAME
 from rfcalc.algebra.number import UNKNOWN
 from rfcalc.readers import values
+from rfcalc.readers.spelled import closest, got, listed
 from rfcalc.readers.spellings import Spelling, spellings
-from rfcalc.readers.values import INDEX, Number, Place, got
+from rfcalc.readers.values import INDEX, Number, Place
 from rfcalc.rules import registry
+from rfcalc.wording import quoted
 
 MOST_LAYERS: Final = 200_000
 DEEPEST: Final = 64
@@ -327,7 +329,7 @@ class Parser:
                 values.known_keys([key], (*spelling.settings, *LAYER_KEYS), place, kind)
         missing = [key for key in spelling.required if key not in raw]
         if missing:
-            raise place.error(f"{kind} needs {values.listed(missing, 'and')}")
+            raise place.error(f"{kind} needs {listed(missing, 'and')}")
         settled = all(map(values.is_settled, checked.values()))
         frame = self._frame(raw, name, place)
         return LayerNode(frame, spelling.kind.name, kind, checked, settled)
@@ -340,7 +342,7 @@ class Parser:
         if found is None:
             if kind == "input":
                 raise place.error("inputs stand under 'input' or 'inputs' of the model, not among the layers")
-            hint = values.closest(kind.lower(), self.spellings) or (
+            hint = closest(kind.lower(), self.spellings) or (
                 '; say {"kind": "unknown", "op": ...} for an operation that rfcalc has no rule for'
             )
             raise place.error(f"unknown kind {got(kind)}{hint}")
@@ -366,13 +368,13 @@ class Parser:
         signature = self.signatures.get(block) if isinstance(block, str) else None
         if signature is None:
             raise place.key("block").error(
-                f"no block is called {got(block)}{values.closest(block, self.signatures)}"
+                f"no block is called {got(block)}{closest(block, self.signatures)}"
             )
         self._uses.append((block, depth, place.where))
         values.known_keys(raw, (*signature, *USE_KEYS), place, f"the block {got(block)}")
         missing = [key for key, default in signature.items() if default is None and key not in raw]
         if missing:
-            raise place.error(f"the block {got(block)} needs {values.listed(missing, 'and')}")
+            raise place.error(f"the block {got(block)} needs {listed(missing, 'and')}")
         here = place.knowing(INDEX) if "repeat" in raw else place
         arguments = {key: values.number(raw[key], here.key(key), None) for key in signature if key in raw}
         return UseNode(

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from rfcalc.algebra.number import Num
+from rfcalc.errors import UsageError
+
+RUNTIMES: Final = ("onnxruntime", "openvino", "tflite", "torch")
+"""The runtimes that a model can be read for."""
 
 
 class Options(NamedTuple):
@@ -26,7 +30,7 @@ class Options(NamedTuple):
     on_unknown : str
         What operations that nobody knows are taken for.
     runtime : str, optional
-        The runtime that is followed where runtimes part, one of `rfcalc.readers.runtimes.RUNTIMES`.
+        The runtime that is followed where runtimes part, one of `RUNTIMES`.
     directory : str, optional
         The one that the model's file is in, where it comes from a file.
     memory : dict, optional
@@ -45,3 +49,16 @@ class Options(NamedTuple):
     directory: str | None = None
     memory: dict[Any, Any] | None = None
     only: str = ""
+
+
+def checked(runtime: str | None) -> str | None:
+    """Return the name of a runtime that is known.
+
+    Raises
+    ------
+    UsageError
+        There is none of that name.
+    """
+    if runtime is not None and runtime not in RUNTIMES:
+        raise UsageError(f"there is no runtime {runtime!r}; rfcalc knows {', '.join(RUNTIMES)}")
+    return runtime

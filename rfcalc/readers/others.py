@@ -82,15 +82,15 @@ def _as_onnx(format: str) -> str:
 
 
 _MAGIC: Final = (
-    (re.compile(rb"GGUF[\0-\x0f]"), _GGUF),
-    (re.compile(rb".{4}\0{4}\{", re.S), _SAFETENSORS),
-    (re.compile(rb"[fp]trt|..\0\0\{.{0,65000}?ftrt", re.S), f"is a TensorRT engine, {_BUILT}"),
-    (re.compile(rb"RKNN\0"), f"is an RKNN model, {_BUILT}"),
-    (re.compile(rb"..\0\0ORTM", re.S), _ORT),
-    (re.compile(rb"..\0\0ET\d\d", re.S), _EXECUTORCH),
-    (re.compile(rb"ML\xefR"), f"is MLIR bytecode, which rfcalc does not read; {_FROM_JAX}"),
-    (re.compile(rb"\xdd\x85\x76\0"), _NCNN),
-    (re.compile(rb"\n.{1,5}\x08\0\x10\xff{9}\x01", re.S), _PADDLE),
+    (rb"GGUF[\0-\x0f]", _GGUF),
+    (rb"(?s).{4}\0{4}\{", _SAFETENSORS),
+    (rb"(?s)[fp]trt|..\0\0\{.{0,65000}?ftrt", f"is a TensorRT engine, {_BUILT}"),
+    (rb"RKNN\0", f"is an RKNN model, {_BUILT}"),
+    (rb"(?s)..\0\0ORTM", _ORT),
+    (rb"(?s)..\0\0ET\d\d", _EXECUTORCH),
+    (rb"ML\xefR", f"is MLIR bytecode, which rfcalc does not read; {_FROM_JAX}"),
+    (rb"\xdd\x85\x76\0", _NCNN),
+    (rb"(?s)\n.{1,5}\x08\0\x10\xff{9}\x01", _PADDLE),
 )
 """What the first bytes give away, and what to say then."""
 
@@ -153,7 +153,7 @@ KEYS: Final = ('"base_code"', '"modelTopology"', '"arg_nodes"', '"model_type"', 
 def of_bytes(head: bytes) -> str | None:
     """Say what a file of another format is by its first bytes; None of what may be a model."""
     for pattern, message in _MAGIC:
-        if pattern.match(head):
+        if re.match(pattern, head):
             return message
     return _of_protobuf(head)
 
@@ -249,7 +249,7 @@ def _of_protobuf(head: bytes) -> str | None:
     if head[:1] == b"\n" and fields:
         node = list(fields_of(fields[0][1])) if isinstance(fields[0][1], bytes) else []
         named = [value for number, value in node[:2] if number <= 2 and isinstance(value, bytes)]
-        if len(named) == 2 and _OPERATION.fullmatch(named[1]):
+        if len(named) == 2 and re.fullmatch(_OPERATION, named[1]):
             return _GRAPH_DEF
     if any(number == _CAFFE_LAYERS for number, _ in fields):
         return f"is a Caffe model with its weights, {_CAFFE}"
@@ -260,7 +260,7 @@ _CORE_ML_KINDS: Final = 200
 """The least number of the fields of Core ML that hold the model itself."""
 
 _CAFFE_LAYERS: Final = 100
-_OPERATION: Final = re.compile(rb"[A-Z][A-Za-z0-9]+")
+_OPERATION: Final = rb"[A-Z][A-Za-z0-9]+"
 
 
 def fields_of(data: bytes) -> Iterator[tuple[int, int | bytes]]:

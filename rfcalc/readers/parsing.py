@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from rfcalc.errors import ReadError
-from rfcalc.readers.values import got
+from rfcalc.readers.spelled import got
 
 MOST_JSON: Final = 64 << 20
 """Bytes of a JSON file; the largest known architectures have a fifth of it."""

@@ -8,10 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from rfcalc.errors import UsageError
-
-RUNTIMES: Final = ("onnxruntime", "openvino", "tflite", "torch")
-"""The runtimes that a model can be read for."""
+from rfcalc.readers.options import RUNTIMES
 
 CODE: Final = "runtimes"
 """The code of notes about runtimes that part."""
@@ -279,19 +276,6 @@ class Choice(NamedTuple):
 
     way: str
     message: str = ""
-
-
-def checked(runtime: str | None) -> str | None:
-    """Return the name of a runtime that is known.
-
-    Raises
-    ------
-    UsageError
-        There is none of that name.
-    """
-    if runtime is not None and runtime not in RUNTIMES:
-        raise UsageError(f"there is no runtime {runtime!r}; rfcalc knows {', '.join(RUNTIMES)}")
-    return runtime
 
 
 def chosen(key: str, runtime: str | None, made: Mapping[str, object], found: object = None) -> Choice:

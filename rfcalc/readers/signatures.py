@@ -30,45 +30,43 @@ _PARQUET: Final = (
     "is a Parquet file; of one that rfcalc sweep wrote choose a design by its number, as with --design 0"
 )
 
-_PROTOBUF: Final = re.compile(
-    rb"\x08[\x01-\x20][\x12\x1a\x22\x2a\x32\x3a\x42\x72]|\x42.{0,64}\x10|\x3a.{1,5}\x0a", re.S
-)
+_PROTOBUF: Final = rb"(?s)\x08[\x01-\x20][\x12\x1a\x22\x2a\x32\x3a\x42\x72]|\x42.{0,64}\x10|\x3a.{1,5}\x0a"
 """How an ONNX file begins: its version, then any other field."""
 
 HDF5: Final = b"\x89HDF\r\n\x1a\n"
 """How an HDF5 file begins."""
 
-KERAS_METADATA: Final = re.compile(rb"\n.{1,5}\x1a\x04root\x22.{1,2}_tf_keras_", re.S)
+KERAS_METADATA: Final = rb"(?s)\n.{1,5}\x1a\x04root\x22.{1,2}_tf_keras_"
 """How the description begins that Keras leaves in a SavedModel."""
 
 MAGIC: Final = (
-    (re.compile(rb"\x80[\x00-\x05]"), _PICKLE),
-    (re.compile(rb"\x1f\x8b|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|7z\xbc\xaf"), "is compressed; unpack it first"),
-    (re.compile(rb"PAR1"), _PARQUET),
-    (re.compile(rb"version https://git-lfs"), "is a pointer of Git LFS; fetch the file itself: git lfs pull"),
-    (re.compile(rb"\x93NUMPY"), "is a numpy array: weights without an architecture"),
-    (re.compile(rb"\s*<[!?A-Za-z]"), "looks like HTML or XML; was a web page saved instead of the file?"),
+    (rb"\x80[\x00-\x05]", _PICKLE),
+    (rb"\x1f\x8b|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|7z\xbc\xaf", "is compressed; unpack it first"),
+    (rb"PAR1", _PARQUET),
+    (rb"version https://git-lfs", "is a pointer of Git LFS; fetch the file itself: git lfs pull"),
+    (rb"\x93NUMPY", "is a numpy array: weights without an architecture"),
+    (rb"\s*<[!?A-Za-z]", "looks like HTML or XML; was a web page saved instead of the file?"),
 )
 """What the first bytes give away, and what to say then."""
 
 ARCHIVES: Final = (
-    (re.compile(rb"data\.pkl"), _TORCH),
-    (re.compile(rb"\.npy"), "is a numpy archive: weights without an architecture"),
+    (rb"data\.pkl", _TORCH),
+    (rb"\.npy", "is a numpy archive: weights without an architecture"),
 )  # fmt: skip
 """The same for the first members of a zip archive."""
 
-_PROGRAM: Final = re.compile(
+_PROGRAM: Final = (
     rb"([^/\0]+/)?(data/(weights|constants|sample_inputs|aotinductor)/|models/|archive_format|"
     rb"serialized_exported_program)"
 )
 """How the name of the first member of a saved PyTorch program begins."""
 
-_TOML_KEY: Final = re.compile(r"""^[ \t]*["']?rfcalc["']?[ \t]*=""", re.M)
-TOML_TABLE: Final = re.compile(
-    r"""(\[{1,2} *(?!(?:true|false|null)\b)[A-Za-z_][\w.:"' -]*\]{1,2})[ \t]*(?:[#;].*)?$""", re.M
+_TOML_KEY: Final = r"""(?m)^[ \t]*["']?rfcalc["']?[ \t]*="""
+TOML_TABLE: Final = (
+    r"""(?m)(\[{1,2} *(?!(?:true|false|null)\b)[A-Za-z_][\w.:"' -]*\]{1,2})[ \t]*(?:[#;].*)?$"""
 )
-_YAML_KEY: Final = re.compile(r"""^[ \t]*["']?rfcalc["']?[ \t]*:|^\{.*\brfcalc["']?\s*:""", re.M)
-YAML_FLOW: Final = re.compile(r"\s*\{\s*[A-Za-z_]")
+_YAML_KEY: Final = r"""(?m)^[ \t]*["']?rfcalc["']?[ \t]*:|^\{.*\brfcalc["']?\s*:"""
+YAML_FLOW: Final = r"\s*\{\s*[A-Za-z_]"
 _SUFFIXES: Final = {".yaml": "YAML", ".yml": "YAML", ".toml": "TOML", ".json": "JSON"}
 
 SOME: Final = (*_SUFFIXES, ".h5", ".hdf5", ".xml")
@@ -78,9 +76,14 @@ NAMES: Final = (*SOME, ".keras", ".onnx", ".pt2", ".tflite")
 """How the names of files end that may hold a model."""
 
 
+def is_object(head: bytes) -> bool:
+    """Tell whether the first bytes are those of a JSON object, which no other format begins with."""
+    return head[:1] == b"{" and head[1:].lstrip()[:1] in (b'"', b"}") and b"\0" not in head
+
+
 def is_onnx(head: bytes, name: str) -> bool:
     """Tell whether the first bytes, or failing these the name, are an ONNX file's."""
-    if _PROTOBUF.match(head):
+    if head[:1] in (b"\x08", b"B", b":") and re.match(_PROTOBUF, head):
         return head[:1] == b"\x08" or name.endswith(".onnx")
     return bool(head) and name.endswith(".onnx") and not head.startswith((b"version https://git-lfs", b"PK"))
 
@@ -96,21 +99,19 @@ def is_task(head: bytes, name: str) -> bool:
     return first is not None and (first.endswith(b".tflite") or name.endswith(".task"))
 
 
-_NET: Final = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--(?s:.{0,4000}?)-->\s*)*<net[\s>]"
-)
+_NET: Final = rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--(?s:.{0,4000}?)-->\s*)*<net[\s>]"
 """How an OpenVINO file begins."""
 
 
 def is_openvino(head: bytes) -> bool:
     """Tell whether the first bytes are those of an OpenVINO model."""
-    return _NET.match(head) is not None
+    return b"<net" in head and re.match(_NET, head) is not None
 
 
 def is_program(head: bytes, name: str) -> bool:
     """Tell whether an archive's first member, or failing that the name, is a saved program's."""
     first = _first_member(head)
-    return first is not None and (bool(_PROGRAM.match(first)) or name.endswith(".pt2"))
+    return first is not None and (bool(re.match(_PROGRAM, first)) or name.endswith(".pt2"))
 
 
 def _first_member(head: bytes) -> bytes | None:
@@ -139,8 +140,8 @@ def syntax_of(text: str, name: str) -> str | None:
     >>> syntax_of("rfcalc = 1", "a.txt"), syntax_of("layers: []", "a.YML"), syntax_of("hello", "a.txt")
     ('TOML', 'YAML', None)
     """
-    if _TOML_KEY.search(text):
+    if re.search(_TOML_KEY, text):
         return "TOML"
-    if _YAML_KEY.search(text):
+    if re.search(_YAML_KEY, text):
         return "YAML"
     return _SUFFIXES.get(re.sub(r".*(?=\.)", "", name, flags=re.S).lower())

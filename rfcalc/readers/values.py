@@ -7,7 +7,6 @@ repeat gives them other values at each use.
 
 from __future__ import annotations
 
-import itertools
 import math
 import operator
 import re
@@ -15,11 +14,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from rfcalc.algebra.expression import LARGEST, NAME, Expression, parse, quoted
+from rfcalc.algebra.expression import LARGEST, NAME, Expression, parse
 from rfcalc.algebra.number import Num, is_known, prove
 from rfcalc.errors import ReadError
+from rfcalc.readers.spelled import closest, got, listed
 from rfcalc.rules import registry
 from rfcalc.rules.registry import Setting
+from rfcalc.wording import quoted
 
 INDEX: Final = "index"
 """The name of the number of the copy, from 0, in expressions inside a repeat."""
@@ -69,60 +70,6 @@ class Place(NamedTuple):
 
 def _shown_key(key: object) -> str:
     return quoted(key) if isinstance(key, str) else got(key)
-
-
-def got(raw: object) -> str:
-    """Spell a value of a document for a message, never at length.
-
-    >>> got(True), got(None), got([1, 2]), got(10**400)
-    ('true', 'null', 'a list', 'an integer of about 400 digits')
-    """
-    if isinstance(raw, bool):
-        return "true" if raw else "false"
-    # the digits of a huge integer are slow to make, and Python refuses to
-    if isinstance(raw, int) and raw.bit_length() > 128:
-        return f"an integer of about {int(raw.bit_length() * 0.30103):,} digits"
-    for types, spell in _SPELLED:
-        if isinstance(raw, types):
-            return spell(raw)
-    return f"a {type(raw).__name__}"
-
-
-_SPELLED: Final[tuple[tuple[Any, Callable[[Any], str]], ...]] = (
-    (type(None), lambda _: "null"),
-    (int, lambda raw: str(int(raw))),
-    (str, quoted),
-    (float, lambda raw: repr(float(raw))),
-    ((list, tuple), lambda _: "a list"),
-    (Mapping, lambda _: "an object"),
-)
-
-
-def closest(word: object, known: Iterable[str]) -> str:
-    """Suggest a known word for a misspelt one, as the end of a message.
-
-    >>> closest("fliters", ["filters", "kernel"])
-    "; did you mean 'filters'?"
-    >>> closest("x", ["filters", "kernel"])
-    ''
-    """
-    import difflib
-
-    if not isinstance(word, str):
-        return ""
-    # bounded in length and number, because the comparison is slow and a document decides both
-    found = difflib.get_close_matches(word[:64], list(itertools.islice(known, 1000)), n=1)
-    return f"; did you mean {quoted(found[0])}?" if found else ""
-
-
-def listed(words: Iterable[str], join: str = "or") -> str:
-    """Spell a choice for a message.
-
-    >>> listed(["a", "b", "c"])
-    "'a', 'b' or 'c'"
-    """
-    shown = [repr(word) for word in words]
-    return f"{', '.join(shown[:-1])} {join} {shown[-1]}" if len(shown) > 1 else "".join(shown)
 
 
 # ---- containers --------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Final
 
 from rfcalc.render.escape import cells, shorten
 
-_PARTS: Final = (re.compile(r"(?<=/)(?=[^/])"), re.compile(r"(?<=\.)(?=[^.])"))
+_PARTS: Final = (r"(?<=/)(?=[^/])", r"(?<=\.)(?=[^.])")
 """Where a path may be cut: at slashes, or at dots where there are none."""
 
 _LEAST: Final = 12  # columns for a name, however far it is indented
@@ -62,7 +62,7 @@ def _options(name: str, width: int, ellipsis: str) -> list[str]:
 def _end(name: str, room: int, ellipsis: str) -> str:
     """Return the last parts of a path, as many as there is room for; nothing where not even one fits."""
     least = _fits_from(name, room - len(ellipsis))
-    found = _PARTS["/" not in name].search(name, least)
+    found = re.compile(_PARTS["/" not in name]).search(name, least)
     return "" if found is None else ellipsis + name[found.start() :]
 
 

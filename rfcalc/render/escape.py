@@ -38,12 +38,12 @@ _LATEX: Final = str.maketrans(
         "*": "{*}",  # the same for a star
     }
 )
-_LATEX_LIGATURE: Final = re.compile(r"-(?=-)")
+_LATEX_LIGATURE: Final = r"-(?=-)"
 
-_RST: Final = re.compile(r"[\\*`|:@<>\[\]]|_(?![^\W_])|(?<![^\W_])_")
-_RST_ENUMERATOR: Final = re.compile(r"^([A-Za-z0-9#]+)([.)])(?=\s|$)")
+_RST: Final = r"[\\*`|:@<>\[\]]|_(?![^\W_])|(?<![^\W_])_"
+_RST_ENUMERATOR: Final = r"^([A-Za-z0-9#]+)([.)])(?=\s|$)"
 
-_ASCIIDOC: Final = re.compile(
+_ASCIIDOC: Final = (
     r"""[\\*`#^~+{}\[\]<>&|@$"'=]"""
     r"|(?<=[-.:])[-.:]|[-.:](?=[-.:])|:(?=/)|(?<![\w)]);|;(?=;)"
     r"|(?<=^TIP):|(?<=^NOTE):|(?<=^WARNING):|(?<=^CAUTION):|(?<=^IMPORTANT):"
@@ -51,8 +51,8 @@ _ASCIIDOC: Final = re.compile(
 )
 """What means something, some of it twice over, before certain letters, or at the end of a word alone."""
 
-_FIRST: Final = re.compile(r"[!-/:-@\[-`{-~]")  # ASCII punctuation
-_ENUMERATOR: Final = re.compile(r"^([A-Za-z]+|[0-9]+)([.)])(?=\s|$)")
+_FIRST: Final = r"[!-/:-@\[-`{-~]"  # ASCII punctuation
+_ENUMERATOR: Final = r"^([A-Za-z]+|[0-9]+)([.)])(?=\s|$)"
 
 _FORMULA: Final = frozenset("=+-@\t\r\uff1d\uff0b\uff0d\uff20")  # full-width ones too
 
@@ -97,7 +97,7 @@ def latex(text: str) -> str:
     >>> latex("block_1 50%"), latex("[x]")
     ('block\\_1 50\\%', '{[}x{]}')
     """
-    return _LATEX_LIGATURE.sub(r"\g<0>{}", visible(text).translate(_LATEX))
+    return re.sub(_LATEX_LIGATURE, r"\g<0>{}", visible(text).translate(_LATEX))
 
 
 def rst(text: str) -> str:
@@ -112,7 +112,7 @@ def rst(text: str) -> str:
     if not text.isascii():
         text = "".join(char if cells(char) == 1 else _code(char) for char in text)
     text = text.strip()
-    escaped = _RST_ENUMERATOR.sub(r"\1\\\2", _RST.sub(r"\\\g<0>", text))
+    escaped = re.sub(_RST_ENUMERATOR, r"\1\\\2", re.sub(_RST, r"\\\g<0>", text))
     # bullets, directives, option lists, rulers: what starts a block is punctuation
     if not escaped.strip("\\"):  # a line of backslashes would be a ruler; backslash and blank are nothing
         return "\\ " + escaped if escaped else ""
@@ -125,13 +125,13 @@ def asciidoc(text: str) -> str:
     >>> asciidoc("conv2d_1"), asciidoc("a|b"), asciidoc("a--b")
     ('conv2d_1', 'a&#124;b', 'a&#45;&#45;b')
     """
-    return start_of_line(_ASCIIDOC.sub(lambda found: f"&#{ord(found[0])};", visible(text).strip()))
+    return start_of_line(re.sub(_ASCIIDOC, lambda found: f"&#{ord(found[0])};", visible(text).strip()))
 
 
 def start_of_line(text: str) -> str:
     """Escape what would start a block of its own: a list, a heading, a comment."""
-    text = _ENUMERATOR.sub(lambda found: f"{found[1]}&#{ord(found[2])};", text)
-    if _FIRST.match(text) and not text.startswith(("&", "\\")):
+    text = re.sub(_ENUMERATOR, lambda found: f"{found[1]}&#{ord(found[2])};", text)
+    if re.match(_FIRST, text) and not text.startswith(("&", "\\")):
         return f"&#{ord(text[0])};{text[1:]}"
     return text
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Mapping
-from fractions import Fraction
 from functools import lru_cache
 from math import ceil, floor
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 FLOATS: Final = ("divided", "tolerant", "multiplied")
 """Ways to compute a position: divided by the scale (OpenVINO); the same, where what is within a millionth of
@@ -65,6 +67,8 @@ def nearest_in_floats(
     >>> nearest_in_floats(Sampling("asymmetric", "floor"), "", 2, 82, None).index(1)
     41
     """
+    from fractions import Fraction  # its import takes longer than most analyses
+
     if not 0 < size <= MOST or extent < 1:
         return ()
     if how.coordinates == "align_corners":

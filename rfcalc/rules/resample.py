@@ -7,8 +7,7 @@ near it.
 
 from __future__ import annotations
 
-from fractions import Fraction
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rfcalc.algebra.number import Num, equal, is_known, is_one, is_open
 from rfcalc.algebra.steps import Lose, Slide, Step
@@ -19,6 +18,9 @@ from rfcalc.rules.expand import RADIUS, antialiased, around, ratio_step
 from rfcalc.rules.positions import Sampling, nearest_in_floats
 from rfcalc.rules.registry import CHOICE, FLAG, INTERNAL, REQUIRED, TEXT, Call, Path, Result, Setting, rule
 from rfcalc.rules.window import replaced
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 COORDINATES: Final = (
     "half_pixel",
@@ -60,6 +62,8 @@ def positions(axis: Axis, coordinates: str) -> tuple[Fraction, Fraction] | None:
     >>> positions(Axis(4, 8, None), "half_pixel")
     (Fraction(1, 2), Fraction(-1, 4))
     """
+    from fractions import Fraction  # its import takes longer than most analyses
+
     if coordinates in ("align_corners", "tf_crop_and_resize"):
         return _between_ends(axis, crops=coordinates == "tf_crop_and_resize")
     scale = _scale(axis)
@@ -79,6 +83,8 @@ def positions(axis: Axis, coordinates: str) -> tuple[Fraction, Fraction] | None:
 
 def _between_ends(axis: Axis, *, crops: bool) -> tuple[Fraction, Fraction] | None:
     """Positions from the first element (of a region) to the last."""
+    from fractions import Fraction
+
     extent, size = axis.extent, axis.size
     if equal(extent, size) and not crops:
         return Fraction(1), Fraction(0)
@@ -92,6 +98,8 @@ def _between_ends(axis: Axis, *, crops: bool) -> tuple[Fraction, Fraction] | Non
 
 def _scale(axis: Axis) -> Fraction | None:
     """Return the given scale, or the ratio of the extents; None where that is not known."""
+    from fractions import Fraction
+
     extent, size = axis.extent, axis.size
     if axis.scale is not None:
         return axis.scale
@@ -102,6 +110,8 @@ def _scale(axis: Axis) -> Fraction | None:
 
 def _whole_ratio(extent: Num, size: Num) -> Fraction | None:
     """Return the ratio of open extents, where one is a multiple of the other."""
+    from fractions import Fraction
+
     for a, b, up in ((size, extent, True), (extent, size, False)):
         times = a // b
         if is_known(times) and equal(times * b, a):
@@ -112,6 +122,7 @@ def _whole_ratio(extent: Num, size: Num) -> Fraction | None:
 def sampled(slope: Fraction, start: Fraction, mode: str, rounding: str) -> Window:
     """Window of a kernel that reads at ``slope*i + start``.
 
+    >>> from fractions import Fraction
     >>> [list(sampled(Fraction(1, 2), Fraction(-1, 4), "linear", "").indices(i)) for i in range(3)]
     [[-1, 0], [0, 1], [0, 1]]
     """

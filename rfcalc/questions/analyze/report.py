@@ -72,7 +72,7 @@ _WRITTEN_OVER: Final = frozenset(of_family("activation", "join", "normalisation"
 _UNTOLD: Final = frozenset({"jax", "onnx", "openvino", "tflite"})
 """Formats that say at most of a normalisation's mean and variance whether a parameter is trained."""
 
-_FORMULA: Final = re.compile(r"[(*⌊]| [+-] ")  # in no other figure of those columns
+_FORMULA: Final = r"[(*⌊]| [+-] "  # in no other figure of those columns
 
 
 class Glyphs(NamedTuple):
@@ -352,7 +352,7 @@ def _long(strip: _Strip, longest: int) -> list[int]:
     if strip.width <= longest or strip.name not in _WITH_FORMULAS:
         return []
     return [
-        place for place, text in enumerate(strip.cells) if cells(text) > longest and _FORMULA.search(text)
+        place for place, text in enumerate(strip.cells) if cells(text) > longest and re.search(_FORMULA, text)
     ]
 
 

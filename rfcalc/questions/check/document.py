@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from rfcalc.errors import UsageError
 from rfcalc.questions.check.limits import BYTES, COUNT, FLAG, LIMITS, NUMBER, PIXELS, STATUS, Limit
 from rfcalc.questions.check.measures import STATUSES
-from rfcalc.readers.runtimes import RUNTIMES
+from rfcalc.readers.options import RUNTIMES
 
 MODELS, LAYERS = "models", "layers"
 

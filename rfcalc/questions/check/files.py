@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from rfcalc.errors import ReadError, UsageError
 from rfcalc.readers import parsing
 from rfcalc.readers.sources import opened
-from rfcalc.readers.values import got
+from rfcalc.readers.spelled import got
 
 PROJECT: Final = "pyproject.toml"
 TABLE: Final = ("tool", "rfcalc")

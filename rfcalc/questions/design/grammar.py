@@ -18,7 +18,8 @@ from rfcalc.readers import parsing, values
 from rfcalc.readers.native import LAYOUT_WORDS, read_native
 from rfcalc.readers.native_nodes import MOST_LAYERS, layer_name, name_of_parameter
 from rfcalc.readers.sources import opened, source_name
-from rfcalc.readers.values import Number, Place, closest, got
+from rfcalc.readers.spelled import closest, got, listed
+from rfcalc.readers.values import Number, Place
 
 VERSION: Final = 1
 KEY: Final = "rfcalc-grammar"
@@ -249,7 +250,7 @@ def _grammar(document: Any, source: str) -> Grammar:
         values.text(table.get(key, ""), root.key(key), most)
     layout = table.get("layout", LAYOUT_WORDS[0])
     if layout not in LAYOUT_WORDS:
-        raise root.key("layout").error(f"must be {values.listed(LAYOUT_WORDS)}, got {got(layout)}")
+        raise root.key("layout").error(f"must be {listed(LAYOUT_WORDS)}, got {got(layout)}")
     choices = _choices(table.get("choices", {}), root.key("choices"), {})
     width = None
     if WIDTH in table:
@@ -335,12 +336,12 @@ def _texts(raw: Any) -> Iterator[str]:
 def _choices(raw: Any, place: Place, outer: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     """Read what may be chosen, by name: lists of whole numbers."""
     found: dict[str, tuple[int, ...]] = {}
-    for name, listed in values.an_object(raw, place).items():
+    for name, options in values.an_object(raw, place).items():
         here = place.key(name)
         name_of_parameter(name, here)
         if name in GIVEN or name in outer:
             raise here.error(f"the name {name!r} has a meaning already; choose another")
-        items = values.a_list(listed, here, of="whole numbers", most=MOST_OPTIONS)
+        items = values.a_list(options, here, of="whole numbers", most=MOST_OPTIONS)
         for number, item in enumerate(items):
             if type(item) is not int or item < 0:
                 raise here.item(number).error(f"must be a whole number of zero or more, got {got(item)}")

@@ -13,9 +13,9 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
-from rfcalc.algebra.expression import quoted
 from rfcalc.errors import UsageError
 from rfcalc.questions.sweep.space import WIDEST
+from rfcalc.wording import quoted
 
 _LARGEST_POWER: Final = 256
 _MOST_BITS: Final = 1 << 14

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from rfcalc.algebra.expression import DEEPEST, LONGEST, quoted
+from rfcalc.algebra.expression import DEEPEST, LONGEST
 from rfcalc.errors import UsageError
 from rfcalc.questions.sweep.columns import ALONG, COVERAGE, ERROR, holds_words
 from rfcalc.questions.sweep.ratios import (
@@ -34,6 +34,7 @@ from rfcalc.questions.sweep.ratios import (
     whole,
 )
 from rfcalc.questions.sweep.tables import Columns, known
+from rfcalc.wording import quoted
 
 _CONTENTS: Final = (
     "a condition holds names of columns, numbers, < <= > >= == !=, and, or, not, + - * / // **, ( )"

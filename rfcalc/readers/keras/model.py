@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rfcalc.algebra.number import Num
 from rfcalc.errors import ReadError
@@ -25,15 +25,17 @@ from rfcalc.readers.keras.entries import (
     quantisation,
     unwrapped,
 )
-from rfcalc.readers.keras.grafts import Graft, grafted
 from rfcalc.readers.keras.inputs import Inputs, declared_shape, implied_shape
 from rfcalc.readers.keras.keras1 import converted
 from rfcalc.readers.keras.masks import Masks
 from rfcalc.readers.keras.nodes import Node, constants_in, flatten, read_nodes, read_structure
-from rfcalc.readers.keras.published import Called, drawn
+from rfcalc.readers.keras.published import drawn
 from rfcalc.readers.keras.sharing import Twins
 from rfcalc.readers.keras.topology import model_in_topology
 from rfcalc.readers.keras.wiring import Tensors, edges_in, given_to, node_bases, ordered
+
+if TYPE_CHECKING:
+    from rfcalc.readers.keras.grafts import Graft
 
 _BITS: Final = ("int8", "int4")
 _QUANTISED: Final = ("linear", "einsum_dense", "embedding")
@@ -253,8 +255,7 @@ class _Reader:
         call = name if times == 1 else f"{name}@{times}"
         if times == 1:
             self.twins.add(key, entry)
-        graft = entry.get("graft")
-        if isinstance(graft, Graft):  # no file holds one
+        if (graft := _graft_of(entry)) is not None:
             owner = self.owners.setdefault(key, "/".join((*scope.path, call)))
             return _Made(self._graft(entry, graft, (*scope.path, call), edges, owner), open=False)
         nested = self._nested(entry, key, edges, node, scope)
@@ -278,6 +279,8 @@ class _Reader:
         self, entry: Config, graft: Graft, path: tuple[str, ...], edges: list[Edge], owner: str
     ) -> list[Edge]:
         """Add what the code of a live layer does, and return its outputs."""
+        from rfcalc.readers.keras.grafts import grafted
+
         made = grafted(graft, path, edges, owner, self._fresh)
         for layer in made.layers:
             self.inputs.learn_axes(layer.name, layer.whole, list(layer.inputs))
@@ -298,7 +301,8 @@ class _Reader:
             return _Nested(class_name, config_of(inner), lead)
         padded = self.masks.is_padded(edges)
         # what TimeDistributed repeats is called on steps, whose shape is that which it was built for
-        made = drawn(Called(inner, Node(()) if lead else node, "/".join(key), scope.trainable, padded))
+        call = Node(()) if lead else node
+        made = drawn(inner, call, "/".join(key), trainable=scope.trainable, padded=padded)
         if made is None or len(edges) != len(made.config.list("input_layers")):
             return None
         return _Nested(class_name, made.config, lead, True, padded and made.keeps_padding)
@@ -421,6 +425,16 @@ def _entries(config: Config) -> Iterator[Config]:
 def _check_new(name: str, names: Collection[str], entry: Config) -> None:
     if name in names:
         raise ReadError(f"two layers are called {shown(name)}; give each its own", where=entry.where)
+
+
+def _graft_of(entry: Config) -> Graft | None:
+    """Return what the code of a live layer does; None of a layer of a file, which holds none."""
+    found = entry.get("graft")
+    if found is None:
+        return None
+    from rfcalc.readers.keras.grafts import Graft
+
+    return found if isinstance(found, Graft) else None
 
 
 def _may_clash(name: str) -> bool:

@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
 from rfcalc.errors import ReadError
+from rfcalc.readers.spelled import closest
 from rfcalc.readers.torch.hub_files import located, read_beside, read_config
-from rfcalc.readers.values import closest
 
 _NETWORK: Final = "network_def"
 _FILE: Final = "configs/inference.json"

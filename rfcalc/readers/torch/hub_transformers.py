@@ -8,8 +8,8 @@ from types import ModuleType
 from typing import Any, Final, TypeAlias
 
 from rfcalc.errors import ReadError
+from rfcalc.readers.spelled import closest
 from rfcalc.readers.torch.hub_files import class_of, located, pair, read_beside, read_config
-from rfcalc.readers.values import closest
 
 Shape: TypeAlias = "tuple[int, ...] | None"
 

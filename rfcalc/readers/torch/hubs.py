@@ -12,10 +12,10 @@ from types import ModuleType
 from typing import Any, Final, NamedTuple
 
 from rfcalc.errors import ReadError, RfcalcError
+from rfcalc.readers.spelled import closest
 from rfcalc.readers.torch import hub_diffusers, hub_monai, hub_transformers
 from rfcalc.readers.torch.hub_files import located, offline, pair
 from rfcalc.readers.torch.weightless import built
-from rfcalc.readers.values import closest
 
 
 class Hub(NamedTuple):
