@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from rfcalc.errors import ReadError, UsageError
+from rfcalc.records import NamedTuple
 
 if TYPE_CHECKING:
     import os

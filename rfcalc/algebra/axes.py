@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.algebra import steps as moves
 from rfcalc.algebra.number import Num, is_known, is_same, prod
 from rfcalc.algebra.steps import Step
+from rfcalc.records import NamedTuple
 
 Shape = tuple[Num, ...]
 Sources = tuple[tuple[int, ...], ...]

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import NamedTuple
 
 from rfcalc.algebra.digits import (
     common_digits,
@@ -47,6 +46,7 @@ from rfcalc.algebra.relation import MAX_PERIOD, MAX_TAPS, Relation
 from rfcalc.algebra.rows import Rows
 from rfcalc.algebra.slopes import of_table
 from rfcalc.algebra.window import POINTWISE, Window, gather, slide, spread
+from rfcalc.records import NamedTuple
 
 
 class Parts(NamedTuple):

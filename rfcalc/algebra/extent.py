@@ -9,9 +9,10 @@ process (docs/architecture.md has the figures); formulas for people are made wit
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.algebra.number import UNKNOWN, Family, Num, enter, of_no_comparison, unknown
+from rfcalc.records import NamedTuple
 
 MOST_TERMS: Final = 64
 """Terms of one formula; where shape arithmetic makes more, the extent is simply unknown."""

@@ -5,11 +5,10 @@ The words, and in which order these modules take a step: docs/architecture.md, "
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from rfcalc.algebra.number import UNKNOWN, Num, is_known
 from rfcalc.algebra.relation import Relation
 from rfcalc.algebra.rows import Rows
+from rfcalc.records import NamedTuple
 
 Factors = tuple[tuple[Num, ...], ...]
 """For each tensor axis the extents of its digits, outermost first."""

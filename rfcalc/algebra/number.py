@@ -11,7 +11,9 @@ import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+from rfcalc.records import NamedTuple
 
 Num = Any
 """An ``int``, an ``Extent``, a ``sympy.Expr``, a ``Batch`` or :data:`UNKNOWN`."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import product
 from math import prod
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.algebra.window import POINTWISE, Window, gather, slide
+from rfcalc.records import NamedTuple
 
 LONGEST_REPEAT: Final = 256
 """Queries after which a mask is looked at for a repetition."""

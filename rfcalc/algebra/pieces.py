@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import reduce
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.algebra import parts
 from rfcalc.algebra.axes import worked
@@ -26,6 +26,7 @@ from rfcalc.algebra.pieced_together import differ, framed, placed, woven
 from rfcalc.algebra.relation import UnequalSlopes
 from rfcalc.algebra.steps import Broadcast, Contract, Merge, Mix, Place, Reduce, Regroup, Slide, Step
 from rfcalc.algebra.window import POINTWISE, Window, gather, slide
+from rfcalc.records import NamedTuple
 
 MOST_PIECES: Final = 32
 """Pieces of one axis that are told apart; of more the axis is followed as a whole."""

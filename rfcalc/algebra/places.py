@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import product
 from math import prod
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.algebra.digits import Digit, merge_digits, regroup_digits
 from rfcalc.algebra.leg import Factors, Leg, Weights, span_of
@@ -20,6 +20,7 @@ from rfcalc.algebra.number import UNKNOWN, Num, is_known, is_one
 from rfcalc.algebra.relation import MAX_PERIOD, MAX_TAPS
 from rfcalc.algebra.rows import Rows
 from rfcalc.algebra.window import Window, gather
+from rfcalc.records import NamedTuple
 
 MOST_CHANNELS: Final = 1 << 16
 """Elements of an axis of several digits whose places are listed."""

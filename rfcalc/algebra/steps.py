@@ -5,13 +5,12 @@ Named tuples, since they are made for every layer, and as many dataclasses would
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.hiding import attended, hidden
 from rfcalc.algebra.number import Num
 from rfcalc.algebra.pattern import Pattern
 from rfcalc.algebra.window import Window
+from rfcalc.records import NamedTuple
 
 
 class Slide(NamedTuple):

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import gcd
 from operator import index, le
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.algebra.number import UNKNOWN, Num, cdiv, is_known, is_one, is_open
+from rfcalc.records import NamedTuple
 
 
 class Line(NamedTuple):

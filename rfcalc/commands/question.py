@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import click
 
 from rfcalc.commands.older import Older, Renewed, renewed
 from rfcalc.commands.say import complain
+from rfcalc.records import NamedTuple
 from rfcalc.wording import few
 
 SECTIONS: Final = ("See a model", "Compare models", "Review and run", "Write documents")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.counterfactuals.atrous import atrous, dilated
 from rfcalc.counterfactuals.swaps import (
@@ -22,6 +22,7 @@ from rfcalc.counterfactuals.swaps import (
 from rfcalc.engine.edit import DoesNotApply
 from rfcalc.engine.run import Run
 from rfcalc.errors import UsageError
+from rfcalc.records import NamedTuple
 
 __all__ = ["COUNTERFACTUALS", "Counterfactual", "DoesNotApply", "counterfactual"]
 

@@ -7,13 +7,14 @@ import stat
 from collections.abc import Iterator, Sequence
 from difflib import unified_diff
 from pathlib import Path, PurePath
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.docs.markers import MarkersError, markers, refilled
 from rfcalc.docs.models import Models
 from rfcalc.docs.tables import made
 from rfcalc.errors import ReadError, RfcalcError, UsageError
 from rfcalc.progress import Progress, stepped
+from rfcalc.records import NamedTuple
 
 SUFFIXES: Final = {
     **dict.fromkeys((".md", ".markdown", ".mkd", ".mdown", ".qmd", ".rmd"), "markdown"),

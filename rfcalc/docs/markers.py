@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.docs.contexts import CONTEXTS
 from rfcalc.errors import ReadError, RfcalcError
+from rfcalc.records import NamedTuple
 
 
 class MarkersError(ReadError):

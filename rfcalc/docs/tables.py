@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import click
 
@@ -17,6 +17,7 @@ from rfcalc.commands.question import Question, Tables
 from rfcalc.docs.models import Models
 from rfcalc.errors import UsageError
 from rfcalc.questions import questions
+from rfcalc.records import NamedTuple
 from rfcalc.render.pieces import Listing, Piece
 from rfcalc.render.shown import Shown
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import groupby
 from math import inf
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.indexing import axis_of
@@ -39,6 +39,7 @@ from rfcalc.engine.totals import asked_notes, count_params, fresh_of, has_weight
 from rfcalc.engine.trace import SIDES, Move, Side, Trace, Untraceable, Which, trace
 from rfcalc.engine.view import FieldView, Views
 from rfcalc.graph.layer import Edge, Layer
+from rfcalc.records import NamedTuple
 from rfcalc.rules.registry import Family, find
 
 Cause = Literal["convolution", "pooling", "upsampling", "other"]

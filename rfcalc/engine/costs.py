@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.algebra.number import Num
 from rfcalc.engine.edit import POOLS
@@ -13,6 +13,7 @@ from rfcalc.engine.propagate import ancestors
 from rfcalc.engine.result import AnalysisResult, Row, Size
 from rfcalc.engine.run import Run
 from rfcalc.engine.totals import calls_differ
+from rfcalc.records import NamedTuple
 from rfcalc.rules.registry import of_family
 
 DENSE: Final = frozenset(of_family("dense"))

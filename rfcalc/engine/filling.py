@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from rfcalc.algebra.extent import names_in
 from rfcalc.algebra.number import Num, is_known
@@ -16,6 +16,7 @@ from rfcalc.engine.propagate import choose_input
 from rfcalc.errors import RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Layer
+from rfcalc.records import NamedTuple
 
 _USUAL: Final = 64
 """Positions of an input where nothing says how many there are."""

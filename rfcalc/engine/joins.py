@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import gcd
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.indexing import axis_of
@@ -15,6 +15,7 @@ from rfcalc.engine.propagate import LayerFields
 from rfcalc.engine.result import Note
 from rfcalc.engine.shapes import LayerInfo
 from rfcalc.graph.layer import Edge, Layer
+from rfcalc.records import NamedTuple
 from rfcalc.rules.registry import Path
 
 if TYPE_CHECKING:

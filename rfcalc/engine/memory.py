@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.algebra.number import Num, as_integer, greatest, is_known
 from rfcalc.algebra.steps import Broadcast, Insert, Merge, Regroup, Split, Squeeze
@@ -21,6 +21,7 @@ from rfcalc.engine.result import Footprint, Peak
 from rfcalc.engine.shapes import LayerInfo, known_extent, spec_of
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Edge, Layer, TensorSpec, Weight
+from rfcalc.records import NamedTuple
 from rfcalc.rules.registry import Path
 
 _HANDED_ON: Final = frozenset(("identity", "dropout"))

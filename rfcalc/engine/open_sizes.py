@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.algebra.extent import Extent, map_names, names_in
 from rfcalc.algebra.number import Num, is_known
@@ -17,6 +17,7 @@ from rfcalc.engine.shapes import LayerInfo
 from rfcalc.engine.symbolic import axis_letters
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import BATCH, SPATIAL, Layer, TensorSpec
+from rfcalc.records import NamedTuple
 from rfcalc.rules.registry import of_family
 
 _LARGEST: Final = 4096  # pixels along an axis: what models are made for is less

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import repeat
 from math import lcm
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.number import is_known
@@ -28,6 +28,7 @@ from rfcalc.engine.propagate import AS_IT_IS, LayerFields
 from rfcalc.engine.shapes import LayerInfo
 from rfcalc.engine.view import Views
 from rfcalc.graph.layer import Layer
+from rfcalc.records import NamedTuple
 from rfcalc.rules.registry import Path
 
 _LARGEST: Final = ("max_pool", "global_pool", "reduce")

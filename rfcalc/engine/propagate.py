@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import is_, is_not
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.algebra.dependence import Dependence, plain
 from rfcalc.algebra.legs import Leg
@@ -20,6 +20,7 @@ from rfcalc.engine.shapes import LayerInfo
 from rfcalc.errors import AnalysisError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import CHANNEL, SPATIAL, Layer, TensorSpec
+from rfcalc.records import NamedTuple
 from rfcalc.rules.registry import Path, Result
 
 AS_IT_IS: Final = (Path(0),)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from math import inf
-from typing import NamedTuple
 
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.legs import Leg, span_of
@@ -27,6 +26,7 @@ from rfcalc.algebra.relation import Relation
 from rfcalc.engine.propagate import LayerFields
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import Edge
+from rfcalc.records import NamedTuple
 
 
 class Stretch(NamedTuple):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+
+from rfcalc.records import NamedTuple
 
 
 class Piece(NamedTuple):

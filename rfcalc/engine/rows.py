@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.algebra.number import Num
 from rfcalc.collecting import collector_paused
@@ -32,6 +32,7 @@ from rfcalc.engine.view import FieldView, Views
 from rfcalc.errors import UsageError
 from rfcalc.graph.graph import Block, LayerGraph
 from rfcalc.graph.layer import Edge, Layer, TensorSpec, Weight
+from rfcalc.records import NamedTuple
 
 
 class _Context(NamedTuple):

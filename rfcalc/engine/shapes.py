@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from rfcalc.algebra.number import Num, is_known, is_open
 from rfcalc.algebra.steps import Cover
 from rfcalc.errors import AnalysisError, RfcalcError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Edge, Layer, TensorSpec, Weight
+from rfcalc.records import NamedTuple
 from rfcalc.rules.apply import RuleMemo, apply_rule
 from rfcalc.rules.plain import HERE
 from rfcalc.rules.registry import Parameter, Path, Result, find

@@ -7,7 +7,6 @@ models are done with by a look at their windows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.indexing import axis_of
@@ -19,6 +18,7 @@ from rfcalc.algebra.window import Window
 from rfcalc.engine.propagate import LayerFields
 from rfcalc.engine.shapes import LayerInfo
 from rfcalc.graph.layer import Layer
+from rfcalc.records import NamedTuple
 
 
 class Suspect(NamedTuple):

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from math import inf
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.number import is_known
@@ -26,6 +26,7 @@ from rfcalc.engine.follow import interfaces
 from rfcalc.engine.propagate import LayerFields
 from rfcalc.engine.shapes import LayerInfo
 from rfcalc.graph.layer import Edge, Layer
+from rfcalc.records import NamedTuple
 from rfcalc.rules.registry import Path
 
 Side = Literal["first", "last"]

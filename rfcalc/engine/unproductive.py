@@ -8,12 +8,13 @@ Convolutions of a window of one element are left out; they never look further.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.engine.result import Note, Size
 from rfcalc.graph.graph import STATE, LayerGraph
 from rfcalc.graph.layer import Edge, Layer
+from rfcalc.records import NamedTuple
 from rfcalc.rules.registry import of_family
 
 _CONVOLUTIONS: Final = frozenset(of_family("convolution"))

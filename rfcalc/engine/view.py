@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import inf
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.indexing import axis_of
@@ -25,6 +25,7 @@ from rfcalc.engine.propagate import LayerFields
 from rfcalc.engine.reach import Reach, Reached, Stretch
 from rfcalc.engine.result import Size, Status
 from rfcalc.graph.layer import Edge
+from rfcalc.records import NamedTuple
 
 SEVERAL: Final = (
     "it is reached by several ways that no one index orders; rfcalc field lists what each index needs"

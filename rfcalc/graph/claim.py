@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from rfcalc.algebra.pattern import Pattern
+from rfcalc.records import NamedTuple
 
 
 class Way(NamedTuple):

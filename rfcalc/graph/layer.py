@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 from rfcalc.algebra.number import Num, prod
+from rfcalc.records import NamedTuple
 
 Edge = tuple[str, int]
 """A tensor by its producer: (layer name, which of its outputs)."""

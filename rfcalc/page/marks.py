@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from rfcalc.engine.result import AnalysisResult
 from rfcalc.engine.run import Run
 from rfcalc.engine.taps import opens, suspects
 from rfcalc.engine.unproductive import useful
+from rfcalc.records import NamedTuple
 
 _SAID_ONCE = frozenset(("global", "unequal-strides", "unknown-op", "assumed", "cut"))
 """Codes of notes about one layer, which is marked with what the note says."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
+
+from rfcalc.records import NamedTuple
 
 WHOLE: Final = -1
 """What a span has in place of holes where all between its ends is read."""

@@ -6,9 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.engine.result import AnalysisResult, Row
+from rfcalc.records import NamedTuple
 
 _FEW: Final = 14
 """Layers that are looked at without folding them."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from rfcalc.pictures.reading import Window
 from rfcalc.pictures.side import Side, SideRow
+from rfcalc.records import NamedTuple
 from rfcalc.render.fold import fold
 from rfcalc.render.pictures import figure, name, names, set_legend, set_title
 from rfcalc.wording import few

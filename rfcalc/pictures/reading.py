@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
-from typing import NamedTuple
 
 from rfcalc.algebra.indexing import axis_of, rows_of_axis
 from rfcalc.algebra.relation import NeedTaps, Relation
@@ -14,6 +13,7 @@ from rfcalc.engine.propagate import fields_in_input, seed_periodic, seed_rows
 from rfcalc.engine.run import Run
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import Layer
+from rfcalc.records import NamedTuple
 
 Reads = Mapping[int, tuple[int, ...]]
 """For each of some units what it reads in the row below."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.algebra.indexing import axis_of
 from rfcalc.algebra.number import is_known
@@ -16,6 +16,7 @@ from rfcalc.graph.layer import Edge, TensorSpec
 from rfcalc.pictures.reading import Hop, Reads, Window, reading_of
 from rfcalc.questions.field.find import field_of
 from rfcalc.questions.field.result import FieldAxis
+from rfcalc.records import NamedTuple
 
 MOST_UNITS: Final = 64
 """Units of one row that a picture has room for."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from rfcalc.errors import NoModel, ReadError
 from rfcalc.readers import formats, parsing, signatures
@@ -16,6 +16,7 @@ from rfcalc.readers.formats import MOST_ARCHIVE
 from rfcalc.readers.signatures import EXPECTED, ONNX, OPENVINO, TORCH, format_of, syntax_of
 from rfcalc.readers.sources import Source, directory_of, is_folder, names_in, opened, source_name
 from rfcalc.readers.spelled import got
+from rfcalc.records import NamedTuple
 
 
 class Document(NamedTuple):

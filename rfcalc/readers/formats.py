@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.errors import ReadError, UsageError
 from rfcalc.graph.graph import LayerGraph
@@ -24,6 +24,7 @@ from rfcalc.readers.signatures import (
     is_tflite,
 )
 from rfcalc.readers.sources import Source
+from rfcalc.records import NamedTuple
 
 MOST_ARCHIVE: Final = 1 << 30
 """Bytes of an archive that does not come from a file on disk, and so has to be held."""

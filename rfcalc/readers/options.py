@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.algebra.number import Num
 from rfcalc.errors import UsageError
+from rfcalc.records import NamedTuple
 
 RUNTIMES: Final = ("onnxruntime", "openvino", "tflite", "torch")
 """The runtimes that a model can be read for."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+from rfcalc.records import NamedTuple
 
 _FROM_JAX: Final = (
     "give the function itself in Python: rfcalc.from_jax, or a PyTorch module to rfcalc.from_torch"

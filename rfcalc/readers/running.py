@@ -10,12 +10,13 @@ changed stays as it was. Whatever changes in one pass is dependence; what never 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 
 from rfcalc.graph.claim import Beyond, Claim, Idle, Observed, Way
 from rfcalc.readers.lowering.masks import elements_of
+from rfcalc.records import NamedTuple
 
 
 class Pass(NamedTuple):

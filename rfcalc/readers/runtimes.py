@@ -6,9 +6,10 @@ Each row was measured: ``tests/runtimes`` runs them, and docs/runtimes.md shows 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.readers.options import RUNTIMES
+from rfcalc.records import NamedTuple
 
 CODE: Final = "runtimes"
 """The code of notes about runtimes that part."""

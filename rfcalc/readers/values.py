@@ -12,12 +12,13 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.algebra.expression import LARGEST, NAME, Expression, parse
 from rfcalc.algebra.number import Num, is_known, prove
 from rfcalc.errors import ReadError
 from rfcalc.readers.spelled import closest, got, listed
+from rfcalc.records import NamedTuple
 from rfcalc.rules import registry
 from rfcalc.rules.registry import Setting
 from rfcalc.wording import quoted

@@ -7,11 +7,12 @@ A column is named as its figure is in the JSON document.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.algebra.number import Num
 from rfcalc.engine.result import AnalysisResult, Row, Size
 from rfcalc.errors import UsageError
+from rfcalc.records import NamedTuple
 from rfcalc.render import humanise
 from rfcalc.render.humanise import plain
 from rfcalc.render.table import LEFT, RIGHT, Table

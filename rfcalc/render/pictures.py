@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from rfcalc.errors import RfcalcError, UsageError
+from rfcalc.records import NamedTuple
 from rfcalc.render.apart import shorten_apart
 from rfcalc.render.escape import cells, shorten, visible
 from rfcalc.render.fold import fold

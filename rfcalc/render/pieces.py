@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
+from rfcalc.records import NamedTuple
 from rfcalc.render.table import Table
 
 

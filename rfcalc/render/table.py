@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
+from rfcalc.records import NamedTuple
 from rfcalc.render.apart import shorten_apart
 from rfcalc.render.escape import cells, terminal
 

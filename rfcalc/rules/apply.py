@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from rfcalc.algebra.number import Num, is_one, prod
 from rfcalc.algebra.steps import AtMost, Broadcast, Cover, Insert, Mix, Reduce, under
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, PLAIN, Extras, Stage, TensorSpec, walk
+from rfcalc.records import NamedTuple
 from rfcalc.rules.registry import Call, Kind, Parameter, Path, Result, find
 from rfcalc.rules.roles import is_single, shared_fold
 from rfcalc.rules.samples import samples_meet, without_batch

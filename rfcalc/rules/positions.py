@@ -10,7 +10,9 @@ from array import array
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from math import ceil, floor
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+from rfcalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from fractions import Fraction

@@ -9,12 +9,13 @@ and the tests all read the settings from here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 from rfcalc.algebra.number import Num, prod
 from rfcalc.algebra.steps import Step
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import CHANNEL, SPATIAL, TensorSpec
+from rfcalc.records import NamedTuple
 
 # The forms that a setting may take.
 COUNT: Final = "count"  # a positive number

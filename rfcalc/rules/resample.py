@@ -7,13 +7,14 @@ near it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from rfcalc.algebra.number import Num, equal, is_known, is_one, is_open
 from rfcalc.algebra.steps import Lose, Slide, Step
 from rfcalc.algebra.window import Quotient, Stairs, Window, gather
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import TensorSpec
+from rfcalc.records import NamedTuple
 from rfcalc.rules.expand import RADIUS, antialiased, around, ratio_step
 from rfcalc.rules.positions import Sampling, nearest_in_floats
 from rfcalc.rules.registry import CHOICE, FLAG, INTERNAL, REQUIRED, TEXT, Call, Path, Result, Setting, rule

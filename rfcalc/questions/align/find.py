@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.algebra.number import is_known
 from rfcalc.engine.joins import Join, Offset
@@ -14,6 +14,7 @@ from rfcalc.progress import Progress, stepped
 from rfcalc.questions.align.mending import Mend, mends_of, with_padding
 from rfcalc.questions.align.report import Alignment
 from rfcalc.questions.align.result import SizeRow
+from rfcalc.records import NamedTuple
 
 MAX_SIZES: Final = 2_000
 """Sizes that are looked at in one run."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.algebra.number import is_known
 from rfcalc.algebra.relation import Relation
@@ -16,6 +16,7 @@ from rfcalc.engine.propagate import ancestors
 from rfcalc.engine.run import Run
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import Edge, Layer
+from rfcalc.records import NamedTuple
 
 _MOST_TRIED: Final = 24
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from rfcalc.engine.joins import Join, Offset
 from rfcalc.engine.result import Note
 from rfcalc.questions.align.mending import Mend
+from rfcalc.records import NamedTuple
 
 
 class SizeRow(NamedTuple):

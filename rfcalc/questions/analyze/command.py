@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -12,6 +12,7 @@ from rfcalc.commands.question import SEE, Tables, question
 from rfcalc.commands.say import complain, say_notes
 from rfcalc.commands.working import working
 from rfcalc.errors import CheckFailed
+from rfcalc.records import NamedTuple
 from rfcalc.wording import MARKUP, few
 
 if TYPE_CHECKING:

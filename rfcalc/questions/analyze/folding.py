@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate, groupby, pairwise, takewhile
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from rfcalc.engine.repeats import Piece, cheapest
 from rfcalc.engine.result import AnalysisResult, Params, Row, Size
 from rfcalc.engine.rows import sum_or_none
+from rfcalc.records import NamedTuple
 from rfcalc.render.humanise import plain
 from rfcalc.wording import few
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.engine.result import AnalysisResult, Footprint, Peak, Row
 from rfcalc.engine.totals import intensity_of
+from rfcalc.records import NamedTuple
 from rfcalc.render import humanise
 from rfcalc.render.apart import shorten_apart
 from rfcalc.render.columns import DOCUMENT, Column, build, choose, has_area, total_cell

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.algebra.number import Num
 from rfcalc.questions.annotate.wire import (
@@ -17,6 +17,7 @@ from rfcalc.questions.annotate.wire import (
     text_of,
     whole,
 )
+from rfcalc.records import NamedTuple
 
 OURS: Final = "rfcalc."
 """What the keys of our metadata begin with."""

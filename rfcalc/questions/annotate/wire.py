@@ -6,9 +6,10 @@ What is left alone is never parsed and never copied: it is a slice of the file t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.errors import ReadError
+from rfcalc.records import NamedTuple
 
 VARINT, FIXED64, DELIMITED, FIXED32 = 0, 1, 2, 5
 

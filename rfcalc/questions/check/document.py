@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.errors import UsageError
 from rfcalc.questions.check.limits import BYTES, COUNT, FLAG, LIMITS, NUMBER, PIXELS, STATUS, Limit
 from rfcalc.questions.check.measures import STATUSES
 from rfcalc.readers.options import RUNTIMES
+from rfcalc.records import NamedTuple
 
 MODELS, LAYERS = "models", "layers"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import NamedTuple
 
 from rfcalc.engine.costs import leaves
 from rfcalc.engine.joins import Join
@@ -17,6 +16,7 @@ from rfcalc.engine.unproductive import looks_around
 from rfcalc.engine.view import view_of
 from rfcalc.graph.graph import Block
 from rfcalc.graph.layer import Edge, Layer
+from rfcalc.records import NamedTuple
 
 
 class Sight(NamedTuple):

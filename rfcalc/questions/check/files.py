@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.errors import ReadError, UsageError
 from rfcalc.readers import parsing
 from rfcalc.readers.sources import opened
 from rfcalc.readers.spelled import got
+from rfcalc.records import NamedTuple
 
 PROJECT: Final = "pyproject.toml"
 TABLE: Final = ("tool", "rfcalc")

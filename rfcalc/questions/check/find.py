@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.engine.result import AnalysisResult, Row
 from rfcalc.errors import UsageError
@@ -13,6 +13,7 @@ from rfcalc.questions.check.document import Given, Section, key_text
 from rfcalc.questions.check.facts import Facts
 from rfcalc.questions.check.limits import MOST
 from rfcalc.questions.check.measures import Figure
+from rfcalc.records import NamedTuple
 
 HOLDS, VIOLATED, UNDECIDED = "holds", "violated", "undecided"
 """What comes of a limit. It is undecided where the figure is not known well enough, which is no pass."""

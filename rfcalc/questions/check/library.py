@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from rfcalc.errors import RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
@@ -19,6 +19,7 @@ from rfcalc.questions.check.find import HOLDS, Check, Failure, Unmatched, check_
 from rfcalc.questions.check.report import CheckReport
 from rfcalc.readers.detect import names_code
 from rfcalc.readers.documents import Document
+from rfcalc.records import NamedTuple
 from rfcalc.wording import few
 
 if TYPE_CHECKING:

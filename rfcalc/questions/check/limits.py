@@ -7,10 +7,11 @@ documentation, and the budget that is written from present figures.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.questions.check import measures
 from rfcalc.questions.check.measures import OfLayer, OfModel
+from rfcalc.records import NamedTuple
 
 MOST, LEAST = "most", "least"
 """Whether smaller is fine, or larger."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from math import inf
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.engine.joins import Join
 from rfcalc.engine.result import Row, Size
 from rfcalc.questions.check.facts import Facts, Sight, sees_nothing
+from rfcalc.records import NamedTuple
 from rfcalc.wording import few
 
 STATUSES: Final = ("exact", "bound", "unknown")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import inf
-from typing import NamedTuple
 
 from rfcalc.questions.check.facts import Facts
 from rfcalc.questions.check.limits import FLAG, LIMITS, MOST, STATUS, Limit
 from rfcalc.questions.check.measures import STATUSES, Figure
+from rfcalc.records import NamedTuple
 
 
 class Present(NamedTuple):

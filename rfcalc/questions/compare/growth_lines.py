@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from math import inf
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.engine.costs import every_call, field_of, leaves
 from rfcalc.engine.result import AnalysisResult, Row
 from rfcalc.questions.compare.order import in_one_order
 from rfcalc.questions.compare.report import title_of
 from rfcalc.questions.compare.result import ComparisonResult
+from rfcalc.records import NamedTuple
 from rfcalc.rules.registry import of_family
 
 _FOLDING: Final = frozenset((*of_family("moving"), *of_family("normalisation")))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.engine.costs import Bill
 from rfcalc.engine.result import Row
 from rfcalc.questions.compare.answer import sentences
 from rfcalc.questions.compare.result import ComparisonResult, Entry
+from rfcalc.records import NamedTuple
 from rfcalc.render import humanise
 from rfcalc.render.columns import field_cell, has_area
 from rfcalc.render.document import row_document, totals_document

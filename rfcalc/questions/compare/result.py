@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.counterfactuals.variants import Counterfactual
 from rfcalc.engine.costs import Bill
 from rfcalc.engine.result import AnalysisResult, Row
 from rfcalc.errors import UsageError
+from rfcalc.records import NamedTuple
 
 ORIGINAL: Final = "original"
 """What the model itself is called among its counterfactuals."""

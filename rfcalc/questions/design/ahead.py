@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from math import inf
-from typing import NamedTuple
 
 from rfcalc.questions.design.blocks import MEASURES, Costs, Site, Sizes, joined
 from rfcalc.questions.design.space import LAYERS, Space, at_most
 from rfcalc.questions.design.targets import Bounds
+from rfcalc.records import NamedTuple
 
 Extreme = tuple[float, ...]
 """The least, or the most, that a completion costs, by measures, each for itself."""

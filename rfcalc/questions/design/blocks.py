@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 from rfcalc.algebra.number import is_known
 from rfcalc.algebra.plain_maps import only_place
@@ -17,6 +17,7 @@ from rfcalc.graph.layer import CHANNEL, SPATIAL, Edge, TensorSpec
 from rfcalc.questions.design.grammar import CHANNELS, REDUCTIONS, WIDTH, Grammar, Part, Values
 from rfcalc.readers.native import read_native
 from rfcalc.readers.values import resolve
+from rfcalc.records import NamedTuple
 
 MEASURES: Final = ("params", "macs", "layers", "activations", "peak")
 """What a stack costs."""

@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import product
 from math import prod
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.algebra.expression import NAME
 from rfcalc.errors import ReadError, RfcalcError
@@ -20,6 +20,7 @@ from rfcalc.readers.native_nodes import MOST_LAYERS, layer_name, name_of_paramet
 from rfcalc.readers.sources import opened, source_name
 from rfcalc.readers.spelled import closest, got, listed
 from rfcalc.readers.values import Number, Place
+from rfcalc.records import NamedTuple
 
 VERSION: Final = 1
 KEY: Final = "rfcalc-grammar"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.questions.design.blocks import Costs, Effect, Site
 from rfcalc.questions.design.grammar import Part, Values
 from rfcalc.questions.design.numbering import Choice
 from rfcalc.questions.design.space import Space
+from rfcalc.records import NamedTuple
 
 _LONGEST: Final = 80
 """Characters of a grammar's name, and digits of a number, in the name of a model."""

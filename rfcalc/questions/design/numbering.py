@@ -9,10 +9,9 @@ so some are those of stacks that cannot be built at an input.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from rfcalc.errors import UsageError
 from rfcalc.questions.design.grammar import BEGIN, Grammar, State
+from rfcalc.records import NamedTuple
 
 
 class Choice(NamedTuple):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from rfcalc.engine.result import Note, Size
 from rfcalc.questions.design.blocks import MEASURES, Costs, Sizes
 from rfcalc.questions.design.targets import Target
+from rfcalc.records import NamedTuple
 
 
 class Figures(NamedTuple):

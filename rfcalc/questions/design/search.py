@@ -18,13 +18,13 @@ from bisect import insort
 from collections.abc import Iterator
 from heapq import heappop, heappush
 from math import inf
-from typing import NamedTuple
 
 from rfcalc.questions.design.ahead import NEVER
 from rfcalc.questions.design.blocks import MEASURES, PEAK, Sizes, joined
 from rfcalc.questions.design.outlook import Outlook
 from rfcalc.questions.design.space import LAYERS, Begun, Found, at_most, extended
 from rfcalc.questions.design.targets import Bounds
+from rfcalc.records import NamedTuple
 
 _Promise = tuple[float, int]
 """What a stack will cost at least, and how many blocks it will have where that much is all it costs.

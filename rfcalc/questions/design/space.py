@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import inf
 from operator import mul
-from typing import NamedTuple
 
 from rfcalc.questions.design.blocks import MEASURES, Blocks, Costs, Effect, Map, Site, Sizes, joined
 from rfcalc.questions.design.effort import Effort
 from rfcalc.questions.design.grammar import BEGIN, State
 from rfcalc.questions.design.numbering import Choice
+from rfcalc.records import NamedTuple
 
 LAYERS = MEASURES.index("layers")
 

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from math import ceil, floor, inf
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.arguments import size_in_bytes
 from rfcalc.errors import UsageError
 from rfcalc.questions.design.blocks import MEASURES, Sizes
+from rfcalc.records import NamedTuple
 
 PER_AXIS: Final = ("field", "output", "stride")
 """Figures that have a size along each axis."""

@@ -9,11 +9,12 @@ first, widths aside; the outcome with the fewest edits, and then with the fewest
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.questions.diff.nodes import Node
 from rfcalc.questions.diff.order import Names, Signed, signed
 from rfcalc.questions.diff.sequence import Pair, Work, aligned
+from rfcalc.records import NamedTuple
 
 Key = Callable[[Signed, int], Hashable]
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.algebra.number import is_one
 from rfcalc.engine.shapes import LayerInfo
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import SPATIAL, Layer, Stage, TensorSpec
+from rfcalc.records import NamedTuple
 from rfcalc.rules import registry
 from rfcalc.rules.registry import Family, find, of_family
 

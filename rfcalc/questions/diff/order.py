@@ -8,9 +8,10 @@ the end in a direction without cycles). Both take one pass. Those of a neighbour
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.questions.diff.nodes import Node
+from rfcalc.records import NamedTuple
 
 _ROUNDS: Final = 2
 

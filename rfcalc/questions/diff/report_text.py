@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.questions.diff.report_sentences import sentences
 from rfcalc.questions.diff.report_totals import totals_table
@@ -20,6 +20,7 @@ from rfcalc.questions.diff.report_words import (
     title_of,
 )
 from rfcalc.questions.diff.result import DiffResult, Entry
+from rfcalc.records import NamedTuple
 from rfcalc.render.escape import cells, shorten, terminal
 from rfcalc.render.fold import paragraph
 from rfcalc.render.table import LEFT, laid_out, padded

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 from rfcalc.algebra.number import Num
 from rfcalc.engine.result import AnalysisResult, Note, Row
+from rfcalc.records import NamedTuple
 
 State = Literal["added", "removed", "changed", "affected", "same"]
 

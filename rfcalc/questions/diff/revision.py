@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 from io import BytesIO
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.errors import ReadError, UsageError
+from rfcalc.records import NamedTuple
 
 MOST: Final = 1 << 30
 """Bytes of a file that are read out of git."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.engine.result import Row
 from rfcalc.questions.diff.figures import all_alike, bounded_alone, map_of
 from rfcalc.questions.diff.nodes import Node
 from rfcalc.questions.diff.result import Entry, Side, Spread
+from rfcalc.records import NamedTuple
 
 _MOST_CAUSES: Final = 512
 """Changes that are followed one by one; more of them are followed together."""

@@ -8,7 +8,7 @@ middle of a map these are the same for all units, moved on, and are worked out o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.algebra import steps as moves
 from rfcalc.algebra.steps import Step
@@ -17,6 +17,7 @@ from rfcalc.engine.run import Run
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import SPATIAL, Edge, Layer
 from rfcalc.questions.effective.find import GONE, NOWHERE, Spot, Way, begin, ways_of
+from rfcalc.records import NamedTuple
 
 _MOST_WORK: Final = 4_000_000
 """Sums of two weights that are made, which takes about a second."""

@@ -16,7 +16,7 @@ has its whole weight, as it does away from their borders.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.algebra import steps as moves
 from rfcalc.algebra.axes import Met, through
@@ -30,6 +30,7 @@ from rfcalc.errors import AnalysisError, UsageError
 from rfcalc.graph.layer import SPATIAL, Edge, Layer, TensorSpec
 from rfcalc.questions.effective.report import EffectiveField
 from rfcalc.questions.effective.result import SHARES, EffectiveAxis, narrowest
+from rfcalc.records import NamedTuple
 from rfcalc.rules.registry import Path, Result
 
 

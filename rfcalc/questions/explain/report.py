@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.engine.attribution import (
     Attribution,
@@ -16,6 +16,7 @@ from rfcalc.engine.attribution import (
 )
 from rfcalc.engine.rows import sum_or_none
 from rfcalc.questions.explain.costs import cost_documents, cost_table, percent, share_of
+from rfcalc.records import NamedTuple
 from rfcalc.render import humanise
 from rfcalc.render.escape import terminal
 from rfcalc.render.fold import fold

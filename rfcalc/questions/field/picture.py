@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from rfcalc.engine.result import Row
 from rfcalc.engine.rows import analyze_run, focus_or
@@ -11,6 +11,7 @@ from rfcalc.engine.run import Run
 from rfcalc.errors import ReadError, UsageError
 from rfcalc.questions.field.find import field_of
 from rfcalc.questions.field.result import FieldResult, check_output, check_places
+from rfcalc.records import NamedTuple
 from rfcalc.render.pictures import figure, set_legend, set_title, units_of
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from functools import reduce
 from itertools import chain, groupby, pairwise
 from math import prod
 from operator import and_
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 from rfcalc.algebra.rows import row_span
 from rfcalc.engine.result import Note, Status
@@ -22,6 +22,7 @@ from rfcalc.questions.field.result import (
     check_places,
     places_of,
 )
+from rfcalc.records import NamedTuple
 from rfcalc.render.escape import terminal
 from rfcalc.render.fold import fold
 from rfcalc.render.humanise import percent

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.engine.result import Note, Status
 from rfcalc.errors import UsageError
+from rfcalc.records import NamedTuple
 
 _LARGE: Final = 1 << 12
 """Rows from which on no more is worked out than is asked for."""

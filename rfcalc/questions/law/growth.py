@@ -21,10 +21,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import NamedTuple
 
 from rfcalc.algebra.number import Num
 from rfcalc.engine.attribution import Cause
+from rfcalc.records import NamedTuple
 
 
 class Step(NamedTuple):

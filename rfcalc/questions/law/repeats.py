@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.algebra.number import Num
 from rfcalc.engine.repeats import Piece, cheapest
 from rfcalc.questions.law.growth import Segment, Step, after
+from rfcalc.records import NamedTuple
 
 _LONGEST_BLOCK: Final = 24  # steps; a longer one that repeats is rare, and each length is tried at each place
 _RUN: Final = 0.5  # what it costs to say that something repeats, in steps said

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.engine.result import Note, Status
 from rfcalc.questions.law.growth import Segment
 from rfcalc.questions.law.reach import Reach
 from rfcalc.questions.law.room import Room
+from rfcalc.records import NamedTuple
 
 NO_WINDOW: Final = "is no sliding window"
 """Why the law ends at a layer such as attention, behind which no window says how far the field comes."""

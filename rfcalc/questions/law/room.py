@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.algebra.number import Num
 from rfcalc.engine.attribution import AxisAttribution, Contribution
@@ -14,6 +14,7 @@ from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import Layer
 from rfcalc.questions.law.growth import Segment, Step
 from rfcalc.questions.law.reach import Reach
+from rfcalc.records import NamedTuple
 from rfcalc.rules.registry import Call, find
 from rfcalc.rules.window import axis_paddings, axis_window
 

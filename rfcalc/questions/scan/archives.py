@@ -10,10 +10,11 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any, Final, NamedTuple
+from typing import IO, Any, Final
 
 from rfcalc.errors import ReadError
 from rfcalc.questions.scan.find import is_hidden, may_be_model
+from rfcalc.records import NamedTuple
 
 MOST_MEMBERS: Final = 1_000_000
 MOST_MEMBER: Final = 256 << 20

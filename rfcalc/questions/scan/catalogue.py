@@ -8,12 +8,13 @@ import os
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.errors import ReadError, RfcalcError, UsageError
 from rfcalc.questions.scan.columns import LAYER, MODEL, NOTE, Column, cell
 from rfcalc.questions.scan.find import INSIDE
 from rfcalc.readers.detect import called
+from rfcalc.records import NamedTuple
 
 APPLICATION: Final = 0x72666361
 """What marks the file as a catalogue of rfcalc: ``application_id``."""

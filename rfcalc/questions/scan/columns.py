@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
+
+from rfcalc.records import NamedTuple
 
 Data: TypeAlias = Mapping[str, Any]
 Get: TypeAlias = Callable[[Data], Any]

@@ -7,11 +7,12 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.errors import ReadError, UsageError
 from rfcalc.readers.detect import architectures
 from rfcalc.readers.signatures import NAMES
+from rfcalc.records import NamedTuple
 
 LIST: Final = "@"
 """What stands before the name of a file that lists others, one a line; ``@-`` is standard input."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+
+from rfcalc.records import NamedTuple
 
 
 class Failure(NamedTuple):

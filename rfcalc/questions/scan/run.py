@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 from rfcalc.errors import ReadError
 from rfcalc.progress import Progress
@@ -18,6 +18,7 @@ from rfcalc.questions.scan.find import Found
 from rfcalc.questions.scan.serve import MEMORY, MISSING, NONE, READ, TIME, Task
 from rfcalc.questions.scan.workers import Ended, Limits, Worker
 from rfcalc.readers.sources import regular_file
+from rfcalc.records import NamedTuple
 
 FRESH: Final = 2.0
 """Seconds after a change in which a file may be changed again without looking otherwise: clocks of file

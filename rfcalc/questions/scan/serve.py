@@ -11,7 +11,9 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import IO, Any, Final, NamedTuple
+from typing import IO, Any, Final
+
+from rfcalc.records import NamedTuple
 
 ANALYSED: Final = "rfcalc.questions.scan.serve:analysed"
 """The function that says what is in a file."""

@@ -11,11 +11,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.errors import RfcalcError
 from rfcalc.questions.scan.archives import Member
 from rfcalc.questions.scan.serve import ANALYSED, CRASH, MEMORY, TIME, Task
+from rfcalc.records import NamedTuple
 
 _BOOT: Final = (
     "import sys; sys.path[:] = sys.argv[4:]; from rfcalc.questions.scan.serve import main; "

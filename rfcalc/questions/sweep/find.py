@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.designs import SCHEMA as FILE_SCHEMA
 from rfcalc.designs import document_of, is_sweep, model_told
@@ -21,6 +21,7 @@ from rfcalc.questions.sweep.store import Store, other
 from rfcalc.questions.sweep.tables import Columns, joined, picked, rows
 from rfcalc.questions.sweep.task import Part, Sampling, Spans, Tally, Task
 from rfcalc.questions.sweep.where import Condition
+from rfcalc.records import NamedTuple
 from rfcalc.version import VERSION
 
 MOST_HELD: Final = 5_000_000

@@ -9,12 +9,13 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from rfcalc.errors import UsageError
 from rfcalc.questions.sweep.space import WIDEST
+from rfcalc.records import NamedTuple
 from rfcalc.wording import quoted
 
 _LARGEST_POWER: Final = 256

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
+
+from rfcalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from rfcalc.questions.sweep.space import Space

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from rfcalc.questions.sweep.sample import sampled
 from rfcalc.questions.sweep.space import Block, Space
 from rfcalc.questions.sweep.tables import Columns, joined, picked
 from rfcalc.questions.sweep.where import Condition
+from rfcalc.records import NamedTuple
 
 LARGEST: Final = 1 << 17
 """Designs of a chunk, at most."""

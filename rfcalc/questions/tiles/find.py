@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from math import gcd
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.engine.edit import has_window
 from rfcalc.engine.result import Note
@@ -38,6 +38,7 @@ from rfcalc.questions.tiles.sizes import (
     require_positions,
     second_input,
 )
+from rfcalc.records import NamedTuple
 
 USUAL_TILE: Final = 512
 """Pixels along each axis of a tile, where nothing else is said."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import inf, lcm
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.indexing import axis_of
@@ -15,6 +15,7 @@ from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import Layer
 from rfcalc.questions.tiles.result import Blocker, Trouble
 from rfcalc.questions.tiles.sizes import Case, Sizes
+from rfcalc.records import NamedTuple
 
 _REASONS: Final[Mapping[Trouble, str]] = {
     "whole": "needs all of the axis for every output",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.errors import AnalysisError
 from rfcalc.questions.tiles.grid import Grid
 from rfcalc.questions.tiles.proof import Lost, Prover
 from rfcalc.questions.tiles.result import Strip, Strips
 from rfcalc.questions.tiles.sizes import Sizes, geometry
+from rfcalc.records import NamedTuple
 
 _MOST_TRIES: Final = 64
 _ROOMY: Final = 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.indexing import axis_of
@@ -13,6 +13,7 @@ from rfcalc.engine.trace import Which
 from rfcalc.graph.layer import TensorSpec
 from rfcalc.questions.tiles.grid import Grid, strides_of
 from rfcalc.questions.tiles.sizes import Case, Sizes, geometry
+from rfcalc.records import NamedTuple
 
 MOST_WORK: Final = 6_000_000
 """Elements along one axis, over all layers, that are compared; beyond, the halo alone says what is lost."""

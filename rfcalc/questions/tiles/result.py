@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import Final, Literal, NamedTuple, overload
+from typing import Final, Literal, overload
 
 from rfcalc.engine.result import Note, Status
+from rfcalc.records import NamedTuple
 
 Trouble = Literal["", "whole", "state", "ahead", "lost", "tangled", "bound", "fixed", "moved"]
 """What forbids to cut an axis: every output needs all of it; or all before its own position; or all after it;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.algebra.number import is_known
 from rfcalc.engine.shapes import LayerInfo
@@ -12,6 +12,7 @@ from rfcalc.graph.layer import BATCH, Layer, TensorSpec
 from rfcalc.questions.verify.definitions import defined
 from rfcalc.questions.verify.definitions.given import NotDefined
 from rfcalc.questions.verify.sets import Sets
+from rfcalc.records import NamedTuple
 
 _FAILURES: Final = (ValueError, IndexError, KeyError, TypeError, ZeroDivisionError)
 """What a definition may end with that does not fit its inputs: the shapes before it are wrong then."""

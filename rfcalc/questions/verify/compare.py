@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import reduce
 from operator import or_
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.indexing import rows_by_index
@@ -15,6 +15,7 @@ from rfcalc.engine.view import FieldView
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, TensorSpec
 from rfcalc.questions.verify.sets import Sets
+from rfcalc.records import NamedTuple
 
 
 class Finding(NamedTuple):

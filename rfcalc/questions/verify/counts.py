@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import prod
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from rfcalc.graph.layer import Stage, TensorSpec, walk
 from rfcalc.questions.verify.definitions import Tagged, constant, defined, settings_of, tagged
 from rfcalc.questions.verify.definitions.given import Given
 from rfcalc.questions.verify.definitions.mixes import terms_of
 from rfcalc.questions.verify.sets import Sets
+from rfcalc.records import NamedTuple
 
 Shape = tuple[int, ...]
 

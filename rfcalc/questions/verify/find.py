@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from math import ceil, lcm, prod
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.indexing import axis_of
@@ -41,6 +41,7 @@ from rfcalc.questions.verify.counts import counted
 from rfcalc.questions.verify.definitions.given import NotDefined
 from rfcalc.questions.verify.result import UNREAD, Difference, Unchecked, VerificationResult
 from rfcalc.questions.verify.sets import Sets
+from rfcalc.records import NamedTuple
 from rfcalc.wording import axis_names
 
 LARGEST: Final = 2560

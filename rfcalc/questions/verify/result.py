@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
+
+from rfcalc.records import NamedTuple
 
 UNREAD: Final = "tables"
 """The code of a note about elements beside a file that were not read; what they decide is not checked."""

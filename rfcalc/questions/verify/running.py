@@ -11,7 +11,7 @@ from functools import reduce
 from itertools import product
 from math import prod
 from operator import or_
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.indexing import rows_by_index
@@ -24,6 +24,7 @@ from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Layer, TensorSpec
 from rfcalc.questions.verify.compare import spelled
 from rfcalc.questions.verify.result import Difference, Loose
+from rfcalc.records import NamedTuple
 from rfcalc.wording import axis_names
 
 BUDGET: Final = 1_500_000_000

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from rfcalc.algebra.number import is_known
 from rfcalc.engine.filling import NothingFits, Widths, filled, first_fit
 from rfcalc.engine.propagate import choose_input
@@ -14,6 +12,7 @@ from rfcalc.graph.layer import SPATIAL
 from rfcalc.loading import Loading, Model, load
 from rfcalc.questions.verify.running import BUDGET, FORCED, Claims, Plan, Ran, claims_of, judged, planned
 from rfcalc.readers import runnable
+from rfcalc.records import NamedTuple
 
 _SIZES = (16, 32, 48, 64, 96, 128, 224, 512, 1024)
 """Extents that are tried for positions that are open, or too many."""

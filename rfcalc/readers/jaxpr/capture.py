@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from rfcalc.errors import ReadError, RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.readers.jaxpr.graph import read_program
 from rfcalc.readers.jaxpr.program import BUFFER, PARAMETER, USER, Given, Tensor, program_of
 from rfcalc.readers.options import Options
+from rfcalc.records import NamedTuple
 
 
 class Plan(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.graph.layer import Extras, Stage
 from rfcalc.readers.jaxpr.operation import Operation, op
@@ -13,6 +13,7 @@ from rfcalc.readers.jaxpr.program import SINGLE
 from rfcalc.readers.lowering import shape as moves
 from rfcalc.readers.lowering.builder import Undecided
 from rfcalc.readers.lowering.value import Value, Values
+from rfcalc.records import NamedTuple
 
 MOST_PLACES: Final = 4096
 """Elements of an axis into which single ones are written."""

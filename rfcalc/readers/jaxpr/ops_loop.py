@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.algebra.number import prod
 from rfcalc.errors import AnalysisError
@@ -17,6 +17,7 @@ from rfcalc.readers.lowering.builder import Undecided
 from rfcalc.readers.lowering.folding import MOST_KNOWN
 from rfcalc.readers.lowering.mix import elementwise
 from rfcalc.readers.lowering.value import Value, Values
+from rfcalc.records import NamedTuple
 
 MOST_UNROLLED: Final = 20_000
 """Calls of a scan whose steps are read one by one."""

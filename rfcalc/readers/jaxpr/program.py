@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import count
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.errors import ReadError
+from rfcalc.records import NamedTuple
 
 USER, PARAMETER, BUFFER, CONSTANT = "user", "parameter", "buffer", "constant"
 """What an input of the program is."""

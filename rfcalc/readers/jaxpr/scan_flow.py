@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.readers.jaxpr.program import (
     COMPARED,
@@ -22,6 +22,7 @@ from rfcalc.readers.jaxpr.program import (
 )
 from rfcalc.readers.lowering.mask_constants import VERY_NEGATIVE
 from rfcalc.readers.lowering.value import Value
+from rfcalc.records import NamedTuple
 
 # ---- what a tensor may hold --------------------------------------------------------------------------------
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.graph import Block, Edge, Layer, LayerGraph
 from rfcalc.graph.layer import Weight
+from rfcalc.records import NamedTuple
 
 
 class Graft(NamedTuple):

@@ -6,7 +6,7 @@ import inspect
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.algebra.number import UNKNOWN
 from rfcalc.errors import ReadError, UsageError
@@ -15,6 +15,7 @@ from rfcalc.readers.keras.live_graph import Entry, NoGraphError, Weights, Writer
 from rfcalc.readers.keras.live_run import graph_of, left_as_it_was, stateless, variables_as_tensors
 from rfcalc.readers.keras.live_values import is_tensor, spelled
 from rfcalc.readers.keras.model import read_keras
+from rfcalc.records import NamedTuple
 
 _SUFFIX: Final = "_shape"
 """What Keras appends to the names of arguments when it keeps the shapes that a layer was built for."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple
+from typing import Any
 
 from rfcalc.errors import ReadError
 from rfcalc.graph.layer import Weight
@@ -31,6 +31,7 @@ from rfcalc.readers.keras.live_values import (
     variables_in,
 )
 from rfcalc.readers.keras.nodes import Constant
+from rfcalc.records import NamedTuple
 
 Entry = dict[str, Any]
 """A layer of a model, as Keras writes it; arrays among its arguments are `Constant`."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.errors import RfcalcError
 from rfcalc.graph import LayerGraph
 from rfcalc.readers.keras.live_run import for_inference
 from rfcalc.readers.keras.live_values import is_tensor, is_variable, tensors_in
+from rfcalc.records import NamedTuple
 
 _SAMPLES: Final = (2, 3, 64)
 """Numbers of samples to trace where the batch is open, as far apart as those of a test and of training.

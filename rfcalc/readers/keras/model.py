@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from rfcalc.algebra.number import Num
 from rfcalc.errors import ReadError
@@ -33,6 +33,7 @@ from rfcalc.readers.keras.published import drawn
 from rfcalc.readers.keras.sharing import Twins
 from rfcalc.readers.keras.topology import model_in_topology
 from rfcalc.readers.keras.wiring import Tensors, edges_in, given_to, node_bases, ordered
+from rfcalc.records import NamedTuple
 
 if TYPE_CHECKING:
     from rfcalc.readers.keras.grafts import Graft

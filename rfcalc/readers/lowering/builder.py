@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice, zip_longest
 from math import exp
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.algebra.number import Num, equal
 from rfcalc.errors import RfcalcError
@@ -28,6 +28,7 @@ from rfcalc.readers.lowering.masks import (
 )
 from rfcalc.readers.lowering.value import Mask, Value
 from rfcalc.readers.lowering.zero_kinds import moves
+from rfcalc.records import NamedTuple
 from rfcalc.rules.apply import RuleMemo
 from rfcalc.rules.mix import named_axes
 from rfcalc.rules.registry import Result, find

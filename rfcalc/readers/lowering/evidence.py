@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.algebra.number import is_known, is_one
 from rfcalc.graph.graph import LayerGraph
 from rfcalc.graph.layer import BATCH, CHANNEL, Layer, TensorSpec
 from rfcalc.readers.lowering.inputs import GIVEN, Declared
+from rfcalc.records import NamedTuple
 from rfcalc.rules.registry import Result
 from rfcalc.rules.roles import count_samples, is_single
 from rfcalc.rules.samples import MIXED, REDUCED, samples_lie, samples_meet

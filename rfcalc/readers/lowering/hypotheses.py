@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.algebra.number import Num, is_known, is_one
 from rfcalc.errors import RfcalcError
@@ -18,6 +18,7 @@ from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL, Layer
 from rfcalc.readers.lowering.evidence import FIRM, Against, against, works_along
 from rfcalc.readers.lowering.inputs import GIVEN, Declared
 from rfcalc.readers.lowering.layout import TURNED, spelled_layout
+from rfcalc.records import NamedTuple
 from rfcalc.rules.apply import doubted
 
 _LAST_ONLY: Final = frozenset(("features", "indices", "permute", TURNED))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from rfcalc.algebra.extent import named, names_in
 from rfcalc.algebra.number import Num, is_known
@@ -12,6 +11,7 @@ from rfcalc.graph.layer import BATCH, SPATIAL
 from rfcalc.readers.input_shapes import check_names
 from rfcalc.readers.lowering.layout import parse_layout
 from rfcalc.readers.options import Options
+from rfcalc.records import NamedTuple
 
 LETTERS = {1: ("T",), 2: ("H", "W"), 3: ("D", "H", "W")}
 """Usual names of spatial axes, by how many there are."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.algebra.number import Num, equal, is_one
 from rfcalc.errors import UsageError
 from rfcalc.graph.layer import BATCH, CHANNEL, SPATIAL
 from rfcalc.readers.lowering.builder import default_axes
 from rfcalc.readers.lowering.regroup import before_regroup, before_select, regrouped
+from rfcalc.records import NamedTuple
 
 TURNED: Final = "turned"
 """What tells roles where weights sum over another axis than the last: features, or positions."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.algebra.number import Num, equal
 from rfcalc.errors import AnalysisError
 from rfcalc.graph.layer import Edge, TensorSpec, Weight
+from rfcalc.records import NamedTuple
 
 ABSORBING: Final = -1e30
 """The largest number that stays what it is in floating point, whatever score is added to it."""

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.graph.layer import Layer
 from rfcalc.readers.lowering.builder import Builder
 from rfcalc.readers.lowering.value import Value
 from rfcalc.readers.onnx.modules import Modules
+from rfcalc.records import NamedTuple
 from rfcalc.rules.apply import RuleMemo
 from rfcalc.rules.registry import Result
 

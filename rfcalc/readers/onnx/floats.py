@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import Final
 
 import onnx
+
+from rfcalc.records import NamedTuple
 
 _LEARNED: Final[Mapping[str, frozenset[int]]] = {
     op: frozenset(places)

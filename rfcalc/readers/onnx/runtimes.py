@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from rfcalc.readers.lowering.resample import settled
 from rfcalc.readers.lowering.value import Values
 from rfcalc.readers.onnx.operation import Operation
 from rfcalc.readers.runtimes import CODE, chosen, unsettled
+from rfcalc.records import NamedTuple
 from rfcalc.rules.positions import FLOATS, Sampling, moved_by_floats
 from rfcalc.rules.window import window_extent
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import onnx
 
@@ -24,6 +24,7 @@ from rfcalc.readers.onnx.sidecar import Said
 from rfcalc.readers.onnx.tensors import LONGEST_EXTENT, MOST_AXES, initializer
 from rfcalc.readers.onnx.types import output_types
 from rfcalc.readers.options import Options
+from rfcalc.records import NamedTuple
 
 MALFORMED: Final = (
     AttributeError,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from onnx import ModelProto, defs, shape_inference
 
 from rfcalc.readers.onnx.tensors import dtype_name, named_type
+from rfcalc.records import NamedTuple
 
 
 class _Signature(NamedTuple):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from rfcalc.errors import ReadError
+from rfcalc.records import NamedTuple
 
 OLDEST: Final = 10
 """The first version of the representation in which layers are of operation sets."""

@@ -7,13 +7,14 @@ tables are read by :mod:`~.flat`.
 from __future__ import annotations
 
 import struct
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import tflite
 
 from rfcalc.errors import ReadError
 from rfcalc.readers.tflite.flat import Bytes, Table, damaged
 from rfcalc.readers.tflite.settings import Settings
+from rfcalc.records import NamedTuple
 
 MOST_AXES: Final = 64
 """Axes of a tensor; more are a damaged file."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.collecting import collector_paused
 from rfcalc.errors import AnalysisError, ReadError
@@ -18,6 +18,7 @@ from rfcalc.readers.tflite.file import MALFORMED, Model, parse
 from rfcalc.readers.tflite.flat import damaged
 from rfcalc.readers.tflite.scope import File, Scope, extents
 from rfcalc.readers.tflite.uses import uses_of
+from rfcalc.records import NamedTuple
 
 _FIXED: Final = (
     "; where the file fixes shapes for the size it was converted at, convert it with dynamic shapes"

@@ -7,11 +7,12 @@ Here each method is asked once which field it reads, and how; the field is then 
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import tflite
 
 from rfcalc.readers.tflite.flat import Bytes, Table
+from rfcalc.records import NamedTuple
 
 FIRST: Final = 4
 """Where the offset of the first field stands; each takes two bytes."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from rfcalc.algebra.number import Num, is_known
 from rfcalc.readers.lowering.shape import bounds
 from rfcalc.readers.tflite.operation import Operation
+from rfcalc.records import NamedTuple
 
 
 class Cut(NamedTuple):

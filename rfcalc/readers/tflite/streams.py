@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.algebra.number import UNKNOWN, Num, is_known
 from rfcalc.graph.layer import Edge, Layer
 from rfcalc.readers.lowering.builder import Builder
 from rfcalc.readers.tflite.file import Operator, Subgraph
+from rfcalc.records import NamedTuple
 
 _STRIDED: Final = frozenset(("conv", "max_pool", "average_pool", "lp_pool"))
 _ELEMENTS: Final = frozenset(

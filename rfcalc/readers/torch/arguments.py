@@ -7,9 +7,10 @@ import dataclasses
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from numbers import Integral
-from typing import Any, NamedTuple
+from typing import Any
 
 from rfcalc.errors import UsageError
+from rfcalc.records import NamedTuple
 
 Visit = Callable[[str, Any], Any]
 """Is given the name and the value of a tensor or shape, and returns what comes into its place."""

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import product
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 from rfcalc.errors import ReadError, RfcalcError, UsageError
 from rfcalc.graph.graph import LayerGraph
@@ -20,6 +20,7 @@ from rfcalc.readers.torch.packed import holds_packed
 from rfcalc.readers.torch.program import Frontend
 from rfcalc.readers.torch.recorded import Recorded, record
 from rfcalc.readers.torch.tape import Unrecorded
+from rfcalc.records import NamedTuple
 
 Axes = Sequence[Mapping[int, Any] | None]
 """For each tensor that a module is called with its open axes, with torch's dimensions for them."""

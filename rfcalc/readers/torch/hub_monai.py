@@ -8,12 +8,13 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from rfcalc.errors import ReadError
 from rfcalc.readers.spelled import closest
 from rfcalc.readers.torch.hub_files import located, read_beside, read_config
+from rfcalc.records import NamedTuple
 
 _NETWORK: Final = "network_def"
 _FILE: Final = "configs/inference.json"

@@ -9,13 +9,14 @@ from fnmatch import fnmatchcase
 from glob import glob as glob_paths
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.errors import ReadError, RfcalcError
 from rfcalc.readers.spelled import closest
 from rfcalc.readers.torch import hub_diffusers, hub_monai, hub_transformers
 from rfcalc.readers.torch.hub_files import located, offline, pair
 from rfcalc.readers.torch.weightless import built
+from rfcalc.records import NamedTuple
 
 
 class Hub(NamedTuple):

@@ -6,9 +6,10 @@ A program is a list of calls of ATen operators in the order of execution, with t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 from rfcalc.algebra.number import Num
+from rfcalc.records import NamedTuple
 
 USER, PARAMETER, BUFFER, CONSTANT, OTHER = "user", "parameter", "buffer", "constant", "other"
 """What an input of the program is."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from rfcalc.algebra.number import Num
 from rfcalc.readers.torch.arguments import Example
@@ -29,6 +29,7 @@ from rfcalc.readers.torch.listening import (
 from rfcalc.readers.torch.packed import Packed
 from rfcalc.readers.torch.program import Call, Program, Ref
 from rfcalc.readers.torch.tape import Tape, Unrecorded
+from rfcalc.records import NamedTuple
 
 
 class Recorded(NamedTuple):

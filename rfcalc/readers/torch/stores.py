@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.algebra.number import is_known, prod
 from rfcalc.errors import AnalysisError
@@ -16,6 +16,7 @@ from rfcalc.readers.lowering.value import Value, numpy_name
 from rfcalc.readers.torch.folding import fold_of, is_kept
 from rfcalc.readers.torch.operation import Operation
 from rfcalc.readers.torch.program import Ref
+from rfcalc.records import NamedTuple
 
 FRESH: Final = frozenset(
     (

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from sys import getrefcount
-from typing import Any, NamedTuple
+from typing import Any
 
 from rfcalc.readers.torch.arguments import tensors_in
 from rfcalc.readers.torch.elements import Elements, takes_shape
 from rfcalc.readers.torch.exported import dtype_name, is_blank, is_read, known_data, storage_of, target_of
 from rfcalc.readers.torch.program import BUFFER, CONSTANT, PARAMETER, USER, Call, Given, Ref, Tensor
+from rfcalc.records import NamedTuple
 
 
 class Unrecorded(Exception):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from rfcalc.graph.layer import Weight
 from rfcalc.readers.keras.nodes import Constant
 from rfcalc.readers.keras.published.sketch import Sketch, Tensor
+from rfcalc.records import NamedTuple
 
 
 class Heads(NamedTuple):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.graph.layer import Weight
 from rfcalc.readers.keras.published.heads import Heads, attention
 from rfcalc.readers.keras.published.sketch import Drawn, Published, Sketch, Tensor
+from rfcalc.records import NamedTuple
 
 
 class Style(NamedTuple):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 from rfcalc.readers.keras.published.heads import Heads, attention
 from rfcalc.readers.keras.published.sketch import Drawn, Published, Sketch, Tensor
+from rfcalc.records import NamedTuple
 
 
 def _position_embedding(sketch: Sketch) -> Drawn | None:

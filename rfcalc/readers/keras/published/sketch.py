@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rfcalc.algebra.number import Num
 from rfcalc.errors import ReadError
 from rfcalc.graph.layer import Weight
 from rfcalc.readers.keras.config import Config
 from rfcalc.readers.keras.nodes import Node, Ref
+from rfcalc.records import NamedTuple
 
 MOST_LAYERS: Final = 20_000
 """Layers that one published layer is made of; no real one has so many."""
