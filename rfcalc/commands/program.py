@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
@@ -92,6 +93,8 @@ class Program(click.Group):
             raise
         except BaseException as error:
             _fail(error, debug="--debug" in arguments, colour=colour_asked(arguments))
+        if args is None:  # the process ends, and the collector need not walk once more what lives until then
+            gc.freeze()
         sys.exit(status if isinstance(status, int) else 0)
 
     def make_context(self, *args: Any, **settings: Any) -> click.Context:
