@@ -52,9 +52,13 @@ def digits_of(factors: Factors, weights: Weights) -> list[tuple[Num, int]]:
 
 def span_of(factors: Factors, weights: Weights) -> Num:
     """Count the values that a virtual index takes, those between the first and the last."""
-    top = 1
-    for extent, weight in digits_of(factors, weights):
-        if not is_known(extent):
-            return UNKNOWN
-        top += weight * (extent - 1)
+    top: Num = 1
+    for digits, row in zip(factors, weights, strict=True):
+        if not any(row):  # as of most axes
+            continue
+        for extent, weight in zip(digits, row, strict=True):
+            if weight and extent != 1:
+                if not is_known(extent):
+                    return UNKNOWN
+                top += weight * (extent - 1)
     return top

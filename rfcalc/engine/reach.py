@@ -139,7 +139,9 @@ def _within(dependence: Dependence, axis: int, before: Stretch) -> Stretch | Non
 
 def _is_same(held: Stretch | None, before: Stretch) -> bool:
     """Tell whether two stretches of known ends are the same."""
-    return held is not None and all(type(end) is int for end in (*held, *before)) and held == before
+    if held is None or not type(held.first) is type(held.last) is int:
+        return False
+    return type(before.first) is type(before.last) is int and held == before
 
 
 def _rows(leg: Leg, dependence: Dependence, before: Stretch) -> Iterator[Stretch]:

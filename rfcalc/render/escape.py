@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
@@ -82,6 +83,18 @@ def terminal(text: str, *, unicode: bool = True) -> str:
     return text if unicode or text.isascii() else text.encode("ascii", "backslashreplace").decode("ascii")
 
 
+def terminals(texts: Sequence[str], *, unicode: bool = True) -> list[str]:
+    r"""Escape texts for a terminal, each as `terminal` does.
+
+    >>> terminals(["a", "b\n"])
+    ['a', 'b\\n']
+    """
+    whole = "".join(texts)
+    if whole.isprintable() and (unicode or whole.isascii()):  # as nearly always
+        return list(texts)
+    return [terminal(text, unicode=unicode) for text in texts]
+
+
 def html(text: str) -> str:
     """Escape for HTML, in an element or in a quoted attribute.
 
@@ -153,6 +166,15 @@ def cells(text: str) -> int:
     (4, 2, 1)
     """
     return len(text) if text.isascii() else sum(map(_char_cells, text))
+
+
+def widest(texts: Sequence[str]) -> int:
+    """Count the columns of a terminal that the widest of some texts takes.
+
+    >>> widest(["conv", "層"])
+    4
+    """
+    return max(map(len if "".join(texts).isascii() else cells, texts))
 
 
 @cache

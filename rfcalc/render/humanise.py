@@ -85,6 +85,9 @@ def size(count: Num | None) -> str:
     return text if text == "?" else f"{text}B" if " " in text else f"{text} B"
 
 
+_WHOLE: Final = frozenset((int,))
+
+
 def extents(sizes: Sequence[Num | None], missing: str = "?") -> str:
     """Write extents with a cross between them; with a formula among them, as a tuple.
 
@@ -93,6 +96,8 @@ def extents(sizes: Sequence[Num | None], missing: str = "?") -> str:
     """
     if not sizes:
         return "-"
+    if _WHOLE.issuperset(map(type, sizes)):  # as nearly always
+        return "x".join(map(str, sizes))
     figures = [plain(size) for size in sizes]
     texts = map(_extent, sizes, figures, [missing] * len(figures))
     if len(figures) > 1 and any(type(figure) is str for figure in figures):

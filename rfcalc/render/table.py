@@ -7,7 +7,7 @@ from typing import Final
 
 from rfcalc.records import NamedTuple
 from rfcalc.render.apart import shorten_apart
-from rfcalc.render.escape import cells, terminal
+from rfcalc.render.escape import cells, terminal, widest
 
 LEFT: Final = "left"
 RIGHT: Final = "right"
@@ -79,13 +79,21 @@ def aligned(rows: Sequence[Sequence[str]], aligns: Sequence[str], gap: str = _GA
     >>> aligned([("layer", "field"), ("conv1", "3")], (LEFT, RIGHT))
     ['layer  field', 'conv1      3']
     """
-    widths = [max(map(cells, strip)) for strip in zip(*rows, strict=True)]
-    return [gap.join(map(padded, row, widths, aligns)).rstrip() for row in rows]
+    strips = [_filled(strip, align) for strip, align in zip(zip(*rows, strict=True), aligns, strict=False)]
+    return [gap.join(row).rstrip() for row in zip(*strips, strict=True)]
+
+
+def _filled(strip: Sequence[str], align: str) -> list[str]:
+    """Fill the cells of a column up to its widest."""
+    room = widest(strip)
+    if not "".join(strip).isascii():
+        return [padded(text, room, align) for text in strip]
+    return [text.rjust(room) if align == RIGHT else text.ljust(room) for text in strip]
 
 
 def ruled(lines: Sequence[str], *, unicode: bool, total: bool = False) -> list[str]:
     """Put rules below the titles, which are the first line, and below the rows; with a total, above it."""
-    ruler = ("─" if unicode else "-") * max(map(cells, lines))
+    ruler = ("─" if unicode else "-") * widest(lines)
     if total:
         return [lines[0], ruler, *lines[1:-1], ruler, lines[-1]]
     return [lines[0], ruler, *lines[1:], ruler]

@@ -17,7 +17,7 @@ from rfcalc.records import NamedTuple
 from rfcalc.render import humanise
 from rfcalc.render.apart import shorten_apart
 from rfcalc.render.columns import DOCUMENT, Column, build, choose, has_area, total_cell
-from rfcalc.render.escape import cells, shorten, terminal
+from rfcalc.render.escape import cells, shorten, terminal, terminals, widest
 from rfcalc.render.fold import fold
 from rfcalc.render.humanise import plain
 from rfcalc.render.notes import note_line
@@ -113,7 +113,7 @@ class _Strip(NamedTuple):
 
     @classmethod
     def of(cls, name: str, title: str, align: str, column: list[str]) -> _Strip:
-        return cls(name, title, align, column, max(map(cells, (title, *column))))
+        return cls(name, title, align, column, widest((title, *column)))
 
 
 class Ways(NamedTuple):
@@ -278,7 +278,8 @@ def _strip(result: AnalysisResult, column: Column, glyphs: Glyphs) -> _Strip:
         return _Strip.of("name", column.title, LEFT, _names(result, glyphs))
     render = _SHORT_CELLS.get(column.name)
     if render is None:
-        texts = [terminal(glyphs.formula(column.cell(row)), unicode=glyphs.unicode) for row in result.rows]
+        texts = [glyphs.formula(column.cell(row)) for row in result.rows]
+        texts = terminals(texts, unicode=glyphs.unicode)
     else:
         texts = [render(row, glyphs) for row in result.rows]
     return _Strip.of(column.name, _SHORT_TITLES.get(column.name, column.title), column.align, texts)
@@ -295,8 +296,8 @@ def _names(result: AnalysisResult, glyphs: Glyphs) -> list[str]:
             depth[row.name] = level + 1
         if len(row.calls) > 1:
             name += f" ({len(row.calls)} calls)"
-        names.append("  " * level + terminal(name, unicode=glyphs.unicode))
-    return names
+        names.append("  " * level + name)
+    return terminals(names, unicode=glyphs.unicode)
 
 
 def _fit(
