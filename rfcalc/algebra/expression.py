@@ -36,9 +36,9 @@ NAME: Final = r"[A-Za-z_][A-Za-z0-9_]{0,63}"
 ALPHABET: Final = r"A-Za-z0-9_ +\-*/(),"
 """What an expression is written with, as the inside of a character class."""
 
-_FOREIGN: Final = re.compile(f"[^{ALPHABET}]")
+_FOREIGN: Final = f"[^{ALPHABET}]"
 # Python would take 1or 2 for "1 or 2" with a warning, and 0x10 or 1e3 for numbers
-_GLUED: Final = re.compile(r"(?<![A-Za-z0-9_])[0-9][0-9_]*[A-Za-z][A-Za-z0-9_]*")
+_GLUED: Final = r"(?<![A-Za-z0-9_])[0-9][0-9_]*[A-Za-z][A-Za-z0-9_]*"
 _CONTENTS: Final = "an expression holds integers, names, + - * // ** ( ), min, max and ceildiv"
 
 _Run = Callable[[Mapping[str, Num]], Num]
@@ -153,7 +153,7 @@ def parse(text: str) -> Expression:
         raise ReadError(f"an expression of {len(text):,} characters; at most {LONGEST} are read")
     if not text.strip():
         raise ReadError(f"an empty expression; {_CONTENTS}")
-    found = _FOREIGN.search(text) or _GLUED.search(text)
+    found = re.search(_FOREIGN, text) or re.search(_GLUED, text)
     if found:
         raise ReadError(f"{quoted(text)} has {found.group()!r}; {_CONTENTS}")
     try:

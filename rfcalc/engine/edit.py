@@ -167,7 +167,7 @@ def rewritten(graph: LayerGraph, changes: Mapping[str, Sequence[Layer]]) -> Laye
         return tuple([at(edge, taker) for edge in edges])
 
     blocks = [
-        replace(block, outputs=moved(block.outputs, "its block"), inputs=moved(block.inputs, "its block"))
+        block._replace(outputs=moved(block.outputs, "its block"), inputs=moved(block.inputs, "its block"))
         for block in graph.blocks.values()
         if block.path in present
     ]

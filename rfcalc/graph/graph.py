@@ -5,12 +5,13 @@ from __future__ import annotations
 import heapq
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from rfcalc.errors import GraphError, UsageError
 from rfcalc.graph.layer import Edge, Layer
+from rfcalc.records import NamedTuple
 
 if TYPE_CHECKING:
     import networkx
@@ -19,8 +20,7 @@ STATE: Final = "state"
 """The code of a note that says what a model keeps from one call to the next."""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """A nested model or a named block of layers.
 
     Parameters

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from rfcalc.algebra.expression import FUNCTIONS, NAME
@@ -18,6 +17,7 @@ from rfcalc.readers import values
 from rfcalc.readers.spelled import closest, got, listed
 from rfcalc.readers.spellings import Spelling, spellings
 from rfcalc.readers.values import INDEX, Number, Place
+from rfcalc.records import NamedTuple
 from rfcalc.rules import registry
 from rfcalc.wording import quoted
 
@@ -44,8 +44,7 @@ REFERENCE: Final = r"([^:\x00-\x1f\x7f-\x9f\u2028\u2029]{1,4000})(?::([0-9]{1,4}
 RESERVED: Final = frozenset((INDEX, *FUNCTIONS, "kind", *USE_KEYS, "layers"))
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """A tensor as an entry names it: the path of a layer, and which of its outputs."""
 
     path: tuple[str, ...]
@@ -57,8 +56,7 @@ class Reference:
         return quoted("/".join(self.path))
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """What every entry may have.
 
     Parameters
@@ -82,8 +80,7 @@ class Frame:
     trainable: bool
 
 
-@dataclass(frozen=True, slots=True)
-class LayerNode:
+class LayerNode(NamedTuple):
     """A layer; `settled` tells that no setting waits for a name."""
 
     frame: Frame
@@ -94,8 +91,7 @@ class LayerNode:
     recorded: tuple[Any, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class UseNode:
+class UseNode(NamedTuple):
     """A use of a block."""
 
     frame: Frame
@@ -104,8 +100,7 @@ class UseNode:
     indexed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class GroupNode:
+class GroupNode(NamedTuple):
     """Layers that are repeated together."""
 
     frame: Frame
@@ -113,8 +108,7 @@ class GroupNode:
     indexed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class AgainNode:
+class AgainNode(NamedTuple):
     """Another call of a layer or a block that stands elsewhere, with the same weights."""
 
     frame: Frame
@@ -126,16 +120,14 @@ class AgainNode:
 Node = LayerNode | UseNode | GroupNode | AgainNode
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(NamedTuple):
     """A list of entries, and which tensors leave it; None for those of the last."""
 
     nodes: tuple[Node, ...]
     outputs: tuple[Reference, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
-class BlockDefinition:
+class BlockDefinition(NamedTuple):
     """A block: its arguments with their defaults (None: none), and its layers."""
 
     arguments: Mapping[str, Number | None]
