@@ -860,6 +860,22 @@ def test_tiles_on_unknown(run: Runner, unknown: Path, choice: str, code: int, ou
 
 LIGHT = "sympy networkx torch yaml tabulate"  # onnx itself imports csv
 
+RARE = "decimal fractions numbers pkgutil rfcalc.engine.resized rfcalc.readers.others rfcalc.readers.runtimes"
+"""What most models are read and analysed without."""
+
+KERAS = {
+    "class_name": "Sequential",
+    "config": {
+        "name": "net",
+        "layers": [
+            {"class_name": "InputLayer", "config": {"name": "image", "batch_input_shape": [None, 8, 8, 3]}},
+            {"class_name": "Conv2D", "config": {"name": "conv", "filters": 4, "kernel_size": [3, 3]}},
+        ],
+    },
+}
+
+NATIVE = "rfcalc.algebra.expression rfcalc.readers.native rfcalc.readers.values"
+
 
 @pytest.mark.parametrize(
     ("arguments", "absent"),
@@ -869,7 +885,8 @@ LIGHT = "sympy networkx torch yaml tabulate"  # onnx itself imports csv
         pytest.param(["analyze", "ONNX", "--dim", "H=32"], LIGHT, marks=pytest.mark.onnx),
         pytest.param(["field", "ONNX", "conv", "--dim", "H=32"], LIGHT, marks=pytest.mark.onnx),
         (["--help"], "sympy networkx numpy onnx torch yaml tabulate rfcalc.loading rfcalc.rules"),
-        (["analyze", "MODEL"], "sympy networkx numpy onnx torch yaml tabulate csv"),
+        (["analyze", "MODEL"], f"sympy networkx numpy onnx torch yaml tabulate csv {RARE}"),
+        (["analyze", "KERAS"], f"sympy networkx numpy onnx torch yaml tabulate csv {RARE} {NATIVE}"),
         (["analyze", "MODEL", "--format", "json"], "sympy networkx numpy onnx torch yaml tabulate csv"),
         (["analyze", "MODEL", "--format", "markdown"], "sympy networkx numpy onnx torch yaml"),
         (["compare", "MODEL"], "sympy networkx numpy onnx torch yaml tabulate csv"),
@@ -884,9 +901,11 @@ LIGHT = "sympy networkx torch yaml tabulate"  # onnx itself imports csv
     ],
 )
 def test_a_command_loads_what_it_needs_alone(
-    model: Path, onnx_model: Path, arguments: list[str], absent: str
+    tmp_path: Path, model: Path, onnx_model: Path, arguments: list[str], absent: str
 ) -> None:
-    places = {"MODEL": str(model), "ONNX": str(onnx_model)}
+    keras = tmp_path / "keras.json"
+    keras.write_text(json.dumps(KERAS), encoding="utf-8")
+    places = {"MODEL": str(model), "ONNX": str(onnx_model), "KERAS": str(keras)}
     arguments = [places.get(argument, argument) for argument in arguments]
     code = (
         "import sys\n"
