@@ -197,13 +197,16 @@ def minimum(a: Num, b: Num) -> Num:
     return min(a, b) if type(a) is int and type(b) is int else _family(a, b).minimum(a, b)
 
 
+_PLAIN: Final = frozenset((int,))
+
+
 def greatest(values: Sequence[Num]) -> Num:
     """Return the largest of some numbers.
 
     >>> greatest([2, 5, 3])
     5
     """
-    return max(values) if all(type(each) is int for each in values) else reduce(maximum, values)
+    return max(values) if _PLAIN.issuperset(map(type, values)) else reduce(maximum, values)
 
 
 def least_of(values: Sequence[Num]) -> Num:
@@ -212,7 +215,7 @@ def least_of(values: Sequence[Num]) -> Num:
     >>> least_of([2, 5, 3])
     2
     """
-    return min(values) if all(type(each) is int for each in values) else reduce(minimum, values)
+    return min(values) if _PLAIN.issuperset(map(type, values)) else reduce(minimum, values)
 
 
 def prod(values: Iterable[Num]) -> Num:

@@ -13,7 +13,7 @@ from rfcalc.engine.edit import DoesNotApply, edited, has_window, input_of, setti
 from rfcalc.engine.propagate import ancestors
 from rfcalc.engine.result import Note
 from rfcalc.engine.run import Run
-from rfcalc.engine.taps import AxisTaps, Suspect, is_irregular, taps_on
+from rfcalc.engine.taps import AxisTaps, Suspect, taps_on
 from rfcalc.errors import AnalysisError, GraphError
 from rfcalc.graph.layer import Layer
 from rfcalc.wording import few
@@ -78,32 +78,33 @@ def holes_note(run: Run, opening: Sequence[Suspect]) -> list[Note]:
     return [Note("warning", "holes", opener.name, message + (f"; {cure}" if cure else ""))]
 
 
-def apart_note(run: Run) -> list[Note]:
+def apart_note(run: Run, odd: Sequence[str]) -> list[Note]:
     """Say which layer first unites parts of a map that lie apart, as shifted windows do, and leaves holes.
 
-    What is between the ends of such a field counts in its size and its coverage.
+    What is between the ends of such a field counts in its size and its coverage. `odd` are the layers that
+    may do so, those of `irregular_layers`.
     """
-    odd = [layer for layer in run.graph if is_irregular(run.fields[layer.name])]
-    if not odd or not countable(run):
+    if not countable(run):
         return []
-    first = next((layer for layer in odd if _has_holes(_read_by(run, layer))), None)
-    if first is None:
+    read = ((name, _read_by(run, name)) for name in odd)
+    first, axes = next(((name, axes) for name, axes in read if _has_holes(axes)), ("", ()))
+    if not first:
         return []
-    gap = max(axis.gap for axis in _read_by(run, first) if axis is not None)
+    gap = max(axis.gap for axis in axes if axis is not None)
     many = "s" * (gap > 1)
     message = f"it unites parts of a map that lie apart, so that fields have gaps of up to {gap} pixel{many}"
-    return [Note("warning", "holes", first.name, message)]
+    return [Note("warning", "holes", first, message)]
 
 
-def _read_by(run: Run, layer: Layer) -> Sequence[AxisTaps | None]:
+def _read_by(run: Run, layer: str) -> Sequence[AxisTaps | None]:
     """Return what the fields of a layer read along each axis of the input."""
-    seen = run.fields[layer.name].local[0]
+    seen = run.fields[layer].local[0]
     # where the ends of fields did not say all, the pass has gone on tap by tap already
     if seen is not None and all(
         isinstance(leg.relation, Relation) and leg.relation.taps is not None for leg in seen.legs
     ):
         return [taps_on(seen, axis) for axis in range(len(run.extents))]
-    return run.axis_taps[layer.name]
+    return run.axis_taps[layer]
 
 
 def _has_holes(axes: Sequence[AxisTaps | None]) -> bool:

@@ -15,7 +15,7 @@ from rfcalc.engine.result import AnalysisResult, Detail, InputRow, Later, Note, 
 from rfcalc.engine.run import Run
 from rfcalc.engine.shapes import LayerInfo, known_extent, spec_of
 from rfcalc.engine.symbolic import conditions_of
-from rfcalc.engine.taps import is_irregular, opens, suspects
+from rfcalc.engine.taps import irregular_layers, opens, suspects
 from rfcalc.engine.totals import (
     assumption_of,
     count_params,
@@ -172,10 +172,10 @@ def _advice(run: Run, views: Views, extents: Sequence[Num]) -> list[Note]:
         from rfcalc.engine.holes import holes_note
 
         notes += holes_note(run, opening)
-    if not any(note.code == "holes" for note in notes) and any(map(is_irregular, run.fields.values())):
+    if not any(note.code == "holes" for note in notes) and (odd := irregular_layers(run.fields)):
         from rfcalc.engine.holes import apart_note
 
-        notes += apart_note(run)
+        notes += apart_note(run, odd)
     return notes
 
 

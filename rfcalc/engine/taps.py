@@ -7,6 +7,7 @@ models are done with by a look at their windows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from operator import le
 
 from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.indexing import axis_of
@@ -84,14 +85,28 @@ def _gap_after(relation: Relation, apart: int) -> bool:
     )
 
 
-def is_irregular(seen: LayerFields) -> bool:
-    """Tell whether fields, gates cut, move back from a unit of a map to the next, though none is empty."""
-    dependence = seen.local[0] if seen.local else None
-    return dependence is not None and any(
+def irregular_layers(seen: Mapping[str, LayerFields]) -> list[str]:
+    """List layers whose fields, gates cut, move back from one unit to the next, though none is empty."""
+    known: dict[int, bool] = {}  # most layers hand on the very dependence of what they take
+    found = []
+    for name, fields in seen.items():
+        dependence = fields.local[0] if fields.local else None
+        if dependence is None:
+            continue
+        odd = known.get(id(dependence))
+        if odd is None:
+            odd = known[id(dependence)] = _is_irregular(dependence)
+        if odd:
+            found.append(name)
+    return found
+
+
+def _is_irregular(dependence: Dependence) -> bool:
+    return any(
         isinstance(leg.relation, Relation)
         and not leg.relation.regular
         and leg.relation.bounded
-        and all(lo <= hi for lo, hi in zip(leg.relation.lo, leg.relation.hi, strict=True))
+        and all(map(le, leg.relation.lo, leg.relation.hi))
         and axis_of(dependence, leg) is not None
         for leg in dependence.legs
     )
@@ -144,7 +159,7 @@ def taps_on(dependence: Dependence, axis: int) -> AxisTaps | None:
         return None
     if not relation.bounded:  # where it begins may be open, what it reads is not
         return None
-    rows = {bits >> ((bits & -bits).bit_length() - 1) for bits in relation.taps if bits}
+    rows = {bits >> ((bits & -bits).bit_length() - 1) for bits in set(relation.taps) if bits}
     if not rows:
         return AxisTaps(0, 0, 0, True)
     span, fewest = min((-bits.bit_length(), bits.bit_count()) for bits in rows)
