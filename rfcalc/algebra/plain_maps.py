@@ -16,6 +16,7 @@ from rfcalc.algebra.dependence import Dependence
 from rfcalc.algebra.leg import Leg, Weights
 from rfcalc.algebra.number import is_same
 from rfcalc.algebra.relation import Relation
+from rfcalc.algebra.slopes import is_table
 from rfcalc.algebra.steps import Contract, Slide, Step
 from rfcalc.algebra.window import POINTWISE
 
@@ -72,7 +73,7 @@ def followed_plainly(steps: Sequence[Step], dependence: Dependence, source: str)
             return None
         if step.window is POINTWISE and is_same(made[axis][0], step.extent):
             continue
-        if axis not in relations or is_same(step.extent, 0):
+        if axis not in relations or is_same(step.extent, 0) or is_table(step.window, step.extent):
             return None
         before = relations[axis]
         after = before.after(step.window, step.extent, source)

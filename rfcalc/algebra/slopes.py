@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from math import gcd, inf
 from typing import Final
 
+from rfcalc.algebra.number import Num, is_same
 from rfcalc.algebra.relation import MAX_PERIOD, Relation
 from rfcalc.algebra.unions import End
 from rfcalc.algebra.window import TapTable, Window
@@ -21,17 +22,26 @@ LONGEST: Final = 64
 """Rows after which those of a table are looked at for a repetition."""
 
 
+def is_table(window: Window, extent: Num) -> bool:
+    """Tell whether a window lists what each of its outputs reads.
+
+    >>> from rfcalc.algebra.window import picked, slide
+    >>> is_table(picked(8, (3, 0, 7)), 3), is_table(slide(3), 8)
+    (True, False)
+    """
+    return isinstance(window.taps, TapTable) and is_same(len(window.taps.rows), extent)
+
+
 def of_table(relation: Relation, window: Window, extent: int) -> Relation:
     """Return rows behind a window, those of one map where the window is a table of single elements.
 
     They have no stride, unless they move on evenly, or are all elements in another order.
     """
-    table = window.taps
-    if not isinstance(table, TapTable) or len(table.rows) != extent or not window.picks:
+    if not is_table(window, extent) or not window.picks:
         return relation
     if not relation.bounded:  # of rows that have no end an order of their own says nothing
         return relation
-    indices = [row[0] for row in table.rows]
+    indices = window.ends(extent)[0]
     moved = [(taken - indices[0]) * extent - place * window.advance for place, taken in enumerate(indices)]
     if max(map(abs, moved)) < extent:
         return relation  # elements of a resampled map, which goes on

@@ -83,3 +83,29 @@ def test_windows_that_tables_of_indices_give(name: str) -> None:
     last = rfcalc.analyze(rfcalc.load(unfolded(kernel, stride, *nodes))).rows[-1]
     assert last.status == "exact"
     assert (last.receptive_field, last.effective_stride) == (field, (step, step))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_convolution_over_elements_in_another_order(seed: int) -> None:
+    """A window of 3 unites what its elements were, and nothing stands beyond the border."""
+    order = np.random.default_rng(seed).permutation(16)
+    graph = onnx.helper.make_graph(
+        [
+            onnx.helper.make_node("Gather", ["x", "order"], ["p"], axis=2),
+            onnx.helper.make_node("Conv", ["p", "weight"], ["y"], pads=[1, 1]),
+        ],
+        "g",
+        [onnx.helper.make_tensor_value_info("x", 1, [1, 1, 16])],
+        [onnx.helper.make_tensor_value_info("y", 1, None)],
+        [
+            onnx.numpy_helper.from_array(order, "order"),
+            onnx.numpy_helper.from_array(np.ones((1, 1, 3), np.float32), "weight"),
+        ],
+    )
+    opset = [onnx.helper.make_opsetid("", 18)]
+    model: Any = onnx.helper.make_model(graph, opset_imports=opset, ir_version=9).SerializeToString()
+    windows = [order[max(i - 1, 0) : i + 2] for i in range(16)]
+    spans = [int(window.max() - window.min()) + 1 for window in windows]
+    last = rfcalc.analyze(rfcalc.load(model)).rows[-1]
+    assert (last.receptive_field, last.receptive_field_min) == ((max(spans),), (min(spans),))
+    assert last.status == "exact"
