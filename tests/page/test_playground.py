@@ -236,8 +236,7 @@ def test_examples_come_to_what_rfcalc_says_here(bench: Any, name: str) -> None:
     page.page.locator(".cm-content").click()
     page.page.keyboard.press("ControlOrMeta+End")
     page.page.keyboard.insert_text("\n")  # which changes nothing, but is asked about
-    page.ready()
-    assert "answered" in page.find("status").inner_text()
+    page.find("status").filter(has_text="answered").wait_for(timeout=LONG)
     assert page.find("totals").first.inner_text() == shown
 
 

@@ -318,11 +318,19 @@ function clip(text: string, most: number): string {
     return `…${text.slice(text.length - Math.max(most - 1, 1)).replace(/^[…\s]+/, "")}`;
 }
 
+const MOST_LETTERS = 64; // of a title: more have no room, however narrow they are
+
 /** Clip a title to so many pixels, as wide as its letters are. */
 function fitted(text: string, room: number): string {
-    let most = text.length;
-    while (most > 1 && titleWidth(clip(text, most)) > room) most--;
-    return clip(text, most);
+    if (text.length <= MOST_LETTERS && titleWidth(text) <= room) return text;
+    let fits = 1;
+    let most = Math.min(text.length, MOST_LETTERS);
+    while (fits < most) {
+        const middle = Math.ceil((fits + most) / 2);
+        if (titleWidth(clip(text, middle)) <= room) fits = middle;
+        else most = middle - 1;
+    }
+    return clip(text, fits);
 }
 
 /** What is shown when the pointer rests on a node. */
