@@ -42,9 +42,10 @@ def of_table(relation: Relation, window: Window, extent: int) -> Relation:
     if not relation.bounded:  # of rows that have no end an order of their own says nothing
         return relation
     indices = window.ends(extent)[0]
-    moved = [(taken - indices[0]) * extent - place * window.advance for place, taken in enumerate(indices)]
-    if max(map(abs, moved)) < extent:
-        return relation  # elements of a resampled map, which goes on
+    aside = [taken * extent - place * window.advance for place, taken in enumerate(indices)]
+    if window.regular and max(aside) - min(aside) < 2 * extent:
+        # elements of a resampled map, in order: positions are rounded, and at the ends moved into the map
+        return relation
     same = relation.of_map(extent)
     ordered = sorted(indices) == list(range(window.advance))
     return same if ordered else evened(same.as_listed(extent, uneven=True, turn=same.turn), extent, 1)

@@ -70,6 +70,7 @@ CASES = {
     # a convolution behind adds 2 strides of the map before it, and multiplies the stride
     "sums, convolved": (3, 1, convolved(SUM), (5, 5), 1),
     "sums of stride 2, convolved": (3, 2, convolved(SUM), (7, 7), 2),
+    "windows of 2": (2, 1, [*SUM], (2, 2), 1),
     "one place, convolved": (3, 1, convolved(MIDDLE), (3, 3), 1),
     "one place, convolved with stride 2": (3, 1, convolved(MIDDLE, 2), (3, 3), 2),
     "one place of stride 2, convolved": (3, 2, convolved(MIDDLE), (5, 5), 2),
