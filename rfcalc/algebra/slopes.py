@@ -10,6 +10,7 @@ The words, and in which order these modules take a step: docs/architecture.md, "
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import gcd, inf
 from typing import Final
 
@@ -42,10 +43,8 @@ def of_table(relation: Relation, window: Window, extent: int) -> Relation:
     if not relation.bounded:  # of rows that have no end an order of their own says nothing
         return relation
     indices = window.ends(extent)[0]
-    aside = [taken * extent - place * window.advance for place, taken in enumerate(indices)]
-    if window.regular and max(aside) - min(aside) < 2 * extent:
-        # elements of a resampled map, in order: positions are rounded, and at the ends moved into the map
-        return relation
+    if window.regular and _lie_along(range(extent), indices, window.advance, extent):
+        return relation  # elements of a resampled map, which goes on
     same = relation.of_map(extent)
     ordered = sorted(indices) == list(range(window.advance))
     return same if ordered else evened(same.as_listed(extent, uneven=True, turn=same.turn), extent, 1)
@@ -53,6 +52,8 @@ def of_table(relation: Relation, window: Window, extent: int) -> Relation:
 
 def evened(relation: Relation, count: int, longest: int | None = None) -> Relation:
     """Spell the slope of rows that have none where, every few rows, all move on by as much.
+
+    Otherwise they have the table's where they lie along it, as windows of an adaptive pooling do.
 
     Parameters
     ----------
@@ -73,7 +74,10 @@ def evened(relation: Relation, count: int, longest: int | None = None) -> Relati
     lo, hi, taps = relation.rows(range(count))
     move, step = _move_of(list(zip(lo, hi, strict=True)), longest or min(max(count // 3, 1), LONGEST))
     if not move or step * count > MAX_PERIOD:
-        return relation
+        held = [place for place in range(count) if lo[place] <= hi[place]]
+        along = longest is None and relation.bounded
+        along = along and all(_lie_along(held, ends, relation.advance, relation.period) for ends in (lo, hi))
+        return relation.of_map(count).as_listed(count, turn=relation.turn) if along else relation
     times = step // gcd(step, move * count)
     turn, rest = divmod(move * count, step)
     even = Relation(
@@ -87,6 +91,15 @@ def evened(relation: Relation, count: int, longest: int | None = None) -> Relati
         relation.exact,
     )
     return even.as_listed(count, turn=None if rest else turn)
+
+
+def _lie_along(places: Sequence[int], ends: Sequence[End], advance: int, period: int) -> bool:
+    """Tell whether ends at some places are of an even slope, rounded, and moved into the map at its ends."""
+    if len(places) < 2:
+        return True
+    grid = gcd(*(int(ends[after] - ends[before]) for before, after in pairwise(places))) or 1
+    aside = [ends[place] * period - place * advance for place in places]
+    return max(aside) - min(aside) < 2 * grid * period
 
 
 def _move_of(rows: Sequence[tuple[End, End]], longest: int) -> tuple[int, int]:
