@@ -241,9 +241,7 @@ class Dependence(NamedTuple):
         after = relation.after(window, extent, source)
         if relation.exact and not after.exact and isinstance(relation, Relation):
             after = of_this_map(relation, self.factors[axis], window, extent, source) or after
-        after = turned(after, window, prod(self.factors[axis]), extent)
-        if isinstance(after, Relation) and is_known(extent):
-            after = of_table(after, window, extent)
+        after = of_table(turned(after, window, prod(self.factors[axis]), extent), window, extent)
         why = why_covered(relation, window, source) if relation.exact and not after.exact else ""
         return Leg(leg.axis, put(leg.weights, axis, (1,)), after), why
 

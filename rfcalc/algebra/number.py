@@ -200,13 +200,22 @@ def minimum(a: Num, b: Num) -> Num:
 _PLAIN: Final = frozenset((int,))
 
 
+def all_integers(values: Iterable[object]) -> bool:
+    """Tell whether all of some numbers are plain integers, as nearly always.
+
+    >>> all_integers((3, 4)), all_integers((3, UNKNOWN))
+    (True, False)
+    """
+    return _PLAIN.issuperset(map(type, values))
+
+
 def greatest(values: Sequence[Num]) -> Num:
     """Return the largest of some numbers.
 
     >>> greatest([2, 5, 3])
     5
     """
-    return max(values) if _PLAIN.issuperset(map(type, values)) else reduce(maximum, values)
+    return max(values) if all_integers(values) else reduce(maximum, values)
 
 
 def least_of(values: Sequence[Num]) -> Num:
@@ -215,7 +224,7 @@ def least_of(values: Sequence[Num]) -> Num:
     >>> least_of([2, 5, 3])
     2
     """
-    return min(values) if _PLAIN.issuperset(map(type, values)) else reduce(minimum, values)
+    return min(values) if all_integers(values) else reduce(minimum, values)
 
 
 def prod(values: Iterable[Num]) -> Num:

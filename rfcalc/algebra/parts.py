@@ -133,15 +133,12 @@ def together(dependence: Dependence, channels: tuple[int, ...], positions: tuple
     )
 
 
-def _is_left(dependence: Dependence, leg: Leg, positions: tuple[int, ...]) -> bool:
+def _is_left(dependence: Dependence, leg: Leg, grid: tuple[int, ...]) -> bool:
     """Tell whether a tensor has the axis of positions that a leg would lie on, and nothing moves there."""
-    if leg.axis >= len(positions):
-        return False
-    place = positions[leg.axis]
-    return not any(any(other.weights[place]) for other in dependence.legs)
+    return bool(grid) and not dependence.moves(grid[leg.axis])
 
 
-def _one_position(alone: Dependence, channels: tuple[int, ...], positions: tuple[int, ...]) -> Dependence:
+def _one_position(alone: Dependence, channels: tuple[int, ...], grid: tuple[int, ...]) -> Dependence:
     """Unite the channels of a map of one position, which see no more than it does.
 
     Its axis of one element lies on the grid that the next position would have.
@@ -153,8 +150,8 @@ def _one_position(alone: Dependence, channels: tuple[int, ...], positions: tuple
         return alone._replace(reason="its channels are too many to list")
     relation = leg.relation.after(window, span_of(factors, leg.weights))
     weights = list(leg.weights)
-    if factors[positions[leg.axis]] == (1,):
-        weights[positions[leg.axis]] = (max(extent * weight for extent, weight in mixed if is_known(extent)),)
+    if factors[grid[leg.axis]] == (1,):
+        weights[grid[leg.axis]] = (max(extent * weight for extent, weight in mixed if is_known(extent)),)
     return Dependence(factors, (leg._replace(weights=tuple(weights), relation=relation),))
 
 

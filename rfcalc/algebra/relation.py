@@ -220,12 +220,11 @@ class Relation:
             if self.solid:
                 return self.filled()._after_listed(outer, extent)
             raise NeedTaps
-        # the slope is that of the window times that of the rows; to be a fraction of whole numbers it may
-        # take several maps, one after the other, as the period
+        # the slope is that of the window times that of the rows
         over, under = extent * outer.advance * self.advance, outer.period * self.period
-        times = under // gcd(over, under)
+        times, advance = whole_turns(over, under)
         if extent * times > MAX_PERIOD:  # no row behind this map is ever read: the slope may be rounded
-            times, over, under = 1, over // under, 1
+            times, advance = 1, over // under
         rows, exact = self, self.exact
         if outer.border == "wrap" and self.turn is not None:
             rows = self._endless(self.turn)
@@ -241,8 +240,8 @@ class Relation:
         ):
             return whole(exact=False)
         lo, hi, taps = rows._unions(outputs)
-        period, advance = extent * times, over * times // under
-        after = Relation(period, advance, lo * times, hi * times, taps * times, exact=exact)
+        assert taps is not None  # as rows have them
+        after = Relation(extent * times, advance, lo * times, hi * times, taps * times, exact=exact)
         return after.as_listed(extent, uneven=self.uneven, turn=self.turn)
 
     def _endless(self, turn: int) -> Relation:
@@ -534,6 +533,16 @@ class Relation:
         """Keep row 0 alone, for every output: what is left of an axis of one element."""
         taps = None if self.taps is None else self.taps[:1]
         return Relation(1, 0, self.lo[:1], self.hi[:1], taps, self.slack, self.loose, self.exact)
+
+
+def whole_turns(over: int, under: int) -> tuple[int, int]:
+    """Return how many maps, each moved by ``over / under``, are moved by a whole number, and by which.
+
+    >>> whole_turns(8, 1), whole_turns(3, 2)
+    ((1, 8), (2, 3))
+    """
+    times = under // gcd(over, under)
+    return times, over * times // under
 
 
 @lru_cache(maxsize=32)

@@ -15,7 +15,8 @@ from math import gcd, inf
 from typing import Final
 
 from rfcalc.algebra.number import Num, is_same
-from rfcalc.algebra.relation import MAX_PERIOD, Relation
+from rfcalc.algebra.relation import MAX_PERIOD, Relation, whole_turns
+from rfcalc.algebra.rows import Rows
 from rfcalc.algebra.unions import End
 from rfcalc.algebra.window import TapTable, Window
 
@@ -33,12 +34,12 @@ def is_table(window: Window, extent: Num) -> bool:
     return isinstance(window.taps, TapTable) and is_same(len(window.taps.rows), extent)
 
 
-def of_table(relation: Relation, window: Window, extent: int) -> Relation:
+def of_table(relation: Relation | Rows, window: Window, extent: Num) -> Relation | Rows:
     """Return rows behind a window, those of one map where the window is a table of single elements.
 
     They have no stride, unless they move on evenly, or are all elements in another order.
     """
-    if not is_table(window, extent) or not window.picks:
+    if isinstance(relation, Rows) or not is_table(window, extent) or not window.picks:
         return relation
     if not relation.bounded:  # of rows that have no end an order of their own says nothing
         return relation
@@ -78,11 +79,10 @@ def evened(relation: Relation, count: int, longest: int | None = None) -> Relati
         along = longest is None and relation.bounded
         along = along and all(_lie_along(held, ends, relation.advance, relation.period) for ends in (lo, hi))
         return relation.of_map(count).as_listed(count, turn=relation.turn) if along else relation
-    times = step // gcd(step, move * count)
-    turn, rest = divmod(move * count, step)
+    times, advance = whole_turns(move * count, step)
     even = Relation(
         count * times,
-        move * count * times // step,
+        advance,
         lo * times,
         hi * times,
         None if taps is None else taps * times,
@@ -90,7 +90,7 @@ def evened(relation: Relation, count: int, longest: int | None = None) -> Relati
         relation.loose,
         relation.exact,
     )
-    return even.as_listed(count, turn=None if rest else turn)
+    return even.as_listed(count, turn=advance if times == 1 else None)
 
 
 def _lie_along(places: Sequence[int], ends: Sequence[End], advance: int, period: int) -> bool:

@@ -15,6 +15,7 @@ from rfcalc.algebra.legs import Leg, span_of
 from rfcalc.algebra.masked import settled
 from rfcalc.algebra.number import (
     Num,
+    all_integers,
     cdiv,
     greatest,
     is_known,
@@ -139,9 +140,7 @@ def _within(dependence: Dependence, axis: int, before: Stretch) -> Stretch | Non
 
 def _is_same(held: Stretch | None, before: Stretch) -> bool:
     """Tell whether two stretches of known ends are the same."""
-    if held is None or not type(held.first) is type(held.last) is int:
-        return False
-    return type(before.first) is type(before.last) is int and held == before
+    return held is not None and all_integers((*held, *before)) and held == before
 
 
 def _rows(leg: Leg, dependence: Dependence, before: Stretch) -> Iterator[Stretch]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from rfcalc.algebra.number import UNKNOWN, Num
+from rfcalc.algebra.number import UNKNOWN, Num, all_integers
 
 _UNITS: Final = ("", " k", " M", " G", " T", " P", " E")
 
@@ -85,9 +85,6 @@ def size(count: Num | None) -> str:
     return text if text == "?" else f"{text}B" if " " in text else f"{text} B"
 
 
-_WHOLE: Final = frozenset((int,))
-
-
 def extents(sizes: Sequence[Num | None], missing: str = "?") -> str:
     """Write extents with a cross between them; with a formula among them, as a tuple.
 
@@ -96,7 +93,7 @@ def extents(sizes: Sequence[Num | None], missing: str = "?") -> str:
     """
     if not sizes:
         return "-"
-    if _WHOLE.issuperset(map(type, sizes)):  # as nearly always
+    if all_integers(sizes):
         return "x".join(map(str, sizes))
     figures = [plain(size) for size in sizes]
     texts = map(_extent, sizes, figures, [missing] * len(figures))

@@ -40,7 +40,7 @@ def laid_out(table: Table, width: int, *, unicode: bool) -> list[str]:
     ellipsis = "…" if unicode else "..."
     total = () if table.total is None else (table.total,)
     rows = [tuple(terminal(cell, unicode=unicode) for cell in row) for row in (*table.rows, *total)]
-    widths = [max(map(cells, strip)) for strip in zip(table.titles, *rows, strict=True)]
+    widths = [widest(strip) for strip in zip(table.titles, *rows, strict=True)]
     widths = _narrowed(widths, table.aligns, width - len(_GAP) * (len(widths) - 1))
     strips = [
         shorten_apart(strip, room, ellipsis)
@@ -79,16 +79,8 @@ def aligned(rows: Sequence[Sequence[str]], aligns: Sequence[str], gap: str = _GA
     >>> aligned([("layer", "field"), ("conv1", "3")], (LEFT, RIGHT))
     ['layer  field', 'conv1      3']
     """
-    strips = [_filled(strip, align) for strip, align in zip(zip(*rows, strict=True), aligns, strict=False)]
-    return [gap.join(row).rstrip() for row in zip(*strips, strict=True)]
-
-
-def _filled(strip: Sequence[str], align: str) -> list[str]:
-    """Fill the cells of a column up to its widest."""
-    room = widest(strip)
-    if not "".join(strip).isascii():
-        return [padded(text, room, align) for text in strip]
-    return [text.rjust(room) if align == RIGHT else text.ljust(room) for text in strip]
+    widths = [widest(strip) for strip in zip(*rows, strict=True)]
+    return [gap.join(map(padded, row, widths, aligns)).rstrip() for row in rows]
 
 
 def ruled(lines: Sequence[str], *, unicode: bool, total: bool = False) -> list[str]:

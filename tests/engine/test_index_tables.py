@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 
 import rfcalc
+from tests.readers.onnx_build import INT64, helper, model, node, weight
 
-onnx = pytest.importorskip("onnx")
+
+def numbers(name: str, values: Any) -> Any:
+    """A constant of whole numbers, of the shape that they have."""
+    return helper.make_tensor(name, INT64, np.shape(values), values)
 
 
 def unfolded(kernel: int, stride: int, *after: Any, size: int = 8) -> Any:
@@ -17,47 +21,34 @@ def unfolded(kernel: int, stride: int, *after: Any, size: int = 8) -> Any:
 
     The last of the nodes after it makes ``y``.
     """
-    make, pad = onnx.helper.make_node, kernel // 2
+    pad = kernel // 2
     n = (size + 2 * pad - kernel) // stride + 1
-    table = np.arange(kernel)[:, None] + stride * np.arange(n)[None, :]
-    constants = {
-        "pads": np.array([0, 0, pad, pad] * 2),
-        "table": table,
-        "weight": np.ones((1, 1, 3, 3), np.float32),
-        "middle": np.array(kernel // 2),
-        "axis2": np.array([2]),
-    }
+    constants = [
+        numbers("pads", np.array([0, 0, pad, pad] * 2)),
+        numbers("table", np.arange(kernel)[:, None] + stride * np.arange(n)[None, :]),
+        numbers("middle", np.array(kernel // 2)),
+        numbers("axis2", np.array([2])),
+        weight("weight", 1, 1, 3, 3),
+    ]
     nodes = [
-        make("Pad", ["x", "pads"], ["padded"]),
-        make("Gather", ["padded", "table"], ["rows"], axis=2),
-        make("Gather", ["rows", "table"], ["columns"], axis=4),
-        make("Transpose", ["columns"], ["w"], perm=[0, 1, 2, 4, 3, 5]),
+        node("Pad", "x pads", "padded"),
+        node("Gather", "padded table", "rows", axis=2),
+        node("Gather", "rows table", "columns", axis=4),
+        node("Transpose", "columns", "w", perm=[0, 1, 2, 4, 3, 5]),
         *after,
     ]
-    graph = onnx.helper.make_graph(
-        nodes,
-        "g",
-        [onnx.helper.make_tensor_value_info("x", 1, [1, 1, size, size])],
-        [onnx.helper.make_tensor_value_info("y", 1, None)],
-        [onnx.numpy_helper.from_array(value, name) for name, value in constants.items()],
-    )
-    opset = [onnx.helper.make_opsetid("", 18)]
-    return onnx.helper.make_model(graph, opset_imports=opset, ir_version=9).SerializeToString()
+    return model(nodes, {"x": (1, 1, size, size)}, "y", constants).SerializeToString()
 
 
-def node(op: str, read: str, made: str, *constants: str, **attributes: Any) -> Any:
-    return onnx.helper.make_node(op, [read, *constants], [made], **attributes)
-
-
-SUM = [node("ReduceSum", "w", "r", "axis2", keepdims=0), node("ReduceSum", "r", "y", "axis2", keepdims=0)]
-MIDDLE = [node("Gather", "w", "r", "middle", axis=2), node("Gather", "r", "y", "middle", axis=2)]
-COLUMN = [node("ReduceSum", "w", "r", "axis2", keepdims=0), node("Gather", "r", "y", "middle", axis=2)]
+SUM = [node("ReduceSum", "w axis2", "r", keepdims=0), node("ReduceSum", "r axis2", "y", keepdims=0)]
+MIDDLE = [node("Gather", "w middle", "r", axis=2), node("Gather", "r middle", "y", axis=2)]
+COLUMN = [node("ReduceSum", "w axis2", "r", keepdims=0), node("Gather", "r middle", "y", axis=2)]
 
 
 def convolved(nodes: list[Any], stride: int = 1) -> list[Any]:
     first, last = nodes
-    last = node(last.op_type, "r", "s", last.input[1], **{a.name: a.i for a in last.attribute})
-    return [first, last, node("Conv", "s", "y", "weight", pads=[1] * 4, strides=[stride] * 2)]
+    last = node(last.op_type, " ".join(last.input), "s", **{each.name: each.i for each in last.attribute})
+    return [first, last, node("Conv", "s weight", "y", pads=[1] * 4, strides=[stride] * 2)]
 
 
 CASES = {
@@ -90,23 +81,10 @@ def test_windows_that_tables_of_indices_give(name: str) -> None:
 def test_a_convolution_over_elements_in_another_order(seed: int) -> None:
     """A window of 3 unites what its elements were, and nothing stands beyond the border."""
     order = np.random.default_rng(seed).permutation(16)
-    graph = onnx.helper.make_graph(
-        [
-            onnx.helper.make_node("Gather", ["x", "order"], ["p"], axis=2),
-            onnx.helper.make_node("Conv", ["p", "weight"], ["y"], pads=[1, 1]),
-        ],
-        "g",
-        [onnx.helper.make_tensor_value_info("x", 1, [1, 1, 16])],
-        [onnx.helper.make_tensor_value_info("y", 1, None)],
-        [
-            onnx.numpy_helper.from_array(order, "order"),
-            onnx.numpy_helper.from_array(np.ones((1, 1, 3), np.float32), "weight"),
-        ],
-    )
-    opset = [onnx.helper.make_opsetid("", 18)]
-    model: Any = onnx.helper.make_model(graph, opset_imports=opset, ir_version=9).SerializeToString()
+    nodes = [node("Gather", "x order", "p", axis=2), node("Conv", "p weight", "y", pads=[1, 1])]
+    made = model(nodes, {"x": (1, 1, 16)}, "y", [numbers("order", order), weight("weight", 1, 1, 3)])
     windows = [order[max(i - 1, 0) : i + 2] for i in range(16)]
     spans = [int(window.max() - window.min()) + 1 for window in windows]
-    last = rfcalc.analyze(rfcalc.load(model)).rows[-1]
+    last = rfcalc.analyze(rfcalc.load(made.SerializeToString())).rows[-1]
     assert (last.receptive_field, last.receptive_field_min) == ((max(spans),), (min(spans),))
     assert last.status == "exact"
