@@ -280,6 +280,10 @@ def window(settings: Mapping[str, Any], usual: str, rank: int) -> Json:
 # ---- they agree --------------------------------------------------------------------------------------------
 
 SPELLINGS: dict[str, Callable[[Architecture], Any]] = {"native": native, "keras": keras, "onnx": onnx_model}
+"""For each format what writes an architecture in it; all are held to the first."""
+
+CHANNELS_FIRST = ("onnx",)
+"""Those of them whose shapes have the channels behind the batch."""
 
 
 def channels_first(shape: Sequence[Any]) -> tuple[Any, ...]:
@@ -300,12 +304,12 @@ def figures(analysis: rfcalc.Analysis, *, turned: bool) -> dict[str, tuple[Any, 
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-@pytest.mark.parametrize("spelling", ["keras", "onnx"])
+@pytest.mark.parametrize("spelling", [name for name in SPELLINGS if name != "native"])
 def test_formats_agree_on_every_layer(name: str, spelling: str) -> None:
     architecture = ARCHITECTURES[name]
     expected = rfcalc.analyze(native(architecture))
     got = rfcalc.analyze(SPELLINGS[spelling](architecture))
-    assert figures(got, turned=spelling != "onnx") == figures(expected, turned=True)
+    assert figures(got, turned=spelling not in CHANNELS_FIRST) == figures(expected, turned=True)
     assert (got.totals.params, got.totals.macs) == (expected.totals.params, expected.totals.macs)
     assert got.totals.complete
 
@@ -316,8 +320,8 @@ def test_formats_agree_on_what_each_row_depends_on(name: str) -> None:
     graphs = [rfcalc.load(spell(architecture)) for spell in SPELLINGS.values()]
     for layer in architecture.layers[:: max(len(architecture.layers) // 5, 1)]:
         fields = [rfcalc.field(graph, layer.name).axes for graph in graphs]
-        assert [axis.rows for axis in fields[1]] == [axis.rows for axis in fields[0]]
-        assert [axis.rows for axis in fields[2]] == [axis.rows for axis in fields[0]]
+        for other in fields[1:]:
+            assert [axis.rows for axis in other] == [axis.rows for axis in fields[0]]
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
