@@ -62,7 +62,7 @@ class LayerGraph:
     name : str
         The model's own name.
     format : str
-        ``rfcalc``, ``keras``, ``onnx``, ``openvino``, ``tflite`` or ``torch``.
+        ``rfcalc``, ``keras``, ``onnx``, ``openvino``, ``tflite``, ``torch`` or ``jax``.
     source : str
         File name, or a word such as ``<dict>``.
     outputs : iterable of Edge, optional

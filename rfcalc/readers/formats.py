@@ -47,7 +47,7 @@ class Format(NamedTuple):
     layout : bool
         It takes ``--layout``: its files do not say what axes are.
     parameters : bool
-        It takes ``--param``.
+        It takes ``--set``: its models have parameters.
     runtime : str, optional
         The runtime that reads it, the only one that may be named; None where several part.
     """

@@ -64,8 +64,20 @@ assert refused(runtime="onnxruntime").startswith("--runtime")
 done = CliRunner().invoke(main, ["analyze", str(path), "--input-shape", "32,32,1"])
 assert done.exit_code == 0 and "net (strata)   input image 32x32x1" in done.output, done.output
 
-path.write_text(sys.argv[2] + "softmax\\n", encoding="utf-8")
-assert refused() == "line 6: 'softmax' is no layer"
+layer = "a layer is conv FILTERS KERNEL, pool KERNEL or dense UNITS"
+for lines, says in (
+    ("", "line 2: '' are not extents such as 28 28 1"),
+    ("a b c", "line 2: 'a b c' are not extents such as 28 28 1"),
+    ("28 0 1", "line 2: '28 0 1' are not extents such as 28 28 1"),
+    ("28 28 1\\nsoftmax", f"line 3: 'softmax' is no layer; {layer}"),
+    ("28 28 1\\npool", f"line 3: 'pool' is no layer; {layer}"),
+    ("28 28 1\\npool 2\\nconv x 3", f"line 4: 'conv x 3' is no layer; {layer}"),
+    ("28 28 1\\n\\npool 2", f"line 3: '' is no layer; {layer}"),
+):
+    path.write_text(f"strata 1\\n{lines}\\n", encoding="utf-8")
+    assert refused() == says, refused()
+path.write_text("strata 1", encoding="utf-8")
+assert refused().startswith("line 2: '' are not extents such")
 
 path.write_text(sys.argv[2], encoding="utf-8")
 deaf = lambda text, source, options: read_strata(text, source, options._replace(shapes=None))
