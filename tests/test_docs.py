@@ -98,6 +98,15 @@ def test_the_glossary_names_what_there_is() -> None:
         assert (ROOT / place).exists() or (ROOT / "rfcalc" / place).exists(), place
 
 
+def test_every_document_is_described() -> None:
+    """Whatever has a schema of its own is on a page, by its name."""
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "rfcalc").rglob("*.py")))
+    pages = "\n".join((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
+    names = set(re.findall(r'"(rfcalc/[a-z-]+/\d+)"', sources))
+    assert len(names) > 15
+    assert {name for name in names if f"`{name}`" not in pages} == set()
+
+
 def _spoken_before(block: Block) -> dict[str, Any]:
     """Run the blocks above on the same page, as a reader would who types them one after the other."""
     names: dict[str, Any] = {}

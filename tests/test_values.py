@@ -13,6 +13,7 @@ import pytest
 
 import rfcalc
 from rfcalc import Annotated
+from rfcalc.render.shown import Documented
 
 MODELS = Path(__file__).parents[1] / "docs/models"
 POOLING, PLAIN, UNET = (str(MODELS / f"{name}.json") for name in ("pooling", "plain", "unet"))
@@ -75,10 +76,23 @@ RESULTS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
         lambda: rfcalc.tiles(POOLING, layer="conv3", size=(64, 64)),
         lambda: rfcalc.tiles(POOLING, layer="conv2", size=(64, 64)),
     ),
+    "verification": (lambda: rfcalc.verify(POOLING), lambda: rfcalc.verify(PLAIN)),
 }  # fmt: skip
 """For each result what makes one, and what makes another that is not equal."""
 
+OF_CATALOGUES = {"Rows", "Scanned"}
+"""Results that are about files of the day."""
+
 every_result = pytest.mark.parametrize("name", RESULTS)
+
+
+def test_every_result_of_a_model_has_a_row() -> None:
+    offered = {name: getattr(rfcalc, name) for name in rfcalc.__all__}
+    results = {
+        name for name, each in offered.items() if isinstance(each, type) and issubclass(each, Documented)
+    }
+    made = {type(make()).__name__ for make, _ in RESULTS.values()}
+    assert results - OF_CATALOGUES == made
 
 
 @every_result

@@ -322,8 +322,8 @@ of the layer.
 
 _MARKDOWN_HEAD: Final = f"""# Rules
 
-Every layer kind has one rule, written once over numbers, formulas and arrays. The formulas below are not
-typed by hand: `rfcalc rules --format markdown` makes this page by running each rule on symbols.
+Every layer kind has one rule, written once over numbers, formulas and many designs at once. The formulas
+below are not typed by hand: `rfcalc rules --format markdown` makes this page by running each rule on symbols.
 
 {_LETTERS}
 """
