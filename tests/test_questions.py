@@ -91,10 +91,11 @@ from click.testing import CliRunner
 from rfcalc.cli import main
 from rfcalc.docs.models import Models
 from rfcalc.docs.tables import made
-assert rfcalc.glances("docs/models/pooling.json") == rfcalc.Glances("pooling", 3)
-assert repr(rfcalc.glances("docs/models/pooling.json")) == "<Glances of pooling>"
 run = CliRunner().invoke
 assert "glances    Count the layers that look around." in run(main, ["--help"]).output
+assert "rfcalc.questions.glances.report" not in sys.modules  # nor what it imports, of which help has no need
+assert rfcalc.glances("docs/models/pooling.json") == rfcalc.Glances("pooling", 3)
+assert repr(rfcalc.glances("docs/models/pooling.json")) == "<Glances of pooling>"
 assert run(main, ["glances", "docs/models/pooling.json"]).output == "pooling: 3 convolutions with a window\\n"
 assert run(main, ["glances", "docs/models/pooling.json", "--format", "json"]).output.count("glances/1") == 1
 table = made("glances pooling.json", Models(Path("docs/models")), "markdown")
@@ -111,6 +112,7 @@ def test_a_question_is_added_as_the_page_says(tmp_path: Path) -> None:
     folder = tmp_path / "glances"
     folder.mkdir()
     for name, block in zip(("report", "library", "__init__", "command"), blocks, strict=True):
+        assert ast.get_docstring(ast.parse(block)), f"{name} says nothing of itself"
         (folder / f"{name}.py").write_text(block, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-c", ASKED, str(tmp_path)], capture_output=True, text=True, cwd=root, check=False

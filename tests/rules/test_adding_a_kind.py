@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -18,8 +19,9 @@ from rfcalc.rules.registry import of_family
 from tests.rules import test_commuting_square as square
 
 assert "second_pool" in of_family("pooling") and cause_of("second_pool") == "pooling"
-square.test_numbers_and_formulas_agree(SECOND_POOL)
-square.test_designs_that_are_run_together_agree_with_each_by_itself(SECOND_POOL, square.wild)
+*_, specimen = SPECIMENS
+square.test_numbers_and_formulas_agree(specimen)
+square.test_designs_that_are_run_together_agree_with_each_by_itself(specimen, square.wild)
 
 
 def net(kind):
@@ -49,8 +51,10 @@ def test_a_kind_is_added_as_the_page_says() -> None:
     page = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
     section = page[page.index("## Add a rule") : page.index("## Add a command")]
     blocks = re.findall(r"^```python\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
-    assert len(blocks) == 3
-    code = "\n".join([*blocks, ASKED])
+    rule, specimens, definition = blocks
+    entry = f"from rfcalc.rules.specimens import Specimen\n{specimens}"  # an entry of a tuple in that module
+    code = "\n".join([rule, entry, definition, ASKED])
+    assert all(ast.get_docstring(ast.parse(module)) for module in (rule, definition))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "added\n"
