@@ -105,9 +105,14 @@ def _named(file: str, function: str) -> str:
     return f"{file.removesuffix('.py').replace(os.sep, '.')}.{function}"
 
 
-def told(heading: str) -> list[str]:
+def named(heading: str) -> list[str]:
     """Return the functions that the numbered list of a section of the page names, in order."""
     return re.findall(r"^\d+\. `([\w.]+)`", section(heading), re.M)
+
+
+def told(heading: str) -> list[str]:
+    """Return them as calls are told: as module.name, of methods too."""
+    return [re.sub(r"\.[A-Z]\w*(?=\.)", "", name) for name in named(heading)]
 
 
 def section(heading: str) -> str:
