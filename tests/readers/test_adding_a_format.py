@@ -1,7 +1,8 @@
-"""A format is added the way docs/contributing.md says: its block of code runs as it stands, nothing else."""
+"""A format is added the way docs/contributing.md says: its blocks of code run as they stand, nothing else."""
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -18,9 +19,14 @@ from click.testing import CliRunner
 import rfcalc
 from rfcalc.cli import main
 from rfcalc.errors import RfcalcError
+from rfcalc import readers
 from rfcalc.readers import formats
 
-formats.FORMATS = (*formats.FORMATS, STRATA)
+readers.__path__.append(sys.argv[1])
+others = formats.FORMATS
+exec(sys.argv[3], vars(formats))  # the row, in the module in which it stands
+_, strata = formats.FORMATS
+formats.FORMATS = (*others, strata)
 path = Path(sys.argv[1]) / "net.strata"
 path.write_text(sys.argv[2], encoding="utf-8")
 
@@ -80,9 +86,8 @@ path.write_text("strata 1", encoding="utf-8")
 assert refused().startswith("line 2: '' are not extents such")
 
 path.write_text(sys.argv[2], encoding="utf-8")
-deaf = lambda text, source, options: read_strata(text, source, options._replace(shapes=None))
-deaf = STRATA._replace(read=deaf)
-formats.FORMATS = (*formats.FORMATS[:-1], deaf)
+deaf = lambda text, source, options: strata.read(text, source, options._replace(shapes=None))
+formats.FORMATS = (*others, strata._replace(read=deaf))
 assert "models of this format are read at the size that they say" in refused(input_shape=(64, 64, 1))
 assert refused(input_shape={"imag": (28, 28, 1)}).startswith("the model has no input 'imag'")
 print("added")
@@ -92,9 +97,11 @@ print("added")
 def test_a_format_is_added_as_the_page_says(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
     section = re.split(r"\n## ", page[page.index("## Add a format") + 3 :])[0]
-    ((_, file), (_, code)) = re.findall(r"^```(text|python)\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    file, reader, row = re.findall(r"^```(?:text|python)\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    assert ast.get_docstring(ast.parse(reader))
+    (tmp_path / "strata.py").write_text(reader, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-c", f"{code}\n{ASKED}", str(tmp_path), file],
+        [sys.executable, "-c", ASKED, str(tmp_path), file, row],
         capture_output=True,
         text=True,
         cwd=ROOT,
