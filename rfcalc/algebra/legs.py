@@ -66,10 +66,27 @@ def unite_legs(a: Sequence[Leg], b: Sequence[Leg], factors: Factors) -> tuple[Le
     UnequalSlopes
         Two grids of unknown extent that advance differently.
     """
+    if [leg[:2] for leg in a] == [leg[:2] for leg in b] and len({leg.axis for leg in a}) == len(a):
+        return _side_by_side(a, b, factors)
     legs = list(a)
     for leg in b:
         _add(legs, leg, factors)
     return _absorbed(legs, factors)
+
+
+def _side_by_side(a: Sequence[Leg], b: Sequence[Leg], factors: Factors) -> tuple[Leg, ...]:
+    """Unite legs one by one, as of most maps: one for each axis of the input, and both move alike."""
+    legs: list[Leg] = []
+    told: tuple[object, object, Relation | Rows] | None = None
+    for one, other in zip(a, b, strict=True):
+        if told is None or one.relation is not told[0] or other.relation is not told[1]:
+            union = _union(one.relation, other.relation, factors, one.weights)
+            # only a union that asks for no extent is that of a square's other side too
+            told = None if isinstance(union, Rows) or union.listed else (one.relation, other.relation, union)
+        else:
+            union = told[2]
+        legs.append(Leg(one.axis, one.weights, union))
+    return tuple(legs)
 
 
 def _add(legs: list[Leg], leg: Leg, factors: Factors) -> None:
@@ -78,9 +95,8 @@ def _add(legs: list[Leg], leg: Leg, factors: Factors) -> None:
         if present.axis != leg.axis:
             continue
         if present.weights == leg.weights:
-            if present.relation is not leg.relation:
-                relation = _union(present.relation, leg.relation, factors, leg.weights)
-                legs[place] = present._replace(relation=relation)
+            relation = _union(present.relation, leg.relation, factors, leg.weights)
+            legs[place] = present._replace(relation=relation)
             return
         if present.gridless or leg.gridless:
             continue  # `_absorbed` joins legs that are the same everywhere to those with a grid, at the end
@@ -147,6 +163,8 @@ def _refined(leg: Leg, weights: Weights, factors: Factors) -> Leg | None:
 
 
 def _union(a: Relation | Rows, b: Relation | Rows, factors: Factors, weights: Weights) -> Relation | Rows:
+    if a is b:
+        return a
     if isinstance(a, Rows) or isinstance(b, Rows):
         assert isinstance(a, Rows)
         assert isinstance(b, Rows)

@@ -18,7 +18,7 @@ from rfcalc.algebra.number import is_same
 from rfcalc.algebra.relation import Relation
 from rfcalc.algebra.slopes import is_table
 from rfcalc.algebra.steps import Contract, Slide, Step
-from rfcalc.algebra.window import POINTWISE
+from rfcalc.algebra.window import POINTWISE, Window
 
 
 def only_place(weights: Weights) -> int | None:
@@ -64,6 +64,7 @@ def followed_plainly(steps: Sequence[Step], dependence: Dependence, source: str)
             return None
         relations[place] = relation
     made = list(factors)
+    told: tuple[Relation, Window, Relation] | None = None
     for step in steps:
         axis = getattr(step, "axis", -1)
         if type(step) is Contract and axis not in relations:
@@ -76,7 +77,9 @@ def followed_plainly(steps: Sequence[Step], dependence: Dependence, source: str)
         if axis not in relations or is_same(step.extent, 0) or is_table(step.window, step.extent):
             return None
         before = relations[axis]
-        after = before.after(step.window, step.extent, source)
+        if told is None or told[0] is not before or told[1] != step.window:  # else a square's other side
+            told = before, step.window, before.after(step.window, step.extent, source)
+        after = told[2]
         if after.exact is not before.exact:
             return None
         made[axis], relations[axis] = (step.extent,), after

@@ -86,13 +86,16 @@ class Reach:
         found: dict[Edge, Reached] = {}
         whole = tuple(Stretch(0, extent - 1) for extent in self._extents)
         for layer in self._graph:
+            seen = self._seen[layer.name]
+            if len(layer.inputs) == 1 and layer.inputs[0][1] == 0 and self._seen[layer.inputs[0][0]] is seen:
+                if layer.inputs[0] in found:  # most layers hand on the very dependence of what they take
+                    found[layer.name, 0] = found[layer.inputs[0]]
+                continue
             given = [edge for edge in layer.inputs if edge in found]
             behind = self._united([found[edge] for edge in given]) if layer.inputs else whole
-            for output in range(len(self._seen[layer.name].full)):
-                dependence = self._held((layer.name, output))
+            for output, dependence in enumerate(seen.full):
                 if dependence is None:
                     continue
-                # most layers hand on the very dependence of what they take
                 handed = [found[edge] for edge in given if self._held(edge) is dependence]
                 found[layer.name, output] = handed[0] if handed else self._reached(dependence, behind)
         return found
@@ -131,11 +134,25 @@ def _within(dependence: Dependence, axis: int, before: Stretch) -> Stretch | Non
     held: Stretch | None = None
     for leg in dependence.legs:
         if leg.axis == axis:
+            if _reaches_all(leg, dependence, before):
+                return before
             for each in _rows(leg, dependence, before):
                 held = _union((held, each))
                 if _is_same(held, before):  # because there is no more: most maps reach it with two rows
                     return before
     return held
+
+
+def _reaches_all(leg: Leg, dependence: Dependence, before: Stretch) -> bool:
+    """Tell whether the first row of a steady map holds the first index, and the last the last, as mostly."""
+    relation = leg.relation
+    assert isinstance(relation, Relation)
+    lo, hi, advance = relation.lo[0], relation.hi[0], relation.advance
+    if relation.period != 1 or advance < 0 or lo > hi or not all_integers(before):
+        return False
+    moved = advance and advance * (span_of(dependence.factors, leg.weights) - 1)
+    hi += relation.slack
+    return is_known(moved) and lo <= before.first <= hi and lo + moved <= before.last <= hi + moved
 
 
 def _is_same(held: Stretch | None, before: Stretch) -> bool:
