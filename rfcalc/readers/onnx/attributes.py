@@ -11,24 +11,23 @@ import onnx
 from rfcalc.errors import ReadError
 from rfcalc.readers.lowering.arrays import constant_value
 from rfcalc.readers.lowering.value import Value
-from rfcalc.readers.onnx.tensors import dtype_name, elements
 
 _KIND = onnx.AttributeProto
 
 
 def attributes_of(node: Any, bound: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Read the attributes of an operation; inside a function some stand for those of its call."""
+    """Read the attributes of an operation; inside a function some stand for those of its call.
+
+    Tensors and graphs are left as the file has them.
+    """
     found: dict[str, Any] = {}
     for each in node.attribute:
         if each.ref_attr_name:
-            for suffix in ("", ":proto"):
-                value = (bound or {}).get(each.ref_attr_name + suffix)
-                if value is not None:
-                    found[each.name + suffix] = value
+            value = (bound or {}).get(each.ref_attr_name)
+            if value is not None:
+                found[each.name] = value
             continue
         found[each.name] = _value(each)
-        if each.type == _KIND.TENSOR:
-            found[f"{each.name}:proto"] = each.t
     return found
 
 
@@ -36,18 +35,6 @@ def _value(each: onnx.AttributeProto) -> Any:
     """Return what an attribute holds."""
     held = _HELD.get(each.type)
     return None if held is None else held(each)
-
-
-def _filling(tensor: onnx.TensorProto) -> Any:
-    """Return the elements of a small tensor, or an empty array of its type."""
-    dtype = dtype_name(tensor.data_type)
-    found = elements(tensor, tuple(tensor.dims), dtype, tensor.name)
-    if found is not None:
-        return found
-    try:
-        return np.zeros(1, dtype=dtype)
-    except TypeError:
-        return np.zeros(1, dtype=np.float32)
 
 
 _HELD: Final[Mapping[int, Callable[[onnx.AttributeProto], Any]]] = {
@@ -58,7 +45,7 @@ _HELD: Final[Mapping[int, Callable[[onnx.AttributeProto], Any]]] = {
     _KIND.STRING: lambda each: each.s.decode("utf-8", "replace"),
     _KIND.STRINGS: lambda each: tuple(text.decode("utf-8", "replace") for text in each.strings),
     _KIND.GRAPH: lambda each: each.g,
-    _KIND.TENSOR: lambda each: _filling(each.t),
+    _KIND.TENSOR: lambda each: each.t,
 }
 """What an attribute of each type holds."""
 

@@ -14,8 +14,8 @@ def constant(operation: Operation) -> Values:
     from rfcalc.readers.onnx.attributes import attribute_array
 
     name = operation.node.outputs[0] if operation.node.outputs else operation.node.name
-    tensor = operation.attributes.get("value:proto")
-    if tensor is not None:
+    tensor = operation.attributes.get("value")
+    if hasattr(tensor, "dims"):
         return (initializer(tensor, name),)
     return (attribute_array(operation.attributes, name),)
 

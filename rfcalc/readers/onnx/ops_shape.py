@@ -16,7 +16,7 @@ from rfcalc.readers.lowering.builder import Undecided, default_axes
 from rfcalc.readers.lowering.folding import MOST_KNOWN
 from rfcalc.readers.lowering.value import Blind, Value, Values
 from rfcalc.readers.onnx.operation import Operation, op
-from rfcalc.readers.onnx.tensors import weight_of
+from rfcalc.readers.onnx.tensors import filling, weight_of
 
 MOST_ELEMENTS = 1 << 31
 """Elements of a tensor that repeats another; more are a damaged file."""
@@ -302,7 +302,8 @@ def chosen(operation: Operation) -> Values:
 def constant_of_shape(operation: Operation) -> Values:
     """One value everywhere; where a file's weights were taken out, it stands for a weight."""
     extents = tuple(operation.numbers(0) or ())
-    fill = operation.attributes.get("value")
+    tensor = operation.attributes.get("value")
+    fill = None if tensor is None else filling(tensor)
     kind = np.dtype("float32") if fill is None else fill.dtype
     if any(is_known(extent) and extent < 0 for extent in extents):
         raise operation.wrong(f"a tensor cannot have {min(e for e in extents if is_known(e))} elements")

@@ -230,7 +230,9 @@ class Scope:
 
         def step(place: int) -> None:
             self.file.spend()
-            found[place] = self._perform(found.get(place) or self._found(operations.nodes[place]))
+            if place not in found:
+                found[place] = self._found(operations.nodes[place])
+            self._perform(found[place])
 
         reading.run(operations, self.values, step, self.file.spend)
 
@@ -264,9 +266,9 @@ class Scope:
         for proto in graph.node:
             self.file.spend()
             attributes = attributes_of(proto, self.bound)
-            if proto.op_type == "Constant" and "value:proto" in attributes:
+            if proto.op_type == "Constant" and hasattr(attributes.get("value"), "dims"):
                 name = proto.output[0]
-                inner.values[name] = initializer(attributes["value:proto"], inner.prefix + name)
+                inner.values[name] = initializer(attributes["value"], inner.prefix + name)
             spare = op.spare.get(proto.op_type, ())
             for place, name in enumerate(proto.input):
                 value = inner.seen(name)
@@ -289,19 +291,16 @@ class Scope:
         named_by = name or next(filter(None, outputs), "") or op
         named = self.prefix + named_by
         node = Node(named, op, outputs, self.file.modules.of(proto, named))
-        attributes: Mapping[str, Any] | None = None if proto.attribute else {}
-        return _Found(proto, node, kind, domain, tuple(proto.input), attributes)
+        return _Found(node, kind, domain, tuple(proto.input), attributes_of(proto, self.bound))
 
-    def _perform(self, found: _Found) -> _Found:
-        """Read an operation; return what the file says of it, with its attributes."""
-        node, values = found.node, self.values
+    def _perform(self, found: _Found) -> None:
+        """Read an operation."""
+        node, values, attributes = found.node, self.values, found.attributes
         inputs = [
             values.get(name) or self.find(name, f"layer {node.name!r}") if name else None
             for name in found.inputs
         ]
-        if found.attributes is None:
-            found = found._replace(attributes=attributes_of(found.proto, self.bound))
-        attributes, version = found.attributes or {}, self.opsets.get(found.domain, 1)
+        version = self.opsets.get(found.domain, 1)
         types = tuple([None if value is None or value.spec is None else value.spec.dtype for value in inputs])
         to = attributes.get("to")
         to = to if isinstance(to, int) else None  # an attribute of a hostile file may be anything
@@ -315,8 +314,7 @@ class Scope:
             made = (*made, *operation.builder.unknown(node._replace(outputs=missing), operation.given))
         for name, value in zip(node.outputs, made, strict=False):
             if name:
-                self.values[name] = value
-        return found
+                values[name] = value
 
     def _made(self, operation: Operation, domain: str) -> tuple[Value, ...]:
         builder = self.file.builder
@@ -413,24 +411,21 @@ class _Found(NamedTuple):
 
     Parameters
     ----------
-    proto : NodeProto
-        The operation itself.
     node : Node
         Its name and outputs.
     kind, domain : str
         What it does.
     inputs : tuple of str
         The tensors that it takes.
-    attributes : mapping, optional
-        Its attributes, as soon as they were asked for.
+    attributes : mapping
+        Its attributes.
     """
 
-    proto: onnx.NodeProto
     node: Node
     kind: str
     domain: str
     inputs: tuple[str, ...]
-    attributes: Mapping[str, Any] | None
+    attributes: Mapping[str, Any]
 
 
 class _Holder:
@@ -442,19 +437,14 @@ class _Holder:
 
 def _ordered(nodes: Sequence[onnx.NodeProto], scope: Scope) -> Iterable[onnx.NodeProto]:
     """Put operations in an order in which producers come first; most files have it already."""
-    made: set[str] = set()
     producers: dict[str, int] = {}
-    sorted_already = True
+    early: set[str] = set()  # taken before any operation made them
     for place, node in enumerate(nodes):
+        early.update([name for name in node.input if name not in producers])
         for name in node.output:
             if name and producers.setdefault(name, place) != place:
                 raise GraphError(f"the tensor {name!r} is made by two operations")
-    for node in nodes:
-        if any(name in producers and name not in made for name in node.input):
-            sorted_already = False
-            break
-        made.update(node.output)
-    if sorted_already:
+    if early.isdisjoint(producers):
         return nodes
     import graphlib
 

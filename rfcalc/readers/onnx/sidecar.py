@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from io import FileIO
 from math import prod
@@ -168,7 +168,7 @@ def _uses(model: onnx.ModelProto, held: _Held, outside: _Held) -> Uses:
     asked = [name for name, tensor in outside if tensor.data_type in _FLOATS]
     if not asked:
         return Uses(frozenset(), frozenset(), frozenset())
-    return uses_of(_nodes(model), [name for name, _ in held], asked)
+    return uses_of(_nodes(model, graphs_of(model.graph)), [name for name, _ in held], asked)
 
 
 def _outside(held: _Held) -> _Held:
@@ -244,9 +244,9 @@ def files_beside(data: bytes) -> list[str]:
     return list(dict.fromkeys(said))
 
 
-def _nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
-    """Walk all operations, those of branches and functions included."""
-    for graph in graphs_of(model.graph):
+def _nodes(model: onnx.ModelProto, graphs: Iterable[onnx.GraphProto]) -> Iterator[onnx.NodeProto]:
+    """Walk all operations, those of branches, which are among its graphs, and functions included."""
+    for graph in graphs:
         yield from graph.node
     for function in model.functions:
         yield from function.node
@@ -254,8 +254,9 @@ def _nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
 
 def _held(model: onnx.ModelProto) -> _Held:
     """Return all tensors that a model holds, wherever their elements are, by what operations call them."""
-    held = [(tensor.name, tensor) for graph in graphs_of(model.graph) for tensor in graph.initializer]
-    for node in _nodes(model):
+    graphs = list(graphs_of(model.graph))
+    held = [(tensor.name, tensor) for graph in graphs for tensor in graph.initializer]
+    for node in _nodes(model, graphs):
         called = node.output[0] if node.op_type == "Constant" and node.output else ""
         held += [(called or each.t.name, each.t) for each in node.attribute if each.HasField("t")]
     return held

@@ -109,6 +109,18 @@ def elements(tensor: onnx.TensorProto, shape: tuple[int, ...], dtype: str, name:
         ) from None
 
 
+def filling(tensor: onnx.TensorProto) -> Any:
+    """Return the elements of a small tensor, or a zero of its type."""
+    dtype = dtype_name(tensor.data_type)
+    found = elements(tensor, tuple(tensor.dims), dtype, tensor.name)
+    if found is not None:
+        return found
+    try:
+        return np.zeros(1, dtype=dtype)
+    except TypeError:
+        return np.zeros(1, dtype=np.float32)
+
+
 def _array(tensor: onnx.TensorProto) -> Any:
     """Return the elements of a tensor; of usual types at once, as `to_array` takes its time to tell types."""
     if tensor.data_type not in _USUAL or tensor.HasField("segment"):
@@ -123,9 +135,9 @@ def _if_structural(tensor: onnx.TensorProto, shape: tuple[int, ...]) -> Any:
     """Return the elements of a larger tensor of floats that is a mask, or a window that ends in zeros."""
     if tensor.data_type not in _PLAIN:
         return None
-    kind = _PLAIN[tensor.data_type]
-    if tensor.raw_data and len(tensor.raw_data) == prod(shape) * np.dtype(kind).itemsize:
-        array = np.frombuffer(tensor.raw_data, dtype=kind).reshape(shape)
+    kind, raw = _PLAIN[tensor.data_type], tensor.raw_data  # which is copied each time it is asked for
+    if raw and len(raw) == prod(shape) * np.dtype(kind).itemsize:
+        array = np.frombuffer(raw, dtype=kind).reshape(shape)
     elif tensor.float_data and kind == "float32" and len(tensor.float_data) == prod(shape):
         array = np.asarray(tensor.float_data, dtype=kind).reshape(shape)
     else:
